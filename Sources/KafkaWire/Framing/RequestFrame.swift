@@ -1,0 +1,45 @@
+public import NIOCore
+
+/// Whole frames: length prefix, header and body.
+extension KafkaRequest {
+    /// The request as it goes on the wire, in pieces that follow one another.
+    public func encodeFrame(
+        version: Int16, correlationID: Int32, clientID: String?
+    ) throws(WireError) -> [ByteBuffer] {
+        var prefix = ByteBuffer()
+        prefix.writeInteger(0, as: Int32.self)
+        let header = RequestHeader(
+            apiKey: Self.apiKey, apiVersion: version, correlationID: correlationID, clientID: clientID)
+        try header.encode(into: &prefix, isFlexible: Self.versions.isFlexible(version))
+        return try withLength(encode(version: version, after: prefix))
+    }
+}
+
+extension KafkaResponse {
+    /// The response as it goes on the wire, in pieces that follow one another.
+    public func encodeFrame(version: Int16, correlationID: Int32) throws(WireError) -> [ByteBuffer] {
+        var prefix = ByteBuffer()
+        prefix.writeInteger(0, as: Int32.self)
+        let isFlexible = ResponseHeader.isFlexible(
+            Self.apiKey, bodyIsFlexible: Self.versions.isFlexible(version))
+        ResponseHeader.encode(correlationID: correlationID, isFlexible: isFlexible, into: &prefix)
+        return try withLength(encode(version: version, after: prefix))
+    }
+
+    /// Reads what follows the correlation id of a response frame.
+    public static func decodeFrame(_ frame: ByteBuffer, version: Int16) throws(WireError) -> Self {
+        var body = frame
+        if ResponseHeader.isFlexible(apiKey, bodyIsFlexible: versions.isFlexible(version)) {
+            try RequestHeader.skipTags(in: &body)
+        }
+        return try decode(body, version: version)
+    }
+}
+
+private func withLength(_ pieces: [ByteBuffer]) throws(WireError) -> [ByteBuffer] {
+    var pieces = pieces
+    let total = pieces.reduce(-4) { $0 + $1.readableBytes }
+    guard let length = Int32(exactly: total) else { throw .tooLong(length: total, limit: Int(Int32.max)) }
+    pieces[0].setInteger(length, at: pieces[0].readerIndex)
+    return pieces
+}

@@ -1,0 +1,91 @@
+/// ApiVersions (key 18): which requests a broker answers, in which versions.
+///
+/// A broker that does not know the version asked with answers error 35 in the form of version 0.
+public struct ApiVersionsRequest: KafkaRequest {
+    public typealias Response = ApiVersionsResponse
+    public static let apiKey = ApiKey.apiVersions
+    public static let versions = ApiVersions(0...4, flexibleFrom: 3)
+
+    public var clientSoftwareName: String = ""
+    public var clientSoftwareVersion: String = ""
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        if wire.version >= 3 { try wire.string(&clientSoftwareName) }
+        if wire.version >= 3 { try wire.string(&clientSoftwareVersion) }
+    }
+}
+
+/// Answer to ``ApiVersionsRequest``.
+public struct ApiVersionsResponse: KafkaResponse {
+    public static let apiKey = ApiKey.apiVersions
+    public static let versions = ApiVersions(0...4, flexibleFrom: 3)
+
+    public var errorCode: ErrorCode = .none
+    public var apiKeys: [ApiVersion] = []
+    public var throttleTimeMs: Int32 = 0
+    public var supportedFeatures: [SupportedFeatureKey] = []
+    public var finalizedFeaturesEpoch: Int64 = -1
+    public var finalizedFeatures: [FinalizedFeatureKey] = []
+    public var zkMigrationReady: Bool = false
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.errorCode(&errorCode)
+        try wire.array(&apiKeys)
+        if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
+    }
+
+    public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
+        try tags.array(0, &supportedFeatures)
+        try tags.int64(1, &finalizedFeaturesEpoch, default: -1)
+        try tags.array(2, &finalizedFeatures)
+        try tags.bool(3, &zkMigrationReady)
+    }
+}
+
+extension ApiVersionsResponse {
+    public struct ApiVersion: WireStruct {
+        public var apiKey: Int16 = 0
+        public var minVersion: Int16 = 0
+        public var maxVersion: Int16 = 0
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int16(&apiKey)
+            try wire.int16(&minVersion)
+            try wire.int16(&maxVersion)
+        }
+    }
+
+    public struct SupportedFeatureKey: WireStruct {
+        public var name: String = ""
+        public var minVersion: Int16 = 0
+        public var maxVersion: Int16 = 0
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.int16(&minVersion)
+            try wire.int16(&maxVersion)
+        }
+    }
+
+    public struct FinalizedFeatureKey: WireStruct {
+        public var name: String = ""
+        public var maxVersionLevel: Int16 = 0
+        public var minVersionLevel: Int16 = 0
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.int16(&maxVersionLevel)
+            try wire.int16(&minVersionLevel)
+        }
+    }
+}

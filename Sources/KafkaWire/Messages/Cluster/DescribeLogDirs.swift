@@ -1,0 +1,96 @@
+/// DescribeLogDirs (key 35): sizes of replicas on a broker's disks, in bytes.
+public struct DescribeLogDirsRequest: KafkaRequest {
+    public typealias Response = DescribeLogDirsResponse
+    public static let apiKey = ApiKey.describeLogDirs
+    public static let versions = ApiVersions(0...5, flexibleFrom: 2)
+
+    public var topics: [DescribableLogDirTopic]? = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.nullableArray(&topics)
+    }
+}
+
+extension DescribeLogDirsRequest {
+    public struct DescribableLogDirTopic: WireStruct {
+        public var topic: String = ""
+        public var partitions: [Int32] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&topic)
+            try wire.int32Array(&partitions)
+        }
+    }
+}
+
+/// Answer to ``DescribeLogDirsRequest``.
+public struct DescribeLogDirsResponse: KafkaResponse {
+    public static let apiKey = ApiKey.describeLogDirs
+    public static let versions = ApiVersions(0...5, flexibleFrom: 2)
+
+    public var throttleTimeMs: Int32 = 0
+    public var errorCode: ErrorCode = .none
+    public var results: [DescribeLogDirsResult] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.int32(&throttleTimeMs)
+        if wire.version >= 3 { try wire.errorCode(&errorCode) }
+        try wire.array(&results)
+    }
+}
+
+extension DescribeLogDirsResponse {
+    public struct DescribeLogDirsResult: WireStruct {
+        public var errorCode: ErrorCode = .none
+        public var logDir: String = ""
+        public var topics: [DescribeLogDirsTopic] = []
+        public var totalBytes: Int64 = -1
+        public var usableBytes: Int64 = -1
+        public var isCordoned: Bool = false
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.errorCode(&errorCode)
+            try wire.string(&logDir)
+            try wire.array(&topics)
+            if wire.version >= 4 { try wire.int64(&totalBytes) }
+            if wire.version >= 4 { try wire.int64(&usableBytes) }
+            if wire.version >= 5 { try wire.bool(&isCordoned) }
+        }
+    }
+
+    public struct DescribeLogDirsTopic: WireStruct {
+        public var name: String = ""
+        public var partitions: [DescribeLogDirsPartition] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.array(&partitions)
+        }
+    }
+
+    public struct DescribeLogDirsPartition: WireStruct {
+        public var partitionIndex: Int32 = 0
+        public var partitionSize: Int64 = 0
+        public var offsetLag: Int64 = 0
+        public var isFutureKey: Bool = false
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&partitionIndex)
+            try wire.int64(&partitionSize)
+            try wire.int64(&offsetLag)
+            try wire.bool(&isFutureKey)
+        }
+    }
+}

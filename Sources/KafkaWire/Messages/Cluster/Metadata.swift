@@ -1,0 +1,122 @@
+/// Metadata (key 3): brokers, topics and partition leaders.
+///
+/// `topics` nil asks for all; in version 0 an empty list does.
+public struct MetadataRequest: KafkaRequest {
+    public typealias Response = MetadataResponse
+    public static let apiKey = ApiKey.metadata
+    public static let versions = ApiVersions(0...13, flexibleFrom: 9)
+
+    public var topics: [MetadataRequestTopic]? = []
+    public var allowAutoTopicCreation: Bool = true
+    public var includeClusterAuthorizedOperations: Bool = false
+    public var includeTopicAuthorizedOperations: Bool = false
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.nullableArray(&topics, since: 1)
+        if wire.version >= 4 { try wire.bool(&allowAutoTopicCreation) }
+        if (8...10).contains(wire.version) { try wire.bool(&includeClusterAuthorizedOperations) }
+        if wire.version >= 8 { try wire.bool(&includeTopicAuthorizedOperations) }
+    }
+}
+
+extension MetadataRequest {
+    public struct MetadataRequestTopic: WireStruct {
+        public var topicID: KafkaUUID = .zero
+        public var name: String? = ""
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            if wire.version >= 10 { try wire.uuid(&topicID) }
+            try wire.nullableString(&name, since: 10)
+        }
+    }
+}
+
+/// Answer to ``MetadataRequest``.
+public struct MetadataResponse: KafkaResponse {
+    public static let apiKey = ApiKey.metadata
+    public static let versions = ApiVersions(0...13, flexibleFrom: 9)
+
+    public var throttleTimeMs: Int32 = 0
+    public var brokers: [MetadataResponseBroker] = []
+    public var clusterID: String?
+    public var controllerID: Int32 = -1
+    public var topics: [MetadataResponseTopic] = []
+    public var clusterAuthorizedOperations: Int32 = -2147483648
+    public var errorCode: ErrorCode = .none
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        if wire.version >= 3 { try wire.int32(&throttleTimeMs) }
+        try wire.array(&brokers)
+        if wire.version >= 2 { try wire.nullableString(&clusterID) }
+        if wire.version >= 1 { try wire.int32(&controllerID) }
+        try wire.array(&topics)
+        if (8...10).contains(wire.version) { try wire.int32(&clusterAuthorizedOperations) }
+        if wire.version >= 13 { try wire.errorCode(&errorCode) }
+    }
+}
+
+extension MetadataResponse {
+    public struct MetadataResponseBroker: WireStruct {
+        public var nodeID: Int32 = 0
+        public var host: String = ""
+        public var port: Int32 = 0
+        public var rack: String?
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&nodeID)
+            try wire.string(&host)
+            try wire.int32(&port)
+            if wire.version >= 1 { try wire.nullableString(&rack) }
+        }
+    }
+
+    public struct MetadataResponseTopic: WireStruct {
+        public var errorCode: ErrorCode = .none
+        public var name: String? = ""
+        public var topicID: KafkaUUID = .zero
+        public var isInternal: Bool = false
+        public var partitions: [MetadataResponsePartition] = []
+        public var topicAuthorizedOperations: Int32 = -2147483648
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.errorCode(&errorCode)
+            try wire.nullableString(&name, since: 12)
+            if wire.version >= 10 { try wire.uuid(&topicID) }
+            if wire.version >= 1 { try wire.bool(&isInternal) }
+            try wire.array(&partitions)
+            if wire.version >= 8 { try wire.int32(&topicAuthorizedOperations) }
+        }
+    }
+
+    public struct MetadataResponsePartition: WireStruct {
+        public var errorCode: ErrorCode = .none
+        public var partitionIndex: Int32 = 0
+        public var leaderID: Int32 = 0
+        public var leaderEpoch: Int32 = -1
+        public var replicaNodes: [Int32] = []
+        public var isrNodes: [Int32] = []
+        public var offlineReplicas: [Int32] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.errorCode(&errorCode)
+            try wire.int32(&partitionIndex)
+            try wire.int32(&leaderID)
+            if wire.version >= 7 { try wire.int32(&leaderEpoch) }
+            try wire.int32Array(&replicaNodes)
+            try wire.int32Array(&isrNodes)
+            if wire.version >= 5 { try wire.int32Array(&offlineReplicas) }
+        }
+    }
+}

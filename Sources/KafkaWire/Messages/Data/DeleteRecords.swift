@@ -1,0 +1,86 @@
+/// DeleteRecords (key 21): moves a partition's log start forward.
+public struct DeleteRecordsRequest: KafkaRequest {
+    public typealias Response = DeleteRecordsResponse
+    public static let apiKey = ApiKey.deleteRecords
+    public static let versions = ApiVersions(0...2, flexibleFrom: 2)
+
+    public var topics: [DeleteRecordsTopic] = []
+    public var timeoutMs: Int32 = 0
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.array(&topics)
+        try wire.int32(&timeoutMs)
+    }
+}
+
+extension DeleteRecordsRequest {
+    public struct DeleteRecordsTopic: WireStruct {
+        public var name: String = ""
+        public var partitions: [DeleteRecordsPartition] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.array(&partitions)
+        }
+    }
+
+    public struct DeleteRecordsPartition: WireStruct {
+        public var partitionIndex: Int32 = 0
+        public var offset: Int64 = 0
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&partitionIndex)
+            try wire.int64(&offset)
+        }
+    }
+}
+
+/// Answer to ``DeleteRecordsRequest``.
+public struct DeleteRecordsResponse: KafkaResponse {
+    public static let apiKey = ApiKey.deleteRecords
+    public static let versions = ApiVersions(0...2, flexibleFrom: 2)
+
+    public var throttleTimeMs: Int32 = 0
+    public var topics: [DeleteRecordsTopicResult] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.int32(&throttleTimeMs)
+        try wire.array(&topics)
+    }
+}
+
+extension DeleteRecordsResponse {
+    public struct DeleteRecordsTopicResult: WireStruct {
+        public var name: String = ""
+        public var partitions: [DeleteRecordsPartitionResult] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.array(&partitions)
+        }
+    }
+
+    public struct DeleteRecordsPartitionResult: WireStruct {
+        public var partitionIndex: Int32 = 0
+        public var lowWatermark: Int64 = 0
+        public var errorCode: ErrorCode = .none
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&partitionIndex)
+            try wire.int64(&lowWatermark)
+            try wire.errorCode(&errorCode)
+        }
+    }
+}

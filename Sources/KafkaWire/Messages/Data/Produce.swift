@@ -1,0 +1,154 @@
+/// Produce (key 0): appends record batches to partitions, sent to their leaders.
+///
+/// From version 3 a partition carries exactly one batch of magic 2. With `acks` 0 there is no answer at all.
+public struct ProduceRequest: KafkaRequest {
+    public typealias Response = ProduceResponse
+    public static let apiKey = ApiKey.produce
+    public static let versions = ApiVersions(0...13, flexibleFrom: 9)
+
+    public var transactionalID: String?
+    public var acks: Int16 = 0
+    public var timeoutMs: Int32 = 0
+    public var topicData: [TopicProduceData] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        if wire.version >= 3 { try wire.nullableString(&transactionalID) }
+        try wire.int16(&acks)
+        try wire.int32(&timeoutMs)
+        try wire.array(&topicData)
+    }
+}
+
+extension ProduceRequest {
+    public struct TopicProduceData: WireStruct {
+        public var name: String = ""
+        public var topicID: KafkaUUID = .zero
+        public var partitionData: [PartitionProduceData] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            if wire.version <= 12 { try wire.string(&name) }
+            if wire.version >= 13 { try wire.uuid(&topicID) }
+            try wire.array(&partitionData)
+        }
+    }
+
+    public struct PartitionProduceData: WireStruct {
+        public var index: Int32 = 0
+        public var records: RecordBytes?
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&index)
+            try wire.records(&records)
+        }
+    }
+}
+
+/// Answer to ``ProduceRequest``.
+public struct ProduceResponse: KafkaResponse {
+    public static let apiKey = ApiKey.produce
+    public static let versions = ApiVersions(0...13, flexibleFrom: 9)
+
+    public var responses: [TopicProduceResponse] = []
+    public var throttleTimeMs: Int32 = 0
+    public var nodeEndpoints: [NodeEndpoint] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.array(&responses)
+        if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
+    }
+
+    public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
+        if tags.version >= 10 { try tags.array(0, &nodeEndpoints) }
+    }
+}
+
+extension ProduceResponse {
+    public struct TopicProduceResponse: WireStruct {
+        public var name: String = ""
+        public var topicID: KafkaUUID = .zero
+        public var partitionResponses: [PartitionProduceResponse] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            if wire.version <= 12 { try wire.string(&name) }
+            if wire.version >= 13 { try wire.uuid(&topicID) }
+            try wire.array(&partitionResponses)
+        }
+    }
+
+    public struct PartitionProduceResponse: WireStruct {
+        public var index: Int32 = 0
+        public var errorCode: ErrorCode = .none
+        public var baseOffset: Int64 = 0
+        public var logAppendTimeMs: Int64 = -1
+        public var logStartOffset: Int64 = -1
+        public var recordErrors: [BatchIndexAndErrorMessage] = []
+        public var errorMessage: String?
+        public var currentLeader: LeaderIDAndEpoch = LeaderIDAndEpoch()
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&index)
+            try wire.errorCode(&errorCode)
+            try wire.int64(&baseOffset)
+            if wire.version >= 2 { try wire.int64(&logAppendTimeMs) }
+            if wire.version >= 5 { try wire.int64(&logStartOffset) }
+            if wire.version >= 8 { try wire.array(&recordErrors) }
+            if wire.version >= 8 { try wire.nullableString(&errorMessage) }
+        }
+
+        public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
+            if tags.version >= 10 { try tags.structure(0, &currentLeader) }
+        }
+    }
+
+    public struct BatchIndexAndErrorMessage: WireStruct {
+        public var batchIndex: Int32 = 0
+        public var batchIndexErrorMessage: String?
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&batchIndex)
+            try wire.nullableString(&batchIndexErrorMessage)
+        }
+    }
+
+    public struct LeaderIDAndEpoch: WireStruct {
+        public var leaderID: Int32 = -1
+        public var leaderEpoch: Int32 = -1
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&leaderID)
+            try wire.int32(&leaderEpoch)
+        }
+    }
+
+    public struct NodeEndpoint: WireStruct {
+        public var nodeID: Int32 = 0
+        public var host: String = ""
+        public var port: Int32 = 0
+        public var rack: String?
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&nodeID)
+            try wire.string(&host)
+            try wire.int32(&port)
+            try wire.nullableString(&rack)
+        }
+    }
+}

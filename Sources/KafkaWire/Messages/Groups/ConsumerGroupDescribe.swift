@@ -1,0 +1,112 @@
+/// ConsumerGroupDescribe (key 69): state and members of KIP-848 groups.
+public struct ConsumerGroupDescribeRequest: KafkaRequest {
+    public typealias Response = ConsumerGroupDescribeResponse
+    public static let apiKey = ApiKey.consumerGroupDescribe
+    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+
+    public var groupIDs: [String] = []
+    public var includeAuthorizedOperations: Bool = false
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.stringArray(&groupIDs)
+        try wire.bool(&includeAuthorizedOperations)
+    }
+}
+
+/// Answer to ``ConsumerGroupDescribeRequest``.
+public struct ConsumerGroupDescribeResponse: KafkaResponse {
+    public static let apiKey = ApiKey.consumerGroupDescribe
+    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+
+    public var throttleTimeMs: Int32 = 0
+    public var groups: [DescribedGroup] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.int32(&throttleTimeMs)
+        try wire.array(&groups)
+    }
+}
+
+extension ConsumerGroupDescribeResponse {
+    public struct DescribedGroup: WireStruct {
+        public var errorCode: ErrorCode = .none
+        public var errorMessage: String?
+        public var groupID: String = ""
+        public var groupState: String = ""
+        public var groupEpoch: Int32 = 0
+        public var assignmentEpoch: Int32 = 0
+        public var assignorName: String = ""
+        public var members: [Member] = []
+        public var authorizedOperations: Int32 = -2147483648
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.errorCode(&errorCode)
+            try wire.nullableString(&errorMessage)
+            try wire.string(&groupID)
+            try wire.string(&groupState)
+            try wire.int32(&groupEpoch)
+            try wire.int32(&assignmentEpoch)
+            try wire.string(&assignorName)
+            try wire.array(&members)
+            try wire.int32(&authorizedOperations)
+        }
+    }
+
+    public struct Member: WireStruct {
+        public var memberID: String = ""
+        public var instanceID: String?
+        public var rackID: String?
+        public var memberEpoch: Int32 = 0
+        public var clientID: String = ""
+        public var clientHost: String = ""
+        public var subscribedTopicNames: [String] = []
+        public var subscribedTopicRegex: String?
+        public var assignment: Assignment = Assignment()
+        public var targetAssignment: Assignment = Assignment()
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&memberID)
+            try wire.nullableString(&instanceID)
+            try wire.nullableString(&rackID)
+            try wire.int32(&memberEpoch)
+            try wire.string(&clientID)
+            try wire.string(&clientHost)
+            try wire.stringArray(&subscribedTopicNames)
+            try wire.nullableString(&subscribedTopicRegex)
+            try wire.structure(&assignment)
+            try wire.structure(&targetAssignment)
+        }
+    }
+
+    public struct Assignment: WireStruct {
+        public var topicPartitions: [TopicPartitions] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.array(&topicPartitions)
+        }
+    }
+
+    public struct TopicPartitions: WireStruct {
+        public var topicID: KafkaUUID = .zero
+        public var topicName: String = ""
+        public var partitions: [Int32] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.uuid(&topicID)
+            try wire.string(&topicName)
+            try wire.int32Array(&partitions)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+public import NIOCore
+
+/// SyncGroup (key 14): the leader hands in the assignment and every member receives its part.
+public struct SyncGroupRequest: KafkaRequest {
+    public typealias Response = SyncGroupResponse
+    public static let apiKey = ApiKey.syncGroup
+    public static let versions = ApiVersions(0...5, flexibleFrom: 4)
+
+    public var groupID: String = ""
+    public var generationID: Int32 = 0
+    public var memberID: String = ""
+    public var groupInstanceID: String?
+    public var protocolType: String?
+    public var protocolName: String?
+    public var assignments: [SyncGroupRequestAssignment] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.string(&groupID)
+        try wire.int32(&generationID)
+        try wire.string(&memberID)
+        if wire.version >= 3 { try wire.nullableString(&groupInstanceID) }
+        if wire.version >= 5 { try wire.nullableString(&protocolType) }
+        if wire.version >= 5 { try wire.nullableString(&protocolName) }
+        try wire.array(&assignments)
+    }
+}
+
+extension SyncGroupRequest {
+    public struct SyncGroupRequestAssignment: WireStruct {
+        public var memberID: String = ""
+        public var assignment: ByteBuffer = ByteBuffer()
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&memberID)
+            try wire.bytes(&assignment)
+        }
+    }
+}
+
+/// Answer to ``SyncGroupRequest``.
+public struct SyncGroupResponse: KafkaResponse {
+    public static let apiKey = ApiKey.syncGroup
+    public static let versions = ApiVersions(0...5, flexibleFrom: 4)
+
+    public var throttleTimeMs: Int32 = 0
+    public var errorCode: ErrorCode = .none
+    public var protocolType: String?
+    public var protocolName: String?
+    public var assignment: ByteBuffer = ByteBuffer()
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
+        try wire.errorCode(&errorCode)
+        if wire.version >= 5 { try wire.nullableString(&protocolType) }
+        if wire.version >= 5 { try wire.nullableString(&protocolName) }
+        try wire.bytes(&assignment)
+    }
+}

@@ -1,0 +1,76 @@
+/// DescribeUserScramCredentials (key 50): users that have SCRAM credentials; never the credentials.
+public struct DescribeUserScramCredentialsRequest: KafkaRequest {
+    public typealias Response = DescribeUserScramCredentialsResponse
+    public static let apiKey = ApiKey.describeUserScramCredentials
+    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+
+    public var users: [UserName]? = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.nullableArray(&users)
+    }
+}
+
+extension DescribeUserScramCredentialsRequest {
+    public struct UserName: WireStruct {
+        public var name: String = ""
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+        }
+    }
+}
+
+/// Answer to ``DescribeUserScramCredentialsRequest``.
+public struct DescribeUserScramCredentialsResponse: KafkaResponse {
+    public static let apiKey = ApiKey.describeUserScramCredentials
+    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+
+    public var throttleTimeMs: Int32 = 0
+    public var errorCode: ErrorCode = .none
+    public var errorMessage: String? = ""
+    public var results: [DescribeUserScramCredentialsResult] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.int32(&throttleTimeMs)
+        try wire.errorCode(&errorCode)
+        try wire.nullableString(&errorMessage)
+        try wire.array(&results)
+    }
+}
+
+extension DescribeUserScramCredentialsResponse {
+    public struct DescribeUserScramCredentialsResult: WireStruct {
+        public var user: String = ""
+        public var errorCode: ErrorCode = .none
+        public var errorMessage: String? = ""
+        public var credentialInfos: [CredentialInfo] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&user)
+            try wire.errorCode(&errorCode)
+            try wire.nullableString(&errorMessage)
+            try wire.array(&credentialInfos)
+        }
+    }
+
+    public struct CredentialInfo: WireStruct {
+        public var mechanism: Int8 = 0
+        public var iterations: Int32 = 0
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int8(&mechanism)
+            try wire.int32(&iterations)
+        }
+    }
+}

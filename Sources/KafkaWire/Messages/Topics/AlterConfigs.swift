@@ -1,0 +1,78 @@
+/// AlterConfigs (key 33): replaces a resource's whole configuration; superseded by IncrementalAlterConfigs.
+public struct AlterConfigsRequest: KafkaRequest {
+    public typealias Response = AlterConfigsResponse
+    public static let apiKey = ApiKey.alterConfigs
+    public static let versions = ApiVersions(0...2, flexibleFrom: 2)
+
+    public var resources: [AlterConfigsResource] = []
+    public var validateOnly: Bool = false
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.array(&resources)
+        try wire.bool(&validateOnly)
+    }
+}
+
+extension AlterConfigsRequest {
+    public struct AlterConfigsResource: WireStruct {
+        public var resourceType: Int8 = 0
+        public var resourceName: String = ""
+        public var configs: [AlterableConfig] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int8(&resourceType)
+            try wire.string(&resourceName)
+            try wire.array(&configs)
+        }
+    }
+
+    public struct AlterableConfig: WireStruct {
+        public var name: String = ""
+        public var value: String? = ""
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.nullableString(&value)
+        }
+    }
+}
+
+/// Answer to ``AlterConfigsRequest``.
+public struct AlterConfigsResponse: KafkaResponse {
+    public static let apiKey = ApiKey.alterConfigs
+    public static let versions = ApiVersions(0...2, flexibleFrom: 2)
+
+    public var throttleTimeMs: Int32 = 0
+    public var responses: [AlterConfigsResourceResponse] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.int32(&throttleTimeMs)
+        try wire.array(&responses)
+    }
+}
+
+extension AlterConfigsResponse {
+    public struct AlterConfigsResourceResponse: WireStruct {
+        public var errorCode: ErrorCode = .none
+        public var errorMessage: String? = ""
+        public var resourceType: Int8 = 0
+        public var resourceName: String = ""
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.errorCode(&errorCode)
+            try wire.nullableString(&errorMessage)
+            try wire.int8(&resourceType)
+            try wire.string(&resourceName)
+        }
+    }
+}

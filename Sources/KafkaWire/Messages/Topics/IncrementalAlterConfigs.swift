@@ -1,0 +1,80 @@
+/// IncrementalAlterConfigs (key 44): changes single configuration keys (KIP-339).
+public struct IncrementalAlterConfigsRequest: KafkaRequest {
+    public typealias Response = IncrementalAlterConfigsResponse
+    public static let apiKey = ApiKey.incrementalAlterConfigs
+    public static let versions = ApiVersions(0...1, flexibleFrom: 1)
+
+    public var resources: [AlterConfigsResource] = []
+    public var validateOnly: Bool = false
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.array(&resources)
+        try wire.bool(&validateOnly)
+    }
+}
+
+extension IncrementalAlterConfigsRequest {
+    public struct AlterConfigsResource: WireStruct {
+        public var resourceType: Int8 = 0
+        public var resourceName: String = ""
+        public var configs: [AlterableConfig] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int8(&resourceType)
+            try wire.string(&resourceName)
+            try wire.array(&configs)
+        }
+    }
+
+    public struct AlterableConfig: WireStruct {
+        public var name: String = ""
+        public var configOperation: Int8 = 0
+        public var value: String? = ""
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.int8(&configOperation)
+            try wire.nullableString(&value)
+        }
+    }
+}
+
+/// Answer to ``IncrementalAlterConfigsRequest``.
+public struct IncrementalAlterConfigsResponse: KafkaResponse {
+    public static let apiKey = ApiKey.incrementalAlterConfigs
+    public static let versions = ApiVersions(0...1, flexibleFrom: 1)
+
+    public var throttleTimeMs: Int32 = 0
+    public var responses: [AlterConfigsResourceResponse] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.int32(&throttleTimeMs)
+        try wire.array(&responses)
+    }
+}
+
+extension IncrementalAlterConfigsResponse {
+    public struct AlterConfigsResourceResponse: WireStruct {
+        public var errorCode: ErrorCode = .none
+        public var errorMessage: String? = ""
+        public var resourceType: Int8 = 0
+        public var resourceName: String = ""
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.errorCode(&errorCode)
+            try wire.nullableString(&errorMessage)
+            try wire.int8(&resourceType)
+            try wire.string(&resourceName)
+        }
+    }
+}

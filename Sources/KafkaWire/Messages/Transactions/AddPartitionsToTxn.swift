@@ -1,0 +1,112 @@
+/// AddPartitionsToTxn (key 24): partitions become part of a transaction before their first record does.
+public struct AddPartitionsToTxnRequest: KafkaRequest {
+    public typealias Response = AddPartitionsToTxnResponse
+    public static let apiKey = ApiKey.addPartitionsToTxn
+    public static let versions = ApiVersions(0...5, flexibleFrom: 3)
+
+    public var transactions: [AddPartitionsToTxnTransaction] = []
+    public var v3AndBelowTransactionalID: String = ""
+    public var v3AndBelowProducerID: Int64 = 0
+    public var v3AndBelowProducerEpoch: Int16 = 0
+    public var v3AndBelowTopics: [AddPartitionsToTxnTopic] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        if wire.version >= 4 { try wire.array(&transactions) }
+        if wire.version <= 3 { try wire.string(&v3AndBelowTransactionalID) }
+        if wire.version <= 3 { try wire.int64(&v3AndBelowProducerID) }
+        if wire.version <= 3 { try wire.int16(&v3AndBelowProducerEpoch) }
+        if wire.version <= 3 { try wire.array(&v3AndBelowTopics) }
+    }
+}
+
+extension AddPartitionsToTxnRequest {
+    public struct AddPartitionsToTxnTransaction: WireStruct {
+        public var transactionalID: String = ""
+        public var producerID: Int64 = 0
+        public var producerEpoch: Int16 = 0
+        public var verifyOnly: Bool = false
+        public var topics: [AddPartitionsToTxnTopic] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&transactionalID)
+            try wire.int64(&producerID)
+            try wire.int16(&producerEpoch)
+            try wire.bool(&verifyOnly)
+            try wire.array(&topics)
+        }
+    }
+
+    public struct AddPartitionsToTxnTopic: WireStruct {
+        public var name: String = ""
+        public var partitions: [Int32] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.int32Array(&partitions)
+        }
+    }
+}
+
+/// Answer to ``AddPartitionsToTxnRequest``.
+public struct AddPartitionsToTxnResponse: KafkaResponse {
+    public static let apiKey = ApiKey.addPartitionsToTxn
+    public static let versions = ApiVersions(0...5, flexibleFrom: 3)
+
+    public var throttleTimeMs: Int32 = 0
+    public var errorCode: ErrorCode = .none
+    public var resultsByTransaction: [AddPartitionsToTxnResult] = []
+    public var resultsByTopicV3AndBelow: [AddPartitionsToTxnTopicResult] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.int32(&throttleTimeMs)
+        if wire.version >= 4 { try wire.errorCode(&errorCode) }
+        if wire.version >= 4 { try wire.array(&resultsByTransaction) }
+        if wire.version <= 3 { try wire.array(&resultsByTopicV3AndBelow) }
+    }
+}
+
+extension AddPartitionsToTxnResponse {
+    public struct AddPartitionsToTxnResult: WireStruct {
+        public var transactionalID: String = ""
+        public var topicResults: [AddPartitionsToTxnTopicResult] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&transactionalID)
+            try wire.array(&topicResults)
+        }
+    }
+
+    public struct AddPartitionsToTxnTopicResult: WireStruct {
+        public var name: String = ""
+        public var resultsByPartition: [AddPartitionsToTxnPartitionResult] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.array(&resultsByPartition)
+        }
+    }
+
+    public struct AddPartitionsToTxnPartitionResult: WireStruct {
+        public var partitionIndex: Int32 = 0
+        public var partitionErrorCode: ErrorCode = .none
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&partitionIndex)
+            try wire.errorCode(&partitionErrorCode)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/// WriteTxnMarkers (key 27): appends commit or abort markers to partitions.
+public struct WriteTxnMarkersRequest: KafkaRequest {
+    public typealias Response = WriteTxnMarkersResponse
+    public static let apiKey = ApiKey.writeTxnMarkers
+    public static let versions = ApiVersions(0...2, flexibleFrom: 1)
+
+    public var markers: [WritableTxnMarker] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.array(&markers)
+    }
+}
+
+extension WriteTxnMarkersRequest {
+    public struct WritableTxnMarker: WireStruct {
+        public var producerID: Int64 = 0
+        public var producerEpoch: Int16 = 0
+        public var transactionResult: Bool = false
+        public var topics: [WritableTxnMarkerTopic] = []
+        public var coordinatorEpoch: Int32 = 0
+        public var transactionVersion: Int8 = 0
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int64(&producerID)
+            try wire.int16(&producerEpoch)
+            try wire.bool(&transactionResult)
+            try wire.array(&topics)
+            try wire.int32(&coordinatorEpoch)
+            if wire.version >= 2 { try wire.int8(&transactionVersion) }
+        }
+    }
+
+    public struct WritableTxnMarkerTopic: WireStruct {
+        public var name: String = ""
+        public var partitionIndexes: [Int32] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.int32Array(&partitionIndexes)
+        }
+    }
+}
+
+/// Answer to ``WriteTxnMarkersRequest``.
+public struct WriteTxnMarkersResponse: KafkaResponse {
+    public static let apiKey = ApiKey.writeTxnMarkers
+    public static let versions = ApiVersions(0...2, flexibleFrom: 1)
+
+    public var markers: [WritableTxnMarkerResult] = []
+
+    public init() {}
+
+    public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+        try wire.array(&markers)
+    }
+}
+
+extension WriteTxnMarkersResponse {
+    public struct WritableTxnMarkerResult: WireStruct {
+        public var producerID: Int64 = 0
+        public var topics: [WritableTxnMarkerTopicResult] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int64(&producerID)
+            try wire.array(&topics)
+        }
+    }
+
+    public struct WritableTxnMarkerTopicResult: WireStruct {
+        public var name: String = ""
+        public var partitions: [WritableTxnMarkerPartitionResult] = []
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.string(&name)
+            try wire.array(&partitions)
+        }
+    }
+
+    public struct WritableTxnMarkerPartitionResult: WireStruct {
+        public var partitionIndex: Int32 = 0
+        public var errorCode: ErrorCode = .none
+
+        public init() {}
+
+        public mutating func code(_ wire: inout WireCoder) throws(WireError) {
+            try wire.int32(&partitionIndex)
+            try wire.errorCode(&errorCode)
+        }
+    }
+}
