@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Fields of fixed width, big-endian.
 extension WireCoder {
     /// One byte; any value but 0 reads as true.

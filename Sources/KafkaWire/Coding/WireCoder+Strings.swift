@@ -1,3 +1,5 @@
+import NIOCore
+
 /// UTF-8 text behind its length in bytes: an `int16`, or a compact varint in flexible versions.
 extension WireCoder {
     @inline(never)

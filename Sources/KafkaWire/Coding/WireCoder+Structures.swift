@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Structures within structures.
 extension WireCoder {
     /// A structure in place, with its tag section in flexible versions.

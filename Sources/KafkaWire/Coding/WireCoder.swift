@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 /// One coder for the whole protocol: it reads, writes, samples or traces the fields that a message names.
 ///
