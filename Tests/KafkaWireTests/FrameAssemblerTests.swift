@@ -18,7 +18,7 @@ struct FrameAssemblerTests {
         var stream = stream
         var frames: [ByteBuffer] = []
         while stream.readableBytes > 0 {
-            var piece = try #require(stream.readSlice(length: min(stream.readableBytes, pieceLength())))
+            var piece = stream.readSlice(length: min(stream.readableBytes, pieceLength()))!
             while let frame = try assembler.nextFrame(from: &piece) { frames.append(frame) }
             #expect(piece.readableBytes == 0)
         }
@@ -31,10 +31,10 @@ struct FrameAssemblerTests {
         #expect(try frames(of: Self.stream) { size } == Self.frames)
     }
 
-    @Test(arguments: 0..<50 as Range<UInt64>)
+    @Test(arguments: 0..<20 as Range<UInt64>)
     func `pieces of any sizes give the same frames`(seed: UInt64) throws {
         var random = SampleSource(seed: seed)
-        let largest = 1 << Int.random(in: 1...18, using: &random)
+        let largest = 1 << Int.random(in: 4...18, using: &random)
 
         #expect(try frames(of: Self.stream) { Int.random(in: 1...largest, using: &random) } == Self.frames)
     }

@@ -4,10 +4,12 @@ import Testing
 
 /// What we write we read back, whatever the fields hold.
 struct RoundTripTests {
-    @Test(arguments: 0..<200 as Range<UInt64>)
-    func `sampled messages survive being written and read, in every version`(seed: UInt64) throws {
-        for message in DefinedMessage.all {
-            try check(message.type, version: message.version, seed: seed)
+    @Test(arguments: DefinedMessage.Kind.allCases)
+    func `sampled messages survive being written and read, in every version`(kind: DefinedMessage.Kind) throws {
+        for message in DefinedMessage.all where message.kind == kind {
+            for seed in 0..<60 as Range<UInt64> {
+                try check(message.type, version: message.version, seed: seed)
+            }
         }
     }
 
@@ -68,7 +70,7 @@ struct RoundTripTests {
         var source = SampleSource(seed: seed)
         let sample = try Message.sample(version: version, from: &source)
         let bytes = try sample.encodeContiguously(version: version)
-        #expect(try Message.decode(bytes, version: version) == sample, "\(Message.self) \(version)")
+        #expect(try Message.decode(bytes, version: version) == sample, "\(Message.self) \(version), seed \(seed)")
     }
 
     private func sampleIsFresh<Message: KafkaMessage>(
