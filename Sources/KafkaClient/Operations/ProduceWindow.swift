@@ -80,6 +80,9 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         entries.append(Entry(batch: batch, recordCount: recordCount, sequence: nil, baseOffset: nil))
     }
 
+    /// Sequence of the oldest batch that is not acknowledged; nil when none was sent yet.
+    public var oldestSequence: Int32? { entries.first?.sequence }
+
     /// Whether ``next()`` would hand out a batch.
     public var canSend: Bool {
         switch phase {
@@ -99,6 +102,11 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         let sequence = entries[index].sequence ?? takeSequence(for: entries[index].recordCount)
         entries[index].sequence = sequence
         return Attempt(batch: entries[index].batch, producer: producer, sequence: sequence, isRepeated: isRepeated)
+    }
+
+    /// The next batch to send, looked at only.
+    public var upcoming: Batch? {
+        canSend ? firstUnsent.map { entries[$0].batch } : nil
     }
 
     /// The broker has the batch with this sequence.

@@ -39,6 +39,8 @@ struct PartitionState: Sendable {
     var status = Status.active
     /// Whether the partition stands in its target leader's queue of partitions with something to send.
     var isQueued = false
+    /// The next attempt belongs to a new epoch, once nothing is in flight.
+    var needsNewEpoch = false
 
     struct Leader: Hashable, Sendable {
         var broker: Int32
