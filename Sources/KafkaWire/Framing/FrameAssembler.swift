@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// Cuts a byte stream into length-prefixed frames, each in one buffer of exactly its size.
+/// Cuts a byte stream into length-prefixed frames, each in a buffer of its own.
 ///
 /// NIO hands bytes over in pieces of at most 64 KiB. Appending them to a growing buffer would copy a
 /// multi-megabyte fetch response several times; here each byte is copied once. A frame's buffer grows with the
@@ -12,8 +12,8 @@ public struct FrameAssembler: Sendable {
     private var frame: ByteBuffer?
     private var announced = 0
 
-    /// Memory reserved on the strength of an announcement alone.
-    private static let largestReservation = 1 << 20
+    /// Memory reserved on the strength of an announcement alone: what one read of a socket brings.
+    private static let largestReservation = 1 << 16
 
     public init(limit: Int) {
         self.limit = limit
