@@ -10,7 +10,6 @@ final class TopicMetrics: Sendable {
     private let rewritten: [RewriteReason: Counter]
     private let replicationLatency: Metrics.Timer
     private let pipelineLatency: Metrics.Timer
-    private let lag: Gauge
 
     init(flow: String, topic: String) {
         let labels = [("flow", flow), ("topic", topic)]
@@ -34,7 +33,6 @@ final class TopicMetrics: Sendable {
             })
         replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
         pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
-        lag = Gauge(label: "replicator_message_lag", dimensions: labels)
     }
 
     func took(bytes: Int, outcome: PartitionIntake.Outcome) {
@@ -53,9 +51,5 @@ final class TopicMetrics: Sendable {
         records.increment(by: batch.recordCount)
         replicationLatency.recordMilliseconds(latencyMilliseconds)
         pipelineLatency.recordNanoseconds(pipelineNanoseconds)
-    }
-
-    func report(lag value: Int64) {
-        lag.record(value)
     }
 }

@@ -52,9 +52,7 @@ struct PartitionIntake {
         let position = state.position
         switch planner.plan(header, position: position, isAborted: isAborted) {
         case .skip(let reason):
-            if reason == .control, let marker = try? ControlRecord(batch), marker.type == .abort {
-                aborted.ended(producerID: header.producerID)
-            }
+            if reason == .control { try end(&aborted, with: batch) }
             outcome.skipped[reason, default: 0] += header.nextOffset - position
         case .forward:
             outcome.batches.append(outgoing(batch, nextSourceOffset: header.nextOffset, at: now))
@@ -65,16 +63,23 @@ struct PartitionIntake {
         state.position = header.nextOffset
     }
 
+    /// An abort marker ends its producer's aborted transaction; later batches of it count again.
+    private func end(_ aborted: inout AbortedTransactions, with marker: RecordBatch) throws {
+        var records = RecordReader(payload: marker.payload, header: marker.header)
+        guard let record = try records.next(), try ControlRecord(record).kind == .abort else { return }
+        aborted.ended(producerID: marker.header.producerID)
+    }
+
     private func take(
         _ entry: LegacyEntry, at now: NIODeadline, _ state: inout PartitionState, _ outcome: inout Outcome
     ) throws {
-        guard entry.lastOffset >= state.position else { return }
+        guard entry.offset >= state.position else { return }
         let result = try state.rewriter.rewrite(entry, from: state.position)
         let held = Int64(result.batch?.header.recordCount ?? 0) + (result.skipped[.loop] ?? 0)
-        let passed = entry.lastOffset + 1 - state.position
+        let passed = entry.offset + 1 - state.position
         if passed > held { outcome.skipped[.compacted, default: 0] += passed - held }
-        add(result, .messageFormat, nextSourceOffset: entry.lastOffset + 1, at: now, &outcome)
-        state.position = entry.lastOffset + 1
+        add(result, .messageFormat, nextSourceOffset: entry.offset + 1, at: now, &outcome)
+        state.position = entry.offset + 1
     }
 
     /// Offsets between two batches exist no more: compaction removed whole batches.

@@ -84,7 +84,6 @@ extension ShardState {
     mutating func received(_ fetched: FetchedPartition, index: Int, at now: NIODeadline) -> String? {
         partitions[index].highWatermark = fetched.highWatermark
         guard let records = fetched.records, records.readableBytes > 0 else {
-            reportLag(index)
             return nil
         }
         let outcome = intake.take(
@@ -98,14 +97,9 @@ extension ShardState {
             partitions[index].window.enqueue(batch, recordCount: Int32(batch.recordCount))
         }
         settlePassed(index)
-        reportLag(index)
         if let failure = outcome.failure { fail(index, failure) }
         enqueueIfReady(index)
         return outcome.failure
-    }
-
-    private func reportLag(_ index: Int) {
-        partitions[index].metrics.report(lag: partitions[index].lag)
     }
 
     /// With nothing on the way, everything up to the position has passed.
@@ -178,7 +172,6 @@ extension ShardState {
                 pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
         }
         settlePassed(index)
-        reportLag(index)
         enqueueIfReady(index)
     }
 

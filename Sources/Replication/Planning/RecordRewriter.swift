@@ -19,11 +19,13 @@ struct RecordRewriter: Hashable, Sendable {
     /// - Parameter position: records before this source offset are not wanted and not counted.
     /// - Throws: `WireError` or `CompressionError` when the batch cannot be read.
     func rewrite(_ batch: RecordBatch, from position: Int64) throws -> Result {
+        // A checksum made anew would hide damage: what is taken apart is checked first.
+        guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
         var reader = try batch.records(limit: limit)
-        let source = { try reader.next() }
         var result = try rebuild(
-            from: position, appendTime: appendTime, codec: batch.header.codec ?? .none, next: source)
+            from: position, appendTime: appendTime, codec: batch.header.codec ?? .none
+        ) { try reader.next() }
         let first = max(position, batch.header.baseOffset)
         account(holesIn: first..<batch.header.nextOffset, result: &result.result, records: result.records)
         return result.result
@@ -53,7 +55,7 @@ struct RecordRewriter: Hashable, Sendable {
                 }
                 headers = stamped
             }
-            try builder.append(
+            builder.append(
                 timestamp: appendTime ?? record.timestamp, key: record.key, value: record.value, headers: headers)
         }
         if builder.recordCount > 0 {
