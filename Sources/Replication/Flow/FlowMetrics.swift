@@ -8,6 +8,7 @@ final class TopicMetrics: Sendable {
     private let skipped: [SkipReason: Counter]
     private let forwarded: Counter
     private let rewritten: [RewriteReason: Counter]
+    private let lag: Gauge
     private let replicationLatency: Metrics.Timer
     private let pipelineLatency: Metrics.Timer
 
@@ -31,6 +32,7 @@ final class TopicMetrics: Sendable {
                         dimensions: labels + [("path", "rewrite"), ("reason", $0.rawValue)])
                 )
             })
+        lag = Gauge(label: "replicator_message_lag", dimensions: labels)
         replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
         pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
     }
@@ -51,5 +53,10 @@ final class TopicMetrics: Sendable {
         records.increment(by: batch.recordCount)
         replicationLatency.recordMilliseconds(latencyMilliseconds)
         pipelineLatency.recordNanoseconds(pipelineNanoseconds)
+    }
+
+    /// Lag of all the topic's partitions together.
+    func report(lag value: Int64) {
+        lag.record(value)
     }
 }

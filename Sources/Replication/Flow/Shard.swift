@@ -11,7 +11,6 @@ actor Shard {
     nonisolated let eventLoop: any EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
-    let flow: String
     let source: ClusterClient
     let target: ClusterClient
     let logger: Logger
@@ -41,10 +40,9 @@ actor Shard {
     }
 
     init(
-        flow: String, source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, state: ShardState,
+        source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, state: ShardState,
         readCommitted: Bool, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
-        self.flow = flow
         self.source = source
         self.target = target
         self.eventLoop = eventLoop

@@ -9,7 +9,8 @@ struct ShardState {
     var ledger: FrameLedger
     private var bySource: [TopicPartition: Int] = [:]
     private var byTarget: [TopicPartition: Int] = [:]
-    private var atSourceBroker: [Int32: [Int]] = [:]
+    private var changedAtSource: [Int32: Set<Int>] = [:]
+    private var fullAtSource: [Int32: Set<Int>] = [:]
     private var readyAtTargetBroker: [Int32: Deque<Int>] = [:]
     /// Partitions whose last attempt failed rest until then.
     private var restingUntil: [Int: NIODeadline] = [:]
@@ -41,7 +42,8 @@ struct ShardState {
         partitions.append(partition)
         bySource[partition.source] = index
         byTarget[partition.target] = index
-        if let leader = partition.sourceLeader { atSourceBroker[leader.broker, default: []].append(index) }
+        noteChange(index)
+        enqueueIfReady(index)
     }
 
     var isDrained: Bool { partitions.allSatisfy { $0.window.isEmpty || !$0.isActive } }
@@ -51,31 +53,39 @@ struct ShardState {
 
 // Fetching.
 extension ShardState {
-    /// What the next fetch from a source broker should ask for.
-    struct FetchPlan {
-        var positions: [FetchPosition] = []
-        var maximumBytes: Int
-        /// Partitions were left out because the target has yet to take what they hold.
-        var leavesOutFullPartitions = false
-    }
+    /// Bytes to ask for in the next fetch; zero while the budget is used up.
+    var fetchableBytes: Int { min(limits.fetchBytes, ledger.available) }
 
-    func fetchPlan(at broker: Int32) -> FetchPlan {
-        var plan = FetchPlan(maximumBytes: min(limits.fetchBytes, ledger.available))
-        guard plan.maximumBytes > 0 else { return plan }
-        for index in atSourceBroker[broker] ?? [] where partitions[index].isActive {
+    /// Whether partitions of a source broker are left out because the target has yet to take what they hold.
+    func leavesOutFullPartitions(at broker: Int32) -> Bool { fullAtSource[broker]?.isEmpty == false }
+
+    /// Tells a broker's session what has changed about its partitions since the last time.
+    mutating func update(_ session: inout FetchSession, of broker: Int32) {
+        for index in changedAtSource.removeValue(forKey: broker) ?? [] {
             let partition = partitions[index]
-            guard partition.bufferedBytes < limits.partitionBufferBytes else {
-                plan.leavesOutFullPartitions = true
+            let isFull = partition.bufferedBytes >= limits.partitionBufferBytes
+            let isWanted = partition.isActive && partition.sourceLeader?.broker == broker
+            if isWanted, isFull {
+                fullAtSource[broker, default: []].insert(index)
+            } else {
+                fullAtSource[broker]?.remove(index)
+            }
+            guard isWanted, !isFull else {
+                session.remove(partition.source)
                 continue
             }
-            plan.positions.append(
+            session.want(
                 FetchPosition(
                     topic: partition.source.topic, topicID: partition.sourceTopicID,
                     partition: partition.source.partition, fetchOffset: partition.position,
-                    maximumBytes: Int32(limits.partitionFetchBytes),
+                    maxBytes: Int32(limits.partitionFetchBytes),
                     currentLeaderEpoch: partition.sourceLeader?.epoch ?? -1))
         }
-        return plan
+    }
+
+    private mutating func noteChange(_ index: Int) {
+        guard let broker = partitions[index].sourceLeader?.broker else { return }
+        changedAtSource[broker, default: []].insert(index)
     }
 
     /// What arrived of one partition becomes batches to send.
@@ -87,7 +97,7 @@ extension ShardState {
             return nil
         }
         let outcome = intake.take(
-            records.contiguous, aborted: fetched.abortedTransactions ?? [], at: now, into: &partitions[index])
+            records.contiguous, aborted: fetched.abortedTransactions, at: now, into: &partitions[index])
         partitions[index].metrics.took(bytes: records.readableBytes, outcome: outcome)
         // Booked before cutting, so that the frame counts while anything of it waits.
         let booked = ledger.book(bytes: records.readableBytes, batches: outcome.batches.count)
@@ -96,6 +106,7 @@ extension ShardState {
             partitions[index].bufferedBytes += batch.sizeInBytes
             partitions[index].window.enqueue(batch, recordCount: Int32(batch.recordCount))
         }
+        noteChange(index)
         settlePassed(index)
         if let failure = outcome.failure { fail(index, failure) }
         enqueueIfReady(index)
@@ -172,6 +183,7 @@ extension ShardState {
                 pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
         }
         settlePassed(index)
+        noteChange(index)
         enqueueIfReady(index)
     }
 
@@ -199,6 +211,7 @@ extension ShardState {
             if let frame = batch.frame { ledger.giveBack(frame) }
         }
         partitions[index].bufferedBytes = 0
+        noteChange(index)
     }
 
     /// Partitions whose rest is over are ready again.
@@ -233,21 +246,19 @@ extension ShardState {
 
     private mutating func updateSource(_ index: Int, _ metadata: ClusterMetadata) {
         let name = partitions[index].source
-        guard let found = metadata.topics[name.topic]?.partitions[name.partition], let broker = found.leader else {
+        guard let found = metadata.partition(name.topic, name.partition), let broker = found.leader else {
             return
         }
         let leader = PartitionState.Leader(broker: broker, epoch: found.leaderEpoch)
         guard leader != partitions[index].sourceLeader else { return }
-        if let old = partitions[index].sourceLeader?.broker, old != broker {
-            atSourceBroker[old]?.removeAll { $0 == index }
-        }
-        if partitions[index].sourceLeader?.broker != broker { atSourceBroker[broker, default: []].append(index) }
+        noteChange(index)
         partitions[index].sourceLeader = leader
+        noteChange(index)
     }
 
     private mutating func updateTarget(_ index: Int, _ metadata: ClusterMetadata) {
         let name = partitions[index].target
-        guard let broker = metadata.topics[name.topic]?.partitions[name.partition]?.leader,
+        guard let broker = metadata.partition(name.topic, name.partition)?.leader,
             broker != partitions[index].targetLeader
         else { return }
         if let old = partitions[index].targetLeader { readyAtTargetBroker[old]?.removeAll { $0 == index } }
@@ -256,6 +267,6 @@ extension ShardState {
         enqueueIfReady(index)
     }
 
-    var sourceBrokers: Set<Int32> { Set(atSourceBroker.filter { !$0.value.isEmpty }.keys) }
+    var sourceBrokers: Set<Int32> { Set(partitions.compactMap { $0.sourceLeader?.broker }) }
     var targetBrokers: Set<Int32> { Set(partitions.compactMap(\.targetLeader)) }
 }

@@ -6,49 +6,48 @@ internal import NIOCore
 /// The task that fetches from one source broker.
 extension Shard {
     /// How long an idle fetch stays at the broker.
-    private static let longestPoll: Int32 = 500
+    private static let longestPoll: Duration = .milliseconds(500)
     /// The same while partitions are left out that may have room again at any moment.
-    private static let pollUnderPressure: Int32 = 10
+    private static let pollUnderPressure: Duration = .milliseconds(10)
 
     func runSourceLink(_ broker: Int32) async {
-        var session = FetchSession()
+        var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
         var wakes = link(source: broker).wake.makeWaiter()
         while !isDraining {
-            let plan = state.fetchPlan(at: broker)
-            guard !plan.positions.isEmpty, link(source: broker).restsUntil <= .now() else {
+            state.update(&session, of: broker)
+            let bytes = state.fetchableBytes
+            guard bytes > 0, !session.isEmpty, link(source: broker).restsUntil <= .now() else {
                 guard await wakes.next() != nil else { break }
                 continue
             }
             do throws(KafkaError) {
-                try await fetch(plan, from: broker, &session)
+                try await fetch(bytes, from: broker, &session)
                 succeeded(source: broker)
             } catch {
-                session = FetchSession()
+                session.broken()
                 failed(source: broker, error)
             }
         }
         endIfDrained()
     }
 
-    private func fetch(
-        _ plan: ShardState.FetchPlan, from broker: Int32, _ session: inout FetchSession
-    ) async throws(KafkaError) {
+    private func fetch(_ bytes: Int, from broker: Int32, _ session: inout FetchSession) async throws(KafkaError) {
         let connection = try await source.connection(to: broker, purpose: .fetch(0))
-        let options = FetchOptions(
-            maximumWaitMilliseconds: plan.leavesOutFullPartitions ? Self.pollUnderPressure : Self.longestPoll,
-            minimumBytes: 1, maximumBytes: Int32(clamping: plan.maximumBytes), readCommitted: readCommitted,
-            rackID: source.settings.rackID ?? "")
-        let version = try await connection.version(of: FetchRequest.self)
-        let request = session.request(for: plan.positions, options: options, version: version)
-        state.ledger.reserve(plan.maximumBytes)
-        defer { state.ledger.release(reservation: plan.maximumBytes) }
+        let version = try connection.version(of: FetchRequest.self, within: session.versions)
+        session.settings.isolationLevel = readCommitted ? .readCommitted : .readUncommitted
+        session.settings.maxWait = state.leavesOutFullPartitions(at: broker) ? Self.pollUnderPressure : Self.longestPoll
+        session.settings.maxBytes = Int32(clamping: bytes)
+        session.settings.rackID = source.settings.rackID
+        let request = session.request(version: version)
+        state.ledger.reserve(bytes)
+        defer { state.ledger.release(reservation: bytes) }
         let response = try await connection.send(request, version: version)
-        for fetched in try session.accept(response) { take(fetched, broker: broker) }
+        for fetched in try session.accept(response) { take(fetched) }
     }
 
-    private func take(_ fetched: FetchedPartition, broker: Int32) {
+    private func take(_ fetched: FetchedPartition) {
         guard let index = state.index(ofSource: TopicPartition(fetched.topic, fetched.partition)),
-            state.partitions[index].isActive
+            state.partitions[index].isActive, state.partitions[index].position == fetched.fetchOffset
         else { return }
         guard fetched.errorCode == .none else {
             refused(fetched, index)

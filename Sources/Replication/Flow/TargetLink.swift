@@ -11,8 +11,9 @@ extension Shard {
     private static let acknowledgementTimeout: Int32 = 30_000
 
     func runTargetLink(_ broker: Int32) async {
-        var wakes = link(target: broker).wake.makeWaiter()
+        let wake = link(target: broker).wake
         await withDiscardingTaskGroup { group in
+            var wakes = wake.makeWaiter()
             while !isFinished {
                 guard link(target: broker).requestsInFlight < Self.pipelineDepth, state.hasWork(atTarget: broker),
                     link(target: broker).restsUntil <= .now()
@@ -22,7 +23,7 @@ extension Shard {
                 }
                 do throws(KafkaError) {
                     let connection = try await target.connection(to: broker, purpose: .produce(0))
-                    let version = try await connection.version(of: ProduceRequest.self, within: 3...12)
+                    let version = try connection.version(of: ProduceRequest.self, within: 3...12)
                     let sendings = state.nextSendings(to: broker)
                     guard !sendings.isEmpty else { continue }
                     do throws(KafkaError) {
