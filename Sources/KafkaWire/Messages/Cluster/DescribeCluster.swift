@@ -5,7 +5,9 @@ public struct DescribeClusterRequest: KafkaRequest {
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
     public var includeClusterAuthorizedOperations = false
+    /// 1 brokers, 2 controllers (KIP-919).
     public var endpointType: Int8 = 1
+    /// Also brokers that are registered but not serving (KIP-1073).
     public var includeFencedBrokers = false
 
     public init() {}
@@ -25,10 +27,13 @@ public struct DescribeClusterResponse: KafkaResponse {
     public var throttleTimeMs: Int32 = 0
     public var errorCode = ErrorCode.none
     public var errorMessage: String?
+    /// 1 brokers, 2 controllers.
     public var endpointType: Int8 = 1
     public var clusterID = ""
+    /// -1 when unknown. In KRaft, any broker that forwards to the controller.
     public var controllerID: Int32 = -1
     public var brokers: [DescribeClusterBroker] = []
+    /// A bit per ACL operation; `.min` unless asked for (KIP-430).
     public var clusterAuthorizedOperations: Int32 = .min
 
     public init() {}
@@ -46,6 +51,7 @@ public struct DescribeClusterResponse: KafkaResponse {
 }
 
 extension DescribeClusterResponse {
+    /// A broker, or a controller when those were asked for.
     public struct DescribeClusterBroker: WireStruct {
         public var brokerID: Int32 = 0
         public var host = ""

@@ -4,6 +4,7 @@ public struct DescribeLogDirsRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeLogDirs
     public static let versions = ApiVersions(0...5, flexibleFrom: 2)
 
+    /// Nil for all.
     public var topics: [DescribableLogDirTopic]? = []
 
     public init() {}
@@ -14,6 +15,7 @@ public struct DescribeLogDirsRequest: KafkaRequest {
 }
 
 extension DescribeLogDirsRequest {
+    /// Partitions of one topic.
     public struct DescribableLogDirTopic: WireStruct {
         public var topic = ""
         public var partitions: [Int32] = []
@@ -33,6 +35,7 @@ public struct DescribeLogDirsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
+    /// From version 3; before it an unauthorized caller sees an empty answer.
     public var errorCode = ErrorCode.none
     public var results: [DescribeLogDirsResult] = []
 
@@ -46,12 +49,17 @@ public struct DescribeLogDirsResponse: KafkaResponse {
 }
 
 extension DescribeLogDirsResponse {
+    /// One log directory.
     public struct DescribeLogDirsResult: WireStruct {
         public var errorCode = ErrorCode.none
+        /// An absolute path on the broker.
         public var logDir = ""
         public var topics: [DescribeLogDirsTopic] = []
+        /// Of the volume; -1 when unknown (KIP-827).
         public var totalBytes: Int64 = -1
+        /// Of the volume; -1 when unknown.
         public var usableBytes: Int64 = -1
+        /// Takes no new replicas (KIP-1066).
         public var isCordoned = false
 
         public init() {}
@@ -68,6 +76,7 @@ extension DescribeLogDirsResponse {
         }
     }
 
+    /// Replicas of one topic in the directory.
     public struct DescribeLogDirsTopic: WireStruct {
         public var name = ""
         public var partitions: [DescribeLogDirsPartition] = []
@@ -80,10 +89,13 @@ extension DescribeLogDirsResponse {
         }
     }
 
+    /// One replica.
     public struct DescribeLogDirsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
         public var partitionSize: Int64 = 0
+        /// How far the replica is behind the high watermark, or a future replica behind the current one.
         public var offsetLag: Int64 = 0
+        /// A copy that will replace the current replica when it has caught up (KIP-113).
         public var isFutureKey = false
 
         public init() {}

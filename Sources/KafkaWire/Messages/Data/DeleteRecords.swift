@@ -5,6 +5,7 @@ public struct DeleteRecordsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var topics: [DeleteRecordsTopic] = []
+    /// How long the leader may wait for its followers.
     public var timeoutMs: Int32 = 0
 
     public init() {}
@@ -16,6 +17,7 @@ public struct DeleteRecordsRequest: KafkaRequest {
 }
 
 extension DeleteRecordsRequest {
+    /// Partitions of one topic to shorten.
     public struct DeleteRecordsTopic: WireStruct {
         public var name = ""
         public var partitions: [DeleteRecordsPartition] = []
@@ -28,8 +30,10 @@ extension DeleteRecordsRequest {
         }
     }
 
+    /// Where one partition shall begin.
     public struct DeleteRecordsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The first offset to keep; -1 for the high watermark.
         public var offset: Int64 = 0
 
         public init() {}
@@ -58,6 +62,7 @@ public struct DeleteRecordsResponse: KafkaResponse {
 }
 
 extension DeleteRecordsResponse {
+    /// Results for one topic.
     public struct DeleteRecordsTopicResult: WireStruct {
         public var name = ""
         public var partitions: [DeleteRecordsPartitionResult] = []
@@ -70,8 +75,10 @@ extension DeleteRecordsResponse {
         }
     }
 
+    /// Where one partition now begins.
     public struct DeleteRecordsPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The lowest log start among the partition's live replicas; -1 after an error.
         public var lowWatermark: Int64 = 0
         public var errorCode = ErrorCode.none
 

@@ -6,17 +6,28 @@ public struct FetchRequest: KafkaRequest {
     public static let apiKey = ApiKey.fetch
     public static let versions = ApiVersions(0...18, flexibleFrom: 12)
 
+    /// Followers in KRaft state theirs; a broker of another cluster refuses them. Consumers leave it out.
     public var clusterID: String?
+    /// -1 for a consumer; the broker's id when a follower asks. Up to version 14.
     public var replicaID: Int32 = -1
+    /// The follower that asks, from version 15 (KIP-903).
     public var replicaState = ReplicaState()
+    /// How long the broker may wait for ``minBytes`` to gather.
     public var maxWaitMs: Int32 = 0
     public var minBytes: Int32 = 0
+    /// For the whole answer. Not absolute: the first batch comes even when it is larger, so that reading goes on.
     public var maxBytes: Int32 = .max
+    /// 0 reads everything, 1 up to the last stable offset with aborted transactions named.
     public var isolationLevel: Int8 = 0
+    /// 0 while there is none (KIP-227).
     public var sessionID: Int32 = 0
+    /// 0 asks for a new session, -1 for an answer without one; otherwise one more than the last time.
     public var sessionEpoch: Int32 = -1
+    /// Partitions to read; within a session only those that are new or changed.
     public var topics: [FetchTopic] = []
+    /// Partitions that leave the session.
     public var forgottenTopicsData: [ForgottenTopic] = []
+    /// Where the reader is, so that the leader may name a replica nearby (KIP-392).
     public var rackID = ""
 
     public init() {}
@@ -43,8 +54,10 @@ public struct FetchRequest: KafkaRequest {
 }
 
 extension FetchRequest {
+    /// The follower that asks.
     public struct ReplicaState: WireStruct {
         public var replicaID: Int32 = -1
+        /// Tells incarnations of the broker apart (KIP-903).
         public var replicaEpoch: Int64 = -1
 
         public init() {}
@@ -55,8 +68,11 @@ extension FetchRequest {
         }
     }
 
+    /// Partitions of one topic to read.
     public struct FetchTopic: WireStruct {
+        /// Up to version 12.
         public var topic = ""
+        /// From version 13 (KIP-516).
         public var topicID = KafkaUUID.zero
         public var partitions: [FetchPartition] = []
 
@@ -69,14 +85,21 @@ extension FetchRequest {
         }
     }
 
+    /// Where to read one partition, and how much of it.
     public struct FetchPartition: WireStruct {
         public var partition: Int32 = 0
+        /// What the reader believes; another one is answered with an error. -1 skips the check (KIP-320).
         public var currentLeaderEpoch: Int32 = -1
         public var fetchOffset: Int64 = 0
+        /// Leader epoch of the last record read, which shows a divergence at once; -1 when unknown (KIP-595).
         public var lastFetchedEpoch: Int32 = -1
+        /// A follower's own log start; -1 from consumers.
         public var logStartOffset: Int64 = -1
+        /// Like ``FetchRequest/maxBytes``, for this partition.
         public var partitionMaxBytes: Int32 = 0
+        /// The follower's log directory (KIP-853).
         public var replicaDirectoryID = KafkaUUID.zero
+        /// The follower's high watermark; `.max` when it does not say (KIP-1166).
         public var highWatermark: Int64 = .max
 
         public init() {}
@@ -96,8 +119,11 @@ extension FetchRequest {
         }
     }
 
+    /// Partitions of one topic to drop from the session.
     public struct ForgottenTopic: WireStruct {
+        /// Up to version 12.
         public var topic = ""
+        /// From version 13.
         public var topicID = KafkaUUID.zero
         public var partitions: [Int32] = []
 
@@ -117,9 +143,12 @@ public struct FetchResponse: KafkaResponse {
     public static let versions = ApiVersions(0...18, flexibleFrom: 12)
 
     public var throttleTimeMs: Int32 = 0
+    /// Concerns the session or the request as a whole, never one partition.
     public var errorCode = ErrorCode.none
+    /// 0 when the broker keeps none.
     public var sessionID: Int32 = 0
     public var responses: [FetchableTopicResponse] = []
+    /// Where the leaders live that partitions name in ``PartitionData/currentLeader`` (KIP-951).
     public var nodeEndpoints: [NodeEndpoint] = []
 
     public init() {}
@@ -139,6 +168,7 @@ public struct FetchResponse: KafkaResponse {
 }
 
 extension FetchResponse {
+    /// Answers for one topic.
     public struct FetchableTopicResponse: WireStruct {
         public var topic = ""
         public var topicID = KafkaUUID.zero
@@ -153,17 +183,26 @@ extension FetchResponse {
         }
     }
 
+    /// What one partition had to give.
     public struct PartitionData: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none
+        /// The end of what is replicated; -1 after an error.
         public var highWatermark: Int64 = 0
+        /// No transaction is open below it.
         public var lastStableOffset: Int64 = -1
         public var logStartOffset: Int64 = -1
+        /// Where the reader's log and the leader's part; the reader has to go back there.
         public var divergingEpoch = EpochEndOffset()
+        /// Given when this broker is not the leader (KIP-951).
         public var currentLeader = LeaderIDAndEpoch()
+        /// In KRaft's metadata log: the snapshot to fetch when the offset is below the log's start.
         public var snapshotID = SnapshotID()
+        /// Transactions whose records in this answer do not count; nil unless committed ones were asked for.
         public var abortedTransactions: [AbortedTransaction]? = []
+        /// The broker to read from instead, -1 for none (KIP-392).
         public var preferredReadReplica: Int32 = -1
+        /// Whole batches, except that the last may be cut short.
         public var records: RecordBytes?
 
         public init() {}
@@ -186,7 +225,9 @@ extension FetchResponse {
         }
     }
 
+    /// A leader epoch and one past its last record.
     public struct EpochEndOffset: WireStruct {
+        /// -1 for none.
         public var epoch: Int32 = -1
         public var endOffset: Int64 = -1
 
@@ -198,7 +239,9 @@ extension FetchResponse {
         }
     }
 
+    /// Who leads a partition, and since which election.
     public struct LeaderIDAndEpoch: WireStruct {
+        /// -1 when unknown.
         public var leaderID: Int32 = -1
         public var leaderEpoch: Int32 = -1
 
@@ -210,6 +253,7 @@ extension FetchResponse {
         }
     }
 
+    /// What a snapshot of KRaft's metadata log reaches to.
     public struct SnapshotID: WireStruct {
         public var endOffset: Int64 = -1
         public var epoch: Int32 = -1
@@ -222,8 +266,10 @@ extension FetchResponse {
         }
     }
 
+    /// A transaction to leave out.
     public struct AbortedTransaction: WireStruct {
         public var producerID: Int64 = 0
+        /// From here to the producer's abort marker its records are aborted.
         public var firstOffset: Int64 = 0
 
         public init() {}
@@ -234,6 +280,7 @@ extension FetchResponse {
         }
     }
 
+    /// A broker's address.
     public struct NodeEndpoint: WireStruct {
         public var nodeID: Int32 = 0
         public var host = ""

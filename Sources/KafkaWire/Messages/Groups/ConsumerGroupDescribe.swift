@@ -32,15 +32,19 @@ public struct ConsumerGroupDescribeResponse: KafkaResponse {
 }
 
 extension ConsumerGroupDescribeResponse {
+    /// One group.
     public struct DescribedGroup: WireStruct {
         public var errorCode = ErrorCode.none
         public var errorMessage: String?
         public var groupID = ""
         public var groupState = ""
+        /// Rises whenever members or subscriptions change.
         public var groupEpoch: Int32 = 0
+        /// The group epoch for which the target assignment was made.
         public var assignmentEpoch: Int32 = 0
         public var assignorName = ""
         public var members: [Member] = []
+        /// A bit per ACL operation; `.min` unless asked for (KIP-430).
         public var authorizedOperations: Int32 = .min
 
         public init() {}
@@ -58,8 +62,10 @@ extension ConsumerGroupDescribeResponse {
         }
     }
 
+    /// A member, its subscription and its partitions.
     public struct Member: WireStruct {
         public var memberID = ""
+        /// The name of a static member; nil for a dynamic one (KIP-345).
         public var instanceID: String?
         public var rackID: String?
         public var memberEpoch: Int32 = 0
@@ -67,7 +73,9 @@ extension ConsumerGroupDescribeResponse {
         public var clientHost = ""
         public var subscribedTopicNames: [String] = []
         public var subscribedTopicRegex: String?
+        /// What the member has now.
         public var assignment = Assignment()
+        /// What it will have when the others have let go.
         public var targetAssignment = Assignment()
         /// -1 unknown, 0 classic protocol, 1 consumer protocol (KIP-1099).
         public var memberType: Int8 = -1
@@ -89,6 +97,7 @@ extension ConsumerGroupDescribeResponse {
         }
     }
 
+    /// Partitions of a member.
     public struct Assignment: WireStruct {
         public var topicPartitions: [TopicPartitions] = []
 
@@ -99,6 +108,7 @@ extension ConsumerGroupDescribeResponse {
         }
     }
 
+    /// Partitions of one topic.
     public struct TopicPartitions: WireStruct {
         public var topicID = KafkaUUID.zero
         public var topicName = ""

@@ -30,6 +30,7 @@ public struct DeleteGroupsResponse: KafkaResponse {
 }
 
 extension DeleteGroupsResponse {
+    /// The result for one group.
     public struct DeletableGroupResult: WireStruct {
         public var groupID = ""
         public var errorCode = ErrorCode.none

@@ -34,14 +34,20 @@ public struct DescribeGroupsResponse: KafkaResponse {
 }
 
 extension DescribeGroupsResponse {
+    /// One group.
     public struct DescribedGroup: WireStruct {
         public var errorCode = ErrorCode.none
+        /// From version 6 (KIP-1043).
         public var errorMessage: String?
         public var groupID = ""
+        /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable` or `Dead`.
         public var groupState = ""
+        /// `consumer` for consumer groups; the application's own word elsewhere.
         public var protocolType = ""
+        /// The assignor that the members agreed on.
         public var protocolData = ""
         public var members: [DescribedGroupMember] = []
+        /// A bit per ACL operation; `.min` unless asked for (KIP-430).
         public var authorizedOperations: Int32 = .min
 
         public init() {}
@@ -58,12 +64,16 @@ extension DescribeGroupsResponse {
         }
     }
 
+    /// A member of the group.
     public struct DescribedGroupMember: WireStruct {
         public var memberID = ""
+        /// The name of a static member; nil for a dynamic one (KIP-345).
         public var groupInstanceID: String?
         public var clientID = ""
         public var clientHost = ""
+        /// What the member said when it joined, in the form of its protocol type.
         public var memberMetadata = ByteBuffer()
+        /// What the leader gave it, in the form of its protocol type.
         public var memberAssignment = ByteBuffer()
 
         public init() {}

@@ -7,6 +7,7 @@ public struct HeartbeatRequest: KafkaRequest {
     public var groupID = ""
     public var generationID: Int32 = 0
     public var memberID = ""
+    /// The name of a static member; nil for a dynamic one (KIP-345).
     public var groupInstanceID: String?
 
     public init() {}

@@ -5,7 +5,9 @@ public struct LeaveGroupRequest: KafkaRequest {
     public static let versions = ApiVersions(0...5, flexibleFrom: 4)
 
     public var groupID = ""
+    /// Up to version 2.
     public var memberID = ""
+    /// From version 3 (KIP-345).
     public var members: [MemberIdentity] = []
 
     public init() {}
@@ -18,9 +20,12 @@ public struct LeaveGroupRequest: KafkaRequest {
 }
 
 extension LeaveGroupRequest {
+    /// A member that leaves.
     public struct MemberIdentity: WireStruct {
+        /// Empty when a static member goes by its name alone.
         public var memberID = ""
         public var groupInstanceID: String?
+        /// For the broker's log (KIP-800).
         public var reason: String?
 
         public init() {}
@@ -52,6 +57,7 @@ public struct LeaveGroupResponse: KafkaResponse {
 }
 
 extension LeaveGroupResponse {
+    /// The result for one member.
     public struct MemberResponse: WireStruct {
         public var memberID = ""
         public var groupInstanceID: String? = ""

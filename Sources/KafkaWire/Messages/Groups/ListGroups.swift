@@ -4,7 +4,9 @@ public struct ListGroupsRequest: KafkaRequest {
     public static let apiKey = ApiKey.listGroups
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
+    /// Empty for all (KIP-518).
     public var statesFilter: [String] = []
+    /// `classic`, `consumer` and so on; empty for all (KIP-848).
     public var typesFilter: [String] = []
 
     public init() {}
@@ -34,8 +36,10 @@ public struct ListGroupsResponse: KafkaResponse {
 }
 
 extension ListGroupsResponse {
+    /// One group.
     public struct ListedGroup: WireStruct {
         public var groupID = ""
+        /// Empty for groups that only commit offsets.
         public var protocolType = ""
         public var groupState = ""
         public var groupType = ""

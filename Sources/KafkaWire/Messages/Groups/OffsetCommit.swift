@@ -5,9 +5,13 @@ public struct OffsetCommitRequest: KafkaRequest {
     public static let versions = ApiVersions(0...10, flexibleFrom: 8)
 
     public var groupID = ""
+    /// The generation in the classic protocol, the epoch in KIP-848's; -1 when no member commits.
     public var generationIDOrMemberEpoch: Int32 = -1
+    /// Empty when no member commits.
     public var memberID = ""
+    /// The name of a static member; nil for a dynamic one (KIP-345).
     public var groupInstanceID: String?
+    /// Versions 2 to 4; -1 for the broker's.
     public var retentionTimeMs: Int64 = -1
     public var topics: [OffsetCommitRequestTopic] = []
 
@@ -26,8 +30,11 @@ public struct OffsetCommitRequest: KafkaRequest {
 }
 
 extension OffsetCommitRequest {
+    /// Positions in one topic.
     public struct OffsetCommitRequestTopic: WireStruct {
+        /// Up to version 9.
         public var name = ""
+        /// From version 10.
         public var topicID = KafkaUUID.zero
         public var partitions: [OffsetCommitRequestPartition] = []
 
@@ -40,11 +47,16 @@ extension OffsetCommitRequest {
         }
     }
 
+    /// The position in one partition.
     public struct OffsetCommitRequestPartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown (KIP-320).
         public var committedLeaderEpoch: Int32 = -1
+        /// Version 1 alone, in milliseconds since 1970; -1 for the time of arrival.
         public var commitTimestamp: Int64 = -1
+        /// A note of the consumer's own.
         public var committedMetadata: String? = ""
 
         public init() {}
@@ -76,8 +88,11 @@ public struct OffsetCommitResponse: KafkaResponse {
 }
 
 extension OffsetCommitResponse {
+    /// Results for one topic.
     public struct OffsetCommitResponseTopic: WireStruct {
+        /// Up to version 9.
         public var name = ""
+        /// From version 10.
         public var topicID = KafkaUUID.zero
         public var partitions: [OffsetCommitResponsePartition] = []
 
@@ -90,6 +105,7 @@ extension OffsetCommitResponse {
         }
     }
 
+    /// The result for one partition.
     public struct OffsetCommitResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none

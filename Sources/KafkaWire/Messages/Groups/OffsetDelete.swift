@@ -16,6 +16,7 @@ public struct OffsetDeleteRequest: KafkaRequest {
 }
 
 extension OffsetDeleteRequest {
+    /// Partitions of one topic.
     public struct OffsetDeleteRequestTopic: WireStruct {
         public var name = ""
         public var partitions: [OffsetDeleteRequestPartition] = []
@@ -28,6 +29,7 @@ extension OffsetDeleteRequest {
         }
     }
 
+    /// A partition whose position goes.
     public struct OffsetDeleteRequestPartition: WireStruct {
         public var partitionIndex: Int32 = 0
 
@@ -44,6 +46,7 @@ public struct OffsetDeleteResponse: KafkaResponse {
     public static let apiKey = ApiKey.offsetDelete
     public static let versions = ApiVersions(0...0, flexibleFrom: nil)
 
+    /// Concerns the group as a whole.
     public var errorCode = ErrorCode.none
     public var throttleTimeMs: Int32 = 0
     public var topics: [OffsetDeleteResponseTopic] = []
@@ -58,6 +61,7 @@ public struct OffsetDeleteResponse: KafkaResponse {
 }
 
 extension OffsetDeleteResponse {
+    /// Results for one topic.
     public struct OffsetDeleteResponseTopic: WireStruct {
         public var name = ""
         public var partitions: [OffsetDeleteResponsePartition] = []
@@ -70,6 +74,7 @@ extension OffsetDeleteResponse {
         }
     }
 
+    /// The result for one partition.
     public struct OffsetDeleteResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none

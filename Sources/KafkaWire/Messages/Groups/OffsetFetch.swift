@@ -4,9 +4,13 @@ public struct OffsetFetchRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetFetch
     public static let versions = ApiVersions(0...10, flexibleFrom: 6)
 
+    /// This one and ``topics``: up to version 7.
     public var groupID = ""
+    /// Nil for every partition that has a position, from version 2.
     public var topics: [OffsetFetchRequestTopic]? = []
+    /// From version 8 (KIP-709).
     public var groups: [OffsetFetchRequestGroup] = []
+    /// Refuses to answer, with error 88, while a transaction may still change a position (KIP-447).
     public var requireStable = false
 
     public init() {}
@@ -22,6 +26,7 @@ public struct OffsetFetchRequest: KafkaRequest {
 }
 
 extension OffsetFetchRequest {
+    /// Partitions of one topic, up to version 7.
     public struct OffsetFetchRequestTopic: WireStruct {
         public var name = ""
         public var partitionIndexes: [Int32] = []
@@ -36,10 +41,13 @@ extension OffsetFetchRequest {
         }
     }
 
+    /// A group and the partitions of interest, from version 8.
     public struct OffsetFetchRequestGroup: WireStruct {
         public var groupID = ""
         public var memberID: String?
+        /// Checked against the group when not -1 (KIP-848).
         public var memberEpoch: Int32 = -1
+        /// Nil for every partition that has a position.
         public var topics: [OffsetFetchRequestTopics]? = []
 
         public init() {}
@@ -54,8 +62,11 @@ extension OffsetFetchRequest {
         }
     }
 
+    /// Partitions of one topic, from version 8.
     public struct OffsetFetchRequestTopics: WireStruct {
+        /// Up to version 9.
         public var name = ""
+        /// From version 10.
         public var topicID = KafkaUUID.zero
         public var partitionIndexes: [Int32] = []
 
@@ -76,6 +87,7 @@ public struct OffsetFetchResponse: KafkaResponse {
 
     public var throttleTimeMs: Int32 = 0
     public var topics: [OffsetFetchResponseTopic] = []
+    /// Versions 2 to 7.
     public var errorCode = ErrorCode.none
     public var groups: [OffsetFetchResponseGroup] = []
 
@@ -90,6 +102,7 @@ public struct OffsetFetchResponse: KafkaResponse {
 }
 
 extension OffsetFetchResponse {
+    /// Positions in one topic, up to version 7.
     public struct OffsetFetchResponseTopic: WireStruct {
         public var name = ""
         public var partitions: [OffsetFetchResponsePartition] = []
@@ -104,9 +117,12 @@ extension OffsetFetchResponse {
         }
     }
 
+    /// The position in one partition, up to version 7.
     public struct OffsetFetchResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read; -1 when there is none.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
         public var errorCode = ErrorCode.none
@@ -126,9 +142,11 @@ extension OffsetFetchResponse {
         }
     }
 
+    /// Positions of one group, from version 8.
     public struct OffsetFetchResponseGroup: WireStruct {
         public var groupID = ""
         public var topics: [OffsetFetchResponseTopics] = []
+        /// Concerns the group as a whole.
         public var errorCode = ErrorCode.none
 
         public init() {}
@@ -140,8 +158,11 @@ extension OffsetFetchResponse {
         }
     }
 
+    /// Positions in one topic, from version 8.
     public struct OffsetFetchResponseTopics: WireStruct {
+        /// Up to version 9.
         public var name = ""
+        /// From version 10.
         public var topicID = KafkaUUID.zero
         public var partitions: [OffsetFetchResponsePartitions] = []
 
@@ -154,9 +175,12 @@ extension OffsetFetchResponse {
         }
     }
 
+    /// The position in one partition, from version 8.
     public struct OffsetFetchResponsePartitions: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read; -1 when there is none.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
         public var errorCode = ErrorCode.none

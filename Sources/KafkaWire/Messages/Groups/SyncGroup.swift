@@ -9,9 +9,12 @@ public struct SyncGroupRequest: KafkaRequest {
     public var groupID = ""
     public var generationID: Int32 = 0
     public var memberID = ""
+    /// The name of a static member; nil for a dynamic one (KIP-345).
     public var groupInstanceID: String?
+    /// From version 5, checked against the group when not nil (KIP-559).
     public var protocolType: String?
     public var protocolName: String?
+    /// From the leader, one for each member; empty from everyone else.
     public var assignments: [SyncGroupRequestAssignment] = []
 
     public init() {}
@@ -30,8 +33,10 @@ public struct SyncGroupRequest: KafkaRequest {
 }
 
 extension SyncGroupRequest {
+    /// What the leader gives one member.
     public struct SyncGroupRequestAssignment: WireStruct {
         public var memberID = ""
+        /// In the form of the group's protocol type.
         public var assignment = ByteBuffer()
 
         public init() {}
@@ -52,6 +57,7 @@ public struct SyncGroupResponse: KafkaResponse {
     public var errorCode = ErrorCode.none
     public var protocolType: String?
     public var protocolName: String?
+    /// The member's own part; empty after an error.
     public var assignment = ByteBuffer()
 
     public init() {}

@@ -4,6 +4,7 @@ public struct DescribeUserScramCredentialsRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeUserScramCredentials
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
+    /// Nil or empty for all.
     public var users: [UserName]? = []
 
     public init() {}
@@ -14,6 +15,7 @@ public struct DescribeUserScramCredentialsRequest: KafkaRequest {
 }
 
 extension DescribeUserScramCredentialsRequest {
+    /// A user to describe.
     public struct UserName: WireStruct {
         public var name = ""
 
@@ -46,6 +48,7 @@ public struct DescribeUserScramCredentialsResponse: KafkaResponse {
 }
 
 extension DescribeUserScramCredentialsResponse {
+    /// One user.
     public struct DescribeUserScramCredentialsResult: WireStruct {
         public var user = ""
         public var errorCode = ErrorCode.none
@@ -62,7 +65,9 @@ extension DescribeUserScramCredentialsResponse {
         }
     }
 
+    /// A mechanism the user can authenticate with.
     public struct CredentialInfo: WireStruct {
+        /// 1 SCRAM-SHA-256, 2 SCRAM-SHA-512; 0 unknown.
         public var mechanism: Int8 = 0
         public var iterations: Int32 = 0
 

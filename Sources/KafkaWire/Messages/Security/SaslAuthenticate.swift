@@ -6,6 +6,7 @@ public struct SaslAuthenticateRequest: KafkaRequest {
     public static let apiKey = ApiKey.saslAuthenticate
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
+    /// As the mechanism defines them.
     public var authBytes = ByteBuffer()
 
     public init() {}
@@ -23,6 +24,7 @@ public struct SaslAuthenticateResponse: KafkaResponse {
     public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var authBytes = ByteBuffer()
+    /// After which the connection must authenticate again; 0 for never (KIP-368).
     public var sessionLifetimeMs: Int64 = 0
 
     public init() {}

@@ -5,6 +5,7 @@ public struct AlterPartitionReassignmentsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var timeoutMs: Int32 = 60000
+    /// Without it a move must keep the number of replicas (KIP-860).
     public var allowReplicationFactorChange = true
     public var topics: [ReassignableTopic] = []
 
@@ -18,6 +19,7 @@ public struct AlterPartitionReassignmentsRequest: KafkaRequest {
 }
 
 extension AlterPartitionReassignmentsRequest {
+    /// Partitions of one topic.
     public struct ReassignableTopic: WireStruct {
         public var name = ""
         public var partitions: [ReassignablePartition] = []
@@ -30,8 +32,10 @@ extension AlterPartitionReassignmentsRequest {
         }
     }
 
+    /// Where one partition's replicas shall be.
     public struct ReassignablePartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// Broker ids, the preferred leader first; nil cancels a move in progress.
         public var replicas: [Int32]?
 
         public init() {}
@@ -49,7 +53,9 @@ public struct AlterPartitionReassignmentsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
+    /// As asked.
     public var allowReplicationFactorChange = true
+    /// Concerns the request as a whole.
     public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var responses: [ReassignableTopicResponse] = []
@@ -66,6 +72,7 @@ public struct AlterPartitionReassignmentsResponse: KafkaResponse {
 }
 
 extension AlterPartitionReassignmentsResponse {
+    /// Results for one topic.
     public struct ReassignableTopicResponse: WireStruct {
         public var name = ""
         public var partitions: [ReassignablePartitionResponse] = []
@@ -78,6 +85,7 @@ extension AlterPartitionReassignmentsResponse {
         }
     }
 
+    /// The result for one partition.
     public struct ReassignablePartitionResponse: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none

@@ -6,6 +6,7 @@ public struct CreateTopicsRequest: KafkaRequest {
 
     public var topics: [CreatableTopic] = []
     public var timeoutMs: Int32 = 60000
+    /// Checks and creates nothing.
     public var validateOnly = false
 
     public init() {}
@@ -18,10 +19,14 @@ public struct CreateTopicsRequest: KafkaRequest {
 }
 
 extension CreateTopicsRequest {
+    /// A topic to create.
     public struct CreatableTopic: WireStruct {
         public var name = ""
+        /// -1 for the broker's default, or when ``assignments`` says it (KIP-464).
         public var numPartitions: Int32 = 0
+        /// -1 for the broker's default, or when ``assignments`` says it.
         public var replicationFactor: Int16 = 0
+        /// Empty to leave the choice to the cluster.
         public var assignments: [CreatableReplicaAssignment] = []
         public var configs: [CreatableTopicConfig] = []
 
@@ -36,8 +41,10 @@ extension CreateTopicsRequest {
         }
     }
 
+    /// The replicas of one partition.
     public struct CreatableReplicaAssignment: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The preferred leader first.
         public var brokerIDs: [Int32] = []
 
         public init() {}
@@ -48,8 +55,10 @@ extension CreateTopicsRequest {
         }
     }
 
+    /// A key that differs from the broker's default.
     public struct CreatableTopicConfig: WireStruct {
         public var name = ""
+        /// Kafka refuses nil.
         public var value: String? = ""
 
         public init() {}
@@ -78,14 +87,20 @@ public struct CreateTopicsResponse: KafkaResponse {
 }
 
 extension CreateTopicsResponse {
+    /// What was created, or why not.
     public struct CreatableTopicResult: WireStruct {
         public var name = ""
+        /// Zero before version 7.
         public var topicID = KafkaUUID.zero
         public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
+        /// Why ``configs`` is nil.
         public var topicConfigErrorCode = ErrorCode.none
+        /// -1 when the caller may not know (KIP-525).
         public var numPartitions: Int32 = -1
+        /// -1 when the caller may not know.
         public var replicationFactor: Int16 = -1
+        /// Nil when the caller may not describe them.
         public var configs: [CreatableTopicConfigs]? = []
 
         public init() {}
@@ -107,10 +122,13 @@ extension CreateTopicsResponse {
         }
     }
 
+    /// One effective key of the new topic.
     public struct CreatableTopicConfigs: WireStruct {
         public var name = ""
+        /// Nil for sensitive values.
         public var value: String? = ""
         public var readOnly = false
+        /// As in ``DescribeConfigsResponse/DescribeConfigsResourceResult/configSource``.
         public var configSource: Int8 = -1
         public var isSensitive = false
 

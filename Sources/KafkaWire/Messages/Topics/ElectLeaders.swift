@@ -4,7 +4,9 @@ public struct ElectLeadersRequest: KafkaRequest {
     public static let apiKey = ApiKey.electLeaders
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
+    /// 0 the preferred replica, 1 any replica even if records are lost.
     public var electionType: Int8 = 0
+    /// Nil for every partition.
     public var topicPartitions: [TopicPartitions]? = []
     public var timeoutMs: Int32 = 60000
 
@@ -18,6 +20,7 @@ public struct ElectLeadersRequest: KafkaRequest {
 }
 
 extension ElectLeadersRequest {
+    /// Partitions of one topic.
     public struct TopicPartitions: WireStruct {
         public var topic = ""
         public var partitions: [Int32] = []
@@ -37,6 +40,7 @@ public struct ElectLeadersResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
+    /// Concerns the request as a whole.
     public var errorCode = ErrorCode.none
     public var replicaElectionResults: [ReplicaElectionResult] = []
 
@@ -50,6 +54,7 @@ public struct ElectLeadersResponse: KafkaResponse {
 }
 
 extension ElectLeadersResponse {
+    /// Results for one topic.
     public struct ReplicaElectionResult: WireStruct {
         public var topic = ""
         public var partitionResult: [PartitionResult] = []
@@ -62,6 +67,7 @@ extension ElectLeadersResponse {
         }
     }
 
+    /// The result for one partition.
     public struct PartitionResult: WireStruct {
         public var partitionID: Int32 = 0
         public var errorCode = ErrorCode.none

@@ -5,6 +5,7 @@ public struct ListPartitionReassignmentsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
     public var timeoutMs: Int32 = 60000
+    /// Nil for every move in progress.
     public var topics: [ListPartitionReassignmentsTopics]?
 
     public init() {}
@@ -16,6 +17,7 @@ public struct ListPartitionReassignmentsRequest: KafkaRequest {
 }
 
 extension ListPartitionReassignmentsRequest {
+    /// Partitions of one topic.
     public struct ListPartitionReassignmentsTopics: WireStruct {
         public var name = ""
         public var partitionIndexes: [Int32] = []
@@ -50,6 +52,7 @@ public struct ListPartitionReassignmentsResponse: KafkaResponse {
 }
 
 extension ListPartitionReassignmentsResponse {
+    /// Moves within one topic.
     public struct OngoingTopicReassignment: WireStruct {
         public var name = ""
         public var partitions: [OngoingPartitionReassignment] = []
@@ -62,8 +65,10 @@ extension ListPartitionReassignmentsResponse {
         }
     }
 
+    /// A partition whose replicas move.
     public struct OngoingPartitionReassignment: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// All present ones, those that come and go included.
         public var replicas: [Int32] = []
         public var addingReplicas: [Int32] = []
         public var removingReplicas: [Int32] = []

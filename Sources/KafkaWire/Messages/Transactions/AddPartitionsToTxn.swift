@@ -4,6 +4,7 @@ public struct AddPartitionsToTxnRequest: KafkaRequest {
     public static let apiKey = ApiKey.addPartitionsToTxn
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
+    /// From version 4, which brokers alone send (KIP-890).
     public var transactions: [AddPartitionsToTxnTransaction] = []
     public var v3AndBelowTransactionalID = ""
     public var v3AndBelowProducerID: Int64 = 0
@@ -24,10 +25,12 @@ public struct AddPartitionsToTxnRequest: KafkaRequest {
 }
 
 extension AddPartitionsToTxnRequest {
+    /// One producer's transaction.
     public struct AddPartitionsToTxnTransaction: WireStruct {
         public var transactionalID = ""
         public var producerID: Int64 = 0
         public var producerEpoch: Int16 = 0
+        /// Asks whether the partitions are in the transaction, and adds none.
         public var verifyOnly = false
         public var topics: [AddPartitionsToTxnTopic] = []
 
@@ -42,6 +45,7 @@ extension AddPartitionsToTxnRequest {
         }
     }
 
+    /// Partitions of one topic.
     public struct AddPartitionsToTxnTopic: WireStruct {
         public var name = ""
         public var partitions: [Int32] = []
@@ -61,7 +65,9 @@ public struct AddPartitionsToTxnResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
+    /// Concerns the request as a whole, from version 4.
     public var errorCode = ErrorCode.none
+    /// From version 4.
     public var resultsByTransaction: [AddPartitionsToTxnResult] = []
     public var resultsByTopicV3AndBelow: [AddPartitionsToTxnTopicResult] = []
 
@@ -78,6 +84,7 @@ public struct AddPartitionsToTxnResponse: KafkaResponse {
 }
 
 extension AddPartitionsToTxnResponse {
+    /// Results for one transaction.
     public struct AddPartitionsToTxnResult: WireStruct {
         public var transactionalID = ""
         public var topicResults: [AddPartitionsToTxnTopicResult] = []
@@ -90,6 +97,7 @@ extension AddPartitionsToTxnResponse {
         }
     }
 
+    /// Results for one topic.
     public struct AddPartitionsToTxnTopicResult: WireStruct {
         public var name = ""
         public var resultsByPartition: [AddPartitionsToTxnPartitionResult] = []
@@ -102,6 +110,7 @@ extension AddPartitionsToTxnResponse {
         }
     }
 
+    /// The result for one partition.
     public struct AddPartitionsToTxnPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
         public var partitionErrorCode = ErrorCode.none

@@ -7,6 +7,7 @@ public struct EndTxnRequest: KafkaRequest {
     public var transactionalID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
+    /// False aborts.
     public var committed = false
 
     public init() {}
@@ -26,7 +27,9 @@ public struct EndTxnResponse: KafkaResponse {
 
     public var throttleTimeMs: Int32 = 0
     public var errorCode = ErrorCode.none
+    /// For the next transaction, from version 5; -1 when nothing changed (KIP-890).
     public var producerID: Int64 = -1
+    /// For the next transaction, from version 5.
     public var producerEpoch: Int16 = -1
 
     public init() {}

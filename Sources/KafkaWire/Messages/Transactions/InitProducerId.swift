@@ -4,11 +4,16 @@ public struct InitProducerIdRequest: KafkaRequest {
     public static let apiKey = ApiKey.initProducerId
     public static let versions = ApiVersions(0...6, flexibleFrom: 2)
 
+    /// Nil for an idempotent producer without transactions.
     public var transactionalID: String? = ""
+    /// When the coordinator aborts an idle transaction.
     public var transactionTimeoutMs: Int32 = 0
+    /// The present one, to have its epoch raised; -1 for a fresh one (KIP-360).
     public var producerID: Int64 = -1
     public var producerEpoch: Int16 = -1
+    /// Such transactions never time out (KIP-939).
     public var enable2Pc = false
+    /// Leaves a prepared transaction open instead of aborting it (KIP-939).
     public var keepPreparedTxn = false
 
     public init() {}
@@ -34,8 +39,10 @@ public struct InitProducerIdResponse: KafkaResponse {
 
     public var throttleTimeMs: Int32 = 0
     public var errorCode = ErrorCode.none
+    /// -1 after an error.
     public var producerID: Int64 = -1
     public var producerEpoch: Int16 = 0
+    /// Of the transaction that was kept; -1 for none.
     public var ongoingTxnProducerID: Int64 = -1
     public var ongoingTxnProducerEpoch: Int16 = -1
 

@@ -8,7 +8,9 @@ public struct TxnOffsetCommitRequest: KafkaRequest {
     public var groupID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
+    /// Of the consumer that read the records; -1 when it is in no group (KIP-447).
     public var generationID: Int32 = -1
+    /// Empty when the consumer is in no group.
     public var memberID = ""
     public var groupInstanceID: String?
     public var topics: [TxnOffsetCommitRequestTopic] = []
@@ -30,6 +32,7 @@ public struct TxnOffsetCommitRequest: KafkaRequest {
 }
 
 extension TxnOffsetCommitRequest {
+    /// Positions in one topic.
     public struct TxnOffsetCommitRequestTopic: WireStruct {
         public var name = ""
         public var partitions: [TxnOffsetCommitRequestPartition] = []
@@ -42,9 +45,12 @@ extension TxnOffsetCommitRequest {
         }
     }
 
+    /// The position in one partition.
     public struct TxnOffsetCommitRequestPartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var committedMetadata: String? = ""
 
@@ -76,6 +82,7 @@ public struct TxnOffsetCommitResponse: KafkaResponse {
 }
 
 extension TxnOffsetCommitResponse {
+    /// Results for one topic.
     public struct TxnOffsetCommitResponseTopic: WireStruct {
         public var name = ""
         public var partitions: [TxnOffsetCommitResponsePartition] = []
@@ -88,6 +95,7 @@ extension TxnOffsetCommitResponse {
         }
     }
 
+    /// The result for one partition.
     public struct TxnOffsetCommitResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none
