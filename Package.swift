@@ -97,7 +97,7 @@ let package = Package(
         tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests("ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
-        tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient"]),
+        tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
         tests("ObservabilityTests", ["Observability", metrics, logging, nioCore]),
         tests(
             "EndToEndTests",
