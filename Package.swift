@@ -94,7 +94,7 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: settings),
         tests("KafkaWireTests", ["KafkaWire", "KafkaCompression", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
         tests("KafkaCompressionTests", ["KafkaCompression", "KafkaWire", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
-        tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
+        tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests("ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient"]),
