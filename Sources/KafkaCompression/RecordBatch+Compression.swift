@@ -1,0 +1,24 @@
+public import KafkaWire
+import NIOCore
+
+extension RecordBatch {
+    /// A reader of the batch's records, decompressed if need be.
+    public func records(limit: OutputLimit = .default) throws(CompressionError) -> RecordReader {
+        guard let codec = header.codec else { throw .unknownCodec(attributes: header.attributes) }
+        return RecordReader(payload: try codec.decompress(payload, limit: limit), header: header)
+    }
+}
+
+extension RecordBatchBuilder {
+    /// The batch with its records compressed. Leaves the builder empty, with the same settings.
+    public mutating func batch(codec: CompressionCodec) throws(CompressionError) -> RecordBatch {
+        var draft: RecordBatchDraft
+        do throws(WireError) { draft = try takeDraft() } catch { throw .malformed(error) }
+        if codec != .none {
+            draft = try draft.compressed(codec) { payload, output throws(CompressionError) in
+                try codec.compress(payload, into: &output)
+            }
+        }
+        do throws(WireError) { return try draft.sealed() } catch { throw .malformed(error) }
+    }
+}
