@@ -71,6 +71,8 @@ final class FileSegmentData: SegmentData {
         file = nil
     }
 
+    func unseal() { isSealed = false }
+
     func delete() throws(LogError) {
         file = nil
         try FileSystem.remove(name)

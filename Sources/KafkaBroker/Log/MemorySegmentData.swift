@@ -92,6 +92,8 @@ final class MemorySegmentData: SegmentData {
 
     func seal() { closeChunk() }
 
+    func unseal() {}
+
     func delete() {
         sealed = []
         open = ByteBuffer()

@@ -29,5 +29,7 @@ protocol SegmentData: AnyObject {
     /// The segment takes no more appends: what was kept ready for them may go.
     func seal()
 
+    func unseal()
+
     func delete() throws(LogError)
 }

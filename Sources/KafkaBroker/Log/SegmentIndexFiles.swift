@@ -24,6 +24,19 @@ struct SegmentIndexFiles {
         return entry.flatMap { $0.getInteger(at: $0.readerIndex + 8, as: Int32.self) }.map(Int64.init) ?? 0
     }
 
+    /// The entry that closing the segment wrote last; nil if there is none, or a file has a size that it cannot have.
+    func lastTime() throws(LogError) -> SegmentIndex.TimeEntry? {
+        let entrySize = SegmentIndex.timeEntrySize
+        guard FileSystem.exists(files.offsetIndex), FileSystem.exists(files.timeIndex) else { return nil }
+        guard try PosixFile(files.offsetIndex, .read).size() % SegmentIndex.offsetEntrySize == 0 else { return nil }
+        let file = try PosixFile(files.timeIndex, .read)
+        let size = try file.size()
+        guard size >= entrySize, size % entrySize == 0 else { return nil }
+        var bytes = try file.read(at: size - entrySize, count: entrySize)
+        guard let (timestamp, offset) = bytes.readMultipleIntegers(as: (Int64, Int32).self) else { return nil }
+        return SegmentIndex.TimeEntry(timestamp: timestamp, relativeOffset: offset)
+    }
+
     private func lastOffsetEntry(_ matches: (SegmentIndex.OffsetEntry) -> Bool) throws(LogError) -> Int {
         let entry = try lastEntry(in: files.offsetIndex, size: SegmentIndex.offsetEntrySize) { bytes in
             guard let (offset, position) = bytes.getMultipleIntegers(at: bytes.readerIndex, as: (Int32, Int32).self)
