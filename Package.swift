@@ -89,7 +89,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["KafkaBroker", "KafkaClient", "KafkaWire", "KafkaCompression", "Replication", nioCore, nioPosix, logging],
             path: "Tests/TestSupport", swiftSettings: settings),
-        tests("KafkaWireTests", ["KafkaWire", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
+        tests("KafkaWireTests", ["KafkaWire", "KafkaCompression", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
         tests("KafkaCompressionTests", ["KafkaCompression", "KafkaWire", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
         tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
