@@ -52,7 +52,9 @@ import Testing
         #expect(header.codec == nil)
     }
 
-    @Test(arguments: [(0, 0, 0), (5, 3, 8), (.max, 0, .max), (.max, 1, 0), (.max - 1, 4, 2), (-1, 4, -1)] as [(Int32, Int32, Int32)])
+    @Test(
+        arguments: [(0, 0, 0), (5, 3, 8), (.max, 0, .max), (.max, 1, 0), (.max - 1, 4, 2), (-1, 4, -1)]
+            as [(Int32, Int32, Int32)])
     func `sequences wrap to zero`(base: Int32, delta: Int32, last: Int32) {
         var header = RecordBatchHeader()
         header.baseSequence = base
@@ -119,6 +121,7 @@ import Testing
         #expect(patched.isChecksumValid)
         #expect(patched.payload == batch.payload)
         var expected = batch.header
+        expected.partitionLeaderEpoch = -1
         expected.producerID = 1 << 50
         expected.producerEpoch = 12
         expected.baseSequence = 99
