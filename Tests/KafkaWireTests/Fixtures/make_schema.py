@@ -238,8 +238,8 @@ class Sources:
             problems = list(differences(found[0][1], other[1], name))
             if found[0][2] != other[2]:
                 problems.append(f"{name}: flexible or not")
-            for problem in problems:
-                print(f"{name} v{version}, {found[0][0]} against {other[0]}: {problem}", file=sys.stderr)
+            if problems:
+                sys.exit(f"{name} v{version}, {found[0][0]} against {other[0]}: {problems}")
         return found[0] if found else None
 
 
