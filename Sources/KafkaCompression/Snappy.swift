@@ -48,12 +48,11 @@ enum Snappy {
             guard let length = rest.getInteger(at: rest.readerIndex, as: Int32.self) else { throw truncated }
             // Each stream begins with a header, and streams may follow one another.
             if length == magicStart {
-                guard let (magic, _, compatible) = rest.readMultipleIntegers(as: (UInt64, Int32, Int32).self) else {
+                guard let (magic, _, _) = rest.readMultipleIntegers(as: (UInt64, Int32, Int32).self) else {
                     throw truncated
                 }
-                guard magic == Self.magic, compatible <= version else {
-                    throw .corrupt(codec: .snappy, reason: "unknown framing version \(compatible)")
-                }
+                // The versions are not looked at: there is only one, and Redpanda writes it in the other byte order.
+                guard magic == Self.magic else { throw .corrupt(codec: .snappy, reason: "unknown framing") }
                 continue
             }
             rest.moveReaderIndex(forwardBy: 4)

@@ -16,20 +16,25 @@ final class OneShot<Value: Sendable>: Sendable {
     private let state = Mutex(State.empty)
 
     /// Sets the value; only the first call counts.
-    func set(_ result: Result<Value, KafkaError>) {
-        let waiter = state.withLock { state -> CheckedContinuation<Result<Value, KafkaError>, Never>? in
+    ///
+    /// - Returns: whether somebody has seen it or still may: false when the task that waited was cancelled.
+    @discardableResult
+    func set(_ result: Result<Value, KafkaError>) -> Bool {
+        let (waiter, isOfUse) = state.withLock {
+            state -> (CheckedContinuation<Result<Value, KafkaError>, Never>?, Bool) in
             switch state {
             case .empty:
                 state = .set(result)
-                return nil
+                return (nil, true)
             case .awaited(let continuation):
                 state = .set(result)
-                return continuation
+                return (continuation, true)
             case .set, .abandoned:
-                return nil
+                return (nil, false)
             }
         }
         waiter?.resume(returning: result)
+        return isOfUse
     }
 
     /// The value, as soon as it is there. Stays on the caller's executor.

@@ -12,17 +12,6 @@ public struct ActiveProducer: Sendable, Hashable {
     public var transactionStartOffset: Int64?
 }
 
-/// A producer id and the epoch to use it with.
-public struct ProducerIdentity: Sendable, Hashable {
-    public var id: Int64
-    public var epoch: Int16
-
-    public init(id: Int64, epoch: Int16) {
-        self.id = id
-        self.epoch = epoch
-    }
-}
-
 extension ClusterClient {
     /// Deletes all records before the offsets given, and says where each partition now starts.
     public func deleteRecords(before offsets: [TopicPartition: Int64]) async -> Outcomes<TopicPartition, Int64> {

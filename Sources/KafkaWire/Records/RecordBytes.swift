@@ -38,7 +38,7 @@ public struct RecordBytes: Hashable, Sendable {
         return all
     }
 
-    func forEachSlice(_ body: (ByteBuffer) -> Void) {
+    package func forEachSlice(_ body: (ByteBuffer) -> Void) {
         body(first)
         for slice in rest { body(slice) }
     }

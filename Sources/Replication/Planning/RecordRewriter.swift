@@ -1,24 +1,30 @@
-internal import KafkaCompression
-internal import KafkaWire
+package import KafkaCompression
+package import KafkaWire
 internal import NIOCore
 
 /// The slow path: takes a batch apart and builds a dense one from the records that go on.
-struct RecordRewriter: Hashable, Sendable {
-    var compression: CompressionChoice
-    var loopGuard: LoopGuard?
+package struct RecordRewriter: Hashable, Sendable {
+    package var compression: CompressionChoice
+    package var loopGuard: LoopGuard?
     /// Ceiling for what one batch may decompress to, in bytes.
-    var limit: OutputLimit
+    package var limit: OutputLimit
+
+    package init(compression: CompressionChoice, loopGuard: LoopGuard?, limit: OutputLimit) {
+        self.compression = compression
+        self.loopGuard = loopGuard
+        self.limit = limit
+    }
 
     /// What came out of one source batch.
-    struct Result: Sendable {
+    package struct Result: Sendable {
         /// Nil when no record goes on.
-        var batch: RecordBatch?
-        var skipped: [SkipReason: Int64] = [:]
+        package var batch: RecordBatch?
+        package var skipped: [SkipReason: Int64] = [:]
     }
 
     /// - Parameter position: records before this source offset are not wanted and not counted.
     /// - Throws: `WireError` or `CompressionError` when the batch cannot be read.
-    func rewrite(_ batch: RecordBatch, from position: Int64) throws -> Result {
+    package func rewrite(_ batch: RecordBatch, from position: Int64) throws -> Result {
         // A checksum made anew would hide damage: what is taken apart is checked first.
         guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
@@ -32,7 +38,7 @@ struct RecordRewriter: Hashable, Sendable {
     }
 
     /// The same for a message set of format 0 or 1.
-    func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
+    package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
         var records = try entry.records(limit: limit)[...]
         let result = try rebuild(from: position, appendTime: nil, codec: entry.codec ?? .none) { records.popFirst() }
         return result.result
