@@ -50,7 +50,7 @@ struct GoldenBytesTests {
     }
 
     @Test func `whole frames are a length, the header that other encoders write, and the body`() throws {
-        let headers = try GoldenHeader.all.get()
+        let headers = try GoldenMessageHeader.all.get()
 
         for golden in golden {
             let version = golden.message.version

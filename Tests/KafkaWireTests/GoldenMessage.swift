@@ -32,7 +32,7 @@ struct GoldenMessage: Sendable {
 }
 
 /// The header of a request or response as other software encodes it.
-struct GoldenHeader: Sendable {
+struct GoldenMessageHeader: Sendable {
     let kind: DefinedMessage.Kind
     let version: Int
     let bytes: ByteBuffer
@@ -41,7 +41,7 @@ struct GoldenHeader: Sendable {
     static let all = Result {
         try ProtocolFixture.lines("golden/headers.txt").map { line in
             let words = line.split(separator: " ", maxSplits: 4)
-            return GoldenHeader(
+            return GoldenMessageHeader(
                 kind: .init(rawValue: String(words[0]))!, version: Int(words[1])!,
                 bytes: ByteBuffer(goldenHex: words[3]), values: try JSONValue(parsing: words[4]))
         }

@@ -4,7 +4,7 @@ import Testing
 
 struct RequestHeaderTests {
     @Test func `headers hold what other encoders put in`() throws {
-        for golden in try GoldenHeader.all.get() where golden.kind == .request {
+        for golden in try GoldenMessageHeader.all.get() where golden.kind == .request {
             var frame = golden.bytes
             let header = try RequestHeader.decode(from: &frame)
             if golden.version == 2 { try RequestHeader.skipTags(in: &frame) }
