@@ -50,27 +50,36 @@ struct GoldenBytesTests {
     }
 
     @Test func `whole frames are a length, the header that other encoders write, and the body`() throws {
-        let headers = try GoldenMessageHeader.all.get()
-
         for golden in golden {
-            let version = golden.message.version
-            let message = try golden.message.type.decode(golden.bytes, version: version)
-            let frame: ByteBuffer
-            let header: ByteBuffer
-            switch message {
-            case let request as any KafkaRequest:
-                frame = joined(try request.encodeFrame(version: version, correlationID: 77_001, clientID: "client-7"))
-                header = try #require(headers.first { $0.kind == .request && $0.version == headerVersion(golden.message) })
-                    .bytes.replacingRequest(golden.message.api, version: version)
-            case let response as any KafkaResponse:
-                frame = joined(try response.encodeFrame(version: version, correlationID: 77_002))
-                header = try #require(headers.first { $0.kind == .response && $0.version == headerVersion(golden.message) })
-                    .bytes
-            default: fatalError("a message is a request or a response")
-            }
+            let message = try golden.message.type.decode(golden.bytes, version: golden.message.version)
+            let header = try header(of: golden.message)
             let length = ByteBuffer(integer: Int32(header.readableBytes + golden.bytes.readableBytes))
+
+            let frame = joined(try frame(of: message, version: golden.message.version))
             #expect(frame == joined([length, header, golden.bytes]), "\(golden.description)")
         }
+    }
+
+    private func frame(of message: any KafkaMessage, version: Int16) throws -> [ByteBuffer] {
+        switch message {
+        case let request as any KafkaRequest:
+            try request.encodeFrame(version: version, correlationID: 77_001, clientID: "client-7")
+        case let response as any KafkaResponse:
+            try response.encodeFrame(version: version, correlationID: 77_002)
+        default: preconditionFailure("a message is a request or a response")
+        }
+    }
+
+    /// The golden header that goes with a message, made out to that message's API and version.
+    private func header(of message: DefinedMessage) throws -> ByteBuffer {
+        let version = headerVersion(message)
+        let golden = try GoldenMessageHeader.all.get().first { $0.kind == message.kind && $0.version == version }
+        var header = try #require(golden).bytes
+        if message.kind == .request {
+            header.setInteger(message.api.rawValue, at: header.readerIndex)
+            header.setInteger(message.version, at: header.readerIndex + 2)
+        }
+        return header
     }
 
     private func headerVersion(_ message: DefinedMessage) -> Int {
@@ -83,15 +92,5 @@ struct GoldenBytesTests {
 
     private func joined(_ pieces: [ByteBuffer]) -> ByteBuffer {
         pieces.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1) }
-    }
-}
-
-extension ByteBuffer {
-    /// A golden request header with the api key and version of another request.
-    fileprivate func replacingRequest(_ api: ApiKey, version: Int16) -> ByteBuffer {
-        var header = self
-        header.setInteger(api.rawValue, at: header.readerIndex)
-        header.setInteger(version, at: header.readerIndex + 2)
-        return header
     }
 }

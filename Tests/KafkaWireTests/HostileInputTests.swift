@@ -40,7 +40,7 @@ struct HostileInputTests {
     }
 }
 
-/// Fetch requests of version 12, by hand: the fields before the topics are thirty bytes that do not matter here.
+/// Tag sections by hand, at the end of fetch requests that are otherwise sound.
 struct HostileTagTests {
     private func decode(tags: [UInt8]) throws -> FetchRequest {
         var request = FetchRequest()
@@ -51,6 +51,7 @@ struct HostileTagTests {
         return try FetchRequest.decode(bytes, version: 12)
     }
 
+    /// Where the tag section begins.
     private let end = 28
 
     @Test func `a known tag among unknown ones is read`() throws {
@@ -81,6 +82,7 @@ struct HostileTagTests {
     }
 }
 
+/// Lengths, counts and text by hand.
 struct HostileLengthTests {
     /// DeleteTopics: `[ string ] int32`, legacy in version 1, compact in version 4.
     private func topics(_ version: Int16, _ bytes: [UInt8]) throws -> [String] {
@@ -121,14 +123,18 @@ struct HostileLengthTests {
     }
 
     @Test func `more elements announced than the frame can hold are refused before any is read`() throws {
-        #expect(throws: WireError.invalidLength(at: 0, length: Int(Int32.max))) { try topics(1, [0x7F, 0xFF, 0xFF, 0xFF]) }
+        #expect(throws: WireError.invalidLength(at: 0, length: Int(Int32.max))) {
+            try topics(1, [0x7F, 0xFF, 0xFF, 0xFF])
+        }
         #expect(throws: WireError.invalidLength(at: 0, length: Int(UInt32.max) - 1)) {
             try topics(4, [0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0])
         }
         // A broker takes at least ten bytes in Metadata version 0: there is a byte for each, but not ten.
         var frame = ByteBuffer(integer: Int32(110_000))
         frame.writeRepeatingByte(0, count: 1_000_000)
-        #expect(throws: WireError.invalidLength(at: 0, length: 110_000)) { try MetadataResponse.decode(frame, version: 0) }
+        #expect(throws: WireError.invalidLength(at: 0, length: 110_000)) {
+            try MetadataResponse.decode(frame, version: 0)
+        }
         // As many as can be there are there.
         frame = ByteBuffer(integer: Int32(100_000))
         frame.writeRepeatingByte(0, count: 1_000_000 + 4)

@@ -71,7 +71,8 @@ extension JSONValue {
                 pair.0.differences(from: pair.1, at: "\(path)[\(index)]")
             }
         case (.object(let expected), _) where mirror.displayStyle == .struct:
-            let fields = Dictionary(uniqueKeysWithValues: mirror.children.map { (Self.normal($0.label ?? ""), $0.value) })
+            let named = mirror.children.map { (Self.normal($0.label ?? ""), $0.value) }
+            let fields = Dictionary(uniqueKeysWithValues: named)
             return expected.flatMap { name, value in
                 guard let field = fields[Self.normal(name)] else { return ["\(path): no field \(name)"] }
                 return value.differences(from: field, at: "\(path).\(name)")

@@ -14,13 +14,14 @@ struct NegotiatedVersionsTests {
         return NegotiatedVersions(response)
     }
 
-    @Test(arguments: [
-        (0, 4, 4),  // older than we are
-        (4, 99, FetchRequest.versions.range.upperBound),  // newer
-        (12, 12, 12),  // only one
-        (90, 99, nil),  // too new
-        (5, 4, nil),  // upside down
-    ] as [(Int16, Int16, Int16?)])
+    @Test(
+        arguments: [
+            (0, 4, 4),  // older than we are
+            (4, 99, FetchRequest.versions.range.upperBound),  // newer
+            (12, 12, 12),  // only one
+            (90, 99, nil),  // too new
+            (5, 4, nil),  // upside down
+        ] as [(Int16, Int16, Int16?)])
     func `the highest version that both sides have is taken`(low: Int16, high: Int16, expected: Int16?) {
         #expect(versions([(.fetch, low, high)]).version(of: FetchRequest.self) == expected)
     }

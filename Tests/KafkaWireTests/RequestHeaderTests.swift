@@ -73,7 +73,14 @@ struct RequestHeaderTests {
         }
     }
 
-    @Test(arguments: [[2, 1, 0, 1, 0], [2, 1, 0, 0, 0], [1, 0, 9], [255, 255, 255, 255, 15], [128, 128, 128, 128, 128, 1]] as [[UInt8]])
+    @Test(
+        arguments: [
+            [2, 1, 0, 1, 0],  // the same tag twice
+            [2, 1, 0, 0, 0],  // out of order
+            [1, 0, 9],  // a value that does not follow
+            [255, 255, 255, 255, 15],  // four thousand million tags
+            [128, 128, 128, 128, 128, 1],  // a number that does not end
+        ] as [[UInt8]])
     func `malformed tags are an error`(bytes: [UInt8]) {
         var frame = ByteBuffer(bytes: bytes)
         #expect(throws: WireError.self) { try RequestHeader.skipTags(in: &frame) }

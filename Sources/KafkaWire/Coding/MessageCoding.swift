@@ -30,6 +30,7 @@ extension KafkaMessage {
     private func written(version: Int16, after prefix: ByteBuffer) throws(WireError) -> WireCoder {
         var coder = WireCoder(
             writingVersion: try Self.checked(version), isFlexible: Self.versions.isFlexible(version), into: prefix)
+        coder.buffer.reserveCapacity(minimumWritableBytes: WireCoder.pieceCapacity)
         var message = self
         try coder.structure(&message)
         return coder
