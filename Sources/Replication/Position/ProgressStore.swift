@@ -6,13 +6,15 @@ actor ProgressStore {
     private let flow: String
     private let target: ClusterClient
     private let log: StateTopic
+    private let wallClock: @Sendable () -> Int64
     private var identity: FlowIdentity?
     private var configured: FlowIdentity?
     private var checkpoints: [TopicPartition: Checkpoint] = [:]
 
-    init(flow: String, target: ClusterClient) {
+    init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
         self.flow = flow
         self.target = target
+        self.wallClock = wallClock
         log = StateTopic(Self.topicName(flow: flow), client: target)
     }
 
@@ -40,9 +42,12 @@ actor ProgressStore {
         let wanted = NewTopic(
             topic, partitions: 1, replicationFactor: Int16(max(1, min(3, brokers))),
             configs: ["cleanup.policy": "compact"])
-        guard case .failure(let error) = await target.createTopics([wanted])[topic] else { return }
+        switch await target.createTopics([wanted])[topic] {
         // Another instance may have been quicker.
-        if error.code != .topicAlreadyExists { throw error }
+        case .failure(let error) where error.code == .topicAlreadyExists: break
+        case .failure(let error): throw error
+        case .success, nil: break
+        }
     }
 
     private func take(_ record: Record) throws(KafkaError) {
@@ -81,8 +86,9 @@ actor ProgressStore {
 
     private func append(_ records: [ProgressRecord]) async throws(FlowError) {
         do {
+            let now = wallClock()
             try await log.append(
-                try records.map { Record(offset: 0, timestamp: -1, key: $0.key, value: try $0.value(), headers: []) })
+                try records.map { Record(offset: 0, timestamp: now, key: $0.key, value: try $0.value(), headers: []) })
         } catch let error as KafkaError {
             throw .kafka(error)
         } catch {
