@@ -39,7 +39,7 @@ public struct RecordBytes: Hashable, Sendable {
     }
 
     /// The slices in order, for writers that gather.
-    public func forEachSlice(_ body: (ByteBuffer) -> Void) {
+    package func forEachSlice(_ body: (ByteBuffer) -> Void) {
         body(first)
         for slice in rest { body(slice) }
     }
