@@ -1,15 +1,9 @@
-import ArgumentParser
-import KafkaBroker
-import Logging
-import ServiceLifecycle
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
+internal import ArgumentParser
+internal import Glibc
+internal import KafkaBroker
+internal import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
 
 /// `replicator broker`: an embedded cluster as a program of its own.
 struct BrokerCommand: AsyncParsableCommand {
@@ -73,7 +67,7 @@ struct BrokerCommand: AsyncParsableCommand {
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw ValidationError("--log-level takes trace, debug, info, notice, warning, error or critical")
         }
-        var logger = Logger(label: "broker", factory: StreamLogHandler.standardError)
+        var logger = Logger(label: "broker", factory: { label in StreamLogHandler.standardError(label: label) })
         logger.logLevel = level
         return BrokerSettings(
             listenHost: host.isEmpty ? "0.0.0.0" : host, port: port, nodeCount: nodes, dataDirectory: data,
@@ -88,14 +82,5 @@ private struct BrokerService: Service {
     func run() async throws {
         try? await gracefulShutdown()
         await cluster.shutdown()
-    }
-}
-
-/// An error whose text is all there is to say; the exit status is 1.
-private struct Failure: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) {
-        self.description = description
     }
 }
