@@ -1,7 +1,7 @@
 public import KafkaWire
-internal import Logging
-internal import NIOCore
-internal import NIOPosix
+import Logging
+import NIOCore
+import NIOPosix
 
 /// A Kafka-compatible cluster inside this process: N nodes on N ports that other people's clients connect to.
 ///
@@ -83,8 +83,9 @@ public final class EmbeddedCluster: Sendable {
                 ports.append(try await listener.open(host: settings.listenHost, port: port))
             }
         } catch {
-            try? await loop.submit { state.value.nodes.compactMap { $0.listener } }.get()
-                .asyncForEach { try? await $0.close() }
+            for channel in try await loop.submit({ state.value.nodes.compactMap(\.listener) }).get() {
+                try? await channel.close()
+            }
             throw error
         }
         try await loop.submit { state.value.startTimers() }.get()
@@ -125,7 +126,7 @@ extension EmbeddedCluster {
         }
         guard !isLive else { return }
         let listener = Listener(nodeID: id, loop: loop, state: state, router: router, interceptions: interceptions)
-        let host = try await onLoop { $0.node(id)?.host ?? "" }
+        let host = await onLoop { $0.node(id)?.host ?? "" }
         _ = try await listener.open(host: host, port: ports[Int(id) - 1])
         try await onLoop { cluster in
             cluster.node(id)?.isLive = true

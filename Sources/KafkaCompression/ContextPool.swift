@@ -11,7 +11,8 @@ final class ContextPool<Context: AnyObject & Sendable>: Sendable {
 
     /// - Parameter isWorthKeeping: false for a context that has grown too large to lie idle.
     init(
-        create: @escaping @Sendable () -> Context?, isWorthKeeping: @escaping @Sendable (Context) -> Bool = { _ in true }
+        create: @escaping @Sendable () -> Context?,
+        isWorthKeeping: @escaping @Sendable (Context) -> Bool = { _ in true }
     ) {
         self.create = create
         self.isWorthKeeping = isWorthKeeping

@@ -36,6 +36,11 @@ let realCodecs: [CompressionCodec] = [.gzip, .snappy, .lz4, .zstd]
         var both = try codec.compress(ByteBuffer(string: "first, "))
         both.writeImmutableBuffer(try codec.compress(ByteBuffer(string: "second")))
         #expect(try codec.decompress(both, limit: .default) == ByteBuffer(string: "first, second"))
+
+        // A size announced at the end is that of the last stream alone.
+        var long = try codec.compress(Sample.text(300_000))
+        long.writeImmutableBuffer(try codec.compress(ByteBuffer(string: "!")))
+        #expect(try codec.decompress(long, limit: OutputLimit(bytes: 300_001)).readableBytes == 300_001)
     }
 
     @Test(arguments: realCodecs)

@@ -97,11 +97,15 @@ import Testing
 
     @Test func `control records of unknown type are kept apart, broken ones refused`() throws {
         func record(_ key: String?, _ value: String?) throws -> Record {
-            Record(offset: 0, timestamp: 0, key: try key.map { try ByteBuffer(hex: $0) }, value: try value.map { try ByteBuffer(hex: $0) })
+            Record(
+                offset: 0, timestamp: 0, key: try key.map { try ByteBuffer(hex: $0) },
+                value: try value.map { try ByteBuffer(hex: $0) })
         }
         #expect(try ControlRecord(record("00000002", nil)).kind.rawValue == 2)
         #expect(try ControlRecord(record("0001000000ff", "000100000003ff")).coordinatorEpoch == 3)
-        for (key, value) in [(nil, nil), ("000000", nil), ("ffff0000", nil), ("00000000", nil), ("00000001", "0000")] as [(String?, String?)] {
+        for (key, value) in [(nil, nil), ("000000", nil), ("ffff0000", nil), ("00000000", nil), ("00000001", "0000")]
+            as [(String?, String?)]
+        {
             let broken = try record(key, value)
             #expect(throws: WireError.self) { try ControlRecord(broken) }
         }
@@ -135,7 +139,9 @@ import Testing
         var random = SampleSource(seed: seed)
         var builder = RecordBatchBuilder(
             baseOffset: Int64(random.next() >> 2), producerID: Int64(random.next() >> 1), producerEpoch: 1)
-        builder.append(timestamp: 5, key: nil, value: ByteBuffer(bytes: random.randomBytes(Int.random(in: 0...3000, using: &random))))
+        builder.append(
+            timestamp: 5, key: nil,
+            value: ByteBuffer(bytes: random.randomBytes(Int.random(in: 0...3000, using: &random))))
         let patch = BatchHeaderPatch(
             baseOffset: Int64(random.next() >> 2), partitionLeaderEpoch: Int32(truncatingIfNeeded: random.next()),
             producerID: Int64(bitPattern: random.next()), producerEpoch: Int16(truncatingIfNeeded: random.next()),
@@ -161,7 +167,8 @@ import Testing
     }
 
     @Test func `the delete horizon is cleared`() throws {
-        let batch = try RecordBatch(GoldenBatch.batches[0].batch.rewritingHeader { $0.hasDeleteHorizon = true }.contiguous)
+        let batch = try RecordBatch(
+            GoldenBatch.batches[0].batch.rewritingHeader { $0.hasDeleteHorizon = true }.contiguous)
         #expect(batch.isChecksumValid && batch.header.hasDeleteHorizon)
 
         let patched = try RecordBatch(BatchHeaderPatch().apply(to: batch).contiguous)
@@ -196,7 +203,9 @@ import Testing
 }
 
 @Suite struct LogEntryReaderTests {
-    private static let entries = (GoldenBatch.batches[0].bytes, GoldenBatch.messageSets[0].bytes, GoldenBatch.batches[3].bytes)
+    private static let entries = (
+        GoldenBatch.batches[0].bytes, GoldenBatch.messageSets[0].bytes, GoldenBatch.batches[3].bytes
+    )
 
     private static var log: ByteBuffer {
         var log = ByteBuffer(string: "before")

@@ -91,8 +91,8 @@ enum BrokerConfigs {
 
     private static func key(
         _ name: String, _ type: TopicConfigDefinition.ValueType, _ defaultValue: String?,
-        _ validValues: TopicConfigDefinition.ValidValues, _ scope: BrokerConfigDefinition.Scope = .readOnly,
-        _ documentation: String
+        _ validValues: TopicConfigDefinition.ValidValues, _ documentation: String,
+        scope: BrokerConfigDefinition.Scope = .readOnly
     ) -> BrokerConfigDefinition {
         BrokerConfigDefinition(
             value: TopicConfigDefinition(name, type, defaultValue ?? "", validValues, broker: [], documentation),

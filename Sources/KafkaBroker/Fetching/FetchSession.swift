@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 /// A partition of a fetch, by what the client calls it.
 struct FetchKey: Hashable {

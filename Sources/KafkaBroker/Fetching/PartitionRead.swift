@@ -1,6 +1,6 @@
-internal import KafkaCompression
-internal import KafkaWire
-internal import NIOCore
+import KafkaCompression
+import KafkaWire
+import NIOCore
 
 extension Partition {
     /// Why a node may not serve a request that knows the leader epoch `epoch` (-1 for none); nil when it may.

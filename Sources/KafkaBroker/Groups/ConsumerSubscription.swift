@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 
 /// The topics that a member of protocol type `consumer` names in its JoinGroup metadata
 /// (Kafka's ConsumerProtocolSubscription: version, topics, and fields that do not matter here).

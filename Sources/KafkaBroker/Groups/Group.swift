@@ -1,5 +1,5 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import NIOCore
 
 /// A consumer group of the classic protocol: a machine without clock, timers or I/O.
 ///
@@ -433,7 +433,7 @@ extension Group {
         guard (request.protocolType ?? protocolType) == protocolType,
             (request.protocolName ?? protocolName) == protocolName
         else { return refuse(.inconsistentGroupProtocol) }
-        members[request.memberID]?.deadline = now + (members[request.memberID]?.sessionTimeout ?? 0)
+        hear(from: request.memberID, now)
         switch phase {
         case .empty: refuse(.unknownMemberID)
         case .preparing: refuse(.rebalanceInProgress)

@@ -1,5 +1,6 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import Logging
+import NIOCore
 
 /// An offset that a group committed.
 struct CommittedOffset: Hashable {

@@ -1,5 +1,5 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import NIOCore
 
 /// A number under which the coordinator keeps an unanswered JoinGroup or SyncGroup request.
 typealias Ticket = UInt64

@@ -1,5 +1,6 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import Logging
+import NIOCore
 
 /// How groups and their offsets are kept: as records of `__consumer_offsets`, read back at the start.
 extension Cluster {
@@ -84,7 +85,7 @@ extension Cluster {
         var builder = RecordBatchBuilder()
         let now = Clock.wallTime()
         do throws(WireError) {
-            for (key, value) in entries { try builder.append(timestamp: now, key: try key.encode(), value: value) }
+            for (key, value) in entries { builder.append(timestamp: now, key: try key.encode(), value: value) }
         } catch {
             throw AdminRefusal(.unknownServerError, "\(error)")
         }

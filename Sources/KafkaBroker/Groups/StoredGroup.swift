@@ -1,5 +1,5 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import NIOCore
 
 // The records of `__consumer_offsets`, in Kafka's own format: a key of version 0-1 with a committed offset as its
 // value, or a key of version 2 with a group. A null value takes back what its key named.

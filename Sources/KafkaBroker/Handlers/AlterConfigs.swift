@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // IncrementalAlterConfigs: 0-1. AlterConfigs: 0-2 (replaces everything that was set).
 //

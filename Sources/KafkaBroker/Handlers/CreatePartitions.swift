@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // CreatePartitions: 0-3.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // CreateTopics: 0-7.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // DeleteRecords: 0-2.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // DeleteTopics: 0-6.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // DescribeCluster: 0-2.
 //

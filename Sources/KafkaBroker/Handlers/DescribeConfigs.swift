@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // DescribeConfigs: 0-4.
 //

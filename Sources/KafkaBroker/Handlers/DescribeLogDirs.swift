@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // DescribeLogDirs: 0-5.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // DescribeTopicPartitions: 0 (KIP-966).
 //

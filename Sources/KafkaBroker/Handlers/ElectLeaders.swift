@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // ElectLeaders: 0-2.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // FindCoordinator: 0-6.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // ListGroups: 0-5. DescribeGroups: 0-6. DeleteGroups: 0-2.
 //

@@ -1,5 +1,5 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import NIOCore
 
 // JoinGroup: 0-9. SyncGroup: 0-5. Heartbeat: 0-4. LeaveGroup: 0-5.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // OffsetCommit: 0-10. OffsetFetch: 0-10. OffsetDelete: 0.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // ListOffsets: 0-11.
 //

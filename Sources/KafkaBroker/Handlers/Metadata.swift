@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // Metadata: 0-13.
 //

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 // OffsetForLeaderEpoch: 0-4.
 //

@@ -1,4 +1,5 @@
-internal import KafkaWire
+import KafkaWire
+import Logging
 
 // InitProducerId: 0-6. DescribeProducers: 0. WriteTxnMarkers: 1.
 //

@@ -1,5 +1,5 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import NIOCore
 
 /// Who asks, in which version of the request, through which node.
 struct RequestContext {

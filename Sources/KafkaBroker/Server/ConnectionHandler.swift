@@ -1,7 +1,7 @@
-internal import DequeModule
-internal import KafkaWire
-internal import Logging
-internal import NIOCore
+import DequeModule
+import KafkaWire
+import Logging
+import NIOCore
 
 /// One client connection: cuts frames, handles one request after the other, and writes the answers in order.
 ///

@@ -1,5 +1,5 @@
 public import KafkaWire
-internal import Synchronization
+import Synchronization
 
 /// What happens to an intercepted request instead of, or before, its usual handling.
 public enum InterceptAction: Sendable {

@@ -1,7 +1,7 @@
-internal import KafkaWire
-internal import Logging
-internal import NIOCore
-internal import NIOPosix
+import KafkaWire
+import Logging
+import NIOCore
+import NIOPosix
 
 /// Opens a node's port.
 struct Listener: Sendable {

@@ -1,5 +1,5 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import NIOCore
 
 /// The APIs served, by key; also what ApiVersions tells clients.
 struct RequestRouter {

@@ -1,5 +1,6 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import Logging
+import NIOCore
 
 /// A request that can be refused as a whole: every part of its answer carries the error.
 protocol RefusableRequest: KafkaRequest {

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 extension Cluster {
     /// Every API of this broker. What is not here is not advertised, and asking for it closes the connection.

@@ -1,11 +1,11 @@
-internal import NIOCore
+import NIOCore
 
 #if canImport(Glibc)
-internal import Glibc
+import Glibc
 #elseif canImport(Musl)
-internal import Musl
+import Musl
 #elseif canImport(Darwin)
-internal import Darwin
+import Darwin
 #endif
 
 /// The two clocks of a broker, in milliseconds.

@@ -1,6 +1,7 @@
-internal import KafkaCompression
-internal import KafkaWire
-internal import NIOCore
+import KafkaCompression
+import KafkaWire
+import Logging
+import NIOCore
 
 /// Logs of partitions: how they are opened, configured, kept small and closed.
 extension Cluster {
@@ -144,7 +145,8 @@ extension Cluster {
             offset = slice.nextOffset
             do {
                 var entries = LogEntryReader(slice.records.contiguous)
-                while case .batch(let batch)? = try entries.next() where !batch.header.isControl {
+                while let entry = try entries.next() {
+                    guard case .batch(let batch) = entry, !batch.header.isControl else { continue }
                     var records = try batch.records()
                     while let record = try records.next() {
                         if let key = record.key { try body(key, record.value) }

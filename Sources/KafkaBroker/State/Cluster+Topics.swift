@@ -1,5 +1,6 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import Logging
+import NIOCore
 
 /// Why a change was refused, as an admin answer says it.
 struct AdminRefusal: Error {
@@ -199,12 +200,5 @@ extension Cluster {
                 "partition": "\(partition.topic)-\(partition.index)", "leader": "\(partition.leader)",
                 "epoch": "\(partition.leaderEpoch)",
             ])
-    }
-}
-
-extension TopicRemoval {
-    init(topicID: KafkaUUID) {
-        self.init()
-        self.topicID = topicID
     }
 }

@@ -1,6 +1,6 @@
-internal import KafkaWire
-internal import Logging
-internal import NIOCore
+import KafkaWire
+import Logging
+import NIOCore
 
 /// The whole state of an embedded cluster, confined to one event loop: nodes, topics, settings, groups.
 ///
@@ -192,21 +192,6 @@ extension KafkaUUID {
     }
 }
 
-extension ClusterIdentity {
-    init(clusterID: String) {
-        self.init()
-        self.clusterID = clusterID
-    }
-}
-
-extension TopicRecord {
-    init(name: String, topicID: KafkaUUID) {
-        self.init()
-        self.name = name
-        self.topicID = topicID
-    }
-}
-
 extension PartitionRecord {
     init(_ assignment: PartitionAssignment, of topicID: KafkaUUID) {
         self.init()
@@ -234,13 +219,6 @@ extension ConfigRecord {
         resourceName = name
         self.key = key
         self.value = value
-    }
-}
-
-extension ProducerIDRecord {
-    init(next: Int64) {
-        self.init()
-        self.next = next
     }
 }
 

@@ -1,5 +1,5 @@
-internal import KafkaWire
-internal import NIOCore
+import KafkaWire
+import NIOCore
 
 /// The cluster's durable state, but for records: an append-only file of checksummed entries,
 /// `<data directory>/cluster.journal`.

@@ -1,6 +1,6 @@
-internal import KafkaWire
-internal import Logging
-internal import NIOCore
+import KafkaWire
+import Logging
+import NIOCore
 
 /// One broker of the cluster: an id, a port, and the connections to it. What it serves belongs to the cluster.
 final class Node {

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 /// A partition as the cluster sees it: who leads it, who may, its log, and the fetches that wait for it to grow.
 ///

@@ -1,4 +1,4 @@
-internal import KafkaWire
+import KafkaWire
 
 /// A topic: a name for people, an id that tells it from namesakes before and after it, and its partitions.
 final class Topic {

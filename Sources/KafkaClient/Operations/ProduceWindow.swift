@@ -1,5 +1,16 @@
 internal import DequeModule
 
+/// Who an idempotent batch says it comes from.
+public struct ProducerIdentity: Hashable, Sendable {
+    public var id: Int64
+    public var epoch: Int16
+
+    public init(id: Int64, epoch: Int16) {
+        self.id = id
+        self.epoch = epoch
+    }
+}
+
 /// The order of one partition's batches on their way to the broker: sequences, the in-flight window, and what is
 /// sent again after a failure. Pure: no I/O, no clock.
 ///
