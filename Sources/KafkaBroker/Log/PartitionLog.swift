@@ -160,6 +160,11 @@ extension PartitionLog {
         producerTable.expire(now: now, after: config.producerIDExpirationMs)
     }
 
+    /// A new leader begins its epoch at the log's end, before its first record (Kafka's `Partition.makeLeader`).
+    package func beginLeaderEpoch(_ epoch: Int32) {
+        if epochs.assign(epoch, at: logEndOffset) { saveEpochs() }
+    }
+
     /// The largest epoch up to the asked one that the log knows, and where it ends (OffsetForLeaderEpoch);
     /// both -1 if the history does not reach there.
     package func endOffset(forLeaderEpoch epoch: Int32) -> (epoch: Int32, endOffset: Int64) {
