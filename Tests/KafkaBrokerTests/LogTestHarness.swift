@@ -11,16 +11,20 @@ enum StorageKind: CaseIterable, CustomTestStringConvertible {
     var testDescription: String { self == .memory ? "memory" : "disk" }
 }
 
-/// A directory that goes with the test.
-final class TemporaryDirectory {
+/// A directory that goes with the process. (A test's own variables may end before its last use of the files.)
+struct TemporaryDirectory {
     let path: String
 
+    private static let root: String = {
+        let root = NSTemporaryDirectory() + "/log-tests-" + UUID().uuidString
+        atexit { try? FileManager.default.removeItem(atPath: TemporaryDirectory.root) }
+        return root
+    }()
+
     init() throws {
-        path = NSTemporaryDirectory() + "/log-" + UUID().uuidString
+        path = Self.root + "/" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// Opens one log again and again over the same storage.

@@ -16,16 +16,24 @@ extension PartitionLog {
             logEndOffset = end.logEndOffset
         }
         let firstChecked = isClean ? segments.count : firstSegment(toCheck: checkpoint.recoveryPoint)
-        for index in segments.indices where index < firstChecked { try load(segments[index], isLast: index == segments.count - 1) }
+        for (index, segment) in segments.enumerated().prefix(firstChecked) {
+            try load(segment, isLast: index == segments.count - 1)
+        }
         if !isClean { try recover(from: firstChecked) }
 
-        logStartOffset = min(max(checkpoint.logStartOffset, segments[0].baseOffset), logEndOffset)
+        if logEndOffset < checkpoint.logStartOffset {
+            // All that was left of the log is gone; its offsets are not used a second time.
+            try removeFirstSegments(segments.count - 1)
+            logEndOffset = checkpoint.logStartOffset
+            try beginAfresh(at: logEndOffset, now: now)
+        }
+        logStartOffset = max(checkpoint.logStartOffset, segments[0].baseOffset)
         highWatermark = logEndOffset
         recoveryPoint = isClean ? logEndOffset : min(checkpoint.recoveryPoint, logEndOffset)
         isMarkedClean = isClean
         epochs.truncateEnd(to: logEndOffset)
         epochs.truncateStart(to: logStartOffset)
-        let firstRecovered = isClean ? Int64.max : (firstChecked < segments.count ? segments[firstChecked].baseOffset : .max)
+        let firstRecovered = firstChecked < segments.count ? segments[firstChecked].baseOffset : .max
         try rebuildProducers(now: now, notingAbortedFrom: firstRecovered)
         if !isClean { saveEpochs() }
     }
@@ -107,11 +115,13 @@ extension PartitionLog {
                 block = try segment.data.peek(at: position, count: max(Self.recoveryBlock, header.sizeInBytes))
             }
             guard let bytes = block.readSlice(length: header.sizeInBytes), let batch = try? RecordBatch(bytes),
-                header.baseOffset >= logEndOffset, batch.isChecksumValid
+                header.baseOffset >= logEndOffset, header.lastOffset - segment.baseOffset <= Int64(Int32.max),
+                batch.isChecksumValid
             else { break }
             segment.note(header, at: position, indexIntervalBytes: config.indexIntervalBytes)
-            _ = epochs.latestEpoch.map { header.partitionLeaderEpoch > $0 } ?? true
-                ? epochs.assign(header.partitionLeaderEpoch, at: header.baseOffset) : false
+            if header.partitionLeaderEpoch > epochs.latestEpoch ?? -1 {
+                _ = epochs.assign(header.partitionLeaderEpoch, at: header.baseOffset)
+            }
             logEndOffset = header.nextOffset
             position += header.sizeInBytes
         }

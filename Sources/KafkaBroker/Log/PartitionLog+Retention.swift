@@ -77,32 +77,42 @@ extension PartitionLog {
         return logStartOffset
     }
 
-    /// Removes all batches that end at or after `offset`; the next record gets that offset. For faults: a leader that
-    /// lost its tail.
+    /// Removes all batches that end at or after `offset`; the next record gets the first offset that they had, but none
+    /// before the log's start. For faults: a leader that lost its tail.
     package func truncate(to offset: Int64, now: Int64) throws(LogError) {
         guard offset < logEndOffset, offset >= 0 else { return }
         try guarded { () throws(LogError) in
             try markDirty()
-            let kept = segmentIndex(of: offset) ?? 0
-            for segment in segments[(kept + 1)...].reversed() {
+            for segment in segments[((segmentIndex(of: offset) ?? 0) + 1)...].reversed() {
                 try segment.delete()
                 segments.removeLast()
             }
-            if offset < activeSegment.baseOffset {
-                try activeSegment.delete()
-                segments = [try makeSegment(at: offset, now: now)]
-            } else {
+            var end = offset
+            if offset >= activeSegment.baseOffset {
                 try activeSegment.reopen(indexIntervalBytes: config.indexIntervalBytes)
-                try activeSegment.truncate(to: offset, indexIntervalBytes: config.indexIntervalBytes)
+                end = try activeSegment.truncate(to: offset, indexIntervalBytes: config.indexIntervalBytes)
             }
-            logEndOffset = offset
-            highWatermark = min(highWatermark, offset)
             logStartOffset = min(logStartOffset, offset)
-            recoveryPoint = min(recoveryPoint, offset)
-            epochs.truncateEnd(to: offset)
-            saveEpochs()
-            try rebuildProducers(now: now, notingAbortedFrom: .max)
-            try saveCheckpoint()
+            try finishTruncation(at: max(end, logStartOffset), now: now)
         }
+    }
+
+    private func finishTruncation(at end: Int64, now: Int64) throws(LogError) {
+        logEndOffset = end
+        highWatermark = min(highWatermark, end)
+        recoveryPoint = min(recoveryPoint, end)
+        if activeSegment.isEmpty || activeSegment.baseOffset > end { try beginAfresh(at: end, now: now) }
+        epochs.truncateEnd(to: end)
+        saveEpochs()
+        try rebuildProducers(now: now, notingAbortedFrom: .max)
+        try saveCheckpoint()
+    }
+
+    /// Puts an empty segment for the log's end in the place of the active one, which holds nothing that can be read.
+    func beginAfresh(at end: Int64, now: Int64) throws(LogError) {
+        guard activeSegment.baseOffset != end || !activeSegment.isEmpty else { return }
+        let fresh = try makeSegment(at: end, now: now)
+        try segments.removeLast().delete()
+        segments.append(fresh)
     }
 }
