@@ -32,7 +32,8 @@ import Testing
     func `LogAppendTime is written by the broker under a matching checksum`(_ codec: CompressionCodec) throws {
         let log = try LogHarness(.memory).open(["message.timestamp.type": "LogAppendTime"])
 
-        let result = try log.append(TestBatch(values: ["a", "b"], timestamps: [1, 2], codec: codec), now: Self.now + 5)
+        let result = try log.append(
+            TestBatch(values: ["a", "b"], timestamps: [1, 2], codec: codec), now: Self.now + 5)
 
         let header = try #require(try log.records().first?.batch)
         #expect(result.logAppendTime == Self.now + 5)

@@ -21,7 +21,8 @@ import Testing
 
         for index in 2..<7 {
             let again = try log.append(batch(Int32(2 * index)))
-            #expect(again.isDuplicate && again.baseOffset == Int64(2 * index) && again.lastOffset == Int64(2 * index + 1))
+            #expect(
+                again.isDuplicate && again.baseOffset == Int64(2 * index) && again.lastOffset == Int64(2 * index + 1))
         }
         #expect(throws: ProduceRefusal.self) { try log.append(batch(2)) }
         #expect(log.logEndOffset == 14)
@@ -104,13 +105,17 @@ import Testing
 @Suite struct `Transactions in the log` {
     private static let now = LogHarness.now
 
-    private func batch(_ sequence: Int32, producerID: Int64 = 7, epoch: Int16 = 0, transactional: Bool = true) -> TestBatch {
+    private func batch(_ sequence: Int32, producerID: Int64 = 7, epoch: Int16 = 0, transactional: Bool = true)
+        -> TestBatch
+    {
         TestBatch(
             values: ["v\(sequence)"], producerID: producerID, epoch: epoch, sequence: sequence,
             isTransactional: transactional)
     }
 
-    private func end(_ log: PartitionLog, _ producerID: Int64, commit: Bool, epoch: Int16 = 0, coordinator: Int32 = 0) throws -> Int64 {
+    private func end(_ log: PartitionLog, _ producerID: Int64, commit: Bool, epoch: Int16 = 0, coordinator: Int32 = 0)
+        throws -> Int64
+    {
         try log.appendControlMarker(
             producerID: producerID, epoch: epoch, commit: commit, coordinatorEpoch: coordinator, leaderEpoch: 0,
             now: Self.now)
@@ -161,7 +166,9 @@ import Testing
         _ = try end(log, 9, commit: true, epoch: 5, coordinator: 3)
 
         let producer = #expect(throws: ProduceRefusal.self) { try end(log, 9, commit: true, epoch: 4, coordinator: 3) }
-        let coordinator = #expect(throws: ProduceRefusal.self) { try end(log, 9, commit: true, epoch: 5, coordinator: 2) }
+        let coordinator = #expect(throws: ProduceRefusal.self) {
+            try end(log, 9, commit: true, epoch: 5, coordinator: 2)
+        }
 
         #expect(producer?.code == .invalidProducerEpoch && coordinator?.code == .transactionCoordinatorFenced)
     }

@@ -25,7 +25,9 @@ import Testing
         }
     }
 
-    @Test(arguments: StorageKind.allCases) func `a read keeps to whole batches and to its limit`(_ kind: StorageKind) throws {
+    @Test(arguments: StorageKind.allCases) func `a read keeps to whole batches and to its limit`(_ kind: StorageKind)
+        throws
+    {
         let harness = try LogHarness(kind)
         let log = try filled(harness)
         let size = log.size / 10
@@ -61,7 +63,9 @@ import Testing
         #expect(try log.read(from: 20, maxBytes: 1, minOneBatch: true, upTo: 20).isEmpty)
     }
 
-    @Test(arguments: StorageKind.allCases) func `what was read stays as it was while the log goes on`(_ kind: StorageKind) throws {
+    @Test(arguments: StorageKind.allCases) func `what was read stays as it was while the log goes on`(
+        _ kind: StorageKind
+    ) throws {
         let harness = try LogHarness(kind)
         let log = try harness.open()
         try log.append(TestBatch(values: ["first"]))
@@ -111,7 +115,9 @@ import Testing
         #expect(try log.maxTimestampOffset()?.offset == 2)
     }
 
-    @Test(arguments: StorageKind.allCases) func `a leader epoch ends where the next one begins`(_ kind: StorageKind) throws {
+    @Test(arguments: StorageKind.allCases) func `a leader epoch ends where the next one begins`(_ kind: StorageKind)
+        throws
+    {
         let harness = try LogHarness(kind)
         var log = try harness.open()
         for epoch: Int32 in [2, 2, 5] { try log.append(TestBatch(values: ["a"]), leaderEpoch: epoch) }

@@ -117,6 +117,7 @@ import Testing
         #expect(try log.values() == (0..<60).map { "\($0)" })
         for offset in 0..<Int64(60) { #expect(try log.offset(forTimestamp: offset)?.offset == offset) }
         #expect(log.producers().map(\.lastSequence) == [59])
+        #expect(log.latestEpoch == 3)
         #expect(try log.append(TestBatch(producerID: 4, epoch: 0, sequence: 59), now: 100).isDuplicate)
     }
 
@@ -206,7 +207,9 @@ import Testing
 
         #expect(log.offlineReason != nil)
         let refused = #expect(throws: ProduceRefusal.self) { try log.append(TestBatch(values: ["b"])) }
-        let unread = #expect(throws: LogReadError.self) { try log.read(from: 0, maxBytes: 1, minOneBatch: true, upTo: 1) }
+        let unread = #expect(throws: LogReadError.self) {
+            try log.read(from: 0, maxBytes: 1, minOneBatch: true, upTo: 1)
+        }
         #expect(refused?.code == .kafkaStorageError && unread?.code == .kafkaStorageError)
         #expect(try harness.open().values() == ["a"])
     }

@@ -27,7 +27,9 @@ import Testing
         if kind == .disk { #expect(try harness.fileNames(".log").count == 3) }
     }
 
-    @Test(arguments: StorageKind.allCases) func `the active segment goes too, and offsets go on`(_ kind: StorageKind) throws {
+    @Test(arguments: StorageKind.allCases) func `the active segment goes too, and offsets go on`(_ kind: StorageKind)
+        throws
+    {
         let harness = try LogHarness(kind)
         var log = try filled(harness, ["retention.ms": "1"])
 
@@ -54,7 +56,9 @@ import Testing
         }
     }
 
-    @Test(arguments: StorageKind.allCases) func `deleted records stay deleted after a restart`(_ kind: StorageKind) throws {
+    @Test(arguments: StorageKind.allCases) func `deleted records stay deleted after a restart`(_ kind: StorageKind)
+        throws
+    {
         let harness = try LogHarness(kind)
         var log = try filled(harness, ["segment.bytes": "1000"])
 

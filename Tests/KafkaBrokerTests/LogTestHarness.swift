@@ -1,9 +1,9 @@
-import Testing
 import Foundation
 import KafkaBroker
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import Testing
 
 enum StorageKind: CaseIterable, CustomTestStringConvertible {
     case memory, disk
@@ -93,7 +93,8 @@ struct TestBatch {
 extension PartitionLog {
     @discardableResult
     func append(
-        _ batch: TestBatch, leaderEpoch: Int32 = 0, version: Int16 = 9, now: Int64 = LogHarness.now, isVerified: Bool = true
+        _ batch: TestBatch, leaderEpoch: Int32 = 0, version: Int16 = 9, now: Int64 = LogHarness.now,
+        isVerified: Bool = true
     ) throws -> AppendResult {
         try append(
             try batch.bytes, leaderEpoch: leaderEpoch, produceVersion: version, now: now, isVerified: isVerified)
@@ -113,7 +114,8 @@ extension PartitionLog {
                 while let record = try records.next() {
                     guard record.offset >= next else { continue }
                     found.append(
-                        LogRecord(offset: record.offset, value: record.value.map { String(buffer: $0) }, batch: batch.header))
+                        LogRecord(
+                            offset: record.offset, value: record.value.map { String(buffer: $0) }, batch: batch.header))
                 }
                 guard batch.isChecksumValid else { throw LogReadError(.corruptMessage, "read back damaged") }
             }

@@ -34,27 +34,39 @@ struct Refusal: CustomTestStringConvertible, Sendable {
             bytes.append(try TestBatch().batch.bytes)
             return bytes
         },
-        Refusal(testDescription: "P1: magic 1 in version 3", code: .invalidRecord, version: 3) { try legacyMessage(magic: 1) },
+        Refusal(testDescription: "P1: magic 1 in version 3", code: .invalidRecord, version: 3) {
+            try legacyMessage(magic: 1)
+        },
         Refusal(testDescription: "P1: zstd in version 6", code: .unsupportedCompressionType, version: 6) {
             try TestBatch(codec: .zstd).bytes
         },
-        Refusal(testDescription: "P2: a base offset", code: .invalidRecord) { try TestBatch().edited { $0.baseOffset = 1 } },
+        Refusal(testDescription: "P2: a base offset", code: .invalidRecord) {
+            try TestBatch().edited { $0.baseOffset = 1 }
+        },
         Refusal(testDescription: "P3: a changed payload", code: .corruptMessage) {
             var bytes = try TestBatch().batch.bytes
             let last = bytes.writerIndex - 2
             bytes.setInteger(bytes.getInteger(at: last, as: UInt8.self)! ^ 1, at: last)
             return RecordBytes(bytes)
         },
-        Refusal(testDescription: "P4: a hole", code: .invalidRecord) { try TestBatch().edited { $0.lastOffsetDelta = 1 } },
+        Refusal(testDescription: "P4: a hole", code: .invalidRecord) {
+            try TestBatch().edited { $0.lastOffsetDelta = 1 }
+        },
         Refusal(testDescription: "P4: a negative offset range", code: .invalidRecord) {
             try TestBatch().edited { $0.lastOffsetDelta = -1 }
         },
-        Refusal(testDescription: "P4: no records", code: .invalidRecord) { try TestBatch().edited { $0.recordCount = 0 } },
+        Refusal(testDescription: "P4: no records", code: .invalidRecord) {
+            try TestBatch().edited { $0.recordCount = 0 }
+        },
         Refusal(testDescription: "more records announced than there are", code: .invalidRecord) {
-            try TestBatch().edited { $0.recordCount = 2; $0.lastOffsetDelta = 1 }
+            try TestBatch().edited {
+                $0.recordCount = 2; $0.lastOffsetDelta = 1
+            }
         },
         Refusal(testDescription: "fewer records announced than there are", code: .invalidRecord) {
-            try TestBatch(values: ["a", "b"]).edited { $0.recordCount = 1; $0.lastOffsetDelta = 0 }
+            try TestBatch(values: ["a", "b"]).edited {
+                $0.recordCount = 1; $0.lastOffsetDelta = 0
+            }
         },
         Refusal(testDescription: "P5: a control batch", code: .invalidRecord) { try TestBatch(isControl: true).bytes },
         Refusal(testDescription: "P6: a producer id without sequence", code: .invalidRecord) {
@@ -84,10 +96,15 @@ struct Refusal: CustomTestStringConvertible, Sendable {
             testDescription: "P10: LogAppendTime from the producer", code: .invalidTimestamp,
             configs: ["message.timestamp.type": "LogAppendTime"], recordErrors: [0]
         ) { try TestBatch().edited { $0.timestampType = .logAppendTime } },
-        Refusal(testDescription: "P11: over max.message.bytes", code: .messageTooLarge, configs: ["max.message.bytes": "100"]) {
+        Refusal(
+            testDescription: "P11: over max.message.bytes", code: .messageTooLarge,
+            configs: ["max.message.bytes": "100"]
+        ) {
             try TestBatch(values: [String(repeating: "x", count: 100)]).bytes
         },
-        Refusal(testDescription: "P11: over segment.bytes", code: .recordListTooLarge, configs: ["segment.bytes": "100"]) {
+        Refusal(
+            testDescription: "P11: over segment.bytes", code: .recordListTooLarge, configs: ["segment.bytes": "100"]
+        ) {
             try TestBatch(values: [String(repeating: "x", count: 100)]).bytes
         },
         Refusal(

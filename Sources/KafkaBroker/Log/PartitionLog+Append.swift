@@ -28,7 +28,8 @@ extension PartitionLog {
         origin: AppendOrigin = .client, isVerified: Bool = true
     ) throws(ProduceRefusal) -> AppendResult {
         let validator = BatchValidator(
-            partition: name, config: config, leaderEpoch: leaderEpoch, version: produceVersion, origin: origin, now: now,
+            partition: name, config: config, leaderEpoch: leaderEpoch, version: produceVersion, origin: origin,
+            now: now,
             nextOffset: logEndOffset)
         let batch = try validator.prepare(records)
         guard batch.header.sizeInBytes <= config.segmentBytes else {

@@ -9,7 +9,6 @@ extension PartitionLog {
         try FileSystem.createDirectory(place.directory)
         let checkpoint = try LogCheckpoint(loadingFrom: place.directory)
         try openSegments(place, now: now, emptyAt: checkpoint.logStartOffset)
-        if let loaded = try LeaderEpochHistory(loadingFrom: place.directory) { epochs = loaded }
 
         let isClean = wasClosed(checkpoint.cleanEnd)
         if let end = checkpoint.cleanEnd, isClean {
@@ -19,6 +18,7 @@ extension PartitionLog {
         for (index, segment) in segments.enumerated().prefix(firstChecked) {
             try load(segment, isLast: index == segments.count - 1)
         }
+        try loadEpochs(place, before: firstChecked)
         if !isClean { try recover(from: firstChecked) }
 
         if logEndOffset < checkpoint.logStartOffset {
@@ -79,6 +79,23 @@ extension PartitionLog {
         }
     }
 
+    /// Without its file the history is built again from the segments that are not checked anyway.
+    private func loadEpochs(_ place: LogPlace, before firstChecked: Int) throws(LogError) {
+        if let loaded = try LeaderEpochHistory(loadingFrom: place.directory) {
+            epochs = loaded
+            return
+        }
+        for segment in segments.prefix(firstChecked) {
+            var walker = BatchWalker(segment.data, from: 0, blockSize: 64 << 10)
+            while let (header, _) = try walker.next() { noteEpoch(header) }
+        }
+    }
+
+    private func noteEpoch(_ header: RecordBatchHeader) {
+        guard header.partitionLeaderEpoch > epochs.latestEpoch ?? -1 else { return }
+        _ = epochs.assign(header.partitionLeaderEpoch, at: header.baseOffset)
+    }
+
     // MARK: Checking
 
     /// Checks every batch from a segment on. The first that does not hold ends the log.
@@ -119,9 +136,7 @@ extension PartitionLog {
                 batch.isChecksumValid
             else { break }
             segment.note(header, at: position, indexIntervalBytes: config.indexIntervalBytes)
-            if header.partitionLeaderEpoch > epochs.latestEpoch ?? -1 {
-                _ = epochs.assign(header.partitionLeaderEpoch, at: header.baseOffset)
-            }
+            noteEpoch(header)
             logEndOffset = header.nextOffset
             position += header.sizeInBytes
         }
@@ -182,10 +197,10 @@ extension PartitionLog {
     }
 
     /// Writes the producers as of the log's end, and keeps the snapshot before this one in case it is damaged.
-    func saveProducers(flushed: Bool) throws(LogError) {
+    func saveProducers() throws(LogError) {
         guard let place else { return }
         let file = ProducerSnapshotFile(directory: place.directory, offset: logEndOffset)
-        try file.save(producerTable.states.values, flushed: flushed, faults: place.faults)
+        try file.save(producerTable.states.values, faults: place.faults)
         for offset in try snapshotOffsets(place).dropLast(2) {
             try FileSystem.remove(ProducerSnapshotFile(directory: place.directory, offset: offset).path)
         }

@@ -55,19 +55,21 @@ extension PartitionLog {
 
     /// Makes `offset` the log's start, -1 for the high watermark (DeleteRecords). Returns the start after that.
     ///
-    /// - Throws: POLICY_VIOLATION unless the topic's policy includes delete, OFFSET_OUT_OF_RANGE beyond the high watermark.
+    /// - Throws: POLICY_VIOLATION unless the topic's policy includes delete, OFFSET_OUT_OF_RANGE beyond the high
+    ///   watermark.
     package func deleteRecords(before offset: Int64) throws(LogReadError) -> Int64 {
         guard config.isDeleted else {
             throw LogReadError(
                 .policyViolation,
-                "Records of partition \(name) can not be deleted due to the configured policy: cleanup.policy must include delete")
+                "Records of partition \(name) can not be deleted due to the configured policy: "
+                    + "cleanup.policy must include delete")
         }
         let target = offset == -1 ? highWatermark : offset
         guard target >= 0, target <= highWatermark else {
             throw LogReadError(
                 .offsetOutOfRange,
-                "Cannot increment the log start offset to \(offset) of partition \(name) since it is larger than the high "
-                    + "watermark \(highWatermark)")
+                "Cannot increment the log start offset to \(offset) of partition \(name) since it is larger than the "
+                    + "high watermark \(highWatermark)")
         }
         try reading { () throws(LogError) in
             try markDirty()
