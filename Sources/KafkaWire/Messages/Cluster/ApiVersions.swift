@@ -6,14 +6,16 @@ public struct ApiVersionsRequest: KafkaRequest {
     public static let apiKey = ApiKey.apiVersions
     public static let versions = ApiVersions(0...4, flexibleFrom: 3)
 
-    public var clientSoftwareName: String = ""
-    public var clientSoftwareVersion: String = ""
+    public var clientSoftwareName = ""
+    public var clientSoftwareVersion = ""
 
     public init() {}
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-        if wire.version >= 3 { try wire.string(&clientSoftwareName) }
-        if wire.version >= 3 { try wire.string(&clientSoftwareVersion) }
+        if wire.version >= 3 {
+            try wire.string(&clientSoftwareName)
+            try wire.string(&clientSoftwareVersion)
+        }
     }
 }
 
@@ -22,13 +24,13 @@ public struct ApiVersionsResponse: KafkaResponse {
     public static let apiKey = ApiKey.apiVersions
     public static let versions = ApiVersions(0...4, flexibleFrom: 3)
 
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var apiKeys: [ApiVersion] = []
     public var throttleTimeMs: Int32 = 0
     public var supportedFeatures: [SupportedFeatureKey] = []
     public var finalizedFeaturesEpoch: Int64 = -1
     public var finalizedFeatures: [FinalizedFeatureKey] = []
-    public var zkMigrationReady: Bool = false
+    public var zkMigrationReady = false
 
     public init() {}
 
@@ -62,7 +64,7 @@ extension ApiVersionsResponse {
     }
 
     public struct SupportedFeatureKey: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var minVersion: Int16 = 0
         public var maxVersion: Int16 = 0
 
@@ -76,7 +78,7 @@ extension ApiVersionsResponse {
     }
 
     public struct FinalizedFeatureKey: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var maxVersionLevel: Int16 = 0
         public var minVersionLevel: Int16 = 0
 

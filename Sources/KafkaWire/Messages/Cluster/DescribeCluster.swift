@@ -4,9 +4,9 @@ public struct DescribeClusterRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeCluster
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
-    public var includeClusterAuthorizedOperations: Bool = false
+    public var includeClusterAuthorizedOperations = false
     public var endpointType: Int8 = 1
-    public var includeFencedBrokers: Bool = false
+    public var includeFencedBrokers = false
 
     public init() {}
 
@@ -23,13 +23,13 @@ public struct DescribeClusterResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String?
     public var endpointType: Int8 = 1
-    public var clusterID: String = ""
+    public var clusterID = ""
     public var controllerID: Int32 = -1
     public var brokers: [DescribeClusterBroker] = []
-    public var clusterAuthorizedOperations: Int32 = -2147483648
+    public var clusterAuthorizedOperations: Int32 = .min
 
     public init() {}
 
@@ -48,10 +48,10 @@ public struct DescribeClusterResponse: KafkaResponse {
 extension DescribeClusterResponse {
     public struct DescribeClusterBroker: WireStruct {
         public var brokerID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
-        public var isFenced: Bool = false
+        public var isFenced = false
 
         public init() {}
 

@@ -15,7 +15,7 @@ public struct DescribeLogDirsRequest: KafkaRequest {
 
 extension DescribeLogDirsRequest {
     public struct DescribableLogDirTopic: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [Int32] = []
 
         public init() {}
@@ -33,7 +33,7 @@ public struct DescribeLogDirsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var results: [DescribeLogDirsResult] = []
 
     public init() {}
@@ -47,12 +47,12 @@ public struct DescribeLogDirsResponse: KafkaResponse {
 
 extension DescribeLogDirsResponse {
     public struct DescribeLogDirsResult: WireStruct {
-        public var errorCode: ErrorCode = .none
-        public var logDir: String = ""
+        public var errorCode = ErrorCode.none
+        public var logDir = ""
         public var topics: [DescribeLogDirsTopic] = []
         public var totalBytes: Int64 = -1
         public var usableBytes: Int64 = -1
-        public var isCordoned: Bool = false
+        public var isCordoned = false
 
         public init() {}
 
@@ -60,14 +60,16 @@ extension DescribeLogDirsResponse {
             try wire.errorCode(&errorCode)
             try wire.string(&logDir)
             try wire.array(&topics)
-            if wire.version >= 4 { try wire.int64(&totalBytes) }
-            if wire.version >= 4 { try wire.int64(&usableBytes) }
+            if wire.version >= 4 {
+                try wire.int64(&totalBytes)
+                try wire.int64(&usableBytes)
+            }
             if wire.version >= 5 { try wire.bool(&isCordoned) }
         }
     }
 
     public struct DescribeLogDirsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [DescribeLogDirsPartition] = []
 
         public init() {}
@@ -82,7 +84,7 @@ extension DescribeLogDirsResponse {
         public var partitionIndex: Int32 = 0
         public var partitionSize: Int64 = 0
         public var offsetLag: Int64 = 0
-        public var isFutureKey: Bool = false
+        public var isFutureKey = false
 
         public init() {}
 

@@ -15,7 +15,7 @@ public struct DescribeProducersRequest: KafkaRequest {
 
 extension DescribeProducersRequest {
     public struct TopicRequest: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -45,7 +45,7 @@ public struct DescribeProducersResponse: KafkaResponse {
 
 extension DescribeProducersResponse {
     public struct TopicResponse: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [PartitionResponse] = []
 
         public init() {}
@@ -58,7 +58,7 @@ extension DescribeProducersResponse {
 
     public struct PartitionResponse: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
         public var activeProducers: [ProducerState] = []
 

@@ -19,7 +19,7 @@ public struct DescribeTopicPartitionsRequest: KafkaRequest {
 
 extension DescribeTopicPartitionsRequest {
     public struct TopicRequest: WireStruct {
-        public var name: String = ""
+        public var name = ""
 
         public init() {}
 
@@ -29,7 +29,7 @@ extension DescribeTopicPartitionsRequest {
     }
 
     public struct Cursor: WireStruct {
-        public var topicName: String = ""
+        public var topicName = ""
         public var partitionIndex: Int32 = 0
 
         public init() {}
@@ -61,12 +61,12 @@ public struct DescribeTopicPartitionsResponse: KafkaResponse {
 
 extension DescribeTopicPartitionsResponse {
     public struct DescribeTopicPartitionsResponseTopic: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var name: String? = ""
-        public var topicID: KafkaUUID = .zero
-        public var isInternal: Bool = false
+        public var topicID = KafkaUUID.zero
+        public var isInternal = false
         public var partitions: [DescribeTopicPartitionsResponsePartition] = []
-        public var topicAuthorizedOperations: Int32 = -2147483648
+        public var topicAuthorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -81,7 +81,7 @@ extension DescribeTopicPartitionsResponse {
     }
 
     public struct DescribeTopicPartitionsResponsePartition: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var partitionIndex: Int32 = 0
         public var leaderID: Int32 = 0
         public var leaderEpoch: Int32 = -1
@@ -107,7 +107,7 @@ extension DescribeTopicPartitionsResponse {
     }
 
     public struct Cursor: WireStruct {
-        public var topicName: String = ""
+        public var topicName = ""
         public var partitionIndex: Int32 = 0
 
         public init() {}

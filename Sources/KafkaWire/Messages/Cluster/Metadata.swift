@@ -7,9 +7,9 @@ public struct MetadataRequest: KafkaRequest {
     public static let versions = ApiVersions(0...13, flexibleFrom: 9)
 
     public var topics: [MetadataRequestTopic]? = []
-    public var allowAutoTopicCreation: Bool = true
-    public var includeClusterAuthorizedOperations: Bool = false
-    public var includeTopicAuthorizedOperations: Bool = false
+    public var allowAutoTopicCreation = true
+    public var includeClusterAuthorizedOperations = false
+    public var includeTopicAuthorizedOperations = false
 
     public init() {}
 
@@ -23,7 +23,7 @@ public struct MetadataRequest: KafkaRequest {
 
 extension MetadataRequest {
     public struct MetadataRequestTopic: WireStruct {
-        public var topicID: KafkaUUID = .zero
+        public var topicID = KafkaUUID.zero
         public var name: String? = ""
 
         public init() {}
@@ -45,8 +45,8 @@ public struct MetadataResponse: KafkaResponse {
     public var clusterID: String?
     public var controllerID: Int32 = -1
     public var topics: [MetadataResponseTopic] = []
-    public var clusterAuthorizedOperations: Int32 = -2147483648
-    public var errorCode: ErrorCode = .none
+    public var clusterAuthorizedOperations: Int32 = .min
+    public var errorCode = ErrorCode.none
 
     public init() {}
 
@@ -64,7 +64,7 @@ public struct MetadataResponse: KafkaResponse {
 extension MetadataResponse {
     public struct MetadataResponseBroker: WireStruct {
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
 
@@ -79,12 +79,12 @@ extension MetadataResponse {
     }
 
     public struct MetadataResponseTopic: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var name: String? = ""
-        public var topicID: KafkaUUID = .zero
-        public var isInternal: Bool = false
+        public var topicID = KafkaUUID.zero
+        public var isInternal = false
         public var partitions: [MetadataResponsePartition] = []
-        public var topicAuthorizedOperations: Int32 = -2147483648
+        public var topicAuthorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -99,7 +99,7 @@ extension MetadataResponse {
     }
 
     public struct MetadataResponsePartition: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var partitionIndex: Int32 = 0
         public var leaderID: Int32 = 0
         public var leaderEpoch: Int32 = -1

@@ -17,7 +17,7 @@ public struct DeleteRecordsRequest: KafkaRequest {
 
 extension DeleteRecordsRequest {
     public struct DeleteRecordsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [DeleteRecordsPartition] = []
 
         public init() {}
@@ -59,7 +59,7 @@ public struct DeleteRecordsResponse: KafkaResponse {
 
 extension DeleteRecordsResponse {
     public struct DeleteRecordsTopicResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [DeleteRecordsPartitionResult] = []
 
         public init() {}
@@ -73,7 +73,7 @@ extension DeleteRecordsResponse {
     public struct DeleteRecordsPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
         public var lowWatermark: Int64 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

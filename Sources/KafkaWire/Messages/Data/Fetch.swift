@@ -8,7 +8,7 @@ public struct FetchRequest: KafkaRequest {
 
     public var clusterID: String?
     public var replicaID: Int32 = -1
-    public var replicaState: ReplicaState = ReplicaState()
+    public var replicaState = ReplicaState()
     public var maxWaitMs: Int32 = 0
     public var minBytes: Int32 = 0
     public var maxBytes: Int32 = .max
@@ -17,7 +17,7 @@ public struct FetchRequest: KafkaRequest {
     public var sessionEpoch: Int32 = -1
     public var topics: [FetchTopic] = []
     public var forgottenTopicsData: [ForgottenTopic] = []
-    public var rackID: String = ""
+    public var rackID = ""
 
     public init() {}
 
@@ -27,8 +27,10 @@ public struct FetchRequest: KafkaRequest {
         try wire.int32(&minBytes)
         if wire.version >= 3 { try wire.int32(&maxBytes) }
         if wire.version >= 4 { try wire.int8(&isolationLevel) }
-        if wire.version >= 7 { try wire.int32(&sessionID) }
-        if wire.version >= 7 { try wire.int32(&sessionEpoch) }
+        if wire.version >= 7 {
+            try wire.int32(&sessionID)
+            try wire.int32(&sessionEpoch)
+        }
         try wire.array(&topics)
         if wire.version >= 7 { try wire.array(&forgottenTopicsData) }
         if wire.version >= 11 { try wire.string(&rackID) }
@@ -54,8 +56,8 @@ extension FetchRequest {
     }
 
     public struct FetchTopic: WireStruct {
-        public var topic: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var topic = ""
+        public var topicID = KafkaUUID.zero
         public var partitions: [FetchPartition] = []
 
         public init() {}
@@ -74,7 +76,7 @@ extension FetchRequest {
         public var lastFetchedEpoch: Int32 = -1
         public var logStartOffset: Int64 = -1
         public var partitionMaxBytes: Int32 = 0
-        public var replicaDirectoryID: KafkaUUID = .zero
+        public var replicaDirectoryID = KafkaUUID.zero
         public var highWatermark: Int64 = .max
 
         public init() {}
@@ -95,8 +97,8 @@ extension FetchRequest {
     }
 
     public struct ForgottenTopic: WireStruct {
-        public var topic: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var topic = ""
+        public var topicID = KafkaUUID.zero
         public var partitions: [Int32] = []
 
         public init() {}
@@ -115,7 +117,7 @@ public struct FetchResponse: KafkaResponse {
     public static let versions = ApiVersions(0...18, flexibleFrom: 12)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var sessionID: Int32 = 0
     public var responses: [FetchableTopicResponse] = []
     public var nodeEndpoints: [NodeEndpoint] = []
@@ -124,8 +126,10 @@ public struct FetchResponse: KafkaResponse {
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
-        if wire.version >= 7 { try wire.errorCode(&errorCode) }
-        if wire.version >= 7 { try wire.int32(&sessionID) }
+        if wire.version >= 7 {
+            try wire.errorCode(&errorCode)
+            try wire.int32(&sessionID)
+        }
         try wire.array(&responses)
     }
 
@@ -136,8 +140,8 @@ public struct FetchResponse: KafkaResponse {
 
 extension FetchResponse {
     public struct FetchableTopicResponse: WireStruct {
-        public var topic: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var topic = ""
+        public var topicID = KafkaUUID.zero
         public var partitions: [PartitionData] = []
 
         public init() {}
@@ -151,13 +155,13 @@ extension FetchResponse {
 
     public struct PartitionData: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var highWatermark: Int64 = 0
         public var lastStableOffset: Int64 = -1
         public var logStartOffset: Int64 = -1
-        public var divergingEpoch: EpochEndOffset = EpochEndOffset()
-        public var currentLeader: LeaderIDAndEpoch = LeaderIDAndEpoch()
-        public var snapshotID: SnapshotID = SnapshotID()
+        public var divergingEpoch = EpochEndOffset()
+        public var currentLeader = LeaderIDAndEpoch()
+        public var snapshotID = SnapshotID()
         public var abortedTransactions: [AbortedTransaction]? = []
         public var preferredReadReplica: Int32 = -1
         public var records: RecordBytes?
@@ -232,7 +236,7 @@ extension FetchResponse {
 
     public struct NodeEndpoint: WireStruct {
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
 

@@ -23,7 +23,7 @@ public struct ListOffsetsRequest: KafkaRequest {
 
 extension ListOffsetsRequest {
     public struct ListOffsetsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ListOffsetsPartition] = []
 
         public init() {}
@@ -69,7 +69,7 @@ public struct ListOffsetsResponse: KafkaResponse {
 
 extension ListOffsetsResponse {
     public struct ListOffsetsTopicResponse: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ListOffsetsPartitionResponse] = []
 
         public init() {}
@@ -82,7 +82,7 @@ extension ListOffsetsResponse {
 
     public struct ListOffsetsPartitionResponse: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var oldStyleOffsets: [Int64] = []
         public var timestamp: Int64 = -1
         public var offset: Int64 = -1
@@ -94,8 +94,10 @@ extension ListOffsetsResponse {
             try wire.int32(&partitionIndex)
             try wire.errorCode(&errorCode)
             if wire.version <= 0 { try wire.int64Array(&oldStyleOffsets) }
-            if wire.version >= 1 { try wire.int64(&timestamp) }
-            if wire.version >= 1 { try wire.int64(&offset) }
+            if wire.version >= 1 {
+                try wire.int64(&timestamp)
+                try wire.int64(&offset)
+            }
             if wire.version >= 4 { try wire.int32(&leaderEpoch) }
         }
     }

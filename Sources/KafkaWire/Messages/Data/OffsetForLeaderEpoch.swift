@@ -17,7 +17,7 @@ public struct OffsetForLeaderEpochRequest: KafkaRequest {
 
 extension OffsetForLeaderEpochRequest {
     public struct OffsetForLeaderTopic: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [OffsetForLeaderPartition] = []
 
         public init() {}
@@ -61,7 +61,7 @@ public struct OffsetForLeaderEpochResponse: KafkaResponse {
 
 extension OffsetForLeaderEpochResponse {
     public struct OffsetForLeaderTopicResult: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [EpochEndOffset] = []
 
         public init() {}
@@ -73,7 +73,7 @@ extension OffsetForLeaderEpochResponse {
     }
 
     public struct EpochEndOffset: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var partition: Int32 = 0
         public var leaderEpoch: Int32 = -1
         public var endOffset: Int64 = -1

@@ -23,8 +23,8 @@ public struct ProduceRequest: KafkaRequest {
 
 extension ProduceRequest {
     public struct TopicProduceData: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var name = ""
+        public var topicID = KafkaUUID.zero
         public var partitionData: [PartitionProduceData] = []
 
         public init() {}
@@ -72,8 +72,8 @@ public struct ProduceResponse: KafkaResponse {
 
 extension ProduceResponse {
     public struct TopicProduceResponse: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var name = ""
+        public var topicID = KafkaUUID.zero
         public var partitionResponses: [PartitionProduceResponse] = []
 
         public init() {}
@@ -87,13 +87,13 @@ extension ProduceResponse {
 
     public struct PartitionProduceResponse: WireStruct {
         public var index: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var baseOffset: Int64 = 0
         public var logAppendTimeMs: Int64 = -1
         public var logStartOffset: Int64 = -1
         public var recordErrors: [BatchIndexAndErrorMessage] = []
         public var errorMessage: String?
-        public var currentLeader: LeaderIDAndEpoch = LeaderIDAndEpoch()
+        public var currentLeader = LeaderIDAndEpoch()
 
         public init() {}
 
@@ -103,8 +103,10 @@ extension ProduceResponse {
             try wire.int64(&baseOffset)
             if wire.version >= 2 { try wire.int64(&logAppendTimeMs) }
             if wire.version >= 5 { try wire.int64(&logStartOffset) }
-            if wire.version >= 8 { try wire.array(&recordErrors) }
-            if wire.version >= 8 { try wire.nullableString(&errorMessage) }
+            if wire.version >= 8 {
+                try wire.array(&recordErrors)
+                try wire.nullableString(&errorMessage)
+            }
         }
 
         public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
@@ -138,7 +140,7 @@ extension ProduceResponse {
 
     public struct NodeEndpoint: WireStruct {
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
 

@@ -2,10 +2,10 @@
 public struct ConsumerGroupDescribeRequest: KafkaRequest {
     public typealias Response = ConsumerGroupDescribeResponse
     public static let apiKey = ApiKey.consumerGroupDescribe
-    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+    public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var groupIDs: [String] = []
-    public var includeAuthorizedOperations: Bool = false
+    public var includeAuthorizedOperations = false
 
     public init() {}
 
@@ -18,7 +18,7 @@ public struct ConsumerGroupDescribeRequest: KafkaRequest {
 /// Answer to ``ConsumerGroupDescribeRequest``.
 public struct ConsumerGroupDescribeResponse: KafkaResponse {
     public static let apiKey = ApiKey.consumerGroupDescribe
-    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+    public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
     public var groups: [DescribedGroup] = []
@@ -33,15 +33,15 @@ public struct ConsumerGroupDescribeResponse: KafkaResponse {
 
 extension ConsumerGroupDescribeResponse {
     public struct DescribedGroup: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
-        public var groupID: String = ""
-        public var groupState: String = ""
+        public var groupID = ""
+        public var groupState = ""
         public var groupEpoch: Int32 = 0
         public var assignmentEpoch: Int32 = 0
-        public var assignorName: String = ""
+        public var assignorName = ""
         public var members: [Member] = []
-        public var authorizedOperations: Int32 = -2147483648
+        public var authorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -59,16 +59,18 @@ extension ConsumerGroupDescribeResponse {
     }
 
     public struct Member: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
         public var instanceID: String?
         public var rackID: String?
         public var memberEpoch: Int32 = 0
-        public var clientID: String = ""
-        public var clientHost: String = ""
+        public var clientID = ""
+        public var clientHost = ""
         public var subscribedTopicNames: [String] = []
         public var subscribedTopicRegex: String?
-        public var assignment: Assignment = Assignment()
-        public var targetAssignment: Assignment = Assignment()
+        public var assignment = Assignment()
+        public var targetAssignment = Assignment()
+        /// -1 unknown, 0 classic protocol, 1 consumer protocol (KIP-1099).
+        public var memberType: Int8 = -1
 
         public init() {}
 
@@ -83,6 +85,7 @@ extension ConsumerGroupDescribeResponse {
             try wire.nullableString(&subscribedTopicRegex)
             try wire.structure(&assignment)
             try wire.structure(&targetAssignment)
+            if wire.version >= 1 { try wire.int8(&memberType) }
         }
     }
 
@@ -97,8 +100,8 @@ extension ConsumerGroupDescribeResponse {
     }
 
     public struct TopicPartitions: WireStruct {
-        public var topicID: KafkaUUID = .zero
-        public var topicName: String = ""
+        public var topicID = KafkaUUID.zero
+        public var topicName = ""
         public var partitions: [Int32] = []
 
         public init() {}

@@ -4,8 +4,8 @@ public struct ConsumerGroupHeartbeatRequest: KafkaRequest {
     public static let apiKey = ApiKey.consumerGroupHeartbeat
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
-    public var groupID: String = ""
-    public var memberID: String = ""
+    public var groupID = ""
+    public var memberID = ""
     public var memberEpoch: Int32 = 0
     public var instanceID: String?
     public var rackID: String?
@@ -33,7 +33,7 @@ public struct ConsumerGroupHeartbeatRequest: KafkaRequest {
 
 extension ConsumerGroupHeartbeatRequest {
     public struct TopicPartitions: WireStruct {
-        public var topicID: KafkaUUID = .zero
+        public var topicID = KafkaUUID.zero
         public var partitions: [Int32] = []
 
         public init() {}
@@ -51,7 +51,7 @@ public struct ConsumerGroupHeartbeatResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String?
     public var memberID: String?
     public var memberEpoch: Int32 = 0
@@ -83,7 +83,7 @@ extension ConsumerGroupHeartbeatResponse {
     }
 
     public struct TopicPartitions: WireStruct {
-        public var topicID: KafkaUUID = .zero
+        public var topicID = KafkaUUID.zero
         public var partitions: [Int32] = []
 
         public init() {}

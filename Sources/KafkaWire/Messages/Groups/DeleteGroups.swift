@@ -31,8 +31,8 @@ public struct DeleteGroupsResponse: KafkaResponse {
 
 extension DeleteGroupsResponse {
     public struct DeletableGroupResult: WireStruct {
-        public var groupID: String = ""
-        public var errorCode: ErrorCode = .none
+        public var groupID = ""
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

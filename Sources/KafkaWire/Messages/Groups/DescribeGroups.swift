@@ -7,7 +7,7 @@ public struct DescribeGroupsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...6, flexibleFrom: 5)
 
     public var groups: [String] = []
-    public var includeAuthorizedOperations: Bool = false
+    public var includeAuthorizedOperations = false
 
     public init() {}
 
@@ -35,14 +35,14 @@ public struct DescribeGroupsResponse: KafkaResponse {
 
 extension DescribeGroupsResponse {
     public struct DescribedGroup: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
-        public var groupID: String = ""
-        public var groupState: String = ""
-        public var protocolType: String = ""
-        public var protocolData: String = ""
+        public var groupID = ""
+        public var groupState = ""
+        public var protocolType = ""
+        public var protocolData = ""
         public var members: [DescribedGroupMember] = []
-        public var authorizedOperations: Int32 = -2147483648
+        public var authorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -59,12 +59,12 @@ extension DescribeGroupsResponse {
     }
 
     public struct DescribedGroupMember: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
         public var groupInstanceID: String?
-        public var clientID: String = ""
-        public var clientHost: String = ""
-        public var memberMetadata: ByteBuffer = ByteBuffer()
-        public var memberAssignment: ByteBuffer = ByteBuffer()
+        public var clientID = ""
+        public var clientHost = ""
+        public var memberMetadata = ByteBuffer()
+        public var memberAssignment = ByteBuffer()
 
         public init() {}
 

@@ -4,7 +4,7 @@ public struct FindCoordinatorRequest: KafkaRequest {
     public static let apiKey = ApiKey.findCoordinator
     public static let versions = ApiVersions(0...6, flexibleFrom: 3)
 
-    public var key: String = ""
+    public var key = ""
     public var keyType: Int8 = 0
     public var coordinatorKeys: [String] = []
 
@@ -23,10 +23,10 @@ public struct FindCoordinatorResponse: KafkaResponse {
     public static let versions = ApiVersions(0...6, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var nodeID: Int32 = 0
-    public var host: String = ""
+    public var host = ""
     public var port: Int32 = 0
     public var coordinators: [Coordinator] = []
 
@@ -36,20 +36,22 @@ public struct FindCoordinatorResponse: KafkaResponse {
         if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
         if wire.version <= 3 { try wire.errorCode(&errorCode) }
         if (1...3).contains(wire.version) { try wire.nullableString(&errorMessage) }
-        if wire.version <= 3 { try wire.int32(&nodeID) }
-        if wire.version <= 3 { try wire.string(&host) }
-        if wire.version <= 3 { try wire.int32(&port) }
+        if wire.version <= 3 {
+            try wire.int32(&nodeID)
+            try wire.string(&host)
+            try wire.int32(&port)
+        }
         if wire.version >= 4 { try wire.array(&coordinators) }
     }
 }
 
 extension FindCoordinatorResponse {
     public struct Coordinator: WireStruct {
-        public var key: String = ""
+        public var key = ""
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

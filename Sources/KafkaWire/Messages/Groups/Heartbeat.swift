@@ -4,9 +4,9 @@ public struct HeartbeatRequest: KafkaRequest {
     public static let apiKey = ApiKey.heartbeat
     public static let versions = ApiVersions(0...4, flexibleFrom: 4)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var generationID: Int32 = 0
-    public var memberID: String = ""
+    public var memberID = ""
     public var groupInstanceID: String?
 
     public init() {}
@@ -25,7 +25,7 @@ public struct HeartbeatResponse: KafkaResponse {
     public static let versions = ApiVersions(0...4, flexibleFrom: 4)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
 
     public init() {}
 

@@ -6,12 +6,12 @@ public struct JoinGroupRequest: KafkaRequest {
     public static let apiKey = ApiKey.joinGroup
     public static let versions = ApiVersions(0...9, flexibleFrom: 6)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var sessionTimeoutMs: Int32 = 0
     public var rebalanceTimeoutMs: Int32 = -1
-    public var memberID: String = ""
+    public var memberID = ""
     public var groupInstanceID: String?
-    public var protocolType: String = ""
+    public var protocolType = ""
     public var protocols: [JoinGroupRequestProtocol] = []
     public var reason: String?
 
@@ -31,8 +31,8 @@ public struct JoinGroupRequest: KafkaRequest {
 
 extension JoinGroupRequest {
     public struct JoinGroupRequestProtocol: WireStruct {
-        public var name: String = ""
-        public var metadata: ByteBuffer = ByteBuffer()
+        public var name = ""
+        public var metadata = ByteBuffer()
 
         public init() {}
 
@@ -49,13 +49,13 @@ public struct JoinGroupResponse: KafkaResponse {
     public static let versions = ApiVersions(0...9, flexibleFrom: 6)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var generationID: Int32 = -1
     public var protocolType: String?
     public var protocolName: String? = ""
-    public var leader: String = ""
-    public var skipAssignment: Bool = false
-    public var memberID: String = ""
+    public var leader = ""
+    public var skipAssignment = false
+    public var memberID = ""
     public var members: [JoinGroupResponseMember] = []
 
     public init() {}
@@ -75,9 +75,9 @@ public struct JoinGroupResponse: KafkaResponse {
 
 extension JoinGroupResponse {
     public struct JoinGroupResponseMember: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
         public var groupInstanceID: String?
-        public var metadata: ByteBuffer = ByteBuffer()
+        public var metadata = ByteBuffer()
 
         public init() {}
 

@@ -4,8 +4,8 @@ public struct LeaveGroupRequest: KafkaRequest {
     public static let apiKey = ApiKey.leaveGroup
     public static let versions = ApiVersions(0...5, flexibleFrom: 4)
 
-    public var groupID: String = ""
-    public var memberID: String = ""
+    public var groupID = ""
+    public var memberID = ""
     public var members: [MemberIdentity] = []
 
     public init() {}
@@ -19,7 +19,7 @@ public struct LeaveGroupRequest: KafkaRequest {
 
 extension LeaveGroupRequest {
     public struct MemberIdentity: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
         public var groupInstanceID: String?
         public var reason: String?
 
@@ -39,7 +39,7 @@ public struct LeaveGroupResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 4)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var members: [MemberResponse] = []
 
     public init() {}
@@ -53,9 +53,9 @@ public struct LeaveGroupResponse: KafkaResponse {
 
 extension LeaveGroupResponse {
     public struct MemberResponse: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
         public var groupInstanceID: String? = ""
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

@@ -21,7 +21,7 @@ public struct ListGroupsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var groups: [ListedGroup] = []
 
     public init() {}
@@ -35,10 +35,10 @@ public struct ListGroupsResponse: KafkaResponse {
 
 extension ListGroupsResponse {
     public struct ListedGroup: WireStruct {
-        public var groupID: String = ""
-        public var protocolType: String = ""
-        public var groupState: String = ""
-        public var groupType: String = ""
+        public var groupID = ""
+        public var protocolType = ""
+        public var groupState = ""
+        public var groupType = ""
 
         public init() {}
 

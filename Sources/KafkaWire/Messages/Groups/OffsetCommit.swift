@@ -4,9 +4,9 @@ public struct OffsetCommitRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetCommit
     public static let versions = ApiVersions(0...10, flexibleFrom: 8)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var generationIDOrMemberEpoch: Int32 = -1
-    public var memberID: String = ""
+    public var memberID = ""
     public var groupInstanceID: String?
     public var retentionTimeMs: Int64 = -1
     public var topics: [OffsetCommitRequestTopic] = []
@@ -15,8 +15,10 @@ public struct OffsetCommitRequest: KafkaRequest {
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.string(&groupID)
-        if wire.version >= 1 { try wire.int32(&generationIDOrMemberEpoch) }
-        if wire.version >= 1 { try wire.string(&memberID) }
+        if wire.version >= 1 {
+            try wire.int32(&generationIDOrMemberEpoch)
+            try wire.string(&memberID)
+        }
         if wire.version >= 7 { try wire.nullableString(&groupInstanceID) }
         if (2...4).contains(wire.version) { try wire.int64(&retentionTimeMs) }
         try wire.array(&topics)
@@ -25,8 +27,8 @@ public struct OffsetCommitRequest: KafkaRequest {
 
 extension OffsetCommitRequest {
     public struct OffsetCommitRequestTopic: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var name = ""
+        public var topicID = KafkaUUID.zero
         public var partitions: [OffsetCommitRequestPartition] = []
 
         public init() {}
@@ -75,8 +77,8 @@ public struct OffsetCommitResponse: KafkaResponse {
 
 extension OffsetCommitResponse {
     public struct OffsetCommitResponseTopic: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var name = ""
+        public var topicID = KafkaUUID.zero
         public var partitions: [OffsetCommitResponsePartition] = []
 
         public init() {}
@@ -90,7 +92,7 @@ extension OffsetCommitResponse {
 
     public struct OffsetCommitResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

@@ -4,7 +4,7 @@ public struct OffsetDeleteRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetDelete
     public static let versions = ApiVersions(0...0, flexibleFrom: nil)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var topics: [OffsetDeleteRequestTopic] = []
 
     public init() {}
@@ -17,7 +17,7 @@ public struct OffsetDeleteRequest: KafkaRequest {
 
 extension OffsetDeleteRequest {
     public struct OffsetDeleteRequestTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OffsetDeleteRequestPartition] = []
 
         public init() {}
@@ -44,7 +44,7 @@ public struct OffsetDeleteResponse: KafkaResponse {
     public static let apiKey = ApiKey.offsetDelete
     public static let versions = ApiVersions(0...0, flexibleFrom: nil)
 
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var throttleTimeMs: Int32 = 0
     public var topics: [OffsetDeleteResponseTopic] = []
 
@@ -59,7 +59,7 @@ public struct OffsetDeleteResponse: KafkaResponse {
 
 extension OffsetDeleteResponse {
     public struct OffsetDeleteResponseTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OffsetDeleteResponsePartition] = []
 
         public init() {}
@@ -72,7 +72,7 @@ extension OffsetDeleteResponse {
 
     public struct OffsetDeleteResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

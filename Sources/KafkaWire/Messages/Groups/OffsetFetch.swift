@@ -4,16 +4,18 @@ public struct OffsetFetchRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetFetch
     public static let versions = ApiVersions(0...10, flexibleFrom: 6)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var topics: [OffsetFetchRequestTopic]? = []
     public var groups: [OffsetFetchRequestGroup] = []
-    public var requireStable: Bool = false
+    public var requireStable = false
 
     public init() {}
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-        if wire.version <= 7 { try wire.string(&groupID) }
-        if wire.version <= 7 { try wire.nullableArray(&topics, since: 2) }
+        if wire.version <= 7 {
+            try wire.string(&groupID)
+            try wire.nullableArray(&topics, since: 2)
+        }
         if wire.version >= 8 { try wire.array(&groups) }
         if wire.version >= 7 { try wire.bool(&requireStable) }
     }
@@ -21,19 +23,21 @@ public struct OffsetFetchRequest: KafkaRequest {
 
 extension OffsetFetchRequest {
     public struct OffsetFetchRequestTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 { try wire.string(&name) }
-            if wire.version <= 7 { try wire.int32Array(&partitionIndexes) }
+            if wire.version <= 7 {
+                try wire.string(&name)
+                try wire.int32Array(&partitionIndexes)
+            }
         }
     }
 
     public struct OffsetFetchRequestGroup: WireStruct {
-        public var groupID: String = ""
+        public var groupID = ""
         public var memberID: String?
         public var memberEpoch: Int32 = -1
         public var topics: [OffsetFetchRequestTopics]? = []
@@ -42,15 +46,17 @@ extension OffsetFetchRequest {
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
             try wire.string(&groupID)
-            if wire.version >= 9 { try wire.nullableString(&memberID) }
-            if wire.version >= 9 { try wire.int32(&memberEpoch) }
+            if wire.version >= 9 {
+                try wire.nullableString(&memberID)
+                try wire.int32(&memberEpoch)
+            }
             try wire.nullableArray(&topics)
         }
     }
 
     public struct OffsetFetchRequestTopics: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var name = ""
+        public var topicID = KafkaUUID.zero
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -70,7 +76,7 @@ public struct OffsetFetchResponse: KafkaResponse {
 
     public var throttleTimeMs: Int32 = 0
     public var topics: [OffsetFetchResponseTopic] = []
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var groups: [OffsetFetchResponseGroup] = []
 
     public init() {}
@@ -85,14 +91,16 @@ public struct OffsetFetchResponse: KafkaResponse {
 
 extension OffsetFetchResponse {
     public struct OffsetFetchResponseTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OffsetFetchResponsePartition] = []
 
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 { try wire.string(&name) }
-            if wire.version <= 7 { try wire.array(&partitions) }
+            if wire.version <= 7 {
+                try wire.string(&name)
+                try wire.array(&partitions)
+            }
         }
     }
 
@@ -101,23 +109,27 @@ extension OffsetFetchResponse {
         public var committedOffset: Int64 = 0
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 { try wire.int32(&partitionIndex) }
-            if wire.version <= 7 { try wire.int64(&committedOffset) }
+            if wire.version <= 7 {
+                try wire.int32(&partitionIndex)
+                try wire.int64(&committedOffset)
+            }
             if (5...7).contains(wire.version) { try wire.int32(&committedLeaderEpoch) }
-            if wire.version <= 7 { try wire.nullableString(&metadata) }
-            if wire.version <= 7 { try wire.errorCode(&errorCode) }
+            if wire.version <= 7 {
+                try wire.nullableString(&metadata)
+                try wire.errorCode(&errorCode)
+            }
         }
     }
 
     public struct OffsetFetchResponseGroup: WireStruct {
-        public var groupID: String = ""
+        public var groupID = ""
         public var topics: [OffsetFetchResponseTopics] = []
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 
@@ -129,8 +141,8 @@ extension OffsetFetchResponse {
     }
 
     public struct OffsetFetchResponseTopics: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var name = ""
+        public var topicID = KafkaUUID.zero
         public var partitions: [OffsetFetchResponsePartitions] = []
 
         public init() {}
@@ -147,7 +159,7 @@ extension OffsetFetchResponse {
         public var committedOffset: Int64 = 0
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

@@ -6,9 +6,9 @@ public struct SyncGroupRequest: KafkaRequest {
     public static let apiKey = ApiKey.syncGroup
     public static let versions = ApiVersions(0...5, flexibleFrom: 4)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var generationID: Int32 = 0
-    public var memberID: String = ""
+    public var memberID = ""
     public var groupInstanceID: String?
     public var protocolType: String?
     public var protocolName: String?
@@ -21,16 +21,18 @@ public struct SyncGroupRequest: KafkaRequest {
         try wire.int32(&generationID)
         try wire.string(&memberID)
         if wire.version >= 3 { try wire.nullableString(&groupInstanceID) }
-        if wire.version >= 5 { try wire.nullableString(&protocolType) }
-        if wire.version >= 5 { try wire.nullableString(&protocolName) }
+        if wire.version >= 5 {
+            try wire.nullableString(&protocolType)
+            try wire.nullableString(&protocolName)
+        }
         try wire.array(&assignments)
     }
 }
 
 extension SyncGroupRequest {
     public struct SyncGroupRequestAssignment: WireStruct {
-        public var memberID: String = ""
-        public var assignment: ByteBuffer = ByteBuffer()
+        public var memberID = ""
+        public var assignment = ByteBuffer()
 
         public init() {}
 
@@ -47,18 +49,20 @@ public struct SyncGroupResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 4)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var protocolType: String?
     public var protocolName: String?
-    public var assignment: ByteBuffer = ByteBuffer()
+    public var assignment = ByteBuffer()
 
     public init() {}
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
         try wire.errorCode(&errorCode)
-        if wire.version >= 5 { try wire.nullableString(&protocolType) }
-        if wire.version >= 5 { try wire.nullableString(&protocolName) }
+        if wire.version >= 5 {
+            try wire.nullableString(&protocolType)
+            try wire.nullableString(&protocolName)
+        }
         try wire.bytes(&assignment)
     }
 }

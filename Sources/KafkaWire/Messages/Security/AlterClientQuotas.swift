@@ -5,7 +5,7 @@ public struct AlterClientQuotasRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var entries: [EntryData] = []
-    public var validateOnly: Bool = false
+    public var validateOnly = false
 
     public init() {}
 
@@ -29,7 +29,7 @@ extension AlterClientQuotasRequest {
     }
 
     public struct EntityData: WireStruct {
-        public var entityType: String = ""
+        public var entityType = ""
         public var entityName: String? = ""
 
         public init() {}
@@ -41,9 +41,9 @@ extension AlterClientQuotasRequest {
     }
 
     public struct OpData: WireStruct {
-        public var key: String = ""
+        public var key = ""
         public var value: Double = 0
-        public var remove: Bool = false
+        public var remove = false
 
         public init() {}
 
@@ -73,7 +73,7 @@ public struct AlterClientQuotasResponse: KafkaResponse {
 
 extension AlterClientQuotasResponse {
     public struct EntryData: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var entity: [EntityData] = []
 
@@ -87,7 +87,7 @@ extension AlterClientQuotasResponse {
     }
 
     public struct EntityData: WireStruct {
-        public var entityType: String = ""
+        public var entityType = ""
         public var entityName: String? = ""
 
         public init() {}

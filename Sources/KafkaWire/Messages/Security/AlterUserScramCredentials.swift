@@ -19,7 +19,7 @@ public struct AlterUserScramCredentialsRequest: KafkaRequest {
 
 extension AlterUserScramCredentialsRequest {
     public struct ScramCredentialDeletion: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var mechanism: Int8 = 0
 
         public init() {}
@@ -31,11 +31,11 @@ extension AlterUserScramCredentialsRequest {
     }
 
     public struct ScramCredentialUpsertion: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var mechanism: Int8 = 0
         public var iterations: Int32 = 0
-        public var salt: ByteBuffer = ByteBuffer()
-        public var saltedPassword: ByteBuffer = ByteBuffer()
+        public var salt = ByteBuffer()
+        public var saltedPassword = ByteBuffer()
 
         public init() {}
 
@@ -67,8 +67,8 @@ public struct AlterUserScramCredentialsResponse: KafkaResponse {
 
 extension AlterUserScramCredentialsResponse {
     public struct AlterUserScramCredentialsResult: WireStruct {
-        public var user: String = ""
-        public var errorCode: ErrorCode = .none
+        public var user = ""
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

@@ -16,10 +16,10 @@ public struct CreateAclsRequest: KafkaRequest {
 extension CreateAclsRequest {
     public struct AclCreation: WireStruct {
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var resourcePatternType: Int8 = 3
-        public var principal: String = ""
-        public var host: String = ""
+        public var principal = ""
+        public var host = ""
         public var operation: Int8 = 0
         public var permissionType: Int8 = 0
 
@@ -55,7 +55,7 @@ public struct CreateAclsResponse: KafkaResponse {
 
 extension CreateAclsResponse {
     public struct AclCreationResult: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

@@ -55,7 +55,7 @@ public struct DeleteAclsResponse: KafkaResponse {
 
 extension DeleteAclsResponse {
     public struct DeleteAclsFilterResult: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var matchingACLs: [DeleteAclsMatchingAcl] = []
 
@@ -69,13 +69,13 @@ extension DeleteAclsResponse {
     }
 
     public struct DeleteAclsMatchingAcl: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var patternType: Int8 = 3
-        public var principal: String = ""
-        public var host: String = ""
+        public var principal = ""
+        public var host = ""
         public var operation: Int8 = 0
         public var permissionType: Int8 = 0
 

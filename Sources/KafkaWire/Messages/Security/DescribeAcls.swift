@@ -31,7 +31,7 @@ public struct DescribeAclsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...3, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var resources: [DescribeAclsResource] = []
 
@@ -48,7 +48,7 @@ public struct DescribeAclsResponse: KafkaResponse {
 extension DescribeAclsResponse {
     public struct DescribeAclsResource: WireStruct {
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var patternType: Int8 = 3
         public var acls: [AclDescription] = []
 
@@ -63,8 +63,8 @@ extension DescribeAclsResponse {
     }
 
     public struct AclDescription: WireStruct {
-        public var principal: String = ""
-        public var host: String = ""
+        public var principal = ""
+        public var host = ""
         public var operation: Int8 = 0
         public var permissionType: Int8 = 0
 

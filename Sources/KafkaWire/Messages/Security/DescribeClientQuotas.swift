@@ -5,7 +5,7 @@ public struct DescribeClientQuotasRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var components: [ComponentData] = []
-    public var strict: Bool = false
+    public var strict = false
 
     public init() {}
 
@@ -17,7 +17,7 @@ public struct DescribeClientQuotasRequest: KafkaRequest {
 
 extension DescribeClientQuotasRequest {
     public struct ComponentData: WireStruct {
-        public var entityType: String = ""
+        public var entityType = ""
         public var matchType: Int8 = 0
         public var match: String? = ""
 
@@ -37,7 +37,7 @@ public struct DescribeClientQuotasResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var entries: [EntryData]? = []
 
@@ -65,7 +65,7 @@ extension DescribeClientQuotasResponse {
     }
 
     public struct EntityData: WireStruct {
-        public var entityType: String = ""
+        public var entityType = ""
         public var entityName: String? = ""
 
         public init() {}
@@ -77,7 +77,7 @@ extension DescribeClientQuotasResponse {
     }
 
     public struct ValueData: WireStruct {
-        public var key: String = ""
+        public var key = ""
         public var value: Double = 0
 
         public init() {}

@@ -15,7 +15,7 @@ public struct DescribeUserScramCredentialsRequest: KafkaRequest {
 
 extension DescribeUserScramCredentialsRequest {
     public struct UserName: WireStruct {
-        public var name: String = ""
+        public var name = ""
 
         public init() {}
 
@@ -31,7 +31,7 @@ public struct DescribeUserScramCredentialsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var results: [DescribeUserScramCredentialsResult] = []
 
@@ -47,8 +47,8 @@ public struct DescribeUserScramCredentialsResponse: KafkaResponse {
 
 extension DescribeUserScramCredentialsResponse {
     public struct DescribeUserScramCredentialsResult: WireStruct {
-        public var user: String = ""
-        public var errorCode: ErrorCode = .none
+        public var user = ""
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var credentialInfos: [CredentialInfo] = []
 

@@ -4,7 +4,7 @@ public struct SaslHandshakeRequest: KafkaRequest {
     public static let apiKey = ApiKey.saslHandshake
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
-    public var mechanism: String = ""
+    public var mechanism = ""
 
     public init() {}
 
@@ -18,7 +18,7 @@ public struct SaslHandshakeResponse: KafkaResponse {
     public static let apiKey = ApiKey.saslHandshake
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var mechanisms: [String] = []
 
     public init() {}

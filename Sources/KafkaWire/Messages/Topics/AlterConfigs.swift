@@ -5,7 +5,7 @@ public struct AlterConfigsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var resources: [AlterConfigsResource] = []
-    public var validateOnly: Bool = false
+    public var validateOnly = false
 
     public init() {}
 
@@ -18,7 +18,7 @@ public struct AlterConfigsRequest: KafkaRequest {
 extension AlterConfigsRequest {
     public struct AlterConfigsResource: WireStruct {
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var configs: [AlterableConfig] = []
 
         public init() {}
@@ -31,7 +31,7 @@ extension AlterConfigsRequest {
     }
 
     public struct AlterableConfig: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var value: String? = ""
 
         public init() {}
@@ -61,10 +61,10 @@ public struct AlterConfigsResponse: KafkaResponse {
 
 extension AlterConfigsResponse {
     public struct AlterConfigsResourceResponse: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
 
         public init() {}
 

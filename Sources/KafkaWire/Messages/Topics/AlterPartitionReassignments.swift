@@ -5,7 +5,7 @@ public struct AlterPartitionReassignmentsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var timeoutMs: Int32 = 60000
-    public var allowReplicationFactorChange: Bool = true
+    public var allowReplicationFactorChange = true
     public var topics: [ReassignableTopic] = []
 
     public init() {}
@@ -19,7 +19,7 @@ public struct AlterPartitionReassignmentsRequest: KafkaRequest {
 
 extension AlterPartitionReassignmentsRequest {
     public struct ReassignableTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ReassignablePartition] = []
 
         public init() {}
@@ -49,8 +49,8 @@ public struct AlterPartitionReassignmentsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var allowReplicationFactorChange: Bool = true
-    public var errorCode: ErrorCode = .none
+    public var allowReplicationFactorChange = true
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var responses: [ReassignableTopicResponse] = []
 
@@ -67,7 +67,7 @@ public struct AlterPartitionReassignmentsResponse: KafkaResponse {
 
 extension AlterPartitionReassignmentsResponse {
     public struct ReassignableTopicResponse: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ReassignablePartitionResponse] = []
 
         public init() {}
@@ -80,7 +80,7 @@ extension AlterPartitionReassignmentsResponse {
 
     public struct ReassignablePartitionResponse: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

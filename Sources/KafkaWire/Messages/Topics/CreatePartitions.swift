@@ -6,7 +6,7 @@ public struct CreatePartitionsRequest: KafkaRequest {
 
     public var topics: [CreatePartitionsTopic] = []
     public var timeoutMs: Int32 = 0
-    public var validateOnly: Bool = false
+    public var validateOnly = false
 
     public init() {}
 
@@ -19,7 +19,7 @@ public struct CreatePartitionsRequest: KafkaRequest {
 
 extension CreatePartitionsRequest {
     public struct CreatePartitionsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var count: Int32 = 0
         public var assignments: [CreatePartitionsAssignment]? = []
 
@@ -61,8 +61,8 @@ public struct CreatePartitionsResponse: KafkaResponse {
 
 extension CreatePartitionsResponse {
     public struct CreatePartitionsTopicResult: WireStruct {
-        public var name: String = ""
-        public var errorCode: ErrorCode = .none
+        public var name = ""
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
 
         public init() {}

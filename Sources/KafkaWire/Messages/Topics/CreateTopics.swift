@@ -6,7 +6,7 @@ public struct CreateTopicsRequest: KafkaRequest {
 
     public var topics: [CreatableTopic] = []
     public var timeoutMs: Int32 = 60000
-    public var validateOnly: Bool = false
+    public var validateOnly = false
 
     public init() {}
 
@@ -19,7 +19,7 @@ public struct CreateTopicsRequest: KafkaRequest {
 
 extension CreateTopicsRequest {
     public struct CreatableTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var numPartitions: Int32 = 0
         public var replicationFactor: Int16 = 0
         public var assignments: [CreatableReplicaAssignment] = []
@@ -49,7 +49,7 @@ extension CreateTopicsRequest {
     }
 
     public struct CreatableTopicConfig: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var value: String? = ""
 
         public init() {}
@@ -79,11 +79,11 @@ public struct CreateTopicsResponse: KafkaResponse {
 
 extension CreateTopicsResponse {
     public struct CreatableTopicResult: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
-        public var errorCode: ErrorCode = .none
+        public var name = ""
+        public var topicID = KafkaUUID.zero
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
-        public var topicConfigErrorCode: ErrorCode = .none
+        public var topicConfigErrorCode = ErrorCode.none
         public var numPartitions: Int32 = -1
         public var replicationFactor: Int16 = -1
         public var configs: [CreatableTopicConfigs]? = []
@@ -95,9 +95,11 @@ extension CreateTopicsResponse {
             if wire.version >= 7 { try wire.uuid(&topicID) }
             try wire.errorCode(&errorCode)
             if wire.version >= 1 { try wire.nullableString(&errorMessage) }
-            if wire.version >= 5 { try wire.int32(&numPartitions) }
-            if wire.version >= 5 { try wire.int16(&replicationFactor) }
-            if wire.version >= 5 { try wire.nullableArray(&configs) }
+            if wire.version >= 5 {
+                try wire.int32(&numPartitions)
+                try wire.int16(&replicationFactor)
+                try wire.nullableArray(&configs)
+            }
         }
 
         public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
@@ -106,11 +108,11 @@ extension CreateTopicsResponse {
     }
 
     public struct CreatableTopicConfigs: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var value: String? = ""
-        public var readOnly: Bool = false
+        public var readOnly = false
         public var configSource: Int8 = -1
-        public var isSensitive: Bool = false
+        public var isSensitive = false
 
         public init() {}
 

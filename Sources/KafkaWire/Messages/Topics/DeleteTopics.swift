@@ -20,7 +20,7 @@ public struct DeleteTopicsRequest: KafkaRequest {
 extension DeleteTopicsRequest {
     public struct DeleteTopicState: WireStruct {
         public var name: String?
-        public var topicID: KafkaUUID = .zero
+        public var topicID = KafkaUUID.zero
 
         public init() {}
 
@@ -50,8 +50,8 @@ public struct DeleteTopicsResponse: KafkaResponse {
 extension DeleteTopicsResponse {
     public struct DeletableTopicResult: WireStruct {
         public var name: String? = ""
-        public var topicID: KafkaUUID = .zero
-        public var errorCode: ErrorCode = .none
+        public var topicID = KafkaUUID.zero
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
 
         public init() {}

@@ -5,8 +5,8 @@ public struct DescribeConfigsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...4, flexibleFrom: 4)
 
     public var resources: [DescribeConfigsResource] = []
-    public var includeSynonyms: Bool = false
-    public var includeDocumentation: Bool = false
+    public var includeSynonyms = false
+    public var includeDocumentation = false
 
     public init() {}
 
@@ -20,7 +20,7 @@ public struct DescribeConfigsRequest: KafkaRequest {
 extension DescribeConfigsRequest {
     public struct DescribeConfigsResource: WireStruct {
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var configurationKeys: [String]? = []
 
         public init() {}
@@ -51,10 +51,10 @@ public struct DescribeConfigsResponse: KafkaResponse {
 
 extension DescribeConfigsResponse {
     public struct DescribeConfigsResult: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var configs: [DescribeConfigsResourceResult] = []
 
         public init() {}
@@ -69,12 +69,12 @@ extension DescribeConfigsResponse {
     }
 
     public struct DescribeConfigsResourceResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var value: String? = ""
-        public var readOnly: Bool = false
+        public var readOnly = false
         public var configSource: Int8 = -1
-        public var isDefault: Bool = false
-        public var isSensitive: Bool = false
+        public var isDefault = false
+        public var isSensitive = false
         public var synonyms: [DescribeConfigsSynonym] = []
         public var configType: Int8 = 0
         public var documentation: String? = ""
@@ -89,13 +89,15 @@ extension DescribeConfigsResponse {
             if wire.version <= 0 { try wire.bool(&isDefault) }
             try wire.bool(&isSensitive)
             if wire.version >= 1 { try wire.array(&synonyms) }
-            if wire.version >= 3 { try wire.int8(&configType) }
-            if wire.version >= 3 { try wire.nullableString(&documentation) }
+            if wire.version >= 3 {
+                try wire.int8(&configType)
+                try wire.nullableString(&documentation)
+            }
         }
     }
 
     public struct DescribeConfigsSynonym: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var value: String? = ""
         public var source: Int8 = 0
 

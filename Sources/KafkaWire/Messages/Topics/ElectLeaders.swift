@@ -19,7 +19,7 @@ public struct ElectLeadersRequest: KafkaRequest {
 
 extension ElectLeadersRequest {
     public struct TopicPartitions: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [Int32] = []
 
         public init() {}
@@ -37,7 +37,7 @@ public struct ElectLeadersResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var replicaElectionResults: [ReplicaElectionResult] = []
 
     public init() {}
@@ -51,7 +51,7 @@ public struct ElectLeadersResponse: KafkaResponse {
 
 extension ElectLeadersResponse {
     public struct ReplicaElectionResult: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitionResult: [PartitionResult] = []
 
         public init() {}
@@ -64,7 +64,7 @@ extension ElectLeadersResponse {
 
     public struct PartitionResult: WireStruct {
         public var partitionID: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

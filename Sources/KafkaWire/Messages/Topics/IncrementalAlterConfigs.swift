@@ -5,7 +5,7 @@ public struct IncrementalAlterConfigsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var resources: [AlterConfigsResource] = []
-    public var validateOnly: Bool = false
+    public var validateOnly = false
 
     public init() {}
 
@@ -18,7 +18,7 @@ public struct IncrementalAlterConfigsRequest: KafkaRequest {
 extension IncrementalAlterConfigsRequest {
     public struct AlterConfigsResource: WireStruct {
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var configs: [AlterableConfig] = []
 
         public init() {}
@@ -31,7 +31,7 @@ extension IncrementalAlterConfigsRequest {
     }
 
     public struct AlterableConfig: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var configOperation: Int8 = 0
         public var value: String? = ""
 
@@ -63,10 +63,10 @@ public struct IncrementalAlterConfigsResponse: KafkaResponse {
 
 extension IncrementalAlterConfigsResponse {
     public struct AlterConfigsResourceResponse: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
 
         public init() {}
 

@@ -17,7 +17,7 @@ public struct ListPartitionReassignmentsRequest: KafkaRequest {
 
 extension ListPartitionReassignmentsRequest {
     public struct ListPartitionReassignmentsTopics: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -35,7 +35,7 @@ public struct ListPartitionReassignmentsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var topics: [OngoingTopicReassignment] = []
 
@@ -51,7 +51,7 @@ public struct ListPartitionReassignmentsResponse: KafkaResponse {
 
 extension ListPartitionReassignmentsResponse {
     public struct OngoingTopicReassignment: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OngoingPartitionReassignment] = []
 
         public init() {}

@@ -5,7 +5,7 @@ public struct AddPartitionsToTxnRequest: KafkaRequest {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var transactions: [AddPartitionsToTxnTransaction] = []
-    public var v3AndBelowTransactionalID: String = ""
+    public var v3AndBelowTransactionalID = ""
     public var v3AndBelowProducerID: Int64 = 0
     public var v3AndBelowProducerEpoch: Int16 = 0
     public var v3AndBelowTopics: [AddPartitionsToTxnTopic] = []
@@ -14,19 +14,21 @@ public struct AddPartitionsToTxnRequest: KafkaRequest {
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         if wire.version >= 4 { try wire.array(&transactions) }
-        if wire.version <= 3 { try wire.string(&v3AndBelowTransactionalID) }
-        if wire.version <= 3 { try wire.int64(&v3AndBelowProducerID) }
-        if wire.version <= 3 { try wire.int16(&v3AndBelowProducerEpoch) }
-        if wire.version <= 3 { try wire.array(&v3AndBelowTopics) }
+        if wire.version <= 3 {
+            try wire.string(&v3AndBelowTransactionalID)
+            try wire.int64(&v3AndBelowProducerID)
+            try wire.int16(&v3AndBelowProducerEpoch)
+            try wire.array(&v3AndBelowTopics)
+        }
     }
 }
 
 extension AddPartitionsToTxnRequest {
     public struct AddPartitionsToTxnTransaction: WireStruct {
-        public var transactionalID: String = ""
+        public var transactionalID = ""
         public var producerID: Int64 = 0
         public var producerEpoch: Int16 = 0
-        public var verifyOnly: Bool = false
+        public var verifyOnly = false
         public var topics: [AddPartitionsToTxnTopic] = []
 
         public init() {}
@@ -41,7 +43,7 @@ extension AddPartitionsToTxnRequest {
     }
 
     public struct AddPartitionsToTxnTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [Int32] = []
 
         public init() {}
@@ -59,7 +61,7 @@ public struct AddPartitionsToTxnResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var resultsByTransaction: [AddPartitionsToTxnResult] = []
     public var resultsByTopicV3AndBelow: [AddPartitionsToTxnTopicResult] = []
 
@@ -67,15 +69,17 @@ public struct AddPartitionsToTxnResponse: KafkaResponse {
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.int32(&throttleTimeMs)
-        if wire.version >= 4 { try wire.errorCode(&errorCode) }
-        if wire.version >= 4 { try wire.array(&resultsByTransaction) }
+        if wire.version >= 4 {
+            try wire.errorCode(&errorCode)
+            try wire.array(&resultsByTransaction)
+        }
         if wire.version <= 3 { try wire.array(&resultsByTopicV3AndBelow) }
     }
 }
 
 extension AddPartitionsToTxnResponse {
     public struct AddPartitionsToTxnResult: WireStruct {
-        public var transactionalID: String = ""
+        public var transactionalID = ""
         public var topicResults: [AddPartitionsToTxnTopicResult] = []
 
         public init() {}
@@ -87,7 +91,7 @@ extension AddPartitionsToTxnResponse {
     }
 
     public struct AddPartitionsToTxnTopicResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var resultsByPartition: [AddPartitionsToTxnPartitionResult] = []
 
         public init() {}
@@ -100,7 +104,7 @@ extension AddPartitionsToTxnResponse {
 
     public struct AddPartitionsToTxnPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var partitionErrorCode: ErrorCode = .none
+        public var partitionErrorCode = ErrorCode.none
 
         public init() {}
 

@@ -31,9 +31,9 @@ public struct DescribeTransactionsResponse: KafkaResponse {
 
 extension DescribeTransactionsResponse {
     public struct TransactionState: WireStruct {
-        public var errorCode: ErrorCode = .none
-        public var transactionalID: String = ""
-        public var transactionState: String = ""
+        public var errorCode = ErrorCode.none
+        public var transactionalID = ""
+        public var transactionState = ""
         public var transactionTimeoutMs: Int32 = 0
         public var transactionStartTimeMs: Int64 = 0
         public var producerID: Int64 = 0
@@ -55,7 +55,7 @@ extension DescribeTransactionsResponse {
     }
 
     public struct TopicData: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [Int32] = []
 
         public init() {}

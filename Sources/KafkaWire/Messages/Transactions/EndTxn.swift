@@ -4,10 +4,10 @@ public struct EndTxnRequest: KafkaRequest {
     public static let apiKey = ApiKey.endTxn
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
-    public var transactionalID: String = ""
+    public var transactionalID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
-    public var committed: Bool = false
+    public var committed = false
 
     public init() {}
 
@@ -25,7 +25,7 @@ public struct EndTxnResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var producerID: Int64 = -1
     public var producerEpoch: Int16 = -1
 
@@ -34,7 +34,9 @@ public struct EndTxnResponse: KafkaResponse {
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.int32(&throttleTimeMs)
         try wire.errorCode(&errorCode)
-        if wire.version >= 5 { try wire.int64(&producerID) }
-        if wire.version >= 5 { try wire.int16(&producerEpoch) }
+        if wire.version >= 5 {
+            try wire.int64(&producerID)
+            try wire.int16(&producerEpoch)
+        }
     }
 }

@@ -8,18 +8,22 @@ public struct InitProducerIdRequest: KafkaRequest {
     public var transactionTimeoutMs: Int32 = 0
     public var producerID: Int64 = -1
     public var producerEpoch: Int16 = -1
-    public var enable2Pc: Bool = false
-    public var keepPreparedTxn: Bool = false
+    public var enable2Pc = false
+    public var keepPreparedTxn = false
 
     public init() {}
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.nullableString(&transactionalID)
         try wire.int32(&transactionTimeoutMs)
-        if wire.version >= 3 { try wire.int64(&producerID) }
-        if wire.version >= 3 { try wire.int16(&producerEpoch) }
-        if wire.version >= 6 { try wire.bool(&enable2Pc) }
-        if wire.version >= 6 { try wire.bool(&keepPreparedTxn) }
+        if wire.version >= 3 {
+            try wire.int64(&producerID)
+            try wire.int16(&producerEpoch)
+        }
+        if wire.version >= 6 {
+            try wire.bool(&enable2Pc)
+            try wire.bool(&keepPreparedTxn)
+        }
     }
 }
 
@@ -29,7 +33,7 @@ public struct InitProducerIdResponse: KafkaResponse {
     public static let versions = ApiVersions(0...6, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var producerID: Int64 = -1
     public var producerEpoch: Int16 = 0
     public var ongoingTxnProducerID: Int64 = -1
@@ -42,7 +46,9 @@ public struct InitProducerIdResponse: KafkaResponse {
         try wire.errorCode(&errorCode)
         try wire.int64(&producerID)
         try wire.int16(&producerEpoch)
-        if wire.version >= 6 { try wire.int64(&ongoingTxnProducerID) }
-        if wire.version >= 6 { try wire.int16(&ongoingTxnProducerEpoch) }
+        if wire.version >= 6 {
+            try wire.int64(&ongoingTxnProducerID)
+            try wire.int16(&ongoingTxnProducerEpoch)
+        }
     }
 }

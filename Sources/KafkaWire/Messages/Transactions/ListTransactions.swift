@@ -25,7 +25,7 @@ public struct ListTransactionsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var unknownStateFilters: [String] = []
     public var transactionStates: [TransactionState] = []
 
@@ -41,9 +41,9 @@ public struct ListTransactionsResponse: KafkaResponse {
 
 extension ListTransactionsResponse {
     public struct TransactionState: WireStruct {
-        public var transactionalID: String = ""
+        public var transactionalID = ""
         public var producerID: Int64 = 0
-        public var transactionState: String = ""
+        public var transactionState = ""
 
         public init() {}
 

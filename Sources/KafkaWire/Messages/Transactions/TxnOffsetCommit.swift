@@ -4,12 +4,12 @@ public struct TxnOffsetCommitRequest: KafkaRequest {
     public static let apiKey = ApiKey.txnOffsetCommit
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
-    public var transactionalID: String = ""
-    public var groupID: String = ""
+    public var transactionalID = ""
+    public var groupID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
     public var generationID: Int32 = -1
-    public var memberID: String = ""
+    public var memberID = ""
     public var groupInstanceID: String?
     public var topics: [TxnOffsetCommitRequestTopic] = []
 
@@ -20,16 +20,18 @@ public struct TxnOffsetCommitRequest: KafkaRequest {
         try wire.string(&groupID)
         try wire.int64(&producerID)
         try wire.int16(&producerEpoch)
-        if wire.version >= 3 { try wire.int32(&generationID) }
-        if wire.version >= 3 { try wire.string(&memberID) }
-        if wire.version >= 3 { try wire.nullableString(&groupInstanceID) }
+        if wire.version >= 3 {
+            try wire.int32(&generationID)
+            try wire.string(&memberID)
+            try wire.nullableString(&groupInstanceID)
+        }
         try wire.array(&topics)
     }
 }
 
 extension TxnOffsetCommitRequest {
     public struct TxnOffsetCommitRequestTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [TxnOffsetCommitRequestPartition] = []
 
         public init() {}
@@ -75,7 +77,7 @@ public struct TxnOffsetCommitResponse: KafkaResponse {
 
 extension TxnOffsetCommitResponse {
     public struct TxnOffsetCommitResponseTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [TxnOffsetCommitResponsePartition] = []
 
         public init() {}
@@ -88,7 +90,7 @@ extension TxnOffsetCommitResponse {
 
     public struct TxnOffsetCommitResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

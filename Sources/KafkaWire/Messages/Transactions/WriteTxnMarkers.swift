@@ -17,7 +17,7 @@ extension WriteTxnMarkersRequest {
     public struct WritableTxnMarker: WireStruct {
         public var producerID: Int64 = 0
         public var producerEpoch: Int16 = 0
-        public var transactionResult: Bool = false
+        public var transactionResult = false
         public var topics: [WritableTxnMarkerTopic] = []
         public var coordinatorEpoch: Int32 = 0
         public var transactionVersion: Int8 = 0
@@ -35,7 +35,7 @@ extension WriteTxnMarkersRequest {
     }
 
     public struct WritableTxnMarkerTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -75,7 +75,7 @@ extension WriteTxnMarkersResponse {
     }
 
     public struct WritableTxnMarkerTopicResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [WritableTxnMarkerPartitionResult] = []
 
         public init() {}
@@ -88,7 +88,7 @@ extension WriteTxnMarkersResponse {
 
     public struct WritableTxnMarkerPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 
