@@ -2,6 +2,7 @@ import ArgumentParser
 import KafkaBroker
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 #if canImport(Glibc)
 import Glibc
@@ -73,7 +74,7 @@ struct BrokerCommand: AsyncParsableCommand {
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw ValidationError("--log-level takes trace, debug, info, notice, warning, error or critical")
         }
-        var logger = Logger(label: "broker", factory: StreamLogHandler.standardError)
+        var logger = Logger(label: "broker") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = level
         return BrokerSettings(
             listenHost: host.isEmpty ? "0.0.0.0" : host, port: port, nodeCount: nodes, dataDirectory: data,
