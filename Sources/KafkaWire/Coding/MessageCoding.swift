@@ -3,13 +3,17 @@ public import NIOCore
 extension KafkaMessage {
     /// Reads a body that must fill `buffer` to its last byte.
     ///
+    /// - Parameter ignoringTrailingBytes: lets bytes follow, as Kafka's brokers do with requests: librdkafka sends
+    ///   some (Metadata for all topics in flexible versions).
     /// - Throws: `WireError`, also for a version outside ``versions``.
-    public static func decode(_ buffer: ByteBuffer, version: Int16) throws(WireError) -> Self {
+    public static func decode(
+        _ buffer: ByteBuffer, version: Int16, ignoringTrailingBytes: Bool = false
+    ) throws(WireError) -> Self {
         var coder = WireCoder(
             reading: buffer, version: try checked(version), isFlexible: versions.isFlexible(version))
         var message = Self()
         try coder.structure(&message)
-        guard coder.remaining == 0 else { throw .trailingBytes(at: coder.position, count: coder.remaining) }
+        guard coder.remaining == 0 || ignoringTrailingBytes else { throw .trailingBytes(at: coder.position, count: coder.remaining) }
         return message
     }
 
