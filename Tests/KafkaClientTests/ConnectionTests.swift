@@ -83,9 +83,9 @@ import Testing
         let broker = try await FakeBroker.ordinary { request in
             guard request.header.apiKey == .listGroups, case .write(var pieces) = try request.reply(ListGroupsResponse())
             else { return nil }
-            // One byte more than the message has.
-            pieces[0].setInteger(Int32(pieces[0].readableBytes - 4 + 1), at: 0)
-            pieces[0].writeInteger(UInt8(0))
+            // One byte less than the message has.
+            pieces[0].setInteger(Int32(pieces[0].readableBytes - 4 - 1), at: 0)
+            pieces[0].moveWriterIndex(to: pieces[0].writerIndex - 1)
             return [.write(pieces)]
         }
         try await withClient(of: [broker.address]) { client in
@@ -99,7 +99,7 @@ import Testing
             ]
 
             for error in errors {
-                guard case .wire(.trailingBytes(_, count: 1)) = error.reason else {
+                guard case .wire(.truncated) = error.reason else {
                     Issue.record("\(error)")
                     continue
                 }
