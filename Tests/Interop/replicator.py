@@ -22,6 +22,9 @@ LOOP_HEADER = "__replicator"
 # Nothing here is a time limit that a check is about: it only ends what would otherwise hang.
 PATIENCE = 60
 
+# librdkafka says on standard error whatever befalls a connection; these checks break them on purpose.
+QUIET = {"log_level": 0}
+
 Copy = collections.namedtuple("Copy", "key value headers timestamp")
 
 
@@ -142,7 +145,7 @@ def replicator(source, target, *flows):
 
 
 def admin(bootstrap):
-    return AdminClient({"bootstrap.servers": bootstrap})
+    return AdminClient({"bootstrap.servers": bootstrap, **QUIET})
 
 
 def create_topic(bootstrap, topic, partitions=3, replicas=1, **config):
@@ -156,7 +159,8 @@ def create_topic(bootstrap, topic, partitions=3, replicas=1, **config):
 
 
 def add_partitions(bootstrap, topic, count):
-    admin(bootstrap).create_partitions([NewPartitions(topic, count)])[topic].result(PATIENCE)
+    client = admin(bootstrap)
+    client.create_partitions([NewPartitions(topic, count)])[topic].result(PATIENCE)
     await_partitions(bootstrap, topic, count)
 
 
@@ -177,7 +181,7 @@ def partition_count(bootstrap, topic):
 
 def watermarks(bootstrap, topic):
     """First offset and end of each partition."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "interop"})
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "interop", **QUIET})
     try:
         numbers = consumer.list_topics(topic, timeout=30).topics[topic].partitions
         return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30) for p in sorted(numbers)}
@@ -192,7 +196,7 @@ def batches_of(bootstrap, topic, seconds=PATIENCE):
     consumer = Consumer({
         "bootstrap.servers": bootstrap, "group.id": "interop", "enable.auto.commit": False,
         "enable.partition.eof": True, "auto.offset.reset": "error", "check.crcs": True,
-        "fetch.message.max.bytes": 10_000_000})
+        "fetch.message.max.bytes": 10_000_000, **QUIET})
     consumer.assign([TopicPartition(topic, p, first) for p, (first, _) in bounds.items()])
     quiet = 0
     try:
@@ -226,7 +230,7 @@ def produce_numbers(bootstrap, topic, numbers, partitions=3, padding=0, **config
     """Numbers as values, number n in partition n modulo `partitions`, from an idempotent producer."""
     client = Producer({
         "bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5,
-        "queue.buffering.max.messages": 1_000_000, **config})
+        "queue.buffering.max.messages": 1_000_000, **QUIET, **config})
     failures = []
 
     def delivered(error, _):
