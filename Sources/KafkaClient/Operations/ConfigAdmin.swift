@@ -210,7 +210,7 @@ extension ClusterClient {
         _ ask: (isolated ClusterClient, BrokerTarget, [ConfigResource]) async throws(KafkaError) ->
             Outcomes<ConfigResource, Value>
     ) async -> Outcomes<ConfigResource, Value> {
-        await settle(resources, during: api) { pending in
+        await settle(resources, during: api) { pending, _ in
             var outcomes: Outcomes<ConfigResource, Value> = [:]
             for (target, resources) in Dictionary(grouping: pending, by: \.target) {
                 do throws(KafkaError) {

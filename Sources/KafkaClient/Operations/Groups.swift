@@ -131,7 +131,7 @@ extension ClusterClient {
     public func commitOffsets(
         of group: String, _ offsets: [TopicPartition: CommittedOffset]
     ) async -> Outcomes<TopicPartition, Void> {
-        await settle(offsets.keys, during: .offsetCommit, at: .group(group)) { pending in
+        await settle(offsets.keys, during: .offsetCommit, at: .group(group)) { pending, _ in
             do throws(KafkaError) {
                 var request = OffsetCommitRequest()
                 request.groupID = group

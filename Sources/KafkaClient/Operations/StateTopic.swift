@@ -1,5 +1,5 @@
 import DequeModule
-import Glibc
+import FoundationEssentials
 import KafkaCompression
 public import KafkaWire
 import NIOCore
@@ -86,11 +86,7 @@ public actor StateTopic {
         return patch.apply(to: batch)
     }
 
-    private static var millisecondsSince1970: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-    }
+    private static var millisecondsSince1970: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
 
     private func waitForTurn() async throws(KafkaError) {
         guard isAppending else {

@@ -120,7 +120,7 @@ extension ClusterClient {
         _ names: some Sequence<String>, during api: ApiKey,
         ask: (isolated ClusterClient, [String]) async throws(KafkaError) -> Outcomes<String, Value>
     ) async -> Outcomes<String, Value> {
-        await settle(names, during: api) { pending in
+        await settle(names, during: api) { pending, _ in
             do throws(KafkaError) {
                 return try await ask(self, pending)
             } catch {
