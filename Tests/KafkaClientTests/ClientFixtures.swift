@@ -47,4 +47,3 @@ extension KafkaError {
     /// A placeholder to compare the interesting part with.
     var summary: String { "\(operation): \(reason)" }
 }
-

@@ -18,11 +18,23 @@ import Testing
 
     @Test(arguments: [
         (KafkaError.Reason.timedOut(after: .seconds(30)), "no answer within 30.0 seconds"),
-        (.connection(.closedByBroker), "the broker closed the connection before it answered; if this happens at once, check that securityProtocol fits the listener (TLS or not, SASL or not)"),
+        (
+            .connection(.closedByBroker),
+            "the broker closed the connection before it answered; if this happens at once, check that securityProtocol fits the listener (TLS or not, SASL or not)"
+        ),
         (.connection(.tls("bad certificate")), "TLS failed: bad certificate"),
-        (.wire(.trailingBytes(at: 7, count: 2)), "bytes that cannot be understood (2 bytes left over at byte 7); is a Kafka broker listening there?"),
-        (.unsupported(.fetch, needed: 4...17, offered: 0...3), "the broker speaks versions 0-3, but 4-17 is needed; upgrade the broker"),
-        (.unsupported(.fetch, needed: 4...4, offered: nil), "the broker does not know this request (versions 4 would do); upgrade the broker"),
+        (
+            .wire(.trailingBytes(at: 7, count: 2)),
+            "bytes that cannot be understood (2 bytes left over at byte 7); is a Kafka broker listening there?"
+        ),
+        (
+            .unsupported(.fetch, needed: 4...17, offered: 0...3),
+            "the broker speaks versions 0-3, but 4-17 is needed; upgrade the broker"
+        ),
+        (
+            .unsupported(.fetch, needed: 4...4, offered: nil),
+            "the broker does not know this request (versions 4 would do); upgrade the broker"
+        ),
         (.broker(ErrorCode(rawValue: 999), message: nil), "UNKNOWN_ERROR_CODE (999)"),
         (.closed, "the client is closed"),
         (.cancelled, "cancelled"),

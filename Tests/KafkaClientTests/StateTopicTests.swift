@@ -86,7 +86,9 @@ import Testing
             case .fetch:
                 let asked = try request.decode(FetchRequest.self).topics[0].partitions[0]
                 // Two batches at a time, from the one that holds the offset.
-                let batches = log.state.withLock { $0.batches.filter { $0.header.lastOffset >= asked.fetchOffset }.prefix(2) }
+                let batches = log.state.withLock {
+                    $0.batches.filter { $0.header.lastOffset >= asked.fetchOffset }.prefix(2)
+                }
                 var partition = FetchResponse.PartitionData()
                 partition.records = RecordBytes(slices: batches.map(\.bytes))
                 var topic = FetchResponse.FetchableTopicResponse()

@@ -58,7 +58,8 @@ extension ClusterClient {
     private func isWorthRetrying(_ error: KafkaError, since start: NIODeadline) -> Bool {
         guard error.isRetriable, !isClosed else { return false }
         let elapsed = Duration(NIODeadline.now() - start)
-        return elapsed < (error.code == .unknownTopicOrPartition ? settings.unknownTopicPatience : settings.operationTimeout)
+        return elapsed
+            < (error.code == .unknownTopicOrPartition ? settings.unknownTopicPatience : settings.operationTimeout)
     }
 
     private func forget(what error: KafkaError, _ coordinator: Coordinator?, _ generation: UInt64) {
@@ -77,7 +78,8 @@ extension ClusterClient {
     /// Groups partitions by leader and asks all leaders at once, again where a leader has moved.
     func settleAtLeaders<Value: Sendable>(
         _ partitions: some Sequence<TopicPartition>, during api: ApiKey,
-        ask: @escaping @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
+        ask:
+            @escaping @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
             Outcomes<TopicPartition, Value>
     ) async -> Outcomes<TopicPartition, Value> {
         await settle(partitions, during: api) { pending, generation in
@@ -103,7 +105,8 @@ extension ClusterClient {
 
     private func outcomes<Value: Sendable>(
         of partitions: [TopicPartition], at leader: Int32,
-        _ ask: @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
+        _ ask:
+            @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
             Outcomes<TopicPartition, Value>
     ) async -> Outcomes<TopicPartition, Value> {
         do throws(KafkaError) {
