@@ -32,16 +32,16 @@ import Testing
         let broker = try await FakeBroker.ordinary { $0.header.apiKey == .listGroups ? [] : nil }
         try await withClient(of: [broker.address]) { client in
             let connection = try await client.connection(to: 1, purpose: .admin)
+            let patient = try await connection.submit(ListGroupsRequest(), timeout: .seconds(60))
             let late = try await connection.submit(ListGroupsRequest(), timeout: .milliseconds(20))
-            let behind = try await connection.submit(ListGroupsRequest(), timeout: .seconds(60))
 
             let lateError = try await kafkaError { _ = try await late.value() }
-            let behindError = try await kafkaError { _ = try await behind.value() }
+            let patientError = try await kafkaError { _ = try await patient.value() }
 
             #expect(lateError.reason == .timedOut(after: .milliseconds(20)))
             #expect(lateError.broker == BrokerName(id: 1, address: broker.address))
             #expect(
-                behindError.reason
+                patientError.reason
                     == .connection(.abandoned(because: "ListGroups was not answered within 0.02 seconds")))
             #expect(await connection.isOpen == false)
         }
@@ -49,13 +49,10 @@ import Testing
     }
 
     @Test func `an answer in the wrong place poisons the connection for everybody`() async throws {
-        let broker = try await FakeBroker.ordinary { request in
-            guard request.header.apiKey == .listGroups else { return nil }
-            return [
-                .write(
-                    try ListGroupsResponse().encodeFrame(
-                        version: request.header.apiVersion, correlationID: request.header.correlationID + 100))
-            ]
+        let broker = try await Self.brokerAnsweringFirstOfTwo { request in
+            .write(
+                try ListGroupsResponse().encodeFrame(
+                    version: request.header.apiVersion, correlationID: request.header.correlationID + 100))
         }
         try await withClient(of: [broker.address]) { client in
             let connection = try await client.connection(to: 1, purpose: .admin)
@@ -79,14 +76,28 @@ import Testing
         try await broker.stop()
     }
 
+    /// Says nothing until there are two requests, and then something about the first.
+    static func brokerAnsweringFirstOfTwo(
+        _ answer: @escaping @Sendable (FakeBroker.Request) throws -> FakeBroker.Action
+    ) async throws -> FakeBroker {
+        let first = Mutex<FakeBroker.Request?>(nil)
+        return try await FakeBroker.ordinary { request in
+            guard request.header.apiKey == .listGroups else { return nil }
+            guard let waiting = first.withLock({ $0.take() }) else {
+                first.withLock { $0 = request }
+                return []
+            }
+            return [try answer(waiting)]
+        }
+    }
+
     @Test func `bytes that are no answer poison the connection with the first cause`() async throws {
-        let broker = try await FakeBroker.ordinary { request in
-            guard request.header.apiKey == .listGroups, case .write(var pieces) = try request.reply(ListGroupsResponse())
-            else { return nil }
-            // One byte more than the message has.
-            pieces[0].setInteger(Int32(pieces[0].readableBytes - 4 + 1), at: 0)
-            pieces[0].writeInteger(UInt8(0))
-            return [.write(pieces)]
+        let broker = try await Self.brokerAnsweringFirstOfTwo { request in
+            guard case .write(var pieces) = try request.reply(ListGroupsResponse()) else { return .close }
+            // One byte less than the message has.
+            pieces[0].setInteger(Int32(pieces[0].readableBytes - 4 - 1), at: 0)
+            pieces[0].moveWriterIndex(to: pieces[0].writerIndex - 1)
+            return .write(pieces)
         }
         try await withClient(of: [broker.address]) { client in
             let connection = try await client.connection(to: 1, purpose: .admin)
@@ -99,7 +110,7 @@ import Testing
             ]
 
             for error in errors {
-                guard case .wire(.trailingBytes(_, count: 1)) = error.reason else {
+                guard case .wire(.truncated) = error.reason else {
                     Issue.record("\(error)")
                     continue
                 }

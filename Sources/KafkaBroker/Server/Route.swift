@@ -28,7 +28,7 @@ struct Route {
         self.versions = versions ?? Request.versions.range
         isFlexible = Request.versions.isFlexible
         start = { (context, body, answer) throws(WireError) in
-            let request = try Request.decode(body, version: context.version)
+            let request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
             let call = Call<Request.Response>(context) { response in
                 answer(response.flatMap { Self.encode($0, for: context) })
             }
@@ -36,8 +36,9 @@ struct Route {
             return call
         }
         refuse = { (context, body, error) throws(WireError) in
-            let response = try Request.decode(body, version: context.version).refused(error)
-            return try response.encodeFrame(version: context.version, correlationID: context.header.correlationID)
+            let request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
+            return try request.refused(error)
+                .encodeFrame(version: context.version, correlationID: context.header.correlationID)
         }
     }
 

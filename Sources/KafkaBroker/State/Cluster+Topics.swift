@@ -102,11 +102,10 @@ extension Cluster {
     func place(partitions count: Int, replicationFactor: Int, after first: Int = 0) -> [[Int32]] {
         let live = liveNodes.map(\.id)
         guard !live.isEmpty else { return [] }
-        if first == 0 { nextPlacement += 1 }
+        let start = first == 0 ? nextPlacement : first
+        if first == 0 { nextPlacement += count }
         return (0..<count).map { index in
-            (0..<min(replicationFactor, live.count)).map { replica in
-                live[(nextPlacement + first + index + replica) % live.count]
-            }
+            (0..<min(replicationFactor, live.count)).map { live[(start + index + $0) % live.count] }
         }
     }
 

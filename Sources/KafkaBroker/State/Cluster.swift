@@ -101,7 +101,7 @@ final class Cluster {
             }
             register(topic)
         }
-        nextPlacement = topics.count
+        nextPlacement = topics.values.reduce(0) { $0 + $1.partitions.count }
     }
 
     /// The journal that says what holds now.

@@ -43,16 +43,18 @@ extension ClusterClient {
     /// Whoever can be reached: an open connection, a known broker, a bootstrap server, in this order.
     private func anyConnection(_ purpose: ConnectionPurpose) async throws(KafkaError) -> BrokerConnection {
         if let connection = pool.usable(for: purpose) { return connection }
-        var reasons: [String] = []
+        var errors: [KafkaError] = []
         for candidate in candidates(purpose) {
             do {
                 return try await open(candidate.key, at: candidate.address)
             } catch {
-                // What no other broker can mend is reported as it is.
-                guard case .connection = error.reason else { throw error }
-                reasons.append("\(candidate.address): \(error.reasonText)")
+                guard error.reason != .closed, error.reason != .cancelled else { throw error }
+                errors.append(error)
             }
         }
+        // What is the same everywhere, such as a wrong password, is reported as it is.
+        if let first = errors.first, errors.allSatisfy({ $0.reason == first.reason }) { throw first }
+        let reasons = errors.map { "\($0.broker.map { "\($0)" } ?? "?"): \($0.reasonText)" }
         throw error(.connection(.noBrokerReachable(reasons)), during: .connect)
     }
 

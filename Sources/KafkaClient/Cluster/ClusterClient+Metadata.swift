@@ -105,7 +105,9 @@ extension ClusterClient {
                 failures += 1
                 // Each failure has closed a connection; when no broker is left, connecting fails and says so.
                 let brokers = max(cache.snapshot.brokers.count, settings.bootstrapServers.count)
-                guard error.isRetriable, error.operation != .connect, failures <= brokers else { throw error }
+                guard error.isRetriable, error.operation == .request(Request.apiKey), failures <= brokers else {
+                    throw error
+                }
                 logger.debug("asking another broker", metadata: ["reason": "\(error)"])
             }
         }

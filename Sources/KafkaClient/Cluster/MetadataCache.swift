@@ -1,21 +1,23 @@
-import KafkaWire
-import NIOCore
+package import KafkaWire
+package import NIOCore
 
 /// The newest metadata and how old each part of it is. Pure: time is an argument.
 ///
 /// Invalidation names the generation that turned out to be wrong. When a leader moves, every partition's task notices;
 /// the first report makes the snapshot stale, and the refresh that follows makes the others' reports out of date, so
 /// one move costs one refresh.
-struct MetadataCache {
-    private(set) var snapshot = ClusterMetadata()
+package struct MetadataCache {
+    package private(set) var snapshot = ClusterMetadata()
     private var brokersReadAt: NIODeadline?
     private var allTopicsReadAt: NIODeadline?
     private var topicsReadAt: [String: NIODeadline] = [:]
     /// When an answer was last taken in, of whatever extent.
-    private(set) var lastAnswerAt: NIODeadline?
+    package private(set) var lastAnswerAt: NIODeadline?
+
+    package init() {}
 
     /// Whether what was read at `oldest` or later, and not found wrong since, answers `request`.
-    func answers(_ request: TopicRequest, readSince oldest: NIODeadline) -> Bool {
+    package func answers(_ request: TopicRequest, readSince oldest: NIODeadline) -> Bool {
         func isFresh(_ readAt: NIODeadline?) -> Bool { readAt.map { $0 >= oldest } ?? false }
         switch request {
         case .none: return isFresh(brokersReadAt)
@@ -25,7 +27,7 @@ struct MetadataCache {
     }
 
     /// Something in the snapshot of this generation is wrong. Reports about earlier generations are ignored.
-    mutating func invalidate(generation: UInt64) {
+    package mutating func invalidate(generation: UInt64) {
         guard generation >= snapshot.generation else { return }
         brokersReadAt = nil
         allTopicsReadAt = nil
@@ -33,7 +35,7 @@ struct MetadataCache {
     }
 
     /// Takes in an answer to `request` that was received at `now`.
-    mutating func apply(_ response: MetadataResponse, for request: TopicRequest, at now: NIODeadline) {
+    package mutating func apply(_ response: MetadataResponse, for request: TopicRequest, at now: NIODeadline) {
         var next = snapshot
         next.generation += 1
         next.clusterID = response.clusterID ?? snapshot.clusterID
@@ -61,7 +63,7 @@ struct MetadataCache {
     /// A leader that a Fetch or Produce answer named (KIP-951); counts when its epoch is newer than the known one.
     ///
     /// - Returns: whether it did.
-    mutating func learn(leader: Int32, epoch: Int32, of partition: TopicPartition, endpoint: BrokerEndpoint?) -> Bool {
+    package mutating func learn(leader: Int32, epoch: Int32, of partition: TopicPartition, endpoint: BrokerEndpoint?) -> Bool {
         guard let known = snapshot.partition(partition.topic, partition.partition), epoch > known.leaderEpoch,
             endpoint != nil || snapshot.brokers[leader] != nil
         else { return false }
@@ -74,7 +76,7 @@ struct MetadataCache {
     }
 
     /// A broker that a coordinator look-up named.
-    mutating func learn(_ endpoint: BrokerEndpoint) {
+    package mutating func learn(_ endpoint: BrokerEndpoint) {
         guard snapshot.brokers[endpoint.id] != endpoint else { return }
         snapshot.brokers[endpoint.id] = endpoint
         snapshot.generation += 1

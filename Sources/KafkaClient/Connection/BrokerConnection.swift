@@ -113,6 +113,18 @@ public actor BrokerConnection {
 }
 
 extension KafkaResponse {
+    /// No other client minds bytes behind an answer, so there are brokers that write some (librdkafka's mock, in Metadata).
+    private static func decodeGenerously(_ frame: ByteBuffer, version: Int16) throws(WireError) -> Self {
+        do throws(WireError) {
+            return try decodeFrame(frame, version: version)
+        } catch {
+            guard case .trailingBytes(_, let count) = error,
+                let message = frame.getSlice(at: frame.readerIndex, length: frame.readableBytes - count)
+            else { throw error }
+            return try decodeFrame(message, version: version)
+        }
+    }
+
     /// The answer in `frame`, and for the connection the reason why its bytes make no sense.
     static func understand(
         _ frame: Result<ByteBuffer, KafkaError.Reason>, version: Int16
@@ -120,7 +132,9 @@ extension KafkaResponse {
         switch frame {
         case .failure(let reason): return (.failure(reason), nil)
         case .success(let bytes):
-            do { return (.success(try decodeFrame(bytes, version: version)), nil) } catch {
+            do throws(WireError) {
+                return (.success(try decodeGenerously(bytes, version: version)), nil)
+            } catch {
                 return (.failure(.wire(error)), error)
             }
         }

@@ -1,6 +1,6 @@
-import DequeModule
-import KafkaWire
-import NIOCore
+package import DequeModule
+package import KafkaWire
+package import NIOCore
 
 /// What a connection knows about the requests on their way: pure bookkeeping, no I/O and no clock.
 ///
@@ -9,16 +9,26 @@ import NIOCore
 /// what everybody who asks later is told.
 ///
 /// `Reply` is whatever takes an answer; the state only hands it back.
-struct ConnectionState<Reply>: ~Copyable {
-    struct Request {
-        var correlationID: Int32
-        var api: ApiKey
-        var deadline: NIODeadline
-        var timeout: Duration
-        var reply: Reply
+package struct ConnectionState<Reply>: ~Copyable {
+    package struct Request {
+        package var correlationID: Int32
+        package var api: ApiKey
+        package var deadline: NIODeadline
+        package var timeout: Duration
+        package var reply: Reply
+
+        package init(
+            correlationID: Int32, api: ApiKey, deadline: NIODeadline, timeout: Duration, reply: Reply
+        ) {
+            self.correlationID = correlationID
+            self.api = api
+            self.deadline = deadline
+            self.timeout = timeout
+            self.reply = reply
+        }
     }
 
-    enum Delivery {
+    package enum Delivery {
         case deliver(Reply)
         /// The stream has lost its place.
         case poison(KafkaError.Reason)
@@ -33,28 +43,28 @@ struct ConnectionState<Reply>: ~Copyable {
     private var inFlight: Deque<Request> = []
     private var nextCorrelationID: Int32
 
-    init(firstCorrelationID: Int32 = 0) {
+    package init(firstCorrelationID: Int32 = 0) {
         nextCorrelationID = firstCorrelationID
     }
 
-    var isOpen: Bool { if case .open = phase { true } else { false } }
-    var closedBecause: KafkaError.Reason? { if case .closed(let cause) = phase { cause } else { nil } }
-    var requestsInFlight: Int { inFlight.count }
+    package var isOpen: Bool { if case .open = phase { true } else { false } }
+    package var closedBecause: KafkaError.Reason? { if case .closed(let cause) = phase { cause } else { nil } }
+    package var requestsInFlight: Int { inFlight.count }
 
     /// The next request's number; it wraps after 2^31.
-    mutating func takeCorrelationID() -> Int32 {
+    package mutating func takeCorrelationID() -> Int32 {
         let id = nextCorrelationID
         nextCorrelationID = id == .max ? 0 : id + 1
         return id
     }
 
     /// Notes a request that was written and will be answered.
-    mutating func sent(_ request: Request) {
+    package mutating func sent(_ request: Request) {
         inFlight.append(request)
     }
 
     /// An answer has come.
-    mutating func received(correlationID: Int32) -> Delivery {
+    package mutating func received(correlationID: Int32) -> Delivery {
         guard let oldest = inFlight.first else {
             return .poison(.unexpectedAnswer("answer \(correlationID) came although nothing was asked"))
         }
@@ -66,19 +76,19 @@ struct ConnectionState<Reply>: ~Copyable {
     }
 
     /// The oldest request of those whose time has run out, left where it is: only ``close(because:)`` gives up.
-    func overdue(at now: NIODeadline) -> Request? {
+    package func overdue(at now: NIODeadline) -> Request? {
         inFlight.first { $0.deadline <= now }
     }
 
     /// When to look for overdue requests next.
-    var earliestDeadline: NIODeadline? {
+    package var earliestDeadline: NIODeadline? {
         inFlight.lazy.map(\.deadline).min()
     }
 
     /// Ends everything; the first cause stays.
     ///
     /// - Returns: the requests that will not be answered any more, oldest first.
-    mutating func close(because cause: KafkaError.Reason) -> Deque<Request> {
+    package mutating func close(because cause: KafkaError.Reason) -> Deque<Request> {
         guard isOpen else { return [] }
         phase = .closed(cause)
         let unanswered = inFlight

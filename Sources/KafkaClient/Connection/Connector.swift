@@ -236,7 +236,12 @@ extension ApiVersionsResponse {
         guard case .success(let bytes) = frame,
             bytes.getInteger(at: bytes.readerIndex, as: Int16.self) == ErrorCode.unsupportedVersion.rawValue
         else { return understand(frame, version: version) }
-        return understand(frame, version: 0)
+        let (named, malformed) = understand(frame, version: 0)
+        guard malformed != nil else { return (named, nil) }
+        // Some put the error into another form; what they would speak instead is then not known.
+        var unnamed = ApiVersionsResponse()
+        unnamed.errorCode = .unsupportedVersion
+        return (.success(unnamed), nil)
     }
 }
 

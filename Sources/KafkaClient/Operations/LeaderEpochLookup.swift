@@ -25,8 +25,8 @@ extension ClusterClient {
                 }
                 return topic
             }
-            // Before version 3 only replicas were entitled to ask.
-            let response = try await client.send(request, to: leader, versions: 3...4)
+            // Up to version 2 (Kafka 2.2) asking took the right to ClusterAction.
+            let response = try await client.send(request, to: leader, versions: 2...4)
             return client.outcomes(in: response)
         }
     }

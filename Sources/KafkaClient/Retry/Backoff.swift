@@ -18,7 +18,9 @@ public struct Backoff: Sendable, Hashable {
     public func delay(after failures: Int, using random: inout some RandomNumberGenerator) -> Duration {
         guard failures > 0 else { return .zero }
         var unspread = initial
-        for _ in 1..<failures where unspread < maximum { unspread = unspread * factor }
+        for _ in 1..<min(failures, 64) {
+            unspread = min(unspread * factor, maximum)
+        }
         unspread = min(unspread, maximum)
         guard jitter > 0 else { return unspread }
         return unspread * Double.random(in: (1 - jitter)...(1 + jitter), using: &random)
