@@ -16,10 +16,12 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -49,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -70,12 +73,12 @@ let package = Package(
         target("KafkaBroker", ["KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CCrypto"]),
         target("Replication", ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore, metrics, logging, lifecycle, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", yams]),
-        target("Observability", [metrics, logging, lifecycle, hummingbird, histogram, nioCore]),
+        target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, histogram, nioCore]),
         .executableTarget(
             name: "replicator",
             dependencies: [
                 "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                arguments, lifecycle, signals, logging, metrics, nioCore, nioPosix,
+                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -92,10 +95,10 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: settings),
         tests("KafkaWireTests", ["KafkaWire", "KafkaCompression", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
         tests("KafkaCompressionTests", ["KafkaCompression", "KafkaWire", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
-        tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
+        tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests("ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
-        tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient"]),
+        tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
         tests("ObservabilityTests", ["Observability", metrics, logging, nioCore]),
         tests(
             "EndToEndTests",

@@ -1,16 +1,9 @@
-import ArgumentParser
-import KafkaBroker
-import Logging
-import ServiceLifecycle
-import UnixSignals
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
+internal import ArgumentParser
+internal import Glibc
+internal import KafkaBroker
+internal import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
 
 /// `replicator broker`: an embedded cluster as a program of its own.
 struct BrokerCommand: AsyncParsableCommand {
@@ -45,8 +38,8 @@ struct BrokerCommand: AsyncParsableCommand {
         do {
             cluster = try await EmbeddedCluster.start(settings)
         } catch let error as BrokerError {
-            if case .invalidSettings(let reason) = error { throw CommandFailure(reason, .wrongUsage) }
-            throw CommandFailure("\(error)", .failed)
+            if case .invalidSettings(let reason) = error { throw Failure(reason, exitCode: .usage) }
+            throw Failure("\(error)")
         }
         let group = ServiceGroup(
             configuration: .init(
@@ -58,21 +51,21 @@ struct BrokerCommand: AsyncParsableCommand {
     private func brokerSettings() throws -> BrokerSettings {
         guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
             (0...65535).contains(port)
-        else { throw CommandFailure("--listen takes HOST:PORT, not '\(listen)'", .wrongUsage) }
+        else { throw Failure("--listen takes HOST:PORT, not '\(listen)'", exitCode: .usage) }
         var host = String(listen[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         var properties: [String: String] = [:]
         for setting in self.settings {
             guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
-                throw CommandFailure("--set takes KEY=VALUE, not '\(setting)'", .wrongUsage)
+                throw Failure("--set takes KEY=VALUE, not '\(setting)'", exitCode: .usage)
             }
             properties[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
         }
         guard let level = Logger.Level(rawValue: logLevel) else {
-            throw CommandFailure(
-                "--log-level takes trace, debug, info, notice, warning, error or critical", .wrongUsage)
+            throw Failure(
+                "--log-level takes trace, debug, info, notice, warning, error or critical", exitCode: .usage)
         }
-        var logger = Logger(label: "broker") { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "broker", factory: { label in StreamLogHandler.standardError(label: label) })
         logger.logLevel = level
         return BrokerSettings(
             listenHost: host.isEmpty ? "0.0.0.0" : host, port: port, nodeCount: nodes, dataDirectory: data,

@@ -1,12 +1,5 @@
-import ArgumentParser
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
+internal import ArgumentParser
+internal import Glibc
 
 /// The command line: one subcommand per task.
 @main
@@ -14,9 +7,9 @@ struct Replicator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replicator",
         abstract: "Copies topics between Kafka clusters, and runs a Kafka-compatible broker.",
-        subcommands: [BrokerCommand.self])
+        subcommands: [RunCommand.self, BrokerCommand.self])
 
-    /// Runs the command and ends the process: status 0 when all is done, 1 after a failure, 2 for wrong usage.
+    /// Exit codes are part of the contract: 0 done, 1 failed, 2 wrong usage or configuration.
     static func main() async {
         do {
             var command = try parseAsRoot()
@@ -25,38 +18,24 @@ struct Replicator: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-        } catch let failure as CommandFailure {
-            complain("replicator: \(failure.message)")
-            Self.exit(with: failure.status.rawValue)
+        } catch let failure as Failure {
+            complain("\(failure)")
+            Glibc.exit(failure.exitCode.rawValue)
         } catch {
-            let code = exitCode(for: error)
-            guard code == .validationFailure else { Self.exit(withError: error) }
-            complain(fullMessage(for: error))
-            Self.exit(with: CommandFailure.Status.wrongUsage.rawValue)
+            let message = fullMessage(for: error)
+            guard exitCode(for: error) != .success else {
+                print(message)
+                Glibc.exit(0)
+            }
+            complain(message)
+            let isUsage = exitCode(for: error) == .validationFailure
+            Glibc.exit(isUsage ? Failure.ExitCode.usage.rawValue : Failure.ExitCode.failed.rawValue)
         }
     }
 
-    private static func exit(with status: Int32) -> Never {
-        Self.exit(withError: ExitCode(status))
-    }
-
-    private static func complain(_ text: String) {
-        fputs(text + "\n", stderr)
-    }
-}
-
-/// What ends a command: a message for the person who ran it, and the exit status.
-struct CommandFailure: Error {
-    enum Status: Int32 {
-        case failed = 1
-        case wrongUsage = 2
-    }
-
-    let message: String
-    let status: Status
-
-    init(_ message: String, _ status: Status) {
-        self.message = message
-        self.status = status
+    private static func complain(_ message: String) {
+        let line = message.hasSuffix("\n") ? message : message + "\n"
+        // Not through `stderr`: that is a global variable of C's.
+        _ = Array(line.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 }

@@ -28,7 +28,9 @@ package enum TopicConfigs {
                 "conflict topic config setting min.compaction.lag.ms (\(least)) > max.compaction.lag.ms (\(most))")
         }
         if value(of: "remote.storage.enable", in: values)?.trimmed.lowercased() == "true" {
-            throw InvalidTopicConfig("Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.")
+            throw InvalidTopicConfig(
+                "Tiered Storage functionality is disabled in the broker. "
+                    + "Topic cannot be configured with remote log storage.")
         }
     }
 
@@ -44,7 +46,7 @@ package enum TopicConfigs {
     private static let definitions: [TopicConfigDefinition] = [
         TopicConfigDefinition(
             "cleanup.policy", .list, "delete", .oneOf(["compact", "delete"]), broker: ["log.cleanup.policy"],
-            "What happens to old segments: delete removes them by time or size, compact keeps the last value of each key."),
+            "What happens to old segments: delete removes them by time or size, compact keeps each key's last value."),
         TopicConfigDefinition(
             "compression.gzip.level", .int, "-1", .betweenOr(1, 9, -1), broker: ["compression.gzip.level"],
             "The compression level when compression.type is gzip."),
@@ -68,7 +70,8 @@ package enum TopicConfigs {
             "flush.messages", .long, forever, .atLeast(1), broker: ["log.flush.interval.messages"],
             "After how many records the log is forced to disk."),
         TopicConfigDefinition(
-            "flush.ms", .long, forever, .atLeast(0), broker: ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
+            "flush.ms", .long, forever, .atLeast(0),
+            broker: ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
             "After how many milliseconds the log is forced to disk."),
         TopicConfigDefinition(
             "follower.replication.throttled.replicas", .list, "", .throttledReplicas, broker: [],

@@ -5,11 +5,11 @@ package struct AbortedTransaction: Hashable, Sendable {
     package let producerID: Int64
     package let firstOffset: Int64
     package let lastOffset: Int64
-    /// Up to where everything was decided when the marker was written; a search may end at an entry beyond its range.
+    /// Up to where everything was decided when the marker was written: a search may end at an entry beyond its range.
     package let lastStableOffset: Int64
 }
 
-/// The aborted transactions whose markers lie in one segment, in the order of their markers (Kafka's `TransactionIndex`).
+/// The aborted transactions whose markers lie in one segment, in their order (Kafka's `TransactionIndex`).
 struct AbortedTransactions: Hashable {
     private(set) var entries: [AbortedTransaction] = []
 
@@ -56,7 +56,9 @@ extension AbortedTransactions {
             as: (Int16, Int64, Int64, Int64, Int64).self)
         {
             guard version == Self.version, last >= baseOffset, first <= last else { return nil }
-            add(AbortedTransaction(producerID: producerID, firstOffset: first, lastOffset: last, lastStableOffset: stable))
+            add(
+                AbortedTransaction(
+                    producerID: producerID, firstOffset: first, lastOffset: last, lastStableOffset: stable))
         }
     }
 }

@@ -33,7 +33,8 @@ struct BatchValidator {
         if magic < 2 {
             guard version < 3 else {
                 throw invalid(
-                    "Produce requests with version \(version) are only allowed to contain record batches with magic version 2")
+                    "Produce requests with version \(version) are only allowed to contain record batches with magic "
+                        + "version 2")
             }
             return try prepareLegacy(records.contiguous, magic: magic)
         }
@@ -46,13 +47,14 @@ struct BatchValidator {
         // An incomplete entry at the end is dropped without a word, as Kafka does.
         guard try nextEntry(&rest) == nil else {
             throw invalid(
-                "Produce requests with version \(version) are only allowed to contain exactly one record batch per partition")
+                "Produce requests with version \(version) are only allowed to contain exactly one record batch per "
+                    + "partition")
         }
         return try prepare(bytes, header)
     }
 
     /// Takes the next entry off; nil at the end or if its last bytes are missing.
-    private func nextEntry(_ rest: inout ByteBuffer) throws(ProduceRefusal) -> (bytes: ByteBuffer, magic: Int8)? {
+    func nextEntry(_ rest: inout ByteBuffer) throws(ProduceRefusal) -> (bytes: ByteBuffer, magic: Int8)? {
         guard let length = rest.getInteger(at: rest.readerIndex + 8, as: Int32.self) else { return nil }
         guard length >= 14 else {
             throw corrupt("Record size \(length) is less than the minimum record overhead (14)")
@@ -78,7 +80,8 @@ extension BatchValidator {
     private func prepare(_ bytes: ByteBuffer, _ header: RecordBatchHeader) throws(ProduceRefusal) -> PreparedBatch {
         if origin == .client, header.baseOffset != 0 {
             throw invalid(
-                "The baseOffset of the record batch in the append to \(partition) should be 0, but it is \(header.baseOffset)")
+                "The baseOffset of the record batch in the append to \(partition) should be 0, "
+                    + "but it is \(header.baseOffset)")
         }
         try checkSize(bytes.readableBytes)
         let covered = bytes.getSlice(at: bytes.readerIndex + 21, length: bytes.readableBytes - 21) ?? ByteBuffer()
@@ -169,7 +172,7 @@ extension BatchValidator {
 // MARK: - Rewriting
 
 extension BatchValidator {
-    private func readAll(_ reader: RecordReader) throws(ProduceRefusal) -> [RawRecord] {
+    func readAll(_ reader: RecordReader) throws(ProduceRefusal) -> [RawRecord] {
         var reader = reader
         var all: [RawRecord] = []
         do throws(WireError) {
@@ -196,7 +199,7 @@ extension BatchValidator {
         return try finish(&builder, target: target)
     }
 
-    private func finish(
+    func finish(
         _ builder: inout RecordBatchBuilder, target: CompressionCodec
     ) throws(ProduceRefusal) -> PreparedBatch {
         let batch: RecordBatch
@@ -209,14 +212,14 @@ extension BatchValidator {
         return try assign(batch, maxTimestamp: batch.header.maxTimestamp)
     }
 
-    private func targetCodec(for source: CompressionCodec) -> CompressionCodec {
+    func targetCodec(for source: CompressionCodec) -> CompressionCodec {
         switch config.compression {
         case .producer: source
         case .codec(let codec, _): codec
         }
     }
 
-    private func checkSize(_ size: Int) throws(ProduceRefusal) {
+    func checkSize(_ size: Int) throws(ProduceRefusal) {
         guard size <= config.maxMessageBytes else {
             throw ProduceRefusal(
                 .messageTooLarge,
@@ -226,145 +229,12 @@ extension BatchValidator {
     }
 }
 
-// MARK: - Formats 0 and 1
-
 extension BatchValidator {
-    private func prepareLegacy(_ bytes: ByteBuffer, magic: Int8) throws(ProduceRefusal) -> PreparedBatch {
-        var rest = bytes
-        var source = CompressionCodec.none
-        var entries = 0
-        var builder = RecordBatchBuilder(reserving: bytes.readableBytes)
-        var facts: [RecordFacts] = []
-        while let (entryBytes, entryMagic) = try nextEntry(&rest) {
-            guard entryMagic == magic else {
-                throw invalid(
-                    "Batch magic \(entryMagic) is not the same as the first batch's magic byte \(magic) "
-                        + "in topic partition \(partition)")
-            }
-            try checkSize(entryBytes.readableBytes)
-            let entry = try legacyEntry(entryBytes)
-            guard let codec = entry.codec else {
-                throw ProduceRefusal(
-                    .unsupportedCompressionType, "Unknown compression type id: \(entry.attributes & 7)")
-            }
-            entries += 1
-            if codec != .none { source = codec }
-            guard source == .none || entries == 1 else {
-                throw invalid("Compressed outer record has more than one batch")
-            }
-            for record in try records(of: entry) {
-                facts.append(RecordFacts(timestamp: record.timestamp, offset: record.offset, hasKey: record.key != nil))
-                builder.append(record)
-            }
-        }
-        var header = RecordBatchHeader()
-        header.timestampType = .createTime
-        try check(facts, header: header)
-        return try finish(&builder, target: targetCodec(for: source))
-    }
-
-    private func legacyEntry(_ bytes: ByteBuffer) throws(ProduceRefusal) -> LegacyEntry {
-        let entry: LegacyEntry
-        do throws(WireError) {
-            entry = try LegacyEntry(bytes)
-        } catch {
-            throw corrupt("\(error) in topic partition \(partition)")
-        }
-        guard entry.isChecksumValid else {
-            throw corrupt("Record is corrupt (stored crc = \(entry.checksum)) in topic partition \(partition).")
-        }
-        return entry
-    }
-
-    private func records(of entry: LegacyEntry) throws(ProduceRefusal) -> [Record] {
-        do throws(CompressionError) {
-            return try entry.records()
-        } catch {
-            throw invalid("\(error) in topic partition \(partition)")
-        }
-    }
-}
-
-// MARK: - Record by record
-
-/// What the rules about single records look at.
-struct RecordFacts {
-    let timestamp: Int64
-    /// Within the batch.
-    let offset: Int64
-    let hasKey: Bool
-}
-
-extension RawRecord {
-    fileprivate var facts: RecordFacts {
-        RecordFacts(timestamp: timestamp, offset: offset, hasKey: key != nil)
-    }
-}
-
-extension BatchValidator {
-    /// The summary says whether any record breaks a rule; only then are they looked at one by one.
-    private func check(_ summary: RecordSummary, _ reader: RecordReader) throws(ProduceRefusal) {
-        let needsNames =
-            (config.isCompacted && summary.firstNullKey != nil)
-            || (config.messageTimestampType == .logAppendTime && reader.header.timestampType == .logAppendTime)
-            || (config.messageTimestampType == .createTime
-                && (summary.minTimestamp < 0 || isOutOfRange(summary.minTimestamp)
-                    || isOutOfRange(summary.maxTimestamp)))
-        guard needsNames else { return }
-        try check(try readAll(reader).map(\.facts), header: reader.header)
-    }
-
-    /// Names every record that is at fault (Kafka's `LogValidator.validateRecord`).
-    private func check(_ records: [RecordFacts], header: RecordBatchHeader) throws(ProduceRefusal) {
-        var errors: [ProduceRefusal.RecordError] = []
-        var isAboutTime = false
-        for (index, record) in records.enumerated() {
-            if config.isCompacted, !record.hasKey {
-                errors.append(
-                    .init(
-                        index: Int32(index),
-                        message: "Compacted topic cannot accept message without key in topic partition \(partition)"))
-            } else if let message = timestampProblem(record, header) {
-                isAboutTime = true
-                errors.append(.init(index: Int32(index), message: message))
-            }
-        }
-        guard !errors.isEmpty else { return }
-        if isAboutTime {
-            throw ProduceRefusal(
-                .invalidTimestamp, "One or more records have been rejected due to invalid timestamp",
-                recordErrors: errors)
-        }
-        let shown = errors.prefix(3).map { "RecordError(batchIndex=\($0.index), message='\($0.message)')" }
-        throw ProduceRefusal(
-            .invalidRecord,
-            "One or more records have been rejected due to \(errors.count) record errors in total, and only showing "
-                + "the first three errors at most: [\(shown.joined(separator: ", "))]",
-            recordErrors: errors)
-    }
-
-    private func timestampProblem(_ record: RecordFacts, _ header: RecordBatchHeader) -> String? {
-        if config.messageTimestampType == .createTime, record.timestamp != -1 {
-            guard isOutOfRange(record.timestamp) else { return nil }
-            return "Timestamp \(record.timestamp) of message with offset \(record.offset) is out of range. "
-                + "The timestamp should be within [\(now &- config.messageTimestampBeforeMaxMs), "
-                + "\(now &+ config.messageTimestampAfterMaxMs)]"
-        }
-        guard header.timestampType == .logAppendTime else { return nil }
-        return "Invalid timestamp type in message with offset \(record.offset). "
-            + "Producer should not set timestamp type to LogAppendTime."
-    }
-
-    private func isOutOfRange(_ timestamp: Int64) -> Bool {
-        let age = now &- timestamp
-        return age > config.messageTimestampBeforeMaxMs || 0 &- age > config.messageTimestampAfterMaxMs
-    }
-
-    private func invalid(_ message: String) -> ProduceRefusal {
+    func invalid(_ message: String) -> ProduceRefusal {
         ProduceRefusal(.invalidRecord, message)
     }
 
-    private func corrupt(_ message: String) -> ProduceRefusal {
+    func corrupt(_ message: String) -> ProduceRefusal {
         ProduceRefusal(.corruptMessage, message)
     }
 }

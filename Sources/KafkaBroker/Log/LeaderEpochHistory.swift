@@ -22,7 +22,7 @@ struct LeaderEpochHistory: Hashable {
         return true
     }
 
-    /// The largest epoch up to the asked one, and the offset after its last record; nil if the history does not reach there.
+    /// The largest epoch up to the asked one, and the offset after its last record; nil if the history does not say.
     func endOffset(for epoch: Int32, logEndOffset: Int64) -> (epoch: Int32, endOffset: Int64)? {
         guard let last = entries.last, epoch >= 0 else { return nil }
         if epoch == last.epoch { return (epoch, logEndOffset) }

@@ -149,12 +149,13 @@ extension LogSegment {
 // MARK: - Life
 
 extension LogSegment {
-    /// Removes all batches that end at or after `offset`.
-    func truncate(to offset: Int64, indexIntervalBytes: Int) throws(LogError) {
-        guard let (_, position) = try batch(reaching: offset) else { return }
+    /// Removes all batches that end at or after `offset`, and returns where the first of them began.
+    func truncate(to offset: Int64, indexIntervalBytes: Int) throws(LogError) -> Int64 {
+        guard let (header, position) = try batch(reaching: offset) else { return offset }
         try data.truncate(to: position)
         aborted.truncate(to: offset)
         try rebuildIndex(indexIntervalBytes: indexIntervalBytes)
+        return min(header.baseOffset, offset)
     }
 
     /// Walks all batches and notes them afresh.

@@ -24,7 +24,9 @@ package final class DiskFaults: Sendable {
 
     /// Writes succeed for `bytes` more bytes, then fail with `errno` (ENOSPC, EIO); the last one may be cut short.
     package func failWrites(after bytes: Int, errno: Int32) {
-        state.withLock { $0.bytesLeft = bytes; $0.writeError = errno }
+        state.withLock {
+            $0.bytesLeft = bytes; $0.writeError = errno
+        }
     }
 
     package func failFlushes(errno: Int32) {

@@ -8,6 +8,8 @@ package struct AppendResult: Hashable, Sendable {
     /// Milliseconds since 1970; -1 if records carry the producer's time.
     package let logAppendTime: Int64
     package let logStartOffset: Int64
+    /// Bytes by which the log grew; 0 for a duplicate.
+    package let sizeInBytes: Int
     /// The batch was in the log already; the offsets are those that it got then.
     package let isDuplicate: Bool
 }
@@ -26,7 +28,8 @@ extension PartitionLog {
         origin: AppendOrigin = .client, isVerified: Bool = true
     ) throws(ProduceRefusal) -> AppendResult {
         let validator = BatchValidator(
-            partition: name, config: config, leaderEpoch: leaderEpoch, version: produceVersion, origin: origin, now: now,
+            partition: name, config: config, leaderEpoch: leaderEpoch, version: produceVersion, origin: origin,
+            now: now,
             nextOffset: logEndOffset)
         let batch = try validator.prepare(records)
         guard batch.header.sizeInBytes <= config.segmentBytes else {
@@ -47,7 +50,7 @@ extension PartitionLog {
         return AppendResult(
             baseOffset: batch.header.baseOffset, lastOffset: batch.header.lastOffset,
             logAppendTime: config.messageTimestampType == .logAppendTime ? now : -1, logStartOffset: logStartOffset,
-            isDuplicate: false)
+            sizeInBytes: batch.header.sizeInBytes, isDuplicate: false)
     }
 
     /// Ends a producer's transaction on this partition, or leaves a marker without effect if none is open
@@ -79,7 +82,7 @@ extension PartitionLog {
         AppendResult(
             baseOffset: earlier.firstOffset, lastOffset: earlier.lastOffset,
             logAppendTime: config.messageTimestampType == .logAppendTime ? earlier.timestamp : -1,
-            logStartOffset: logStartOffset, isDuplicate: true)
+            logStartOffset: logStartOffset, sizeInBytes: 0, isDuplicate: true)
     }
 
     private func write(_ batch: PreparedBatch, marker: ControlRecord?, now: Int64) throws(ProduceRefusal) {

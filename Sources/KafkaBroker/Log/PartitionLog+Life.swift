@@ -25,7 +25,7 @@ extension PartitionLog {
         try guarded { () throws(LogError) in
             try flushSegments(now: now)
             try activeSegment.saveIndex(faults: place.faults)
-            try saveProducers(flushed: true)
+            try saveProducers()
             try epochs.save(in: place.directory, faults: place.faults)
             try saveCheckpoint(closing: true)
             isMarkedClean = true
@@ -62,7 +62,9 @@ extension PartitionLog {
         if closing {
             checkpoint.cleanEnd = .init(logEndOffset: logEndOffset, activeSegmentSize: activeSegment.size)
         }
-        try checkpoint.save(in: place.directory, flushed: closing, faults: place.faults)
+        // Waits for the disk only where the file says what the segments do not.
+        let isNeeded = logStartOffset > segments[0].baseOffset
+        try checkpoint.save(in: place.directory, flushed: isNeeded, faults: place.faults)
     }
 
     /// A history that could not be written is built again from the batches after a crash, and written again on closing.

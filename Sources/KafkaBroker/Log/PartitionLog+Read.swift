@@ -34,8 +34,8 @@ extension PartitionLog {
         guard offset >= logStartOffset, offset <= logEndOffset else {
             throw LogReadError(
                 .offsetOutOfRange,
-                "Received request for offset \(offset) for partition \(name), but we only have log segments from offset "
-                    + "\(logStartOffset) up to \(logEndOffset).")
+                "Received request for offset \(offset) for partition \(name), but we only have log segments from "
+                    + "offset \(logStartOffset) up to \(logEndOffset).")
         }
         return try reading { () throws(LogError) in
             try readSegments(from: offset, maxBytes: maxBytes, minOneBatch: minOneBatch, upTo: min(upTo, logEndOffset))

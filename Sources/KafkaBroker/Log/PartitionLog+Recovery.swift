@@ -9,23 +9,31 @@ extension PartitionLog {
         try FileSystem.createDirectory(place.directory)
         let checkpoint = try LogCheckpoint(loadingFrom: place.directory)
         try openSegments(place, now: now, emptyAt: checkpoint.logStartOffset)
-        if let loaded = try LeaderEpochHistory(loadingFrom: place.directory) { epochs = loaded }
 
         let isClean = wasClosed(checkpoint.cleanEnd)
         if let end = checkpoint.cleanEnd, isClean {
             logEndOffset = end.logEndOffset
         }
         let firstChecked = isClean ? segments.count : firstSegment(toCheck: checkpoint.recoveryPoint)
-        for index in segments.indices where index < firstChecked { try load(segments[index], isLast: index == segments.count - 1) }
+        for (index, segment) in segments.enumerated().prefix(firstChecked) {
+            try load(segment, isLast: index == segments.count - 1)
+        }
+        try loadEpochs(place, before: firstChecked)
         if !isClean { try recover(from: firstChecked) }
 
-        logStartOffset = min(max(checkpoint.logStartOffset, segments[0].baseOffset), logEndOffset)
+        if logEndOffset < checkpoint.logStartOffset {
+            // All that was left of the log is gone; its offsets are not used a second time.
+            try removeFirstSegments(segments.count - 1)
+            logEndOffset = checkpoint.logStartOffset
+            try beginAfresh(at: logEndOffset, now: now)
+        }
+        logStartOffset = max(checkpoint.logStartOffset, segments[0].baseOffset)
         highWatermark = logEndOffset
         recoveryPoint = isClean ? logEndOffset : min(checkpoint.recoveryPoint, logEndOffset)
         isMarkedClean = isClean
         epochs.truncateEnd(to: logEndOffset)
         epochs.truncateStart(to: logStartOffset)
-        let firstRecovered = isClean ? Int64.max : (firstChecked < segments.count ? segments[firstChecked].baseOffset : .max)
+        let firstRecovered = firstChecked < segments.count ? segments[firstChecked].baseOffset : .max
         try rebuildProducers(now: now, notingAbortedFrom: firstRecovered)
         if !isClean { saveEpochs() }
     }
@@ -71,6 +79,23 @@ extension PartitionLog {
         }
     }
 
+    /// Without its file the history is built again from the segments that are not checked anyway.
+    private func loadEpochs(_ place: LogPlace, before firstChecked: Int) throws(LogError) {
+        if let loaded = try LeaderEpochHistory(loadingFrom: place.directory) {
+            epochs = loaded
+            return
+        }
+        for segment in segments.prefix(firstChecked) {
+            var walker = BatchWalker(segment.data, from: 0, blockSize: 64 << 10)
+            while let (header, _) = try walker.next() { noteEpoch(header) }
+        }
+    }
+
+    private func noteEpoch(_ header: RecordBatchHeader) {
+        guard header.partitionLeaderEpoch > epochs.latestEpoch ?? -1 else { return }
+        _ = epochs.assign(header.partitionLeaderEpoch, at: header.baseOffset)
+    }
+
     // MARK: Checking
 
     /// Checks every batch from a segment on. The first that does not hold ends the log.
@@ -107,11 +132,11 @@ extension PartitionLog {
                 block = try segment.data.peek(at: position, count: max(Self.recoveryBlock, header.sizeInBytes))
             }
             guard let bytes = block.readSlice(length: header.sizeInBytes), let batch = try? RecordBatch(bytes),
-                header.baseOffset >= logEndOffset, batch.isChecksumValid
+                header.baseOffset >= logEndOffset, header.lastOffset - segment.baseOffset <= Int64(Int32.max),
+                batch.isChecksumValid
             else { break }
             segment.note(header, at: position, indexIntervalBytes: config.indexIntervalBytes)
-            _ = epochs.latestEpoch.map { header.partitionLeaderEpoch > $0 } ?? true
-                ? epochs.assign(header.partitionLeaderEpoch, at: header.baseOffset) : false
+            noteEpoch(header)
             logEndOffset = header.nextOffset
             position += header.sizeInBytes
         }
@@ -172,10 +197,10 @@ extension PartitionLog {
     }
 
     /// Writes the producers as of the log's end, and keeps the snapshot before this one in case it is damaged.
-    func saveProducers(flushed: Bool) throws(LogError) {
+    func saveProducers() throws(LogError) {
         guard let place else { return }
         let file = ProducerSnapshotFile(directory: place.directory, offset: logEndOffset)
-        try file.save(producerTable.states.values, flushed: flushed, faults: place.faults)
+        try file.save(producerTable.states.values, faults: place.faults)
         for offset in try snapshotOffsets(place).dropLast(2) {
             try FileSystem.remove(ProducerSnapshotFile(directory: place.directory, offset: offset).path)
         }

@@ -55,19 +55,21 @@ extension PartitionLog {
 
     /// Makes `offset` the log's start, -1 for the high watermark (DeleteRecords). Returns the start after that.
     ///
-    /// - Throws: POLICY_VIOLATION unless the topic's policy includes delete, OFFSET_OUT_OF_RANGE beyond the high watermark.
+    /// - Throws: POLICY_VIOLATION unless the topic's policy includes delete, OFFSET_OUT_OF_RANGE beyond the high
+    ///   watermark.
     package func deleteRecords(before offset: Int64) throws(LogReadError) -> Int64 {
         guard config.isDeleted else {
             throw LogReadError(
                 .policyViolation,
-                "Records of partition \(name) can not be deleted due to the configured policy: cleanup.policy must include delete")
+                "Records of partition \(name) can not be deleted due to the configured policy: "
+                    + "cleanup.policy must include delete")
         }
         let target = offset == -1 ? highWatermark : offset
         guard target >= 0, target <= highWatermark else {
             throw LogReadError(
                 .offsetOutOfRange,
-                "Cannot increment the log start offset to \(offset) of partition \(name) since it is larger than the high "
-                    + "watermark \(highWatermark)")
+                "Cannot increment the log start offset to \(offset) of partition \(name) since it is larger than the "
+                    + "high watermark \(highWatermark)")
         }
         try reading { () throws(LogError) in
             try markDirty()
@@ -77,32 +79,42 @@ extension PartitionLog {
         return logStartOffset
     }
 
-    /// Removes all batches that end at or after `offset`; the next record gets that offset. For faults: a leader that
-    /// lost its tail.
+    /// Removes all batches that end at or after `offset`; the next record gets the first offset that they had, but none
+    /// before the log's start. For faults: a leader that lost its tail.
     package func truncate(to offset: Int64, now: Int64) throws(LogError) {
         guard offset < logEndOffset, offset >= 0 else { return }
         try guarded { () throws(LogError) in
             try markDirty()
-            let kept = segmentIndex(of: offset) ?? 0
-            for segment in segments[(kept + 1)...].reversed() {
+            for segment in segments[((segmentIndex(of: offset) ?? 0) + 1)...].reversed() {
                 try segment.delete()
                 segments.removeLast()
             }
-            if offset < activeSegment.baseOffset {
-                try activeSegment.delete()
-                segments = [try makeSegment(at: offset, now: now)]
-            } else {
+            var end = offset
+            if offset >= activeSegment.baseOffset {
                 try activeSegment.reopen(indexIntervalBytes: config.indexIntervalBytes)
-                try activeSegment.truncate(to: offset, indexIntervalBytes: config.indexIntervalBytes)
+                end = try activeSegment.truncate(to: offset, indexIntervalBytes: config.indexIntervalBytes)
             }
-            logEndOffset = offset
-            highWatermark = min(highWatermark, offset)
             logStartOffset = min(logStartOffset, offset)
-            recoveryPoint = min(recoveryPoint, offset)
-            epochs.truncateEnd(to: offset)
-            saveEpochs()
-            try rebuildProducers(now: now, notingAbortedFrom: .max)
-            try saveCheckpoint()
+            try finishTruncation(at: max(end, logStartOffset), now: now)
         }
+    }
+
+    private func finishTruncation(at end: Int64, now: Int64) throws(LogError) {
+        logEndOffset = end
+        highWatermark = min(highWatermark, end)
+        recoveryPoint = min(recoveryPoint, end)
+        if activeSegment.isEmpty || activeSegment.baseOffset > end { try beginAfresh(at: end, now: now) }
+        epochs.truncateEnd(to: end)
+        saveEpochs()
+        try rebuildProducers(now: now, notingAbortedFrom: .max)
+        try saveCheckpoint()
+    }
+
+    /// Puts an empty segment for the log's end in the place of the active one, which holds nothing that can be read.
+    func beginAfresh(at end: Int64, now: Int64) throws(LogError) {
+        guard activeSegment.baseOffset != end || !activeSegment.isEmpty else { return }
+        let fresh = try makeSegment(at: end, now: now)
+        try segments.removeLast().delete()
+        segments.append(fresh)
     }
 }

@@ -5,8 +5,8 @@ import NIOCore
 /// time and epoch, retention, and recovery after a crash.
 ///
 /// It is not `Sendable` and takes no locks: create it and call it on one executor, that of the actor or event loop that
-/// owns the partition (one actor per partition or one per node, both work). Every call is synchronous. In memory none of
-/// them waits; on disk they wait for the system's page cache and, in `flush()`, for the disk.
+/// owns the partition (one actor per partition or one per node, both work). Every call is synchronous. In memory none
+/// of them waits; on disk they wait for the system's page cache and, in `flush()`, for the disk.
 ///
 /// After an error that leaves the files in doubt the log refuses everything until it is opened again, which checks it.
 package final class PartitionLog {
@@ -122,7 +122,7 @@ extension PartitionLog {
         let new = try makeSegment(at: logEndOffset, now: now)
         do throws(LogError) {
             try old.close(faults: place?.faults)
-            try saveProducers(flushed: false)
+            try saveProducers()
         } catch {
             try? new.delete()
             throw error
@@ -160,6 +160,11 @@ extension PartitionLog {
         producerTable.expire(now: now, after: config.producerIDExpirationMs)
     }
 
+    /// A new leader begins its epoch at the log's end, before its first record (Kafka's `Partition.makeLeader`).
+    package func beginLeaderEpoch(_ epoch: Int32) {
+        if epochs.assign(epoch, at: logEndOffset) { saveEpochs() }
+    }
+
     /// The largest epoch up to the asked one that the log knows, and where it ends (OffsetForLeaderEpoch);
     /// both -1 if the history does not reach there.
     package func endOffset(forLeaderEpoch epoch: Int32) -> (epoch: Int32, endOffset: Int64) {
@@ -174,7 +179,8 @@ extension PartitionLog {
     /// The aborted transactions with records in a range, for a fetch of committed records.
     package func abortedTransactions(in range: Range<Int64>) -> [AbortedTransaction] {
         var found: [AbortedTransaction] = []
-        guard !range.isEmpty, let first = segmentIndex(of: max(range.lowerBound, segments[0].baseOffset)) else { return [] }
+        let start = max(range.lowerBound, segments[0].baseOffset)
+        guard !range.isEmpty, let first = segmentIndex(of: start) else { return [] }
         for segment in segments[first...] where segment.aborted.collect(in: range, into: &found) { break }
         return found
     }

@@ -15,9 +15,8 @@ struct ProducerSnapshotFile {
 
     var path: String { "\(directory)/\(SegmentFiles.name(offset))\(Self.suffix)" }
 
-    func save(
-        _ states: some Collection<ProducerState>, flushed: Bool, faults: DiskFaults?
-    ) throws(LogError) {
+    /// Not flushed: if a loss of power takes the file, an older one and the batches after it say the same.
+    func save(_ states: some Collection<ProducerState>, faults: DiskFaults?) throws(LogError) {
         var body = ByteBuffer()
         body.writeInteger(Int32(states.count))
         for state in states {
@@ -31,7 +30,7 @@ struct ProducerSnapshotFile {
         var bytes = ByteBuffer()
         bytes.writeMultipleIntegers(Self.version, CRC32C.checksum(of: body))
         bytes.writeImmutableBuffer(body)
-        try FileSystem.replace(path, with: bytes, flushed: flushed, faults: faults)
+        try FileSystem.replace(path, with: bytes, flushed: false, faults: faults)
     }
 
     /// Nil if the file is missing or damaged.

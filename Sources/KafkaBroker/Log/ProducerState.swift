@@ -60,7 +60,8 @@ extension ProducerState {
         guard transactionFirstOffset == nil || header.isTransactional else {
             throw ProduceRefusal(
                 .invalidTxnState,
-                "Expected transactional write from producer \(producerID) at offset \(offset) in partition \(partition)")
+                "Expected transactional write from producer \(producerID) at offset \(offset) "
+                    + "in partition \(partition)")
         }
     }
 
@@ -92,8 +93,9 @@ extension ProducerState {
         guard Int64(first) == Int64(lastSequence) + 1 || (first == 0 && lastSequence == .max) else {
             throw ProduceRefusal(
                 .outOfOrderSequenceNumber,
-                "Out of order sequence number for producer \(producerID) at offset \(offset) in partition \(partition): "
-                    + "\(first) (incoming seq. number), \(lastSequence) (current end sequence number)")
+                "Out of order sequence number for producer \(producerID) at offset \(offset) "
+                    + "in partition \(partition): \(first) (incoming seq. number), "
+                    + "\(lastSequence) (current end sequence number)")
         }
     }
 

@@ -2,8 +2,8 @@ import NIOCore
 
 /// The sparse index of a segment that takes appends, or that lives in memory: one entry per `index.interval.bytes`.
 ///
-/// Kafka's two indexes: last offset of a batch → its position, and largest timestamp so far → the last offset of the
-/// batch that has it. Both are ascending in both columns.
+/// Kafka's two indexes: last offset of a batch → its position, and largest timestamp so far → the last offset of
+/// the batch that has it. Both are ascending in both columns.
 struct SegmentIndex {
     struct OffsetEntry: Hashable {
         var relativeOffset: Int32

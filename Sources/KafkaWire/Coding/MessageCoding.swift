@@ -3,6 +3,8 @@ public import NIOCore
 extension KafkaMessage {
     /// Reads a body that must fill `buffer` to its last byte.
     ///
+    /// Byte and record fields are slices that share `buffer`'s storage.
+    ///
     /// - Parameter ignoringTrailingBytes: lets bytes follow, as Kafka's brokers do with requests: librdkafka sends
     ///   some (Metadata for all topics in flexible versions).
     /// - Throws: `WireError`, also for a version outside ``versions``.
@@ -21,18 +23,21 @@ extension KafkaMessage {
     ///
     /// - Parameter prefix: bytes already written, such as a frame's length and header; they begin the first piece.
     public func encode(version: Int16, after prefix: ByteBuffer = ByteBuffer()) throws(WireError) -> [ByteBuffer] {
-        var coder = WireCoder(
-            writingVersion: try Self.checked(version), isFlexible: Self.versions.isFlexible(version), into: prefix)
-        var copy = self
-        try coder.structure(&copy)
-        return coder.writtenPieces()
+        try written(version: version, after: prefix).writtenPieces()
     }
 
     /// Writes the body into one buffer.
     public func encodeContiguously(version: Int16) throws(WireError) -> ByteBuffer {
-        var all = ByteBuffer()
-        for piece in try encode(version: version) { all.writeImmutableBuffer(piece) }
-        return all
+        try written(version: version, after: ByteBuffer()).writtenContiguously()
+    }
+
+    private func written(version: Int16, after prefix: ByteBuffer) throws(WireError) -> WireCoder {
+        var coder = WireCoder(
+            writingVersion: try Self.checked(version), isFlexible: Self.versions.isFlexible(version), into: prefix)
+        coder.buffer.reserveCapacity(minimumWritableBytes: WireCoder.pieceCapacity)
+        var message = self
+        try coder.structure(&message)
+        return coder
     }
 
     /// A message whose fields hold seeded values, for property tests.
@@ -45,7 +50,9 @@ extension KafkaMessage {
         return message
     }
 
-    /// The wire types of a version's fields, in order: `int16 [ string int32 ] <0:string?>`.
+    /// The wire types of a version's fields, in order, as in `int16 [ string int32=-1 ] <0:string?=null>`: arrays in
+    /// square brackets, nullable structures in braces, tagged fields in angle brackets, `?` where null is allowed, and
+    /// the initial value wherever it is not zero, empty or false.
     public static func trace(version: Int16) throws(WireError) -> String {
         var coder = WireCoder(tracingVersion: try checked(version), isFlexible: versions.isFlexible(version))
         var message = Self()

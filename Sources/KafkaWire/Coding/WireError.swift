@@ -1,10 +1,10 @@
 /// Why bytes could not be understood as the message they were said to be.
 ///
-/// Positions are byte offsets from the start of the frame (after its length prefix).
+/// Positions are byte offsets from the start of the message's body.
 public enum WireError: Error, Hashable, Sendable {
-    /// The frame ended before a field of `needed` more bytes.
+    /// The frame ended `needed` bytes before the field that began or went on at `at`.
     case truncated(at: Int, needed: Int)
-    /// A length or count that cannot be true: negative, or more than the frame holds.
+    /// A length or count that cannot be true: negative, longer than its type allows, or more than the frame can hold.
     case invalidLength(at: Int, length: Int)
     /// Null where the protocol version does not allow it.
     case unexpectedNull(at: Int)
@@ -12,7 +12,7 @@ public enum WireError: Error, Hashable, Sendable {
     case invalidString(at: Int)
     /// A variable-length integer longer than its type.
     case invalidVarint(at: Int)
-    /// Tagged fields out of order, or a tag's value of another size than announced.
+    /// Tagged fields out of order or repeated, or a tag's value of another size than announced.
     case invalidTag(at: Int)
     /// The message ended before its frame did.
     case trailingBytes(at: Int, count: Int)

@@ -1,37 +1,27 @@
-internal import NIOCore
+import NIOCore
 
 /// The tagged fields of one structure (KIP-482), in whichever direction its coder works.
 ///
-/// A field that equals its default is not written; a tag that this side does not know is passed over.
+/// Name them in ascending order. A field that equals its default is not written; a tag that this side does not know
+/// is passed over.
 public struct WireTags {
-    public let version: Int16
-    fileprivate var mode: Mode
+    /// The message's version, for `if tags.version >= n` around fields that came later.
+    public var version: Int16 { wire.version }
 
-    fileprivate enum Mode {
-        case read(fields: [(tag: UInt32, value: ByteBuffer)], position: Int)
-        case write([(tag: UInt32, value: ByteBuffer)])
-        case sample(SampleSource)
-        case trace([String])
-    }
+    /// Stands at the next tag when reading; has the section without its count when writing.
+    fileprivate var wire: WireCoder
+    /// Tags still to come when reading, tags written when writing.
+    fileprivate var count: UInt32 = 0
+    /// The last tag passed when reading.
+    private var last: UInt32?
 
-    fileprivate init(version: Int16, mode: Mode) {
-        self.version = version
-        self.mode = mode
+    fileprivate init(_ wire: WireCoder) {
+        self.wire = wire
     }
 
     public mutating func bool(_ tag: UInt32, _ value: inout Bool, default: Bool = false) throws(WireError) {
         let isDefault = value == `default`
         try field(tag, isDefault) { wire throws(WireError) in try wire.bool(&value) }
-    }
-
-    public mutating func int16(_ tag: UInt32, _ value: inout Int16, default: Int16 = 0) throws(WireError) {
-        let isDefault = value == `default`
-        try field(tag, isDefault) { wire throws(WireError) in try wire.int16(&value) }
-    }
-
-    public mutating func int32(_ tag: UInt32, _ value: inout Int32, default: Int32 = 0) throws(WireError) {
-        let isDefault = value == `default`
-        try field(tag, isDefault) { wire throws(WireError) in try wire.int32(&value) }
     }
 
     public mutating func int64(_ tag: UInt32, _ value: inout Int64, default: Int64 = 0) throws(WireError) {
@@ -49,11 +39,6 @@ public struct WireTags {
         try field(tag, isDefault) { wire throws(WireError) in try wire.uuid(&value) }
     }
 
-    public mutating func string(_ tag: UInt32, _ value: inout String) throws(WireError) {
-        let isDefault = value.isEmpty
-        try field(tag, isDefault) { wire throws(WireError) in try wire.string(&value) }
-    }
-
     public mutating func nullableString(_ tag: UInt32, _ value: inout String?) throws(WireError) {
         let isDefault = value == nil
         try field(tag, isDefault) { wire throws(WireError) in try wire.nullableString(&value) }
@@ -68,37 +53,55 @@ public struct WireTags {
         let isDefault = values.isEmpty
         try field(tag, isDefault) { wire throws(WireError) in try wire.array(&values) }
     }
+}
 
-    public mutating func nullableArray<Value: WireStruct>(_ tag: UInt32, _ values: inout [Value]?) throws(WireError) {
-        let isDefault = values == nil
-        try field(tag, isDefault) { wire throws(WireError) in try wire.nullableArray(&values) }
-    }
-
+extension WireTags {
     private mutating func field(
         _ tag: UInt32, _ isDefault: Bool, _ body: (inout WireCoder) throws(WireError) -> Void
     ) throws(WireError) {
-        switch mode {
-        case .read(let fields, let position):
-            guard let found = fields.first(where: { $0.tag == tag }) else { return }
-            var wire = WireCoder(reading: found.value, version: version, isFlexible: true)
-            try body(&wire)
-            guard wire.remaining == 0 else { throw .invalidTag(at: position) }
-        case .write(var fields):
+        switch wire.direction {
+        case .read:
+            guard let value = try next(upTo: tag) else { return }
+            var inner = WireCoder(
+                reading: value, version: version, isFlexible: true, position: wire.position - value.readableBytes)
+            try body(&inner)
+            guard inner.remaining == 0 else { throw .invalidTag(at: inner.position) }
+        case .write:
             guard !isDefault else { return }
-            var wire = WireCoder(writingVersion: version, isFlexible: true)
+            var inner = WireCoder(writingVersion: version, isFlexible: true)
+            try body(&inner)
+            let bytes = inner.writtenContiguously()
+            count += 1
+            wire.writeUnsignedVarint(tag)
+            wire.writeUnsignedVarint(UInt32(bytes.readableBytes))
+            wire.buffer.writeImmutableBuffer(bytes)
+        case .sample:
             try body(&wire)
-            fields.append((tag, wire.writtenContiguously()))
-            mode = .write(fields)
-        case .sample(let source):
-            var wire = WireCoder(samplingFrom: source, version: version, isFlexible: true)
-            try body(&wire)
-            mode = .sample(wire.sampleSource)
-        case .trace(var parts):
-            var wire = WireCoder(tracingVersion: version, isFlexible: true)
-            try body(&wire)
-            parts.append("\(tag):\(wire.traceText)")
-            mode = .trace(parts)
+        case .trace:
+            var inner = WireCoder(tracingVersion: version, isFlexible: true)
+            try body(&inner)
+            wire.trace("\(tag):\(inner.traceText)")
         }
+    }
+
+    /// The value of `wanted`, if the section has it; tags before it are unknown and passed over.
+    ///
+    /// Ascending order makes one pass enough, however many tags a peer sends, and shows a tag that comes twice.
+    fileprivate mutating func next(upTo wanted: UInt32) throws(WireError) -> ByteBuffer? {
+        while count > 0 {
+            let (position, start) = (wire.position, wire.buffer.readerIndex)
+            let tag = try wire.unsignedVarint()
+            if let last, tag <= last { throw .invalidTag(at: position) }
+            guard tag <= wanted else {
+                wire.buffer.moveReaderIndex(to: start)
+                return nil
+            }
+            last = tag
+            count -= 1
+            let value = try wire.readSlice(Int(try wire.unsignedVarint()))
+            if tag == wanted { return value }
+        }
+        return nil
     }
 }
 
@@ -109,36 +112,38 @@ extension WireCoder {
         case .read:
             let count = try unsignedVarint()
             guard count > 0 else { return }
-            guard Int(count) <= remaining else { throw .invalidLength(at: position, length: Int(count)) }
-            var fields: [(tag: UInt32, value: ByteBuffer)] = []
-            for _ in 0..<count {
-                let start = position
-                let tag = try unsignedVarint()
-                if let last = fields.last, last.tag >= tag { throw .invalidTag(at: start) }
-                fields.append((tag, try readSlice(Int(try unsignedVarint()))))
-            }
-            var tags = WireTags(version: version, mode: .read(fields: fields, position: position))
-            try value.codeTags(&tags)
+            try readTags(count) { tags throws(WireError) in try value.codeTags(&tags) }
         case .write:
-            var tags = WireTags(version: version, mode: .write([]))
+            var tags = WireTags(WireCoder(writingVersion: version, isFlexible: true))
             try value.codeTags(&tags)
-            guard case .write(var fields) = tags.mode else { preconditionFailure("a tag section keeps its direction") }
-            fields.sort { $0.tag < $1.tag }
-            writeUnsignedVarint(UInt32(fields.count))
-            for (tag, bytes) in fields {
-                writeUnsignedVarint(tag)
-                writeUnsignedVarint(UInt32(bytes.readableBytes))
-                writeBytes(bytes)
-            }
+            writeUnsignedVarint(tags.count)
+            if tags.count > 0 { buffer.writeImmutableBuffer(tags.wire.buffer) }
         case .sample:
-            var tags = WireTags(version: version, mode: .sample(sampleSource))
+            var tags = WireTags(self)
             try value.codeTags(&tags)
-            if case .sample(let advanced) = tags.mode { sampleSource = advanced }
+            sampleSource = tags.wire.sampleSource
         case .trace:
-            var tags = WireTags(version: version, mode: .trace([]))
+            var tags = WireTags(WireCoder(tracingVersion: version, isFlexible: true))
             try value.codeTags(&tags)
-            guard case .trace(let traced) = tags.mode, !traced.isEmpty else { return }
-            trace("<" + traced.joined(separator: " ") + ">")
+            if !tags.wire.traced.isEmpty { trace("<\(tags.wire.traceText)>") }
         }
+    }
+
+    /// Reads past a tag section none of whose tags are known.
+    mutating func skipTagSection() throws(WireError) {
+        let count = try unsignedVarint()
+        try readTags(count) { _ throws(WireError) in }
+    }
+
+    private mutating func readTags(
+        _ count: UInt32, _ body: (inout WireTags) throws(WireError) -> Void
+    ) throws(WireError) {
+        var tags = WireTags(self)
+        tags.count = count
+        try body(&tags)
+        // What is left is unknown, and no tag number is higher.
+        _ = try tags.next(upTo: .max)
+        guard tags.count == 0 else { throw .invalidTag(at: tags.wire.position) }
+        buffer = tags.wire.buffer
     }
 }

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// Cuts a byte stream into length-prefixed frames, each in one buffer of exactly its size.
+/// Cuts a byte stream into length-prefixed frames, each in a buffer of its own.
 ///
 /// NIO hands bytes over in pieces of at most 64 KiB. Appending them to a growing buffer would copy a
 /// multi-megabyte fetch response several times; here each byte is copied once. A frame's buffer grows with the
@@ -12,8 +12,8 @@ public struct FrameAssembler: Sendable {
     private var frame: ByteBuffer?
     private var announced = 0
 
-    /// Memory reserved on the strength of an announcement alone.
-    private static let largestReservation = 1 << 20
+    /// Memory reserved on the strength of an announcement alone: what one read of a socket brings.
+    private static let largestReservation = 1 << 16
 
     public init(limit: Int) {
         self.limit = limit
@@ -21,6 +21,9 @@ public struct FrameAssembler: Sendable {
 
     /// Whether a frame has begun and not yet ended.
     public var isMidFrame: Bool { frame != nil || prefix.readableBytes > 0 }
+
+    /// Memory held for the frame that has begun, in bytes.
+    package var reservedBytes: Int { frame?.capacity ?? 0 }
 
     /// Takes in `bytes` up to the end of one frame; call again until it returns nil.
     ///

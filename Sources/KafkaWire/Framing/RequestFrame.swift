@@ -36,8 +36,8 @@ extension KafkaResponse {
     }
 }
 
-private func withLength(_ pieces: [ByteBuffer]) throws(WireError) -> [ByteBuffer] {
-    var pieces = pieces
+/// Fills in the length prefix; `pieces` is consumed so that its first buffer is changed in place.
+private func withLength(_ pieces: consuming [ByteBuffer]) throws(WireError) -> [ByteBuffer] {
     let total = pieces.reduce(-4) { $0 + $1.readableBytes }
     guard let length = Int32(exactly: total) else { throw .tooLong(length: total, limit: Int(Int32.max)) }
     pieces[0].setInteger(length, at: pieces[0].readerIndex)

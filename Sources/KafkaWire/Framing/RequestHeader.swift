@@ -26,7 +26,7 @@ public struct RequestHeader: Hashable, Sendable {
         var clientID = clientID
         try coder.nullableString(&clientID)
         buffer.writeImmutableBuffer(coder.writtenContiguously())
-        if isFlexible { buffer.writeInteger(0, as: UInt8.self) }
+        if isFlexible { buffer.writeInteger(0, as: UInt8.self) }  // no tags
     }
 
     /// The four fields that every request begins with; leaves `frame` at what follows them.
@@ -70,16 +70,9 @@ public enum ResponseHeader {
 
     /// - Returns: the correlation id; `frame` is left at what follows it, which may still be a tag section.
     public static func decodeCorrelationID(from frame: inout ByteBuffer) throws(WireError) -> Int32 {
-        guard let correlationID = frame.readInteger(as: Int32.self) else { throw .truncated(at: 0, needed: 4) }
-        return correlationID
-    }
-}
-
-extension WireCoder {
-    mutating func skipTagSection() throws(WireError) {
-        for _ in 0..<(try unsignedVarint()) {
-            _ = try unsignedVarint()
-            _ = try readSlice(Int(try unsignedVarint()))
+        guard let correlationID = frame.readInteger(as: Int32.self) else {
+            throw .truncated(at: 0, needed: 4 - frame.readableBytes)
         }
+        return correlationID
     }
 }

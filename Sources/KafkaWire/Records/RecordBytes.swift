@@ -38,6 +38,7 @@ public struct RecordBytes: Hashable, Sendable {
         return all
     }
 
+    /// The slices in order, for writers that gather.
     package func forEachSlice(_ body: (ByteBuffer) -> Void) {
         body(first)
         for slice in rest { body(slice) }

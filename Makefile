@@ -1,0 +1,49 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need first.
+
+SWIFT ?= swift
+BIN = .build/release
+PYTHON = .venv/bin/python
+
+.PHONY: build test unit interop bench demo packages venv format sanitize clean
+
+build: packages
+	$(SWIFT) build -c release --product replicator
+
+demo: packages
+	$(SWIFT) build -c release --product replicator
+	Scripts/demo.sh $(BIN)/replicator
+
+# One configuration for everything: dependencies are built once.
+test: packages venv
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build
+	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator
+
+unit: packages
+	$(SWIFT) test -c release
+
+interop: build venv
+	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator
+
+bench: packages venv
+	$(SWIFT) build -c release
+	Scripts/bench.sh $(BIN)/replicator
+
+sanitize: packages
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan
+
+packages:
+	@Scripts/install-packages.sh
+
+venv: .venv/ready
+
+.venv/ready: Tests/Interop/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r Tests/Interop/requirements.txt
+	touch $@
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
+
+clean:
+	rm -rf .build .venv

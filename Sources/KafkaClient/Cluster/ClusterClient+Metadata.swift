@@ -1,0 +1,115 @@
+import KafkaWire
+import Logging
+import NIOCore
+
+extension ClusterClient {
+    /// What the cluster looks like.
+    ///
+    /// Topics are never created by asking. Calls at the same time share one request where one answers all.
+    /// - Parameter age: how old the answer may be; zero asks the cluster. Questions to it are at least
+    ///   `metadataMinimumAge` apart, so the call may wait for that long.
+    public func metadata(
+        _ topics: TopicRequest, allowingAge age: Duration = .zero
+    ) async throws(KafkaError) -> ClusterMetadata {
+        let oldest = NIODeadline.now() - TimeAmount(age)
+        while true {
+            guard !isClosed else { throw error(.closed, during: .request(.metadata)) }
+            if cache.answers(topics, readSince: oldest) { return cache.snapshot }
+            guard refreshWaiters != nil else {
+                try await refresh(topics)
+                return cache.snapshot
+            }
+            let slot = OneShot<Void>()
+            refreshWaiters?.append(slot)
+            do throws(KafkaError) {
+                try await slot.value(cancelled: error(.cancelled, during: .request(.metadata)))
+            } catch where error.reason == .cancelled && !Task.isCancelled {
+                continue
+            }
+        }
+    }
+
+    /// What is known now, without asking.
+    public var knownMetadata: ClusterMetadata { cache.snapshot }
+
+    /// Says that metadata of this generation turned out to be wrong, so that the next call asks the cluster.
+    /// Reports about earlier generations are ignored: what they found wrong has been read again since.
+    public func invalidateMetadata(generation: UInt64) {
+        cache.invalidate(generation: generation)
+    }
+
+    /// Takes in a leader that a Fetch or Produce answer named (KIP-951), which saves asking.
+    ///
+    /// - Parameter endpoint: where that leader listens, if the answer told.
+    /// - Returns: whether that was news; if not, the metadata needs to be asked for.
+    @discardableResult
+    public func learnLeader(
+        _ leader: Int32, epoch: Int32, of partition: TopicPartition, endpoint: BrokerEndpoint? = nil
+    ) -> Bool {
+        guard leader >= 0 else { return false }
+        return cache.learn(leader: leader, epoch: epoch, of: partition, endpoint: endpoint)
+    }
+
+    private func refresh(_ topics: TopicRequest) async throws(KafkaError) {
+        refreshWaiters = []
+        let result: Result<Void, KafkaError>
+        do throws(KafkaError) {
+            if let last = cache.lastAnswerAt {
+                let next = last + TimeAmount(settings.metadataMinimumAge)
+                try await pause(Duration(next - .now()), during: .request(.metadata))
+            }
+            try await askForMetadata(topics)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        let waiters = refreshWaiters ?? []
+        refreshWaiters = nil
+        for waiter in waiters { waiter.set(result) }
+        return try result.get()
+    }
+
+    private func askForMetadata(_ topics: TopicRequest) async throws(KafkaError) {
+        var request = MetadataRequest()
+        request.allowAutoTopicCreation = false
+        switch topics {
+        case .all: request.topics = nil
+        case .none: request.topics = []
+        case .named(let names):
+            request.topics = names.map { name in
+                var topic = MetadataRequest.MetadataRequestTopic()
+                topic.name = name
+                return topic
+            }
+        }
+        // Before version 4 asking for a topic could create it.
+        let response = try await sendToAnyone(request, versions: 4...13)
+        guard response.errorCode == .none else {
+            throw error(.broker(response.errorCode, message: nil), during: .request(.metadata))
+        }
+        cache.apply(response, for: topics, at: .now())
+        for connection in pool.removeObsolete(cache.snapshot.brokers) {
+            connection.handler.value.close(because: .connection(.abandoned(because: "the broker has left or moved")))
+        }
+    }
+
+    /// Sends a harmless request to whoever answers: a broker that fails is left out and another is asked.
+    func sendToAnyone<Request: KafkaRequest>(
+        _ request: Request, versions: ClosedRange<Int16>? = nil
+    ) async throws(KafkaError) -> Request.Response {
+        var failures = 0
+        while true {
+            do {
+                return try await send(request, to: .any, versions: versions)
+            } catch {
+                failures += 1
+                // Each failure has closed a connection; when no broker is left, connecting fails and says so.
+                let brokers = max(cache.snapshot.brokers.count, settings.bootstrapServers.count)
+                guard error.isRetriable, error.operation == .request(Request.apiKey), failures <= brokers else {
+                    throw error
+                }
+                logger.debug("asking another broker", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+}

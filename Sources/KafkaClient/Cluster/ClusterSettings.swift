@@ -1,0 +1,31 @@
+/// How to reach a cluster, and how patiently.
+public struct ClusterSettings: Sendable {
+    /// The alias under which the configuration knows the cluster; every error carries it.
+    public var name: String
+    /// Where to ask for the cluster's brokers, and where to ask again when none of those can be reached (KIP-899).
+    public var bootstrapServers: [HostAndPort]
+    public var security: SecuritySettings
+    public var clientID = "replicator"
+    /// How long an answer may take once the request is written, unless a request says otherwise.
+    public var requestTimeout: Duration = .seconds(30)
+    /// How long it may take until a connection is usable: name, TCP, TLS, versions and authentication together.
+    public var connectTimeout: Duration = .seconds(10)
+    /// How long an operation of several requests may go on retrying.
+    public var operationTimeout: Duration = .seconds(60)
+    /// The largest answer accepted, in bytes. More closes the connection.
+    public var maximumFrameBytes = 128 << 20
+    /// Two refreshes of metadata are at least this far apart, whoever asks.
+    public var metadataMinimumAge: Duration = .milliseconds(100)
+    /// Pauses between attempts to connect to one broker.
+    public var reconnectBackoff = Backoff(initial: .milliseconds(50), maximum: .seconds(5))
+    /// Pauses between attempts of one operation.
+    public var retryBackoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
+    /// The rack that fetches name, so that brokers may point to a replica nearby (KIP-392).
+    public var rackID: String?
+
+    public init(name: String, bootstrapServers: [HostAndPort], security: SecuritySettings = .plaintext) {
+        self.name = name
+        self.bootstrapServers = bootstrapServers
+        self.security = security
+    }
+}

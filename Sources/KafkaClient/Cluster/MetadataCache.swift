@@ -1,0 +1,115 @@
+package import KafkaWire
+package import NIOCore
+
+/// The newest metadata and how old each part of it is. Pure: time is an argument.
+///
+/// Invalidation names the generation that turned out to be wrong. When a leader moves, every partition's task notices;
+/// the first report makes the snapshot stale, and the refresh that follows makes the others' reports out of date, so
+/// one move costs one refresh.
+package struct MetadataCache {
+    package private(set) var snapshot = ClusterMetadata()
+    private var brokersReadAt: NIODeadline?
+    private var allTopicsReadAt: NIODeadline?
+    private var topicsReadAt: [String: NIODeadline] = [:]
+    /// When an answer was last taken in, of whatever extent.
+    package private(set) var lastAnswerAt: NIODeadline?
+
+    package init() {}
+
+    /// Whether what was read at `oldest` or later, and not found wrong since, answers `request`.
+    package func answers(_ request: TopicRequest, readSince oldest: NIODeadline) -> Bool {
+        func isFresh(_ readAt: NIODeadline?) -> Bool { readAt.map { $0 >= oldest } ?? false }
+        switch request {
+        case .none: return isFresh(brokersReadAt)
+        case .all: return isFresh(allTopicsReadAt)
+        case .named(let names): return isFresh(brokersReadAt) && names.allSatisfy { isFresh(topicsReadAt[$0]) }
+        }
+    }
+
+    /// Something in the snapshot of this generation is wrong. Reports about earlier generations are ignored.
+    package mutating func invalidate(generation: UInt64) {
+        guard generation >= snapshot.generation else { return }
+        brokersReadAt = nil
+        allTopicsReadAt = nil
+        topicsReadAt = [:]
+    }
+
+    /// Takes in an answer to `request` that was received at `now`.
+    package mutating func apply(_ response: MetadataResponse, for request: TopicRequest, at now: NIODeadline) {
+        var next = snapshot
+        next.generation += 1
+        next.clusterID = response.clusterID ?? snapshot.clusterID
+        next.controllerID = response.controllerID >= 0 ? response.controllerID : nil
+        // An empty list is what a broker that is still starting says; it would only make us forget the way.
+        if !response.brokers.isEmpty {
+            next.brokers = [:]
+            for broker in response.brokers { next.brokers[broker.nodeID] = BrokerEndpoint(broker) }
+        }
+        if request == .all {
+            next.topics = [:]
+            topicsReadAt = [:]
+            allTopicsReadAt = now
+        }
+        for answered in response.topics {
+            guard let topic = TopicMetadata(answered) else { continue }
+            next.topics[topic.name] = topic.withNewerLeaders(from: snapshot.topics[topic.name])
+            topicsReadAt[topic.name] = now
+        }
+        brokersReadAt = now
+        lastAnswerAt = now
+        snapshot = next
+    }
+
+    /// A leader that a Fetch or Produce answer named (KIP-951); counts when its epoch is newer than the known one.
+    ///
+    /// - Returns: whether it did.
+    package mutating func learn(leader: Int32, epoch: Int32, of partition: TopicPartition, endpoint: BrokerEndpoint?) -> Bool {
+        guard let known = snapshot.partition(partition.topic, partition.partition), epoch > known.leaderEpoch,
+            endpoint != nil || snapshot.brokers[leader] != nil
+        else { return false }
+        if let endpoint { snapshot.brokers[leader] = endpoint }
+        snapshot.topics[partition.topic]?.partitions[partition.partition]?.leader = leader
+        snapshot.topics[partition.topic]?.partitions[partition.partition]?.leaderEpoch = epoch
+        snapshot.topics[partition.topic]?.partitions[partition.partition]?.error = .none
+        snapshot.generation += 1
+        return true
+    }
+
+    /// A broker that a coordinator look-up named.
+    package mutating func learn(_ endpoint: BrokerEndpoint) {
+        guard snapshot.brokers[endpoint.id] != endpoint else { return }
+        snapshot.brokers[endpoint.id] = endpoint
+        snapshot.generation += 1
+    }
+}
+
+extension BrokerEndpoint {
+    fileprivate init(_ broker: MetadataResponse.MetadataResponseBroker) {
+        self.init(
+            id: broker.nodeID, address: HostAndPort(host: broker.host, port: Int(broker.port)), rack: broker.rack)
+    }
+}
+
+extension TopicMetadata {
+    fileprivate init?(_ topic: MetadataResponse.MetadataResponseTopic) {
+        guard let name = topic.name else { return nil }
+        self.init(name: name, id: topic.topicID, error: topic.errorCode, isInternal: topic.isInternal)
+        for partition in topic.partitions {
+            partitions[partition.partitionIndex] = PartitionMetadata(
+                leader: partition.leaderID >= 0 ? partition.leaderID : nil, leaderEpoch: partition.leaderEpoch,
+                replicas: partition.replicaNodes, isr: partition.isrNodes, error: partition.errorCode)
+        }
+    }
+
+    /// A broker that lags behind must not take back what is known of the same topic (KIP-320).
+    fileprivate func withNewerLeaders(from known: TopicMetadata?) -> TopicMetadata {
+        guard let known, known.id == id, id != .zero else { return self }
+        var merged = self
+        for (index, old) in known.partitions {
+            if let new = merged.partitions[index], new.leaderEpoch < old.leaderEpoch {
+                merged.partitions[index] = old
+            }
+        }
+        return merged
+    }
+}

@@ -1,0 +1,264 @@
+import KafkaWire
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Makes connections that are ready for requests: name, TCP, TLS, versions, authentication, in that order.
+actor Connector {
+    private let settings: ClusterSettings
+    private let eventLoop: any EventLoop
+    private let logger: Logger
+    /// Made at the first need, and again after a TLS failure: files may have been renewed since.
+    private var tlsContext: NIOSSLContext?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    init(_ settings: ClusterSettings, eventLoop: any EventLoop, logger: Logger) {
+        self.settings = settings
+        self.eventLoop = eventLoop
+        self.logger = logger
+    }
+
+    /// - Parameter broker: the id of the broker at `address`, where it is known.
+    func connect(to address: HostAndPort, broker: Int32?) async throws(KafkaError) -> BrokerConnection {
+        let deadline = NIODeadline.now() + TimeAmount(settings.connectTimeout)
+        do {
+            do {
+                return try await connect(to: address, broker: broker, versionsVersion: 3, deadline: deadline)
+            } catch let failure where failure.operation == .request(.apiVersions)
+                && failure.reason == .connection(.closedByBroker)
+            {
+                // Brokers that do not know the version may just hang up; all know version 0.
+                return try await connect(to: address, broker: broker, versionsVersion: 0, deadline: deadline)
+            }
+        } catch {
+            if case .connection(.tls) = error.reason { tlsContext = nil }
+            throw KafkaError(
+                error.reason, during: error.operation, cluster: settings.name,
+                broker: BrokerName(id: broker, address: address))
+        }
+    }
+
+    private struct Failure: Error {
+        var reason: KafkaError.Reason
+        var operation: Operation
+
+        init(_ reason: KafkaError.Reason, during operation: Operation) {
+            self.reason = reason
+            self.operation = operation
+        }
+    }
+
+    private func connect(
+        to address: HostAndPort, broker: Int32?, versionsVersion: Int16, deadline: NIODeadline
+    ) async throws(Failure) -> BrokerConnection {
+        let handler = try await open(address, deadline)
+        do {
+            let versions = try await negotiate(handler.value, from: versionsVersion, deadline)
+            try await authenticate(handler.value, versions, deadline)
+            logger.debug("connected", metadata: ["broker": "\(BrokerName(id: broker, address: address))"])
+            return BrokerConnection(
+                handler: handler, eventLoop: eventLoop, versions: versions, broker: broker, address: address,
+                settings: settings)
+        } catch {
+            handler.value.close(because: .closed)
+            throw error
+        }
+    }
+
+    // MARK: TCP and TLS
+
+    private func open(
+        _ address: HostAndPort, _ deadline: NIODeadline
+    ) async throws(Failure) -> NIOLoopBound<ConnectionHandler> {
+        let tls = try tlsContextIfNeeded()
+        let serverName = settings.security.tls?.serverName ?? (address.isIPAddress ? nil : address.host)
+        let maximumFrameBytes = settings.maximumFrameBytes
+        let remaining = max(.milliseconds(1), deadline - .now())
+        do {
+            return try await ClientBootstrap(group: eventLoop)
+                .connectTimeout(remaining)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.socketOption(.so_keepalive), value: 1)
+                .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 16 << 10, initial: 64 << 10, maximum: 256 << 10))
+                .channelOption(.maxMessagesPerRead, value: 8)
+                .connect(host: address.host, port: address.port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        if let tls {
+                            try channel.pipeline.syncOperations.addHandler(
+                                NIOSSLClientHandler(context: tls, serverHostname: serverName))
+                        }
+                        let handler = ConnectionHandler(maximumFrameBytes: maximumFrameBytes)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                        return NIOLoopBound(handler, eventLoop: channel.eventLoop)
+                    }
+                }
+        } catch {
+            switch ConnectionFailure(describing: error) {
+            case .connectTimedOut: throw Failure(.connection(.connectTimedOut(after: settings.connectTimeout)), during: .connect)
+            case let failure: throw Failure(.connection(failure), during: .connect)
+            }
+        }
+    }
+
+    private func tlsContextIfNeeded() throws(Failure) -> NIOSSLContext? {
+        guard settings.security.protocol.usesTLS else { return nil }
+        if let tlsContext { return tlsContext }
+        do {
+            let made = try (settings.security.tls ?? TLSSettings()).makeContext()
+            tlsContext = made
+            return made
+        } catch {
+            throw Failure(error, during: .connect)
+        }
+    }
+
+    // MARK: Versions
+
+    /// Asks what the broker speaks (KIP-35, KIP-511).
+    private func negotiate(
+        _ handler: ConnectionHandler, from first: Int16, _ deadline: NIODeadline
+    ) async throws(Failure) -> NegotiatedVersions {
+        var version = first
+        while true {
+            let response = try await askVersions(handler, version, deadline)
+            switch response.errorCode {
+            case .none:
+                return NegotiatedVersions(response)
+            case .unsupportedVersion where version > 0:
+                // The answer names what would do; very old brokers name nothing.
+                let named = response.apiKeys.first { $0.apiKey == ApiKey.apiVersions.rawValue }?.maxVersion ?? 0
+                version = max(0, min(named, version - 1))
+            case let code:
+                throw Failure(.broker(code, message: nil), during: .request(.apiVersions))
+            }
+        }
+    }
+
+    private func askVersions(
+        _ handler: ConnectionHandler, _ version: Int16, _ deadline: NIODeadline
+    ) async throws(Failure) -> ApiVersionsResponse {
+        let operation = Operation.request(.apiVersions)
+        let slot = OneShot<ApiVersionsResponse>()
+        let error = KafkaError(.cancelled, during: operation, cluster: settings.name)
+        let timeout = Duration(max(.milliseconds(1), deadline - .now()))
+        let connectTimeout = settings.connectTimeout
+        do {
+            var request = ApiVersionsRequest()
+            request.clientSoftwareName = "replicator"
+            request.clientSoftwareVersion = "1.0"
+            let clientID = settings.clientID
+            try handler.send(.apiVersions, timeout: timeout) { answer in
+                var (result, wireError) = ApiVersionsResponse.understandAnyVersion(answer, version: version)
+                if case .failure(let reason) = result { result = .failure(reason.whileConnecting(within: connectTimeout)) }
+                slot.set(
+                    result.mapError { reason in
+                        var error = error
+                        error.reason = reason
+                        return error
+                    })
+                return wireError
+            } encode: { correlationID throws(WireError) in
+                try request.encodeFrame(version: version, correlationID: correlationID, clientID: clientID)
+            }
+        } catch {
+            throw Failure(error, during: operation)
+        }
+        do { return try await slot.value(cancelled: error) } catch {
+            throw Failure(error.reason, during: operation)
+        }
+    }
+
+    // MARK: Authentication
+
+    private func authenticate(
+        _ handler: ConnectionHandler, _ versions: NegotiatedVersions, _ deadline: NIODeadline
+    ) async throws(Failure) {
+        guard settings.security.protocol.usesSASL else { return }
+        guard let sasl = settings.security.sasl else {
+            throw Failure(
+                .configuration("\(settings.security.protocol.rawValue) needs sasl settings: mechanism, username, password"),
+                during: .authenticate)
+        }
+        let slot = OneShot<Duration?>()
+        let error = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
+        Authentication.begin(
+            on: handler, sasl, clientID: settings.clientID, versions: versions,
+            timeout: Duration(max(.milliseconds(1), deadline - .now()))
+        ) { result in
+            slot.set(
+                result.mapError { reason in
+                    var error = error
+                    error.reason = reason
+                    return error
+                })
+        }
+        do {
+            if let lifetime = try await slot.value(cancelled: error) {
+                Reauthentication(sasl: sasl, settings: settings, versions: versions).schedule(on: handler, lifetime)
+            }
+        } catch {
+            throw Failure(error.reason, during: .authenticate)
+        }
+    }
+}
+
+/// Renews a session that the broker limits in time, well before it ends (KIP-368).
+private struct Reauthentication {
+    var sasl: SASLSettings
+    var settings: ClusterSettings
+    var versions: NegotiatedVersions
+
+    /// Between 85 and 95 percent of the session's life, as Kafka's own clients do, so that many do not come at once.
+    func schedule(on handler: ConnectionHandler, _ lifetime: Duration) {
+        handler.reauthenticate(after: lifetime * Double.random(in: 0.85...0.95)) { handler in
+            Authentication.begin(
+                on: handler, sasl, clientID: settings.clientID, versions: versions, timeout: settings.connectTimeout
+            ) { result in
+                switch result {
+                case .failure(let reason): handler.close(because: reason)
+                case .success(let lifetime):
+                    handler.reauthenticated()
+                    if let lifetime { schedule(on: handler, lifetime) }
+                }
+            }
+        }
+    }
+}
+
+extension ApiVersionsResponse {
+    /// A broker that does not know the version asked with answers error 35 in the form of version 0.
+    fileprivate static func understandAnyVersion(
+        _ frame: Result<ByteBuffer, KafkaError.Reason>, version: Int16
+    ) -> (Result<Self, KafkaError.Reason>, WireError?) {
+        guard case .success(let bytes) = frame,
+            bytes.getInteger(at: bytes.readerIndex, as: Int16.self) == ErrorCode.unsupportedVersion.rawValue
+        else { return understand(frame, version: version) }
+        let (named, malformed) = understand(frame, version: 0)
+        guard malformed != nil else { return (named, nil) }
+        // Some put the error into another form; what they would speak instead is then not known.
+        var unnamed = ApiVersionsResponse()
+        unnamed.errorCode = .unsupportedVersion
+        return (.success(unnamed), nil)
+    }
+}
+
+extension KafkaError.Reason {
+    /// Failures before the first answer say something about the listener.
+    fileprivate func whileConnecting(within timeout: Duration) -> KafkaError.Reason {
+        switch self {
+        case .timedOut: .connection(.connectTimedOut(after: timeout))
+        case .wire(.frameTooLarge(let announced, _)) where announced >> 16 == 0x1503:
+            // A TLS alert, read as a length.
+            .connection(.tls("the listener speaks TLS, and this cluster is configured without; use SSL or SASL_SSL"))
+        default: self
+        }
+    }
+}
+
+extension HostAndPort {
+    /// An address rather than a name. TLS must not send those as a server name.
+    var isIPAddress: Bool { (try? SocketAddress(ipAddress: host, port: port)) != nil }
+}

@@ -1,0 +1,55 @@
+/// How a connection failed, or was lost.
+public enum ConnectionFailure: Hashable, Sendable {
+    /// The host has no address.
+    case nameNotResolved(host: String, reason: String)
+    /// Nothing listens there.
+    case refused
+    /// The network says that there is no way, in its words.
+    case unreachable(String)
+    /// Not usable within the time allowed.
+    case connectTimedOut(after: Duration)
+    /// TLS could not be agreed on, or the certificate was not accepted.
+    case tls(String)
+    /// The broker closed the connection.
+    case closedByBroker
+    /// The connection broke, in the system's words.
+    case lost(String)
+    /// Another request on this connection failed in a way that ended it.
+    case abandoned(because: String)
+    /// Metadata names no broker of this id.
+    case unknownBroker(Int32)
+    /// Neither a known broker nor a bootstrap server could be reached; each with its reason.
+    case noBrokerReachable([String])
+    /// The cluster has no coordinator, controller or leader at the moment.
+    case nobodyInCharge(String)
+}
+
+extension ConnectionFailure: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .nameNotResolved(let host, let reason):
+            "host name \"\(host)\" cannot be resolved (\(reason)); check the spelling and DNS"
+        case .refused:
+            "connection refused: nothing listens there; check host, port and that the broker runs"
+        case .unreachable(let reason):
+            "\(reason); check routes and firewalls"
+        case .connectTimedOut(let duration):
+            "no connection within \(duration); check that the address is reachable from here and not dropped by a firewall"
+        case .tls(let reason):
+            "TLS failed: \(reason)"
+        case .closedByBroker:
+            "the broker closed the connection before it answered; "
+                + "if this happens at once, check that securityProtocol fits the listener (TLS or not, SASL or not)"
+        case .lost(let reason):
+            "connection lost: \(reason)"
+        case .abandoned(let cause):
+            "the connection was closed because \(cause)"
+        case .unknownBroker(let id):
+            "metadata names no broker \(id); it may have left the cluster"
+        case .noBrokerReachable(let reasons):
+            "no broker can be reached: \(reasons.joined(separator: "; "))"
+        case .nobodyInCharge(let what):
+            "there is no \(what) at the moment"
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import KafkaWire
+
+extension KafkaError: CustomStringConvertible {
+    /// `west: Produce to orders-3 at broker 2 (b2:9092): NOT_ENOUGH_REPLICAS (19); …`
+    public var description: String {
+        var text = "\(cluster): \(operation)"
+        if let topic {
+            text += " of \(topic)"
+            if let partition { text += "-\(partition)" }
+        }
+        if let group { text += " for group \"\(group)\"" }
+        if let broker { text += " at \(broker)" }
+        return text + ": \(reasonText)"
+    }
+
+    var reasonText: String {
+        switch reason {
+        case .broker(let code, let message):
+            var text = "\(code)"
+            if let message, !message.isEmpty { text += ", \"\(message)\"" }
+            if let advice = Self.advice[code] { text += "; \(advice)" }
+            return text
+        case .connection(let failure): return "\(failure)"
+        case .authentication(let why): return "not authenticated: \(why)"
+        case .wire(let error): return "bytes that cannot be understood (\(error)); is a Kafka broker listening there?"
+        case .timedOut(let duration): return "no answer within \(duration)"
+        case .unsupported(_, let needed, let offered?):
+            return "the broker speaks versions \(offered.text), but \(needed.text) is needed; upgrade the broker"
+        case .unsupported(_, let needed, nil):
+            return "the broker does not know this request (versions \(needed.text) would do); upgrade the broker"
+        case .unexpectedAnswer(let what): return "the answer cannot be true: \(what)"
+        case .configuration(let what): return what
+        case .closed: return "the client is closed"
+        case .cancelled: return "cancelled"
+        }
+    }
+
+    /// What an operator can do about a code whose name does not say it.
+    private static let advice: [ErrorCode: String] = [
+        .topicAuthorizationFailed: "grant this principal access to the topic",
+        .groupAuthorizationFailed: "grant this principal access to the group",
+        .clusterAuthorizationFailed: "grant this principal the operation on the cluster resource",
+        .transactionalIDAuthorizationFailed: "grant this principal access to the transactional id",
+        .messageTooLarge: "raise max.message.bytes of the topic",
+        .recordListTooLarge: "raise segment.bytes of the topic",
+        .notEnoughReplicas: "fewer replicas are in sync than min.insync.replicas asks for; bring brokers back",
+        .notEnoughReplicasAfterAppend: "fewer replicas are in sync than min.insync.replicas asks for; bring brokers back",
+        .unknownTopicOrPartition: "the topic does not exist here, or this principal may not describe it",
+        .offsetOutOfRange: "the range has expired or the log was truncated",
+        .invalidTimestamp: "the record's time lies outside of what the topic allows (message.timestamp.before.max.ms, after.max.ms)",
+        .invalidReplicationFactor: "the cluster has fewer brokers than replicas were asked for",
+        .unsupportedSaslMechanism: "choose a mechanism that the listener offers",
+        .saslAuthenticationFailed: "check user name and password",
+        .policyViolation: "a policy of the cluster forbids it",
+        .invalidRecord: "a compacted topic takes no records without a key",
+        .producerFenced: "another instance took over",
+    ]
+}
+
+extension ClosedRange<Int16> {
+    fileprivate var text: String { lowerBound == upperBound ? "\(lowerBound)" : "\(lowerBound)-\(upperBound)" }
+}

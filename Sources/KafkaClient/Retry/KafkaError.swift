@@ -1,0 +1,99 @@
+public import KafkaWire
+
+/// Why something asked of a cluster did not happen: what was tried, where, what went wrong.
+///
+/// `reason` is for decisions, the description is for people: it names the cluster, broker, topic and partition as
+/// far as they are known and says what can be done.
+public struct KafkaError: Error, Hashable, Sendable {
+    public enum Reason: Error, Hashable {
+        /// The broker answered with an error code, and perhaps its own words.
+        case broker(ErrorCode, message: String?)
+        /// No connection could be made, or it was lost before the answer came.
+        case connection(ConnectionFailure)
+        /// The broker did not accept who we say we are, or could not prove that it knows our password.
+        case authentication(String)
+        /// Bytes that could not be understood; the connection they came over is closed.
+        case wire(WireError)
+        /// No answer in time. Whether the broker did what was asked is not known.
+        case timedOut(after: Duration)
+        /// The broker does not speak a version of the request that we need; `offered` nil means not at all.
+        case unsupported(ApiKey, needed: ClosedRange<Int16>, offered: ClosedRange<Int16>?)
+        /// An answer that is well formed but cannot be true, such as one that leaves out what was asked for.
+        case unexpectedAnswer(String)
+        /// The settings cannot work: a missing file, SASL without credentials.
+        case configuration(String)
+        /// The client was closed.
+        case closed
+        /// The task that waited was cancelled.
+        case cancelled
+    }
+
+    public var reason: Reason
+    /// What was being done.
+    public var operation: Operation
+    /// The cluster's name in the configuration.
+    public var cluster: String
+    public var broker: BrokerName?
+    /// Topic, group or other resource that the error is about.
+    public var topic: String?
+    public var partition: Int32?
+    public var group: String?
+
+    public init(
+        _ reason: Reason, during operation: Operation, cluster: String, broker: BrokerName? = nil,
+        topic: String? = nil, partition: Int32? = nil, group: String? = nil
+    ) {
+        self.reason = reason
+        self.operation = operation
+        self.cluster = cluster
+        self.broker = broker
+        self.topic = topic
+        self.partition = partition
+        self.group = group
+    }
+
+    /// The broker's error code, when it sent one.
+    // Inlined into an async function with typed throws it makes the optimizer of Swift 6.3.1 fail its own checks.
+    @inline(never)
+    public var code: ErrorCode? {
+        if case .broker(let code, _) = reason { code } else { nil }
+    }
+
+    /// The same error, about this topic and partition.
+    public func about(topic: String, partition: Int32? = nil) -> KafkaError {
+        var copy = self
+        copy.topic = topic
+        copy.partition = partition ?? self.partition
+        return copy
+    }
+}
+
+/// What was being done when an error occurred.
+public enum Operation: Hashable, Sendable {
+    case connect
+    case authenticate
+    case request(ApiKey)
+}
+
+extension Operation: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .connect: "connecting"
+        case .authenticate: "authenticating"
+        case .request(let api): "\(api)"
+        }
+    }
+}
+
+/// A broker as errors and logs name it: its id where known, and its address.
+public struct BrokerName: Hashable, Sendable, CustomStringConvertible {
+    public var id: Int32?
+    public var address: HostAndPort
+
+    public init(id: Int32?, address: HostAndPort) {
+        self.id = id
+        self.address = address
+    }
+
+    public var description: String { id.map { "broker \($0) (\(address))" } ?? "\(address)" }
+}

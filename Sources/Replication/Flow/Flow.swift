@@ -1,0 +1,316 @@
+internal import KafkaClient
+internal import KafkaCompression
+internal import KafkaWire
+public import Logging
+internal import Metrics
+public import NIOCore
+public import ServiceLifecycle
+
+/// Copies topics from one cluster to another until it is told to stop.
+///
+/// The flow discovers topics and keeps progress; its shards move the records.
+///
+/// ```
+///   discovery ──▶ new partitions ──▶ shard 0 ─┐
+///       │                            shard 1 ─┴─▶ target
+///       └── creates topics on the target          │
+///   checkpoints ◀── what has passed ──────────────┘
+/// ```
+public actor Flow: Service {
+    public nonisolated let settings: FlowSettings
+    nonisolated let logger: Logger
+    nonisolated let wallClock: @Sendable () -> Int64
+    nonisolated let eventLoops: [any EventLoop]
+
+    let source: ClusterClient
+    let target: ClusterClient
+    let topicSync: TopicSync
+    private let progress: ProgressStore
+    private var shards: [Shard] = []
+    private var known: [TopicPartition: Int] = [:]
+    private var topicMetrics: [String: TopicMetrics] = [:]
+    private var reportedTopics: Set<String> = []
+    private var phase = Phase.starting
+    private var loopIdentity: (source: String, target: String) = ("", "")
+    /// How long what is in flight may take to reach the target once the flow has been told to stop.
+    private let shutdownTimeout: Duration = .seconds(30)
+
+    private enum Phase: String {
+        case starting, running, draining, stopped
+    }
+
+    /// - Parameters:
+    ///   - eventLoops: where the shards run; the first also runs discovery.
+    ///   - wallClock: milliseconds since 1970.
+    public init(
+        _ settings: FlowSettings, eventLoops: [any EventLoop], logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64
+    ) {
+        precondition(!eventLoops.isEmpty, "a flow needs an event loop")
+        self.settings = settings
+        self.eventLoops = eventLoops
+        self.wallClock = wallClock
+        var logger = logger
+        logger[metadataKey: "flow"] = "\(settings.name)"
+        self.logger = logger
+        source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
+        target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
+        topicSync = TopicSync(settings: settings, source: source, target: target, logger: logger)
+        progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
+    }
+
+    /// Checks that the flow can run: both clusters answer, they are two, and what the target remembers of the flow
+    /// agrees with the settings. Changes nothing but the progress topic.
+    ///
+    /// - Throws: ``FlowError``.
+    public func prepare() async throws(FlowError) {
+        let sourceMetadata = try await kafka { () async throws(KafkaError) in try await source.metadata(.none) }
+        let targetMetadata = try await kafka { () async throws(KafkaError) in try await target.metadata(.none) }
+        let sourceID = sourceMetadata.clusterID ?? ""
+        let targetID = targetMetadata.clusterID ?? ""
+        guard sourceID.isEmpty || sourceID != targetID else {
+            throw .sameCluster(source: settings.source.name, target: settings.target.name, clusterID: sourceID)
+        }
+        loopIdentity = (sourceID, targetID)
+        try await progress.open()
+        let identity = FlowIdentity(
+            sourceClusterID: sourceID, targetClusterID: targetID, naming: settings.naming.recorded,
+            startFrom: settings.startFrom.recorded)
+        try await progress.check(identity)
+    }
+
+    /// Replicates until graceful shutdown, then lets what is under way reach the target and records how far it came.
+    ///
+    /// - Throws: ``FlowError`` when the flow cannot start. Later troubles are logged, counted and retried.
+    public func run() async throws {
+        if loopIdentity.target.isEmpty { try await prepare() }
+        let producer = try await kafka { () async throws(KafkaError) in try await target.initProducerID() }
+        makeShards()
+        try await discover(producer: producer)
+        phase = .running
+        logger.info("flow is running", metadata: ["partitions": "\(known.count)"])
+        await withTaskGroup(of: Void.self) { background in
+            background.addTask { await self.keepDiscovering(producer: producer) }
+            background.addTask { await self.keepCheckpoints() }
+            background.addTask { await self.drainOnShutdown() }
+            await withTaskGroup(of: Void.self) { group in
+                for shard in shards { group.addTask { await shard.run() } }
+            }
+            background.cancelAll()
+        }
+        await storeCheckpoints()
+        await source.close()
+        await target.close()
+        phase = .stopped
+        logger.info("flow has stopped")
+    }
+
+    public func status() async -> FlowStatus {
+        var partitions: [FlowStatus.Partition] = []
+        for shard in shards { partitions += await shard.snapshot.map { FlowStatus.Partition($0) } }
+        partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        return FlowStatus(
+            name: settings.name, source: settings.source.name, target: settings.target.name, state: phase.rawValue,
+            partitions: partitions)
+    }
+
+    private func makeShards() {
+        let count = settings.shards ?? eventLoops.count
+        let budget = settings.bufferBytes / count
+        let limits = ShardState.Limits(
+            fetchBytes: min(8 << 20, max(1 << 20, budget / 3)), partitionBufferBytes: max(2 << 20, budget / 4))
+        let intake = PartitionIntake(
+            planner: BatchPlanner(compression: settings.compression, addsLoopHeader: stampsRecords),
+            readCommitted: true)
+        shards = (0..<count).map { number in
+            let loop = eventLoops[number % eventLoops.count]
+            return Shard(
+                source: ClusterClient(settings.source, eventLoop: loop, logger: logger),
+                target: ClusterClient(settings.target, eventLoop: loop, logger: logger), eventLoop: loop,
+                state: ShardState(budget: budget, limits: limits, intake: intake), readCommitted: true, logger: logger,
+                wallClock: wallClock)
+        }
+    }
+
+    private var stampsRecords: Bool {
+        settings.naming == .identical && settings.loopPrevention == .headers
+    }
+}
+
+// Discovery.
+extension Flow {
+    /// One look at both clusters: creates what is missing on the target and starts on partitions not seen before.
+    private func discover(producer: ProducerIdentity) async throws(FlowError) {
+        let found = try await topicSync.discover(onlyKnown: phase == .running && !settings.sync.newTopics ? knownTopics : nil)
+        for refusal in found.refused where reportedTopics.insert(refusal.topic).inserted {
+            if phase == .starting { throw refusal.error }
+            logger.error("topic is not replicated", metadata: ["topic": "\(refusal.topic)", "error": "\(refusal.error)"])
+        }
+        let fresh = found.partitions.filter { known[$0.source] == nil }
+        if !fresh.isEmpty { try await start(fresh, found, producer) }
+        for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
+    }
+
+    private var knownTopics: Set<String> { Set(known.keys.map(\.topic)) }
+
+    private func start(
+        _ fresh: [TopicSync.PartitionPair], _ found: TopicSync.Discovery, _ producer: ProducerIdentity
+    ) async throws(FlowError) {
+        let isFirstStart = phase == .starting ? await progress.isNewFlow : false
+        let recorded = await progress.known
+        let positions = try await startOffsets(of: fresh, recorded, isFirstStart: isFirstStart)
+        try await progress.store(checkpointsAtStart(fresh, recorded, positions))
+        if isFirstStart { try await progress.storeIdentity() }
+        var batches: [[PartitionState]] = Array(repeating: [], count: shards.count)
+        for pair in fresh {
+            guard let position = positions[pair.source] else { continue }
+            let shard = Int(pair.source.partition) &+ pair.source.topic.utf8.reduce(0) { $0 &* 31 &+ Int($1) }
+            let index = Int(UInt(bitPattern: shard) % UInt(shards.count))
+            known[pair.source] = index
+            batches[index].append(
+                state(of: pair, position: position, checkpoint: recorded[pair.source], found, producer))
+        }
+        for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty { await shard.add(partitions) }
+        let topics = Set(fresh.map(\.source.topic)).sorted()
+        logger.info(
+            "replicating", metadata: ["topics": "\(topics.joined(separator: ","))", "partitions": "\(fresh.count)"])
+    }
+
+    /// Where each partition begins: where it stopped last time; else, for topics that were there when the flow first
+    /// started, where the configuration says; else at its earliest offset, since nobody has read it yet.
+    private func startOffsets(
+        of pairs: [TopicSync.PartitionPair], _ recorded: [TopicPartition: Checkpoint], isFirstStart: Bool
+    ) async throws(FlowError) -> [TopicPartition: Int64] {
+        var offsets: [TopicPartition: Int64] = [:]
+        var unknown: [TopicPartition] = []
+        for pair in pairs {
+            if let checkpoint = recorded[pair.source] {
+                offsets[pair.source] = checkpoint.sourceOffset
+            } else {
+                unknown.append(pair.source)
+            }
+        }
+        let position = isFirstStart ? settings.startFrom : .earliest
+        offsets.merge(try await topicSync.offsets(of: unknown, at: position)) { recorded, _ in recorded }
+        return offsets
+    }
+
+    private func checkpointsAtStart(
+        _ fresh: [TopicSync.PartitionPair], _ recorded: [TopicPartition: Checkpoint],
+        _ positions: [TopicPartition: Int64]
+    ) -> [TopicPartition: Checkpoint] {
+        var checkpoints: [TopicPartition: Checkpoint] = [:]
+        for pair in fresh where recorded[pair.source] == nil {
+            guard let position = positions[pair.source] else { continue }
+            checkpoints[pair.source] = Checkpoint(
+                sourceOffset: position, targetOffset: -1, sourceLeaderEpoch: -1,
+                sourceTopicID: pair.sourceTopicID.hexadecimal)
+        }
+        return checkpoints
+    }
+
+    private func state(
+        of pair: TopicSync.PartitionPair, position: Int64, checkpoint: Checkpoint?, _ found: TopicSync.Discovery,
+        _ producer: ProducerIdentity
+    ) -> PartitionState {
+        let loopGuard = stampsRecords
+            ? LoopGuard(
+                sourceCluster: loopIdentity.source, targetCluster: loopIdentity.target, topicID: pair.sourceTopicID,
+                partition: pair.source.partition) : nil
+        var state = PartitionState(
+            source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID,
+            metrics: metrics(of: pair.source.topic),
+            rewriter: RecordRewriter(compression: settings.compression, loopGuard: loopGuard, limit: .default),
+            position: position, passed: position, window: ProduceWindow(producer: producer))
+        if let leader = found.sourceMetadata.partition(pair.source.topic, pair.source.partition),
+            let broker = leader.leader
+        {
+            state.sourceLeader = PartitionState.Leader(broker: broker, epoch: leader.leaderEpoch)
+        }
+        state.targetLeader = found.targetMetadata.partition(pair.target.topic, pair.target.partition)?.leader
+        if let checkpoint {
+            state.targetEnd = checkpoint.targetOffset
+            let id = pair.sourceTopicID.hexadecimal
+            if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id {
+                state.status = .failed(
+                    "the source topic was deleted and created again (its id was \(checkpoint.sourceTopicID), now it is "
+                        + "\(id)): offset \(checkpoint.sourceOffset) means nothing in the new one")
+            }
+        }
+        return state
+    }
+
+    private func metrics(of topic: String) -> TopicMetrics {
+        if let known = topicMetrics[topic] { return known }
+        let created = TopicMetrics(flow: settings.name, topic: topic)
+        topicMetrics[topic] = created
+        return created
+    }
+
+    private func keepDiscovering(producer: ProducerIdentity) async {
+        while !Task.isCancelled, phase == .running {
+            guard (try? await Task.sleep(for: settings.sync.interval)) != nil, phase == .running else { return }
+            do throws(FlowError) {
+                try await discover(producer: producer)
+            } catch {
+                logger.warning("discovery failed, trying again", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+// Progress and shutdown.
+extension Flow {
+    private func keepCheckpoints() async {
+        while !Task.isCancelled {
+            guard (try? await Task.sleep(for: .seconds(1))) != nil else { return }
+            await storeCheckpoints()
+        }
+    }
+
+    /// Records how far every partition has come that has moved since the last time.
+    private func storeCheckpoints() async {
+        var changed: [TopicPartition: Checkpoint] = [:]
+        var lag: [String: Int64] = [:]
+        let recorded = await progress.known
+        for shard in shards {
+            for partition in await shard.snapshot {
+                lag[partition.source.topic, default: 0] += partition.lag
+                let checkpoint = Checkpoint(
+                    sourceOffset: partition.passed, targetOffset: partition.targetEnd,
+                    sourceLeaderEpoch: partition.sourceLeader?.epoch ?? -1,
+                    sourceTopicID: partition.sourceTopicID.hexadecimal)
+                if partition.isActive, recorded[partition.source] != checkpoint {
+                    changed[partition.source] = checkpoint
+                }
+            }
+        }
+        for (topic, value) in lag { metrics(of: topic).report(lag: value) }
+        guard !changed.isEmpty else { return }
+        do throws(FlowError) {
+            try await progress.store(changed)
+        } catch {
+            logger.warning("cannot record progress, trying again", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func drainOnShutdown() async {
+        guard (try? await gracefulShutdown()) != nil else { return }
+        phase = .draining
+        logger.info("stopping: what is under way goes on to the target first")
+        for shard in shards { await shard.drain() }
+        guard (try? await Task.sleep(for: shutdownTimeout)) != nil else { return }
+        logger.warning("the target did not take everything in time; the rest will be copied at the next start")
+        for shard in shards { await shard.abandon() }
+    }
+
+    private func kafka<Value: Sendable>(
+        _ body: () async throws(KafkaError) -> Value
+    ) async throws(FlowError) -> Value {
+        do throws(KafkaError) {
+            return try await body()
+        } catch {
+            throw .kafka(error)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+internal import Metrics
+
+/// Counters of one topic of one flow. Names and meanings are those of Docs/Metrics.md.
+final class TopicMetrics: Sendable {
+    private let bytesIn: Counter
+    private let bytesOut: Counter
+    private let records: Counter
+    private let skipped: [SkipReason: Counter]
+    private let forwarded: Counter
+    private let rewritten: [RewriteReason: Counter]
+    private let lag: Gauge
+    private let replicationLatency: Metrics.Timer
+    private let pipelineLatency: Metrics.Timer
+
+    init(flow: String, topic: String) {
+        let labels = [("flow", flow), ("topic", topic)]
+        bytesIn = Counter(label: "replicator_bytes_in_total", dimensions: labels)
+        bytesOut = Counter(label: "replicator_throughput_bytes_total", dimensions: labels)
+        records = Counter(label: "replicator_records_total", dimensions: labels)
+        skipped = Dictionary(
+            uniqueKeysWithValues: SkipReason.allCases.map {
+                ($0, Counter(label: "replicator_skipped_records_total", dimensions: labels + [("reason", $0.rawValue)]))
+            })
+        forwarded = Counter(
+            label: "replicator_batches_total", dimensions: labels + [("path", "forward"), ("reason", "")])
+        rewritten = Dictionary(
+            uniqueKeysWithValues: RewriteReason.allCases.map {
+                (
+                    $0,
+                    Counter(
+                        label: "replicator_batches_total",
+                        dimensions: labels + [("path", "rewrite"), ("reason", $0.rawValue)])
+                )
+            })
+        lag = Gauge(label: "replicator_message_lag", dimensions: labels)
+        replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
+        pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
+    }
+
+    func took(bytes: Int, outcome: PartitionIntake.Outcome) {
+        bytesIn.increment(by: bytes)
+        for (reason, count) in outcome.skipped { skipped[reason]?.increment(by: count) }
+        var whole = outcome.batches.count
+        for (reason, count) in outcome.rewritten {
+            rewritten[reason]?.increment(by: count)
+            whole -= count
+        }
+        if whole > 0 { forwarded.increment(by: whole) }
+    }
+
+    func acknowledged(_ batch: OutgoingBatch, latencyMilliseconds: Int64, pipelineNanoseconds: Int64) {
+        bytesOut.increment(by: batch.sizeInBytes)
+        records.increment(by: batch.recordCount)
+        replicationLatency.recordMilliseconds(latencyMilliseconds)
+        pipelineLatency.recordNanoseconds(pipelineNanoseconds)
+    }
+
+    /// Lag of all the topic's partitions together.
+    func report(lag value: Int64) {
+        lag.record(value)
+    }
+}

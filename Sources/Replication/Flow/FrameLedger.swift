@@ -1,0 +1,48 @@
+/// Bytes of fetched frames that are still in memory, against a fixed budget.
+///
+/// A slice of a frame keeps the whole frame alive, so a frame counts in full until the last batch cut from it is
+/// acknowledged. While a fetch is under way, what it may bring is reserved.
+package struct FrameLedger: Sendable {
+    package let budget: Int
+    private(set) var held = 0
+    private(set) var reserved = 0
+    private var frames: [Int: (bytes: Int, batches: Int)] = [:]
+    private var nextID = 0
+
+    package init(budget: Int) {
+        self.budget = budget
+    }
+
+    package var available: Int { max(0, budget - held - reserved) }
+
+    package mutating func reserve(_ bytes: Int) {
+        reserved += bytes
+    }
+
+    package mutating func release(reservation bytes: Int) {
+        reserved -= bytes
+    }
+
+    /// Books a frame from which `batches` batches were cut.
+    ///
+    /// - Returns: the id under which each of those batches is given back; nil for a frame nothing was cut from.
+    package mutating func book(bytes: Int, batches: Int) -> Int? {
+        guard batches > 0 else { return nil }
+        nextID += 1
+        frames[nextID] = (bytes, batches)
+        held += bytes
+        return nextID
+    }
+
+    /// One batch of the frame is no longer needed.
+    package mutating func giveBack(_ id: Int) {
+        guard var frame = frames[id] else { return }
+        frame.batches -= 1
+        if frame.batches == 0 {
+            held -= frame.bytes
+            frames[id] = nil
+        } else {
+            frames[id] = frame
+        }
+    }
+}

@@ -1,0 +1,45 @@
+internal import KafkaClient
+package import KafkaWire
+
+/// What a target leader's answer to one batch means for its partition.
+package enum ProduceVerdict: Hashable, Sendable {
+    case written
+    /// Send it again, to whoever leads then.
+    case retry(refreshLeaders: Bool)
+    /// The broker's idea of our sequences and ours have parted: go on in a new epoch.
+    case renewEpoch
+    /// Sending it again cannot help.
+    case fail(reason: String)
+
+    package init(code: ErrorCode, message: String?, isOldestInFlight: Bool) {
+        switch code {
+        case .none, .duplicateSequenceNumber: self = .written
+        case .notLeaderOrFollower, .unknownTopicOrPartition, .unknownTopicID, .leaderNotAvailable,
+            .fencedLeaderEpoch, .kafkaStorageError, .replicaNotAvailable:
+            self = .retry(refreshLeaders: true)
+        case .outOfOrderSequenceNumber:
+            // Behind a batch that failed it is only the echo of that failure.
+            self = isOldestInFlight ? .renewEpoch : .retry(refreshLeaders: false)
+        case .unknownProducerID: self = .renewEpoch
+        case .messageTooLarge, .recordListTooLarge:
+            self = .fail(
+                reason: "the target refuses a batch as too large (\(code)); raise max.message.bytes of the target topic")
+        case .invalidTimestamp:
+            self = .fail(
+                reason: "the target refuses the records' timestamps (\(code)); raise message.timestamp.before.max.ms "
+                    + "or message.timestamp.after.max.ms of the target topic")
+        case .topicAuthorizationFailed:
+            self = .fail(reason: "the target does not let us write (\(code)); grant WRITE on the target topic")
+        case .clusterAuthorizationFailed:
+            self = .fail(reason: "the target does not let us write idempotently (\(code)); grant IDEMPOTENT_WRITE")
+        case .invalidProducerEpoch, .producerFenced:
+            self = .fail(reason: "another instance of this flow has taken the partition over (\(code))")
+        default:
+            if code.isRetriable {
+                self = .retry(refreshLeaders: false)
+            } else {
+                self = .fail(reason: "the target refuses a batch: \(code)" + (message.map { ", \($0)" } ?? ""))
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Logging
+internal import NIOCore
+
+/// A slice of a flow's partitions on one event loop, with connections of its own. Everything that happens to a
+/// partition happens here, so nothing is locked and nothing crosses threads.
+///
+/// One task per source broker fetches, one per target broker produces, one follows leaders.
+actor Shard {
+    nonisolated let eventLoop: any EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    let source: ClusterClient
+    let target: ClusterClient
+    let logger: Logger
+    let readCommitted: Bool
+    let wallClock: @Sendable () -> Int64
+
+    var state: ShardState
+    private(set) var isDraining = false
+    private var sourceLinks: [Int32: Link] = [:]
+    private var targetLinks: [Int32: Link] = [:]
+    private let leadersWake = Wake()
+    private let newLinks: AsyncStream<NewLink>
+    private let newLinksContinuation: AsyncStream<NewLink>.Continuation
+
+    /// A broker's task, as the rest of the shard sees it.
+    struct Link {
+        let wake = Wake()
+        /// Connection failures in a row.
+        var failures = 0
+        var requestsInFlight = 0
+        var restsUntil: NIODeadline = .distantPast
+    }
+
+    private enum NewLink {
+        case source(Int32)
+        case target(Int32)
+    }
+
+    init(
+        source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, state: ShardState,
+        readCommitted: Bool, logger: Logger, wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.source = source
+        self.target = target
+        self.eventLoop = eventLoop
+        self.state = state
+        self.readCommitted = readCommitted
+        self.logger = logger
+        self.wallClock = wallClock
+        (newLinks, newLinksContinuation) = AsyncStream.makeStream()
+    }
+
+    /// Replicates until ``drain()`` was called and everything fetched has reached the target.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.followLeaders() }
+            for await link in newLinks {
+                switch link {
+                case .source(let broker): group.addTask { await self.runSourceLink(broker) }
+                case .target(let broker): group.addTask { await self.runTargetLink(broker) }
+                }
+            }
+        }
+        await source.close()
+        await target.close()
+    }
+
+    /// Stops fetching; ``run()`` returns once the target has what was fetched.
+    func drain() {
+        isDraining = true
+        endIfDrained()
+        ringAll()
+    }
+
+    /// Gives up what the target has not acknowledged; ``run()`` returns soon.
+    func abandon() {
+        for index in state.partitions.indices where !state.partitions[index].window.isEmpty {
+            state.fail(index, "the flow stopped before the target acknowledged everything")
+        }
+        drain()
+    }
+
+    /// Takes partitions in and starts on them.
+    func add(_ partitions: [PartitionState]) {
+        for partition in partitions { state.add(partition) }
+        startMissingLinks()
+        ringAll()
+    }
+
+    /// Takes in leaders that somebody else has just learned.
+    func update(source: ClusterMetadata?, target: ClusterMetadata?) {
+        state.update(source: source, target: target)
+        startMissingLinks()
+        ringAll()
+    }
+
+    var snapshot: [PartitionState] { state.partitions }
+
+    var isFinished: Bool { isDraining && state.isDrained }
+
+    func link(source broker: Int32) -> Link { sourceLinks[broker] ?? Link() }
+    func link(target broker: Int32) -> Link { targetLinks[broker] ?? Link() }
+
+    func ring(source broker: Int32) { sourceLinks[broker]?.wake.ring() }
+    func ring(target broker: Int32) { targetLinks[broker]?.wake.ring() }
+
+    func ringAllSources() {
+        for link in sourceLinks.values { link.wake.ring() }
+    }
+
+    func ringAllTargets() {
+        for link in targetLinks.values { link.wake.ring() }
+    }
+
+    private func ringAll() {
+        ringAllSources()
+        ringAllTargets()
+    }
+
+    /// Somebody who leads a partition no longer does, or cannot be reached.
+    func refreshLeaders() {
+        leadersWake.ring()
+    }
+
+    func endIfDrained() {
+        guard isFinished else { return }
+        newLinksContinuation.finish()
+        leadersWake.ring()
+        ringAll()
+    }
+
+    func succeeded(source broker: Int32) {
+        sourceLinks[broker]?.failures = 0
+    }
+
+    func succeeded(target broker: Int32) {
+        targetLinks[broker]?.failures = 0
+    }
+
+    func submitted(target broker: Int32) {
+        targetLinks[broker]?.requestsInFlight += 1
+    }
+
+    func answered(target broker: Int32) {
+        targetLinks[broker]?.requestsInFlight -= 1
+    }
+
+    /// A broker could not be used: its link rests, for longer each time, and leaders are looked up again.
+    func failed(source broker: Int32, _ error: KafkaError) {
+        guard var link = sourceLinks[broker] else { return }
+        rest(&link, broker: broker, error, side: "source")
+        sourceLinks[broker] = link
+    }
+
+    func failed(target broker: Int32, _ error: KafkaError) {
+        guard var link = targetLinks[broker] else { return }
+        rest(&link, broker: broker, error, side: "target")
+        targetLinks[broker] = link
+    }
+
+    private func rest(_ link: inout Link, broker: Int32, _ error: KafkaError, side: String) {
+        link.failures = min(link.failures + 1, 7)
+        let pause = TimeAmount.milliseconds(25 << Int64(link.failures))
+        link.restsUntil = .now() + pause
+        if link.failures == 1 || link.failures == 7 {
+            logger.warning(
+                "\(side) broker cannot be used, trying again",
+                metadata: ["broker": "\(broker)", "attempt": "\(link.failures)", "error": "\(error)"])
+        }
+        let wake = link.wake
+        eventLoop.scheduleTask(in: pause) { wake.ring() }
+        refreshLeaders()
+    }
+
+    private func startMissingLinks() {
+        for broker in state.sourceBrokers where sourceLinks[broker] == nil {
+            sourceLinks[broker] = Link()
+            newLinksContinuation.yield(.source(broker))
+        }
+        for broker in state.targetBrokers where targetLinks[broker] == nil {
+            targetLinks[broker] = Link()
+            newLinksContinuation.yield(.target(broker))
+        }
+    }
+
+    /// Looks leaders up again whenever a link asks for it.
+    private func followLeaders() async {
+        var wakes = leadersWake.makeWaiter()
+        while await wakes.next() != nil, !isFinished {
+            let sourceTopics = Set(state.partitions.map(\.source.topic))
+            let targetTopics = Set(state.partitions.map(\.target.topic))
+            let sourceMetadata = try? await source.metadata(.named(Array(sourceTopics)))
+            let targetMetadata = try? await target.metadata(.named(Array(targetTopics)))
+            update(source: sourceMetadata, target: targetMetadata)
+        }
+    }
+}

@@ -1,0 +1,272 @@
+internal import DequeModule
+internal import KafkaClient
+internal import KafkaWire
+internal import NIOCore
+
+/// The partitions of one shard and everything decided about them. No I/O and no clock: time comes in.
+struct ShardState {
+    private(set) var partitions: [PartitionState] = []
+    var ledger: FrameLedger
+    private var bySource: [TopicPartition: Int] = [:]
+    private var byTarget: [TopicPartition: Int] = [:]
+    private var changedAtSource: [Int32: Set<Int>] = [:]
+    private var fullAtSource: [Int32: Set<Int>] = [:]
+    private var readyAtTargetBroker: [Int32: Deque<Int>] = [:]
+    /// Partitions whose last attempt failed rest until then.
+    private var restingUntil: [Int: NIODeadline] = [:]
+    private var failuresInARow: [Int: Int] = [:]
+    private let intake: PartitionIntake
+    private let limits: Limits
+
+    struct Limits: Sendable {
+        /// Bytes asked for in one fetch.
+        var fetchBytes: Int
+        /// Bytes asked for of one partition in one fetch; a larger batch comes all the same.
+        var partitionFetchBytes = 1 << 20
+        /// A partition with more than this waiting for the target is left out of fetches.
+        var partitionBufferBytes: Int
+        /// Bytes sent in one produce request, but at least one batch.
+        var produceBytes = 4 << 20
+    }
+
+    init(budget: Int, limits: Limits, intake: PartitionIntake) {
+        ledger = FrameLedger(budget: budget)
+        self.limits = limits
+        self.intake = intake
+    }
+
+    /// Adds partitions, or moves them to the leaders they have now.
+    mutating func add(_ partition: PartitionState) {
+        guard bySource[partition.source] == nil else { return }
+        let index = partitions.count
+        partitions.append(partition)
+        bySource[partition.source] = index
+        byTarget[partition.target] = index
+        noteChange(index)
+        enqueueIfReady(index)
+    }
+
+    var isDrained: Bool { partitions.allSatisfy { $0.window.isEmpty || !$0.isActive } }
+
+    func index(ofSource partition: TopicPartition) -> Int? { bySource[partition] }
+}
+
+// Fetching.
+extension ShardState {
+    /// Bytes to ask for in the next fetch; zero while the budget is used up.
+    var fetchableBytes: Int { min(limits.fetchBytes, ledger.available) }
+
+    /// Whether partitions of a source broker are left out because the target has yet to take what they hold.
+    func leavesOutFullPartitions(at broker: Int32) -> Bool { fullAtSource[broker]?.isEmpty == false }
+
+    /// Tells a broker's session what has changed about its partitions since the last time.
+    mutating func update(_ session: inout FetchSession, of broker: Int32) {
+        for index in changedAtSource.removeValue(forKey: broker) ?? [] {
+            let partition = partitions[index]
+            let isFull = partition.bufferedBytes >= limits.partitionBufferBytes
+            let isWanted = partition.isActive && partition.sourceLeader?.broker == broker
+            if isWanted, isFull {
+                fullAtSource[broker, default: []].insert(index)
+            } else {
+                fullAtSource[broker]?.remove(index)
+            }
+            guard isWanted, !isFull else {
+                session.remove(partition.source)
+                continue
+            }
+            session.want(
+                FetchPosition(
+                    topic: partition.source.topic, topicID: partition.sourceTopicID,
+                    partition: partition.source.partition, fetchOffset: partition.position,
+                    maxBytes: Int32(limits.partitionFetchBytes),
+                    currentLeaderEpoch: partition.sourceLeader?.epoch ?? -1))
+        }
+    }
+
+    private mutating func noteChange(_ index: Int) {
+        guard let broker = partitions[index].sourceLeader?.broker else { return }
+        changedAtSource[broker, default: []].insert(index)
+    }
+
+    /// What arrived of one partition becomes batches to send.
+    ///
+    /// - Returns: a failure that stops the partition, if there is one.
+    mutating func received(_ fetched: FetchedPartition, index: Int, at now: NIODeadline) -> String? {
+        partitions[index].highWatermark = fetched.highWatermark
+        guard let records = fetched.records, records.readableBytes > 0 else {
+            return nil
+        }
+        let outcome = intake.take(
+            records.contiguous, aborted: fetched.abortedTransactions, at: now, into: &partitions[index])
+        partitions[index].metrics.took(bytes: records.readableBytes, outcome: outcome)
+        // Booked before cutting, so that the frame counts while anything of it waits.
+        let booked = ledger.book(bytes: records.readableBytes, batches: outcome.batches.count)
+        for var batch in outcome.batches {
+            batch.frame = booked
+            partitions[index].bufferedBytes += batch.sizeInBytes
+            partitions[index].window.enqueue(batch, recordCount: Int32(batch.recordCount))
+        }
+        noteChange(index)
+        settlePassed(index)
+        if let failure = outcome.failure { fail(index, failure) }
+        enqueueIfReady(index)
+        return outcome.failure
+    }
+
+    /// With nothing on the way, everything up to the position has passed.
+    private mutating func settlePassed(_ index: Int) {
+        if partitions[index].window.isEmpty { partitions[index].passed = partitions[index].position }
+    }
+}
+
+// Producing.
+extension ShardState {
+    /// One batch of one partition in a produce request.
+    struct Sending: Sendable {
+        let index: Int
+        let target: TopicPartition
+        let sequence: Int32
+        let records: RecordBytes
+    }
+
+    func hasWork(atTarget broker: Int32) -> Bool {
+        readyAtTargetBroker[broker]?.isEmpty == false
+    }
+
+    /// The batches of the next produce request to a broker: at most one per partition, in turn.
+    mutating func nextSendings(to broker: Int32) -> [Sending] {
+        guard var ready = readyAtTargetBroker[broker] else { return [] }
+        var sendings: [Sending] = []
+        var bytes = 0
+        var again: [Int] = []
+        while let index = ready.first {
+            guard partitions[index].isActive, partitions[index].targetLeader == broker,
+                let upcoming = partitions[index].window.upcoming
+            else {
+                ready.removeFirst()
+                partitions[index].isQueued = false
+                continue
+            }
+            guard bytes == 0 || bytes + upcoming.sizeInBytes <= limits.produceBytes else { break }
+            ready.removeFirst()
+            guard let attempt = partitions[index].window.next() else { continue }
+            bytes += attempt.batch.sizeInBytes
+            let patch = BatchHeaderPatch(
+                producerID: attempt.producer.id, producerEpoch: attempt.producer.epoch, baseSequence: attempt.sequence)
+            sendings.append(
+                Sending(
+                    index: index, target: partitions[index].target, sequence: attempt.sequence,
+                    records: patch.apply(to: attempt.batch.records)))
+            if partitions[index].window.canSend { again.append(index) } else { partitions[index].isQueued = false }
+        }
+        ready.append(contentsOf: again)
+        readyAtTargetBroker[broker] = ready
+        return sendings
+    }
+
+    /// The target has the batch.
+    mutating func written(
+        _ index: Int, sequence: Int32, baseOffset: Int64, now: NIODeadline, wallClock: Int64
+    ) {
+        failuresInARow[index] = nil
+        let done = partitions[index].window.succeeded(sequence: sequence, baseOffset: baseOffset)
+        for acknowledged in done {
+            let batch = acknowledged.batch
+            partitions[index].passed = batch.nextSourceOffset
+            if acknowledged.baseOffset >= 0 {
+                partitions[index].targetEnd = acknowledged.baseOffset + Int64(batch.recordCount)
+            }
+            partitions[index].bufferedBytes -= batch.sizeInBytes
+            if let frame = batch.frame { ledger.giveBack(frame) }
+            partitions[index].metrics.acknowledged(
+                batch, latencyMilliseconds: max(0, wallClock - batch.maxTimestamp),
+                pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
+        }
+        settlePassed(index)
+        noteChange(index)
+        enqueueIfReady(index)
+    }
+
+    /// The batch goes out again: after a rest that grows with the number of failures, when `rests`.
+    mutating func notWritten(_ index: Int, renewsEpoch: Bool, rests: Bool, now: NIODeadline) {
+        partitions[index].window.failed()
+        if renewsEpoch { partitions[index].needsNewEpoch = true }
+        if rests {
+            let failures = min(failuresInARow[index, default: 0] + 1, 6)
+            failuresInARow[index] = failures
+            restingUntil[index] = now + .milliseconds(50 << Int64(failures))
+        }
+        if partitions[index].needsNewEpoch, partitions[index].window.answersOutstanding == 0 {
+            partitions[index].needsNewEpoch = false
+            let old = partitions[index].window.producer
+            partitions[index].window.renew(ProducerIdentity(id: old.id, epoch: old.epoch &+ 1))
+        }
+        enqueueIfReady(index)
+    }
+
+    /// Leaves the partition alone from now on.
+    mutating func fail(_ index: Int, _ reason: String) {
+        partitions[index].status = .failed(reason)
+        for batch in partitions[index].window.abandon() {
+            if let frame = batch.frame { ledger.giveBack(frame) }
+        }
+        partitions[index].bufferedBytes = 0
+        noteChange(index)
+    }
+
+    /// Partitions whose rest is over are ready again.
+    ///
+    /// - Returns: when to call again, if any still rests.
+    mutating func endRests(now: NIODeadline) -> NIODeadline? {
+        for (index, until) in restingUntil where until <= now {
+            restingUntil[index] = nil
+            enqueueIfReady(index)
+        }
+        return restingUntil.values.min()
+    }
+
+    private mutating func enqueueIfReady(_ index: Int) {
+        guard !partitions[index].isQueued, partitions[index].isActive, restingUntil[index] == nil,
+            partitions[index].window.canSend, let leader = partitions[index].targetLeader
+        else { return }
+        partitions[index].isQueued = true
+        readyAtTargetBroker[leader, default: []].append(index)
+    }
+}
+
+// Leaders.
+extension ShardState {
+    /// Takes in who leads what now.
+    mutating func update(source: ClusterMetadata?, target: ClusterMetadata?) {
+        for index in partitions.indices {
+            if let source { updateSource(index, source) }
+            if let target { updateTarget(index, target) }
+        }
+    }
+
+    private mutating func updateSource(_ index: Int, _ metadata: ClusterMetadata) {
+        let name = partitions[index].source
+        guard let found = metadata.partition(name.topic, name.partition), let broker = found.leader else {
+            return
+        }
+        let leader = PartitionState.Leader(broker: broker, epoch: found.leaderEpoch)
+        guard leader != partitions[index].sourceLeader else { return }
+        noteChange(index)
+        partitions[index].sourceLeader = leader
+        noteChange(index)
+    }
+
+    private mutating func updateTarget(_ index: Int, _ metadata: ClusterMetadata) {
+        let name = partitions[index].target
+        guard let broker = metadata.partition(name.topic, name.partition)?.leader,
+            broker != partitions[index].targetLeader
+        else { return }
+        if let old = partitions[index].targetLeader { readyAtTargetBroker[old]?.removeAll { $0 == index } }
+        partitions[index].targetLeader = broker
+        partitions[index].isQueued = false
+        enqueueIfReady(index)
+    }
+
+    var sourceBrokers: Set<Int32> { Set(partitions.compactMap { $0.sourceLeader?.broker }) }
+    var targetBrokers: Set<Int32> { Set(partitions.compactMap(\.targetLeader)) }
+}

@@ -1,0 +1,95 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Logging
+internal import NIOCore
+
+/// The task that fetches from one source broker.
+extension Shard {
+    /// How long an idle fetch stays at the broker.
+    private static let longestPoll: Duration = .milliseconds(500)
+    /// The same while partitions are left out that may have room again at any moment.
+    private static let pollUnderPressure: Duration = .milliseconds(10)
+
+    func runSourceLink(_ broker: Int32) async {
+        var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
+        var wakes = link(source: broker).wake.makeWaiter()
+        while !isDraining {
+            state.update(&session, of: broker)
+            let bytes = state.fetchableBytes
+            guard bytes > 0, !session.isEmpty, link(source: broker).restsUntil <= .now() else {
+                guard await wakes.next() != nil else { break }
+                continue
+            }
+            do throws(KafkaError) {
+                try await fetch(bytes, from: broker, &session)
+                succeeded(source: broker)
+            } catch {
+                session.broken()
+                failed(source: broker, error)
+            }
+        }
+        endIfDrained()
+    }
+
+    private func fetch(_ bytes: Int, from broker: Int32, _ session: inout FetchSession) async throws(KafkaError) {
+        let connection = try await source.connection(to: broker, purpose: .fetch(0))
+        let version = try connection.version(of: FetchRequest.self, within: session.versions)
+        session.settings.isolationLevel = readCommitted ? .readCommitted : .readUncommitted
+        session.settings.maxWait = state.leavesOutFullPartitions(at: broker) ? Self.pollUnderPressure : Self.longestPoll
+        session.settings.maxBytes = Int32(clamping: bytes)
+        session.settings.rackID = source.settings.rackID
+        let request = session.request(version: version)
+        state.ledger.reserve(bytes)
+        defer { state.ledger.release(reservation: bytes) }
+        let response = try await connection.send(request, version: version)
+        for fetched in try session.accept(response) { take(fetched) }
+    }
+
+    private func take(_ fetched: FetchedPartition) {
+        guard let index = state.index(ofSource: TopicPartition(fetched.topic, fetched.partition)),
+            state.partitions[index].isActive, state.partitions[index].position == fetched.fetchOffset
+        else { return }
+        guard fetched.errorCode == .none else {
+            refused(fetched, index)
+            return
+        }
+        if let failure = state.received(fetched, index: index, at: .now()) { report(failure, index) }
+        if let leader = state.partitions[index].targetLeader { ring(target: leader) }
+    }
+
+    private func refused(_ fetched: FetchedPartition, _ index: Int) {
+        let partition = state.partitions[index].source
+        switch fetched.errorCode {
+        case .notLeaderOrFollower, .fencedLeaderEpoch, .unknownLeaderEpoch, .unknownTopicOrPartition,
+            .unknownTopicID, .inconsistentTopicID, .leaderNotAvailable, .replicaNotAvailable, .kafkaStorageError,
+            .offsetNotAvailable:
+            refreshLeaders()
+        case .offsetOutOfRange:
+            let position = state.partitions[index].position
+            stop(
+                index,
+                "the source no longer has offset \(position) (its log now starts at \(fetched.logStartOffset) and ends "
+                    + "at \(fetched.highWatermark)): records were deleted, or the log was cut, before they were read")
+        case .topicAuthorizationFailed:
+            stop(index, "the source does not let us read \(partition.topic); grant READ and DESCRIBE on the topic")
+        default:
+            guard !fetched.errorCode.isRetriable else { return }
+            stop(index, "the source refuses to be read: \(fetched.errorCode)")
+        }
+    }
+
+    private func stop(_ index: Int, _ reason: String) {
+        state.fail(index, reason)
+        report(reason, index)
+    }
+
+    func report(_ failure: String, _ index: Int) {
+        let partition = state.partitions[index].source
+        logger.error(
+            "partition stopped; the others go on",
+            metadata: [
+                "topic": "\(partition.topic)", "partition": "\(partition.partition)",
+                "offset": "\(state.partitions[index].position)", "reason": "\(failure)",
+            ])
+    }
+}

@@ -1,0 +1,144 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Logging
+internal import NIOCore
+
+/// The task that produces to one target broker.
+extension Shard {
+    /// Requests in flight on one connection; brokers answer them in order.
+    private static let pipelineDepth = 5
+    /// How long the broker may wait for its replicas, in milliseconds.
+    private static let acknowledgementTimeout: Int32 = 30_000
+
+    func runTargetLink(_ broker: Int32) async {
+        let wake = link(target: broker).wake
+        await withDiscardingTaskGroup { group in
+            var wakes = wake.makeWaiter()
+            while !isFinished {
+                guard link(target: broker).requestsInFlight < Self.pipelineDepth, state.hasWork(atTarget: broker),
+                    link(target: broker).restsUntil <= .now()
+                else {
+                    guard await wakes.next() != nil else { break }
+                    continue
+                }
+                do throws(KafkaError) {
+                    let connection = try await target.connection(to: broker, purpose: .produce(0))
+                    let version = try connection.version(of: ProduceRequest.self, within: 3...12)
+                    let sendings = state.nextSendings(to: broker)
+                    guard !sendings.isEmpty else { continue }
+                    do throws(KafkaError) {
+                        let pending = try await connection.submit(Self.request(sendings), version: version)
+                        submitted(target: broker)
+                        group.addTask { await self.finish(sendings, pending, broker) }
+                    } catch {
+                        lost(sendings)
+                        throw error
+                    }
+                } catch {
+                    failed(target: broker, error)
+                }
+            }
+        }
+    }
+
+    private static func request(_ sendings: [ShardState.Sending]) -> ProduceRequest {
+        var request = ProduceRequest()
+        request.acks = -1
+        request.timeoutMs = acknowledgementTimeout
+        var topics: [String: Int] = [:]
+        for sending in sendings {
+            var partition = ProduceRequest.PartitionProduceData()
+            partition.index = sending.target.partition
+            partition.records = sending.records
+            if let known = topics[sending.target.topic] {
+                request.topicData[known].partitionData.append(partition)
+                continue
+            }
+            topics[sending.target.topic] = request.topicData.count
+            var topic = ProduceRequest.TopicProduceData()
+            topic.name = sending.target.topic
+            topic.partitionData = [partition]
+            request.topicData.append(topic)
+        }
+        return request
+    }
+
+    private func finish(
+        _ sendings: [ShardState.Sending], _ pending: PendingReply<ProduceResponse>, _ broker: Int32
+    ) async {
+        do throws(KafkaError) {
+            let response = try await pending.value()
+            answered(target: broker)
+            succeeded(target: broker)
+            settle(sendings, response)
+        } catch {
+            answered(target: broker)
+            lost(sendings)
+            failed(target: broker, error)
+        }
+        ring(target: broker)
+        ringAllSources()
+        endIfDrained()
+    }
+
+    /// No answer: the broker may have the batches or not.
+    private func lost(_ sendings: [ShardState.Sending]) {
+        for sending in sendings {
+            state.notWritten(sending.index, renewsEpoch: false, rests: false, now: .now())
+        }
+    }
+
+    private func settle(_ sendings: [ShardState.Sending], _ response: ProduceResponse) {
+        var answers: [TopicPartition: ProduceResponse.PartitionProduceResponse] = [:]
+        for topic in response.responses {
+            for partition in topic.partitionResponses { answers[TopicPartition(topic.name, partition.index)] = partition }
+        }
+        let now = NIODeadline.now()
+        let time = wallClock()
+        for sending in sendings {
+            guard let answer = answers[sending.target] else {
+                state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
+                continue
+            }
+            let window = state.partitions[sending.index].window
+            let verdict = ProduceVerdict(
+                code: answer.errorCode, message: answer.errorMessage,
+                isOldestInFlight: window.oldestSequence == sending.sequence)
+            switch verdict {
+            case .written:
+                state.written(
+                    sending.index, sequence: sending.sequence, baseOffset: answer.baseOffset, now: now, wallClock: time)
+            case .retry(let refresh):
+                state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
+                if refresh { refreshLeaders() }
+                debug(answer.errorCode, sending)
+            case .renewEpoch:
+                state.notWritten(sending.index, renewsEpoch: true, rests: false, now: now)
+                debug(answer.errorCode, sending)
+            case .fail(let reason):
+                state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                state.fail(sending.index, reason)
+                report(reason, sending.index)
+            }
+        }
+        scheduleEndOfRests()
+    }
+
+    private func scheduleEndOfRests() {
+        guard let next = state.endRests(now: .now()) else { return }
+        eventLoop.scheduleTask(deadline: next) { self.assumeIsolated { $0.restsEnded() } }
+    }
+
+    private func restsEnded() {
+        scheduleEndOfRests()
+        ringAllTargets()
+    }
+
+    private func debug(_ code: ErrorCode, _ sending: ShardState.Sending) {
+        logger.debug(
+            "target did not take a batch, sending it again",
+            metadata: [
+                "topic": "\(sending.target.topic)", "partition": "\(sending.target.partition)", "error": "\(code)",
+            ])
+    }
+}

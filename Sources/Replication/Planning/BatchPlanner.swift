@@ -1,0 +1,28 @@
+package import KafkaWire
+
+/// Decides about a batch from its 61-byte header alone.
+package struct BatchPlanner: Hashable, Sendable {
+    package var compression: CompressionChoice
+    /// Set in identical naming with `loopPrevention: headers`: every record must be looked at.
+    package var addsLoopHeader: Bool
+
+    package init(compression: CompressionChoice, addsLoopHeader: Bool) {
+        self.compression = compression
+        self.addsLoopHeader = addsLoopHeader
+    }
+
+    /// - Parameters:
+    ///   - position: the next source offset wanted; the batch reaches beyond it.
+    ///   - isAborted: the batch belongs to a transaction that did not commit.
+    package func plan(_ batch: RecordBatchHeader, position: Int64, isAborted: Bool) -> BatchPlan {
+        if batch.isControl { return .skip(.control) }
+        if isAborted { return .skip(.aborted) }
+        if batch.recordCount == 0 { return .skip(.compacted) }
+        if batch.timestampType == .logAppendTime { return .rewrite(.logAppendTime) }
+        if batch.baseOffset < position { return .rewrite(.startsBeforePosition) }
+        if !batch.isDense { return .rewrite(.holes) }
+        if addsLoopHeader { return .rewrite(.loopHeader) }
+        if case .codec(let wanted) = compression, batch.codec != wanted { return .rewrite(.codec) }
+        return .forward
+    }
+}

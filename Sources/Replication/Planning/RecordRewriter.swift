@@ -1,0 +1,78 @@
+package import KafkaCompression
+package import KafkaWire
+internal import NIOCore
+
+/// The slow path: takes a batch apart and builds a dense one from the records that go on.
+package struct RecordRewriter: Hashable, Sendable {
+    package var compression: CompressionChoice
+    package var loopGuard: LoopGuard?
+    /// Ceiling for what one batch may decompress to, in bytes.
+    package var limit: OutputLimit
+
+    package init(compression: CompressionChoice, loopGuard: LoopGuard?, limit: OutputLimit) {
+        self.compression = compression
+        self.loopGuard = loopGuard
+        self.limit = limit
+    }
+
+    /// What came out of one source batch.
+    package struct Result: Sendable {
+        /// Nil when no record goes on.
+        package var batch: RecordBatch?
+        package var skipped: [SkipReason: Int64] = [:]
+    }
+
+    /// - Parameter position: records before this source offset are not wanted and not counted.
+    /// - Throws: `WireError` or `CompressionError` when the batch cannot be read.
+    package func rewrite(_ batch: RecordBatch, from position: Int64) throws -> Result {
+        // A checksum made anew would hide damage: what is taken apart is checked first.
+        guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
+        let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
+        var reader = try batch.records(limit: limit)
+        var result = try rebuild(
+            from: position, appendTime: appendTime, codec: batch.header.codec ?? .none
+        ) { try reader.next() }
+        let first = max(position, batch.header.baseOffset)
+        account(holesIn: first..<batch.header.nextOffset, result: &result.result, records: result.records)
+        return result.result
+    }
+
+    /// The same for a message set of format 0 or 1.
+    package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
+        var records = try entry.records(limit: limit)[...]
+        let result = try rebuild(from: position, appendTime: nil, codec: entry.codec ?? .none) { records.popFirst() }
+        return result.result
+    }
+
+    private func rebuild(
+        from position: Int64, appendTime: Int64?, codec: CompressionCodec, next: () throws -> Record?
+    ) throws -> (result: Result, records: Int64) {
+        var result = Result()
+        var builder = RecordBatchBuilder()
+        var seen: Int64 = 0
+        while let record = try next() {
+            guard record.offset >= position else { continue }
+            seen += 1
+            var headers = record.headers
+            if let loopGuard {
+                guard let stamped = loopGuard.stamped(record) else {
+                    result.skipped[.loop, default: 0] += 1
+                    continue
+                }
+                headers = stamped
+            }
+            builder.append(
+                timestamp: appendTime ?? record.timestamp, key: record.key, value: record.value, headers: headers)
+        }
+        if builder.recordCount > 0 {
+            let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
+            result.batch = try builder.batch(codec: chosen)
+        }
+        return (result, seen)
+    }
+
+    private func account(holesIn range: Range<Int64>, result: inout Result, records: Int64) {
+        let holes = Int64(range.count) - records
+        if holes > 0 { result.skipped[.compacted, default: 0] += holes }
+    }
+}

@@ -1,0 +1,66 @@
+internal import FoundationEssentials
+internal import KafkaWire
+
+/// How far one partition has come.
+package struct Checkpoint: Hashable, Sendable, Codable {
+    /// Every source offset below it is on the target, or was skipped for a counted reason.
+    package var sourceOffset: Int64
+    /// Offset behind the last record written to the target; -1 when none was.
+    package var targetOffset: Int64
+    /// Leader epoch of the source when it was taken; -1 when unknown.
+    package var sourceLeaderEpoch: Int32
+    /// Id of the source topic, as 32 hexadecimal digits; zero for brokers without topic ids.
+    package var sourceTopicID: String
+}
+
+/// What a flow is, once and for all: recorded at its first start, compared at each later one.
+package struct FlowIdentity: Hashable, Sendable, Codable {
+    package var version = 1
+    package var sourceClusterID: String
+    package var targetClusterID: String
+    package var naming: String
+    package var startFrom: String
+
+    /// The first thing that differs, with both values.
+    package func difference(from other: FlowIdentity) -> (what: String, recorded: String, configured: String)? {
+        if sourceClusterID != other.sourceClusterID {
+            return ("source cluster id", sourceClusterID, other.sourceClusterID)
+        }
+        if targetClusterID != other.targetClusterID {
+            return ("target cluster id", targetClusterID, other.targetClusterID)
+        }
+        if naming != other.naming { return ("naming", naming, other.naming) }
+        if startFrom != other.startFrom { return ("startFrom", startFrom, other.startFrom) }
+        return nil
+    }
+}
+
+extension TopicNaming {
+    /// The form that is recorded and compared.
+    var recorded: String {
+        switch self {
+        case .prefix(let alias, let separator): "prefix \(alias)\(separator)"
+        case .identical: "identical"
+        }
+    }
+}
+
+extension StartPosition {
+    var recorded: String {
+        switch self {
+        case .earliest: "earliest"
+        case .latest: "latest"
+        case .timestamp(let milliseconds): "\(milliseconds) ms"
+        }
+    }
+}
+
+extension KafkaUUID {
+    /// 32 hexadecimal digits.
+    var hexadecimal: String {
+        [high, low].map { half in
+            let digits = String(half, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

@@ -1,0 +1,77 @@
+public import KafkaClient
+public import KafkaWire
+
+/// Everything that defines one flow: from which cluster, to which, what, and how.
+public struct FlowSettings: Sendable {
+    public var name: String
+    public var source: ClusterSettings
+    public var target: ClusterSettings
+    public var topics: NameSelection
+    public var consumerGroups: NameSelection
+    public var naming: TopicNaming
+    /// What the target is called in prefixed topic names; a topic that carries it is on its way back.
+    public var targetAlias: String
+    public var loopPrevention: LoopPrevention = .headers
+    public var startFrom: StartPosition = .latest
+    public var compression: CompressionChoice = .keep
+    public var delivery: DeliveryGuarantee = .exactlyOnce
+    public var sync = SyncSettings()
+    /// Bytes of fetched records that may be held at once, over all shards. At least 4 MiB.
+    public var bufferBytes = 32 << 20
+    /// Independent slices of the flow, each on one thread; nil for one per core.
+    public var shards: Int?
+
+    public init(
+        name: String, source: ClusterSettings, target: ClusterSettings, topics: NameSelection,
+        consumerGroups: NameSelection, naming: TopicNaming, targetAlias: String
+    ) {
+        self.name = name
+        self.source = source
+        self.target = target
+        self.topics = topics
+        self.consumerGroups = consumerGroups
+        self.naming = naming
+        self.targetAlias = targetAlias
+    }
+}
+
+/// How a record that came from the target is recognised on its way back.
+public enum LoopPrevention: String, Hashable, Sendable, CaseIterable {
+    /// One header per record tells where it came from.
+    case headers
+    /// The batch's producer id tells; nothing is added to the record.
+    case producerIds
+}
+
+/// Where replication of a topic begins that existed when the flow first started. Topics that appear later always
+/// begin at their earliest offset.
+public enum StartPosition: Hashable, Sendable {
+    case earliest
+    case latest
+    /// The first record at or after this time, in milliseconds since 1970.
+    case timestamp(Int64)
+}
+
+public enum CompressionChoice: Hashable, Sendable {
+    /// Batches keep the codec they have.
+    case keep
+    case codec(CompressionCodec)
+}
+
+public enum DeliveryGuarantee: String, Hashable, Sendable, CaseIterable {
+    case exactlyOnce
+    case atLeastOnce
+}
+
+/// Which metadata a flow keeps in step besides records, and how often it looks.
+public struct SyncSettings: Hashable, Sendable {
+    public var topicConfigs = true
+    public var partitions = true
+    public var acls = true
+    public var groupOffsets = true
+    public var newTopics = true
+    /// Time between two looks at the source's metadata.
+    public var interval: Duration = .seconds(5)
+
+    public init() {}
+}

@@ -1,0 +1,105 @@
+internal import FoundationEssentials
+public import KafkaClient
+public import Replication
+internal import Yams
+
+/// A whole configuration file, checked: every value has its final type and every reference its target.
+public struct ConfigFile: Sendable {
+    public var clusters: [String: ClusterSettings]
+    public var flows: [FlowSettings]
+    /// Where metrics, health and status are served; nil for nowhere.
+    public var http: HostAndPort?
+
+    /// Reads and checks a file.
+    ///
+    /// - Parameter environment: what `${env:NAME}` refers to; that of the process unless given.
+    /// - Throws: ``InvalidConfiguration`` with everything that is wrong.
+    public static func load(
+        _ file: String, environment: [String: String]? = nil
+    ) throws(InvalidConfiguration) -> ConfigFile {
+        let text: String
+        do {
+            text = try String(contentsOfFile: file, encoding: .utf8)
+        } catch {
+            let message = "cannot read the configuration: \(error.localizedReason); name another file with --config"
+            throw InvalidConfiguration(problems: [Problem(file: file, line: 0, column: 0, path: "", message: message)])
+        }
+        return try parse(text, file: file, environment: environment ?? ProcessInfo.processInfo.environment)
+    }
+
+    /// Checks a text; `file` is the name that problems carry.
+    public static func parse(
+        _ text: String, file: String, environment: [String: String] = [:]
+    ) throws(InvalidConfiguration) -> ConfigFile {
+        let reader = DocumentReader(file: file, environment: environment) {
+            try String(contentsOfFile: $0, encoding: .utf8)
+        }
+        let config = document(text, reader).flatMap { build($0, reader) }
+        guard let config, reader.problems.isEmpty else {
+            throw InvalidConfiguration(
+                problems: reader.problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
+        }
+        return config
+    }
+
+    private static func document(_ text: String, _ reader: DocumentReader) -> Section? {
+        do {
+            guard let node = try Yams.compose(yaml: text) else {
+                reader.report("the file is empty; replicator.yaml.example shows what belongs in it", at: nil, path: "")
+                return nil
+            }
+            return Section(node, path: "", reader: reader)
+        } catch YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _)
+        {
+            reader.report("not valid YAML: \(problem)", mark: mark, path: "")
+        } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
+            let keys = duplicates.map { "\($0)" }.joined(separator: ", ")
+            reader.report("the key \(keys) stands here twice", mark: context.mark, path: "")
+        } catch {
+            reader.report("not valid YAML: \(error)", at: nil, path: "")
+        }
+        return nil
+    }
+
+    private static func build(_ document: Section, _ reader: DocumentReader) -> ConfigFile? {
+        var document = document
+        var clusters: [String: ClusterSettings] = [:]
+        if var section = document.section("clusters") {
+            for name in section.keys {
+                guard let cluster = section.section(name) else { continue }
+                clusters[name] = ClusterSection.parse(cluster, name: name)
+            }
+        } else {
+            document.report("missing required key \"clusters\": at least a source and a target", about: "clusters")
+        }
+        var flows: [FlowSettings] = []
+        if let sections = document.sections("flows"), !sections.isEmpty {
+            let aliases = FlowSection.aliases(of: sections)
+            for section in sections {
+                guard let flow = FlowSection.parse(section, clusters: clusters, aliases: aliases) else { continue }
+                if flows.contains(where: { $0.name == flow.name }) {
+                    section.report("another flow is already called \"\(flow.name)\"; names must differ", about: "name")
+                }
+                flows.append(flow)
+            }
+        } else {
+            document.report("missing required key \"flows\": at least one flow to run", about: "flows")
+        }
+        let http = HTTPSection.parse(&document)
+        document.finish()
+        return ConfigFile(clusters: clusters, flows: flows, http: http)
+    }
+}
+
+extension Error {
+    fileprivate var localizedReason: String {
+        guard let error = self as? CocoaError else { return "\(self)" }
+        switch error.code {
+        case .fileNoSuchFile, .fileReadNoSuchFile: return "no such file"
+        case .fileReadNoPermission: return "permission denied"
+        case .fileReadInapplicableStringEncoding, .fileReadCorruptFile: return "it is not UTF-8 text"
+        default: return "\(error.code)"
+        }
+    }
+}

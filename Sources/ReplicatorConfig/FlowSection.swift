@@ -1,0 +1,207 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+/// `flows[i]`: from where, to where, what and how.
+enum FlowSection {
+    /// What each cluster is called in prefixed names, by any flow that reads from it.
+    static func aliases(of sections: [Section]) -> [String: String] {
+        var aliases: [String: String] = [:]
+        for section in sections {
+            var flow = section
+            guard let source = flow.string("source"), var naming = flow.section("naming"),
+                let alias = naming.string("alias")
+            else { continue }
+            aliases[source] = alias
+        }
+        return aliases
+    }
+
+    static func parse(
+        _ section: Section, clusters: [String: ClusterSettings], aliases: [String: String]
+    ) -> FlowSettings? {
+        var section = section
+        defer { section.finish() }
+        let name = name(&section)
+        let source = cluster("source", &section, clusters)
+        let target = cluster("target", &section, clusters)
+        let topics = section.section("topics").map { SelectionSection.parse($0, allow: []) }
+        if topics == nil {
+            section.report("missing required key \"topics\": which topics to copy, such as allow: [\".*\"]", about: "topics")
+        }
+        let groups = section.section("consumerGroups").map { SelectionSection.parse($0, allow: [".*"]) }
+        let naming = section.section("naming").flatMap { NamingSection.parse($0, source: source?.name) }
+        let loopPrevention = section.choice(
+            "loopPrevention", ["headers": LoopPrevention.headers, "producerIds": .producerIds])
+        let startFrom = startPosition(&section)
+        let compression = compression(&section)
+        let delivery = section.choice(
+            "delivery", ["exactlyOnce": DeliveryGuarantee.exactlyOnce, "atLeastOnce": .atLeastOnce])
+        let sync = section.section("sync").map { SyncSection.parse($0) }
+        let bufferBytes = section.bytes("bufferBytes", in: (4 << 20)...(64 << 30))
+        let shards = section.integer("shards", in: 1...64)
+        if let source, let target, source.name == target.name {
+            section.report("source and target are the same cluster \"\(source.name)\"", about: "target")
+        }
+        guard let name, let source, let target, let topics else { return nil }
+        if source.name != target.name, let shared = Set(source.bootstrapServers).intersection(target.bootstrapServers).first {
+            section.report(
+                "source \"\(source.name)\" and target \"\(target.name)\" are the same cluster: both list \(shared)",
+                about: "target")
+        }
+        var settings = FlowSettings(
+            name: name, source: source, target: target, topics: topics,
+            consumerGroups: groups ?? SelectionSection.everything,
+            naming: naming ?? .prefix(alias: source.name, separator: "."),
+            targetAlias: aliases[target.name] ?? target.name)
+        if let loopPrevention { settings.loopPrevention = loopPrevention }
+        if let startFrom { settings.startFrom = startFrom }
+        if let compression { settings.compression = compression }
+        if let delivery { settings.delivery = delivery }
+        if let sync { settings.sync = sync }
+        if let bufferBytes { settings.bufferBytes = bufferBytes }
+        settings.shards = shards
+        return settings
+    }
+
+    /// A flow's name is part of topic names and metric labels.
+    private static func name(_ section: inout Section) -> String? {
+        guard let name = section.required("name", "what the flow is called in topics, metrics and commands") else {
+            return nil
+        }
+        let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+        guard allowed, !name.isEmpty, name.count <= 200 else {
+            section.report("may hold letters, digits, \".\", \"_\" and \"-\", at most 200 of them", about: "name")
+            return nil
+        }
+        return name
+    }
+
+    private static func cluster(
+        _ key: String, _ section: inout Section, _ clusters: [String: ClusterSettings]
+    ) -> ClusterSettings? {
+        guard let name = section.required(key, "the name of a cluster under \"clusters\"") else { return nil }
+        if let cluster = clusters[name] { return cluster }
+        let known = clusters.keys.sorted().joined(separator: ", ")
+        section.report("no cluster is called \"\(name)\"; there are: \(known.isEmpty ? "none" : known)", about: key)
+        return nil
+    }
+
+    private static func startPosition(_ section: inout Section) -> StartPosition? {
+        guard let text = section.string("startFrom") else { return nil }
+        switch text {
+        case "latest": return .latest
+        case "earliest": return .earliest
+        default:
+            if let time = ISOTime.milliseconds(text) { return .timestamp(time) }
+            section.report(
+                "expected latest, earliest or an ISO-8601 time such as 2026-01-31T12:00:00Z, found \"\(text)\"",
+                about: "startFrom")
+            return nil
+        }
+    }
+
+    private static func compression(_ section: inout Section) -> CompressionChoice? {
+        section.choice(
+            "compression",
+            [
+                "keep": CompressionChoice.keep, "none": .codec(.none), "gzip": .codec(.gzip),
+                "snappy": .codec(.snappy), "lz4": .codec(.lz4), "zstd": .codec(.zstd),
+            ])
+    }
+}
+
+/// `naming`: how topics are called on the target.
+enum NamingSection {
+    static func parse(_ section: Section, source: String?) -> TopicNaming? {
+        var section = section
+        defer { section.finish() }
+        let mode = section.choice("mode", ["prefix": true, "identical": false])
+        let alias = section.string("alias")
+        let separator = section.string("separator")
+        if mode == nil, !section.keys.contains("mode") {
+            section.report("missing required key \"mode\": prefix or identical", about: "mode")
+        }
+        guard let prefixes = mode else { return nil }
+        guard prefixes else {
+            if alias != nil { section.report("has no effect with mode identical; remove it", about: "alias") }
+            if separator != nil { section.report("has no effect with mode identical; remove it", about: "separator") }
+            return .identical
+        }
+        if let alias, !isTopicNamePart(alias) {
+            section.report("may hold letters, digits, \".\", \"_\" and \"-\" only, as topic names do", about: "alias")
+        }
+        if let separator, !isTopicNamePart(separator) {
+            section.report("may hold letters, digits, \".\", \"_\" and \"-\" only, as topic names do", about: "separator")
+        }
+        guard let name = alias ?? source else { return nil }
+        return .prefix(alias: name, separator: separator ?? ".")
+    }
+
+    private static func isTopicNamePart(_ text: String) -> Bool {
+        !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+    }
+}
+
+/// `topics`, `consumerGroups`: allow and deny expressions over whole names.
+enum SelectionSection {
+    static let everything = NameSelection(allow: [NamePattern.any].compactMap(\.self), deny: [])
+
+    static func parse(_ section: Section, allow standard: [String]) -> NameSelection {
+        var section = section
+        defer { section.finish() }
+        let selection = NameSelection(
+            allow: patterns("allow", &section) ?? standard.compactMap { try? NamePattern($0) },
+            deny: patterns("deny", &section) ?? [])
+        if selection.allow.isEmpty, standard.isEmpty {
+            section.report("selects nothing; list whole-name regular expressions, such as [\"orders.*\"]", about: "allow")
+        }
+        return selection
+    }
+
+    private static func patterns(_ key: String, _ section: inout Section) -> [NamePattern]? {
+        guard let texts = section.strings(key) else { return nil }
+        return texts.compactMap { text in
+            do throws(InvalidPattern) {
+                return try NamePattern(text)
+            } catch {
+                section.report("\(error)", about: key)
+                return nil
+            }
+        }
+    }
+}
+
+extension NamePattern {
+    fileprivate static var any: NamePattern? { try? NamePattern(".*") }
+}
+
+/// `sync`: which metadata is kept in step.
+enum SyncSection {
+    static func parse(_ section: Section) -> SyncSettings {
+        var section = section
+        defer { section.finish() }
+        var settings = SyncSettings()
+        settings.topicConfigs = section.bool("topicConfigs", default: settings.topicConfigs)
+        settings.partitions = section.bool("partitions", default: settings.partitions)
+        settings.acls = section.bool("acls", default: settings.acls)
+        settings.groupOffsets = section.bool("groupOffsets", default: settings.groupOffsets)
+        settings.newTopics = section.bool("newTopics", default: settings.newTopics)
+        if let interval = section.duration("interval", in: .milliseconds(100) ... .seconds(86_400)) {
+            settings.interval = interval
+        }
+        return settings
+    }
+}
+
+/// `http`: where the process can be asked how it is.
+enum HTTPSection {
+    static func parse(_ document: inout Section) -> HostAndPort? {
+        guard var section = document.section("http") else { return nil }
+        defer { section.finish() }
+        guard let listen = section.required("listen", "HOST:PORT to serve metrics and status on") else { return nil }
+        if let address = HostAndPort(listen) { return address }
+        section.report("\"\(listen)\" is not HOST:PORT", about: "listen")
+        return nil
+    }
+}

@@ -1,0 +1,17 @@
+internal import FoundationEssentials
+
+/// Points in time as ISO 8601 writes them.
+enum ISOTime {
+    /// Milliseconds since 1970 of `2026-01-31`, `2026-01-31T12:00:00Z`, `2026-01-31T12:00:00.250+02:00`. Nil for
+    /// anything else; a time without a zone is refused, since it would mean something else on another machine.
+    static func milliseconds(_ text: String) -> Int64? {
+        let styles = [
+            Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true),
+            Date.ISO8601FormatStyle().year().month().day(),
+        ]
+        for style in styles {
+            if let date = try? style.parse(text) { return Int64((date.timeIntervalSince1970 * 1_000).rounded()) }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,23 @@
+/// One thing wrong with a configuration file, and where.
+public struct Problem: Hashable, Sendable, CustomStringConvertible {
+    public var file: String
+    /// One-based; zero when the problem is about the file as a whole.
+    public var line: Int
+    public var column: Int
+    /// Where in the document: `flows[0].naming.mode`. Empty for the document itself.
+    public var path: String
+    /// What is wrong and how to mend it.
+    public var message: String
+
+    public var description: String {
+        let place = line > 0 ? "\(file):\(line):\(column)" : file
+        return path.isEmpty ? "\(place): \(message)" : "\(place): \(path): \(message)"
+    }
+}
+
+/// Everything that is wrong with a configuration file.
+public struct InvalidConfiguration: Error, Hashable, Sendable, CustomStringConvertible {
+    public var problems: [Problem]
+
+    public var description: String { problems.map(\.description).joined(separator: "\n") }
+}

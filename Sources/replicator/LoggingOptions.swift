@@ -1,0 +1,28 @@
+internal import ArgumentParser
+internal import Logging
+
+/// How much is logged, to standard error.
+struct LoggingOptions: ParsableArguments {
+    enum Level: String, ExpressibleByArgument, CaseIterable {
+        case debug, info, warning, error
+    }
+
+    @Option(name: .long, help: ArgumentHelp("The least important messages to log.", valueName: "LEVEL"))
+    var logLevel = Level.info
+
+    /// Once per process, before the first logger.
+    func bootstrap() {
+        let level: Logger.Level =
+            switch logLevel {
+            case .debug: .debug
+            case .info: .info
+            case .warning: .warning
+            case .error: .error
+            }
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+    }
+}

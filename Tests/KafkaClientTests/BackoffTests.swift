@@ -1,0 +1,30 @@
+import KafkaClient
+import KafkaWire
+import Testing
+
+@Suite struct BackoffTests {
+    @Test func `pauses double up to the maximum`() {
+        let backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(1), jitter: 0)
+        var random = SampleSource(seed: 1)
+
+        let delays = (0...6).map { backoff.delay(after: $0, using: &random) }
+
+        #expect(delays == [0, 100, 200, 400, 800, 1000, 1000].map { .milliseconds($0) })
+    }
+
+    @Test func `jitter stays within its share and differs`() {
+        let backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(1), jitter: 0.2)
+        var random = SampleSource(seed: 1)
+
+        let delays = (0..<100).map { _ in backoff.delay(after: 1, using: &random) }
+
+        #expect(delays.allSatisfy { $0 >= .milliseconds(80) && $0 <= .milliseconds(120) })
+        #expect(Set(delays).count > 90)
+    }
+
+    @Test func `any number of failures is a number`() {
+        var random = SampleSource(seed: 1)
+        let backoff = Backoff(initial: .milliseconds(1), maximum: .seconds(5), jitter: 0)
+        #expect(backoff.delay(after: .max, using: &random) == .seconds(5))
+    }
+}
