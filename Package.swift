@@ -16,6 +16,7 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -77,7 +78,7 @@ let package = Package(
             name: "replicator",
             dependencies: [
                 "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                arguments, lifecycle, logging, metrics, nioCore, nioPosix,
+                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -97,7 +98,7 @@ let package = Package(
         tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests("ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
-        tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient"]),
+        tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
         tests("ObservabilityTests", ["Observability", metrics, logging, nioCore]),
         tests(
             "EndToEndTests",

@@ -6,6 +6,7 @@ extension CompressionCodec {
     public func compress(_ input: ByteBuffer) throws(CompressionError) -> ByteBuffer {
         var output = ByteBuffer()
         try compress(input, into: &output)
+        output.releaseUnusedMemory()
         return output
     }
 
@@ -37,6 +38,11 @@ extension CompressionCodec {
 }
 
 extension ByteBuffer {
+    /// Libraries want room for the worst case, which would stay with a batch for as long as it waits.
+    mutating func releaseUnusedMemory() {
+        if capacity > 2 * writerIndex { shrinkBufferCapacity(to: writerIndex) }
+    }
+
     /// Appends up to `bound` bytes that a library writes; 0 or less written is its failure.
     mutating func appendCompressed(bound: Int, _ write: (UnsafeMutableRawPointer) -> Int) -> Bool {
         var written = 0

@@ -17,7 +17,8 @@ public enum CompressionError: Error, Hashable, Sendable {
 extension CompressionError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .outputTooLarge(let codec, let limit): "\(codec) data decompresses to more than the limit of \(limit) bytes"
+        case .outputTooLarge(let codec, let limit):
+            "\(codec) data decompresses to more than the limit of \(limit) bytes"
         case .corrupt(let codec, let reason): "corrupt \(codec) data: \(reason)"
         case .failed(let codec, let reason): "\(codec) compression failed: \(reason)"
         case .unknownCodec(let attributes): "unknown compression codec \(attributes & 7)"

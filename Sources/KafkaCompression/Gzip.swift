@@ -1,9 +1,8 @@
 import CDeflate
-import CZlib
 import KafkaWire
 import NIOCore
 
-/// gzip: libdeflate compresses, which is fast on whole buffers; zlib decompresses, which can stop at a limit.
+/// gzip, both ways by libdeflate, which is twice as fast as zlib on whole buffers.
 enum Gzip {
     static func compress(_ input: ByteBuffer, into output: inout ByteBuffer) throws(CompressionError) {
         let isWritten = compressors.withContext { compressor in
@@ -13,15 +12,15 @@ enum Gzip {
     }
 
     static func decompress(_ input: ByteBuffer, limit: OutputLimit) throws(CompressionError) -> ByteBuffer {
-        let output = try inflaters.withContext { inflater throws(CompressionError) in
-            try inflater.inflate(input, limit: limit)
+        let output = try decompressors.withContext { decompressor throws(CompressionError) in
+            try decompressor.decompress(input, limit: limit)
         }
         guard let output else { throw .failed(codec: .gzip, reason: "out of memory") }
         return output
     }
 
     private static let compressors = ContextPool(create: { GzipCompressor() })
-    private static let inflaters = ContextPool(create: { GzipInflater() })
+    private static let decompressors = ContextPool(create: { GzipDecompressor() })
 }
 
 /// Owns a libdeflate compressor.
@@ -30,6 +29,7 @@ enum Gzip {
 /// caller at a time; libdeflate ties nothing to threads.
 private final class GzipCompressor: @unchecked Sendable {
     private let compressor: OpaquePointer
+    /// The default of gzip, and of Java's GZIPOutputStream.
     private static let level: Int32 = 6
 
     init?() {
@@ -51,71 +51,63 @@ private final class GzipCompressor: @unchecked Sendable {
     }
 }
 
-/// Owns a zlib stream that inflates.
+/// Owns a libdeflate decompressor.
 ///
-/// Unchecked, but Sendable: nobody else has the stream and the pool lends this object to one caller at a time; zlib
-/// ties nothing to threads.
-private final class GzipInflater: @unchecked Sendable {
-    /// Allocated once: zlib's state points back to it, so that it must not move.
-    private let stream: UnsafeMutablePointer<z_stream>
-    /// 15 for the largest window, 16 for the gzip format alone.
-    private static let windowBits: Int32 = 15 + 16
+/// Unchecked, but Sendable: the pointer is never changed, nobody else has it, and the pool lends this object to one
+/// caller at a time; libdeflate ties nothing to threads.
+private final class GzipDecompressor: @unchecked Sendable {
+    private let decompressor: OpaquePointer
+    /// What deflate can at most make of a byte.
+    private static let largestRatio = 1032
 
     init?() {
-        stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
-        guard inflateInit2_(stream, Self.windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            stream.deallocate()
-            return nil
-        }
+        guard let decompressor = libdeflate_alloc_decompressor() else { return nil }
+        self.decompressor = decompressor
     }
 
     deinit {
-        inflateEnd(stream)
-        stream.deallocate()
+        libdeflate_free_decompressor(decompressor)
     }
 
-    /// Inflates all members, one after the other, as Java's GZIPInputStream does.
-    func inflate(_ input: ByteBuffer, limit: OutputLimit) throws(CompressionError) -> ByteBuffer {
-        var output = OutputBuffer(codec: .gzip, limit: limit, expected: 4 * input.readableBytes)
-        try input.readableBytesSpan.withUnsafeBytes { input throws(CompressionError) in
-            var consumed = 0
-            repeat {
-                inflateReset2(stream, Self.windowBits)
-                consumed = try inflateMember(input, from: consumed, into: &output)
-            } while consumed < input.count
-        }
-        return output.buffer
+    /// Decompresses all members, one after the other, as Java's GZIPInputStream does.
+    func decompress(_ input: ByteBuffer, limit: OutputLimit) throws(CompressionError) -> ByteBuffer {
+        var output = ByteBuffer()
+        var rest = input
+        repeat {
+            let length = try decompressMember(rest, to: &output, limit: limit)
+            rest.moveReaderIndex(forwardBy: length)
+        } while rest.readableBytes > 0
+        return output
     }
 
-    /// Returns where the member ends.
-    private func inflateMember(
-        _ input: UnsafeRawBufferPointer, from start: Int, into output: inout OutputBuffer
+    /// Appends one member and returns its compressed length.
+    ///
+    /// The library wants room for the whole of it. The last four bytes announce how much; they are right but for
+    /// several members and for liars, for whom the room grows fourfold until the limit says no.
+    private func decompressMember(
+        _ input: ByteBuffer, to output: inout ByteBuffer, limit: OutputLimit
     ) throws(CompressionError) -> Int {
-        var consumed = start
+        // One byte more than the limit allows tells "too much" from "exactly the limit".
+        let largest = limit.bytes - output.readableBytes + 1
+        let announced = input.getInteger(at: input.writerIndex - 4, endianness: .little, as: UInt32.self) ?? 0
+        var room = min(Int(announced) + 1, largest, Self.largestRatio * input.readableBytes + 1)
         while true {
-            var status = Z_OK
-            let produced = output.fill { free in
-                // zlib counts in 32 bits; what does not fit is left to the next turn.
-                let available = min(input.count - consumed, Int(Int32.max))
-                let room = min(free.count, Int(Int32.max))
-                stream.pointee.next_in = UnsafeMutablePointer(
-                    mutating: input.baseAddress?.advanced(by: consumed).assumingMemoryBound(to: UInt8.self))
-                stream.pointee.avail_in = UInt32(available)
-                stream.pointee.next_out = free.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                stream.pointee.avail_out = UInt32(room)
-                status = CZlib.inflate(stream, Z_NO_FLUSH)
-                consumed += available - Int(stream.pointee.avail_in)
-                return room - Int(stream.pointee.avail_out)
+            var consumed = 0
+            var produced = 0
+            var status = LIBDEFLATE_BAD_DATA
+            output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { free in
+                status = input.withUnsafeReadableBytes { input in
+                    libdeflate_gzip_decompress_ex(
+                        decompressor, input.baseAddress, input.count, free.baseAddress, room, &consumed, &produced)
+                }
+                return status == LIBDEFLATE_SUCCESS ? produced : 0
             }
-            try output.checkLimit()
             switch status {
-            case Z_STREAM_END: return consumed
-            case Z_OK where produced > 0 || consumed < input.count: continue
-            case Z_OK, Z_BUF_ERROR: throw .corrupt(codec: .gzip, reason: "unexpected end")
-            default:
-                let reason = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(status)"
-                throw .corrupt(codec: .gzip, reason: reason)
+            case LIBDEFLATE_SUCCESS where produced < largest: return consumed
+            case LIBDEFLATE_INSUFFICIENT_SPACE where room < largest: room = min(4 * room + 1024, largest)
+            case LIBDEFLATE_SUCCESS, LIBDEFLATE_INSUFFICIENT_SPACE:
+                throw .outputTooLarge(codec: .gzip, limit: limit.bytes)
+            default: throw .corrupt(codec: .gzip, reason: "invalid or incomplete")
             }
         }
     }

@@ -31,13 +31,15 @@ enum LZ4Frame {
     /// messages of magic 0 have it wrong since. Java skips the check for magic 0; the library does not, but its own
     /// parser tells which of the 256 values it would take.
     static func mendingHeaderChecksum(_ input: ByteBuffer) -> ByteBuffer {
-        guard let length = headerLength(input), var header = input.getSlice(at: input.readerIndex, length: length)
+        // Not one of the pool: an accepted header's content size stays in the context (seen in lz4 1.9.4).
+        guard let length = headerLength(input), let probe = LZ4Decompressor(),
+            var header = input.getSlice(at: input.readerIndex, length: length)
         else { return input }
         let last = header.readerIndex + length - 1
-        if isAccepted(header: header) { return input }
+        if probe.accepts(header: header) { return input }
         for checksum in UInt8.min...UInt8.max {
             header.setInteger(checksum, at: last)
-            guard !isAccepted(header: header) else {
+            guard !probe.accepts(header: header) else {
                 var mended = input
                 mended.setInteger(checksum, at: mended.readerIndex + length - 1)
                 return mended
@@ -49,10 +51,6 @@ enum LZ4Frame {
     private static func headerLength(_ input: ByteBuffer) -> Int? {
         let length = input.withUnsafeReadableBytes { LZ4F_headerSize($0.baseAddress, $0.count) }
         return LZ4F_isError(length) == 0 && length <= input.readableBytes ? length : nil
-    }
-
-    private static func isAccepted(header: ByteBuffer) -> Bool {
-        decompressors.withContext { $0.accepts(header: header) } ?? false
     }
 
     private static let decompressors = ContextPool(create: { LZ4Decompressor() })

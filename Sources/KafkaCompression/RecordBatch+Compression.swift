@@ -17,6 +17,7 @@ extension RecordBatchBuilder {
         if codec != .none {
             draft = try draft.compressed(codec) { payload, output throws(CompressionError) in
                 try codec.compress(payload, into: &output)
+                output.releaseUnusedMemory()
             }
         }
         do throws(WireError) { return try draft.sealed() } catch { throw .malformed(error) }

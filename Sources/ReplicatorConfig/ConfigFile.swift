@@ -12,9 +12,10 @@ public struct ConfigFile: Sendable {
 
     /// Reads and checks a file.
     ///
+    /// - Parameter environment: what `${env:NAME}` refers to; that of the process unless given.
     /// - Throws: ``InvalidConfiguration`` with everything that is wrong.
     public static func load(
-        _ file: String, environment: [String: String] = ProcessInfo.processInfo.environment
+        _ file: String, environment: [String: String]? = nil
     ) throws(InvalidConfiguration) -> ConfigFile {
         let text: String
         do {
@@ -23,7 +24,7 @@ public struct ConfigFile: Sendable {
             let message = "cannot read the configuration: \(error.localizedReason); name another file with --config"
             throw InvalidConfiguration(problems: [Problem(file: file, line: 0, column: 0, path: "", message: message)])
         }
-        return try parse(text, file: file, environment: environment)
+        return try parse(text, file: file, environment: environment ?? ProcessInfo.processInfo.environment)
     }
 
     /// Checks a text; `file` is the name that problems carry.

@@ -27,7 +27,7 @@ final class DocumentReader {
     func expand(_ text: String, at node: Node, path: String) -> String? {
         var result = ""
         var rest = text[...]
-        while let start = rest.range(of: "${") {
+        while let start = rest.firstRange(of: "${") {
             result += rest[..<start.lowerBound]
             guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
                 report("\"${\" without \"}\"; write ${env:NAME} or ${file:/path}", at: node, path: path)

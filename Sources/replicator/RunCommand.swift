@@ -8,6 +8,7 @@ internal import Observability
 internal import Replication
 internal import ReplicatorConfig
 internal import ServiceLifecycle
+internal import UnixSignals
 
 /// `replicator run`: replicates until it is told to stop.
 struct RunCommand: AsyncParsableCommand {
@@ -32,7 +33,7 @@ struct RunCommand: AsyncParsableCommand {
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let loops = group.loops
+        let loops = (0..<System.coreCount).map { _ in group.next() }
         let running = flows.map { settings in
             Flow(settings, eventLoops: loops, logger: logger, wallClock: WallClock.milliseconds)
         }

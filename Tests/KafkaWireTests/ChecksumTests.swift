@@ -3,13 +3,14 @@ import NIOCore
 import Testing
 
 @Suite struct ChecksumTests {
-    @Test(arguments: [
-        (Array("123456789".utf8), 0xE306_9283),
-        ([], 0),
-        ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
-        ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43),
-        (Array(0..<32), 0x46DD_794E),
-    ] as [([UInt8], UInt32)])
+    @Test(
+        arguments: [
+            (Array("123456789".utf8), 0xE306_9283),
+            ([], 0),
+            ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
+            ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43),
+            (Array(0..<32), 0x46DD_794E),
+        ] as [([UInt8], UInt32)])
     func `CRC-32C gives the known answers of RFC 3720`(bytes: [UInt8], expected: UInt32) {
         #expect(CRC32C.checksum(of: ByteBuffer(bytes: bytes)) == expected)
         #expect(CRC32C.checksum(of: bytes.span.bytes) == expected)

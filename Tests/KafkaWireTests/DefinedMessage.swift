@@ -2,7 +2,7 @@ import KafkaWire
 
 /// One message in one version, for tests that must cover all of them.
 struct DefinedMessage: Sendable, Hashable, CustomStringConvertible {
-    enum Kind: String, Sendable { case request, response }
+    enum Kind: String, Sendable, CaseIterable { case request, response }
 
     let api: ApiKey
     let kind: Kind

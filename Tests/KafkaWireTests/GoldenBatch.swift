@@ -54,37 +54,37 @@ struct GoldenBatch: Decodable, Sendable, CustomTestStringConvertible {
         self.codec = codec
         fields = try container.decode(Fields.self, forKey: .fields)
         bytes = try ByteBuffer(hex: container.decode(String.self, forKey: .bytes))
-        records = try container.decode([GoldenRecord].self, forKey: .records).map(\.record)
+        records = try container.decode([EncodedRecord].self, forKey: .records).map(\.record)
     }
 
     private struct UnknownCodec: Error { let name: String }
 }
 
 /// `[offset, timestamp, key, value, [[header name, header value], …]]`
-private struct GoldenRecord: Decodable {
+private struct EncodedRecord: Decodable {
     let record: Record
 
     init(from decoder: any Decoder) throws {
         var fields = try decoder.unkeyedContainer()
         record = Record(
             offset: try fields.decode(Int64.self), timestamp: try fields.decode(Int64.self),
-            key: try fields.decode(GoldenBytes.self).bytes, value: try fields.decode(GoldenBytes.self).bytes,
-            headers: try fields.decode([GoldenHeader].self).map(\.header))
+            key: try fields.decode(EncodedBytes.self).bytes, value: try fields.decode(EncodedBytes.self).bytes,
+            headers: try fields.decode([EncodedHeader].self).map(\.header))
     }
 }
 
-private struct GoldenHeader: Decodable {
+private struct EncodedHeader: Decodable {
     let header: RecordHeader
 
     init(from decoder: any Decoder) throws {
         var fields = try decoder.unkeyedContainer()
         header = RecordHeader(
-            key: try ByteBuffer(hex: fields.decode(String.self)), value: try fields.decode(GoldenBytes.self).bytes)
+            key: try ByteBuffer(hex: fields.decode(String.self)), value: try fields.decode(EncodedBytes.self).bytes)
     }
 }
 
 /// Null, hex, or `[hex, repetitions]`.
-private struct GoldenBytes: Decodable {
+private struct EncodedBytes: Decodable {
     let bytes: ByteBuffer?
 
     init(from decoder: any Decoder) throws {

@@ -52,7 +52,9 @@ import Testing
         #expect(header.codec == nil)
     }
 
-    @Test(arguments: [(0, 0, 0), (5, 3, 8), (.max, 0, .max), (.max, 1, 0), (.max - 1, 4, 2), (-1, 4, -1)] as [(Int32, Int32, Int32)])
+    @Test(
+        arguments: [(0, 0, 0), (5, 3, 8), (.max, 0, .max), (.max, 1, 0), (.max - 1, 4, 2), (-1, 4, -1)]
+            as [(Int32, Int32, Int32)])
     func `sequences wrap to zero`(base: Int32, delta: Int32, last: Int32) {
         var header = RecordBatchHeader()
         header.baseSequence = base
@@ -95,11 +97,15 @@ import Testing
 
     @Test func `control records of unknown type are kept apart, broken ones refused`() throws {
         func record(_ key: String?, _ value: String?) throws -> Record {
-            Record(offset: 0, timestamp: 0, key: try key.map { try ByteBuffer(hex: $0) }, value: try value.map { try ByteBuffer(hex: $0) })
+            Record(
+                offset: 0, timestamp: 0, key: try key.map { try ByteBuffer(hex: $0) },
+                value: try value.map { try ByteBuffer(hex: $0) })
         }
         #expect(try ControlRecord(record("00000002", nil)).kind.rawValue == 2)
         #expect(try ControlRecord(record("0001000000ff", "000100000003ff")).coordinatorEpoch == 3)
-        for (key, value) in [(nil, nil), ("000000", nil), ("ffff0000", nil), ("00000000", nil), ("00000001", "0000")] as [(String?, String?)] {
+        for (key, value) in [(nil, nil), ("000000", nil), ("ffff0000", nil), ("00000000", nil), ("00000001", "0000")]
+            as [(String?, String?)]
+        {
             let broken = try record(key, value)
             #expect(throws: WireError.self) { try ControlRecord(broken) }
         }
@@ -119,6 +125,7 @@ import Testing
         #expect(patched.isChecksumValid)
         #expect(patched.payload == batch.payload)
         var expected = batch.header
+        expected.partitionLeaderEpoch = -1
         expected.producerID = 1 << 50
         expected.producerEpoch = 12
         expected.baseSequence = 99
@@ -132,7 +139,9 @@ import Testing
         var random = SampleSource(seed: seed)
         var builder = RecordBatchBuilder(
             baseOffset: Int64(random.next() >> 2), producerID: Int64(random.next() >> 1), producerEpoch: 1)
-        builder.append(timestamp: 5, key: nil, value: ByteBuffer(bytes: random.randomBytes(Int.random(in: 0...3000, using: &random))))
+        builder.append(
+            timestamp: 5, key: nil,
+            value: ByteBuffer(bytes: random.randomBytes(Int.random(in: 0...3000, using: &random))))
         let patch = BatchHeaderPatch(
             baseOffset: Int64(random.next() >> 2), partitionLeaderEpoch: Int32(truncatingIfNeeded: random.next()),
             producerID: Int64(bitPattern: random.next()), producerEpoch: Int16(truncatingIfNeeded: random.next()),
@@ -158,7 +167,8 @@ import Testing
     }
 
     @Test func `the delete horizon is cleared`() throws {
-        let batch = try RecordBatch(GoldenBatch.batches[0].batch.rewritingHeader { $0.hasDeleteHorizon = true }.contiguous)
+        let batch = try RecordBatch(
+            GoldenBatch.batches[0].batch.rewritingHeader { $0.hasDeleteHorizon = true }.contiguous)
         #expect(batch.isChecksumValid && batch.header.hasDeleteHorizon)
 
         let patched = try RecordBatch(BatchHeaderPatch().apply(to: batch).contiguous)
@@ -193,7 +203,9 @@ import Testing
 }
 
 @Suite struct LogEntryReaderTests {
-    private static let entries = (GoldenBatch.batches[0].bytes, GoldenBatch.messageSets[0].bytes, GoldenBatch.batches[3].bytes)
+    private static let entries = (
+        GoldenBatch.batches[0].bytes, GoldenBatch.messageSets[0].bytes, GoldenBatch.batches[3].bytes
+    )
 
     private static var log: ByteBuffer {
         var log = ByteBuffer(string: "before")

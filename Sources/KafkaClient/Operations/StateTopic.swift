@@ -1,5 +1,4 @@
 import DequeModule
-import FoundationEssentials
 import KafkaCompression
 public import KafkaWire
 import NIOCore
@@ -35,7 +34,7 @@ public actor StateTopic {
         try await client.records(of: partition)
     }
 
-    /// Appends records and waits until all in-sync replicas have them. A timestamp below zero becomes the present time.
+    /// Appends records and waits until all in-sync replicas have them.
     ///
     /// - Returns: the offset of the first; nil without records.
     @discardableResult
@@ -45,8 +44,6 @@ public actor StateTopic {
         var first: Int64?
         var builder = RecordBatchBuilder()
         for (index, record) in records.enumerated() {
-            var record = record
-            if record.timestamp < 0 { record.timestamp = Self.millisecondsSince1970 }
             builder.append(record)
             guard builder.sizeInBytes >= Self.batchBytes || index == records.endIndex - 1 else { continue }
             let offset = try await write(&builder)
@@ -85,8 +82,6 @@ public actor StateTopic {
         patch.baseSequence = nextSequence
         return patch.apply(to: batch)
     }
-
-    private static var millisecondsSince1970: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
 
     private func waitForTurn() async throws(KafkaError) {
         guard isAppending else {

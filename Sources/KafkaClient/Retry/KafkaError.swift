@@ -53,6 +53,8 @@ public struct KafkaError: Error, Hashable, Sendable {
     }
 
     /// The broker's error code, when it sent one.
+    // Inlined into an async function with typed throws it makes the optimizer of Swift 6.3.1 fail its own checks.
+    @inline(never)
     public var code: ErrorCode? {
         if case .broker(let code, _) = reason { code } else { nil }
     }

@@ -5,13 +5,17 @@ extension KafkaMessage {
     ///
     /// Byte and record fields are slices that share `buffer`'s storage.
     ///
+    /// - Parameter ignoringTrailingBytes: lets bytes follow, as Kafka's brokers do with requests: librdkafka sends
+    ///   some (Metadata for all topics in flexible versions).
     /// - Throws: `WireError`, also for a version outside ``versions``.
-    public static func decode(_ buffer: ByteBuffer, version: Int16) throws(WireError) -> Self {
+    public static func decode(
+        _ buffer: ByteBuffer, version: Int16, ignoringTrailingBytes: Bool = false
+    ) throws(WireError) -> Self {
         var coder = WireCoder(
             reading: buffer, version: try checked(version), isFlexible: versions.isFlexible(version))
         var message = Self()
         try coder.structure(&message)
-        guard coder.remaining == 0 else { throw .trailingBytes(at: coder.position, count: coder.remaining) }
+        guard coder.remaining == 0 || ignoringTrailingBytes else { throw .trailingBytes(at: coder.position, count: coder.remaining) }
         return message
     }
 
@@ -30,6 +34,7 @@ extension KafkaMessage {
     private func written(version: Int16, after prefix: ByteBuffer) throws(WireError) -> WireCoder {
         var coder = WireCoder(
             writingVersion: try Self.checked(version), isFlexible: Self.versions.isFlexible(version), into: prefix)
+        coder.buffer.reserveCapacity(minimumWritableBytes: WireCoder.pieceCapacity)
         var message = self
         try coder.structure(&message)
         return coder

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Elements behind their count: an `int32`, or a compact varint in flexible versions.
 extension WireCoder {
     public mutating func array<Value: WireStruct>(_ values: inout [Value]) throws(WireError) {
@@ -49,11 +51,12 @@ extension WireCoder {
         switch direction {
         case .read:
             let at = position
-            guard let count = try readElementCount(of: Value.self) else {
+            guard let count = try readCount() else {
                 guard nullable else { throw .unexpectedNull(at: at) }
                 values = nil
                 return
             }
+            guard try canHold(count, initial, element) else { throw .invalidLength(at: at, length: count) }
             values = try elements(count, initial, element)
         case .write:
             try writeCount(nullable ? values?.count : values?.count ?? 0)
@@ -87,17 +90,19 @@ extension WireCoder {
 
     /// Elements reserved on the strength of a count alone; beyond it memory follows the elements that came.
     private static let largestReservation = 1024
-    /// Elements may take this many times the bytes that announce them. No element of the protocol needs half of it.
-    private static let largestExpansion = 32
 
-    /// Each element takes at least a byte on the wire and no more than ``largestExpansion`` times its bytes in memory,
-    /// which bounds what a count can make us allocate by what the frame holds.
-    private mutating func readElementCount<Value>(of type: Value.Type) throws(WireError) -> Int? {
-        let at = position
-        guard let count = try readCount() else { return nil }
-        guard count <= remaining, count * MemoryLayout<Value>.stride <= remaining * Self.largestExpansion else {
-            throw .invalidLength(at: at, length: count)
-        }
-        return count
+    /// Whether the rest of the frame is long enough for `count` elements, each as short as a fresh one.
+    ///
+    /// A count that lies is caught before its elements are read. What can then be allocated is bounded by what arrived:
+    /// no element of the protocol takes more than 24 times its shortest form in memory.
+    private func canHold<Value>(
+        _ count: Int, _ initial: Value, _ element: (inout WireCoder, inout Value) throws(WireError) -> Void
+    ) throws(WireError) -> Bool {
+        guard count <= remaining else { return false }
+        guard count > Self.largestReservation else { return true }
+        var shortest = WireCoder(writingVersion: version, isFlexible: isFlexible)
+        var fresh = initial
+        try element(&shortest, &fresh)
+        return count * shortest.writtenContiguously().readableBytes <= remaining
     }
 }

@@ -40,6 +40,8 @@ extension WireCoder {
 
     /// Record bytes smaller than this are copied: a reference and an extra write cost more.
     private static let smallestReferencedSlice = 4096
+    /// Reserved for a piece when it is begun: without it a buffer grows in steps from its first byte.
+    static let pieceCapacity = 256
 
     private mutating func reference(_ slice: ByteBuffer) {
         guard slice.readableBytes >= Self.smallestReferencedSlice else {
@@ -49,5 +51,6 @@ extension WireCoder {
         if buffer.readableBytes > 0 { pieces.append(buffer) }
         pieces.append(slice)
         buffer = ByteBuffer()
+        buffer.reserveCapacity(Self.pieceCapacity)
     }
 }

@@ -17,16 +17,24 @@ extension WireStruct {
     public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {}
 }
 
-/// A request or response body.
+/// A request or response body: one value for all versions.
+///
+/// Fields have Kafka's names and defaults. A field that a version does not carry is not written in it, and is left at its
+/// default when read.
 public protocol KafkaMessage: WireStruct {
     static var apiKey: ApiKey { get }
+    /// The versions that ``code(_:)`` describes.
     static var versions: ApiVersions { get }
 }
 
 public protocol KafkaRequest: KafkaMessage {
+    /// What a broker answers with, in the version of the request.
     associatedtype Response: KafkaResponse
 }
 
+/// What responses have in common: `throttleTimeMs`, where they have it, is how long the broker held the answer back, or
+/// (from about 2018 on, KIP-219) how long the client should be silent, because of a quota. `errorMessage` is nil or empty
+/// when the error code says enough.
 public protocol KafkaResponse: KafkaMessage {}
 
 /// The versions in which a message is defined, and the first of them with compact lengths and tagged fields.

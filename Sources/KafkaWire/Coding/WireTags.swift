@@ -89,11 +89,11 @@ extension WireTags {
     /// Ascending order makes one pass enough, however many tags a peer sends, and shows a tag that comes twice.
     fileprivate mutating func next(upTo wanted: UInt32) throws(WireError) -> ByteBuffer? {
         while count > 0 {
-            let before = wire
+            let (position, start) = (wire.position, wire.buffer.readerIndex)
             let tag = try wire.unsignedVarint()
-            if let last, tag <= last { throw .invalidTag(at: before.position) }
+            if let last, tag <= last { throw .invalidTag(at: position) }
             guard tag <= wanted else {
-                wire = before
+                wire.buffer.moveReaderIndex(to: start)
                 return nil
             }
             last = tag

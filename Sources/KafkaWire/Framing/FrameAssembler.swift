@@ -22,6 +22,9 @@ public struct FrameAssembler: Sendable {
     /// Whether a frame has begun and not yet ended.
     public var isMidFrame: Bool { frame != nil || prefix.readableBytes > 0 }
 
+    /// Memory held for the frame that has begun, in bytes.
+    package var reservedBytes: Int { frame?.capacity ?? 0 }
+
     /// Takes in `bytes` up to the end of one frame; call again until it returns nil.
     ///
     /// - Throws: `WireError.frameTooLarge` or `.invalidLength`; the stream has lost its framing then.

@@ -70,7 +70,9 @@ public enum ResponseHeader {
 
     /// - Returns: the correlation id; `frame` is left at what follows it, which may still be a tag section.
     public static func decodeCorrelationID(from frame: inout ByteBuffer) throws(WireError) -> Int32 {
-        guard let correlationID = frame.readInteger(as: Int32.self) else { throw .truncated(at: 0, needed: 4) }
+        guard let correlationID = frame.readInteger(as: Int32.self) else {
+            throw .truncated(at: 0, needed: 4 - frame.readableBytes)
+        }
         return correlationID
     }
 }

@@ -38,7 +38,8 @@ public struct RecordBytes: Hashable, Sendable {
         return all
     }
 
-    func forEachSlice(_ body: (ByteBuffer) -> Void) {
+    /// The slices in order, for writers that gather.
+    package func forEachSlice(_ body: (ByteBuffer) -> Void) {
         body(first)
         for slice in rest { body(slice) }
     }

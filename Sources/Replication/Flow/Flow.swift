@@ -56,7 +56,7 @@ public actor Flow: Service {
         source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
         target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
         topicSync = TopicSync(settings: settings, source: source, target: target, logger: logger)
-        progress = ProgressStore(flow: settings.name, target: target)
+        progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
     }
 
     /// Checks that the flow can run: both clusters answer, they are two, and what the target remembers of the flow

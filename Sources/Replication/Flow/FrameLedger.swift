@@ -2,31 +2,31 @@
 ///
 /// A slice of a frame keeps the whole frame alive, so a frame counts in full until the last batch cut from it is
 /// acknowledged. While a fetch is under way, what it may bring is reserved.
-struct FrameLedger: Sendable {
-    let budget: Int
+package struct FrameLedger: Sendable {
+    package let budget: Int
     private(set) var held = 0
     private(set) var reserved = 0
     private var frames: [Int: (bytes: Int, batches: Int)] = [:]
     private var nextID = 0
 
-    init(budget: Int) {
+    package init(budget: Int) {
         self.budget = budget
     }
 
-    var available: Int { max(0, budget - held - reserved) }
+    package var available: Int { max(0, budget - held - reserved) }
 
-    mutating func reserve(_ bytes: Int) {
+    package mutating func reserve(_ bytes: Int) {
         reserved += bytes
     }
 
-    mutating func release(reservation bytes: Int) {
+    package mutating func release(reservation bytes: Int) {
         reserved -= bytes
     }
 
     /// Books a frame from which `batches` batches were cut.
     ///
     /// - Returns: the id under which each of those batches is given back; nil for a frame nothing was cut from.
-    mutating func book(bytes: Int, batches: Int) -> Int? {
+    package mutating func book(bytes: Int, batches: Int) -> Int? {
         guard batches > 0 else { return nil }
         nextID += 1
         frames[nextID] = (bytes, batches)
@@ -35,7 +35,7 @@ struct FrameLedger: Sendable {
     }
 
     /// One batch of the frame is no longer needed.
-    mutating func giveBack(_ id: Int) {
+    package mutating func giveBack(_ id: Int) {
         guard var frame = frames[id] else { return }
         frame.batches -= 1
         if frame.batches == 0 {

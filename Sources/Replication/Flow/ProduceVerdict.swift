@@ -1,8 +1,8 @@
 internal import KafkaClient
-internal import KafkaWire
+package import KafkaWire
 
 /// What a target leader's answer to one batch means for its partition.
-enum ProduceVerdict: Hashable, Sendable {
+package enum ProduceVerdict: Hashable, Sendable {
     case written
     /// Send it again, to whoever leads then.
     case retry(refreshLeaders: Bool)
@@ -11,7 +11,7 @@ enum ProduceVerdict: Hashable, Sendable {
     /// Sending it again cannot help.
     case fail(reason: String)
 
-    init(code: ErrorCode, message: String?, isOldestInFlight: Bool) {
+    package init(code: ErrorCode, message: String?, isOldestInFlight: Bool) {
         switch code {
         case .none, .duplicateSequenceNumber: self = .written
         case .notLeaderOrFollower, .unknownTopicOrPartition, .unknownTopicID, .leaderNotAvailable,

@@ -1,20 +1,20 @@
-internal import KafkaWire
+package import KafkaWire
 
 /// Which producers' transactional batches are aborted at the offset that is being read.
 ///
 /// A fetch answer lists aborted transactions by producer and first offset; an abort marker ends each
 /// (Kafka's `CompletedFetch.nextFetchedRecord`).
-struct AbortedTransactions: Sendable {
+package struct AbortedTransactions: Sendable {
     /// Not yet begun, ordered by first offset.
     private var pending: ArraySlice<FetchResponse.AbortedTransaction>
     private var active: Set<Int64> = []
 
-    init(_ listed: [FetchResponse.AbortedTransaction]) {
+    package init(_ listed: [FetchResponse.AbortedTransaction]) {
         pending = listed.sorted { $0.firstOffset < $1.firstOffset }[...]
     }
 
     /// Whether the batch belongs to an aborted transaction. Call for every batch, in offset order.
-    mutating func contains(_ batch: RecordBatchHeader) -> Bool {
+    package mutating func contains(_ batch: RecordBatchHeader) -> Bool {
         while let next = pending.first, next.firstOffset <= batch.lastOffset {
             active.insert(next.producerID)
             pending.removeFirst()
@@ -24,7 +24,7 @@ struct AbortedTransactions: Sendable {
     }
 
     /// The producer's transaction has ended with an abort marker.
-    mutating func ended(producerID: Int64) {
+    package mutating func ended(producerID: Int64) {
         active.remove(producerID)
     }
 }

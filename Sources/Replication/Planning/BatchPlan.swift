@@ -1,5 +1,5 @@
 /// What becomes of one source batch, and why.
-enum BatchPlan: Hashable, Sendable {
+package enum BatchPlan: Hashable, Sendable {
     /// The whole batch stays behind.
     case skip(SkipReason)
     /// The batch goes on as it is, but for its header.

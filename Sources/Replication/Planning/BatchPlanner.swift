@@ -1,15 +1,20 @@
-internal import KafkaWire
+package import KafkaWire
 
 /// Decides about a batch from its 61-byte header alone.
-struct BatchPlanner: Hashable, Sendable {
-    var compression: CompressionChoice
+package struct BatchPlanner: Hashable, Sendable {
+    package var compression: CompressionChoice
     /// Set in identical naming with `loopPrevention: headers`: every record must be looked at.
-    var addsLoopHeader: Bool
+    package var addsLoopHeader: Bool
+
+    package init(compression: CompressionChoice, addsLoopHeader: Bool) {
+        self.compression = compression
+        self.addsLoopHeader = addsLoopHeader
+    }
 
     /// - Parameters:
     ///   - position: the next source offset wanted; the batch reaches beyond it.
     ///   - isAborted: the batch belongs to a transaction that did not commit.
-    func plan(_ batch: RecordBatchHeader, position: Int64, isAborted: Bool) -> BatchPlan {
+    package func plan(_ batch: RecordBatchHeader, position: Int64, isAborted: Bool) -> BatchPlan {
         if batch.isControl { return .skip(.control) }
         if isAborted { return .skip(.aborted) }
         if batch.recordCount == 0 { return .skip(.compacted) }

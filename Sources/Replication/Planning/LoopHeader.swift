@@ -1,23 +1,23 @@
-internal import KafkaWire
-internal import NIOCore
+package import KafkaWire
+package import NIOCore
 
 /// The header that replicated records carry in identical naming, so that no flow brings them back.
 ///
 /// Value: version 1 (1 byte), origin cluster id (length byte, UTF-8), origin topic id (16 bytes), origin partition
 /// (4 bytes), origin offset (8 bytes), number of clusters passed (1 byte), then each one's id (length byte, UTF-8),
 /// the origin first. Integers are big-endian.
-struct LoopHeader: Hashable, Sendable {
-    static let key = "__replicator"
-    static let keyBytes = ByteBuffer(string: key)
+package struct LoopHeader: Hashable, Sendable {
+    package static let key = "__replicator"
+    package static let keyBytes = ByteBuffer(string: key)
 
-    var originCluster: String
-    var originTopicID: KafkaUUID
-    var originPartition: Int32
-    var originOffset: Int64
+    package var originCluster: String
+    package var originTopicID: KafkaUUID
+    package var originPartition: Int32
+    package var originOffset: Int64
     /// Ids of the clusters that the record has been stored on, oldest first.
-    var chain: [String]
+    package var chain: [String]
 
-    func encode() -> ByteBuffer {
+    package func encode() -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.writeInteger(1, as: UInt8.self)
         Self.write(originCluster, to: &buffer)
@@ -31,7 +31,7 @@ struct LoopHeader: Hashable, Sendable {
     }
 
     /// Nil for bytes that are not this header's, which a foreign producer may well send.
-    init?(decoding bytes: ByteBuffer) {
+    package init?(decoding bytes: ByteBuffer) {
         var bytes = bytes
         guard bytes.readInteger(as: UInt8.self) == 1,
             let originCluster = Self.readString(from: &bytes),
@@ -49,7 +49,7 @@ struct LoopHeader: Hashable, Sendable {
             originOffset: offset, chain: chain)
     }
 
-    init(
+    package init(
         originCluster: String, originTopicID: KafkaUUID, originPartition: Int32, originOffset: Int64, chain: [String]
     ) {
         self.originCluster = originCluster
@@ -74,14 +74,21 @@ struct LoopHeader: Hashable, Sendable {
 }
 
 /// Stamps records on their way out of one source partition, and knows those that have been on the target before.
-struct LoopGuard: Hashable, Sendable {
-    var sourceCluster: String
-    var targetCluster: String
-    var topicID: KafkaUUID
-    var partition: Int32
+package struct LoopGuard: Hashable, Sendable {
+    package var sourceCluster: String
+    package var targetCluster: String
+    package var topicID: KafkaUUID
+    package var partition: Int32
+
+    package init(sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32) {
+        self.sourceCluster = sourceCluster
+        self.targetCluster = targetCluster
+        self.topicID = topicID
+        self.partition = partition
+    }
 
     /// The record's headers with this hop added; nil when the record has been on the target and must stay behind.
-    func stamped(_ record: Record) -> [RecordHeader]? {
+    package func stamped(_ record: Record) -> [RecordHeader]? {
         var headers = record.headers
         let existing = headers.firstIndex { $0.key == LoopHeader.keyBytes }
         var stamp = LoopHeader(

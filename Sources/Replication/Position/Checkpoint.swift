@@ -2,27 +2,27 @@ internal import FoundationEssentials
 internal import KafkaWire
 
 /// How far one partition has come.
-struct Checkpoint: Hashable, Sendable, Codable {
+package struct Checkpoint: Hashable, Sendable, Codable {
     /// Every source offset below it is on the target, or was skipped for a counted reason.
-    var sourceOffset: Int64
+    package var sourceOffset: Int64
     /// Offset behind the last record written to the target; -1 when none was.
-    var targetOffset: Int64
+    package var targetOffset: Int64
     /// Leader epoch of the source when it was taken; -1 when unknown.
-    var sourceLeaderEpoch: Int32
+    package var sourceLeaderEpoch: Int32
     /// Id of the source topic, as 32 hexadecimal digits; zero for brokers without topic ids.
-    var sourceTopicID: String
+    package var sourceTopicID: String
 }
 
 /// What a flow is, once and for all: recorded at its first start, compared at each later one.
-struct FlowIdentity: Hashable, Sendable, Codable {
-    var version = 1
-    var sourceClusterID: String
-    var targetClusterID: String
-    var naming: String
-    var startFrom: String
+package struct FlowIdentity: Hashable, Sendable, Codable {
+    package var version = 1
+    package var sourceClusterID: String
+    package var targetClusterID: String
+    package var naming: String
+    package var startFrom: String
 
     /// The first thing that differs, with both values.
-    func difference(from other: FlowIdentity) -> (what: String, recorded: String, configured: String)? {
+    package func difference(from other: FlowIdentity) -> (what: String, recorded: String, configured: String)? {
         if sourceClusterID != other.sourceClusterID {
             return ("source cluster id", sourceClusterID, other.sourceClusterID)
         }

@@ -1,23 +1,23 @@
 internal import FoundationEssentials
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
-internal import NIOCore
+package import NIOCore
 
 /// One record of the progress topic: readable keys, JSON values, the newest of each key counts.
-enum ProgressRecord: Hashable, Sendable {
+package enum ProgressRecord: Hashable, Sendable {
     /// Key `flow`.
     case identity(FlowIdentity)
     /// Key `partition/<topic>/<number>`; topic names hold no slash.
     case checkpoint(TopicPartition, Checkpoint)
 
-    var key: ByteBuffer {
+    package var key: ByteBuffer {
         switch self {
         case .identity: ByteBuffer(string: "flow")
         case .checkpoint(let partition, _): ByteBuffer(string: "partition/\(partition.topic)/\(partition.partition)")
         }
     }
 
-    func value() throws -> ByteBuffer {
+    package func value() throws -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json =
@@ -29,7 +29,7 @@ enum ProgressRecord: Hashable, Sendable {
     }
 
     /// Nil for keys that this version does not know.
-    init?(key: ByteBuffer, value: ByteBuffer) throws {
+    package init?(key: ByteBuffer, value: ByteBuffer) throws {
         let name = String(buffer: key)
         let json = Data(value.readableBytesView)
         if name == "flow" {

@@ -5,13 +5,17 @@ internal import KafkaWire
 actor ProgressStore {
     private let flow: String
     private let target: ClusterClient
+    private let log: StateTopic
+    private let wallClock: @Sendable () -> Int64
     private var identity: FlowIdentity?
     private var configured: FlowIdentity?
     private var checkpoints: [TopicPartition: Checkpoint] = [:]
 
-    init(flow: String, target: ClusterClient) {
+    init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
         self.flow = flow
         self.target = target
+        self.wallClock = wallClock
+        log = StateTopic(Self.topicName(flow: flow), client: target)
     }
 
     static func topicName(flow: String) -> String { "__replicator.\(flow).progress" }
@@ -23,9 +27,42 @@ actor ProgressStore {
 
     var known: [TopicPartition: Checkpoint] { checkpoints }
 
-    /// Creates the topic if it is missing, else reads it.
+    /// Creates the topic if it is missing, and reads what it holds.
     func open() async throws(FlowError) {
-        fatalError()
+        do throws(KafkaError) {
+            let metadata = try await target.metadata(.named([topic]))
+            if metadata.topics[topic]?.partitions.isEmpty ?? true { try await create(brokers: metadata.brokers.count) }
+            for record in try await log.readAll() { try take(record) }
+        } catch {
+            throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: "\(error)")
+        }
+    }
+
+    private func create(brokers: Int) async throws(KafkaError) {
+        let wanted = NewTopic(
+            topic, partitions: 1, replicationFactor: Int16(max(1, min(3, brokers))),
+            configs: ["cleanup.policy": "compact"])
+        switch await target.createTopics([wanted])[topic] {
+        // Another instance may have been quicker.
+        case .failure(let error) where error.code == .topicAlreadyExists: break
+        case .failure(let error): throw error
+        case .success, nil: break
+        }
+    }
+
+    private func take(_ record: Record) throws(KafkaError) {
+        guard let key = record.key, let value = record.value else { return }
+        do {
+            switch try ProgressRecord(key: key, value: value) {
+            case .identity(let found): identity = found
+            case .checkpoint(let partition, let checkpoint): checkpoints[partition] = checkpoint
+            case nil: break
+            }
+        } catch {
+            throw KafkaError(
+                .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
+                during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
+        }
     }
 
     /// - Throws: ``FlowError/identityDiffers(flow:what:recorded:configured:)``.
@@ -48,6 +85,14 @@ actor ProgressStore {
     }
 
     private func append(_ records: [ProgressRecord]) async throws(FlowError) {
-        fatalError()
+        do {
+            let now = wallClock()
+            try await log.append(
+                try records.map { Record(offset: 0, timestamp: now, key: $0.key, value: try $0.value(), headers: []) })
+        } catch let error as KafkaError {
+            throw .kafka(error)
+        } catch {
+            throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: "\(error)")
+        }
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// On top of the user's expressions it never selects internal topics: Kafka's own, MirrorMaker 2's, MSK's,
 /// Confluent's and ours. A copy of them would be wrong on another cluster, or a loop.
-struct TopicSelector {
+package struct TopicSelector {
     private let matcher: NameMatcher
     private let internalTopics: NameMatcher
     private let naming: TopicNaming
@@ -10,13 +10,13 @@ struct TopicSelector {
 
     /// MirrorMaker 2's default exclusions (`DefaultTopicFilter`), then those of the services that people replicate
     /// from.
-    static let internalPatterns = [
+    package static let internalPatterns = [
         #".*[\-\.]internal"#, #".*\.replica"#, "__.*",
         "mm2-(configs|offsets|status)\\..*", "mskr-offset-syncs\\..*", #".*\.heartbeats"#, "heartbeats",
         "_confluent.*", "_redpanda.*", "_schema_encoders",
     ]
 
-    init(selection: NameSelection, naming: TopicNaming, targetAlias: String) {
+    package init(selection: NameSelection, naming: TopicNaming, targetAlias: String) {
         matcher = NameMatcher(selection)
         internalTopics = NameMatcher(
             NameSelection(allow: Self.internalPatterns.compactMap { try? NamePattern($0) }, deny: []))
@@ -25,7 +25,7 @@ struct TopicSelector {
     }
 
     /// The topic's name on the target; nil when the flow does not copy it.
-    func targetName(of topic: String, isInternal: Bool) -> String? {
+    package func targetName(of topic: String, isInternal: Bool) -> String? {
         guard !isInternal, !internalTopics.selects(topic), matcher.selects(topic) else { return nil }
         guard !naming.hasPassed(targetAlias, topic: topic) else { return nil }
         return naming.targetName(of: topic)

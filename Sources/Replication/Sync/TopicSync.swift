@@ -160,12 +160,9 @@ extension TopicSync {
         guard settings.sync.topicConfigs else { return [:] }
         var configs: [String: [String: String]] = [:]
         for (resource, outcome) in await source.describeConfigs(topics.map { .topic($0.source.name) }) {
-            guard case .success(let entries) = outcome else { continue }
-            configs[resource.name] = Dictionary(
-                entries.filter { $0.isSetOnTopic && TopicConfigFilter.copies($0.name) }.compactMap { entry in
-                    entry.value.map { (entry.name, $0) }
-                }
-            ) { first, _ in first }
+            guard case .topic(let name) = resource, case .success(let entries) = outcome else { continue }
+            configs[name] = entries.filter { $0.value.source == .topic && TopicConfigFilter.copies($0.key) }
+                .compactMapValues(\.value)
         }
         return configs
     }

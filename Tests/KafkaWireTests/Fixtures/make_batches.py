@@ -98,7 +98,8 @@ def lengthen(data):
     return bytes.fromhex(data)
 
 
-PLAIN = [(T, b"k1", b"one", []), (T + 1, b"k2", b"two", []), (T + 5, b"k3", b"three", [])]
+# Long enough to shrink: both libraries send what would grow uncompressed.
+PLAIN = [(T, b"k1", b"one " * 60, []), (T + 1, b"k2", b"two", []), (T + 5, b"k3", b"three", [])]
 RICH = [
     (T, None, b"no key", []),
     (T - 1000, b"tombstone", None, [("reason", b"gone")]),

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes schema.txt: the wire types of every version of every API, as known to software that is not ours.
+"""Writes schema.txt, the wire types of every version of every API, and errors.txt, the error codes, as known to software
+that is not ours.
 
     python3 make_schema.py [--old FOLDER]        needs: pip install kafka-python==3.0.12 kio==0.6.5
 
@@ -238,8 +239,8 @@ class Sources:
             problems = list(differences(found[0][1], other[1], name))
             if found[0][2] != other[2]:
                 problems.append(f"{name}: flexible or not")
-            for problem in problems:
-                print(f"{name} v{version}, {found[0][0]} against {other[0]}: {problem}", file=sys.stderr)
+            if problems:
+                sys.exit(f"{name} v{version}, {found[0][0]} against {other[0]}: {problems}")
         return found[0] if found else None
 
 
@@ -265,6 +266,15 @@ def main():
                 elif " kafka " in present.get(key, ""):
                     lines.append(present[key])
     table.write_text("\n".join(lines) + "\n")
+    (HERE / "errors.txt").write_text("".join(f"{line}\n" for line in errors()))
+
+
+def errors():
+    """Code, name and whether Kafka calls it retriable."""
+    from kio.schema.errors import ErrorCode
+
+    for code in ErrorCode:
+        yield f"{code.value} {code.name.upper()} {'retriable' if code.retriable else 'final'}"
 
 
 if __name__ == "__main__":

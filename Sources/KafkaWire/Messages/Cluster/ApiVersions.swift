@@ -6,14 +6,17 @@ public struct ApiVersionsRequest: KafkaRequest {
     public static let apiKey = ApiKey.apiVersions
     public static let versions = ApiVersions(0...4, flexibleFrom: 3)
 
-    public var clientSoftwareName: String = ""
-    public var clientSoftwareVersion: String = ""
+    /// Letters, digits, dots and dashes, or the broker refuses it (KIP-511).
+    public var clientSoftwareName = ""
+    public var clientSoftwareVersion = ""
 
     public init() {}
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-        if wire.version >= 3 { try wire.string(&clientSoftwareName) }
-        if wire.version >= 3 { try wire.string(&clientSoftwareVersion) }
+        if wire.version >= 3 {
+            try wire.string(&clientSoftwareName)
+            try wire.string(&clientSoftwareVersion)
+        }
     }
 }
 
@@ -22,13 +25,17 @@ public struct ApiVersionsResponse: KafkaResponse {
     public static let apiKey = ApiKey.apiVersions
     public static let versions = ApiVersions(0...4, flexibleFrom: 3)
 
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var apiKeys: [ApiVersion] = []
     public var throttleTimeMs: Int32 = 0
+    /// What the broker could do if the cluster agreed to it.
     public var supportedFeatures: [SupportedFeatureKey] = []
+    /// -1 when unknown (KIP-584).
     public var finalizedFeaturesEpoch: Int64 = -1
+    /// What the cluster agreed to.
     public var finalizedFeatures: [FinalizedFeatureKey] = []
-    public var zkMigrationReady: Bool = false
+    /// A KRaft controller's state while the cluster leaves ZooKeeper (KIP-866).
+    public var zkMigrationReady = false
 
     public init() {}
 
@@ -47,6 +54,7 @@ public struct ApiVersionsResponse: KafkaResponse {
 }
 
 extension ApiVersionsResponse {
+    /// One request and the versions it is answered in.
     public struct ApiVersion: WireStruct {
         public var apiKey: Int16 = 0
         public var minVersion: Int16 = 0
@@ -61,8 +69,9 @@ extension ApiVersionsResponse {
         }
     }
 
+    /// A feature and the levels the broker knows.
     public struct SupportedFeatureKey: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var minVersion: Int16 = 0
         public var maxVersion: Int16 = 0
 
@@ -75,8 +84,9 @@ extension ApiVersionsResponse {
         }
     }
 
+    /// A feature and the levels the cluster runs at.
     public struct FinalizedFeatureKey: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var maxVersionLevel: Int16 = 0
         public var minVersionLevel: Int16 = 0
 

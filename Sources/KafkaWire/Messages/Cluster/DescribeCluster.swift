@@ -4,9 +4,11 @@ public struct DescribeClusterRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeCluster
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
-    public var includeClusterAuthorizedOperations: Bool = false
+    public var includeClusterAuthorizedOperations = false
+    /// 1 brokers, 2 controllers (KIP-919).
     public var endpointType: Int8 = 1
-    public var includeFencedBrokers: Bool = false
+    /// Also brokers that are registered but not serving (KIP-1073).
+    public var includeFencedBrokers = false
 
     public init() {}
 
@@ -23,13 +25,16 @@ public struct DescribeClusterResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String?
+    /// 1 brokers, 2 controllers.
     public var endpointType: Int8 = 1
-    public var clusterID: String = ""
+    public var clusterID = ""
+    /// -1 when unknown. In KRaft, any broker that forwards to the controller.
     public var controllerID: Int32 = -1
     public var brokers: [DescribeClusterBroker] = []
-    public var clusterAuthorizedOperations: Int32 = -2147483648
+    /// A bit per ACL operation; `.min` unless asked for (KIP-430).
+    public var clusterAuthorizedOperations: Int32 = .min
 
     public init() {}
 
@@ -46,12 +51,13 @@ public struct DescribeClusterResponse: KafkaResponse {
 }
 
 extension DescribeClusterResponse {
+    /// A broker, or a controller when those were asked for.
     public struct DescribeClusterBroker: WireStruct {
         public var brokerID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
-        public var isFenced: Bool = false
+        public var isFenced = false
 
         public init() {}
 

@@ -4,6 +4,7 @@ public struct DescribeLogDirsRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeLogDirs
     public static let versions = ApiVersions(0...5, flexibleFrom: 2)
 
+    /// Nil for all.
     public var topics: [DescribableLogDirTopic]? = []
 
     public init() {}
@@ -14,8 +15,9 @@ public struct DescribeLogDirsRequest: KafkaRequest {
 }
 
 extension DescribeLogDirsRequest {
+    /// Partitions of one topic.
     public struct DescribableLogDirTopic: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [Int32] = []
 
         public init() {}
@@ -33,7 +35,8 @@ public struct DescribeLogDirsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    /// From version 3; before it an unauthorized caller sees an empty answer.
+    public var errorCode = ErrorCode.none
     public var results: [DescribeLogDirsResult] = []
 
     public init() {}
@@ -46,13 +49,18 @@ public struct DescribeLogDirsResponse: KafkaResponse {
 }
 
 extension DescribeLogDirsResponse {
+    /// One log directory.
     public struct DescribeLogDirsResult: WireStruct {
-        public var errorCode: ErrorCode = .none
-        public var logDir: String = ""
+        public var errorCode = ErrorCode.none
+        /// An absolute path on the broker.
+        public var logDir = ""
         public var topics: [DescribeLogDirsTopic] = []
+        /// Of the volume; -1 when unknown (KIP-827).
         public var totalBytes: Int64 = -1
+        /// Of the volume; -1 when unknown.
         public var usableBytes: Int64 = -1
-        public var isCordoned: Bool = false
+        /// Takes no new replicas (KIP-1066).
+        public var isCordoned = false
 
         public init() {}
 
@@ -60,14 +68,17 @@ extension DescribeLogDirsResponse {
             try wire.errorCode(&errorCode)
             try wire.string(&logDir)
             try wire.array(&topics)
-            if wire.version >= 4 { try wire.int64(&totalBytes) }
-            if wire.version >= 4 { try wire.int64(&usableBytes) }
+            if wire.version >= 4 {
+                try wire.int64(&totalBytes)
+                try wire.int64(&usableBytes)
+            }
             if wire.version >= 5 { try wire.bool(&isCordoned) }
         }
     }
 
+    /// Replicas of one topic in the directory.
     public struct DescribeLogDirsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [DescribeLogDirsPartition] = []
 
         public init() {}
@@ -78,11 +89,14 @@ extension DescribeLogDirsResponse {
         }
     }
 
+    /// One replica.
     public struct DescribeLogDirsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
         public var partitionSize: Int64 = 0
+        /// How far the replica is behind the high watermark, or a future replica behind the current one.
         public var offsetLag: Int64 = 0
-        public var isFutureKey: Bool = false
+        /// A copy that will replace the current replica when it has caught up (KIP-113).
+        public var isFutureKey = false
 
         public init() {}
 

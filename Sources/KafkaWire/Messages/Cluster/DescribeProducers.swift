@@ -14,8 +14,9 @@ public struct DescribeProducersRequest: KafkaRequest {
 }
 
 extension DescribeProducersRequest {
+    /// Partitions of one topic.
     public struct TopicRequest: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -44,8 +45,9 @@ public struct DescribeProducersResponse: KafkaResponse {
 }
 
 extension DescribeProducersResponse {
+    /// Results for one topic.
     public struct TopicResponse: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [PartitionResponse] = []
 
         public init() {}
@@ -56,9 +58,10 @@ extension DescribeProducersResponse {
         }
     }
 
+    /// The producers of one partition.
     public struct PartitionResponse: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
         public var activeProducers: [ProducerState] = []
 
@@ -72,12 +75,17 @@ extension DescribeProducersResponse {
         }
     }
 
+    /// What a partition remembers of a producer.
     public struct ProducerState: WireStruct {
         public var producerID: Int64 = 0
         public var producerEpoch: Int32 = 0
+        /// -1 before the first batch.
         public var lastSequence: Int32 = -1
+        /// Largest timestamp of the last batch, in milliseconds since 1970: what expiry goes by.
         public var lastTimestamp: Int64 = -1
+        /// Of the last transaction marker; -1 for none.
         public var coordinatorEpoch: Int32 = 0
+        /// -1 when no transaction is open.
         public var currentTxnStartOffset: Int64 = -1
 
         public init() {}

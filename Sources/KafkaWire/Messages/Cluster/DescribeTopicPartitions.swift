@@ -4,8 +4,11 @@ public struct DescribeTopicPartitionsRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeTopicPartitions
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
+    /// Empty for all.
     public var topics: [TopicRequest] = []
+    /// Partitions in one page, over all topics.
     public var responsePartitionLimit: Int32 = 2000
+    /// Where to go on, as the last page said; nil for the first.
     public var cursor: Cursor?
 
     public init() {}
@@ -18,8 +21,9 @@ public struct DescribeTopicPartitionsRequest: KafkaRequest {
 }
 
 extension DescribeTopicPartitionsRequest {
+    /// A topic to describe.
     public struct TopicRequest: WireStruct {
-        public var name: String = ""
+        public var name = ""
 
         public init() {}
 
@@ -28,8 +32,9 @@ extension DescribeTopicPartitionsRequest {
         }
     }
 
+    /// The partition at which a page begins.
     public struct Cursor: WireStruct {
-        public var topicName: String = ""
+        public var topicName = ""
         public var partitionIndex: Int32 = 0
 
         public init() {}
@@ -48,6 +53,7 @@ public struct DescribeTopicPartitionsResponse: KafkaResponse {
 
     public var throttleTimeMs: Int32 = 0
     public var topics: [DescribeTopicPartitionsResponseTopic] = []
+    /// Nil on the last page.
     public var nextCursor: Cursor?
 
     public init() {}
@@ -60,13 +66,15 @@ public struct DescribeTopicPartitionsResponse: KafkaResponse {
 }
 
 extension DescribeTopicPartitionsResponse {
+    /// One topic, perhaps not all of its partitions.
     public struct DescribeTopicPartitionsResponseTopic: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var name: String? = ""
-        public var topicID: KafkaUUID = .zero
-        public var isInternal: Bool = false
+        public var topicID = KafkaUUID.zero
+        public var isInternal = false
         public var partitions: [DescribeTopicPartitionsResponsePartition] = []
-        public var topicAuthorizedOperations: Int32 = -2147483648
+        /// A bit per ACL operation (KIP-430).
+        public var topicAuthorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -80,14 +88,18 @@ extension DescribeTopicPartitionsResponse {
         }
     }
 
+    /// A partition and its replicas.
     public struct DescribeTopicPartitionsResponsePartition: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var partitionIndex: Int32 = 0
+        /// -1 when there is none.
         public var leaderID: Int32 = 0
         public var leaderEpoch: Int32 = -1
         public var replicaNodes: [Int32] = []
         public var isrNodes: [Int32] = []
+        /// Out of sync, but sure to have everything below the high watermark.
         public var eligibleLeaderReplicas: [Int32]?
+        /// Remembered from before an unclean shutdown.
         public var lastKnownElr: [Int32]?
         public var offlineReplicas: [Int32] = []
 
@@ -106,8 +118,9 @@ extension DescribeTopicPartitionsResponse {
         }
     }
 
+    /// The partition at which a page begins.
     public struct Cursor: WireStruct {
-        public var topicName: String = ""
+        public var topicName = ""
         public var partitionIndex: Int32 = 0
 
         public init() {}

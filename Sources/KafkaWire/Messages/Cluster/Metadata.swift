@@ -7,9 +7,11 @@ public struct MetadataRequest: KafkaRequest {
     public static let versions = ApiVersions(0...13, flexibleFrom: 9)
 
     public var topics: [MetadataRequestTopic]? = []
-    public var allowAutoTopicCreation: Bool = true
-    public var includeClusterAuthorizedOperations: Bool = false
-    public var includeTopicAuthorizedOperations: Bool = false
+    /// Whether asking for a missing topic may create it, where the broker does that at all.
+    public var allowAutoTopicCreation = true
+    /// Versions 8 to 10; DescribeCluster took it over.
+    public var includeClusterAuthorizedOperations = false
+    public var includeTopicAuthorizedOperations = false
 
     public init() {}
 
@@ -22,8 +24,11 @@ public struct MetadataRequest: KafkaRequest {
 }
 
 extension MetadataRequest {
+    /// A topic, by name or by id.
     public struct MetadataRequestTopic: WireStruct {
-        public var topicID: KafkaUUID = .zero
+        /// Zero when asking by name.
+        public var topicID = KafkaUUID.zero
+        /// Nil when asking by id, from version 12.
         public var name: String? = ""
 
         public init() {}
@@ -43,10 +48,13 @@ public struct MetadataResponse: KafkaResponse {
     public var throttleTimeMs: Int32 = 0
     public var brokers: [MetadataResponseBroker] = []
     public var clusterID: String?
+    /// -1 when unknown. In KRaft, any broker that forwards to the controller.
     public var controllerID: Int32 = -1
     public var topics: [MetadataResponseTopic] = []
-    public var clusterAuthorizedOperations: Int32 = -2147483648
-    public var errorCode: ErrorCode = .none
+    /// A bit per ACL operation; `.min` unless asked for (KIP-430).
+    public var clusterAuthorizedOperations: Int32 = .min
+    /// From version 13: the whole cluster has to be looked up anew (KIP-1102).
+    public var errorCode = ErrorCode.none
 
     public init() {}
 
@@ -62,9 +70,10 @@ public struct MetadataResponse: KafkaResponse {
 }
 
 extension MetadataResponse {
+    /// A live broker.
     public struct MetadataResponseBroker: WireStruct {
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
 
@@ -78,13 +87,18 @@ extension MetadataResponse {
         }
     }
 
+    /// A topic and its partitions.
     public struct MetadataResponseTopic: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
+        /// Nil for an unknown id.
         public var name: String? = ""
-        public var topicID: KafkaUUID = .zero
-        public var isInternal: Bool = false
+        /// Zero before version 10, and for topics older than ids.
+        public var topicID = KafkaUUID.zero
+        /// Such as `__consumer_offsets`.
+        public var isInternal = false
         public var partitions: [MetadataResponsePartition] = []
-        public var topicAuthorizedOperations: Int32 = -2147483648
+        /// A bit per ACL operation; `.min` unless asked for (KIP-430).
+        public var topicAuthorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -98,13 +112,19 @@ extension MetadataResponse {
         }
     }
 
+    /// A partition and its replicas.
     public struct MetadataResponsePartition: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var partitionIndex: Int32 = 0
+        /// -1 when there is none.
         public var leaderID: Int32 = 0
+        /// Rises with every election (KIP-320); -1 when unknown.
         public var leaderEpoch: Int32 = -1
+        /// All replicas, the preferred leader first.
         public var replicaNodes: [Int32] = []
+        /// Those in sync with the leader.
         public var isrNodes: [Int32] = []
+        /// Those on dead brokers or failed disks.
         public var offlineReplicas: [Int32] = []
 
         public init() {}

@@ -5,6 +5,7 @@ public struct DeleteRecordsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var topics: [DeleteRecordsTopic] = []
+    /// How long the leader may wait for its followers.
     public var timeoutMs: Int32 = 0
 
     public init() {}
@@ -16,8 +17,9 @@ public struct DeleteRecordsRequest: KafkaRequest {
 }
 
 extension DeleteRecordsRequest {
+    /// Partitions of one topic to shorten.
     public struct DeleteRecordsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [DeleteRecordsPartition] = []
 
         public init() {}
@@ -28,8 +30,10 @@ extension DeleteRecordsRequest {
         }
     }
 
+    /// Where one partition shall begin.
     public struct DeleteRecordsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The first offset to keep; -1 for the high watermark.
         public var offset: Int64 = 0
 
         public init() {}
@@ -58,8 +62,9 @@ public struct DeleteRecordsResponse: KafkaResponse {
 }
 
 extension DeleteRecordsResponse {
+    /// Results for one topic.
     public struct DeleteRecordsTopicResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [DeleteRecordsPartitionResult] = []
 
         public init() {}
@@ -70,10 +75,12 @@ extension DeleteRecordsResponse {
         }
     }
 
+    /// Where one partition now begins.
     public struct DeleteRecordsPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The lowest log start among the partition's live replicas; -1 after an error.
         public var lowWatermark: Int64 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

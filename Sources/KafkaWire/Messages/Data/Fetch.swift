@@ -6,18 +6,29 @@ public struct FetchRequest: KafkaRequest {
     public static let apiKey = ApiKey.fetch
     public static let versions = ApiVersions(0...18, flexibleFrom: 12)
 
+    /// Followers in KRaft state theirs; a broker of another cluster refuses them. Consumers leave it out.
     public var clusterID: String?
+    /// -1 for a consumer; the broker's id when a follower asks. Up to version 14.
     public var replicaID: Int32 = -1
-    public var replicaState: ReplicaState = ReplicaState()
+    /// The follower that asks, from version 15 (KIP-903).
+    public var replicaState = ReplicaState()
+    /// How long the broker may wait for ``minBytes`` to gather.
     public var maxWaitMs: Int32 = 0
     public var minBytes: Int32 = 0
+    /// For the whole answer. Not absolute: the first batch comes even when it is larger, so that reading goes on.
     public var maxBytes: Int32 = .max
+    /// 0 reads everything, 1 up to the last stable offset with aborted transactions named.
     public var isolationLevel: Int8 = 0
+    /// 0 while there is none (KIP-227).
     public var sessionID: Int32 = 0
+    /// 0 asks for a new session, -1 for an answer without one; otherwise one more than the last time.
     public var sessionEpoch: Int32 = -1
+    /// Partitions to read; within a session only those that are new or changed.
     public var topics: [FetchTopic] = []
+    /// Partitions that leave the session.
     public var forgottenTopicsData: [ForgottenTopic] = []
-    public var rackID: String = ""
+    /// Where the reader is, so that the leader may name a replica nearby (KIP-392).
+    public var rackID = ""
 
     public init() {}
 
@@ -27,8 +38,10 @@ public struct FetchRequest: KafkaRequest {
         try wire.int32(&minBytes)
         if wire.version >= 3 { try wire.int32(&maxBytes) }
         if wire.version >= 4 { try wire.int8(&isolationLevel) }
-        if wire.version >= 7 { try wire.int32(&sessionID) }
-        if wire.version >= 7 { try wire.int32(&sessionEpoch) }
+        if wire.version >= 7 {
+            try wire.int32(&sessionID)
+            try wire.int32(&sessionEpoch)
+        }
         try wire.array(&topics)
         if wire.version >= 7 { try wire.array(&forgottenTopicsData) }
         if wire.version >= 11 { try wire.string(&rackID) }
@@ -41,8 +54,10 @@ public struct FetchRequest: KafkaRequest {
 }
 
 extension FetchRequest {
+    /// The follower that asks.
     public struct ReplicaState: WireStruct {
         public var replicaID: Int32 = -1
+        /// Tells incarnations of the broker apart (KIP-903).
         public var replicaEpoch: Int64 = -1
 
         public init() {}
@@ -53,9 +68,12 @@ extension FetchRequest {
         }
     }
 
+    /// Partitions of one topic to read.
     public struct FetchTopic: WireStruct {
-        public var topic: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 12.
+        public var topic = ""
+        /// From version 13 (KIP-516).
+        public var topicID = KafkaUUID.zero
         public var partitions: [FetchPartition] = []
 
         public init() {}
@@ -67,14 +85,21 @@ extension FetchRequest {
         }
     }
 
+    /// Where to read one partition, and how much of it.
     public struct FetchPartition: WireStruct {
         public var partition: Int32 = 0
+        /// What the reader believes; another one is answered with an error. -1 skips the check (KIP-320).
         public var currentLeaderEpoch: Int32 = -1
         public var fetchOffset: Int64 = 0
+        /// Leader epoch of the last record read, which shows a divergence at once; -1 when unknown (KIP-595).
         public var lastFetchedEpoch: Int32 = -1
+        /// A follower's own log start; -1 from consumers.
         public var logStartOffset: Int64 = -1
+        /// Like ``FetchRequest/maxBytes``, for this partition.
         public var partitionMaxBytes: Int32 = 0
-        public var replicaDirectoryID: KafkaUUID = .zero
+        /// The follower's log directory (KIP-853).
+        public var replicaDirectoryID = KafkaUUID.zero
+        /// The follower's high watermark; `.max` when it does not say (KIP-1166).
         public var highWatermark: Int64 = .max
 
         public init() {}
@@ -94,9 +119,12 @@ extension FetchRequest {
         }
     }
 
+    /// Partitions of one topic to drop from the session.
     public struct ForgottenTopic: WireStruct {
-        public var topic: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 12.
+        public var topic = ""
+        /// From version 13.
+        public var topicID = KafkaUUID.zero
         public var partitions: [Int32] = []
 
         public init() {}
@@ -115,17 +143,22 @@ public struct FetchResponse: KafkaResponse {
     public static let versions = ApiVersions(0...18, flexibleFrom: 12)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    /// Concerns the session or the request as a whole, never one partition.
+    public var errorCode = ErrorCode.none
+    /// 0 when the broker keeps none.
     public var sessionID: Int32 = 0
     public var responses: [FetchableTopicResponse] = []
+    /// Where the leaders live that partitions name in ``PartitionData/currentLeader`` (KIP-951).
     public var nodeEndpoints: [NodeEndpoint] = []
 
     public init() {}
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
-        if wire.version >= 7 { try wire.errorCode(&errorCode) }
-        if wire.version >= 7 { try wire.int32(&sessionID) }
+        if wire.version >= 7 {
+            try wire.errorCode(&errorCode)
+            try wire.int32(&sessionID)
+        }
         try wire.array(&responses)
     }
 
@@ -135,9 +168,10 @@ public struct FetchResponse: KafkaResponse {
 }
 
 extension FetchResponse {
+    /// Answers for one topic.
     public struct FetchableTopicResponse: WireStruct {
-        public var topic: String = ""
-        public var topicID: KafkaUUID = .zero
+        public var topic = ""
+        public var topicID = KafkaUUID.zero
         public var partitions: [PartitionData] = []
 
         public init() {}
@@ -149,17 +183,26 @@ extension FetchResponse {
         }
     }
 
+    /// What one partition had to give.
     public struct PartitionData: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
+        /// The end of what is replicated; -1 after an error.
         public var highWatermark: Int64 = 0
+        /// No transaction is open below it.
         public var lastStableOffset: Int64 = -1
         public var logStartOffset: Int64 = -1
-        public var divergingEpoch: EpochEndOffset = EpochEndOffset()
-        public var currentLeader: LeaderIDAndEpoch = LeaderIDAndEpoch()
-        public var snapshotID: SnapshotID = SnapshotID()
+        /// Where the reader's log and the leader's part; the reader has to go back there.
+        public var divergingEpoch = EpochEndOffset()
+        /// Given when this broker is not the leader (KIP-951).
+        public var currentLeader = LeaderIDAndEpoch()
+        /// In KRaft's metadata log: the snapshot to fetch when the offset is below the log's start.
+        public var snapshotID = SnapshotID()
+        /// Transactions whose records in this answer do not count; nil unless committed ones were asked for.
         public var abortedTransactions: [AbortedTransaction]? = []
+        /// The broker to read from instead, -1 for none (KIP-392).
         public var preferredReadReplica: Int32 = -1
+        /// Whole batches, except that the last may be cut short.
         public var records: RecordBytes?
 
         public init() {}
@@ -182,7 +225,9 @@ extension FetchResponse {
         }
     }
 
+    /// A leader epoch and one past its last record.
     public struct EpochEndOffset: WireStruct {
+        /// -1 for none.
         public var epoch: Int32 = -1
         public var endOffset: Int64 = -1
 
@@ -194,7 +239,9 @@ extension FetchResponse {
         }
     }
 
+    /// Who leads a partition, and since which election.
     public struct LeaderIDAndEpoch: WireStruct {
+        /// -1 when unknown.
         public var leaderID: Int32 = -1
         public var leaderEpoch: Int32 = -1
 
@@ -206,6 +253,7 @@ extension FetchResponse {
         }
     }
 
+    /// What a snapshot of KRaft's metadata log reaches to.
     public struct SnapshotID: WireStruct {
         public var endOffset: Int64 = -1
         public var epoch: Int32 = -1
@@ -218,8 +266,10 @@ extension FetchResponse {
         }
     }
 
+    /// A transaction to leave out.
     public struct AbortedTransaction: WireStruct {
         public var producerID: Int64 = 0
+        /// From here to the producer's abort marker its records are aborted.
         public var firstOffset: Int64 = 0
 
         public init() {}
@@ -230,9 +280,10 @@ extension FetchResponse {
         }
     }
 
+    /// A broker's address.
     public struct NodeEndpoint: WireStruct {
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
 

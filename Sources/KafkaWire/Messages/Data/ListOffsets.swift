@@ -6,9 +6,12 @@ public struct ListOffsetsRequest: KafkaRequest {
     public static let apiKey = ApiKey.listOffsets
     public static let versions = ApiVersions(0...11, flexibleFrom: 6)
 
+    /// -1 for a consumer, -2 for debugging (any replica answers).
     public var replicaID: Int32 = 0
+    /// With 1 the end is the last stable offset instead of the high watermark.
     public var isolationLevel: Int8 = 0
     public var topics: [ListOffsetsTopic] = []
+    /// How long the broker may search remote storage (KIP-1075).
     public var timeoutMs: Int32 = 0
 
     public init() {}
@@ -22,8 +25,9 @@ public struct ListOffsetsRequest: KafkaRequest {
 }
 
 extension ListOffsetsRequest {
+    /// Partitions of one topic.
     public struct ListOffsetsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ListOffsetsPartition] = []
 
         public init() {}
@@ -34,10 +38,14 @@ extension ListOffsetsRequest {
         }
     }
 
+    /// One partition and the time to look for.
     public struct ListOffsetsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// What the caller believes; -1 skips the check.
         public var currentLeaderEpoch: Int32 = -1
+        /// Milliseconds since 1970, or one of the negative values above.
         public var timestamp: Int64 = 0
+        /// Version 0 alone, which answers with segment starts.
         public var maxNumOffsets: Int32 = 1
 
         public init() {}
@@ -46,7 +54,7 @@ extension ListOffsetsRequest {
             try wire.int32(&partitionIndex)
             if wire.version >= 4 { try wire.int32(&currentLeaderEpoch) }
             try wire.int64(&timestamp)
-            if wire.version <= 0 { try wire.int32(&maxNumOffsets) }
+            if wire.version == 0 { try wire.int32(&maxNumOffsets) }
         }
     }
 }
@@ -68,8 +76,9 @@ public struct ListOffsetsResponse: KafkaResponse {
 }
 
 extension ListOffsetsResponse {
+    /// Results for one topic.
     public struct ListOffsetsTopicResponse: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ListOffsetsPartitionResponse] = []
 
         public init() {}
@@ -80,11 +89,15 @@ extension ListOffsetsResponse {
         }
     }
 
+    /// The offset found in one partition.
     public struct ListOffsetsPartitionResponse: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
+        /// Version 0 alone: latest first.
         public var oldStyleOffsets: [Int64] = []
+        /// Of the record found; -1 when a log's end was asked for.
         public var timestamp: Int64 = -1
+        /// -1 when no record is that late.
         public var offset: Int64 = -1
         public var leaderEpoch: Int32 = -1
 
@@ -93,9 +106,11 @@ extension ListOffsetsResponse {
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
             try wire.int32(&partitionIndex)
             try wire.errorCode(&errorCode)
-            if wire.version <= 0 { try wire.int64Array(&oldStyleOffsets) }
-            if wire.version >= 1 { try wire.int64(&timestamp) }
-            if wire.version >= 1 { try wire.int64(&offset) }
+            if wire.version == 0 { try wire.int64Array(&oldStyleOffsets) }
+            if wire.version >= 1 {
+                try wire.int64(&timestamp)
+                try wire.int64(&offset)
+            }
             if wire.version >= 4 { try wire.int32(&leaderEpoch) }
         }
     }

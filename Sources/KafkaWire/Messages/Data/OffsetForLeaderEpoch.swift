@@ -4,6 +4,7 @@ public struct OffsetForLeaderEpochRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetForLeaderEpoch
     public static let versions = ApiVersions(0...4, flexibleFrom: 4)
 
+    /// -1 for a consumer, -2 for debugging.
     public var replicaID: Int32 = -2
     public var topics: [OffsetForLeaderTopic] = []
 
@@ -16,8 +17,9 @@ public struct OffsetForLeaderEpochRequest: KafkaRequest {
 }
 
 extension OffsetForLeaderEpochRequest {
+    /// Partitions of one topic.
     public struct OffsetForLeaderTopic: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [OffsetForLeaderPartition] = []
 
         public init() {}
@@ -28,9 +30,12 @@ extension OffsetForLeaderEpochRequest {
         }
     }
 
+    /// One partition and the epoch to look up.
     public struct OffsetForLeaderPartition: WireStruct {
         public var partition: Int32 = 0
+        /// What the caller believes; -1 skips the check.
         public var currentLeaderEpoch: Int32 = -1
+        /// The epoch whose end is asked for.
         public var leaderEpoch: Int32 = 0
 
         public init() {}
@@ -60,8 +65,9 @@ public struct OffsetForLeaderEpochResponse: KafkaResponse {
 }
 
 extension OffsetForLeaderEpochResponse {
+    /// Results for one topic.
     public struct OffsetForLeaderTopicResult: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [EpochEndOffset] = []
 
         public init() {}
@@ -72,10 +78,13 @@ extension OffsetForLeaderEpochResponse {
         }
     }
 
+    /// Where the epoch ended in one partition.
     public struct EpochEndOffset: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var partition: Int32 = 0
+        /// The largest epoch not above the one asked for; -1 when there is none.
         public var leaderEpoch: Int32 = -1
+        /// One past that epoch's last record; -1 when there is none.
         public var endOffset: Int64 = -1
 
         public init() {}

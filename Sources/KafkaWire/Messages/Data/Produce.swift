@@ -6,8 +6,11 @@ public struct ProduceRequest: KafkaRequest {
     public static let apiKey = ApiKey.produce
     public static let versions = ApiVersions(0...13, flexibleFrom: 9)
 
+    /// Nil outside transactions.
     public var transactionalID: String?
+    /// 0 none, 1 the leader, -1 all in-sync replicas.
     public var acks: Int16 = 0
+    /// How long the leader may wait for ``acks``.
     public var timeoutMs: Int32 = 0
     public var topicData: [TopicProduceData] = []
 
@@ -22,9 +25,12 @@ public struct ProduceRequest: KafkaRequest {
 }
 
 extension ProduceRequest {
+    /// Batches for one topic.
     public struct TopicProduceData: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 12.
+        public var name = ""
+        /// From version 13 (KIP-516).
+        public var topicID = KafkaUUID.zero
         public var partitionData: [PartitionProduceData] = []
 
         public init() {}
@@ -36,6 +42,7 @@ extension ProduceRequest {
         }
     }
 
+    /// The batch for one partition.
     public struct PartitionProduceData: WireStruct {
         public var index: Int32 = 0
         public var records: RecordBytes?
@@ -56,6 +63,7 @@ public struct ProduceResponse: KafkaResponse {
 
     public var responses: [TopicProduceResponse] = []
     public var throttleTimeMs: Int32 = 0
+    /// Where the leaders live that partitions name in ``PartitionProduceResponse/currentLeader`` (KIP-951).
     public var nodeEndpoints: [NodeEndpoint] = []
 
     public init() {}
@@ -71,9 +79,12 @@ public struct ProduceResponse: KafkaResponse {
 }
 
 extension ProduceResponse {
+    /// Results for one topic.
     public struct TopicProduceResponse: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 12.
+        public var name = ""
+        /// From version 13.
+        public var topicID = KafkaUUID.zero
         public var partitionResponses: [PartitionProduceResponse] = []
 
         public init() {}
@@ -85,15 +96,20 @@ extension ProduceResponse {
         }
     }
 
+    /// Where one partition's batch went, or why it was refused.
     public struct PartitionProduceResponse: WireStruct {
         public var index: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
+        /// The first record's offset; -1 after an error.
         public var baseOffset: Int64 = 0
+        /// Milliseconds since 1970; -1 unless the topic stamps records itself.
         public var logAppendTimeMs: Int64 = -1
         public var logStartOffset: Int64 = -1
+        /// The records that spoiled the batch (KIP-467).
         public var recordErrors: [BatchIndexAndErrorMessage] = []
         public var errorMessage: String?
-        public var currentLeader: LeaderIDAndEpoch = LeaderIDAndEpoch()
+        /// Given when this broker is not the leader.
+        public var currentLeader = LeaderIDAndEpoch()
 
         public init() {}
 
@@ -103,8 +119,10 @@ extension ProduceResponse {
             try wire.int64(&baseOffset)
             if wire.version >= 2 { try wire.int64(&logAppendTimeMs) }
             if wire.version >= 5 { try wire.int64(&logStartOffset) }
-            if wire.version >= 8 { try wire.array(&recordErrors) }
-            if wire.version >= 8 { try wire.nullableString(&errorMessage) }
+            if wire.version >= 8 {
+                try wire.array(&recordErrors)
+                try wire.nullableString(&errorMessage)
+            }
         }
 
         public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
@@ -112,7 +130,9 @@ extension ProduceResponse {
         }
     }
 
+    /// A record that was refused.
     public struct BatchIndexAndErrorMessage: WireStruct {
+        /// The record's place in its batch, from 0.
         public var batchIndex: Int32 = 0
         public var batchIndexErrorMessage: String?
 
@@ -124,7 +144,9 @@ extension ProduceResponse {
         }
     }
 
+    /// Who leads a partition, and since which election.
     public struct LeaderIDAndEpoch: WireStruct {
+        /// -1 when unknown.
         public var leaderID: Int32 = -1
         public var leaderEpoch: Int32 = -1
 
@@ -136,9 +158,10 @@ extension ProduceResponse {
         }
     }
 
+    /// A broker's address.
     public struct NodeEndpoint: WireStruct {
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
         public var rack: String?
 

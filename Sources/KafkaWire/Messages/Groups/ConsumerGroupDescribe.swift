@@ -2,10 +2,10 @@
 public struct ConsumerGroupDescribeRequest: KafkaRequest {
     public typealias Response = ConsumerGroupDescribeResponse
     public static let apiKey = ApiKey.consumerGroupDescribe
-    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+    public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var groupIDs: [String] = []
-    public var includeAuthorizedOperations: Bool = false
+    public var includeAuthorizedOperations = false
 
     public init() {}
 
@@ -18,7 +18,7 @@ public struct ConsumerGroupDescribeRequest: KafkaRequest {
 /// Answer to ``ConsumerGroupDescribeRequest``.
 public struct ConsumerGroupDescribeResponse: KafkaResponse {
     public static let apiKey = ApiKey.consumerGroupDescribe
-    public static let versions = ApiVersions(0...0, flexibleFrom: 0)
+    public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
     public var groups: [DescribedGroup] = []
@@ -32,16 +32,20 @@ public struct ConsumerGroupDescribeResponse: KafkaResponse {
 }
 
 extension ConsumerGroupDescribeResponse {
+    /// One group.
     public struct DescribedGroup: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
-        public var groupID: String = ""
-        public var groupState: String = ""
+        public var groupID = ""
+        public var groupState = ""
+        /// Rises whenever members or subscriptions change.
         public var groupEpoch: Int32 = 0
+        /// The group epoch for which the target assignment was made.
         public var assignmentEpoch: Int32 = 0
-        public var assignorName: String = ""
+        public var assignorName = ""
         public var members: [Member] = []
-        public var authorizedOperations: Int32 = -2147483648
+        /// A bit per ACL operation; `.min` unless asked for (KIP-430).
+        public var authorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -58,17 +62,23 @@ extension ConsumerGroupDescribeResponse {
         }
     }
 
+    /// A member, its subscription and its partitions.
     public struct Member: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
+        /// The name of a static member; nil for a dynamic one (KIP-345).
         public var instanceID: String?
         public var rackID: String?
         public var memberEpoch: Int32 = 0
-        public var clientID: String = ""
-        public var clientHost: String = ""
+        public var clientID = ""
+        public var clientHost = ""
         public var subscribedTopicNames: [String] = []
         public var subscribedTopicRegex: String?
-        public var assignment: Assignment = Assignment()
-        public var targetAssignment: Assignment = Assignment()
+        /// What the member has now.
+        public var assignment = Assignment()
+        /// What it will have when the others have let go.
+        public var targetAssignment = Assignment()
+        /// -1 unknown, 0 classic protocol, 1 consumer protocol (KIP-1099).
+        public var memberType: Int8 = -1
 
         public init() {}
 
@@ -83,9 +93,11 @@ extension ConsumerGroupDescribeResponse {
             try wire.nullableString(&subscribedTopicRegex)
             try wire.structure(&assignment)
             try wire.structure(&targetAssignment)
+            if wire.version >= 1 { try wire.int8(&memberType) }
         }
     }
 
+    /// Partitions of a member.
     public struct Assignment: WireStruct {
         public var topicPartitions: [TopicPartitions] = []
 
@@ -96,9 +108,10 @@ extension ConsumerGroupDescribeResponse {
         }
     }
 
+    /// Partitions of one topic.
     public struct TopicPartitions: WireStruct {
-        public var topicID: KafkaUUID = .zero
-        public var topicName: String = ""
+        public var topicID = KafkaUUID.zero
+        public var topicName = ""
         public var partitions: [Int32] = []
 
         public init() {}

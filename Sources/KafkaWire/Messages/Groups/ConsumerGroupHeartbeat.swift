@@ -4,15 +4,22 @@ public struct ConsumerGroupHeartbeatRequest: KafkaRequest {
     public static let apiKey = ApiKey.consumerGroupHeartbeat
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
-    public var groupID: String = ""
-    public var memberID: String = ""
+    public var groupID = ""
+    /// Chosen by the member from version 1; before it empty when joining.
+    public var memberID = ""
+    /// 0 joins, -1 leaves, -2 leaves for a while as a static member; otherwise as last told.
     public var memberEpoch: Int32 = 0
+    /// The name of a static member; nil for a dynamic one (KIP-345).
     public var instanceID: String?
     public var rackID: String?
+    /// How long the member may take to let partitions go; -1 when unchanged.
     public var rebalanceTimeoutMs: Int32 = -1
+    /// Nil when unchanged since the last heartbeat, as in the fields that follow.
     public var subscribedTopicNames: [String]?
+    /// In the syntax of RE2/J, from version 1.
     public var subscribedTopicRegex: String?
     public var serverAssignor: String?
+    /// What the member holds now.
     public var topicPartitions: [TopicPartitions]?
 
     public init() {}
@@ -32,8 +39,9 @@ public struct ConsumerGroupHeartbeatRequest: KafkaRequest {
 }
 
 extension ConsumerGroupHeartbeatRequest {
+    /// Partitions of one topic.
     public struct TopicPartitions: WireStruct {
-        public var topicID: KafkaUUID = .zero
+        public var topicID = KafkaUUID.zero
         public var partitions: [Int32] = []
 
         public init() {}
@@ -51,11 +59,13 @@ public struct ConsumerGroupHeartbeatResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String?
     public var memberID: String?
+    /// -1 tells that the member has left.
     public var memberEpoch: Int32 = 0
     public var heartbeatIntervalMs: Int32 = 0
+    /// Nil when it is still as last told.
     public var assignment: Assignment?
 
     public init() {}
@@ -72,6 +82,7 @@ public struct ConsumerGroupHeartbeatResponse: KafkaResponse {
 }
 
 extension ConsumerGroupHeartbeatResponse {
+    /// The partitions that the member shall hold.
     public struct Assignment: WireStruct {
         public var topicPartitions: [TopicPartitions] = []
 
@@ -82,8 +93,9 @@ extension ConsumerGroupHeartbeatResponse {
         }
     }
 
+    /// Partitions of one topic.
     public struct TopicPartitions: WireStruct {
-        public var topicID: KafkaUUID = .zero
+        public var topicID = KafkaUUID.zero
         public var partitions: [Int32] = []
 
         public init() {}

@@ -30,9 +30,10 @@ public struct DeleteGroupsResponse: KafkaResponse {
 }
 
 extension DeleteGroupsResponse {
+    /// The result for one group.
     public struct DeletableGroupResult: WireStruct {
-        public var groupID: String = ""
-        public var errorCode: ErrorCode = .none
+        public var groupID = ""
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

@@ -7,7 +7,7 @@ public struct DescribeGroupsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...6, flexibleFrom: 5)
 
     public var groups: [String] = []
-    public var includeAuthorizedOperations: Bool = false
+    public var includeAuthorizedOperations = false
 
     public init() {}
 
@@ -34,15 +34,21 @@ public struct DescribeGroupsResponse: KafkaResponse {
 }
 
 extension DescribeGroupsResponse {
+    /// One group.
     public struct DescribedGroup: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
+        /// From version 6 (KIP-1043).
         public var errorMessage: String?
-        public var groupID: String = ""
-        public var groupState: String = ""
-        public var protocolType: String = ""
-        public var protocolData: String = ""
+        public var groupID = ""
+        /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable` or `Dead`.
+        public var groupState = ""
+        /// `consumer` for consumer groups; the application's own word elsewhere.
+        public var protocolType = ""
+        /// The assignor that the members agreed on.
+        public var protocolData = ""
         public var members: [DescribedGroupMember] = []
-        public var authorizedOperations: Int32 = -2147483648
+        /// A bit per ACL operation; `.min` unless asked for (KIP-430).
+        public var authorizedOperations: Int32 = .min
 
         public init() {}
 
@@ -58,13 +64,17 @@ extension DescribeGroupsResponse {
         }
     }
 
+    /// A member of the group.
     public struct DescribedGroupMember: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
+        /// The name of a static member; nil for a dynamic one (KIP-345).
         public var groupInstanceID: String?
-        public var clientID: String = ""
-        public var clientHost: String = ""
-        public var memberMetadata: ByteBuffer = ByteBuffer()
-        public var memberAssignment: ByteBuffer = ByteBuffer()
+        public var clientID = ""
+        public var clientHost = ""
+        /// What the member said when it joined, in the form of its protocol type.
+        public var memberMetadata = ByteBuffer()
+        /// What the leader gave it, in the form of its protocol type.
+        public var memberAssignment = ByteBuffer()
 
         public init() {}
 

@@ -4,8 +4,11 @@ public struct FindCoordinatorRequest: KafkaRequest {
     public static let apiKey = ApiKey.findCoordinator
     public static let versions = ApiVersions(0...6, flexibleFrom: 3)
 
-    public var key: String = ""
+    /// A group or a transactional id, up to version 3.
+    public var key = ""
+    /// 0 group, 1 transaction, 2 share group.
     public var keyType: Int8 = 0
+    /// From version 4 (KIP-699).
     public var coordinatorKeys: [String] = []
 
     public init() {}
@@ -23,11 +26,14 @@ public struct FindCoordinatorResponse: KafkaResponse {
     public static let versions = ApiVersions(0...6, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    /// This one and the fields up to the port: up to version 3.
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
+    /// -1 after an error.
     public var nodeID: Int32 = 0
-    public var host: String = ""
+    public var host = ""
     public var port: Int32 = 0
+    /// From version 4, one for each key.
     public var coordinators: [Coordinator] = []
 
     public init() {}
@@ -36,20 +42,24 @@ public struct FindCoordinatorResponse: KafkaResponse {
         if wire.version >= 1 { try wire.int32(&throttleTimeMs) }
         if wire.version <= 3 { try wire.errorCode(&errorCode) }
         if (1...3).contains(wire.version) { try wire.nullableString(&errorMessage) }
-        if wire.version <= 3 { try wire.int32(&nodeID) }
-        if wire.version <= 3 { try wire.string(&host) }
-        if wire.version <= 3 { try wire.int32(&port) }
+        if wire.version <= 3 {
+            try wire.int32(&nodeID)
+            try wire.string(&host)
+            try wire.int32(&port)
+        }
         if wire.version >= 4 { try wire.array(&coordinators) }
     }
 }
 
 extension FindCoordinatorResponse {
+    /// The broker responsible for one key.
     public struct Coordinator: WireStruct {
-        public var key: String = ""
+        public var key = ""
+        /// -1 after an error.
         public var nodeID: Int32 = 0
-        public var host: String = ""
+        public var host = ""
         public var port: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

@@ -4,9 +4,10 @@ public struct HeartbeatRequest: KafkaRequest {
     public static let apiKey = ApiKey.heartbeat
     public static let versions = ApiVersions(0...4, flexibleFrom: 4)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var generationID: Int32 = 0
-    public var memberID: String = ""
+    public var memberID = ""
+    /// The name of a static member; nil for a dynamic one (KIP-345).
     public var groupInstanceID: String?
 
     public init() {}
@@ -25,7 +26,7 @@ public struct HeartbeatResponse: KafkaResponse {
     public static let versions = ApiVersions(0...4, flexibleFrom: 4)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
 
     public init() {}
 

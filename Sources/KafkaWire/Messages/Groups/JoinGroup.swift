@@ -6,13 +6,20 @@ public struct JoinGroupRequest: KafkaRequest {
     public static let apiKey = ApiKey.joinGroup
     public static let versions = ApiVersions(0...9, flexibleFrom: 6)
 
-    public var groupID: String = ""
+    public var groupID = ""
+    /// How long the member may be silent.
     public var sessionTimeoutMs: Int32 = 0
+    /// How long the others wait for it to rejoin; version 0 takes the session's time instead.
     public var rebalanceTimeoutMs: Int32 = -1
-    public var memberID: String = ""
+    /// Empty the first time; a broker answers error 79 with one to come back with (KIP-394).
+    public var memberID = ""
+    /// The name of a static member; nil for a dynamic one (KIP-345).
     public var groupInstanceID: String?
-    public var protocolType: String = ""
+    /// `consumer` for consumer groups; all members must agree on it.
+    public var protocolType = ""
+    /// The assignors that the member knows, best first.
     public var protocols: [JoinGroupRequestProtocol] = []
+    /// Why it joins, for the broker's log (KIP-800).
     public var reason: String?
 
     public init() {}
@@ -30,9 +37,11 @@ public struct JoinGroupRequest: KafkaRequest {
 }
 
 extension JoinGroupRequest {
+    /// An assignor, and what the member tells it.
     public struct JoinGroupRequestProtocol: WireStruct {
-        public var name: String = ""
-        public var metadata: ByteBuffer = ByteBuffer()
+        public var name = ""
+        /// The member's subscription, in the form of the protocol type.
+        public var metadata = ByteBuffer()
 
         public init() {}
 
@@ -49,13 +58,18 @@ public struct JoinGroupResponse: KafkaResponse {
     public static let versions = ApiVersions(0...9, flexibleFrom: 6)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
+    /// -1 after an error.
     public var generationID: Int32 = -1
     public var protocolType: String?
+    /// The assignor that was chosen. Nil when none was, from version 7.
     public var protocolName: String? = ""
-    public var leader: String = ""
-    public var skipAssignment: Bool = false
-    public var memberID: String = ""
+    /// The member that has to make the assignment.
+    public var leader = ""
+    /// Tells a static leader that came back that the old assignment holds (KIP-814).
+    public var skipAssignment = false
+    public var memberID = ""
+    /// For the leader; empty for everyone else.
     public var members: [JoinGroupResponseMember] = []
 
     public init() {}
@@ -74,10 +88,12 @@ public struct JoinGroupResponse: KafkaResponse {
 }
 
 extension JoinGroupResponse {
+    /// A member, as its leader sees it.
     public struct JoinGroupResponseMember: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
         public var groupInstanceID: String?
-        public var metadata: ByteBuffer = ByteBuffer()
+        /// The member's subscription for the chosen assignor.
+        public var metadata = ByteBuffer()
 
         public init() {}
 

@@ -4,8 +4,10 @@ public struct LeaveGroupRequest: KafkaRequest {
     public static let apiKey = ApiKey.leaveGroup
     public static let versions = ApiVersions(0...5, flexibleFrom: 4)
 
-    public var groupID: String = ""
-    public var memberID: String = ""
+    public var groupID = ""
+    /// Up to version 2.
+    public var memberID = ""
+    /// From version 3 (KIP-345).
     public var members: [MemberIdentity] = []
 
     public init() {}
@@ -18,9 +20,12 @@ public struct LeaveGroupRequest: KafkaRequest {
 }
 
 extension LeaveGroupRequest {
+    /// A member that leaves.
     public struct MemberIdentity: WireStruct {
-        public var memberID: String = ""
+        /// Empty when a static member goes by its name alone.
+        public var memberID = ""
         public var groupInstanceID: String?
+        /// For the broker's log (KIP-800).
         public var reason: String?
 
         public init() {}
@@ -39,7 +44,7 @@ public struct LeaveGroupResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 4)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var members: [MemberResponse] = []
 
     public init() {}
@@ -52,10 +57,11 @@ public struct LeaveGroupResponse: KafkaResponse {
 }
 
 extension LeaveGroupResponse {
+    /// The result for one member.
     public struct MemberResponse: WireStruct {
-        public var memberID: String = ""
+        public var memberID = ""
         public var groupInstanceID: String? = ""
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

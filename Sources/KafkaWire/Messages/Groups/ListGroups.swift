@@ -4,7 +4,9 @@ public struct ListGroupsRequest: KafkaRequest {
     public static let apiKey = ApiKey.listGroups
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
+    /// Empty for all (KIP-518).
     public var statesFilter: [String] = []
+    /// `classic`, `consumer` and so on; empty for all (KIP-848).
     public var typesFilter: [String] = []
 
     public init() {}
@@ -21,7 +23,7 @@ public struct ListGroupsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var groups: [ListedGroup] = []
 
     public init() {}
@@ -34,11 +36,13 @@ public struct ListGroupsResponse: KafkaResponse {
 }
 
 extension ListGroupsResponse {
+    /// One group.
     public struct ListedGroup: WireStruct {
-        public var groupID: String = ""
-        public var protocolType: String = ""
-        public var groupState: String = ""
-        public var groupType: String = ""
+        public var groupID = ""
+        /// Empty for groups that only commit offsets.
+        public var protocolType = ""
+        public var groupState = ""
+        public var groupType = ""
 
         public init() {}
 

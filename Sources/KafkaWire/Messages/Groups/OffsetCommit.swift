@@ -4,10 +4,14 @@ public struct OffsetCommitRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetCommit
     public static let versions = ApiVersions(0...10, flexibleFrom: 8)
 
-    public var groupID: String = ""
+    public var groupID = ""
+    /// The generation in the classic protocol, the epoch in KIP-848's; -1 when no member commits.
     public var generationIDOrMemberEpoch: Int32 = -1
-    public var memberID: String = ""
+    /// Empty when no member commits.
+    public var memberID = ""
+    /// The name of a static member; nil for a dynamic one (KIP-345).
     public var groupInstanceID: String?
+    /// Versions 2 to 4; -1 for the broker's.
     public var retentionTimeMs: Int64 = -1
     public var topics: [OffsetCommitRequestTopic] = []
 
@@ -15,8 +19,10 @@ public struct OffsetCommitRequest: KafkaRequest {
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.string(&groupID)
-        if wire.version >= 1 { try wire.int32(&generationIDOrMemberEpoch) }
-        if wire.version >= 1 { try wire.string(&memberID) }
+        if wire.version >= 1 {
+            try wire.int32(&generationIDOrMemberEpoch)
+            try wire.string(&memberID)
+        }
         if wire.version >= 7 { try wire.nullableString(&groupInstanceID) }
         if (2...4).contains(wire.version) { try wire.int64(&retentionTimeMs) }
         try wire.array(&topics)
@@ -24,9 +30,12 @@ public struct OffsetCommitRequest: KafkaRequest {
 }
 
 extension OffsetCommitRequest {
+    /// Positions in one topic.
     public struct OffsetCommitRequestTopic: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 9.
+        public var name = ""
+        /// From version 10.
+        public var topicID = KafkaUUID.zero
         public var partitions: [OffsetCommitRequestPartition] = []
 
         public init() {}
@@ -38,11 +47,16 @@ extension OffsetCommitRequest {
         }
     }
 
+    /// The position in one partition.
     public struct OffsetCommitRequestPartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown (KIP-320).
         public var committedLeaderEpoch: Int32 = -1
+        /// Version 1 alone, in milliseconds since 1970; -1 for the time of arrival.
         public var commitTimestamp: Int64 = -1
+        /// A note of the consumer's own.
         public var committedMetadata: String? = ""
 
         public init() {}
@@ -74,9 +88,12 @@ public struct OffsetCommitResponse: KafkaResponse {
 }
 
 extension OffsetCommitResponse {
+    /// Results for one topic.
     public struct OffsetCommitResponseTopic: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 9.
+        public var name = ""
+        /// From version 10.
+        public var topicID = KafkaUUID.zero
         public var partitions: [OffsetCommitResponsePartition] = []
 
         public init() {}
@@ -88,9 +105,10 @@ extension OffsetCommitResponse {
         }
     }
 
+    /// The result for one partition.
     public struct OffsetCommitResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

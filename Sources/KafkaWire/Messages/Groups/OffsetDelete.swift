@@ -4,7 +4,7 @@ public struct OffsetDeleteRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetDelete
     public static let versions = ApiVersions(0...0, flexibleFrom: nil)
 
-    public var groupID: String = ""
+    public var groupID = ""
     public var topics: [OffsetDeleteRequestTopic] = []
 
     public init() {}
@@ -16,8 +16,9 @@ public struct OffsetDeleteRequest: KafkaRequest {
 }
 
 extension OffsetDeleteRequest {
+    /// Partitions of one topic.
     public struct OffsetDeleteRequestTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OffsetDeleteRequestPartition] = []
 
         public init() {}
@@ -28,6 +29,7 @@ extension OffsetDeleteRequest {
         }
     }
 
+    /// A partition whose position goes.
     public struct OffsetDeleteRequestPartition: WireStruct {
         public var partitionIndex: Int32 = 0
 
@@ -44,7 +46,8 @@ public struct OffsetDeleteResponse: KafkaResponse {
     public static let apiKey = ApiKey.offsetDelete
     public static let versions = ApiVersions(0...0, flexibleFrom: nil)
 
-    public var errorCode: ErrorCode = .none
+    /// Concerns the group as a whole.
+    public var errorCode = ErrorCode.none
     public var throttleTimeMs: Int32 = 0
     public var topics: [OffsetDeleteResponseTopic] = []
 
@@ -58,8 +61,9 @@ public struct OffsetDeleteResponse: KafkaResponse {
 }
 
 extension OffsetDeleteResponse {
+    /// Results for one topic.
     public struct OffsetDeleteResponseTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OffsetDeleteResponsePartition] = []
 
         public init() {}
@@ -70,9 +74,10 @@ extension OffsetDeleteResponse {
         }
     }
 
+    /// The result for one partition.
     public struct OffsetDeleteResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

@@ -4,53 +4,68 @@ public struct OffsetFetchRequest: KafkaRequest {
     public static let apiKey = ApiKey.offsetFetch
     public static let versions = ApiVersions(0...10, flexibleFrom: 6)
 
-    public var groupID: String = ""
+    /// This one and ``topics``: up to version 7.
+    public var groupID = ""
+    /// Nil for every partition that has a position, from version 2.
     public var topics: [OffsetFetchRequestTopic]? = []
+    /// From version 8 (KIP-709).
     public var groups: [OffsetFetchRequestGroup] = []
-    public var requireStable: Bool = false
+    /// Refuses to answer, with error 88, while a transaction may still change a position (KIP-447).
+    public var requireStable = false
 
     public init() {}
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-        if wire.version <= 7 { try wire.string(&groupID) }
-        if wire.version <= 7 { try wire.nullableArray(&topics, since: 2) }
+        if wire.version <= 7 {
+            try wire.string(&groupID)
+            try wire.nullableArray(&topics, since: 2)
+        }
         if wire.version >= 8 { try wire.array(&groups) }
         if wire.version >= 7 { try wire.bool(&requireStable) }
     }
 }
 
 extension OffsetFetchRequest {
+    /// Partitions of one topic, up to version 7.
     public struct OffsetFetchRequestTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 { try wire.string(&name) }
-            if wire.version <= 7 { try wire.int32Array(&partitionIndexes) }
+            try wire.string(&name)
+            try wire.int32Array(&partitionIndexes)
         }
     }
 
+    /// A group and the partitions of interest, from version 8.
     public struct OffsetFetchRequestGroup: WireStruct {
-        public var groupID: String = ""
+        public var groupID = ""
         public var memberID: String?
+        /// Checked against the group when not -1 (KIP-848).
         public var memberEpoch: Int32 = -1
+        /// Nil for every partition that has a position.
         public var topics: [OffsetFetchRequestTopics]? = []
 
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
             try wire.string(&groupID)
-            if wire.version >= 9 { try wire.nullableString(&memberID) }
-            if wire.version >= 9 { try wire.int32(&memberEpoch) }
+            if wire.version >= 9 {
+                try wire.nullableString(&memberID)
+                try wire.int32(&memberEpoch)
+            }
             try wire.nullableArray(&topics)
         }
     }
 
+    /// Partitions of one topic, from version 8.
     public struct OffsetFetchRequestTopics: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 9.
+        public var name = ""
+        /// From version 10.
+        public var topicID = KafkaUUID.zero
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -70,7 +85,8 @@ public struct OffsetFetchResponse: KafkaResponse {
 
     public var throttleTimeMs: Int32 = 0
     public var topics: [OffsetFetchResponseTopic] = []
-    public var errorCode: ErrorCode = .none
+    /// Versions 2 to 7.
+    public var errorCode = ErrorCode.none
     public var groups: [OffsetFetchResponseGroup] = []
 
     public init() {}
@@ -84,40 +100,46 @@ public struct OffsetFetchResponse: KafkaResponse {
 }
 
 extension OffsetFetchResponse {
+    /// Positions in one topic, up to version 7.
     public struct OffsetFetchResponseTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OffsetFetchResponsePartition] = []
 
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 { try wire.string(&name) }
-            if wire.version <= 7 { try wire.array(&partitions) }
+            try wire.string(&name)
+            try wire.array(&partitions)
         }
     }
 
+    /// The position in one partition, up to version 7.
     public struct OffsetFetchResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read; -1 when there is none.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 { try wire.int32(&partitionIndex) }
-            if wire.version <= 7 { try wire.int64(&committedOffset) }
-            if (5...7).contains(wire.version) { try wire.int32(&committedLeaderEpoch) }
-            if wire.version <= 7 { try wire.nullableString(&metadata) }
-            if wire.version <= 7 { try wire.errorCode(&errorCode) }
+            try wire.int32(&partitionIndex)
+            try wire.int64(&committedOffset)
+            if wire.version >= 5 { try wire.int32(&committedLeaderEpoch) }
+            try wire.nullableString(&metadata)
+            try wire.errorCode(&errorCode)
         }
     }
 
+    /// Positions of one group, from version 8.
     public struct OffsetFetchResponseGroup: WireStruct {
-        public var groupID: String = ""
+        public var groupID = ""
         public var topics: [OffsetFetchResponseTopics] = []
-        public var errorCode: ErrorCode = .none
+        /// Concerns the group as a whole.
+        public var errorCode = ErrorCode.none
 
         public init() {}
 
@@ -128,9 +150,12 @@ extension OffsetFetchResponse {
         }
     }
 
+    /// Positions in one topic, from version 8.
     public struct OffsetFetchResponseTopics: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
+        /// Up to version 9.
+        public var name = ""
+        /// From version 10.
+        public var topicID = KafkaUUID.zero
         public var partitions: [OffsetFetchResponsePartitions] = []
 
         public init() {}
@@ -142,12 +167,15 @@ extension OffsetFetchResponse {
         }
     }
 
+    /// The position in one partition, from version 8.
     public struct OffsetFetchResponsePartitions: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read; -1 when there is none.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

@@ -5,7 +5,8 @@ public struct AlterClientQuotasRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var entries: [EntryData] = []
-    public var validateOnly: Bool = false
+    /// Checks and changes nothing.
+    public var validateOnly = false
 
     public init() {}
 
@@ -16,6 +17,7 @@ public struct AlterClientQuotasRequest: KafkaRequest {
 }
 
 extension AlterClientQuotasRequest {
+    /// One entity: its quotas in the request, the result in the answer.
     public struct EntryData: WireStruct {
         public var entity: [EntityData] = []
         public var ops: [OpData] = []
@@ -28,8 +30,11 @@ extension AlterClientQuotasRequest {
         }
     }
 
+    /// A part of who the quota is for, such as the user.
     public struct EntityData: WireStruct {
-        public var entityType: String = ""
+        /// `user`, `client-id` or `ip`.
+        public var entityType = ""
+        /// Nil for the default of that type.
         public var entityName: String? = ""
 
         public init() {}
@@ -40,10 +45,14 @@ extension AlterClientQuotasRequest {
         }
     }
 
+    /// A change to one quota.
     public struct OpData: WireStruct {
-        public var key: String = ""
+        /// `producer_byte_rate`, `consumer_byte_rate`, `request_percentage`, `controller_mutation_rate` or
+        /// `connection_creation_rate`.
+        public var key = ""
         public var value: Double = 0
-        public var remove: Bool = false
+        /// Removes the quota; ``value`` does not count then.
+        public var remove = false
 
         public init() {}
 
@@ -72,8 +81,9 @@ public struct AlterClientQuotasResponse: KafkaResponse {
 }
 
 extension AlterClientQuotasResponse {
+    /// One entity: its quotas in the request, the result in the answer.
     public struct EntryData: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var entity: [EntityData] = []
 
@@ -86,8 +96,11 @@ extension AlterClientQuotasResponse {
         }
     }
 
+    /// A part of who the quota is for, such as the user.
     public struct EntityData: WireStruct {
-        public var entityType: String = ""
+        /// `user`, `client-id` or `ip`.
+        public var entityType = ""
+        /// Nil for the default of that type.
         public var entityName: String? = ""
 
         public init() {}

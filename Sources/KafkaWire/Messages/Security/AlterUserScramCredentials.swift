@@ -18,8 +18,10 @@ public struct AlterUserScramCredentialsRequest: KafkaRequest {
 }
 
 extension AlterUserScramCredentialsRequest {
+    /// A credential to remove.
     public struct ScramCredentialDeletion: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// 1 SCRAM-SHA-256, 2 SCRAM-SHA-512.
         public var mechanism: Int8 = 0
 
         public init() {}
@@ -30,12 +32,16 @@ extension AlterUserScramCredentialsRequest {
         }
     }
 
+    /// A credential to add or replace.
     public struct ScramCredentialUpsertion: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// 1 SCRAM-SHA-256, 2 SCRAM-SHA-512.
         public var mechanism: Int8 = 0
+        /// Kafka accepts 4,096 to 16,384.
         public var iterations: Int32 = 0
-        public var salt: ByteBuffer = ByteBuffer()
-        public var saltedPassword: ByteBuffer = ByteBuffer()
+        public var salt = ByteBuffer()
+        /// Hashed by the client; the password itself never travels.
+        public var saltedPassword = ByteBuffer()
 
         public init() {}
 
@@ -66,9 +72,10 @@ public struct AlterUserScramCredentialsResponse: KafkaResponse {
 }
 
 extension AlterUserScramCredentialsResponse {
+    /// The result for one user.
     public struct AlterUserScramCredentialsResult: WireStruct {
-        public var user: String = ""
-        public var errorCode: ErrorCode = .none
+        public var user = ""
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

@@ -14,13 +14,21 @@ public struct CreateAclsRequest: KafkaRequest {
 }
 
 extension CreateAclsRequest {
+    /// A rule to add.
     public struct AclCreation: WireStruct {
+        /// 2 topic, 3 group, 4 cluster, 5 transactional id, 6 delegation token, 7 user.
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
+        /// 3 literal, 4 prefixed. Version 0 knows only literal names.
         public var resourcePatternType: Int8 = 3
-        public var principal: String = ""
-        public var host: String = ""
+        /// As in `User:alice`.
+        public var principal = ""
+        /// An address, or `*` for any.
+        public var host = ""
+        /// 2 all, 3 read, 4 write, 5 create, 6 delete, 7 alter, 8 describe, 9 cluster action, 10 describe configs, 11
+        /// alter configs, 12 idempotent write, 13 create tokens, 14 describe tokens, 15 two-phase commit.
         public var operation: Int8 = 0
+        /// 2 deny, 3 allow.
         public var permissionType: Int8 = 0
 
         public init() {}
@@ -54,8 +62,9 @@ public struct CreateAclsResponse: KafkaResponse {
 }
 
 extension CreateAclsResponse {
+    /// The result for one rule.
     public struct AclCreationResult: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

@@ -14,9 +14,13 @@ public struct DeleteAclsRequest: KafkaRequest {
 }
 
 extension DeleteAclsRequest {
+    /// Which rules to remove.
     public struct DeleteAclsFilter: WireStruct {
+        /// Codes are those of ``CreateAclsRequest/AclCreation``, and 1 for any in every filter.
         public var resourceTypeFilter: Int8 = 0
+        /// Nil for any, as in all filters.
         public var resourceNameFilter: String? = ""
+        /// 1 any, 2 whatever applies to the name, 3 literal, 4 prefixed. Version 0 knows only 3.
         public var patternTypeFilter: Int8 = 3
         public var principalFilter: String? = ""
         public var hostFilter: String? = ""
@@ -54,8 +58,9 @@ public struct DeleteAclsResponse: KafkaResponse {
 }
 
 extension DeleteAclsResponse {
+    /// What one filter removed.
     public struct DeleteAclsFilterResult: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var matchingACLs: [DeleteAclsMatchingAcl] = []
 
@@ -68,14 +73,16 @@ extension DeleteAclsResponse {
         }
     }
 
+    /// A rule that matched.
     public struct DeleteAclsMatchingAcl: WireStruct {
-        public var errorCode: ErrorCode = .none
+        /// Why the rule could not be removed.
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var patternType: Int8 = 3
-        public var principal: String = ""
-        public var host: String = ""
+        public var principal = ""
+        public var host = ""
         public var operation: Int8 = 0
         public var permissionType: Int8 = 0
 

@@ -4,8 +4,11 @@ public struct DescribeAclsRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeAcls
     public static let versions = ApiVersions(0...3, flexibleFrom: 2)
 
+    /// Codes are those of ``CreateAclsRequest/AclCreation``, and 1 for any in every filter.
     public var resourceTypeFilter: Int8 = 0
+    /// Nil for any, as in all filters.
     public var resourceNameFilter: String? = ""
+    /// 1 any, 2 whatever applies to the name, 3 literal, 4 prefixed. Version 0 knows only 3.
     public var patternTypeFilter: Int8 = 3
     public var principalFilter: String? = ""
     public var hostFilter: String? = ""
@@ -31,7 +34,7 @@ public struct DescribeAclsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...3, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var resources: [DescribeAclsResource] = []
 
@@ -46,9 +49,11 @@ public struct DescribeAclsResponse: KafkaResponse {
 }
 
 extension DescribeAclsResponse {
+    /// The rules for one resource pattern.
     public struct DescribeAclsResource: WireStruct {
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
+        /// 3 literal, 4 prefixed.
         public var patternType: Int8 = 3
         public var acls: [AclDescription] = []
 
@@ -62,9 +67,10 @@ extension DescribeAclsResponse {
         }
     }
 
+    /// A rule; its codes are those of ``CreateAclsRequest/AclCreation``.
     public struct AclDescription: WireStruct {
-        public var principal: String = ""
-        public var host: String = ""
+        public var principal = ""
+        public var host = ""
         public var operation: Int8 = 0
         public var permissionType: Int8 = 0
 

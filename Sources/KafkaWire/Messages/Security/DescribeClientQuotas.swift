@@ -5,7 +5,8 @@ public struct DescribeClientQuotasRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var components: [ComponentData] = []
-    public var strict: Bool = false
+    /// Leaves out entities that have further components.
+    public var strict = false
 
     public init() {}
 
@@ -16,9 +17,13 @@ public struct DescribeClientQuotasRequest: KafkaRequest {
 }
 
 extension DescribeClientQuotasRequest {
+    /// A part of who the quotas are for, such as the user.
     public struct ComponentData: WireStruct {
-        public var entityType: String = ""
+        /// `user`, `client-id` or `ip`.
+        public var entityType = ""
+        /// 0 the name in ``match``, 1 the default, 2 any name.
         public var matchType: Int8 = 0
+        /// Nil unless a name is asked for.
         public var match: String? = ""
 
         public init() {}
@@ -37,8 +42,9 @@ public struct DescribeClientQuotasResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
+    /// Nil after an error.
     public var entries: [EntryData]? = []
 
     public init() {}
@@ -52,6 +58,7 @@ public struct DescribeClientQuotasResponse: KafkaResponse {
 }
 
 extension DescribeClientQuotasResponse {
+    /// The quotas of one entity.
     public struct EntryData: WireStruct {
         public var entity: [EntityData] = []
         public var values: [ValueData] = []
@@ -64,8 +71,10 @@ extension DescribeClientQuotasResponse {
         }
     }
 
+    /// A part of who the quotas are for, such as the user.
     public struct EntityData: WireStruct {
-        public var entityType: String = ""
+        public var entityType = ""
+        /// Nil for the default of that type.
         public var entityName: String? = ""
 
         public init() {}
@@ -76,8 +85,9 @@ extension DescribeClientQuotasResponse {
         }
     }
 
+    /// One quota; rates are in bytes a second, percentages in parts of one thread's hundred.
     public struct ValueData: WireStruct {
-        public var key: String = ""
+        public var key = ""
         public var value: Double = 0
 
         public init() {}

@@ -4,6 +4,7 @@ public struct DescribeUserScramCredentialsRequest: KafkaRequest {
     public static let apiKey = ApiKey.describeUserScramCredentials
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
+    /// Nil or empty for all.
     public var users: [UserName]? = []
 
     public init() {}
@@ -14,8 +15,9 @@ public struct DescribeUserScramCredentialsRequest: KafkaRequest {
 }
 
 extension DescribeUserScramCredentialsRequest {
+    /// A user to describe.
     public struct UserName: WireStruct {
-        public var name: String = ""
+        public var name = ""
 
         public init() {}
 
@@ -31,7 +33,7 @@ public struct DescribeUserScramCredentialsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var results: [DescribeUserScramCredentialsResult] = []
 
@@ -46,9 +48,10 @@ public struct DescribeUserScramCredentialsResponse: KafkaResponse {
 }
 
 extension DescribeUserScramCredentialsResponse {
+    /// One user.
     public struct DescribeUserScramCredentialsResult: WireStruct {
-        public var user: String = ""
-        public var errorCode: ErrorCode = .none
+        public var user = ""
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var credentialInfos: [CredentialInfo] = []
 
@@ -62,7 +65,9 @@ extension DescribeUserScramCredentialsResponse {
         }
     }
 
+    /// A mechanism the user can authenticate with.
     public struct CredentialInfo: WireStruct {
+        /// 1 SCRAM-SHA-256, 2 SCRAM-SHA-512; 0 unknown.
         public var mechanism: Int8 = 0
         public var iterations: Int32 = 0
 

@@ -6,7 +6,8 @@ public struct SaslAuthenticateRequest: KafkaRequest {
     public static let apiKey = ApiKey.saslAuthenticate
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
-    public var authBytes: ByteBuffer = ByteBuffer()
+    /// As the mechanism defines them.
+    public var authBytes = ByteBuffer()
 
     public init() {}
 
@@ -20,9 +21,10 @@ public struct SaslAuthenticateResponse: KafkaResponse {
     public static let apiKey = ApiKey.saslAuthenticate
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
-    public var authBytes: ByteBuffer = ByteBuffer()
+    public var authBytes = ByteBuffer()
+    /// After which the connection must authenticate again; 0 for never (KIP-368).
     public var sessionLifetimeMs: Int64 = 0
 
     public init() {}

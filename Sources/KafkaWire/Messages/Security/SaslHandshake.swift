@@ -4,7 +4,8 @@ public struct SaslHandshakeRequest: KafkaRequest {
     public static let apiKey = ApiKey.saslHandshake
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
-    public var mechanism: String = ""
+    /// As in `SCRAM-SHA-512`. After version 0 the exchange goes on unframed, after version 1 in SaslAuthenticate.
+    public var mechanism = ""
 
     public init() {}
 
@@ -18,7 +19,8 @@ public struct SaslHandshakeResponse: KafkaResponse {
     public static let apiKey = ApiKey.saslHandshake
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
+    /// What the broker offers, also when it refuses.
     public var mechanisms: [String] = []
 
     public init() {}

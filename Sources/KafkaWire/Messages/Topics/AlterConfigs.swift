@@ -5,7 +5,8 @@ public struct AlterConfigsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var resources: [AlterConfigsResource] = []
-    public var validateOnly: Bool = false
+    /// Checks and changes nothing.
+    public var validateOnly = false
 
     public init() {}
 
@@ -16,9 +17,12 @@ public struct AlterConfigsRequest: KafkaRequest {
 }
 
 extension AlterConfigsRequest {
+    /// A topic or broker and all that it shall be configured with.
     public struct AlterConfigsResource: WireStruct {
+        /// 2 topic, 4 broker, 8 broker logger.
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        /// For brokers the id as text, or empty for the cluster-wide default.
+        public var resourceName = ""
         public var configs: [AlterableConfig] = []
 
         public init() {}
@@ -30,8 +34,10 @@ extension AlterConfigsRequest {
         }
     }
 
+    /// One key; those not named go back to their defaults.
     public struct AlterableConfig: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// Nil for the default.
         public var value: String? = ""
 
         public init() {}
@@ -60,11 +66,12 @@ public struct AlterConfigsResponse: KafkaResponse {
 }
 
 extension AlterConfigsResponse {
+    /// The result for one resource.
     public struct AlterConfigsResourceResponse: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
 
         public init() {}
 

@@ -5,7 +5,8 @@ public struct AlterPartitionReassignmentsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var timeoutMs: Int32 = 60000
-    public var allowReplicationFactorChange: Bool = true
+    /// Without it a move must keep the number of replicas (KIP-860).
+    public var allowReplicationFactorChange = true
     public var topics: [ReassignableTopic] = []
 
     public init() {}
@@ -18,8 +19,9 @@ public struct AlterPartitionReassignmentsRequest: KafkaRequest {
 }
 
 extension AlterPartitionReassignmentsRequest {
+    /// Partitions of one topic.
     public struct ReassignableTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ReassignablePartition] = []
 
         public init() {}
@@ -30,8 +32,10 @@ extension AlterPartitionReassignmentsRequest {
         }
     }
 
+    /// Where one partition's replicas shall be.
     public struct ReassignablePartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// Broker ids, the preferred leader first; nil cancels a move in progress.
         public var replicas: [Int32]?
 
         public init() {}
@@ -49,8 +53,10 @@ public struct AlterPartitionReassignmentsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var allowReplicationFactorChange: Bool = true
-    public var errorCode: ErrorCode = .none
+    /// As asked.
+    public var allowReplicationFactorChange = true
+    /// Concerns the request as a whole.
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var responses: [ReassignableTopicResponse] = []
 
@@ -66,8 +72,9 @@ public struct AlterPartitionReassignmentsResponse: KafkaResponse {
 }
 
 extension AlterPartitionReassignmentsResponse {
+    /// Results for one topic.
     public struct ReassignableTopicResponse: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [ReassignablePartitionResponse] = []
 
         public init() {}
@@ -78,9 +85,10 @@ extension AlterPartitionReassignmentsResponse {
         }
     }
 
+    /// The result for one partition.
     public struct ReassignablePartitionResponse: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

@@ -6,7 +6,8 @@ public struct CreatePartitionsRequest: KafkaRequest {
 
     public var topics: [CreatePartitionsTopic] = []
     public var timeoutMs: Int32 = 0
-    public var validateOnly: Bool = false
+    /// Checks and changes nothing.
+    public var validateOnly = false
 
     public init() {}
 
@@ -18,9 +19,12 @@ public struct CreatePartitionsRequest: KafkaRequest {
 }
 
 extension CreatePartitionsRequest {
+    /// A topic to widen.
     public struct CreatePartitionsTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// The number of partitions afterwards, not the number added.
         public var count: Int32 = 0
+        /// One for each new partition; nil leaves the choice to the cluster.
         public var assignments: [CreatePartitionsAssignment]? = []
 
         public init() {}
@@ -32,7 +36,9 @@ extension CreatePartitionsRequest {
         }
     }
 
+    /// The replicas of one new partition.
     public struct CreatePartitionsAssignment: WireStruct {
+        /// The preferred leader first.
         public var brokerIDs: [Int32] = []
 
         public init() {}
@@ -60,9 +66,10 @@ public struct CreatePartitionsResponse: KafkaResponse {
 }
 
 extension CreatePartitionsResponse {
+    /// The result for one topic.
     public struct CreatePartitionsTopicResult: WireStruct {
-        public var name: String = ""
-        public var errorCode: ErrorCode = .none
+        public var name = ""
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
 
         public init() {}

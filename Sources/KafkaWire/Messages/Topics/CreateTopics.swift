@@ -6,7 +6,8 @@ public struct CreateTopicsRequest: KafkaRequest {
 
     public var topics: [CreatableTopic] = []
     public var timeoutMs: Int32 = 60000
-    public var validateOnly: Bool = false
+    /// Checks and creates nothing.
+    public var validateOnly = false
 
     public init() {}
 
@@ -18,10 +19,14 @@ public struct CreateTopicsRequest: KafkaRequest {
 }
 
 extension CreateTopicsRequest {
+    /// A topic to create.
     public struct CreatableTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// -1 for the broker's default, or when ``assignments`` says it (KIP-464).
         public var numPartitions: Int32 = 0
+        /// -1 for the broker's default, or when ``assignments`` says it.
         public var replicationFactor: Int16 = 0
+        /// Empty to leave the choice to the cluster.
         public var assignments: [CreatableReplicaAssignment] = []
         public var configs: [CreatableTopicConfig] = []
 
@@ -36,8 +41,10 @@ extension CreateTopicsRequest {
         }
     }
 
+    /// The replicas of one partition.
     public struct CreatableReplicaAssignment: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The preferred leader first.
         public var brokerIDs: [Int32] = []
 
         public init() {}
@@ -48,8 +55,10 @@ extension CreateTopicsRequest {
         }
     }
 
+    /// A key that differs from the broker's default.
     public struct CreatableTopicConfig: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// Kafka refuses nil.
         public var value: String? = ""
 
         public init() {}
@@ -78,14 +87,20 @@ public struct CreateTopicsResponse: KafkaResponse {
 }
 
 extension CreateTopicsResponse {
+    /// What was created, or why not.
     public struct CreatableTopicResult: WireStruct {
-        public var name: String = ""
-        public var topicID: KafkaUUID = .zero
-        public var errorCode: ErrorCode = .none
+        public var name = ""
+        /// Zero before version 7.
+        public var topicID = KafkaUUID.zero
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
-        public var topicConfigErrorCode: ErrorCode = .none
+        /// Why ``configs`` is nil.
+        public var topicConfigErrorCode = ErrorCode.none
+        /// -1 when the caller may not know (KIP-525).
         public var numPartitions: Int32 = -1
+        /// -1 when the caller may not know.
         public var replicationFactor: Int16 = -1
+        /// Nil when the caller may not describe them.
         public var configs: [CreatableTopicConfigs]? = []
 
         public init() {}
@@ -95,9 +110,11 @@ extension CreateTopicsResponse {
             if wire.version >= 7 { try wire.uuid(&topicID) }
             try wire.errorCode(&errorCode)
             if wire.version >= 1 { try wire.nullableString(&errorMessage) }
-            if wire.version >= 5 { try wire.int32(&numPartitions) }
-            if wire.version >= 5 { try wire.int16(&replicationFactor) }
-            if wire.version >= 5 { try wire.nullableArray(&configs) }
+            if wire.version >= 5 {
+                try wire.int32(&numPartitions)
+                try wire.int16(&replicationFactor)
+                try wire.nullableArray(&configs)
+            }
         }
 
         public mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
@@ -105,12 +122,15 @@ extension CreateTopicsResponse {
         }
     }
 
+    /// One effective key of the new topic.
     public struct CreatableTopicConfigs: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// Nil for sensitive values.
         public var value: String? = ""
-        public var readOnly: Bool = false
+        public var readOnly = false
+        /// As in ``DescribeConfigsResponse/DescribeConfigsResourceResult/configSource``.
         public var configSource: Int8 = -1
-        public var isSensitive: Bool = false
+        public var isSensitive = false
 
         public init() {}
 

@@ -4,7 +4,9 @@ public struct DeleteTopicsRequest: KafkaRequest {
     public static let apiKey = ApiKey.deleteTopics
     public static let versions = ApiVersions(0...6, flexibleFrom: 4)
 
+    /// From version 6.
     public var topics: [DeleteTopicState] = []
+    /// Up to version 5.
     public var topicNames: [String] = []
     public var timeoutMs: Int32 = 0
 
@@ -18,9 +20,12 @@ public struct DeleteTopicsRequest: KafkaRequest {
 }
 
 extension DeleteTopicsRequest {
+    /// A topic, by name or by id.
     public struct DeleteTopicState: WireStruct {
+        /// Nil when the topic goes by id.
         public var name: String?
-        public var topicID: KafkaUUID = .zero
+        /// Zero when the topic goes by name.
+        public var topicID = KafkaUUID.zero
 
         public init() {}
 
@@ -48,10 +53,12 @@ public struct DeleteTopicsResponse: KafkaResponse {
 }
 
 extension DeleteTopicsResponse {
+    /// The result for one topic.
     public struct DeletableTopicResult: WireStruct {
+        /// Nil when the caller may not know the name behind an id.
         public var name: String? = ""
-        public var topicID: KafkaUUID = .zero
-        public var errorCode: ErrorCode = .none
+        public var topicID = KafkaUUID.zero
+        public var errorCode = ErrorCode.none
         public var errorMessage: String?
 
         public init() {}

@@ -5,8 +5,9 @@ public struct DescribeConfigsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...4, flexibleFrom: 4)
 
     public var resources: [DescribeConfigsResource] = []
-    public var includeSynonyms: Bool = false
-    public var includeDocumentation: Bool = false
+    /// Also the values that a more specific one hides.
+    public var includeSynonyms = false
+    public var includeDocumentation = false
 
     public init() {}
 
@@ -18,9 +19,13 @@ public struct DescribeConfigsRequest: KafkaRequest {
 }
 
 extension DescribeConfigsRequest {
+    /// A topic or broker, and the keys of interest.
     public struct DescribeConfigsResource: WireStruct {
+        /// 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        /// For brokers the id as text, or empty for the cluster-wide default.
+        public var resourceName = ""
+        /// Nil for all; an empty list asks for none.
         public var configurationKeys: [String]? = []
 
         public init() {}
@@ -50,11 +55,12 @@ public struct DescribeConfigsResponse: KafkaResponse {
 }
 
 extension DescribeConfigsResponse {
+    /// The configuration of one resource.
     public struct DescribeConfigsResult: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
         public var configs: [DescribeConfigsResourceResult] = []
 
         public init() {}
@@ -68,14 +74,21 @@ extension DescribeConfigsResponse {
         }
     }
 
+    /// One key and its effective value.
     public struct DescribeConfigsResourceResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// Nil for sensitive values and unset ones.
         public var value: String? = ""
-        public var readOnly: Bool = false
+        public var readOnly = false
+        /// 1 topic, 2 one broker (dynamic), 3 all brokers (dynamic), 4 the broker's properties file, 5 default, 6
+        /// broker logger, 7 client metrics, 8 group.
         public var configSource: Int8 = -1
-        public var isDefault: Bool = false
-        public var isSensitive: Bool = false
+        /// Version 0 alone; ``configSource`` took its place.
+        public var isDefault = false
+        public var isSensitive = false
+        /// The present value and those it hides, most specific first.
         public var synonyms: [DescribeConfigsSynonym] = []
+        /// 1 boolean, 2 string, 3 int, 4 short, 5 long, 6 double, 7 list, 8 class, 9 password; 0 unknown (KIP-569).
         public var configType: Int8 = 0
         public var documentation: String? = ""
 
@@ -86,17 +99,21 @@ extension DescribeConfigsResponse {
             try wire.nullableString(&value)
             try wire.bool(&readOnly)
             if wire.version >= 1 { try wire.int8(&configSource) }
-            if wire.version <= 0 { try wire.bool(&isDefault) }
+            if wire.version == 0 { try wire.bool(&isDefault) }
             try wire.bool(&isSensitive)
             if wire.version >= 1 { try wire.array(&synonyms) }
-            if wire.version >= 3 { try wire.int8(&configType) }
-            if wire.version >= 3 { try wire.nullableString(&documentation) }
+            if wire.version >= 3 {
+                try wire.int8(&configType)
+                try wire.nullableString(&documentation)
+            }
         }
     }
 
+    /// A value that counts where no more specific one is set.
     public struct DescribeConfigsSynonym: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var value: String? = ""
+        /// As in ``DescribeConfigsResourceResult/configSource``.
         public var source: Int8 = 0
 
         public init() {}

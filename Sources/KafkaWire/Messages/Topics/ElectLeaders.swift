@@ -4,7 +4,9 @@ public struct ElectLeadersRequest: KafkaRequest {
     public static let apiKey = ApiKey.electLeaders
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
+    /// 0 the preferred replica, 1 any replica even if records are lost.
     public var electionType: Int8 = 0
+    /// Nil for every partition.
     public var topicPartitions: [TopicPartitions]? = []
     public var timeoutMs: Int32 = 60000
 
@@ -18,8 +20,9 @@ public struct ElectLeadersRequest: KafkaRequest {
 }
 
 extension ElectLeadersRequest {
+    /// Partitions of one topic.
     public struct TopicPartitions: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [Int32] = []
 
         public init() {}
@@ -37,7 +40,8 @@ public struct ElectLeadersResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    /// Concerns the request as a whole.
+    public var errorCode = ErrorCode.none
     public var replicaElectionResults: [ReplicaElectionResult] = []
 
     public init() {}
@@ -50,8 +54,9 @@ public struct ElectLeadersResponse: KafkaResponse {
 }
 
 extension ElectLeadersResponse {
+    /// Results for one topic.
     public struct ReplicaElectionResult: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitionResult: [PartitionResult] = []
 
         public init() {}
@@ -62,9 +67,10 @@ extension ElectLeadersResponse {
         }
     }
 
+    /// The result for one partition.
     public struct PartitionResult: WireStruct {
         public var partitionID: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
 
         public init() {}

@@ -5,7 +5,8 @@ public struct IncrementalAlterConfigsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...1, flexibleFrom: 1)
 
     public var resources: [AlterConfigsResource] = []
-    public var validateOnly: Bool = false
+    /// Checks and changes nothing.
+    public var validateOnly = false
 
     public init() {}
 
@@ -16,9 +17,12 @@ public struct IncrementalAlterConfigsRequest: KafkaRequest {
 }
 
 extension IncrementalAlterConfigsRequest {
+    /// A topic or broker and the keys to change.
     public struct AlterConfigsResource: WireStruct {
+        /// 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        /// For brokers the id as text, or empty for the cluster-wide default.
+        public var resourceName = ""
         public var configs: [AlterableConfig] = []
 
         public init() {}
@@ -30,9 +34,12 @@ extension IncrementalAlterConfigsRequest {
         }
     }
 
+    /// A change to one key.
     public struct AlterableConfig: WireStruct {
-        public var name: String = ""
+        public var name = ""
+        /// 0 set, 1 delete, 2 append to a list, 3 subtract from a list.
         public var configOperation: Int8 = 0
+        /// Nil only to delete.
         public var value: String? = ""
 
         public init() {}
@@ -62,11 +69,12 @@ public struct IncrementalAlterConfigsResponse: KafkaResponse {
 }
 
 extension IncrementalAlterConfigsResponse {
+    /// The result for one resource.
     public struct AlterConfigsResourceResponse: WireStruct {
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0
-        public var resourceName: String = ""
+        public var resourceName = ""
 
         public init() {}
 

@@ -5,6 +5,7 @@ public struct ListPartitionReassignmentsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
     public var timeoutMs: Int32 = 60000
+    /// Nil for every move in progress.
     public var topics: [ListPartitionReassignmentsTopics]?
 
     public init() {}
@@ -16,8 +17,9 @@ public struct ListPartitionReassignmentsRequest: KafkaRequest {
 }
 
 extension ListPartitionReassignmentsRequest {
+    /// Partitions of one topic.
     public struct ListPartitionReassignmentsTopics: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -35,7 +37,7 @@ public struct ListPartitionReassignmentsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...0, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
     public var errorMessage: String? = ""
     public var topics: [OngoingTopicReassignment] = []
 
@@ -50,8 +52,9 @@ public struct ListPartitionReassignmentsResponse: KafkaResponse {
 }
 
 extension ListPartitionReassignmentsResponse {
+    /// Moves within one topic.
     public struct OngoingTopicReassignment: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [OngoingPartitionReassignment] = []
 
         public init() {}
@@ -62,8 +65,10 @@ extension ListPartitionReassignmentsResponse {
         }
     }
 
+    /// A partition whose replicas move.
     public struct OngoingPartitionReassignment: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// All present ones, those that come and go included.
         public var replicas: [Int32] = []
         public var addingReplicas: [Int32] = []
         public var removingReplicas: [Int32] = []

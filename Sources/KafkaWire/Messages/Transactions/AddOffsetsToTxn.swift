@@ -4,10 +4,10 @@ public struct AddOffsetsToTxnRequest: KafkaRequest {
     public static let apiKey = ApiKey.addOffsetsToTxn
     public static let versions = ApiVersions(0...4, flexibleFrom: 3)
 
-    public var transactionalID: String = ""
+    public var transactionalID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
-    public var groupID: String = ""
+    public var groupID = ""
 
     public init() {}
 
@@ -25,7 +25,7 @@ public struct AddOffsetsToTxnResponse: KafkaResponse {
     public static let versions = ApiVersions(0...4, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
 
     public init() {}
 

@@ -4,8 +4,9 @@ public struct AddPartitionsToTxnRequest: KafkaRequest {
     public static let apiKey = ApiKey.addPartitionsToTxn
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
+    /// From version 4, which brokers alone send (KIP-890).
     public var transactions: [AddPartitionsToTxnTransaction] = []
-    public var v3AndBelowTransactionalID: String = ""
+    public var v3AndBelowTransactionalID = ""
     public var v3AndBelowProducerID: Int64 = 0
     public var v3AndBelowProducerEpoch: Int16 = 0
     public var v3AndBelowTopics: [AddPartitionsToTxnTopic] = []
@@ -14,19 +15,23 @@ public struct AddPartitionsToTxnRequest: KafkaRequest {
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         if wire.version >= 4 { try wire.array(&transactions) }
-        if wire.version <= 3 { try wire.string(&v3AndBelowTransactionalID) }
-        if wire.version <= 3 { try wire.int64(&v3AndBelowProducerID) }
-        if wire.version <= 3 { try wire.int16(&v3AndBelowProducerEpoch) }
-        if wire.version <= 3 { try wire.array(&v3AndBelowTopics) }
+        if wire.version <= 3 {
+            try wire.string(&v3AndBelowTransactionalID)
+            try wire.int64(&v3AndBelowProducerID)
+            try wire.int16(&v3AndBelowProducerEpoch)
+            try wire.array(&v3AndBelowTopics)
+        }
     }
 }
 
 extension AddPartitionsToTxnRequest {
+    /// One producer's transaction.
     public struct AddPartitionsToTxnTransaction: WireStruct {
-        public var transactionalID: String = ""
+        public var transactionalID = ""
         public var producerID: Int64 = 0
         public var producerEpoch: Int16 = 0
-        public var verifyOnly: Bool = false
+        /// Asks whether the partitions are in the transaction, and adds none.
+        public var verifyOnly = false
         public var topics: [AddPartitionsToTxnTopic] = []
 
         public init() {}
@@ -40,8 +45,9 @@ extension AddPartitionsToTxnRequest {
         }
     }
 
+    /// Partitions of one topic.
     public struct AddPartitionsToTxnTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [Int32] = []
 
         public init() {}
@@ -59,7 +65,9 @@ public struct AddPartitionsToTxnResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    /// Concerns the request as a whole, from version 4.
+    public var errorCode = ErrorCode.none
+    /// From version 4.
     public var resultsByTransaction: [AddPartitionsToTxnResult] = []
     public var resultsByTopicV3AndBelow: [AddPartitionsToTxnTopicResult] = []
 
@@ -67,15 +75,18 @@ public struct AddPartitionsToTxnResponse: KafkaResponse {
 
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.int32(&throttleTimeMs)
-        if wire.version >= 4 { try wire.errorCode(&errorCode) }
-        if wire.version >= 4 { try wire.array(&resultsByTransaction) }
+        if wire.version >= 4 {
+            try wire.errorCode(&errorCode)
+            try wire.array(&resultsByTransaction)
+        }
         if wire.version <= 3 { try wire.array(&resultsByTopicV3AndBelow) }
     }
 }
 
 extension AddPartitionsToTxnResponse {
+    /// Results for one transaction.
     public struct AddPartitionsToTxnResult: WireStruct {
-        public var transactionalID: String = ""
+        public var transactionalID = ""
         public var topicResults: [AddPartitionsToTxnTopicResult] = []
 
         public init() {}
@@ -86,8 +97,9 @@ extension AddPartitionsToTxnResponse {
         }
     }
 
+    /// Results for one topic.
     public struct AddPartitionsToTxnTopicResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var resultsByPartition: [AddPartitionsToTxnPartitionResult] = []
 
         public init() {}
@@ -98,9 +110,10 @@ extension AddPartitionsToTxnResponse {
         }
     }
 
+    /// The result for one partition.
     public struct AddPartitionsToTxnPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var partitionErrorCode: ErrorCode = .none
+        public var partitionErrorCode = ErrorCode.none
 
         public init() {}
 

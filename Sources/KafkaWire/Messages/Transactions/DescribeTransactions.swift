@@ -30,11 +30,14 @@ public struct DescribeTransactionsResponse: KafkaResponse {
 }
 
 extension DescribeTransactionsResponse {
+    /// One transactional id.
     public struct TransactionState: WireStruct {
-        public var errorCode: ErrorCode = .none
-        public var transactionalID: String = ""
-        public var transactionState: String = ""
+        public var errorCode = ErrorCode.none
+        public var transactionalID = ""
+        /// `Empty`, `Ongoing`, `PrepareCommit`, `PrepareAbort`, `CompleteCommit` and so on.
+        public var transactionState = ""
         public var transactionTimeoutMs: Int32 = 0
+        /// Milliseconds since 1970; -1 when none is open.
         public var transactionStartTimeMs: Int64 = 0
         public var producerID: Int64 = 0
         public var producerEpoch: Int16 = 0
@@ -54,8 +57,9 @@ extension DescribeTransactionsResponse {
         }
     }
 
+    /// Partitions of one topic in the open transaction.
     public struct TopicData: WireStruct {
-        public var topic: String = ""
+        public var topic = ""
         public var partitions: [Int32] = []
 
         public init() {}

@@ -4,10 +4,11 @@ public struct EndTxnRequest: KafkaRequest {
     public static let apiKey = ApiKey.endTxn
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
-    public var transactionalID: String = ""
+    public var transactionalID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
-    public var committed: Bool = false
+    /// False aborts.
+    public var committed = false
 
     public init() {}
 
@@ -25,8 +26,10 @@ public struct EndTxnResponse: KafkaResponse {
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
+    /// For the next transaction, from version 5; -1 when nothing changed (KIP-890).
     public var producerID: Int64 = -1
+    /// For the next transaction, from version 5.
     public var producerEpoch: Int16 = -1
 
     public init() {}
@@ -34,7 +37,9 @@ public struct EndTxnResponse: KafkaResponse {
     public mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.int32(&throttleTimeMs)
         try wire.errorCode(&errorCode)
-        if wire.version >= 5 { try wire.int64(&producerID) }
-        if wire.version >= 5 { try wire.int16(&producerEpoch) }
+        if wire.version >= 5 {
+            try wire.int64(&producerID)
+            try wire.int16(&producerEpoch)
+        }
     }
 }

@@ -4,9 +4,13 @@ public struct ListTransactionsRequest: KafkaRequest {
     public static let apiKey = ApiKey.listTransactions
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
+    /// Empty for all.
     public var stateFilters: [String] = []
+    /// Empty for all.
     public var producerIDFilters: [Int64] = []
+    /// Only transactions open for at least so many milliseconds; -1 for all (KIP-994).
     public var durationFilter: Int64 = -1
+    /// In the syntax of RE2/J; nil or empty for all (KIP-1152).
     public var transactionalIDPattern: String?
 
     public init() {}
@@ -25,7 +29,8 @@ public struct ListTransactionsResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
     public var throttleTimeMs: Int32 = 0
-    public var errorCode: ErrorCode = .none
+    public var errorCode = ErrorCode.none
+    /// States asked for that the broker does not know.
     public var unknownStateFilters: [String] = []
     public var transactionStates: [TransactionState] = []
 
@@ -40,10 +45,11 @@ public struct ListTransactionsResponse: KafkaResponse {
 }
 
 extension ListTransactionsResponse {
+    /// One transactional id.
     public struct TransactionState: WireStruct {
-        public var transactionalID: String = ""
+        public var transactionalID = ""
         public var producerID: Int64 = 0
-        public var transactionState: String = ""
+        public var transactionState = ""
 
         public init() {}
 

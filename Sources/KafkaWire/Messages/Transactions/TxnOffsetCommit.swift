@@ -4,12 +4,14 @@ public struct TxnOffsetCommitRequest: KafkaRequest {
     public static let apiKey = ApiKey.txnOffsetCommit
     public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
-    public var transactionalID: String = ""
-    public var groupID: String = ""
+    public var transactionalID = ""
+    public var groupID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
+    /// Of the consumer that read the records; -1 when it is in no group (KIP-447).
     public var generationID: Int32 = -1
-    public var memberID: String = ""
+    /// Empty when the consumer is in no group.
+    public var memberID = ""
     public var groupInstanceID: String?
     public var topics: [TxnOffsetCommitRequestTopic] = []
 
@@ -20,16 +22,19 @@ public struct TxnOffsetCommitRequest: KafkaRequest {
         try wire.string(&groupID)
         try wire.int64(&producerID)
         try wire.int16(&producerEpoch)
-        if wire.version >= 3 { try wire.int32(&generationID) }
-        if wire.version >= 3 { try wire.string(&memberID) }
-        if wire.version >= 3 { try wire.nullableString(&groupInstanceID) }
+        if wire.version >= 3 {
+            try wire.int32(&generationID)
+            try wire.string(&memberID)
+            try wire.nullableString(&groupInstanceID)
+        }
         try wire.array(&topics)
     }
 }
 
 extension TxnOffsetCommitRequest {
+    /// Positions in one topic.
     public struct TxnOffsetCommitRequestTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [TxnOffsetCommitRequestPartition] = []
 
         public init() {}
@@ -40,9 +45,12 @@ extension TxnOffsetCommitRequest {
         }
     }
 
+    /// The position in one partition.
     public struct TxnOffsetCommitRequestPartition: WireStruct {
         public var partitionIndex: Int32 = 0
+        /// The next offset to read.
         public var committedOffset: Int64 = 0
+        /// Of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var committedMetadata: String? = ""
 
@@ -74,8 +82,9 @@ public struct TxnOffsetCommitResponse: KafkaResponse {
 }
 
 extension TxnOffsetCommitResponse {
+    /// Results for one topic.
     public struct TxnOffsetCommitResponseTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [TxnOffsetCommitResponsePartition] = []
 
         public init() {}
@@ -86,9 +95,10 @@ extension TxnOffsetCommitResponse {
         }
     }
 
+    /// The result for one partition.
     public struct TxnOffsetCommitResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

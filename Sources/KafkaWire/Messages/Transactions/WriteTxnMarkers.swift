@@ -14,12 +14,16 @@ public struct WriteTxnMarkersRequest: KafkaRequest {
 }
 
 extension WriteTxnMarkersRequest {
+    /// The end of one producer's transaction.
     public struct WritableTxnMarker: WireStruct {
         public var producerID: Int64 = 0
         public var producerEpoch: Int16 = 0
-        public var transactionResult: Bool = false
+        /// True commits.
+        public var transactionResult = false
         public var topics: [WritableTxnMarkerTopic] = []
+        /// Fences coordinators that were replaced.
         public var coordinatorEpoch: Int32 = 0
+        /// Of the transaction protocol; 2 has stricter epochs (KIP-1228).
         public var transactionVersion: Int8 = 0
 
         public init() {}
@@ -34,8 +38,9 @@ extension WriteTxnMarkersRequest {
         }
     }
 
+    /// Partitions of one topic.
     public struct WritableTxnMarkerTopic: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitionIndexes: [Int32] = []
 
         public init() {}
@@ -62,6 +67,7 @@ public struct WriteTxnMarkersResponse: KafkaResponse {
 }
 
 extension WriteTxnMarkersResponse {
+    /// Results for one producer.
     public struct WritableTxnMarkerResult: WireStruct {
         public var producerID: Int64 = 0
         public var topics: [WritableTxnMarkerTopicResult] = []
@@ -74,8 +80,9 @@ extension WriteTxnMarkersResponse {
         }
     }
 
+    /// Results for one topic.
     public struct WritableTxnMarkerTopicResult: WireStruct {
-        public var name: String = ""
+        public var name = ""
         public var partitions: [WritableTxnMarkerPartitionResult] = []
 
         public init() {}
@@ -86,9 +93,10 @@ extension WriteTxnMarkersResponse {
         }
     }
 
+    /// The result for one partition.
     public struct WritableTxnMarkerPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
-        public var errorCode: ErrorCode = .none
+        public var errorCode = ErrorCode.none
 
         public init() {}
 

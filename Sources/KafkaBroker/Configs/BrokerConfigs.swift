@@ -1,0 +1,155 @@
+/// One broker configuration key.
+struct BrokerConfigDefinition: Sendable {
+    /// How the key may be set (Kafka's update modes).
+    enum Scope: Sendable {
+        /// At start only.
+        case readOnly
+        /// Also at run time, for one node or for all.
+        case dynamic
+    }
+
+    /// Name, type, default and permitted values, in the form of topic keys.
+    let value: TopicConfigDefinition
+    let scope: Scope
+    /// False for keys such as `log.retention.ms`, which nothing stands for until they are set.
+    let hasDefault: Bool
+
+    var name: String { value.name }
+}
+
+/// The broker keys of Kafka that have an effect here; whatever else is asked for is refused, never ignored.
+enum BrokerConfigs {
+    /// Sorted by name.
+    static let all: [BrokerConfigDefinition] = (own + topicDefaults).sorted { $0.name < $1.name }
+
+    static func definition(named name: String) -> BrokerConfigDefinition? { byName[name] }
+
+    /// Checks settings as a person writes them.
+    static func validate(_ properties: [String: String]) throws(BrokerError) {
+        for (name, value) in properties.sorted(by: { $0.key < $1.key }) {
+            guard let definition = byName[name] else { throw .invalidSettings(refusal(of: name)) }
+            guard name != "broker.id", name != "node.id", name != "log.dirs" else {
+                throw .invalidSettings("\(name) cannot be set: it follows from the nodes, ports and data directory")
+            }
+            do throws(InvalidTopicConfig) {
+                try definition.value.validate(value)
+            } catch {
+                throw .invalidSettings(error.message)
+            }
+        }
+        let least = number("group.min.session.timeout.ms", properties)
+        let most = number("group.max.session.timeout.ms", properties)
+        guard least <= most else {
+            throw .invalidSettings(
+                "group.min.session.timeout.ms (\(least)) must not exceed group.max.session.timeout.ms (\(most))")
+        }
+    }
+
+    private static func number(_ name: String, _ properties: [String: String]) -> Int64 {
+        Int64((properties[name] ?? byName[name]?.value.defaultValue ?? "").trimmed) ?? 0
+    }
+
+    private static func refusal(of name: String) -> String {
+        if let near = byName.keys.sorted().first(where: { $0.isOneEdit(from: name) }) {
+            return "unknown broker setting \(name); did you mean \(near)?"
+        }
+        if unsupported.contains(where: name.hasPrefix) {
+            return "\(name) is a Kafka setting that this broker does not support yet"
+        }
+        return "unknown broker setting \(name)"
+    }
+
+    /// Families of Kafka's own settings, to tell what is missing here from what is mistyped.
+    private static let unsupported = [
+        "advertised.", "allow.everyone.if.no.acl.found", "alter.", "authorizer.", "auto.", "background.threads",
+        "client.quota.", "connection", "control", "delegation.token.", "early.start.listeners", "group.consumer.",
+        "group.coordinator.", "group.share.", "inter.broker.", "kafka.", "leader.imbalance.", "listener",
+        "log.cleaner.", "log.dir", "log.flush.", "log.message.", "max.connection", "metadata.", "metric",
+        "num.io.threads", "num.network.threads", "num.recovery.threads", "num.replica", "offsets.", "principal.",
+        "process.roles", "queued.", "quota.", "remote.log.", "replica.", "request.timeout.ms", "reserved.broker.",
+        "sasl.", "security.", "share.", "socket.", "ssl.", "super.users", "transaction", "unstable.", "zookeeper.",
+    ]
+
+    private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+
+    /// The broker keys behind topic keys: of several, the last carries the default.
+    private static let topicDefaults: [BrokerConfigDefinition] = TopicConfigs.all.flatMap { topic in
+        topic.brokerSynonyms.enumerated().map { index, synonym in
+            let isLast = index == topic.brokerSynonyms.count - 1
+            let defaultValue =
+                if synonym.multiplier > 1, let number = Int64(topic.defaultValue) {
+                    String(number / synonym.multiplier)
+                } else {
+                    topic.defaultValue
+                }
+            let value = TopicConfigDefinition(
+                synonym.name, topic.type, defaultValue, synonym.multiplier > 1 ? .any : topic.validValues, broker: [],
+                topic.documentation)
+            return BrokerConfigDefinition(value: value, scope: .dynamic, hasDefault: isLast)
+        }
+    }
+
+    private static func key(
+        _ name: String, _ type: TopicConfigDefinition.ValueType, _ defaultValue: String?,
+        _ validValues: TopicConfigDefinition.ValidValues, _ documentation: String,
+        scope: BrokerConfigDefinition.Scope = .readOnly
+    ) -> BrokerConfigDefinition {
+        BrokerConfigDefinition(
+            value: TopicConfigDefinition(name, type, defaultValue ?? "", validValues, broker: [], documentation),
+            scope: scope, hasDefault: defaultValue != nil)
+    }
+
+    private static let own: [BrokerConfigDefinition] = [
+        key("auto.create.topics.enable", .boolean, "true", .any, "Whether asking for a topic's metadata creates it."),
+        key("broker.id", .int, nil, .any, "The node's id."),
+        key("broker.rack", .string, nil, .any, "The rack of every node; a comma-separated list names one for each."),
+        key(
+            "default.replication.factor", .int, "1", .atLeast(1),
+            "Replicas of topics that do not say, and of those created automatically; at most one per node."),
+        key("delete.topic.enable", .boolean, "true", .any, "Whether topics can be deleted."),
+        key("fetch.max.bytes", .int, "57671680", .atLeast(1024), "The most that one Fetch answer carries."),
+        key(
+            "group.initial.rebalance.delay.ms", .int, "100", .atLeast(0),
+            "How long an empty group waits for more members before its first rebalance. Kafka's own default is 3000."),
+        key("group.max.session.timeout.ms", .int, "1800000", .atLeast(1), "The longest session a member may ask for."),
+        key("group.max.size", .int, "2147483647", .atLeast(1), "The most members that a group takes."),
+        key("group.min.session.timeout.ms", .int, "6000", .atLeast(1), "The shortest session a member may ask for."),
+        key("log.dirs", .string, nil, .any, "Where the data lies."),
+        key(
+            "log.retention.check.interval.ms", .long, "300000", .atLeast(1),
+            "How often segments are looked at that retention may remove."),
+        key(
+            "max.incremental.fetch.session.cache.slots", .int, "1000", .atLeast(0),
+            "How many fetch sessions a node remembers."),
+        key("node.id", .int, nil, .any, "The node's id."),
+        key("num.partitions", .int, "1", .atLeast(1), "Partitions of topics that do not say how many they want."),
+        key("offset.metadata.max.bytes", .int, "4096", .atLeast(0), "The longest note that goes with a commit."),
+        key(
+            "offsets.retention.check.interval.ms", .long, "600000", .atLeast(1),
+            "How often committed offsets are looked at that are old enough to go."),
+        key(
+            "offsets.retention.minutes", .int, "10080", .atLeast(1),
+            "How long the offsets of a group without members are kept."),
+        key("offsets.topic.num.partitions", .int, "50", .atLeast(1), "Partitions of __consumer_offsets."),
+        key(
+            "offsets.topic.replication.factor", .int, "3", .atLeast(1),
+            "Replicas of __consumer_offsets; at most one per node."),
+        key(
+            "producer.id.expiration.ms", .int, "86400000", .atLeast(1),
+            "How long a producer's sequence numbers are remembered after its newest record."),
+        key(
+            "socket.request.max.bytes", .int, "104857600", .atLeast(1),
+            "The largest request; a larger one closes its connection."),
+    ]
+}
+
+extension String {
+    /// Whether one inserted, missing or exchanged character makes the difference, for "did you mean".
+    fileprivate func isOneEdit(from other: String) -> Bool {
+        let (short, long) = count <= other.count ? (Array(self), Array(other)) : (Array(other), Array(self))
+        guard long.count - short.count <= 1 else { return false }
+        let head = zip(short, long).prefix { $0 == $1 }.count
+        let tail = zip(short.reversed(), long.reversed()).prefix { $0 == $1 }.count
+        return head + tail >= long.count - 1
+    }
+}

@@ -1,0 +1,193 @@
+public import KafkaWire
+import Logging
+import NIOCore
+import NIOPosix
+
+/// A Kafka-compatible cluster inside this process: N nodes on N ports that other people's clients connect to.
+///
+/// ```swift
+/// let cluster = try await EmbeddedCluster.start(BrokerSettings(nodeCount: 3))
+/// // … point any Kafka client at cluster.bootstrapServers …
+/// await cluster.shutdown()
+/// ```
+///
+/// The nodes share one event loop, on which all of their state lives, and one storage, so that replicas never lag.
+/// Nodes can be stopped, frozen and relieved of leadership, and requests intercepted, while clients are connected.
+public final class EmbeddedCluster: Sendable {
+    /// Where clients begin: every node's address, separated by commas.
+    public let bootstrapServers: String
+    /// The cluster's id, as clients see it.
+    public let clusterID: String
+    /// The port of each node, the first node's first.
+    public let ports: [Int]
+
+    private let loop: any EventLoop
+    private let ownedGroup: MultiThreadedEventLoopGroup?
+    private let state: NIOLoopBound<Cluster>
+    private let router: NIOLoopBound<RequestRouter>
+    private let interceptions: Interceptions
+
+    private init(
+        loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?, state: NIOLoopBound<Cluster>,
+        router: NIOLoopBound<RequestRouter>, interceptions: Interceptions, clusterID: String, host: String, ports: [Int]
+    ) {
+        self.loop = loop
+        self.ownedGroup = ownedGroup
+        self.state = state
+        self.router = router
+        self.interceptions = interceptions
+        self.clusterID = clusterID
+        self.ports = ports
+        let reachable = host == "0.0.0.0" ? "127.0.0.1" : host.contains(":") ? "[\(host)]" : host
+        bootstrapServers = ports.map { "\(reachable):\($0)" }.joined(separator: ",")
+    }
+
+    /// Starts a cluster; returns when all of its nodes listen.
+    ///
+    /// - Throws: `BrokerError` when the settings do not hold, a port is taken or the data cannot be read.
+    public static func start(_ settings: BrokerSettings) async throws -> EmbeddedCluster {
+        guard (1...100).contains(settings.nodeCount) else {
+            throw BrokerError.invalidSettings("a cluster has 1 to 100 nodes, not \(settings.nodeCount)")
+        }
+        guard settings.port == 0 || (1...65535).contains(settings.port + settings.nodeCount - 1) else {
+            throw BrokerError.invalidSettings(
+                "there are no \(settings.nodeCount) ports from \(settings.port) on")
+        }
+        let ownedGroup = settings.eventLoopGroup == nil ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
+        guard let loop = ownedGroup?.next() ?? settings.eventLoopGroup?.next() else {
+            throw BrokerError.invalidSettings("the event loop group has no loop")
+        }
+        do {
+            return try await start(settings, on: loop, ownedGroup: ownedGroup)
+        } catch {
+            try? await ownedGroup?.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ settings: BrokerSettings, on loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?
+    ) async throws -> EmbeddedCluster {
+        let interceptions = Interceptions()
+        let (state, router, id) = try await loop.submit {
+            let cluster = try Cluster(settings, loop: loop.assumeIsolated())
+            let bound = NIOLoopBound(cluster, eventLoop: loop)
+            return (bound, NIOLoopBound(cluster.routes(), eventLoop: loop), cluster.id)
+        }.get()
+        var ports: [Int] = []
+        do {
+            for index in 0..<settings.nodeCount {
+                let port = settings.port == 0 ? 0 : settings.port + index
+                let listener = Listener(
+                    nodeID: Int32(index + 1), loop: loop, state: state, router: router, interceptions: interceptions)
+                ports.append(try await listener.open(host: settings.listenHost, port: port))
+            }
+        } catch {
+            for channel in try await loop.submit({ state.value.nodes.compactMap(\.listener) }).get() {
+                try? await channel.close()
+            }
+            throw error
+        }
+        try await loop.submit { state.value.startTimers() }.get()
+        settings.logger.info(
+            "broker is ready", metadata: ["nodes": "\(ports.count)", "ports": "\(ports)", "cluster": "\(id)"])
+        return EmbeddedCluster(
+            loop: loop, ownedGroup: ownedGroup, state: state, router: router, interceptions: interceptions,
+            clusterID: id, host: settings.listenHost, ports: ports)
+    }
+
+    /// Closes all connections, then the logs, flushed. The cluster cannot be used afterwards.
+    public func shutdown() async {
+        for id in 1...Int32(ports.count) { await closeListener(of: id) }
+        await onLoop { $0.close() }
+        try? await ownedGroup?.shutdownGracefully()
+    }
+}
+
+// Faults
+
+extension EmbeddedCluster {
+    /// Takes a node away as a crash would: its port refuses connections, its partitions get other leaders where they
+    /// have other replicas. Nothing is lost, since nodes share storage.
+    public func stop(node id: Int32) async throws {
+        try await onLoop { cluster in
+            guard let node = cluster.node(id) else { throw BrokerError.notPossible("there is no node \(id)") }
+            node.isLive = false
+        }
+        await closeListener(of: id)
+        try await onLoop { try $0.reelect() }
+    }
+
+    /// Brings a stopped node back, on the port it had. It is a follower until it is elected again.
+    public func start(node id: Int32) async throws {
+        let isLive = try await onLoop { cluster in
+            guard let node = cluster.node(id) else { throw BrokerError.notPossible("there is no node \(id)") }
+            return node.isLive
+        }
+        guard !isLive else { return }
+        let listener = Listener(nodeID: id, loop: loop, state: state, router: router, interceptions: interceptions)
+        let host = await onLoop { $0.node(id)?.host ?? "" }
+        _ = try await listener.open(host: host, port: ports[Int(id) - 1])
+        try await onLoop { cluster in
+            cluster.node(id)?.isLive = true
+            cluster.node(id)?.thaw()
+            try cluster.reelect()
+        }
+    }
+
+    /// Lets a node fall silent: it accepts connections and requests and answers nothing, until ``thaw(node:)``.
+    public func freeze(node id: Int32) async {
+        await onLoop { $0.node(id)?.freeze() }
+    }
+
+    /// The frozen node goes on where it stood.
+    public func thaw(node id: Int32) async {
+        await onLoop { $0.node(id)?.thaw() }
+    }
+
+    /// Makes a live replica the leader of a partition, with a new leader epoch.
+    public func moveLeader(topic: String, partition: Int32, to node: Int32) async throws {
+        try await onLoop { cluster in
+            guard let partition = cluster.partition(topic, partition) else {
+                throw BrokerError.notPossible("there is no partition \(topic)-\(partition)")
+            }
+            try cluster.moveLeader(of: partition, to: node)
+        }
+    }
+
+    /// The node that leads a partition; nil without such a partition or leader.
+    public func leader(topic: String, partition: Int32) async -> Int32? {
+        await onLoop { $0.partition(topic, partition)?.leader }.flatMap { $0 < 0 ? nil : $0 }
+    }
+
+    /// Does `action` to the next `times` requests of this kind, to any node or to one; in force when this returns.
+    public func intercept(_ api: ApiKey, times: Int = 1, node: Int32? = nil, _ action: InterceptAction) {
+        interceptions.add(api, times: times, node: node, action)
+    }
+
+    /// Forgets all interceptions that have not happened.
+    public func removeInterceptions() {
+        interceptions.removeAll()
+    }
+
+    private func closeListener(of id: Int32) async {
+        let listener = await onLoop { cluster in
+            let node = cluster.node(id)
+            defer { node?.listener = nil }
+            node?.closeConnections()
+            return node?.listener
+        }
+        try? await listener?.close()
+    }
+
+    /// Runs on the cluster's loop, where its state may be touched.
+    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Cluster) throws -> Value) async throws -> Value {
+        try await loop.submit { [state] in try body(state.value) }.get()
+    }
+
+    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Cluster) -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            loop.execute { [state] in continuation.resume(returning: body(state.value)) }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import KafkaWire
+import Logging
+import NIOCore
+
+/// How groups and their offsets are kept: as records of `__consumer_offsets`, read back at the start.
+extension Cluster {
+    /// Commits offsets that have been admitted; they are in the log when this returns.
+    func store(_ commits: [(topic: String, partition: Int32, offset: CommittedOffset)], of entry: GroupEntry)
+        throws(AdminRefusal)
+    {
+        let group = entry.machine.id
+        var entries: [(OffsetsTopicKey, ByteBuffer?)] = []
+        for (topic, partition, offset) in commits {
+            entries.append((.offset(group: group, topic: topic, partition: partition), try offset.encoded()))
+        }
+        try writeOffsets(entries, of: group)
+        for (topic, partition, offset) in commits { entry.offsets[topic, default: [:]][partition] = offset }
+    }
+
+    /// Takes committed offsets back.
+    func removeOffsets(_ keys: [(topic: String, partition: Int32)], of entry: GroupEntry) throws(AdminRefusal) {
+        let present = keys.filter { entry.offsets[$0.topic]?[$0.partition] != nil }
+        guard !present.isEmpty else { return }
+        let group = entry.machine.id
+        try writeOffsets(
+            present.map { (.offset(group: group, topic: $0.topic, partition: $0.partition), nil) }, of: group)
+        for (topic, partition) in present {
+            entry.offsets[topic]?[partition] = nil
+            if entry.offsets[topic]?.isEmpty == true { entry.offsets[topic] = nil }
+        }
+    }
+
+    /// A topic is gone, and with it every offset in it.
+    func forgetOffsets(of topic: String) {
+        for entry in groups.groups.values {
+            guard let partitions = entry.offsets[topic] else { continue }
+            dropOffsets(partitions.keys.map { (topic, $0) }, of: entry)
+        }
+    }
+
+    /// Deletes a group with its offsets.
+    func deleteGroup(_ entry: GroupEntry) throws(AdminRefusal) {
+        try removeOffsets(entry.offsets.flatMap { topic, partitions in partitions.keys.map { (topic, $0) } }, of: entry)
+        try writeOffsets([(.group(entry.machine.id), nil)], of: entry.machine.id)
+        removeGroup(entry)
+    }
+
+    /// Drops the offsets of groups that nobody has been a member of for `offsets.retention.minutes`.
+    func expireOffsets() {
+        let now = Clock.wallTime()
+        let retention = Int64(configs.number("offsets.retention.minutes")) * 60_000
+        for entry in groups.groups.values where entry.machine.isEmpty {
+            let isSimple = entry.machine.protocolType == nil
+            var expired: [(topic: String, partition: Int32)] = []
+            for (topic, partitions) in entry.offsets {
+                for (partition, offset) in partitions {
+                    let since = isSimple ? offset.commitTimestamp : max(offset.commitTimestamp, entry.emptySince)
+                    if offset.expireTimestamp ?? (since + retention) <= now { expired.append((topic, partition)) }
+                }
+            }
+            dropOffsets(expired, of: entry)
+            guard entry.offsets.isEmpty, entry.emptySince + retention <= now else { continue }
+            do throws(AdminRefusal) {
+                try deleteGroup(entry)
+            } catch {
+                logger.error("group cannot be removed", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
+            }
+        }
+    }
+
+    private func dropOffsets(_ keys: [(topic: String, partition: Int32)], of entry: GroupEntry) {
+        do throws(AdminRefusal) {
+            try removeOffsets(keys, of: entry)
+        } catch {
+            logger.error(
+                "offsets cannot be removed", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
+        }
+    }
+
+    /// Appends to the group's partition of `__consumer_offsets`.
+    func writeOffsets(_ entries: [(OffsetsTopicKey, ByteBuffer?)], of group: String) throws(AdminRefusal) {
+        guard let partition = offsetsPartition(of: group) else {
+            throw AdminRefusal(.coordinatorNotAvailable, "\(TopicName.offsets) does not exist yet")
+        }
+        var builder = RecordBatchBuilder()
+        let now = Clock.wallTime()
+        do throws(WireError) {
+            for (key, value) in entries { builder.append(timestamp: now, key: try key.encode(), value: value) }
+        } catch {
+            throw AdminRefusal(.unknownServerError, "\(error)")
+        }
+        try partition.appendInternally(builder)
+    }
+
+    /// Reads every group back from `__consumer_offsets`.
+    func loadGroups() throws(BrokerError) {
+        guard let topic = topics[TopicName.offsets] else { return }
+        let now = Clock.steadyTime()
+        var stored: [String: StoredGroup] = [:]
+        for partition in topic.partitions {
+            try forEachRecord(of: partition) { key, value throws(WireError) in
+                switch try OffsetsTopicKey(key) {
+                case .offset(let id, let topic, let partition):
+                    guard let value else {
+                        groups.groups[id]?.offsets[topic]?[partition] = nil
+                        return
+                    }
+                    group(id).offsets[topic, default: [:]][partition] = CommittedOffset(
+                        try OffsetCommitValue.decodeWithVersion(value))
+                case .group(let id):
+                    stored[id] = try value.map { value throws(WireError) in
+                        try StoredGroup.decodeWithVersion(value)
+                    }
+                case nil: break
+                }
+            }
+        }
+        for (id, metadata) in stored {
+            let entry = group(id)
+            entry.machine.restore(metadata, now: now)
+            settle(entry)
+        }
+        for entry in groups.groups.values where entry.offsets.allSatisfy({ $0.value.isEmpty }) && stored[entry.machine.id] == nil {
+            groups.groups[entry.machine.id] = nil
+        }
+        if !groups.groups.isEmpty { logger.info("groups loaded", metadata: ["groups": "\(groups.groups.count)"]) }
+    }
+}
+
+extension CommittedOffset {
+    fileprivate init(_ value: OffsetCommitValue) {
+        self.init(
+            offset: value.offset, leaderEpoch: value.leaderEpoch, metadata: value.metadata,
+            commitTimestamp: value.commitTimestamp,
+            expireTimestamp: value.expireTimestamp < 0 ? nil : value.expireTimestamp)
+    }
+
+    fileprivate func encoded() throws(AdminRefusal) -> ByteBuffer {
+        var value = OffsetCommitValue()
+        value.offset = offset
+        value.leaderEpoch = leaderEpoch
+        value.metadata = metadata
+        value.commitTimestamp = commitTimestamp
+        value.expireTimestamp = expireTimestamp ?? -1
+        do throws(WireError) {
+            // As Kafka does: the version that has the field in use.
+            return try value.encodeWithVersion(expireTimestamp == nil ? 3 : 1)
+        } catch {
+            throw AdminRefusal(.invalidCommitOffsetSize, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import KafkaWire
+
+// DescribeConfigs: 0-4.
+//
+// - Topics and brokers, with sources, synonyms in order of precedence, types and documentation (KIP-226, KIP-569).
+// - A broker resource is answered by the node it names; an empty name shows what is set for all nodes.
+// - Left out: broker loggers, client metrics and groups: INVALID_REQUEST.
+
+extension DescribeConfigsRequest: RefusableRequest {
+    func refused(_ error: ErrorCode) -> DescribeConfigsResponse {
+        var response = DescribeConfigsResponse()
+        response.results = resources.map { resource in
+            var result = DescribeConfigsResponse.DescribeConfigsResult()
+            result.resourceType = resource.resourceType
+            result.resourceName = resource.resourceName
+            result.errorCode = error
+            result.errorMessage = nil
+            return result
+        }
+        return response
+    }
+}
+
+extension Cluster {
+    /// One key of a topic or node with everything that is known about it.
+    struct ConfigEntry {
+        let definition: TopicConfigDefinition
+        let value: String?
+        let source: ConfigStore.Source
+        let isReadOnly: Bool
+        /// All values given, the one in force first.
+        let synonyms: [ConfigStore.Value]
+
+        var name: String { definition.name }
+    }
+
+    func describeConfigs(_ request: DescribeConfigsRequest, _ context: RequestContext) -> DescribeConfigsResponse {
+        var response = DescribeConfigsResponse()
+        response.results = request.resources.map { resource in
+            var result = DescribeConfigsResponse.DescribeConfigsResult()
+            result.resourceType = resource.resourceType
+            result.resourceName = resource.resourceName
+            result.errorMessage = nil
+            do throws(AdminRefusal) {
+                let wanted = resource.configurationKeys.map(Set.init)
+                result.configs = try entries(of: resource, context)
+                    .filter { wanted?.contains($0.name) ?? true }
+                    .map { describe($0, request, context) }
+            } catch {
+                result.errorCode = error.code
+                result.errorMessage = error.message
+            }
+            return result
+        }
+        return response
+    }
+
+    private func entries(
+        of resource: DescribeConfigsRequest.DescribeConfigsResource, _ context: RequestContext
+    ) throws(AdminRefusal) -> [ConfigEntry] {
+        switch ConfigResource(rawValue: resource.resourceType) {
+        case .topic:
+            if let problem = TopicName.problem(with: resource.resourceName) {
+                throw AdminRefusal(.invalidTopicException, problem)
+            }
+            guard let topic = topics[resource.resourceName] else {
+                throw AdminRefusal(.unknownTopicOrPartition, "This server does not host this topic-partition.")
+            }
+            return describeTopicConfigs(topic.overrides, node: context.node.id)
+        case .broker where resource.resourceName.isEmpty:
+            return BrokerConfigs.all.compactMap { definition in
+                guard let value = configs.dynamicDefaults[definition.name] else { return nil }
+                let synonyms = configs.values(of: definition.name, node: nil)
+                return ConfigEntry(
+                    definition: definition.value, value: value, source: .dynamicDefaultBroker, isReadOnly: false,
+                    synonyms: synonyms)
+            }
+        case .broker:
+            guard Int32(resource.resourceName) == context.node.id else {
+                throw AdminRefusal(
+                    .invalidRequest,
+                    "Unexpected broker id, expected \(context.node.id) or empty string, but received "
+                        + resource.resourceName)
+            }
+            return describeBrokerConfigs(context.node)
+        case nil:
+            throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(resource.resourceType)")
+        }
+    }
+
+    /// Every topic key, for a topic that sets `overrides` itself.
+    func describeTopicConfigs(_ overrides: [String: String], node: Int32) -> [ConfigEntry] {
+        TopicConfigs.all.map { definition in
+            var given: [(ConfigStore.Value, inForce: String?)] = []
+            if let own = overrides[definition.name] {
+                given.append((ConfigStore.Value(name: definition.name, value: own, source: .topic), own))
+            }
+            for (synonym, value) in configs.brokerValues(of: definition, node: node) {
+                given.append((value, value.value.map(synonym.inTopicUnit)))
+            }
+            for synonym in definition.brokerSynonyms {
+                if let last = configs.values(of: synonym.name, node: nil).last, last.source == .defaultConfig {
+                    given.append((last, definition.defaultValue))
+                }
+            }
+            let first = given.first
+            return ConfigEntry(
+                definition: definition, value: first?.inForce ?? definition.defaultValue,
+                source: first?.0.source ?? .defaultConfig, isReadOnly: false, synonyms: given.map(\.0))
+        }
+    }
+
+    private func describeBrokerConfigs(_ node: Node) -> [ConfigEntry] {
+        BrokerConfigs.all.map { definition in
+            let synonyms = configs.values(of: definition.name, node: node.id)
+            let value =
+                switch definition.name {
+                case "broker.id", "node.id": String(node.id)
+                case "broker.rack": node.rack
+                case "log.dirs": dataDirectory
+                default: synonyms.first?.value
+                }
+            return ConfigEntry(
+                definition: definition.value, value: value, source: synonyms.first?.source ?? .defaultConfig,
+                isReadOnly: definition.scope == .readOnly, synonyms: synonyms)
+        }
+    }
+
+    private func describe(
+        _ entry: ConfigEntry, _ request: DescribeConfigsRequest, _ context: RequestContext
+    ) -> DescribeConfigsResponse.DescribeConfigsResourceResult {
+        var result = DescribeConfigsResponse.DescribeConfigsResourceResult()
+        result.name = entry.name
+        result.value = entry.value
+        result.readOnly = entry.isReadOnly
+        result.configSource = entry.source.rawValue
+        result.isDefault = entry.source == .defaultConfig
+        result.configType = entry.definition.type.rawValue
+        result.documentation = request.includeDocumentation ? entry.definition.documentation : nil
+        if request.includeSynonyms {
+            result.synonyms = entry.synonyms.map { synonym in
+                var described = DescribeConfigsResponse.DescribeConfigsSynonym()
+                described.name = synonym.name
+                described.value = synonym.value
+                // Version 0 had no sources; the coder leaves the field out there.
+                described.source = synonym.source.rawValue
+                return described
+            }
+        }
+        return result
+    }
+
+    var dataDirectory: String? {
+        if case .directory(let path, _) = storage { path } else { nil }
+    }
+}

@@ -1,0 +1,229 @@
+import KafkaWire
+import NIOCore
+
+// Fetch: 0-18.
+//
+// - Long poll: answers when `minBytes` are there, at an error, or after `maxWaitMs`.
+// - `maxBytes` and `partitionMaxBytes` cut after whole batches, but the first batch found is always returned (from
+//   version 3; earlier versions also get it whole rather than cut).
+// - Sessions from version 7 (KIP-227), leader epochs from 9 (KIP-320), followers serve consumers from 11 (KIP-392),
+//   diverging epochs from 12 (KIP-595), topic ids from 13 (KIP-516), leader hints from 12 and their addresses from 16
+//   (KIP-951).
+// - Isolation: read_committed stops at the last stable offset and lists aborted transactions.
+// - Versions 0-3 get message formats 0 and 1. Batches in zstd go out from version 10 on: before, the partition is
+//   UNSUPPORTED_COMPRESSION_TYPE.
+// - Left out: followers' own fetches (nodes share their storage), a rack-aware choice of replica, tiered storage.
+
+extension FetchRequest: RefusableRequest {
+    func refused(_ error: ErrorCode) -> FetchResponse {
+        var response = FetchResponse()
+        response.errorCode = error
+        response.responses = topics.map { topic in
+            var entry = FetchResponse.FetchableTopicResponse()
+            entry.topic = topic.topic
+            entry.topicID = topic.topicID
+            entry.partitions = topic.partitions.map { .refused($0.partition, error) }
+            return entry
+        }
+        return response
+    }
+}
+
+extension FetchResponse.PartitionData {
+    static func refused(_ partition: Int32, _ error: ErrorCode) -> FetchResponse.PartitionData {
+        var data = FetchResponse.PartitionData()
+        data.partitionIndex = partition
+        data.errorCode = error
+        data.highWatermark = -1
+        data.records = RecordBytes(ByteBuffer())
+        return data
+    }
+}
+
+extension Cluster {
+    func fetch(_ request: FetchRequest, _ call: Call<FetchResponse>) {
+        do throws(FetchSessionRefusal) {
+            let (mode, targets) = try call.node.fetchSessions.admit(
+                request, usesTopicIDs: call.version >= 13, now: Clock.steadyTime())
+            FetchOperation(self, request, mode, targets, call).start()
+        } catch {
+            var response = FetchResponse()
+            response.errorCode = error.code
+            call.reply(response)
+        }
+    }
+}
+
+/// One fetch from its arrival to its answer; between the two it may wait for partitions to grow.
+private final class FetchOperation: PartitionWaiter {
+    private let cluster: Cluster
+    private let request: FetchRequest
+    private let mode: FetchMode
+    private let targets: [FetchTarget]
+    private let call: Call<FetchResponse>
+    private let maxBytes: Int
+    private let minBytes: Int
+    /// What may have come since the last look.
+    private var expectedBytes = 0
+    private var watched: [Partition] = []
+    private var timer: Scheduled<Void>?
+
+    init(
+        _ cluster: Cluster, _ request: FetchRequest, _ mode: FetchMode, _ targets: [FetchTarget],
+        _ call: Call<FetchResponse>
+    ) {
+        self.cluster = cluster
+        self.request = request
+        self.mode = mode
+        self.targets = targets
+        self.call = call
+        maxBytes = min(max(Int(request.maxBytes), 0), cluster.configs.number("fetch.max.bytes"))
+        minBytes = min(Int(request.minBytes), maxBytes)
+    }
+
+    func start() {
+        let found = read()
+        guard !found.isDue(minBytes), request.maxWaitMs > 0, !targets.isEmpty else { return answer(found) }
+        expectedBytes = found.bytes
+        for target in targets {
+            if let partition = cluster.partition(of: target.key) {
+                partition.addWaiter(self)
+                watched.append(partition)
+            }
+        }
+        call.onAbandon = { [self] in stopWaiting() }
+        timer = cluster.loop.scheduleTask(in: .milliseconds(Int64(request.maxWaitMs))) { [self] in
+            stopWaiting()
+            answer(read())
+        }
+    }
+
+    func partitionGrew(by bytes: Int) {
+        expectedBytes += bytes
+        if expectedBytes >= minBytes { look() }
+    }
+
+    func partitionChanged() {
+        look()
+    }
+
+    private func look() {
+        let found = read()
+        guard found.isDue(minBytes) else {
+            expectedBytes = found.bytes
+            return
+        }
+        stopWaiting()
+        answer(found)
+    }
+
+    private func stopWaiting() {
+        timer?.cancel()
+        timer = nil
+        for partition in watched { partition.removeWaiter(self) }
+        watched.removeAll()
+    }
+}
+
+extension FetchOperation {
+    private struct Found {
+        var parts: [(FetchKey, FetchResponse.PartitionData)] = []
+        var bytes = 0
+        /// An error or a diverging log must not wait.
+        var isUrgent = false
+
+        func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= minBytes }
+    }
+
+    /// Looks at every partition, within the limits.
+    private func read() -> Found {
+        var found = Found()
+        found.parts.reserveCapacity(targets.count)
+        for target in targets {
+            let room = max(min(maxBytes - found.bytes, Int(target.request.partitionMaxBytes)), 0)
+            let data = read(target, maxBytes: room, mayExceed: found.bytes == 0)
+            found.bytes += data.records?.readableBytes ?? 0
+            if data.errorCode != .none || data.divergingEpoch.endOffset >= 0 { found.isUrgent = true }
+            found.parts.append((target.key, data))
+        }
+        return found
+    }
+
+    private func read(_ target: FetchTarget, maxBytes: Int, mayExceed: Bool) -> FetchResponse.PartitionData {
+        let wanted = target.request
+        guard let partition = cluster.partition(of: target.key) else {
+            let isUnknownID = target.key.topicID != .zero && cluster.topicsByID[target.key.topicID] == nil
+            return .refused(wanted.partition, isUnknownID ? .unknownTopicID : .unknownTopicOrPartition)
+        }
+        if let error = partition.refusal(
+            at: call.node, epoch: wanted.currentLeaderEpoch, isFollowerEnough: call.version >= 11)
+        {
+            var data = FetchResponse.PartitionData.refused(wanted.partition, error)
+            data.currentLeader.leaderID = partition.leader
+            data.currentLeader.leaderEpoch = partition.leaderEpoch
+            return data
+        }
+        return partition.read(
+            wanted, isCommittedOnly: request.isolationLevel == 1, maxBytes: maxBytes, mayExceed: mayExceed,
+            version: call.version)
+    }
+
+    private func answer(_ found: Found) {
+        var response = FetchResponse()
+        switch mode {
+        case .sessionless: response.responses = grouped(found.parts)
+        case .session(let id, let isFull):
+            response.sessionID = id
+            guard var session = call.node.fetchSessions[id] else {
+                response.responses = grouped(found.parts)
+                break
+            }
+            var told: [(FetchKey, FetchResponse.PartitionData)] = []
+            for (key, data) in found.parts where session.mustTell(key, data) || isFull { told.append((key, data)) }
+            if let last = told.last(where: { $0.1.records?.readableBytes ?? 0 > 0 }) {
+                session.moveStart(behind: last.0)
+            }
+            call.node.fetchSessions[id] = session
+            response.responses = grouped(told)
+        }
+        if call.version >= 16 { response.nodeEndpoints = endpoints(found.parts) }
+        call.reply(response)
+    }
+
+    /// Partitions of one topic that follow one another go into one entry.
+    private func grouped(
+        _ parts: [(FetchKey, FetchResponse.PartitionData)]
+    ) -> [FetchResponse.FetchableTopicResponse] {
+        var topics: [FetchResponse.FetchableTopicResponse] = []
+        for (key, data) in parts {
+            if let last = topics.last, last.topic == key.topic, last.topicID == key.topicID {
+                topics[topics.count - 1].partitions.append(data)
+            } else {
+                var topic = FetchResponse.FetchableTopicResponse()
+                topic.topic = key.topic
+                topic.topicID = key.topicID
+                topic.partitions = [data]
+                topics.append(topic)
+            }
+        }
+        return topics
+    }
+
+    private func endpoints(_ parts: [(FetchKey, FetchResponse.PartitionData)]) -> [FetchResponse.NodeEndpoint] {
+        let leaders = Set(parts.map(\.1.currentLeader.leaderID).filter { $0 >= 0 })
+        return leaders.sorted().compactMap(cluster.node).map { node in
+            var endpoint = FetchResponse.NodeEndpoint()
+            endpoint.nodeID = node.id
+            endpoint.host = cluster.advertisedHost(of: node, call.context)
+            endpoint.port = Int32(node.port)
+            endpoint.rack = node.rack
+            return endpoint
+        }
+    }
+}
+
+extension Cluster {
+    fileprivate func partition(of key: FetchKey) -> Partition? {
+        topic(named: key.topic, orID: key.topicID)?.partition(key.partition)
+    }
+}

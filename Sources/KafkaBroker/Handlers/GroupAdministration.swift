@@ -1,0 +1,120 @@
+import KafkaWire
+
+// ListGroups: 0-5. DescribeGroups: 0-6. DeleteGroups: 0-2.
+//
+// - A node lists the groups that it coordinates, filtered by state (version 4) and type (version 5, always "classic").
+// - An unknown group is described as Dead, from version 6 on as GROUP_ID_NOT_FOUND (KIP-1043).
+// - Only a group without members can be deleted; its offsets go with it.
+// - Authorized operations are not computed: the field keeps the value that says so.
+
+extension ListGroupsRequest: RefusableRequest {
+    func refused(_ error: ErrorCode) -> ListGroupsResponse {
+        var response = ListGroupsResponse()
+        response.errorCode = error
+        return response
+    }
+}
+
+extension DescribeGroupsRequest: RefusableRequest {
+    func refused(_ error: ErrorCode) -> DescribeGroupsResponse {
+        var response = DescribeGroupsResponse()
+        response.groups = groups.map { id in
+            var group = DescribeGroupsResponse.DescribedGroup()
+            group.groupID = id
+            group.errorCode = error
+            return group
+        }
+        return response
+    }
+}
+
+extension DeleteGroupsRequest: RefusableRequest {
+    func refused(_ error: ErrorCode) -> DeleteGroupsResponse {
+        answered { _ in error }
+    }
+
+    fileprivate func answered(_ error: (String) -> ErrorCode) -> DeleteGroupsResponse {
+        var response = DeleteGroupsResponse()
+        response.results = groupsNames.map { id in
+            var result = DeleteGroupsResponse.DeletableGroupResult()
+            result.groupID = id
+            result.errorCode = error(id)
+            return result
+        }
+        return response
+    }
+}
+
+extension Cluster {
+    func listGroups(_ request: ListGroupsRequest, _ context: RequestContext) -> ListGroupsResponse {
+        var response = ListGroupsResponse()
+        let states = Set(request.statesFilter.map { $0.lowercased() })
+        let types = Set(request.typesFilter.map { $0.lowercased() })
+        guard types.isEmpty || types.contains("classic") else { return response }
+        response.groups = groups.groups.values
+            .filter { coordinatorFault($0.machine.id, at: context.node) == nil }
+            .filter { states.isEmpty || states.contains($0.machine.stateName.lowercased()) }
+            .sorted { $0.machine.id < $1.machine.id }
+            .map { entry in
+                var group = ListGroupsResponse.ListedGroup()
+                group.groupID = entry.machine.id
+                group.protocolType = entry.machine.protocolType ?? ""
+                group.groupState = entry.machine.stateName
+                group.groupType = "classic"
+                return group
+            }
+        return response
+    }
+
+    func describeGroups(_ request: DescribeGroupsRequest, _ context: RequestContext) -> DescribeGroupsResponse {
+        var response = DescribeGroupsResponse()
+        response.groups = request.groups.map { id in
+            var group = DescribeGroupsResponse.DescribedGroup()
+            group.groupID = id
+            if let error = groupFault(id, at: context.node) {
+                group.errorCode = error
+                return group
+            }
+            guard let machine = groups.groups[id]?.machine else {
+                group.groupState = "Dead"
+                if context.version >= 6 {
+                    group.errorCode = .groupIDNotFound
+                    group.errorMessage = "Group \(id) not found."
+                }
+                return group
+            }
+            group.groupState = machine.stateName
+            group.protocolType = machine.protocolType ?? ""
+            let isSettled = machine.stateName == "Stable"
+            group.protocolData = isSettled ? machine.protocolName ?? "" : ""
+            group.members = machine.members.values.sorted { $0.id < $1.id }.map { member in
+                var description = DescribeGroupsResponse.DescribedGroupMember()
+                description.memberID = member.id
+                description.groupInstanceID = member.instanceID
+                description.clientID = member.clientID
+                description.clientHost = member.clientHost
+                if isSettled {
+                    description.memberMetadata = member.metadata(of: machine.protocolName)
+                    description.memberAssignment = member.assignment
+                }
+                return description
+            }
+            return group
+        }
+        return response
+    }
+
+    func deleteGroups(_ request: DeleteGroupsRequest, _ context: RequestContext) -> DeleteGroupsResponse {
+        request.answered { id in
+            if let error = groupFault(id, at: context.node) { return error }
+            guard let entry = groups.groups[id] else { return .groupIDNotFound }
+            guard entry.machine.isEmpty else { return .nonEmptyGroup }
+            do throws(AdminRefusal) {
+                try deleteGroup(entry)
+                return .none
+            } catch {
+                return error.code
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import KafkaWire
+import NIOCore
+
+// Produce: 0-13.
+//
+// - acks 0 (no answer; after an error the connection is closed, as Kafka does), 1 and -1. Nodes share their storage,
+//   so that a batch is on all replicas at once; `min.insync.replicas` counts live replicas: NOT_ENOUGH_REPLICAS.
+// - Formats 0 and 1 before version 3; exactly one batch of format 2 from version 3; zstd from version 7.
+// - Idempotence, timestamps, sizes, codecs: see ``PartitionLog/append``. Record errors from version 8, leader hints from
+//   10 (KIP-951), topic ids from 13.
+// - Left out: transactional batches (there is no coordinator yet): INVALID_TXN_STATE.
+
+extension ProduceRequest: RefusableRequest {
+    func refused(_ error: ErrorCode) -> ProduceResponse {
+        var response = ProduceResponse()
+        response.responses = topicData.map { topic in
+            var result = ProduceResponse.TopicProduceResponse()
+            result.name = topic.name
+            result.topicID = topic.topicID
+            result.partitionResponses = topic.partitionData.map { partition in
+                ProduceResponse.PartitionProduceResponse(partition.index, error)
+            }
+            return result
+        }
+        return response
+    }
+}
+
+extension ProduceResponse.PartitionProduceResponse {
+    init(_ index: Int32, _ error: ErrorCode, _ message: String? = nil) {
+        self.init()
+        self.index = index
+        errorCode = error
+        baseOffset = -1
+        errorMessage = message
+    }
+}
+
+extension Cluster {
+    func produce(_ request: ProduceRequest, _ call: Call<ProduceResponse>) {
+        let response = append(request, call)
+        guard request.acks == 0 else { return call.reply(response) }
+        let failed = response.responses.contains { $0.partitionResponses.contains { $0.errorCode != .none } }
+        if failed { call.disconnect() } else { call.replyNothing() }
+    }
+
+    private func append(_ request: ProduceRequest, _ call: Call<ProduceResponse>) -> ProduceResponse {
+        guard (-1...1).contains(request.acks) else { return request.refused(.invalidRequiredAcks) }
+        let now = Clock.wallTime()
+        var response = ProduceResponse()
+        var leaders: Set<Int32> = []
+        response.responses = request.topicData.map { wanted in
+            let topic = topic(named: wanted.name, orID: wanted.topicID)
+            var result = ProduceResponse.TopicProduceResponse()
+            result.name = wanted.name
+            result.topicID = wanted.topicID
+            result.partitionResponses = wanted.partitionData.map { data in
+                guard let partition = topic?.partition(data.index) else {
+                    let isUnknownID = topic == nil && call.version >= 13
+                    return .init(data.index, isUnknownID ? .unknownTopicID : .unknownTopicOrPartition)
+                }
+                let appended = append(data, to: partition, request, call, now: now)
+                if appended.currentLeader.leaderID >= 0 { leaders.insert(appended.currentLeader.leaderID) }
+                return appended
+            }
+            return result
+        }
+        if call.version >= 10 {
+            response.nodeEndpoints = leaders.sorted().compactMap(node).map { node in
+                var endpoint = ProduceResponse.NodeEndpoint()
+                endpoint.nodeID = node.id
+                endpoint.host = advertisedHost(of: node, call.context)
+                endpoint.port = Int32(node.port)
+                endpoint.rack = node.rack
+                return endpoint
+            }
+        }
+        return response
+    }
+
+    private func append(
+        _ data: ProduceRequest.PartitionProduceData, to partition: Partition, _ request: ProduceRequest,
+        _ call: Call<ProduceResponse>, now: Int64
+    ) -> ProduceResponse.PartitionProduceResponse {
+        if let error = partition.refusal(at: call.node, epoch: -1) {
+            var refused = ProduceResponse.PartitionProduceResponse(data.index, error)
+            if error == .notLeaderOrFollower {
+                refused.currentLeader.leaderID = partition.leader
+                refused.currentLeader.leaderEpoch = partition.leaderEpoch
+            }
+            return refused
+        }
+        guard !TopicName.isInternal(partition.topic) || call.context.clientID == "__admin_client" else {
+            return .init(data.index, .invalidTopicException, "The topic \(partition.topic) is internal.")
+        }
+        guard request.acks != -1 || partition.isr.count >= partition.log.config.minInsyncReplicas else {
+            return .init(
+                data.index, .notEnoughReplicas,
+                "The size of the current ISR \(partition.isr) is insufficient to satisfy the min.isr requirement of "
+                    + "\(partition.log.config.minInsyncReplicas) for partition \(partition.topic)-\(partition.index)")
+        }
+        guard let records = data.records else { return .init(data.index, .invalidRecord, "no records") }
+        do throws(ProduceRefusal) {
+            let result = try partition.log.append(
+                records, leaderEpoch: partition.leaderEpoch, produceVersion: call.version, now: now, isVerified: false)
+            if !result.isDuplicate { partition.grew(by: records.readableBytes) }
+            var answer = ProduceResponse.PartitionProduceResponse(data.index, .none)
+            answer.baseOffset = result.baseOffset
+            answer.logAppendTimeMs = result.logAppendTime
+            answer.logStartOffset = result.logStartOffset
+            return answer
+        } catch {
+            var refused = ProduceResponse.PartitionProduceResponse(data.index, error.code, error.message)
+            refused.logStartOffset = -1
+            refused.recordErrors = error.recordErrors.map { recordError in
+                var entry = ProduceResponse.BatchIndexAndErrorMessage()
+                entry.batchIndex = recordError.index
+                entry.batchIndexErrorMessage = recordError.message
+                return entry
+            }
+            return refused
+        }
+    }
+}

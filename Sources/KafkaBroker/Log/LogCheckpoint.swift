@@ -1,0 +1,49 @@
+import NIOCore
+
+/// What the log's files do not say by themselves: where it starts, how far it is on the disk for good, and whether it
+/// was closed in order.
+///
+/// Text, one `key value` per line. Kafka keeps the same per broker; here each partition can be moved by itself.
+struct LogCheckpoint: Hashable {
+    /// How the log ended when it was closed in order. A file of another size means that it was written to since.
+    struct CleanEnd: Hashable {
+        var logEndOffset: Int64
+        var activeSegmentSize: Int
+    }
+
+    var logStartOffset: Int64 = 0
+    var recoveryPoint: Int64 = 0
+    var cleanEnd: CleanEnd?
+
+    static let fileName = "log-checkpoint"
+
+    init() {}
+
+    func save(in directory: String, flushed: Bool, faults: DiskFaults?) throws(LogError) {
+        var text = "version 0\nlogStartOffset \(logStartOffset)\nrecoveryPoint \(recoveryPoint)\n"
+        if let cleanEnd {
+            text += "logEndOffset \(cleanEnd.logEndOffset)\nactiveSegmentSize \(cleanEnd.activeSegmentSize)\n"
+        }
+        try FileSystem.replace(
+            "\(directory)/\(Self.fileName)", with: ByteBuffer(string: text), flushed: flushed, faults: faults)
+    }
+
+    /// Without a file, or with one that cannot be understood, nothing is known: everything is checked.
+    init(loadingFrom directory: String) throws(LogError) {
+        guard let bytes = try FileSystem.contents(of: "\(directory)/\(Self.fileName)") else { return }
+        var values: [Substring: Int64] = [:]
+        for line in String(buffer: bytes).split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count == 2, let value = Int64(fields[1]), value >= 0 else { return }
+            values[fields[0]] = value
+        }
+        guard values["version"] == 0, let start = values["logStartOffset"], let point = values["recoveryPoint"] else {
+            return
+        }
+        logStartOffset = start
+        recoveryPoint = point
+        if let end = values["logEndOffset"], let size = values["activeSegmentSize"] {
+            cleanEnd = CleanEnd(logEndOffset: end, activeSegmentSize: Int(size))
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package import KafkaWire
+
+/// The disk refused: what was tried, on which file, and the system's reason.
+package struct LogError: Error, Hashable, CustomStringConvertible {
+    package let operation: String
+    package let path: String
+    /// The system's error number; 0 where the system gave none.
+    package let errno: Int32
+    /// What the file now holds is unknown: the log must be opened again, and so checked, before it is used.
+    package let leavesDoubt: Bool
+
+    package init(_ operation: String, path: String, errno: Int32, leavesDoubt: Bool = false) {
+        self.operation = operation
+        self.path = path
+        self.errno = errno
+        self.leavesDoubt = leavesDoubt
+    }
+
+    func leavingDoubt() -> LogError {
+        LogError(operation, path: path, errno: errno, leavesDoubt: true)
+    }
+
+    package var description: String { "\(path): \(operation): \(PosixFile.text(ofError: errno))" }
+}
+
+/// Why an append was refused, as the produce response says it.
+package struct ProduceRefusal: Error, Hashable, CustomStringConvertible {
+    /// One record at fault, by its place in the batch.
+    package struct RecordError: Hashable, Sendable {
+        package let index: Int32
+        package let message: String
+    }
+
+    package let code: ErrorCode
+    package let message: String
+    /// Set where Kafka names the records at fault; the batch is refused as a whole.
+    package let recordErrors: [RecordError]
+
+    package init(_ code: ErrorCode, _ message: String, recordErrors: [RecordError] = []) {
+        self.code = code
+        self.message = message
+        self.recordErrors = recordErrors
+    }
+
+    init(_ error: LogError) {
+        self.init(.kafkaStorageError, error.description)
+    }
+
+    package var description: String { "\(code): \(message)" }
+}
+
+/// Why a read or another request about the log was refused.
+package struct LogReadError: Error, Hashable, CustomStringConvertible {
+    package let code: ErrorCode
+    package let message: String
+
+    package init(_ code: ErrorCode, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    init(_ error: LogError) {
+        self.init(.kafkaStorageError, error.description)
+    }
+
+    package var description: String { "\(code): \(message)" }
+}

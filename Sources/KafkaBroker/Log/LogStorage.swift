@@ -1,0 +1,57 @@
+import Synchronization
+
+/// Where the logs of a broker live.
+package enum LogStorage: Sendable {
+    /// Nothing survives the process.
+    case memory
+    /// Kafka's layout below this directory: one directory per partition, `<topic>-<partition>`.
+    /// `faults` lets tests and drills take the disk away.
+    case directory(String, faults: DiskFaults? = nil)
+}
+
+/// A disk that fails on demand: full, or broken.
+package final class DiskFaults: Sendable {
+    private struct State {
+        var bytesLeft: Int?
+        var writeError: Int32 = 0
+        var flushError: Int32 = 0
+        var truncateError: Int32 = 0
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Writes succeed for `bytes` more bytes, then fail with `errno` (ENOSPC, EIO); the last one may be cut short.
+    package func failWrites(after bytes: Int, errno: Int32) {
+        state.withLock {
+            $0.bytesLeft = bytes; $0.writeError = errno
+        }
+    }
+
+    package func failFlushes(errno: Int32) {
+        state.withLock { $0.flushError = errno }
+    }
+
+    package func failTruncation(errno: Int32) {
+        state.withLock { $0.truncateError = errno }
+    }
+
+    /// The disk works again.
+    package func heal() {
+        state.withLock { $0 = State() }
+    }
+
+    /// How many of `count` bytes may still be written, and the error that follows them.
+    func allowance(for count: Int) -> (bytes: Int, errno: Int32) {
+        state.withLock { state in
+            guard let left = state.bytesLeft else { return (count, 0) }
+            let granted = min(left, count)
+            state.bytesLeft = left - granted
+            return (granted, granted < count ? state.writeError : 0)
+        }
+    }
+
+    var flushError: Int32 { state.withLock { $0.flushError } }
+    var truncateError: Int32 { state.withLock { $0.truncateError } }
+}

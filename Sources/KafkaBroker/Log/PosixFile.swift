@@ -1,0 +1,152 @@
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// An open file, read and written at positions by plain system calls; closed with its last reference.
+///
+/// Calls interrupted by signals are repeated and short transfers continued, so that each method does all or throws.
+final class PosixFile {
+    let path: String
+    private let descriptor: Int32
+    private let faults: DiskFaults?
+
+    enum Mode { case read, readWrite, create }
+
+    init(_ path: String, _ mode: Mode, faults: DiskFaults? = nil) throws(LogError) {
+        let flags =
+            switch mode {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .create: O_RDWR | O_CREAT
+            }
+        let opened = Self.retrying { open(path, flags | O_CLOEXEC, 0o644) }
+        guard opened >= 0 else { throw LogError("open", path: path, errno: errno) }
+        self.path = path
+        self.descriptor = opened
+        self.faults = faults
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    func size() throws(LogError) -> Int {
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw failure("stat") }
+        return Int(information.st_size)
+    }
+
+    /// Milliseconds since 1970.
+    func modificationTime() throws(LogError) -> Int64 {
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw failure("stat") }
+        #if canImport(Darwin)
+        let time = information.st_mtimespec
+        #else
+        let time = information.st_mtim
+        #endif
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// Exactly `count` bytes from `position`, in a buffer of their size. A file that ends before them is an error.
+    func read(at position: Int, count: Int) throws(LogError) -> ByteBuffer {
+        let buffer = try readUpTo(count, at: position)
+        guard buffer.readableBytes == count else { throw LogError("read past the end", path: path, errno: EIO) }
+        return buffer
+    }
+
+    /// Up to `count` bytes from `position`; fewer only at the end of the file.
+    func readUpTo(_ count: Int, at position: Int) throws(LogError) -> ByteBuffer {
+        guard count > 0 else { return ByteBuffer() }
+        var buffer = ByteBufferAllocator().buffer(capacity: count)
+        var problem: Int32 = 0
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
+            guard let start = bytes.baseAddress else { return 0 }
+            var done = 0
+            // In bounds: done + (count - done) == count <= bytes.count.
+            while done < count {
+                let got = Self.retrying { pread(descriptor, start + done, count - done, off_t(position + done)) }
+                if got < 0 { problem = errno }
+                if got <= 0 { break }
+                done += got
+            }
+            return done
+        }
+        guard problem == 0 else { throw LogError("read", path: path, errno: problem) }
+        return buffer
+    }
+
+    /// All bytes of both pieces at `position`, with one call where the system takes them at once.
+    /// After an error any part of them may have been written.
+    func write(_ head: ByteBuffer, _ tail: ByteBuffer, at position: Int) throws(LogError) {
+        let total = head.readableBytes + tail.readableBytes
+        let granted = faults?.allowance(for: total) ?? (bytes: total, errno: 0)
+        let problem = head.withUnsafeReadableBytes { head in
+            tail.withUnsafeReadableBytes { tail in
+                writeAll(head, tail, limit: granted.bytes, at: position)
+            }
+        }
+        guard problem == 0, granted.errno == 0 else {
+            throw LogError("write", path: path, errno: problem != 0 ? problem : granted.errno)
+        }
+    }
+
+    private func writeAll(
+        _ head: UnsafeRawBufferPointer, _ tail: UnsafeRawBufferPointer, limit: Int, at position: Int
+    ) -> Int32 {
+        var done = 0
+        while done < limit {
+            // In bounds: both pieces begin at most at their end and end at most at `limit` bytes of the whole.
+            let fromHead = head[min(done, head.count)..<min(head.count, limit)]
+            let tailStart = max(done - head.count, 0)
+            let fromTail = tail[tailStart..<max(limit - head.count, tailStart)]
+            var pieces = [fromHead, fromTail].filter { !$0.isEmpty }.map { piece in
+                let piece = UnsafeRawBufferPointer(rebasing: piece)
+                return iovec(iov_base: UnsafeMutableRawPointer(mutating: piece.baseAddress), iov_len: piece.count)
+            }
+            let count = Int32(pieces.count)
+            let wrote = Self.retrying { pwritev(descriptor, &pieces, count, off_t(position + done)) }
+            if wrote < 0 { return errno }
+            if wrote == 0 { return EIO }
+            done += wrote
+        }
+        return 0
+    }
+
+    func truncate(to size: Int) throws(LogError) {
+        if let error = faults?.truncateError, error != 0 { throw LogError("truncate", path: path, errno: error) }
+        guard Self.retrying({ ftruncate(descriptor, off_t(size)) }) == 0 else { throw failure("truncate") }
+    }
+
+    /// Waits until the file's bytes and size are on the disk.
+    func flush() throws(LogError) {
+        if let error = faults?.flushError, error != 0 { throw LogError("flush", path: path, errno: error) }
+        #if canImport(Darwin)
+        let result = Self.retrying { fsync(descriptor) }
+        #else
+        let result = Self.retrying { fdatasync(descriptor) }
+        #endif
+        guard result == 0 else { throw failure("flush") }
+    }
+
+    private func failure(_ operation: String) -> LogError {
+        LogError(operation, path: path, errno: errno)
+    }
+
+    private static func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+        while true {
+            let result = call()
+            if result != -1 || errno != EINTR { return result }
+        }
+    }
+
+    static func text(ofError number: Int32) -> String {
+        number == 0 ? "unexpected contents" : String(cString: strerror(number))
+    }
+}

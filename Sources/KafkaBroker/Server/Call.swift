@@ -1,0 +1,72 @@
+import KafkaWire
+import NIOCore
+
+/// Who asks, in which version of the request, through which node.
+struct RequestContext {
+    let header: RequestHeader
+    let node: Node
+    /// The peer's address without its port, as group descriptions show it.
+    let clientHost: String
+    /// The address at which the client reached this node.
+    let localHost: String?
+    /// Closes the connection.
+    let disconnect: () -> Void
+
+    var version: Int16 { header.apiVersion }
+    var clientID: String { header.clientID ?? "" }
+}
+
+/// A request that awaits its answer, as its connection sees it.
+protocol PendingCall: AnyObject {
+    /// The connection is gone: whatever waits on behalf of this request is let go.
+    func abandon()
+}
+
+/// One request being answered: what its handler knows about it, and the only way to answer, once.
+///
+/// A handler may answer at once or keep the call until something happens (a long poll, a rebalance). The
+/// connection takes up its next request when this one is answered.
+final class Call<Response: KafkaResponse>: PendingCall {
+    let context: RequestContext
+    /// Runs when the client disconnects before the answer.
+    var onAbandon: (() -> Void)?
+    private var finish: ((Response?) -> Void)?
+
+    init(_ context: RequestContext, finish: @escaping (Response?) -> Void) {
+        self.context = context
+        self.finish = finish
+    }
+
+    var version: Int16 { context.version }
+    var node: Node { context.node }
+    var isOpen: Bool { finish != nil }
+
+    /// Answers; a second answer is ignored.
+    func reply(_ response: Response) {
+        settle(with: response)
+    }
+
+    /// Completes a request that has no answer, as Produce with `acks` 0.
+    func replyNothing() {
+        settle(with: nil)
+    }
+
+    /// Ends the connection instead of answering: the only way to report an error to who wants no answer.
+    func disconnect() {
+        context.disconnect()
+    }
+
+    func abandon() {
+        finish = nil
+        let action = onAbandon
+        onAbandon = nil
+        action?()
+    }
+
+    private func settle(with response: Response?) {
+        guard let finish else { return }
+        self.finish = nil
+        onAbandon = nil
+        finish(response)
+    }
+}

@@ -1,0 +1,58 @@
+import KafkaWire
+import Logging
+import NIOCore
+import NIOPosix
+
+/// Opens a node's port.
+struct Listener: Sendable {
+    let nodeID: Int32
+    let loop: any EventLoop
+    let state: NIOLoopBound<Cluster>
+    let router: NIOLoopBound<RequestRouter>
+    let interceptions: Interceptions
+
+    /// Listens, and tells the node where.
+    ///
+    /// - Returns: the port, which the system chose if `port` is 0.
+    func open(host: String, port: Int) async throws(BrokerError) -> Int {
+        let bootstrap = ServerBootstrap(group: loop)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 1 << 16))
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .childChannelInitializer { [self] channel in
+                channel.eventLoop.makeCompletedFuture { try accept(channel) }
+            }
+        do {
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            let bound = channel.localAddress?.port ?? port
+            try await loop.submit { [nodeID, state] in
+                state.value.node(nodeID)?.listener = channel
+                state.value.node(nodeID)?.port = bound
+            }.get()
+            return bound
+        } catch {
+            throw .cannotListen(host: host, port: port, reason: Self.reason(error))
+        }
+    }
+
+    private func accept(_ channel: any Channel) throws {
+        let cluster = state.value
+        guard let node = cluster.node(nodeID) else { return }
+        let handler = ConnectionHandler(
+            node: node, router: router.value, interceptions: interceptions,
+            frameLimit: cluster.configs.number("socket.request.max.bytes"))
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        switch error.errnoCode {
+        case EADDRINUSE: return "the port is in use"
+        case EACCES: return "not permitted"
+        case EADDRNOTAVAIL: return "this machine does not have that address"
+        default: return error.description
+        }
+    }
+}

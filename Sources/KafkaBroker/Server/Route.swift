@@ -1,0 +1,64 @@
+import KafkaWire
+import Logging
+import NIOCore
+
+/// A request that can be refused as a whole: every part of its answer carries the error.
+protocol RefusableRequest: KafkaRequest {
+    func refused(_ error: ErrorCode) -> Response
+}
+
+/// How one API is served: the versions this broker answers, and what reads and handles the request.
+struct Route {
+    /// What a route does with the answer's bytes: nil when there is none to send.
+    typealias Answer = ([ByteBuffer]?) -> Void
+
+    let api: ApiKey
+    let versions: ClosedRange<Int16>
+    let isFlexible: (Int16) -> Bool
+    let start: (RequestContext, ByteBuffer, @escaping Answer) throws(WireError) -> any PendingCall
+    /// Answers every part of the request with one error, for fault injection.
+    let refuse: (RequestContext, ByteBuffer, ErrorCode) throws(WireError) -> [ByteBuffer]
+
+    /// - Parameter versions: the versions advertised; those in which the request is defined, unless told.
+    init<Request: RefusableRequest>(
+        _ request: Request.Type, versions: ClosedRange<Int16>? = nil,
+        handler: @escaping (Request, Call<Request.Response>) -> Void
+    ) {
+        api = Request.apiKey
+        self.versions = versions ?? Request.versions.range
+        isFlexible = Request.versions.isFlexible
+        start = { (context, body, answer) throws(WireError) in
+            let request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
+            let call = Call<Request.Response>(context) { response in
+                answer(response.flatMap { Self.encode($0, for: context) })
+            }
+            handler(request, call)
+            return call
+        }
+        refuse = { (context, body, error) throws(WireError) in
+            let request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
+            return try request.refused(error)
+                .encodeFrame(version: context.version, correlationID: context.header.correlationID)
+        }
+    }
+
+    /// A request that is always answered at once.
+    init<Request: RefusableRequest>(
+        _ request: Request.Type, versions: ClosedRange<Int16>? = nil,
+        answer: @escaping (Request, RequestContext) -> Request.Response
+    ) {
+        self.init(request, versions: versions) { request, call in call.reply(answer(request, call.context)) }
+    }
+
+    /// An answer that cannot be written is our own error: it is too long for a field of its version.
+    private static func encode(_ response: some KafkaResponse, for context: RequestContext) -> [ByteBuffer]? {
+        do {
+            return try response.encodeFrame(version: context.version, correlationID: context.header.correlationID)
+        } catch {
+            context.node.logger.error(
+                "answer cannot be encoded",
+                metadata: ["api": "\(context.header.apiKey) v\(context.version)", "reason": "\(error)"])
+            return []
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import KafkaWire
+
+extension Cluster {
+    /// Every API of this broker. What is not here is not advertised, and asking for it closes the connection.
+    func routes() -> RequestRouter {
+        var routes = [
+            Route(ProduceRequest.self) { self.produce($0, $1) },
+            Route(FetchRequest.self) { self.fetch($0, $1) },
+            Route(ListOffsetsRequest.self) { self.listOffsets($0, $1) },
+            Route(OffsetForLeaderEpochRequest.self) { self.offsetForLeaderEpoch($0, $1) },
+            Route(DeleteRecordsRequest.self) { self.deleteRecords($0, $1) },
+            Route(MetadataRequest.self) { self.metadata($0, $1) },
+            Route(DescribeClusterRequest.self) { self.describeCluster($0, $1) },
+            Route(DescribeTopicPartitionsRequest.self) { self.describeTopicPartitions($0, $1) },
+            Route(DescribeLogDirsRequest.self) { self.describeLogDirs($0, $1) },
+            Route(CreateTopicsRequest.self) { self.createTopics($0, $1) },
+            Route(DeleteTopicsRequest.self) { self.deleteTopics($0, $1) },
+            Route(CreatePartitionsRequest.self) { self.createPartitions($0, $1) },
+            Route(DescribeConfigsRequest.self) { self.describeConfigs($0, $1) },
+            Route(AlterConfigsRequest.self) { self.alterConfigs($0, $1) },
+            Route(IncrementalAlterConfigsRequest.self) { self.incrementalAlterConfigs($0, $1) },
+            Route(ElectLeadersRequest.self) { self.electLeaders($0, $1) },
+            Route(FindCoordinatorRequest.self) { self.findCoordinator($0, $1) },
+            Route(JoinGroupRequest.self) { self.joinGroup($0, $1) },
+            Route(SyncGroupRequest.self) { self.syncGroup($0, $1) },
+            Route(HeartbeatRequest.self) { self.heartbeat($0, $1) },
+            Route(LeaveGroupRequest.self) { self.leaveGroup($0, $1) },
+            Route(OffsetCommitRequest.self) { self.offsetCommit($0, $1) },
+            Route(OffsetFetchRequest.self) { self.offsetFetch($0, $1) },
+            Route(OffsetDeleteRequest.self) { self.offsetDelete($0, $1) },
+            Route(ListGroupsRequest.self) { self.listGroups($0, $1) },
+            Route(DescribeGroupsRequest.self) { self.describeGroups($0, $1) },
+            Route(DeleteGroupsRequest.self) { self.deleteGroups($0, $1) },
+            Route(InitProducerIdRequest.self) { self.initProducerID($0, $1) },
+            Route(DescribeProducersRequest.self) { self.describeProducers($0, $1) },
+            Route(WriteTxnMarkersRequest.self, versions: 1...1) { self.writeTransactionMarkers($0, $1) },
+        ]
+        // What ApiVersions tells is the table that it is part of.
+        let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }
+        let advertised = RequestRouter(routes + [own]).advertised
+        routes.append(Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) })
+        return RequestRouter(routes)
+    }
+}

@@ -1,0 +1,203 @@
+import KafkaWire
+import Logging
+import NIOCore
+
+/// Why a change was refused, as an admin answer says it.
+struct AdminRefusal: Error {
+    let code: ErrorCode
+    let message: String
+
+    init(_ code: ErrorCode, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// How topics come, grow and go.
+extension Cluster {
+    /// What a topic is created with; `assignments` names the replicas of each partition.
+    struct TopicPlan {
+        let name: String
+        let assignments: [[Int32]]
+        let overrides: [String: String]
+    }
+
+    func register(_ topic: Topic) {
+        topics[topic.name] = topic
+        topicsByID[topic.id] = topic
+        collisionKeys[TopicName.collisionKey(topic.name), default: 0] += 1
+    }
+
+    private func unregister(_ topic: Topic) {
+        topics[topic.name] = nil
+        topicsByID[topic.id] = nil
+        let key = TopicName.collisionKey(topic.name)
+        collisionKeys[key] = collisionKeys[key].flatMap { $0 > 1 ? $0 - 1 : nil }
+    }
+
+    /// Creates a topic that has been checked; it is durable when this returns.
+    @discardableResult
+    func createTopic(_ plan: TopicPlan) throws(AdminRefusal) -> Topic {
+        let topic = Topic(name: plan.name, id: .random(), overrides: plan.overrides)
+        do throws(BrokerError) {
+            for (index, replicas) in plan.assignments.enumerated() {
+                topic.partitions.append(try openPartition(newAssignment(Int32(index), replicas), of: topic))
+            }
+            try commit(records(of: topic))
+        } catch {
+            for partition in topic.partitions { deleteLog(of: partition) }
+            throw AdminRefusal(.kafkaStorageError, "\(error)")
+        }
+        register(topic)
+        logger.info(
+            "topic created",
+            metadata: ["topic": "\(topic.name)", "partitions": "\(topic.partitions.count)", "id": "\(topic.id.text)"])
+        return topic
+    }
+
+    /// Adds partitions to a topic that has been checked.
+    func addPartitions(_ assignments: [[Int32]], to topic: Topic) throws(AdminRefusal) {
+        var added: [Partition] = []
+        do throws(BrokerError) {
+            for replicas in assignments {
+                let index = Int32(topic.partitions.count + added.count)
+                added.append(try openPartition(newAssignment(index, replicas), of: topic))
+            }
+            try commit(added.map { .partition(PartitionRecord($0.assignment, of: topic.id)) })
+        } catch {
+            for partition in added { deleteLog(of: partition) }
+            throw AdminRefusal(.kafkaStorageError, "\(error)")
+        }
+        topic.partitions += added
+        logger.info(
+            "partitions added", metadata: ["topic": "\(topic.name)", "partitions": "\(topic.partitions.count)"])
+    }
+
+    /// Deletes a topic with its records and the offsets committed for it.
+    func deleteTopic(_ topic: Topic) throws(AdminRefusal) {
+        do throws(BrokerError) {
+            try commit([.topicRemoved(TopicRemoval(topicID: topic.id))])
+        } catch {
+            throw AdminRefusal(.kafkaStorageError, "\(error)")
+        }
+        unregister(topic)
+        for partition in topic.partitions {
+            deleteLog(of: partition)
+            partition.changed()
+        }
+        forgetOffsets(of: topic.name)
+        logger.info("topic deleted", metadata: ["topic": "\(topic.name)", "id": "\(topic.id.text)"])
+    }
+
+    private func newAssignment(_ index: Int32, _ replicas: [Int32]) -> PartitionAssignment {
+        let live = replicas.filter { node($0)?.isLive ?? false }
+        return PartitionAssignment(
+            index: index, replicas: replicas, isr: live.isEmpty ? replicas : live, leader: live.first ?? -1,
+            leaderEpoch: 0)
+    }
+
+    /// Replicas for new partitions, leaders in turn over the live nodes.
+    ///
+    /// - Parameter first: the number of partitions that the topic has already.
+    func place(partitions count: Int, replicationFactor: Int, after first: Int = 0) -> [[Int32]] {
+        let live = liveNodes.map(\.id)
+        guard !live.isEmpty else { return [] }
+        let start = first == 0 ? nextPlacement : first
+        if first == 0 { nextPlacement += count }
+        return (0..<count).map { index in
+            (0..<min(replicationFactor, live.count)).map { live[(start + index + $0) % live.count] }
+        }
+    }
+
+    var defaultReplicationFactor: Int { configs.number("default.replication.factor") }
+
+    /// The topic that a client asked for and nobody created, if that is allowed.
+    func createAutomatically(_ name: String) throws(AdminRefusal) -> Topic {
+        if let problem = TopicName.problem(with: name) { throw AdminRefusal(.invalidTopicException, problem) }
+        if collisionKeys[TopicName.collisionKey(name)] != nil {
+            throw AdminRefusal(.invalidTopicException, "Topic '\(name)' collides with an existing topic")
+        }
+        if name == TopicName.offsets { return try offsetsTopic() }
+        let factor = defaultReplicationFactor
+        guard factor <= liveNodes.count else {
+            throw AdminRefusal(
+                .invalidReplicationFactor,
+                "Unable to replicate the partition \(factor) time(s): only \(liveNodes.count) broker(s) are registered.")
+        }
+        let assignments = place(partitions: configs.number("num.partitions"), replicationFactor: factor)
+        return try createTopic(TopicPlan(name: name, assignments: assignments, overrides: [:]))
+    }
+
+    /// `__consumer_offsets`, created when the first group appears.
+    func offsetsTopic() throws(AdminRefusal) -> Topic {
+        if let topic = topics[TopicName.offsets] { return topic }
+        let assignments = place(
+            partitions: configs.number("offsets.topic.num.partitions"),
+            replicationFactor: configs.number("offsets.topic.replication.factor"))
+        return try createTopic(
+            TopicPlan(
+                name: TopicName.offsets, assignments: assignments,
+                overrides: [
+                    "cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600",
+                ]))
+    }
+}
+
+/// How partitions get their leaders.
+extension Cluster {
+    /// Brings ISR and leader in line with which nodes are live. The leader stays while it is live; otherwise the
+    /// first live replica takes over. With no live replica the last ISR is kept and nobody leads.
+    ///
+    /// - Returns: whether anything changed.
+    @discardableResult
+    func elect(_ assignment: inout PartitionAssignment, isNewEpoch: Bool = false) -> Bool {
+        let before = assignment
+        let live = assignment.replicas.filter { node($0)?.isLive ?? false }
+        if !live.isEmpty { assignment.isr = live }
+        if !live.contains(assignment.leader) { assignment.leader = live.first ?? -1 }
+        if assignment.leader != before.leader || isNewEpoch { assignment.leaderEpoch += 1 }
+        return assignment != before
+    }
+
+    /// A node came or went: new leaders where needed, told to everything that waits.
+    func reelect() throws(BrokerError) {
+        var changes: [(Partition, PartitionAssignment, Topic)] = []
+        for topic in topics.values {
+            for partition in topic.partitions {
+                var assignment = partition.assignment
+                if elect(&assignment) { changes.append((partition, assignment, topic)) }
+            }
+        }
+        try commit(changes.map { .partition(PartitionRecord($0.1, of: $0.2.id)) })
+        for (partition, assignment, topic) in changes { apply(assignment, to: partition, of: topic) }
+    }
+
+    /// Makes a live replica the leader.
+    func moveLeader(of partition: Partition, to node: Int32) throws(BrokerError) {
+        guard partition.isr.contains(node) else {
+            throw .notPossible("node \(node) is not in the ISR of \(partition.topic)-\(partition.index)")
+        }
+        guard partition.leader != node, let topic = topicsByID[partition.topicID] else { return }
+        var assignment = partition.assignment
+        assignment.leader = node
+        assignment.leaderEpoch += 1
+        try commit([.partition(PartitionRecord(assignment, of: topic.id))])
+        apply(assignment, to: partition, of: topic)
+    }
+
+    private func apply(_ assignment: PartitionAssignment, to partition: Partition, of topic: Topic) {
+        let isNewLeader = partition.leader != assignment.leader
+        partition.isr = assignment.isr
+        partition.leader = assignment.leader
+        partition.leaderEpoch = assignment.leaderEpoch
+        guard isNewLeader else { return }
+        configureLog(of: partition, topic)
+        partition.changed()
+        logger.info(
+            "leader moved",
+            metadata: [
+                "partition": "\(partition.topic)-\(partition.index)", "leader": "\(partition.leader)",
+                "epoch": "\(partition.leaderEpoch)",
+            ])
+    }
+}

@@ -1,0 +1,229 @@
+import KafkaWire
+import Logging
+import NIOCore
+
+/// The whole state of an embedded cluster, confined to one event loop: nodes, topics, settings, groups.
+///
+/// All connections of all nodes run on that same loop, so handlers read and change this state directly, without
+/// locks or hops. A node is a view of it: which partitions it leads, which connections it has.
+final class Cluster {
+    let id: String
+    let loop: NIOIsolatedEventLoop
+    let logger: Logger
+    let storage: LogStorage
+    let nodes: [Node]
+    var configs: ConfigStore
+    var topics: [String: Topic] = [:]
+    var topicsByID: [KafkaUUID: Topic] = [:]
+    /// Names in use with `.` and `_` made equal.
+    var collisionKeys: [String: Int] = [:]
+    var journal: ClusterJournal?
+    var producerIDs = ProducerIDs()
+    var groups: GroupCoordinator
+    /// Where the next topic's first leader is placed.
+    var nextPlacement = 0
+    private var timers: [RepeatedTask] = []
+
+    /// Opens the cluster, and what an earlier run left in its data directory.
+    init(_ settings: BrokerSettings, loop: NIOIsolatedEventLoop) throws(BrokerError) {
+        try BrokerConfigs.validate(settings.properties)
+        self.loop = loop
+        logger = settings.logger
+        configs = ConfigStore(properties: settings.properties)
+        storage = settings.dataDirectory.map { .directory($0) } ?? .memory
+        let records = try settings.dataDirectory.map(ClusterJournal.load) ?? []
+        id = try Self.identity(records, settings)
+        let racks = settings.properties["broker.rack"]?.split(separator: ",").map { String($0.trimmed) } ?? []
+        nodes = (1...Int32(settings.nodeCount)).map { id in
+            Node(
+                id: id, host: settings.listenHost, port: 0,
+                rack: racks.isEmpty ? nil : racks[Int(id - 1) % racks.count], logger: settings.logger)
+        }
+        groups = GroupCoordinator()
+        for node in nodes {
+            node.isLive = true
+            node.fetchSessions = FetchSessionCache(slots: configs.number("max.incremental.fetch.session.cache.slots"))
+        }
+        try restore(records)
+        try sweepStrayLogs()
+        if let directory = settings.dataDirectory {
+            journal = try ClusterJournal.rewrite(snapshot(), in: directory)
+        }
+        try loadGroups()
+    }
+
+    private static func identity(
+        _ records: [ClusterRecord], _ settings: BrokerSettings
+    ) throws(BrokerError) -> String {
+        guard case .cluster(let stored)? = records.first else { return settings.clusterID ?? KafkaUUID.random().text }
+        if let wanted = settings.clusterID, wanted != stored.clusterID {
+            throw .invalidSettings("the data directory belongs to cluster \(stored.clusterID), not to \(wanted)")
+        }
+        return stored.clusterID
+    }
+
+    /// Brings back topics, configuration and producer ids. Every partition gets a new leader epoch, since what was
+    /// written last may be lost.
+    private func restore(_ records: [ClusterRecord]) throws(BrokerError) {
+        var stored: [KafkaUUID: (topic: TopicRecord, partitions: [Int32: PartitionRecord])] = [:]
+        var order: [KafkaUUID] = []
+        var topicConfigs: [String: [String: String]] = [:]
+        for record in records {
+            switch record {
+            case .cluster: break
+            case .topic(let topic):
+                stored[topic.topicID] = (topic, [:])
+                order.append(topic.topicID)
+            case .topicRemoved(let removal):
+                if let topic = stored.removeValue(forKey: removal.topicID)?.topic { topicConfigs[topic.name] = nil }
+            case .partition(let partition): stored[partition.topicID]?.partitions[partition.index] = partition
+            case .config(let config) where config.resourceType == ConfigResource.topic.rawValue:
+                topicConfigs[config.resourceName, default: [:]][config.key] = config.value
+            case .config(let config):
+                if let node = Int32(config.resourceName) {
+                    configs.dynamic[node, default: [:]][config.key] = config.value
+                } else {
+                    configs.dynamicDefaults[config.key] = config.value
+                }
+            case .producerIDs(let ids): producerIDs = ProducerIDs(reserved: ids.next)
+            }
+        }
+        for id in order {
+            guard let (record, partitions) = stored[id] else { continue }
+            let topic = Topic(name: record.name, id: id, overrides: topicConfigs[record.name] ?? [:])
+            for index in partitions.keys.sorted() {
+                guard let partition = partitions[index] else { continue }
+                var assignment = PartitionAssignment(
+                    index: index, replicas: partition.replicas, isr: partition.isr, leader: partition.leader,
+                    leaderEpoch: partition.leaderEpoch)
+                elect(&assignment, isNewEpoch: true)
+                topic.partitions.append(try openPartition(assignment, of: topic))
+            }
+            register(topic)
+        }
+        nextPlacement = topics.values.reduce(0) { $0 + $1.partitions.count }
+    }
+
+    /// The journal that says what holds now.
+    private func snapshot() -> [ClusterRecord] {
+        var records: [ClusterRecord] = [.cluster(ClusterIdentity(clusterID: id))]
+        if producerIDs.reserved > 0 { records.append(.producerIDs(ProducerIDRecord(next: producerIDs.reserved))) }
+        records += configs.dynamicDefaults.map { .config(.broker("", $0.key, $0.value)) }
+        for (node, values) in configs.dynamic {
+            records += values.map { .config(.broker(String(node), $0.key, $0.value)) }
+        }
+        for topic in topics.values.sorted(by: { $0.name < $1.name }) { records += self.records(of: topic) }
+        return records
+    }
+
+    func records(of topic: Topic) -> [ClusterRecord] {
+        [.topic(TopicRecord(name: topic.name, topicID: topic.id))]
+            + topic.partitions.map { .partition(PartitionRecord($0.assignment, of: topic.id)) }
+            + topic.overrides.sorted { $0.key < $1.key }.map { .config(.topic(topic.name, $0.key, $0.value)) }
+    }
+
+    /// Starts what happens by itself: retention of records and of committed offsets.
+    func startTimers() {
+        every(configs.number("log.retention.check.interval.ms")) { [unowned self] in applyRetention() }
+        every(Self.flushCheckInterval) { [unowned self] in flushLogs() }
+        every(configs.number("offsets.retention.check.interval.ms")) { [unowned self] in expireOffsets() }
+    }
+
+    private static let flushCheckInterval = 1000
+
+    private func every(_ milliseconds: Int, _ action: @escaping () -> Void) {
+        let interval = TimeAmount.milliseconds(Int64(milliseconds))
+        let bound = NIOLoopBound(action, eventLoop: loop.nonisolated())
+        timers.append(
+            loop.nonisolated().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in bound.value() })
+    }
+
+    /// Stops timers and closes the logs, flushed; nothing may be asked of the cluster afterwards.
+    func close() {
+        for timer in timers { timer.cancel() }
+        timers.removeAll()
+        closeGroups()
+        for topic in topics.values {
+            for partition in topic.partitions { closeLog(of: partition) }
+        }
+    }
+}
+
+extension Cluster {
+    var liveNodes: [Node] { nodes.filter(\.isLive) }
+
+    /// The lowest live node; -1 without any.
+    var controllerID: Int32 { nodes.first(where: \.isLive)?.id ?? -1 }
+
+    func node(_ id: Int32) -> Node? {
+        nodes.indices.contains(Int(id) - 1) ? nodes[Int(id) - 1] : nil
+    }
+
+    func partition(_ topic: String, _ index: Int32) -> Partition? {
+        topics[topic]?.partition(index)
+    }
+
+    func topic(named name: String, orID id: KafkaUUID) -> Topic? {
+        id == .zero ? topics[name] : topicsByID[id]
+    }
+
+    /// Writes down changes before they are answered; without a data directory nothing is written.
+    func commit(_ records: [ClusterRecord]) throws(BrokerError) {
+        try journal?.append(records)
+    }
+}
+
+extension KafkaUUID {
+    static func random() -> KafkaUUID {
+        KafkaUUID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
+    }
+
+    /// As Kafka prints it: URL-safe Base64 without padding.
+    var text: String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        var bytes = withUnsafeBytes(of: high.bigEndian, Array.init) + withUnsafeBytes(of: low.bigEndian, Array.init)
+        bytes += [0, 0]
+        var text = ""
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = Int(bytes[start]) << 16 | Int(bytes[start + 1]) << 8 | Int(bytes[start + 2])
+            for shift in [18, 12, 6, 0] { text.append(alphabet[group >> shift & 63]) }
+        }
+        return String(text.prefix(22))
+    }
+}
+
+extension PartitionRecord {
+    init(_ assignment: PartitionAssignment, of topicID: KafkaUUID) {
+        self.init()
+        self.topicID = topicID
+        index = assignment.index
+        replicas = assignment.replicas
+        isr = assignment.isr
+        leader = assignment.leader
+        leaderEpoch = assignment.leaderEpoch
+    }
+}
+
+extension ConfigRecord {
+    static func topic(_ name: String, _ key: String, _ value: String?) -> ConfigRecord {
+        ConfigRecord(.topic, name, key, value)
+    }
+
+    static func broker(_ name: String, _ key: String, _ value: String?) -> ConfigRecord {
+        ConfigRecord(.broker, name, key, value)
+    }
+
+    private init(_ type: ConfigResource, _ name: String, _ key: String, _ value: String?) {
+        self.init()
+        resourceType = type.rawValue
+        resourceName = name
+        self.key = key
+        self.value = value
+    }
+}
+
+/// What a configuration belongs to, with Kafka's numbers.
+enum ConfigResource: Int8 {
+    case topic = 2
+    case broker = 4
+}

@@ -1,0 +1,57 @@
+import Replication
+import Testing
+
+@Suite struct SelectionTests {
+    private func selector(
+        allow: [String], deny: [String] = [], naming: TopicNaming = .prefix(alias: "east", separator: "."),
+        targetAlias: String = "west"
+    ) throws -> TopicSelector {
+        TopicSelector(
+            selection: NameSelection(allow: try allow.map { try NamePattern($0) }, deny: try deny.map { try NamePattern($0) }),
+            naming: naming, targetAlias: targetAlias)
+    }
+
+    @Test func `expressions are over whole names, and deny wins`() throws {
+        let selector = try selector(allow: ["orders.*", "clicks"], deny: ["orders\\.private"])
+
+        #expect(selector.targetName(of: "orders", isInternal: false) == "east.orders")
+        #expect(selector.targetName(of: "orders.eu", isInternal: false) == "east.orders.eu")
+        #expect(selector.targetName(of: "orders.private", isInternal: false) == nil)
+        #expect(selector.targetName(of: "clicks2", isInternal: false) == nil)
+        #expect(selector.targetName(of: "my-orders", isInternal: false) == nil)
+    }
+
+    @Test(arguments: [
+        "__consumer_offsets", "__transaction_state", "__amazon_msk_canary", "__amazon_msk_replicator_status_x",
+        "mm2-offsets.east.internal", "mm2-offset-syncs.west.internal", "east.checkpoints.internal",
+        "mskr-offset-syncs.east", "_confluent-metrics", "orders.replica", "connect-configs.internal",
+        "__replicator.east-to-west.progress", "__replicator_origins", "heartbeats", "east.heartbeats",
+    ])
+    func `internal topics of Kafka, MirrorMaker 2, MSK, Confluent and ours are never selected`(topic: String) throws {
+        #expect(try selector(allow: [".*"]).targetName(of: topic, isInternal: false) == nil)
+    }
+
+    @Test func `a topic that the broker calls internal is not selected`() throws {
+        #expect(try selector(allow: [".*"]).targetName(of: "state", isInternal: true) == nil)
+    }
+
+    @Test func `a prefixed topic on its way back is recognised anywhere in its chain`() throws {
+        let selector = try selector(allow: [".*"])
+
+        #expect(selector.targetName(of: "west.orders", isInternal: false) == nil)
+        #expect(selector.targetName(of: "south.west.orders", isInternal: false) == nil)
+        #expect(selector.targetName(of: "south.orders", isInternal: false) == "east.south.orders")
+        // The last component is the topic itself.
+        #expect(selector.targetName(of: "west", isInternal: false) == "east.west")
+    }
+
+    @Test func `identical naming keeps the name`() throws {
+        let selector = try selector(allow: [".*"], naming: .identical)
+
+        #expect(selector.targetName(of: "west.orders", isInternal: false) == "west.orders")
+    }
+
+    @Test func `an expression that does not compile is refused with its text`() {
+        #expect(throws: InvalidPattern.self) { try NamePattern("orders(") }
+    }
+}
