@@ -191,7 +191,8 @@ def compare(source, target, topics, written):
 
 def large_records():
     limits = {"message_max_bytes": 5_000_000}
-    with broker() as east, broker(**limits) as west, broker(**limits) as large:
+    # A flow keeps to one source, so each source has a target of its own.
+    with broker() as east, broker() as west, broker(**limits) as large, broker(**limits) as wide:
         # At the default limit of 1,048,588 bytes a batch of one record has room for this much.
         create_topic(east.bootstrap, "default-limit")
         largest = [(b"k", random.Random(n).randbytes(1_048_588 - 90), [], NOW) for n in range(9)]
@@ -199,18 +200,21 @@ def large_records():
         create_topic(large.bootstrap, "raised-limit")
         megabytes = [(None, random.Random(n).randbytes(1_000_000 * (n % 4 + 1)), [("n", b"1")], NOW) for n in range(12)]
         librdkafka(large.bootstrap, "raised-limit", megabytes)
-        for source, topic in ((east, "default-limit"), (large, "raised-limit")):
-            with replicator(source.bootstrap, west.bootstrap, *flows(["keep", "zstd"])) as running:
+        for source, target, topic in ((east, west, "default-limit"), (large, wide, "raised-limit")):
+            # A record at the very limit leaves no room for another header.
+            identical = [] if topic == "default-limit" else ["identical"]
+            chosen = [f for f in flows(["keep", "zstd"]) if f["name"] in ["keep", "zstd", *identical]]
+            with replicator(source.bootstrap, target.bootstrap, *chosen) as running:
                 running.awaits("the replicator runs", running.runs)
-                running.copies(source.bootstrap, [topic], ["keep", "zstd", "identical"])
+                running.copies(source.bootstrap, [topic], ["keep", "zstd", *identical])
                 equal("no partition has stopped", running.failures(), [])
                 expected = read(source.bootstrap, topic)
                 for copy in (f"keep.{topic}", f"zstd.{topic}"):
-                    same(f"{copy} equals its source", read(west.bootstrap, copy), expected)
-                bare = without_loop_headers(f"{topic}: each record carries the loop header", read(west.bootstrap, topic))
+                    same(f"{copy} equals its source", read(target.bootstrap, copy), expected)
+                if not identical:
+                    continue
+                bare = without_loop_headers(f"{topic}: each record carries the loop header", read(target.bootstrap, topic))
                 same(f"{topic} equals its source but for the loop header", bare, expected)
-                # Other clusters come next: their flows are others.
-                equal("the replicator stops with status 0", running.stop(), 0)
 
 
 def topic_limit_travels():

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 import urllib.request
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -198,11 +199,13 @@ def batches_of(bootstrap, topic, seconds=PATIENCE):
         "enable.partition.eof": True, "auto.offset.reset": "error", "check.crcs": True,
         "fetch.message.max.bytes": 10_000_000, **QUIET})
     consumer.assign([TopicPartition(topic, p, first) for p, (first, _) in bounds.items()])
-    quiet = 0
+    last = time.monotonic()
     try:
-        while left and quiet < seconds:
-            messages = consumer.consume(5000, timeout=1)
-            quiet = 0 if messages else quiet + 1
+        while left and time.monotonic() < last + seconds:
+            # It waits for all of them: a short time, since there may be fewer.
+            messages = consumer.consume(5000, timeout=0.05)
+            if messages:
+                last = time.monotonic()
             for message in messages:
                 if message.error() and message.error().name() != "_PARTITION_EOF":
                     raise RuntimeError(f"{topic}-{message.partition()}: {message.error()}")
@@ -282,23 +285,26 @@ def raw_batches(bootstrap, topic, partition=0, offset=0):
 
 
 def fetch(bootstrap, topic, partition, offset):
-    """The record bytes of one Fetch (version 4) of one partition, from the bootstrap broker."""
+    """The record bytes of one Fetch (version 10, the first that may hold zstd) of one partition, from the bootstrap broker."""
     host, port = bootstrap.split(",")[0].rsplit(":", 1)
     name = topic.encode()
     client = b"interop"
-    body = (struct.pack(">hhih", 1, 4, 1, len(client)) + client
-            + struct.pack(">iiiib", -1, 0, 1, 50_000_000, 0)
+    # No session (epoch -1), any leader epoch, no forgotten topics.
+    body = (struct.pack(">hhih", 1, 10, 1, len(client)) + client
+            + struct.pack(">iiiibii", -1, 0, 1, 50_000_000, 0, 0, -1)
             + struct.pack(">ih", 1, len(name)) + name
-            + struct.pack(">iiqi", 1, partition, offset, 50_000_000))
+            + struct.pack(">iiiqqi", 1, partition, -1, offset, -1, 50_000_000)
+            + struct.pack(">i", 0))
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(struct.pack(">i", len(body)) + body)
         stream = connection.makefile("rb")
         size, = struct.unpack(">i", stream.read(4))
         answer = stream.read(size)
-    place = 4 + 4 + 4 + 2 + len(name) + 4
-    _, error, _, _, aborted = struct.unpack_from(">ihqqi", answer, place)
+    # Correlation id, throttle time, error, session, number of topics, name, number of partitions.
+    place = 4 + 4 + 2 + 4 + 4 + 2 + len(name) + 4
+    _, error, _, _, _, aborted = struct.unpack_from(">ihqqqi", answer, place)
     if error:
         raise RuntimeError(f"fetch of {topic}-{partition}: error {error}")
-    place += 26 + 16 * max(aborted, 0)
+    place += 34 + 16 * max(aborted, 0)
     length, = struct.unpack_from(">i", answer, place)
     return answer[place + 4:place + 4 + max(length, 0)]

@@ -132,6 +132,19 @@ import Testing
         #expect(result.batches.map(\.nextSourceOffset) == [101, 102, 103])
     }
 
+    @Test(arguments: CompressionCodec.allCases)
+    func `what no codec makes smaller does not grow beyond what the source took`(codec: CompressionCodec) throws {
+        var random = SystemRandomNumberGenerator()
+        var builder = RecordBatchBuilder(baseOffset: 100)
+        let noise = ByteBuffer(bytes: (0..<300_000).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+        builder.append(timestamp: 1, key: nil, value: noise)
+        let source = try builder.batch(codec: .none)
+        let result = try rewriter(.codec(codec)).rewrite(source, from: 100)
+
+        #expect(result.batches.map(\.records.sizeInBytes) == [source.sizeInBytes])
+        #expect(try records(result.batches.first?.records).map(\.value) == [noise])
+    }
+
     @Test func `a batch that was damaged is never made whole again`() throws {
         let good = try batch(offsets: [0, 1])
         var bytes = good.bytes

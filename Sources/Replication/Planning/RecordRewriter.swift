@@ -83,18 +83,30 @@ package struct RecordRewriter: Hashable, Sendable {
             }
             let size = RecordBatchBuilder.sizeBound(key: record.key, value: record.value, headers: headers)
             if !builder.isEmpty, builder.sizeInBytes + size > ceiling {
-                result.batches.append(
-                    Rewritten(records: try builder.batch(codec: chosen), nextSourceOffset: nextSourceOffset))
+                let batch = try seal(&builder, chosen, ceiling: ceiling)
+                result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
             }
             builder.append(
                 timestamp: appendTime ?? record.timestamp, key: record.key, value: record.value, headers: headers)
             nextSourceOffset = record.offset + 1
         }
         if !builder.isEmpty {
-            result.batches.append(
-                Rewritten(records: try builder.batch(codec: chosen), nextSourceOffset: nextSourceOffset))
+            let batch = try seal(&builder, chosen, ceiling: ceiling)
+            result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
         }
         return (result, seen)
+    }
+
+    /// Random bytes grow a little in every codec, and a record may fill the limit to its last byte: such a batch stays
+    /// uncompressed.
+    private func seal(
+        _ builder: inout RecordBatchBuilder, _ codec: CompressionCodec, ceiling: Int
+    ) throws(CompressionError) -> RecordBatch {
+        guard codec != .none else { return try builder.batch(codec: .none) }
+        var plain = builder
+        let compressed = try builder.batch(codec: codec)
+        guard compressed.sizeInBytes > ceiling, plain.sizeInBytes < compressed.sizeInBytes else { return compressed }
+        return try plain.batch(codec: .none)
     }
 
     private func account(holesIn range: Range<Int64>, result: inout Result, records: Int64) {
