@@ -38,12 +38,9 @@ struct BrokerCommand: AsyncParsableCommand {
         do {
             cluster = try await EmbeddedCluster.start(settings)
         } catch let error as BrokerError {
-            if case .invalidSettings(let reason) = error { throw ValidationError(reason) }
-            throw Failure("replicator broker: \(error)")
+            if case .invalidSettings(let reason) = error { throw Failure(reason, exitCode: .usage) }
+            throw Failure("\(error)")
         }
-        print("listening on \(cluster.bootstrapServers)")
-        // Whoever reads this line through a pipe waits for it.
-        fflush(nil)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: BrokerService(cluster: cluster))],
@@ -54,18 +51,19 @@ struct BrokerCommand: AsyncParsableCommand {
     private func brokerSettings() throws -> BrokerSettings {
         guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
             (0...65535).contains(port)
-        else { throw ValidationError("--listen takes HOST:PORT, not '\(listen)'") }
+        else { throw Failure("--listen takes HOST:PORT, not '\(listen)'", exitCode: .usage) }
         var host = String(listen[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         var properties: [String: String] = [:]
         for setting in self.settings {
             guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
-                throw ValidationError("--set takes KEY=VALUE, not '\(setting)'")
+                throw Failure("--set takes KEY=VALUE, not '\(setting)'", exitCode: .usage)
             }
             properties[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
         }
         guard let level = Logger.Level(rawValue: logLevel) else {
-            throw ValidationError("--log-level takes trace, debug, info, notice, warning, error or critical")
+            throw Failure(
+                "--log-level takes trace, debug, info, notice, warning, error or critical", exitCode: .usage)
         }
         var logger = Logger(label: "broker", factory: { label in StreamLogHandler.standardError(label: label) })
         logger.logLevel = level
@@ -80,6 +78,9 @@ private struct BrokerService: Service {
     let cluster: EmbeddedCluster
 
     func run() async throws {
+        // Only now are signals handled: whoever waits for this line may send one at once.
+        print("listening on \(cluster.bootstrapServers)")
+        fflush(nil)
         try? await gracefulShutdown()
         await cluster.shutdown()
     }

@@ -109,7 +109,7 @@ enum BrokerConfigs {
         key("delete.topic.enable", .boolean, "true", .any, "Whether topics can be deleted."),
         key("fetch.max.bytes", .int, "57671680", .atLeast(1024), "The most that one Fetch answer carries."),
         key(
-            "group.initial.rebalance.delay.ms", .int, "0", .atLeast(0),
+            "group.initial.rebalance.delay.ms", .int, "100", .atLeast(0),
             "How long an empty group waits for more members before its first rebalance. Kafka's own default is 3000."),
         key("group.max.session.timeout.ms", .int, "1800000", .atLeast(1), "The longest session a member may ask for."),
         key("group.max.size", .int, "2147483647", .atLeast(1), "The most members that a group takes."),

@@ -1,5 +1,5 @@
-import KafkaWire
-import NIOCore
+package import KafkaWire
+package import NIOCore
 
 /// A consumer group of the classic protocol: a machine without clock, timers or I/O.
 ///
@@ -13,7 +13,7 @@ import NIOCore
 ///     └──── no member left ─┘  │  └──────────────────────────────┘                                   │
 ///                              └──────────────── join with news, leave, expiry ──────────────────────┘
 /// ```
-struct Group {
+package struct Group {
     enum Phase {
         case empty
         case preparing(Rebalance)
@@ -30,21 +30,26 @@ struct Group {
         var hasGrown = false
     }
 
-    struct Settings {
-        var initialRebalanceDelay: Int64 = 0
-        var maxSize = Int.max
+    package struct Settings {
+        package var initialRebalanceDelay: Int64 = 0
+        package var maxSize = Int.max
         /// How long a newcomer is kept while it waits for its first rebalance.
-        var newMemberJoinTimeout: Int64 = 300_000
+        package var newMemberJoinTimeout: Int64 = 300_000
+
+        package init(initialRebalanceDelay: Int64 = 0, maxSize: Int = .max) {
+            self.initialRebalanceDelay = initialRebalanceDelay
+            self.maxSize = maxSize
+        }
     }
 
-    let id: String
+    package let id: String
     let settings: Settings
     private(set) var phase = Phase.empty
-    private(set) var generation: Int32 = 0
-    private(set) var protocolType: String?
-    private(set) var protocolName: String?
-    private(set) var leader: String?
-    private(set) var members: [String: GroupMember] = [:]
+    package private(set) var generation: Int32 = 0
+    package private(set) var protocolType: String?
+    package private(set) var protocolName: String?
+    package private(set) var leader: String?
+    package private(set) var members: [String: GroupMember] = [:]
     /// When the phase last changed; offsets of an empty group expire from here on.
     private(set) var phaseChanged: Int64
     private var instances: [String: String] = [:]
@@ -52,23 +57,23 @@ struct Group {
     private var pendingMembers: [String: Int64] = [:]
     private var effects: [GroupEffect] = []
 
-    init(id: String, settings: Settings, now: Int64) {
+    package init(id: String, settings: Settings, now: Int64) {
         self.id = id
         self.settings = settings
         phaseChanged = now
     }
 
     /// The answers the last steps called for, in order.
-    mutating func takeEffects() -> [GroupEffect] {
+    package mutating func takeEffects() -> [GroupEffect] {
         defer { effects.removeAll() }
         return effects
     }
 
-    var isEmpty: Bool { if case .empty = phase { true } else { false } }
+    package var isEmpty: Bool { if case .empty = phase { true } else { false } }
     private var isPreparing: Bool { if case .preparing = phase { true } else { false } }
 
     /// Kafka's name of the phase.
-    var stateName: String {
+    package var stateName: String {
         switch phase {
         case .empty: "Empty"
         case .preparing: "PreparingRebalance"
@@ -78,7 +83,7 @@ struct Group {
     }
 
     /// When ``tick(now:)`` is due; nil when only a request can change the group.
-    var nextDeadline: Int64? {
+    package var nextDeadline: Int64? {
         var next = pendingMembers.values.min()
         func consider(_ deadline: Int64) { next = min(next ?? deadline, deadline) }
         for member in members.values where member.isNew || (member.joining == nil && member.syncing == nil) {
@@ -117,7 +122,7 @@ struct Group {
 
 extension Group {
     /// A member asks in, or asks again because a rebalance began or its subscription changed.
-    mutating func join(_ attempt: JoinAttempt, ticket: Ticket, now: Int64) {
+    package mutating func join(_ attempt: JoinAttempt, ticket: Ticket, now: Int64) {
         guard accepts(attempt) else { return refuseJoin(ticket, .groupMaxSizeReached, attempt.memberID) }
         guard supports(attempt) else { return refuseJoin(ticket, .inconsistentGroupProtocol, attempt.memberID) }
         if attempt.memberID.isEmpty {
@@ -426,7 +431,7 @@ extension Group {
 
 extension Group {
     /// A member fetches its assignment; the leader brings everybody's.
-    mutating func sync(_ request: SyncGroupRequest, ticket: Ticket, now: Int64) {
+    package mutating func sync(_ request: SyncGroupRequest, ticket: Ticket, now: Int64) {
         func refuse(_ error: ErrorCode) { effects.append(.synced(ticket, .refused(error))) }
         if let error = fault(of: request.memberID, instanceID: request.groupInstanceID) { return refuse(error) }
         guard request.generationID == generation else { return refuse(.illegalGeneration) }
@@ -475,7 +480,7 @@ extension Group {
         return response
     }
 
-    mutating func heartbeat(_ request: HeartbeatRequest, now: Int64) -> ErrorCode {
+    package mutating func heartbeat(_ request: HeartbeatRequest, now: Int64) -> ErrorCode {
         if let error = fault(of: request.memberID, instanceID: request.groupInstanceID) { return error }
         guard request.generationID == generation else { return .illegalGeneration }
         hear(from: request.memberID, now)
@@ -488,7 +493,7 @@ extension Group {
     }
 
     /// A member says goodbye, by its id or, for a static member, by its instance id alone.
-    mutating func leave(memberID: String, instanceID: String?, now: Int64) -> ErrorCode {
+    package mutating func leave(memberID: String, instanceID: String?, now: Int64) -> ErrorCode {
         defer { completeIfAllJoined(now) }
         if let instanceID {
             guard let current = instances[instanceID], let member = members[current] else { return .unknownMemberID }
@@ -507,7 +512,7 @@ extension Group {
     ///
     /// A negative generation comes from a client that assigns partitions itself, and is refused while others are
     /// members.
-    mutating func admitCommit(memberID: String, instanceID: String?, generation: Int32, now: Int64) -> ErrorCode {
+    package mutating func admitCommit(memberID: String, instanceID: String?, generation: Int32, now: Int64) -> ErrorCode {
         if generation < 0, memberID.isEmpty, instanceID == nil {
             return isEmpty ? .none : .unknownMemberID
         }
@@ -523,7 +528,7 @@ extension Group {
     }
 
     /// Does what time asks for: expired members go, a rebalance that waited long enough completes.
-    mutating func tick(now: Int64) {
+    package mutating func tick(now: Int64) {
         pendingMembers = pendingMembers.filter { $0.value > now }
         for member in members.values where member.hasExpired(at: now) { remove(member, now) }
         switch phase {
@@ -538,7 +543,7 @@ extension Group {
     }
 
     /// The topics that members of protocol type `consumer` subscribe to; nil when a subscription cannot be read.
-    var subscribedTopics: Set<String>? {
+    package var subscribedTopics: Set<String>? {
         guard protocolType == "consumer", let protocolName else { return protocolType == nil ? [] : nil }
         var topics: Set<String> = []
         for member in members.values {
@@ -558,7 +563,7 @@ extension SyncGroupResponse {
 }
 
 extension GroupMember.Proposal {
-    init(name: String, metadata: ByteBuffer) {
+    package init(name: String, metadata: ByteBuffer) {
         self.init()
         self.name = name
         self.metadata = metadata

@@ -1,23 +1,23 @@
-import KafkaWire
-import NIOCore
+package import KafkaWire
+package import NIOCore
 
 /// A number under which the coordinator keeps an unanswered JoinGroup or SyncGroup request.
-typealias Ticket = UInt64
+package typealias Ticket = UInt64
 
 /// One member of a group and what the coordinator waits for from it.
-struct GroupMember {
-    typealias Proposal = JoinGroupRequest.JoinGroupRequestProtocol
+package struct GroupMember {
+    package typealias Proposal = JoinGroupRequest.JoinGroupRequestProtocol
 
-    var id: String
+    package internal(set) var id: String
     /// Set for static members (KIP-345): the name that outlives the member id.
-    let instanceID: String?
+    package let instanceID: String?
     var clientID: String
     var clientHost: String
     var sessionTimeout: Int64
     var rebalanceTimeout: Int64
     /// Assignors in the member's order of preference, each with its subscription.
     var proposals: [Proposal]
-    var assignment = ByteBuffer()
+    package internal(set) var assignment = ByteBuffer()
     /// The request to answer when the rebalance completes.
     var joining: Ticket?
     /// The request to answer when the leader has brought the assignment.
@@ -37,25 +37,27 @@ struct GroupMember {
 }
 
 /// What a JoinGroup request says, with what its version and connection add.
-struct JoinAttempt {
-    var memberID = ""
-    var instanceID: String?
-    var clientID = ""
-    var clientHost = ""
-    var sessionTimeout: Int64 = 30_000
-    var rebalanceTimeout: Int64 = 60_000
-    var protocolType = "consumer"
-    var proposals: [GroupMember.Proposal] = []
+package struct JoinAttempt {
+    package var memberID = ""
+    package var instanceID: String?
+    package var clientID = ""
+    package var clientHost = ""
+    package var sessionTimeout: Int64 = 30_000
+    package var rebalanceTimeout: Int64 = 60_000
+    package var protocolType = "consumer"
+    package var proposals: [GroupMember.Proposal] = []
     /// From version 4 a new dynamic member is given its id first and joins with it (KIP-394).
-    var requiresKnownMemberID = true
+    package var requiresKnownMemberID = true
     /// From version 9 a returning static leader is told that there is nothing to assign (KIP-814).
-    var canSkipAssignment = true
+    package var canSkipAssignment = true
     /// The id to give to a member that has none yet.
-    var proposedMemberID = ""
+    package var proposedMemberID = ""
+
+    package init() {}
 }
 
 /// Answers that a step of the group machine calls for.
-enum GroupEffect {
+package enum GroupEffect {
     case joined(Ticket, JoinGroupResponse)
     case synced(Ticket, SyncGroupResponse)
     /// Generation, members or assignments are settled and should survive a restart.

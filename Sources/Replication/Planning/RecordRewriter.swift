@@ -12,8 +12,10 @@ package struct RecordRewriter: Hashable, Sendable {
     /// Ceiling for what one batch may decompress to, in bytes.
     package var limit: OutputLimit
     /// Batches smaller than this are not cut further, in bytes: far below the 1 MB that brokers take unless told
-    /// otherwise, and large enough to compress well.
+    /// otherwise, and large enough to be worth a request.
     private static let smallestCut = 256 << 10
+    /// The same for records that will be compressed, measured before: small pieces compress badly.
+    private static let smallestCutCompressed = 1_000_000
 
     package init(compression: CompressionChoice, loopGuard: LoopGuard?, limit: OutputLimit) {
         self.compression = compression
@@ -63,7 +65,7 @@ package struct RecordRewriter: Hashable, Sendable {
         from position: Int64, appendTime: Int64?, codec: CompressionCodec, sourceSize: Int, next: () throws -> Record?
     ) throws -> (result: Result, records: Int64) {
         let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
-        let ceiling = max(sourceSize, Self.smallestCut)
+        let ceiling = max(sourceSize, chosen == .none ? Self.smallestCut : Self.smallestCutCompressed)
         var result = Result()
         var builder = RecordBatchBuilder()
         var nextSourceOffset = position
