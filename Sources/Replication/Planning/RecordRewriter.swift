@@ -83,7 +83,7 @@ package struct RecordRewriter: Hashable, Sendable {
             }
             let size = RecordBatchBuilder.sizeBound(key: record.key, value: record.value, headers: headers)
             if !builder.isEmpty, builder.sizeInBytes + size > ceiling {
-                let batch = try seal(&builder, chosen, ceiling: ceiling)
+                let batch = try seal(&builder, chosen, sourceSize: sourceSize)
                 result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
             }
             builder.append(
@@ -91,7 +91,7 @@ package struct RecordRewriter: Hashable, Sendable {
             nextSourceOffset = record.offset + 1
         }
         if !builder.isEmpty {
-            let batch = try seal(&builder, chosen, ceiling: ceiling)
+            let batch = try seal(&builder, chosen, sourceSize: sourceSize)
             result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
         }
         return (result, seen)
@@ -100,12 +100,14 @@ package struct RecordRewriter: Hashable, Sendable {
     /// Random bytes grow a little in every codec, and a record may fill the limit to its last byte: such a batch stays
     /// uncompressed.
     private func seal(
-        _ builder: inout RecordBatchBuilder, _ codec: CompressionCodec, ceiling: Int
+        _ builder: inout RecordBatchBuilder, _ codec: CompressionCodec, sourceSize: Int
     ) throws(CompressionError) -> RecordBatch {
         guard codec != .none else { return try builder.batch(codec: .none) }
         var plain = builder
         let compressed = try builder.batch(codec: codec)
-        guard compressed.sizeInBytes > ceiling, plain.sizeInBytes < compressed.sizeInBytes else { return compressed }
+        guard compressed.sizeInBytes > max(sourceSize, Self.smallestCut),
+            plain.sizeInBytes < compressed.sizeInBytes
+        else { return compressed }
         return try plain.batch(codec: .none)
     }
 
