@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 import threading
+import time
 
 from harness import broker, check, equal, eventually, main
 from replicator import (
@@ -159,19 +160,24 @@ def killed_under_load():
 
 
 def broker_killed(which):
-    """kill -9 of a broker with data, under load; it comes back on its port."""
-    count = 120_000
+    """kill -9 of a broker with data, while records are produced and copied; it comes back on its port."""
+    first, count = 60_000, 240_000
     with tempfile.TemporaryDirectory(prefix="replicator-") as folder, \
             broker(data=f"{folder}/east") as east, broker(data=f"{folder}/west") as west:
         create_topic(east.bootstrap, "t")
-        produce_numbers(east.bootstrap, "t", range(60_000), padding=500)
+        produce_numbers(east.bootstrap, "t", range(first), padding=500)
         victim = east if which == "source" else west
         with replicator(east.bootstrap, west.bootstrap) as running:
-            running.awaits("it gets on", lambda: total(west.bootstrap, "east.t") > 10_000)
-            for part in (1, 2):
-                victim.kill()
-                victim.restart_on_same_ports()
-                produce_numbers(east.bootstrap, "t", range(30_000 + part * 30_000, 60_000 + part * 30_000), padding=500)
+            running.awaits("the replicator runs", running.runs)
+            with load(east.bootstrap, range(first, count)):
+                for part in (1, 2, 3):
+                    running.awaits("it gets on", lambda: total(west.bootstrap, "east.t") > part * 20_000)
+                    copied, produced = total(west.bootstrap, "east.t"), total(east.bootstrap, "t")
+                    victim.kill()
+                    print(f"measured: {which} killed after {copied} of {produced} records")
+                    # Long enough for the replicator to notice.
+                    time.sleep(0.5)
+                    victim.restart_on_same_ports()
             running.copies(east.bootstrap, ["t"])
             equal("no partition has stopped", running.failures(), [])
         equal("the source holds what was produced", numbers(east.bootstrap, "t"), expected(count))
