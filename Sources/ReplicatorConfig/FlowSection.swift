@@ -158,7 +158,7 @@ enum SelectionSection {
         let selection = NameSelection(
             allow: patterns("allow", &section) ?? standard.compactMap { try? NamePattern($0) },
             deny: patterns("deny", &section) ?? [])
-        if selection.allow.isEmpty, standard.isEmpty {
+        if selection.allow.isEmpty, standard.isEmpty, section.isEmptyList("allow") {
             section.report("selects nothing; list whole-name regular expressions, such as [\"orders.*\"]", about: "allow")
         }
         return selection

@@ -112,7 +112,7 @@ import Testing
         }
         let result = try rewriter(.codec(codec), guarded: true).rewrite(try builder.batch(codec: .gzip), from: 100)
 
-        #expect(result.batches.count > 4)
+        #expect(result.batches.count > (codec == .none ? 4 : 1))
         #expect(result.batches.allSatisfy { $0.records.sizeInBytes <= 256 << 10 })
         let cut = try result.batches.map { try records($0.records) }
         #expect(cut.flatMap { $0 }.map(\.timestamp) == Array(0..<1_000))

@@ -30,7 +30,7 @@ import Testing
         #expect(problem.path == (path.isEmpty ? "x" : "\(path).x"))
         for key in problem.message.dropFirst("unknown key; known here: ".count).split(separator: ", ") {
             #expect(
-                documentation.contains("`\(key)`") || documentation.contains(".\(key)`") || documentation.contains("`\(key)["),
+                ["`\(key)`", ".\(key)`", "`\(key).", "`\(key)["].contains { documentation.contains($0) },
                 "\(path).\(key) is not in Docs/Configuration.md")
         }
     }
