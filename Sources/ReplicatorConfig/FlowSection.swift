@@ -33,6 +33,11 @@ enum FlowSection {
         let naming = section.section("naming").flatMap { NamingSection.parse($0, source: source?.name) }
         let loopPrevention = section.choice(
             "loopPrevention", ["headers": LoopPrevention.headers, "producerIds": .producerIds])
+        if loopPrevention == .producerIds, naming == .identical {
+            section.report(
+                "producerIds is not available yet in this version; use headers, which is the default",
+                about: "loopPrevention")
+        }
         let startFrom = startPosition(&section)
         let compression = compression(&section)
         let delivery = section.choice(

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Glibc
 internal import KafkaClient
 internal import Logging
 internal import Metrics
@@ -37,6 +38,7 @@ struct RunCommand: AsyncParsableCommand {
         let running = flows.map { settings in
             Flow(settings, eventLoops: loops, logger: logger, wallClock: WallClock.milliseconds)
         }
+        if let http = config.http { try await checkCanListen(at: http, group) }
         do {
             // Nothing is started before everything has been found in order.
             for flow in running { try await flow.prepare() }
@@ -55,6 +57,18 @@ struct RunCommand: AsyncParsableCommand {
             throw Failure("\(error)")
         }
         try await group.shutdownGracefully()
+    }
+
+    /// Finds out that an address is taken before anything is created on a target, not while flows start.
+    private func checkCanListen(at address: HostAndPort, _ group: any EventLoopGroup) async throws {
+        do {
+            let probe = ServerBootstrap(group: group)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            try await probe.bind(host: address.host, port: address.port).get().close()
+        } catch {
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw Failure("http.listen: cannot listen on \(address): \(reason); choose another address")
+        }
     }
 
     private func statusServer(

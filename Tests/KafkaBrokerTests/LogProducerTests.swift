@@ -1,3 +1,4 @@
+import Foundation
 import KafkaBroker
 import KafkaWire
 import Testing
@@ -206,8 +207,8 @@ import Testing
         #expect(log.producers().first?.currentTransactionStartOffset == 0)
     }
 
-    @Test(arguments: [true, false])
-    func `open and aborted transactions survive a restart`(_ inOrder: Bool) throws {
+    @Test(arguments: [true, false], ["none", ".index", ".txnindex", ".snapshot"])
+    func `open and aborted transactions survive a restart`(_ inOrder: Bool, _ damaged: String) throws {
         let harness = try LogHarness(.disk)
         let configs = ["segment.bytes": "200"]
         var log = try harness.open(configs)
@@ -216,6 +217,7 @@ import Testing
         _ = try end(log, 1, commit: false)
         try log.append(TestBatch(values: ["plain"]))
         if inOrder { try log.close(now: Self.now) }
+        for name in try harness.fileNames(damaged) { try Data([1]).write(to: URL(filePath: harness.file(name))) }
 
         log = try harness.open(configs)
 

@@ -15,6 +15,7 @@ func withClient<Result: Sendable>(
     settings.metadataMinimumAge = .zero
     settings.retryBackoff = Backoff(initial: .milliseconds(1), maximum: .milliseconds(5))
     settings.reconnectBackoff = Backoff(initial: .milliseconds(1), maximum: .milliseconds(5))
+    settings.unknownTopicPatience = .milliseconds(20)
     change(&settings)
     let client = ClusterClient(
         settings, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
@@ -46,4 +47,3 @@ extension KafkaError {
     /// A placeholder to compare the interesting part with.
     var summary: String { "\(operation): \(reason)" }
 }
-

@@ -20,7 +20,9 @@ import Testing
             let second = try await connection.submit(ListGroupsRequest())
             let third = try await connection.submit(ListGroupsRequest())
             // Awaited in another order than they were sent.
-            let answers = (third: try await third.value(), first: try await first.value(), second: try await second.value())
+            let answers = (
+                third: try await third.value(), first: try await first.value(), second: try await second.value()
+            )
             return [answers.first, answers.second, answers.third].map(\.throttleTimeMs)
         }
 

@@ -125,7 +125,9 @@ final class FakeBroker: Sendable {
             do {
                 while var frame = try frames.nextFrame(from: &bytes) {
                     let header = try RequestHeader.decode(from: &frame)
-                    for action in try handler(Request(header: header, body: frame, connection: connection, server: server(context))) {
+                    for action in try handler(
+                        Request(header: header, body: frame, connection: connection, server: server(context)))
+                    {
                         switch action {
                         case .write(let pieces):
                             for piece in pieces { context.write(wrapOutboundOut(piece), promise: nil) }

@@ -11,7 +11,8 @@ import Testing
 
     static func position(_ partition: Int32, _ offset: Int64 = 0, id: KafkaUUID = orders) -> FetchPosition {
         FetchPosition(
-            topic: id == users ? "users" : "orders", topicID: id, partition: partition, fetchOffset: offset, maxBytes: 100)
+            topic: id == users ? "users" : "orders", topicID: id, partition: partition, fetchOffset: offset,
+            maxBytes: 100)
     }
 
     static func session(_ partitions: Range<Int32> = 0..<3) -> FetchSession {
@@ -158,7 +159,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (ErrorCode.fetchSessionIDNotFound, "0/0"), (.invalidFetchSessionEpoch, "77/0"), (.fetchSessionTopicIDError, "77/0"),
+        (ErrorCode.fetchSessionIDNotFound, "0/0"), (.invalidFetchSessionEpoch, "77/0"),
+        (.fetchSessionTopicIDError, "77/0"),
         (.unknownServerError, "77/0"),
     ])
     func `an error of the session begins a new one`(code: ErrorCode, next: String) throws {

@@ -93,7 +93,8 @@ import Testing
 
     @Test func `bytes behind an answer are passed over`() async throws {
         let broker = try await FakeBroker.ordinary { request in
-            guard request.header.apiKey == .listGroups, case .write(var pieces) = try request.reply(ListGroupsResponse())
+            guard request.header.apiKey == .listGroups,
+                case .write(var pieces) = try request.reply(ListGroupsResponse())
             else { return nil }
             pieces[0].setInteger(Int32(pieces[0].readableBytes - 4 + 1), at: 0)
             pieces[0].writeInteger(UInt8(0))

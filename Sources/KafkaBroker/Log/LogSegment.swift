@@ -187,10 +187,8 @@ extension LogSegment {
     func loadIndex() throws(LogError) -> Bool {
         guard let files, let loaded = try SegmentIndex(loading: files, size: size),
             // One entry at least closes every index but that of an empty segment: see `saveIndex`.
-            size == 0 || !loaded.times.isEmpty || !loaded.offsets.isEmpty,
-            let aborted = try AbortedTransactions(loading: files.transactionIndex, baseOffset: baseOffset)
+            size == 0 || !loaded.times.isEmpty || !loaded.offsets.isEmpty, try loadAborted()
         else { return false }
-        self.aborted = aborted
         if let last = loaded.times.last { newest = (last.timestamp, baseOffset + Int64(last.relativeOffset)) }
         var walker = BatchWalker(data, from: 0)
         firstTimestamp = try walker.next()?.header.maxTimestamp
@@ -199,12 +197,19 @@ extension LogSegment {
         return true
     }
 
+    /// Takes the aborted transactions from their file; false if it cannot be used.
+    func loadAborted() throws(LogError) -> Bool {
+        guard let files, let loaded = try AbortedTransactions(loading: files.transactionIndex, baseOffset: baseOffset)
+        else { return false }
+        aborted = loaded
+        return true
+    }
+
     /// Leaves the indexes in their files, for a segment that is only read; false if they cannot be used.
     func useIndexFiles() throws(LogError) -> Bool {
-        guard let files, let last = try SegmentIndexFiles(files: files).lastTime(),
-            let aborted = try AbortedTransactions(loading: files.transactionIndex, baseOffset: baseOffset)
-        else { return false }
-        self.aborted = aborted
+        guard let files, let last = try SegmentIndexFiles(files: files).lastTime(), try loadAborted() else {
+            return false
+        }
         newest = (last.timestamp, baseOffset + Int64(last.relativeOffset))
         data.seal()
         index = .files(SegmentIndexFiles(files: files))

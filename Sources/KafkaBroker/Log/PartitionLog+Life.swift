@@ -13,8 +13,13 @@ extension PartitionLog {
     func flushSegments(now: Int64) throws(LogError) {
         lastFlush = now
         unflushedRecords = 0
-        guard place != nil, recoveryPoint < logEndOffset else { return }
+        guard let place, recoveryPoint < logEndOffset else { return }
         for segment in segments[(segmentIndex(of: recoveryPoint) ?? 0)...] { try segment.data.flush() }
+        if hasNewFiles {
+            try FileSystem.flushDirectory(place.directory)
+            try FileSystem.flushDirectory(place.root)
+            hasNewFiles = false
+        }
         recoveryPoint = logEndOffset
         try saveCheckpoint()
     }

@@ -15,8 +15,12 @@ extension PartitionLog {
             logEndOffset = end.logEndOffset
         }
         let firstChecked = isClean ? segments.count : firstSegment(toCheck: checkpoint.recoveryPoint)
+        var firstUnknown = firstChecked < segments.count ? segments[firstChecked].baseOffset : .max
+        var canUseSnapshots = true
         for (index, segment) in segments.enumerated().prefix(firstChecked) {
-            try load(segment, isLast: index == segments.count - 1)
+            guard try !load(segment, isLast: index == segments.count - 1) else { continue }
+            firstUnknown = min(firstUnknown, segment.baseOffset)
+            canUseSnapshots = false
         }
         try loadEpochs(place, before: firstChecked)
         if !isClean { try recover(from: firstChecked) }
@@ -33,8 +37,8 @@ extension PartitionLog {
         isMarkedClean = isClean
         epochs.truncateEnd(to: logEndOffset)
         epochs.truncateStart(to: logStartOffset)
-        let firstRecovered = firstChecked < segments.count ? segments[firstChecked].baseOffset : .max
-        try rebuildProducers(now: now, notingAbortedFrom: firstRecovered)
+        for segment in segments where segment.baseOffset >= firstUnknown { segment.aborted = AbortedTransactions() }
+        try rebuildProducers(now: now, notingAbortedFrom: firstUnknown, usingSnapshots: canUseSnapshots)
         if !isClean { saveEpochs() }
     }
 
@@ -67,16 +71,14 @@ extension PartitionLog {
         segmentIndex(of: recoveryPoint) ?? 0
     }
 
-    /// Takes a sound segment; its index is built again if its files are not.
-    private func load(_ segment: LogSegment, isLast: Bool) throws(LogError) {
-        if isLast {
-            if try segment.loadIndex() { return }
-            try segment.rebuildIndex(indexIntervalBytes: config.indexIntervalBytes)
-        } else {
-            if try segment.useIndexFiles() { return }
-            try segment.rebuildIndex(indexIntervalBytes: config.indexIntervalBytes)
-            try segment.close(faults: place?.faults)
-        }
+    /// Takes a sound segment; its index is built again if its files cannot be used.
+    /// Returns false if its aborted transactions are not known: then all producers are replayed.
+    private func load(_ segment: LogSegment, isLast: Bool) throws(LogError) -> Bool {
+        if try isLast ? segment.loadIndex() : segment.useIndexFiles() { return true }
+        try segment.rebuildIndex(indexIntervalBytes: config.indexIntervalBytes)
+        let isKnown = try segment.loadAborted()
+        if !isLast { try segment.close(faults: place?.faults) }
+        return isKnown
     }
 
     /// Without its file the history is built again from the segments that are not checked anyway.
@@ -149,8 +151,10 @@ extension PartitionLog {
 
     /// Takes the newest snapshot of the producers that holds and replays the batches after it.
     /// - Parameter firstRecovered: aborted transactions that end at or after it are noted in their segments.
-    func rebuildProducers(now: Int64, notingAbortedFrom firstRecovered: Int64) throws(LogError) {
-        producerTable = try loadProducers(now: now)
+    func rebuildProducers(
+        now: Int64, notingAbortedFrom firstRecovered: Int64, usingSnapshots: Bool = true
+    ) throws(LogError) {
+        producerTable = usingSnapshots ? try loadProducers() : ProducerTable()
         var next = segmentIndex(of: producerTable.endOffset) ?? 0
         while next < segments.count {
             let segment = segments[next]
@@ -177,7 +181,7 @@ extension PartitionLog {
         return try? ControlRecord(record)
     }
 
-    private func loadProducers(now: Int64) throws(LogError) -> ProducerTable {
+    private func loadProducers() throws(LogError) -> ProducerTable {
         guard let place else { return ProducerTable() }
         let offsets = try snapshotOffsets(place)
         for offset in offsets.reversed() {

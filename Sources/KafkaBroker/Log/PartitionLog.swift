@@ -27,6 +27,8 @@ package final class PartitionLog {
     var lastFlush: Int64
     /// Whether the checkpoint on disk says that the log was closed in order.
     var isMarkedClean = false
+    /// Whether files came into being since the last flush.
+    var hasNewFiles = false
     private(set) var failure: LogError?
 
     /// The offset of the first record that can be read.
@@ -50,7 +52,7 @@ package final class PartitionLog {
             place = nil
             segments = [LogSegment(baseOffset: 0, data: MemorySegmentData(now: now), files: nil, now: now)]
         case .directory(let root, let faults):
-            let place = LogPlace(directory: "\(root)/\(topic)-\(partition)", faults: faults)
+            let place = LogPlace(root: root, name: "\(topic)-\(partition)", faults: faults)
             self.place = place
             segments = []
             try open(place, now: now)
@@ -95,8 +97,16 @@ extension PartitionLog {
 
 /// The directory of one partition.
 struct LogPlace {
+    /// The broker's directory, which holds those of all partitions.
+    let root: String
     let directory: String
     let faults: DiskFaults?
+
+    init(root: String, name: String, faults: DiskFaults?) {
+        self.root = root
+        directory = "\(root)/\(name)"
+        self.faults = faults
+    }
 
     func files(_ baseOffset: Int64) -> SegmentFiles {
         SegmentFiles(directory: directory, baseOffset: baseOffset)
@@ -110,6 +120,7 @@ extension PartitionLog {
         guard let place else {
             return LogSegment(baseOffset: baseOffset, data: MemorySegmentData(now: now), files: nil, now: now)
         }
+        hasNewFiles = true
         let files = place.files(baseOffset)
         let data = try FileSegmentData(path: files.log, creating: true, now: now, faults: place.faults)
         return LogSegment(baseOffset: baseOffset, data: data, files: files, now: now)

@@ -81,7 +81,7 @@ extension ClusterClient {
             guard let opening = pool.joinOpening(key) else { break }
             do throws(KafkaError) {
                 return try await opening.value(cancelled: error(.cancelled, during: .connect))
-            } catch where error.reason == .cancelled && !Task.isCancelled {
+            } catch  where error.reason == .cancelled && !Task.isCancelled {
                 // Who was opening gave up for reasons of their own.
                 continue
             }

@@ -23,7 +23,7 @@ extension ClusterClient {
             refreshWaiters?.append(slot)
             do throws(KafkaError) {
                 try await slot.value(cancelled: error(.cancelled, during: .request(.metadata)))
-            } catch where error.reason == .cancelled && !Task.isCancelled {
+            } catch  where error.reason == .cancelled && !Task.isCancelled {
                 continue
             }
         }

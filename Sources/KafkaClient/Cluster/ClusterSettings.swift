@@ -12,6 +12,8 @@ public struct ClusterSettings: Sendable {
     public var connectTimeout: Duration = .seconds(10)
     /// How long an operation of several requests may go on retrying.
     public var operationTimeout: Duration = .seconds(60)
+    /// How long an operation hopes for a topic that nobody knows: word of a new topic takes a moment to spread.
+    public var unknownTopicPatience: Duration = .seconds(5)
     /// The largest answer accepted, in bytes. More closes the connection.
     public var maximumFrameBytes = 128 << 20
     /// Two refreshes of metadata are at least this far apart, whoever asks.

@@ -63,7 +63,9 @@ package struct MetadataCache {
     /// A leader that a Fetch or Produce answer named (KIP-951); counts when its epoch is newer than the known one.
     ///
     /// - Returns: whether it did.
-    package mutating func learn(leader: Int32, epoch: Int32, of partition: TopicPartition, endpoint: BrokerEndpoint?) -> Bool {
+    package mutating func learn(leader: Int32, epoch: Int32, of partition: TopicPartition, endpoint: BrokerEndpoint?)
+        -> Bool
+    {
         guard let known = snapshot.partition(partition.topic, partition.partition), epoch > known.leaderEpoch,
             endpoint != nil || snapshot.brokers[leader] != nil
         else { return false }

@@ -119,7 +119,9 @@ extension ClusterClient {
             let response = try await client.send(request, to: target, versions: 1...4)
             var outcomes: Outcomes<ConfigResource, [String: ConfigEntry]> = [:]
             for result in response.results {
-                guard let resource = ConfigResource(type: result.resourceType, name: result.resourceName) else { continue }
+                guard let resource = ConfigResource(type: result.resourceType, name: result.resourceName) else {
+                    continue
+                }
                 let entries = result.configs.map { ($0.name, ConfigEntry($0)) }
                 outcomes[resource] = result.errorCode.outcome(
                     Dictionary(entries) { first, _ in first }, message: result.errorMessage
@@ -158,7 +160,9 @@ extension ClusterClient {
             let response = try await connection.send(request)
             var outcomes: Outcomes<ConfigResource, Void> = [:]
             for result in response.responses {
-                guard let resource = ConfigResource(type: result.resourceType, name: result.resourceName) else { continue }
+                guard let resource = ConfigResource(type: result.resourceType, name: result.resourceName) else {
+                    continue
+                }
                 outcomes[resource] = result.errorCode.outcome((), message: result.errorMessage) {
                     client.error($0, .incrementalAlterConfigs, resource)
                 }
@@ -186,7 +190,8 @@ extension ClusterClient {
                     if let value = entry.value { values[entry.name] = value } else { hidden.append(entry.name) }
                 }
                 guard hidden.isEmpty else {
-                    let why = "changing it would lose \(hidden.sorted()), which this broker does not tell; upgrade the broker"
+                    let why =
+                        "changing it would lose \(hidden.sorted()), which this broker does not tell; upgrade the broker"
                     outcomes[resource] = .failure(error(.configuration(why), .alterConfigs, resource))
                     continue
                 }
@@ -210,7 +215,7 @@ extension ClusterClient {
         _ ask: (isolated ClusterClient, BrokerTarget, [ConfigResource]) async throws(KafkaError) ->
             Outcomes<ConfigResource, Value>
     ) async -> Outcomes<ConfigResource, Value> {
-        await settle(resources, during: api) { pending in
+        await settle(resources, during: api) { pending, _ in
             var outcomes: Outcomes<ConfigResource, Value> = [:]
             for (target, resources) in Dictionary(grouping: pending, by: \.target) {
                 do throws(KafkaError) {

@@ -98,7 +98,11 @@ public struct FetchSession: Sendable {
             // Recreated under the same name: the session has to forget the old topic's partition.
             remove(key)
         }
-        if position.topicID == .zero { partitionsWithoutTopicID += 1 } else { namesByID[position.topicID] = position.topic }
+        if position.topicID == .zero {
+            partitionsWithoutTopicID += 1
+        } else {
+            namesByID[position.topicID] = position.topic
+        }
         let index = vacant.popLast() ?? slots.endIndex
         if index == slots.endIndex { slots.append(Slot()) }
         slots[index] = Slot(wanted: position)

@@ -113,7 +113,8 @@ extension ClusterClient {
                 add(
                     topic.name, entry.partitionIndex, entry.errorCode,
                     CommittedOffset(
-                        offset: entry.committedOffset, leaderEpoch: entry.committedLeaderEpoch, metadata: entry.metadata))
+                        offset: entry.committedOffset, leaderEpoch: entry.committedLeaderEpoch, metadata: entry.metadata
+                    ))
             }
         }
         for topic in ofGroup?.topics ?? [] {
@@ -121,7 +122,8 @@ extension ClusterClient {
                 add(
                     topic.name, entry.partitionIndex, entry.errorCode,
                     CommittedOffset(
-                        offset: entry.committedOffset, leaderEpoch: entry.committedLeaderEpoch, metadata: entry.metadata))
+                        offset: entry.committedOffset, leaderEpoch: entry.committedLeaderEpoch, metadata: entry.metadata
+                    ))
             }
         }
         return outcomes
@@ -131,7 +133,7 @@ extension ClusterClient {
     public func commitOffsets(
         of group: String, _ offsets: [TopicPartition: CommittedOffset]
     ) async -> Outcomes<TopicPartition, Void> {
-        await settle(offsets.keys, during: .offsetCommit, at: .group(group)) { pending in
+        await settle(offsets.keys, during: .offsetCommit, at: .group(group)) { pending, _ in
             do throws(KafkaError) {
                 var request = OffsetCommitRequest()
                 request.groupID = group
@@ -147,8 +149,10 @@ extension ClusterClient {
                 var outcomes: Outcomes<TopicPartition, Void> = [:]
                 for topic in response.topics {
                     for partition in topic.partitions {
-                        outcomes[TopicPartition(topic.name, partition.partitionIndex)] = partition.errorCode.outcome(()) {
-                            error($0, .offsetCommit, group).about(topic: topic.name, partition: partition.partitionIndex)
+                        outcomes[TopicPartition(topic.name, partition.partitionIndex)] = partition.errorCode.outcome(())
+                        {
+                            error($0, .offsetCommit, group).about(
+                                topic: topic.name, partition: partition.partitionIndex)
                         }
                     }
                 }

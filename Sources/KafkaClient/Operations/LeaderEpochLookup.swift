@@ -11,7 +11,8 @@ public struct EpochEnd: Sendable, Hashable {
 extension ClusterClient {
     /// Asks leaders where epochs ended (KIP-320): how a log that was truncated or recreated is noticed.
     public func epochEnds(_ epochs: [TopicPartition: Int32]) async -> Outcomes<TopicPartition, EpochEnd> {
-        await settleAtLeaders(epochs.keys, during: .offsetForLeaderEpoch) { client, leader, partitions throws(KafkaError) in
+        await settleAtLeaders(epochs.keys, during: .offsetForLeaderEpoch) {
+            client, leader, partitions throws(KafkaError) in
             var request = OffsetForLeaderEpochRequest()
             request.replicaID = -1
             request.topics = Dictionary(grouping: partitions, by: \.topic).map { name, partitions in

@@ -54,7 +54,8 @@ extension ClusterClient {
             }
             let needsMaxTimestamp = partitions.contains { queries[$0] == .maxTimestamp }
             let response = try await client.send(
-                request, to: leader, versions: needsMaxTimestamp ? 7...11 : (isolation == .readCommitted ? 2...11 : 1...11))
+                request, to: leader,
+                versions: needsMaxTimestamp ? 7...11 : (isolation == .readCommitted ? 2...11 : 1...11))
             return client.outcomes(in: response)
         }
     }
@@ -68,7 +69,8 @@ extension ClusterClient {
                         offset: partition.offset >= 0 ? partition.offset : nil, timestamp: partition.timestamp,
                         leaderEpoch: partition.leaderEpoch)
                 ) {
-                    error($0, during: .request(.listOffsets)).about(topic: topic.name, partition: partition.partitionIndex)
+                    error($0, during: .request(.listOffsets)).about(
+                        topic: topic.name, partition: partition.partitionIndex)
                 }
             }
         }

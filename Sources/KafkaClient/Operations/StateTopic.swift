@@ -111,7 +111,8 @@ extension ClusterClient {
     ///
     /// - Returns: the offset of its first record.
     func produce(_ batch: RecordBytes, to partition: TopicPartition) async throws(KafkaError) -> Int64 {
-        let outcomes: Outcomes<TopicPartition, Int64> = await settleAtLeaders([partition], during: .produce) { client, leader, _ throws(KafkaError) in
+        let outcomes: Outcomes<TopicPartition, Int64> = await settleAtLeaders([partition], during: .produce) {
+            client, leader, _ throws(KafkaError) in
             var data = ProduceRequest.PartitionProduceData()
             data.index = partition.partition
             data.records = batch

@@ -9,7 +9,8 @@ public struct NewTopic: Sendable, Hashable {
     public var replicationFactor: Int16
     public var configs: [String: String]
 
-    public init(_ name: String, partitions: Int32 = -1, replicationFactor: Int16 = -1, configs: [String: String] = [:]) {
+    public init(_ name: String, partitions: Int32 = -1, replicationFactor: Int16 = -1, configs: [String: String] = [:])
+    {
         self.name = name
         self.partitions = partitions
         self.replicationFactor = replicationFactor
@@ -120,7 +121,7 @@ extension ClusterClient {
         _ names: some Sequence<String>, during api: ApiKey,
         ask: (isolated ClusterClient, [String]) async throws(KafkaError) -> Outcomes<String, Value>
     ) async -> Outcomes<String, Value> {
-        await settle(names, during: api) { pending in
+        await settle(names, during: api) { pending, _ in
             do throws(KafkaError) {
                 return try await ask(self, pending)
             } catch {

@@ -44,10 +44,12 @@ extension KafkaError: CustomStringConvertible {
         .messageTooLarge: "raise max.message.bytes of the topic",
         .recordListTooLarge: "raise segment.bytes of the topic",
         .notEnoughReplicas: "fewer replicas are in sync than min.insync.replicas asks for; bring brokers back",
-        .notEnoughReplicasAfterAppend: "fewer replicas are in sync than min.insync.replicas asks for; bring brokers back",
+        .notEnoughReplicasAfterAppend:
+            "fewer replicas are in sync than min.insync.replicas asks for; bring brokers back",
         .unknownTopicOrPartition: "the topic does not exist here, or this principal may not describe it",
         .offsetOutOfRange: "the range has expired or the log was truncated",
-        .invalidTimestamp: "the record's time lies outside of what the topic allows (message.timestamp.before.max.ms, after.max.ms)",
+        .invalidTimestamp:
+            "the record's time lies outside of what the topic allows (message.timestamp.before.max.ms, after.max.ms)",
         .invalidReplicationFactor: "the cluster has fewer brokers than replicas were asked for",
         .unsupportedSaslMechanism: "choose a mechanism that the listener offers",
         .saslAuthenticationFailed: "check user name and password",

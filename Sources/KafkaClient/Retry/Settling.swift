@@ -5,24 +5,22 @@ import NIOCore
 public typealias Outcomes<Item: Hashable, Value> = [Item: Result<Value, KafkaError>]
 
 extension ClusterClient {
-    /// How long to hope for a topic that nobody knows: metadata of a new topic takes a moment to spread.
-    private static let unknownTopicPatience = Duration.seconds(5)
-
     /// Asks for `items` until each has a value or an error that time does not heal, or `operationTimeout` is over.
     ///
     /// Between attempts it pauses, and forgets what the errors say is out of date.
-    /// - Parameter attempt: asks for the items it is given; those that it leaves out count as unanswered.
+    /// - Parameter attempt: asks for the items it is given; those that it leaves out count as unanswered. It may set
+    ///   the generation of the metadata that it went by.
     func settle<Item: Hashable & Sendable, Value: Sendable>(
         _ items: some Sequence<Item>, during api: ApiKey, at coordinator: Coordinator? = nil,
-        _ attempt: ([Item]) async -> Outcomes<Item, Value>
+        _ attempt: ([Item], inout UInt64) async -> Outcomes<Item, Value>
     ) async -> Outcomes<Item, Value> {
         let start = NIODeadline.now()
         var outcomes: Outcomes<Item, Value> = [:]
         var pending = Array(Set(items))
         var failures = 0
         while !pending.isEmpty {
-            let generation = cache.snapshot.generation
-            let answers = await attempt(pending)
+            var generation = cache.snapshot.generation
+            let answers = await attempt(pending, &generation)
             var open: [Item] = []
             for item in pending {
                 let outcome =
@@ -50,7 +48,7 @@ extension ClusterClient {
         during api: ApiKey, at coordinator: Coordinator? = nil,
         _ attempt: () async throws(KafkaError) -> Value
     ) async throws(KafkaError) -> Value {
-        let outcomes: Outcomes<Int, Value> = await settle([0], during: api, at: coordinator) { _ in
+        let outcomes: Outcomes<Int, Value> = await settle([0], during: api, at: coordinator) { _, _ in
             do throws(KafkaError) { return [0: .success(try await attempt())] } catch { return [0: .failure(error)] }
         }
         guard let outcome = outcomes[0] else { throw error(.cancelled, during: .request(api)) }
@@ -60,7 +58,8 @@ extension ClusterClient {
     private func isWorthRetrying(_ error: KafkaError, since start: NIODeadline) -> Bool {
         guard error.isRetriable, !isClosed else { return false }
         let elapsed = Duration(NIODeadline.now() - start)
-        return elapsed < (error.code == .unknownTopicOrPartition ? Self.unknownTopicPatience : settings.operationTimeout)
+        return elapsed
+            < (error.code == .unknownTopicOrPartition ? settings.unknownTopicPatience : settings.operationTimeout)
     }
 
     private func forget(what error: KafkaError, _ coordinator: Coordinator?, _ generation: UInt64) {
@@ -79,17 +78,18 @@ extension ClusterClient {
     /// Groups partitions by leader and asks all leaders at once, again where a leader has moved.
     func settleAtLeaders<Value: Sendable>(
         _ partitions: some Sequence<TopicPartition>, during api: ApiKey,
-        ask: @escaping @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
+        ask:
+            @escaping @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
             Outcomes<TopicPartition, Value>
     ) async -> Outcomes<TopicPartition, Value> {
-        await settle(partitions, during: api) { pending in
+        await settle(partitions, during: api) { pending, generation in
             var outcomes: Outcomes<TopicPartition, Value> = [:]
             let byLeader: [Int32: [TopicPartition]]
             do throws(KafkaError) {
                 let topics = Set(pending.map(\.topic)).sorted()
-                byLeader = leaders(
-                    of: pending, in: try await metadata(.named(topics), allowingAge: .seconds(60)), during: api,
-                    missing: &outcomes)
+                let metadata = try await metadata(.named(topics), allowingAge: .seconds(60))
+                generation = metadata.generation
+                byLeader = leaders(of: pending, in: metadata, during: api, missing: &outcomes)
             } catch {
                 return Dictionary(uniqueKeysWithValues: pending.map { ($0, .failure(error)) })
             }
@@ -105,7 +105,8 @@ extension ClusterClient {
 
     private func outcomes<Value: Sendable>(
         of partitions: [TopicPartition], at leader: Int32,
-        _ ask: @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
+        _ ask:
+            @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
             Outcomes<TopicPartition, Value>
     ) async -> Outcomes<TopicPartition, Value> {
         do throws(KafkaError) {

@@ -106,7 +106,8 @@ final class Authentication {
     private func fail(_ reason: KafkaError.Reason) {
         if case .connection(.closedByBroker) = reason {
             // What brokers before 2.0 and some proxies do instead of answering.
-            return completion(.failure(.authentication("the broker closed the connection; check user name and password")))
+            return completion(
+                .failure(.authentication("the broker closed the connection; check user name and password")))
         }
         completion(.failure(reason))
     }

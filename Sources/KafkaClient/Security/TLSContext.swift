@@ -13,7 +13,8 @@ extension TLSSettings {
             case .none: .none
             }
         if let caFile {
-            configuration.trustRoots = .certificates(try load("tls.caFile", caFile) { try NIOSSLCertificate.fromPEMFile($0) })
+            configuration.trustRoots = .certificates(
+                try load("tls.caFile", caFile) { try NIOSSLCertificate.fromPEMFile($0) })
         }
         if let certificateFile {
             configuration.certificateChain = try load("tls.certificateFile", certificateFile) {

@@ -75,7 +75,8 @@ struct PartitionIntake {
     ) throws {
         guard entry.offset >= state.position else { return }
         let result = try state.rewriter.rewrite(entry, from: state.position)
-        let held = Int64(result.batch?.header.recordCount ?? 0) + (result.skipped[.loop] ?? 0)
+        let written = result.batches.reduce(0) { $0 + Int64($1.records.header.recordCount) }
+        let held = written + (result.skipped[.loop] ?? 0)
         let passed = entry.offset + 1 - state.position
         if passed > held { outcome.skipped[.compacted, default: 0] += passed - held }
         add(result, .messageFormat, nextSourceOffset: entry.offset + 1, at: now, &outcome)
@@ -94,9 +95,13 @@ struct PartitionIntake {
         _ outcome: inout Outcome
     ) {
         for (reason, count) in result.skipped { outcome.skipped[reason, default: 0] += count }
-        guard let batch = result.batch else { return }
-        outcome.rewritten[reason, default: 0] += 1
-        outcome.batches.append(outgoing(batch, nextSourceOffset: nextSourceOffset, at: now))
+        outcome.rewritten[reason, default: 0] += result.batches.count
+        for rewritten in result.batches.dropLast() {
+            outcome.batches.append(outgoing(rewritten.records, nextSourceOffset: rewritten.nextSourceOffset, at: now))
+        }
+        // What was left out behind the last record has passed with it.
+        guard let last = result.batches.last else { return }
+        outcome.batches.append(outgoing(last.records, nextSourceOffset: nextSourceOffset, at: now))
     }
 
     private func outgoing(_ batch: RecordBatch, nextSourceOffset: Int64, at now: NIODeadline) -> OutgoingBatch {

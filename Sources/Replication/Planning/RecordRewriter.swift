@@ -2,12 +2,20 @@ package import KafkaCompression
 package import KafkaWire
 internal import NIOCore
 
-/// The slow path: takes a batch apart and builds a dense one from the records that go on.
+/// The slow path: takes a batch apart and builds dense ones from the records that go on.
+///
+/// One batch comes out of one, unless it has grown: headers were added, or a weaker codec was asked for. The source
+/// took a batch of the size it had, and the target's topic has the same limit, so a larger one is cut.
 package struct RecordRewriter: Hashable, Sendable {
     package var compression: CompressionChoice
     package var loopGuard: LoopGuard?
     /// Ceiling for what one batch may decompress to, in bytes.
     package var limit: OutputLimit
+    /// Batches smaller than this are not cut further, in bytes: far below the 1 MB that brokers take unless told
+    /// otherwise, and large enough to be worth a request.
+    private static let smallestCut = 256 << 10
+    /// The same for records that will be compressed, measured before: small pieces compress badly.
+    private static let smallestCutCompressed = 1_000_000
 
     package init(compression: CompressionChoice, loopGuard: LoopGuard?, limit: OutputLimit) {
         self.compression = compression
@@ -17,9 +25,16 @@ package struct RecordRewriter: Hashable, Sendable {
 
     /// What came out of one source batch.
     package struct Result: Sendable {
-        /// Nil when no record goes on.
-        package var batch: RecordBatch?
+        /// Empty when no record goes on.
+        package var batches: [Rewritten] = []
         package var skipped: [SkipReason: Int64] = [:]
+    }
+
+    /// A batch for the target.
+    package struct Rewritten: Sendable {
+        package var records: RecordBatch
+        /// Source offset behind its last record.
+        package var nextSourceOffset: Int64
     }
 
     /// - Parameter position: records before this source offset are not wanted and not counted.
@@ -30,7 +45,7 @@ package struct RecordRewriter: Hashable, Sendable {
         let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
         var reader = try batch.records(limit: limit)
         var result = try rebuild(
-            from: position, appendTime: appendTime, codec: batch.header.codec ?? .none
+            from: position, appendTime: appendTime, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes
         ) { try reader.next() }
         let first = max(position, batch.header.baseOffset)
         account(holesIn: first..<batch.header.nextOffset, result: &result.result, records: result.records)
@@ -40,15 +55,20 @@ package struct RecordRewriter: Hashable, Sendable {
     /// The same for a message set of format 0 or 1.
     package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
         var records = try entry.records(limit: limit)[...]
-        let result = try rebuild(from: position, appendTime: nil, codec: entry.codec ?? .none) { records.popFirst() }
+        let result = try rebuild(
+            from: position, appendTime: nil, codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes
+        ) { records.popFirst() }
         return result.result
     }
 
     private func rebuild(
-        from position: Int64, appendTime: Int64?, codec: CompressionCodec, next: () throws -> Record?
+        from position: Int64, appendTime: Int64?, codec: CompressionCodec, sourceSize: Int, next: () throws -> Record?
     ) throws -> (result: Result, records: Int64) {
+        let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
+        let ceiling = max(sourceSize, chosen == .none ? Self.smallestCut : Self.smallestCutCompressed)
         var result = Result()
         var builder = RecordBatchBuilder()
+        var nextSourceOffset = position
         var seen: Int64 = 0
         while let record = try next() {
             guard record.offset >= position else { continue }
@@ -61,14 +81,32 @@ package struct RecordRewriter: Hashable, Sendable {
                 }
                 headers = stamped
             }
+            let size = RecordBatchBuilder.sizeBound(key: record.key, value: record.value, headers: headers)
+            if !builder.isEmpty, builder.sizeInBytes + size > ceiling {
+                let batch = try seal(&builder, chosen, ceiling: ceiling)
+                result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
+            }
             builder.append(
                 timestamp: appendTime ?? record.timestamp, key: record.key, value: record.value, headers: headers)
+            nextSourceOffset = record.offset + 1
         }
-        if builder.recordCount > 0 {
-            let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
-            result.batch = try builder.batch(codec: chosen)
+        if !builder.isEmpty {
+            let batch = try seal(&builder, chosen, ceiling: ceiling)
+            result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
         }
         return (result, seen)
+    }
+
+    /// Random bytes grow a little in every codec, and a record may fill the limit to its last byte: such a batch stays
+    /// uncompressed.
+    private func seal(
+        _ builder: inout RecordBatchBuilder, _ codec: CompressionCodec, ceiling: Int
+    ) throws(CompressionError) -> RecordBatch {
+        guard codec != .none else { return try builder.batch(codec: .none) }
+        var plain = builder
+        let compressed = try builder.batch(codec: codec)
+        guard compressed.sizeInBytes > ceiling, plain.sizeInBytes < compressed.sizeInBytes else { return compressed }
+        return try plain.batch(codec: .none)
     }
 
     private func account(holesIn range: Range<Int64>, result: inout Result, records: Int64) {

@@ -54,7 +54,7 @@ extension ListOffsetsRequest {
             try wire.int32(&partitionIndex)
             if wire.version >= 4 { try wire.int32(&currentLeaderEpoch) }
             try wire.int64(&timestamp)
-            if wire.version <= 0 { try wire.int32(&maxNumOffsets) }
+            if wire.version == 0 { try wire.int32(&maxNumOffsets) }
         }
     }
 }
@@ -106,7 +106,7 @@ extension ListOffsetsResponse {
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
             try wire.int32(&partitionIndex)
             try wire.errorCode(&errorCode)
-            if wire.version <= 0 { try wire.int64Array(&oldStyleOffsets) }
+            if wire.version == 0 { try wire.int64Array(&oldStyleOffsets) }
             if wire.version >= 1 {
                 try wire.int64(&timestamp)
                 try wire.int64(&offset)

@@ -34,10 +34,8 @@ extension OffsetFetchRequest {
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 {
-                try wire.string(&name)
-                try wire.int32Array(&partitionIndexes)
-            }
+            try wire.string(&name)
+            try wire.int32Array(&partitionIndexes)
         }
     }
 
@@ -110,10 +108,8 @@ extension OffsetFetchResponse {
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 {
-                try wire.string(&name)
-                try wire.array(&partitions)
-            }
+            try wire.string(&name)
+            try wire.array(&partitions)
         }
     }
 
@@ -130,15 +126,11 @@ extension OffsetFetchResponse {
         public init() {}
 
         public mutating func code(_ wire: inout WireCoder) throws(WireError) {
-            if wire.version <= 7 {
-                try wire.int32(&partitionIndex)
-                try wire.int64(&committedOffset)
-            }
-            if (5...7).contains(wire.version) { try wire.int32(&committedLeaderEpoch) }
-            if wire.version <= 7 {
-                try wire.nullableString(&metadata)
-                try wire.errorCode(&errorCode)
-            }
+            try wire.int32(&partitionIndex)
+            try wire.int64(&committedOffset)
+            if wire.version >= 5 { try wire.int32(&committedLeaderEpoch) }
+            try wire.nullableString(&metadata)
+            try wire.errorCode(&errorCode)
         }
     }
 

@@ -99,7 +99,7 @@ extension DescribeConfigsResponse {
             try wire.nullableString(&value)
             try wire.bool(&readOnly)
             if wire.version >= 1 { try wire.int8(&configSource) }
-            if wire.version <= 0 { try wire.bool(&isDefault) }
+            if wire.version == 0 { try wire.bool(&isDefault) }
             try wire.bool(&isSensitive)
             if wire.version >= 1 { try wire.array(&synonyms) }
             if wire.version >= 3 {

@@ -1,0 +1,97 @@
+import KafkaBroker
+import KafkaClient
+import KafkaWire
+import NIOCore
+import Replication
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct FaultTests {
+    /// Produces while `faults` strike, and expects every record on the target exactly once, in order.
+    private func survives(
+        nodes: Int = 3, _ faults: (Replicated) async throws -> Void
+    ) async throws {
+        try await Replicated.run(nodes: nodes) { world in
+            try await world.createTopic("orders", partitions: 2)
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().state == "running" }
+                for round in 0..<20 {
+                    if round % 5 == 1 { try await faults(world) }
+                    for partition in 0..<2 {
+                        try await world.produce(round * 25..<(round + 1) * 25, to: "orders", partition: Int32(partition))
+                    }
+                }
+                try await world.caughtUp(flow, records: 1_000)
+            }
+            for partition in 0..<2 {
+                #expect(try await world.targetValues("east.orders", partition: Int32(partition)) == expectedValues(0..<500))
+            }
+        }
+    }
+
+    @Test(arguments: [ErrorCode.notLeaderOrFollower, .notEnoughReplicas, .requestTimedOut, .kafkaStorageError])
+    func `errors of the target delay and do not lose, double or reorder`(code: ErrorCode) async throws {
+        try await survives { $0.target.intercept(.produce, times: 2, .error(code)) }
+    }
+
+    @Test(arguments: [ErrorCode.notLeaderOrFollower, .unknownLeaderEpoch, .offsetNotAvailable, .fetchSessionIDNotFound])
+    func `errors of the source delay and do not lose, double or reorder`(code: ErrorCode) async throws {
+        try await survives { $0.source.intercept(.fetch, times: 2, .error(code)) }
+    }
+
+    @Test func `connections that break do not lose, double or reorder`() async throws {
+        try await survives {
+            $0.target.intercept(.produce, times: 2, .disconnect)
+            $0.target.intercept(.produce, times: 2, .disconnectAfterHandling)
+            $0.source.intercept(.fetch, times: 2, .disconnect)
+        }
+    }
+
+    @Test func `leaders that move do not lose, double or reorder`() async throws {
+        var next: Int32 = 0
+        try await survives { world in
+            next = next % 3 + 1
+            try await world.target.moveLeader(topic: "east.orders", partition: 0, to: next)
+            try await world.source.moveLeader(topic: "orders", partition: 1, to: next)
+        }
+    }
+
+    @Test func `one cluster on both ends is found out before anything is written`() async throws {
+        try await Replicated.run { world in
+            let flow = try world.flow(from: ("east", world.source), to: ("alias", world.source))
+
+            let error = await #expect(throws: FlowError.self) { try await flow.prepare() }
+            #expect(error?.description.contains("are the same cluster") == true)
+            #expect(try await world.sourceClient.metadata(.all).topics.isEmpty)
+        }
+    }
+
+    @Test func `a flow does not go on under another naming`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let first = try world.flow()
+            try await world.running(first) {
+                try await eventually("the flow to run") { await first.status().state == "running" }
+            }
+            let second = try world.flow { $0.naming = .identical }
+
+            let error = await #expect(throws: FlowError.self) { try await second.prepare() }
+            #expect(error?.description.contains("was started before with naming prefix east., now it is identical") == true)
+        }
+    }
+
+    @Test func `a target that stands still stops the fetches, not the flow`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow { $0.bufferBytes = 4 << 20; $0.shards = 1 }
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().state == "running" }
+                await world.target.freeze(node: 1)
+                for round in 0..<200 { try await world.produce(round * 1_000..<(round + 1) * 1_000, to: "orders") }
+                await world.target.thaw(node: 1)
+                try await world.caughtUp(flow, records: 200_000)
+            }
+            #expect(try await world.targetValues("east.orders").count == 200_000)
+        }
+    }
+}

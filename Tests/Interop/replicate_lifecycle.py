@@ -1,0 +1,197 @@
+"""What a flow lives through: restarts, kill -9 of itself and of brokers, topics and partitions that come later."""
+
+import contextlib
+import tempfile
+import threading
+import time
+
+from harness import broker, check, equal, eventually, main
+from replicator import (
+    add_partitions, create_topic, flow, numbers, partition_count, produce_numbers, replicator, topic_names, watermarks)
+
+
+def expected(count, partitions=3):
+    return {p: list(range(p, count, partitions)) for p in range(partitions)}
+
+
+def total(bootstrap, topic):
+    return sum(end for _, end in watermarks(bootstrap, topic).values()) if topic in topic_names(bootstrap) else 0
+
+
+def nothing_missing(what, found, wanted):
+    """In order, complete; how many came twice."""
+    doubled = 0
+    for partition, values in wanted.items():
+        copied = found.get(partition, [])
+        seen = set(copied)
+        missing = [n for n in values if n not in seen]
+        check(f"{what}: nothing is missing in partition {partition}", not missing, f"{len(missing)}: {missing[:5]}")
+        check(f"{what}: nothing foreign is in partition {partition}", seen <= set(values))
+        # Each number's first appearance: a copy that begins anew somewhere repeats, but never overtakes.
+        equal(f"{what}: partition {partition} is in order", list(dict.fromkeys(copied)), values[:len(seen)])
+        doubled += len(copied) - len(seen)
+    print(f"measured: {what}: {doubled} of {sum(map(len, found.values()))} records came twice")
+    return doubled
+
+
+def restart():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "t")
+        produce_numbers(east.bootstrap, "t", range(3000))
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            for stop in (6000, 9000):
+                running.copies(east.bootstrap, ["t"])
+                equal("it stops with status 0", running.stop(), 0)
+                produce_numbers(east.bootstrap, "t", range(stop - 3000, stop))
+                running.start()
+            running.copies(east.bootstrap, ["t"])
+        equal("nothing is missing, nothing came twice", numbers(west.bootstrap, "east.t"), expected(9000))
+
+
+def stop_under_load():
+    """TERM in the middle of a large topic, again and again."""
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "t")
+        produce_numbers(east.bootstrap, "t", range(150_000), padding=1000)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            for part in (1, 2, 3):
+                running.awaits("the replicator runs", running.runs)
+                running.awaits("it gets on", lambda: total(west.bootstrap, "east.t") > part * 30_000)
+                equal("it stops with status 0", running.stop(), 0)
+                print(f"measured: stop {part} came after {total(west.bootstrap, 'east.t')} of 150000 records")
+                running.start()
+            running.copies(east.bootstrap, ["t"])
+        equal("nothing is missing, nothing came twice", numbers(west.bootstrap, "east.t"), expected(150_000))
+
+
+def start_from_latest():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "old")
+        produce_numbers(east.bootstrap, "old", range(300))
+        with replicator(east.bootstrap, west.bootstrap, flow(startFrom="latest")) as running:
+            running.awaits("the replicator runs", running.runs)
+            produce_numbers(east.bootstrap, "old", range(300, 600))
+            create_topic(east.bootstrap, "new", partitions=2)
+            produce_numbers(east.bootstrap, "new", range(100), partitions=2)
+            running.copies(east.bootstrap, ["old", "new"])
+            add_partitions(east.bootstrap, "old", 4)
+            produce_numbers(east.bootstrap, "old", range(600, 700), partitions=4)
+            running.copies(east.bootstrap, ["old", "new"])
+            equal("it stops with status 0", running.stop(), 0)
+            # What came while it was down is new, too.
+            produce_numbers(east.bootstrap, "old", range(700, 800), partitions=4)
+            create_topic(east.bootstrap, "meanwhile", partitions=1)
+            produce_numbers(east.bootstrap, "meanwhile", range(50), partitions=1)
+            running.start()
+            running.copies(east.bootstrap, ["old", "new", "meanwhile"])
+        after = {p: list(range(300 + p, 600, 3)) for p in range(3)} | {3: []}
+        for n in range(600, 800):
+            after[n % 4].append(n)
+        equal("records from the start on are copied, older ones are not", numbers(west.bootstrap, "east.old"), after)
+        equal("a later topic is copied from its first record", numbers(west.bootstrap, "east.new"), expected(100, 2))
+        equal("so is one made while the flow was down", numbers(west.bootstrap, "east.meanwhile"), expected(50, 1))
+
+
+def growth():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "t", partitions=1)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            produce_numbers(east.bootstrap, "t", range(100), partitions=1)
+            running.copies(east.bootstrap, ["t"])
+            add_partitions(east.bootstrap, "t", 5)
+            produce_numbers(east.bootstrap, "t", range(100, 1100), partitions=5)
+            running.copies(east.bootstrap, ["t"])
+            equal("the target has grown", partition_count(west.bootstrap, "east.t"), 5)
+        wanted = {p: list(range(100 + p, 1100, 5)) for p in range(5)}
+        wanted[0] = list(range(100)) + wanted[0]
+        equal("all partitions hold what the source holds", numbers(west.bootstrap, "east.t"), wanted)
+
+
+def selection():
+    with broker() as east, broker() as west:
+        chosen = ["orders", "orders.eu", "west-orders"]
+        left = ["orders.secret", "other", "orders-x", "__hidden", "connect-offsets.internal", "heartbeats", "west.orders"]
+        for topic in chosen + left:
+            create_topic(east.bootstrap, topic, partitions=1)
+            produce_numbers(east.bootstrap, topic, range(10), partitions=1)
+        # Makes the source's own __consumer_offsets.
+        import kafka
+        consumer = kafka.KafkaConsumer("orders", bootstrap_servers=east.bootstrap, group_id="g", auto_offset_reset="earliest")
+        check("a group reads", eventually(lambda: consumer.poll(timeout_ms=500), 30))
+        consumer.commit()
+        consumer.close()
+        settings = flow(
+            topics=[r"orders(\..*)?", "__.*", r".*\.internal", "heartbeats", r"west.*"], deny=[r".*\.secret"])
+        with replicator(east.bootstrap, west.bootstrap, settings) as running:
+            running.copies(east.bootstrap, chosen)
+            copied = {name for name in topic_names(west.bootstrap) if not name.startswith("__")}
+            equal("what is selected is copied, and nothing else", copied, {f"east.{name}" for name in chosen})
+            ours = {name for name in topic_names(west.bootstrap) if name.startswith("__")}
+            equal("of internal topics the target has only ours", ours, {"__replicator.flow.progress"})
+            added = topic_names(east.bootstrap) - set(chosen + left) - {"__consumer_offsets"}
+            equal("nothing is created at the source", added, set())
+
+
+@contextlib.contextmanager
+def load(bootstrap, values):
+    """Produces for the length of a block, and at its end until all is produced."""
+    thread = threading.Thread(target=produce_numbers, args=(bootstrap, "t", values), kwargs={"padding": 500})
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join()
+
+
+def killed_under_load():
+    count = 200_000
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "t")
+        produce_numbers(east.bootstrap, "t", range(100_000), padding=500)
+        with replicator(east.bootstrap, west.bootstrap) as running, load(east.bootstrap, range(100_000, count)) as under_load:
+            for part in (1, 2, 3):
+                running.awaits(
+                    f"it gets on after {part - 1} kills", lambda: total(west.bootstrap, "east.t") > part * 30_000)
+                running.kill()
+                running.start()
+            under_load.join()
+            running.copies(east.bootstrap, ["t"])
+        nothing_missing("kill -9 of the replicator", numbers(west.bootstrap, "east.t"), expected(count))
+
+
+def broker_killed(which):
+    """kill -9 of a broker with data, while records are produced and copied; it comes back on its port."""
+    first, count = 60_000, 240_000
+    with tempfile.TemporaryDirectory(prefix="replicator-") as folder, \
+            broker(data=f"{folder}/east") as east, broker(data=f"{folder}/west") as west:
+        create_topic(east.bootstrap, "t")
+        produce_numbers(east.bootstrap, "t", range(first), padding=500)
+        victim = east if which == "source" else west
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.awaits("the replicator runs", running.runs)
+            with load(east.bootstrap, range(first, count)):
+                for part in (1, 2, 3):
+                    running.awaits("it gets on", lambda: total(west.bootstrap, "east.t") > part * 20_000)
+                    copied, produced = total(west.bootstrap, "east.t"), total(east.bootstrap, "t")
+                    victim.kill()
+                    print(f"measured: {which} killed after {copied} of {produced} records")
+                    # Long enough for the replicator to notice.
+                    time.sleep(0.5)
+                    victim.restart_on_same_ports()
+            running.copies(east.bootstrap, ["t"])
+            equal("no partition has stopped", running.failures(), [])
+        equal("the source holds what was produced", numbers(east.bootstrap, "t"), expected(count))
+        nothing_missing(f"kill -9 of the {which}", numbers(west.bootstrap, "east.t"), expected(count))
+
+
+def source_broker_killed():
+    broker_killed("source")
+
+
+def target_broker_killed():
+    broker_killed("target")
+
+
+main(
+    restart, stop_under_load, start_from_latest, growth, selection, killed_under_load, source_broker_killed,
+    target_broker_killed)
