@@ -25,9 +25,11 @@ unit: packages
 interop: build venv
 	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
-bench: packages venv
+bench: packages
 	$(SWIFT) build -c release
-	Scripts/bench.sh $(BIN)/replicator
+	Scripts/install-packages.sh haproxy
+	python3 Scripts/bench.py $(BIN)/replicator
+	$(BIN)/replicator-bench
 
 sanitize: packages
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan

@@ -99,7 +99,7 @@ let package = Package(
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests("ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
-        tests("ObservabilityTests", ["Observability", metrics, logging, nioCore]),
+        tests("ObservabilityTests", ["Observability", coreMetrics]),
         tests(
             "EndToEndTests",
             ["Replication", "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs the system packages that the build, the demo and the tests need, if any is missing.
+# Installs the system packages that the build, the demo and the tests need, if any is missing;
+# also those named as arguments.
 set -eu
 packages="liblz4-dev libzstd-dev libsnappy-dev libdeflate-dev libisal-dev libssl-dev zlib1g-dev
-    pkg-config openssl kcat haproxy python3 python3-venv curl procps"
+    pkg-config openssl kcat python3 python3-venv curl procps $*"
 missing=""
 for package in $packages; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"

@@ -37,12 +37,10 @@ public enum MetricCatalog {
             help: "Batches taken in, by path (forward or rewrite) and by what made a rewrite necessary."),
         Entry(
             name: "replicator_failures_total", kind: .counter,
-            help: "Partitions stopped and operations given up, by reason."),
+            help: "Partitions that have stopped, by reason."),
         Entry(
             name: "replicator_cluster_up", kind: .gauge,
             help: "1 when the last look at a cluster's metadata succeeded, else 0."),
-        Entry(
-            name: "replicator_partitions", kind: .gauge, help: "Partitions of a flow, by state."),
     ]
 
     static func entry(_ name: String) -> Entry? {

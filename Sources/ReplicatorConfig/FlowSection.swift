@@ -33,6 +33,11 @@ enum FlowSection {
         let naming = section.section("naming").flatMap { NamingSection.parse($0, source: source?.name) }
         let loopPrevention = section.choice(
             "loopPrevention", ["headers": LoopPrevention.headers, "producerIds": .producerIds])
+        if loopPrevention == .producerIds, naming == .identical {
+            section.report(
+                "producerIds is not available yet in this version; use headers, which is the default",
+                about: "loopPrevention")
+        }
         let startFrom = startPosition(&section)
         let compression = compression(&section)
         let delivery = section.choice(
@@ -153,7 +158,7 @@ enum SelectionSection {
         let selection = NameSelection(
             allow: patterns("allow", &section) ?? standard.compactMap { try? NamePattern($0) },
             deny: patterns("deny", &section) ?? [])
-        if selection.allow.isEmpty, standard.isEmpty {
+        if selection.allow.isEmpty, standard.isEmpty, section.isEmptyList("allow") {
             section.report("selects nothing; list whole-name regular expressions, such as [\"orders.*\"]", about: "allow")
         }
         return selection

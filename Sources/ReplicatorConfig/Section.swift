@@ -151,6 +151,12 @@ extension Section {
         }
     }
 
+    /// Whether a key is missing or its list has no elements.
+    func isEmptyList(_ key: String) -> Bool {
+        guard let node = mapping[key]?.value, !node.isNull else { return true }
+        return node.sequence?.isEmpty ?? false
+    }
+
     mutating func section(_ key: String) -> Section? {
         guard let node = value(key) else { return nil }
         return Section(node, path: path(of: key), reader: reader)

@@ -102,20 +102,20 @@ import Testing
         #expect(carried.chain == ["C", "A"])
     }
 
-    @Test(arguments: [(CompressionCodec.none, 256 << 10), (.zstd, 1_000_000)])
-    func `a batch that grows beyond what the source took is cut`(codec: CompressionCodec, ceiling: Int) throws {
-        // Compressed to next to nothing at the source, 2 MB without.
+    @Test(arguments: [CompressionCodec.none, .zstd])
+    func `a batch that grows beyond what the source took is cut`(codec: CompressionCodec) throws {
+        // Compressed to next to nothing at the source, 1 MB without.
         var builder = RecordBatchBuilder(baseOffset: 100)
-        for offset in 0..<2_000 {
+        for offset in 0..<1_000 {
             builder.append(
                 timestamp: Int64(offset), key: nil, value: ByteBuffer(repeating: 7, count: 1_000), offsetDelta: Int32(offset * 2))
         }
         let result = try rewriter(.codec(codec), guarded: true).rewrite(try builder.batch(codec: .gzip), from: 100)
 
-        #expect(result.batches.allSatisfy { $0.records.sizeInBytes <= ceiling })
-        #expect(result.batches.count == 2_100_000 / ceiling + 1)
+        #expect(result.batches.count > (codec == .none ? 4 : 1))
+        #expect(result.batches.allSatisfy { $0.records.sizeInBytes <= 256 << 10 })
         let cut = try result.batches.map { try records($0.records) }
-        #expect(cut.flatMap { $0 }.map(\.timestamp) == Array(0..<2_000))
+        #expect(cut.flatMap { $0 }.map(\.timestamp) == Array(0..<1_000))
         var passed: Int64 = 0
         for (batch, held) in zip(result.batches, cut) {
             passed += Int64(held.count)

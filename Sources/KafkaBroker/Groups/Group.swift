@@ -270,9 +270,9 @@ extension Group {
         guard !attempt.protocolType.isEmpty, !attempt.proposals.isEmpty else { return false }
         guard !members.isEmpty else { return true }
         guard attempt.protocolType == protocolType else { return false }
-        let others = members.values.filter { $0.id != attempt.memberID }
+        // As in Kafka a member's own earlier protocols count too: it changes them one at a time.
         return attempt.proposals.contains { proposal in
-            others.allSatisfy { $0.proposals.contains { $0.name == proposal.name } }
+            members.values.allSatisfy { $0.proposals.contains { $0.name == proposal.name } }
         }
     }
 

@@ -4,7 +4,7 @@ import KafkaWire
 //
 // - Groups (key type 0), from version 4 several at once. The coordinator is the leader of the group's partition of
 //   `__consumer_offsets`, which the first such request creates.
-// - Left out: transactions (key type 1) and share groups (2): COORDINATOR_NOT_AVAILABLE and INVALID_REQUEST.
+// - Left out: transactions (key type 1): TRANSACTIONAL_ID_AUTHORIZATION_FAILED; share groups (2): INVALID_REQUEST.
 
 extension FindCoordinatorRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> FindCoordinatorResponse {
@@ -51,7 +51,8 @@ extension Cluster {
         found.port = -1
         found.errorMessage = nil
         guard type == 0 else {
-            found.errorCode = type == 1 ? .coordinatorNotAvailable : .invalidRequest
+            // Not a retriable error: a transactional producer should fail at once rather than look for ever.
+            found.errorCode = type == 1 ? .transactionalIDAuthorizationFailed : .invalidRequest
             found.errorMessage = type == 1 ? "this broker has no transactions yet" : "unknown key type \(type)"
             return found
         }

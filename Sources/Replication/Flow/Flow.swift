@@ -235,6 +235,7 @@ extension Flow {
                 state.status = .failed(
                     "the source topic was deleted and created again (its id was \(checkpoint.sourceTopicID), now it is "
                         + "\(id)): offset \(checkpoint.sourceOffset) means nothing in the new one")
+                state.metrics.failed(.recreated)
             }
         }
         return state

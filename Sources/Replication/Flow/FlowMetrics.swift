@@ -9,6 +9,7 @@ final class TopicMetrics: Sendable {
     private let forwarded: Counter
     private let rewritten: [RewriteReason: Counter]
     private let lag: Gauge
+    private let failures: [FailureReason: Counter]
     private let replicationLatency: Metrics.Timer
     private let pipelineLatency: Metrics.Timer
 
@@ -32,6 +33,10 @@ final class TopicMetrics: Sendable {
                         dimensions: labels + [("path", "rewrite"), ("reason", $0.rawValue)])
                 )
             })
+        failures = Dictionary(
+            uniqueKeysWithValues: FailureReason.allCases.map {
+                ($0, Counter(label: "replicator_failures_total", dimensions: labels + [("reason", $0.rawValue)]))
+            })
         lag = Gauge(label: "replicator_message_lag", dimensions: labels)
         replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
         pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
@@ -53,6 +58,10 @@ final class TopicMetrics: Sendable {
         records.increment(by: batch.recordCount)
         replicationLatency.recordMilliseconds(latencyMilliseconds)
         pipelineLatency.recordNanoseconds(pipelineNanoseconds)
+    }
+
+    func failed(_ reason: FailureReason) {
+        failures[reason]?.increment()
     }
 
     /// Lag of all the topic's partitions together.

@@ -1,6 +1,23 @@
 internal import KafkaClient
 package import KafkaWire
 
+/// Why a partition has stopped. Raw values are metric labels.
+package enum FailureReason: String, Hashable, Sendable, CaseIterable {
+    /// Records that were to be read next are gone from the source.
+    case outOfRange
+    /// The source topic is another one under the same name.
+    case recreated
+    /// What the source sent cannot be read.
+    case unreadable
+    case refusedBySource
+    case refusedByTarget
+    case notAuthorized
+    /// Another instance writes for the same flow.
+    case fenced
+    /// The flow was stopped before the target had taken everything.
+    case abandoned
+}
+
 /// What a target leader's answer to one batch means for its partition.
 package enum ProduceVerdict: Hashable, Sendable {
     case written
@@ -9,7 +26,7 @@ package enum ProduceVerdict: Hashable, Sendable {
     /// The broker's idea of our sequences and ours have parted: go on in a new epoch.
     case renewEpoch
     /// Sending it again cannot help.
-    case fail(reason: String)
+    case fail(FailureReason, String)
 
     package init(code: ErrorCode, message: String?, isOldestInFlight: Bool) {
         switch code {
@@ -23,22 +40,27 @@ package enum ProduceVerdict: Hashable, Sendable {
         case .unknownProducerID: self = .renewEpoch
         case .messageTooLarge, .recordListTooLarge:
             self = .fail(
-                reason: "the target refuses a batch as too large (\(code)); raise max.message.bytes of the target topic")
+                .refusedByTarget,
+                "the target refuses a batch as too large (\(code)); raise max.message.bytes of the target topic")
         case .invalidTimestamp:
             self = .fail(
-                reason: "the target refuses the records' timestamps (\(code)); raise message.timestamp.before.max.ms "
+                .refusedByTarget,
+                "the target refuses the records' timestamps (\(code)); raise message.timestamp.before.max.ms "
                     + "or message.timestamp.after.max.ms of the target topic")
         case .topicAuthorizationFailed:
-            self = .fail(reason: "the target does not let us write (\(code)); grant WRITE on the target topic")
+            self = .fail(
+                .notAuthorized, "the target does not let us write (\(code)); grant WRITE on the target topic")
         case .clusterAuthorizationFailed:
-            self = .fail(reason: "the target does not let us write idempotently (\(code)); grant IDEMPOTENT_WRITE")
+            self = .fail(
+                .notAuthorized, "the target does not let us write idempotently (\(code)); grant IDEMPOTENT_WRITE")
         case .invalidProducerEpoch, .producerFenced:
-            self = .fail(reason: "another instance of this flow has taken the partition over (\(code))")
+            self = .fail(.fenced, "another instance of this flow has taken the partition over (\(code))")
         default:
             if code.isRetriable {
                 self = .retry(refreshLeaders: false)
             } else {
-                self = .fail(reason: "the target refuses a batch: \(code)" + (message.map { ", \($0)" } ?? ""))
+                self = .fail(
+                    .refusedByTarget, "the target refuses a batch: \(code)" + (message.map { ", \($0)" } ?? ""))
             }
         }
     }

@@ -78,7 +78,7 @@ actor Shard {
     /// Gives up what the target has not acknowledged; ``run()`` returns soon.
     func abandon() {
         for index in state.partitions.indices where !state.partitions[index].window.isEmpty {
-            state.fail(index, "the flow stopped before the target acknowledged everything")
+            state.fail(index, .abandoned, "the flow stopped before the target acknowledged everything")
         }
         drain()
     }

@@ -90,7 +90,7 @@ extension ShardState {
 
     /// What arrived of one partition becomes batches to send.
     ///
-    /// - Returns: a failure that stops the partition, if there is one.
+    /// - Returns: why the partition cannot be read any further, if so.
     mutating func received(_ fetched: FetchedPartition, index: Int, at now: NIODeadline) -> String? {
         partitions[index].highWatermark = fetched.highWatermark
         guard let records = fetched.records, records.readableBytes > 0 else {
@@ -108,7 +108,6 @@ extension ShardState {
         }
         noteChange(index)
         settlePassed(index)
-        if let failure = outcome.failure { fail(index, failure) }
         enqueueIfReady(index)
         return outcome.failure
     }
@@ -205,8 +204,9 @@ extension ShardState {
     }
 
     /// Leaves the partition alone from now on.
-    mutating func fail(_ index: Int, _ reason: String) {
-        partitions[index].status = .failed(reason)
+    mutating func fail(_ index: Int, _ reason: FailureReason, _ explanation: String) {
+        partitions[index].status = .failed(explanation)
+        partitions[index].metrics.failed(reason)
         for batch in partitions[index].window.abandon() {
             if let frame = batch.frame { ledger.giveBack(frame) }
         }

@@ -53,7 +53,7 @@ extension Shard {
             refused(fetched, index)
             return
         }
-        if let failure = state.received(fetched, index: index, at: .now()) { report(failure, index) }
+        if let failure = state.received(fetched, index: index, at: .now()) { stop(index, .unreadable, failure) }
         if let leader = state.partitions[index].targetLeader { ring(target: leader) }
     }
 
@@ -67,29 +67,28 @@ extension Shard {
         case .offsetOutOfRange:
             let position = state.partitions[index].position
             stop(
-                index,
+                index, .outOfRange,
                 "the source no longer has offset \(position) (its log now starts at \(fetched.logStartOffset) and ends "
                     + "at \(fetched.highWatermark)): records were deleted, or the log was cut, before they were read")
         case .topicAuthorizationFailed:
-            stop(index, "the source does not let us read \(partition.topic); grant READ and DESCRIBE on the topic")
+            stop(
+                index, .notAuthorized,
+                "the source does not let us read \(partition.topic); grant READ and DESCRIBE on the topic")
         default:
             guard !fetched.errorCode.isRetriable else { return }
-            stop(index, "the source refuses to be read: \(fetched.errorCode)")
+            stop(index, .refusedBySource, "the source refuses to be read: \(fetched.errorCode)")
         }
     }
 
-    private func stop(_ index: Int, _ reason: String) {
-        state.fail(index, reason)
-        report(reason, index)
-    }
-
-    func report(_ failure: String, _ index: Int) {
+    /// Leaves a partition alone from now on, and says why.
+    func stop(_ index: Int, _ reason: FailureReason, _ explanation: String) {
+        state.fail(index, reason, explanation)
         let partition = state.partitions[index].source
         logger.error(
             "partition stopped; the others go on",
             metadata: [
                 "topic": "\(partition.topic)", "partition": "\(partition.partition)",
-                "offset": "\(state.partitions[index].position)", "reason": "\(failure)",
+                "offset": "\(state.partitions[index].position)", "reason": "\(explanation)",
             ])
     }
 }

@@ -115,10 +115,9 @@ extension Shard {
             case .renewEpoch:
                 state.notWritten(sending.index, renewsEpoch: true, rests: false, now: now)
                 debug(answer.errorCode, sending)
-            case .fail(let reason):
+            case .fail(let reason, let explanation):
                 state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
-                state.fail(sending.index, reason)
-                report(reason, sending.index)
+                stop(sending.index, reason, explanation)
             }
         }
         scheduleEndOfRests()

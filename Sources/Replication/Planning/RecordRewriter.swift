@@ -43,10 +43,12 @@ package struct RecordRewriter: Hashable, Sendable {
         // A checksum made anew would hide damage: what is taken apart is checked first.
         guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
-        var reader = try batch.records(limit: limit)
         var result = try rebuild(
             from: position, appendTime: appendTime, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes
-        ) { try reader.next() }
+        ) {
+            var reader = try batch.records(limit: limit)
+            return { try reader.next() }
+        }
         let first = max(position, batch.header.baseOffset)
         account(holesIn: first..<batch.header.nextOffset, result: &result.result, records: result.records)
         return result.result
@@ -54,18 +56,42 @@ package struct RecordRewriter: Hashable, Sendable {
 
     /// The same for a message set of format 0 or 1.
     package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
-        var records = try entry.records(limit: limit)[...]
         let result = try rebuild(
             from: position, appendTime: nil, codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes
-        ) { records.popFirst() }
+        ) {
+            var records = try entry.records(limit: limit)[...]
+            return { records.popFirst() }
+        }
         return result.result
     }
 
+    private typealias Rebuilt = (result: Result, records: Int64)
+
+    /// - Parameter open: begins to read the source's records from the first.
     private func rebuild(
-        from position: Int64, appendTime: Int64?, codec: CompressionCodec, sourceSize: Int, next: () throws -> Record?
-    ) throws -> (result: Result, records: Int64) {
+        from position: Int64, appendTime: Int64?, codec: CompressionCodec, sourceSize: Int,
+        open: () throws -> () throws -> Record?
+    ) throws -> Rebuilt {
         let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
-        let ceiling = max(sourceSize, chosen == .none ? Self.smallestCut : Self.smallestCutCompressed)
+        let ceiling = max(sourceSize, Self.smallestCut)
+        let pieces = chosen == .none ? ceiling : max(ceiling, Self.smallestCutCompressed)
+        let result = try rebuild(
+            from: position, appendTime: appendTime, codec: chosen, pieces: pieces, ceiling: ceiling, next: open())
+        guard pieces > ceiling, result.result.batches.contains(where: { $0.records.sizeInBytes > ceiling }) else {
+            return result
+        }
+        // The codec made less of it than hoped for.
+        return try rebuild(
+            from: position, appendTime: appendTime, codec: chosen, pieces: ceiling, ceiling: ceiling, next: open())
+    }
+
+    /// - Parameters:
+    ///   - pieces: bytes of records gathered for one batch, before compression.
+    ///   - ceiling: what a batch should not exceed in the end.
+    private func rebuild(
+        from position: Int64, appendTime: Int64?, codec chosen: CompressionCodec, pieces: Int, ceiling: Int,
+        next: () throws -> Record?
+    ) throws -> Rebuilt {
         var result = Result()
         var builder = RecordBatchBuilder()
         var nextSourceOffset = position
@@ -82,8 +108,8 @@ package struct RecordRewriter: Hashable, Sendable {
                 headers = stamped
             }
             let size = RecordBatchBuilder.sizeBound(key: record.key, value: record.value, headers: headers)
-            if !builder.isEmpty, builder.sizeInBytes + size > ceiling {
-                let batch = try seal(&builder, chosen, sourceSize: sourceSize)
+            if !builder.isEmpty, builder.sizeInBytes + size > pieces {
+                let batch = try seal(&builder, chosen, ceiling: ceiling)
                 result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
             }
             builder.append(
@@ -91,7 +117,7 @@ package struct RecordRewriter: Hashable, Sendable {
             nextSourceOffset = record.offset + 1
         }
         if !builder.isEmpty {
-            let batch = try seal(&builder, chosen, sourceSize: sourceSize)
+            let batch = try seal(&builder, chosen, ceiling: ceiling)
             result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
         }
         return (result, seen)
@@ -100,14 +126,12 @@ package struct RecordRewriter: Hashable, Sendable {
     /// Random bytes grow a little in every codec, and a record may fill the limit to its last byte: such a batch stays
     /// uncompressed.
     private func seal(
-        _ builder: inout RecordBatchBuilder, _ codec: CompressionCodec, sourceSize: Int
+        _ builder: inout RecordBatchBuilder, _ codec: CompressionCodec, ceiling: Int
     ) throws(CompressionError) -> RecordBatch {
         guard codec != .none else { return try builder.batch(codec: .none) }
         var plain = builder
         let compressed = try builder.batch(codec: codec)
-        guard compressed.sizeInBytes > max(sourceSize, Self.smallestCut),
-            plain.sizeInBytes < compressed.sizeInBytes
-        else { return compressed }
+        guard compressed.sizeInBytes > ceiling, plain.sizeInBytes < compressed.sizeInBytes else { return compressed }
         return try plain.batch(codec: .none)
     }
 

@@ -1,0 +1,37 @@
+import Foundation
+import KafkaClient
+import Replication
+import ReplicatorConfig
+import Testing
+
+@Suite struct ExampleTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    @Test func `the example is valid as it is`() throws {
+        let config = try ConfigFile.load(Self.root.appending(path: "replicator.yaml.example").path, environment: [:])
+
+        #expect(config.flows.map(\.name) == ["east-to-west"])
+        #expect(config.http?.port == 9644)
+    }
+
+    /// The report of an unknown key lists the known ones, which makes it the list of what has to be documented.
+    @Test(arguments: [
+        ("clusters: {a: {x: 1}}", "clusters.a"), ("clusters: {a: {tls: {x: 1}}}", "clusters.a.tls"),
+        ("clusters: {a: {sasl: {x: 1}}}", "clusters.a.sasl"), ("flows: [{x: 1}]", "flows[0]"),
+        ("flows: [{naming: {x: 1}}]", "flows[0].naming"), ("flows: [{sync: {x: 1}}]", "flows[0].sync"),
+        ("flows: [{topics: {x: 1}}]", "flows[0].topics"), ("http: {x: 1}", "http"), ("x: 1", ""),
+    ])
+    func `every key is documented`(text: String, path: String) throws {
+        let error = #expect(throws: InvalidConfiguration.self) { try ConfigFile.parse(text, file: "f", environment: [:]) }
+        let problem = try #require(error?.problems.first { $0.message.hasPrefix("unknown key; known here: ") })
+        let documentation = try String(contentsOf: Self.root.appending(path: "Docs/Configuration.md"), encoding: .utf8)
+
+        #expect(problem.path == (path.isEmpty ? "x" : "\(path).x"))
+        for key in problem.message.dropFirst("unknown key; known here: ".count).split(separator: ", ") {
+            #expect(
+                ["`\(key)`", ".\(key)`", "`\(key).", "`\(key)["].contains { documentation.contains($0) },
+                "\(path).\(key) is not in Docs/Configuration.md")
+        }
+    }
+}
