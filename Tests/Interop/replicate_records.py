@@ -301,15 +301,4 @@ def append_time():
         same("the copy carries the source's time", read(west.bootstrap, "east.stamped"), own)
 
 
-def producer_ids():
-    """Identical naming that adds nothing to the records."""
-    with broker() as east, broker() as west:
-        create_topic(east.bootstrap, "plain")
-        librdkafka(east.bootstrap, "plain", shapes()[:400], "lz4")
-        settings = flow(naming={"mode": "identical"}, loopPrevention="producerIds")
-        with replicator(east.bootstrap, west.bootstrap, settings) as running:
-            running.copies(east.bootstrap, ["plain"])
-            same("plain equals its source", read(west.bootstrap, "plain"), read(east.bootstrap, "plain"))
-
-
-main(every_codec_and_shape, large_records, topic_limit_travels, batches_that_grow, append_time, producer_ids)
+main(every_codec_and_shape, large_records, topic_limit_travels, batches_that_grow, append_time)
