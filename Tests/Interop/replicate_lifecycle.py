@@ -7,7 +7,8 @@ import time
 
 from harness import broker, check, equal, eventually, main
 from replicator import (
-    add_partitions, create_topic, flow, numbers, partition_count, produce_numbers, replicator, topic_names, watermarks)
+    add_partitions, create_topic, delete_records, delete_topic, flow, numbers, partition_count, produce_numbers,
+    replicator, topic_names, watermarks)
 
 
 def expected(count, partitions=3):
@@ -132,6 +133,55 @@ def selection():
             equal("nothing is created at the source", added, set())
 
 
+def stopped(running):
+    return sorted((p["topic"], p["partition"]) for p in running.failures())
+
+
+def records_gone():
+    """Retention at the source overtakes the flow while it is down: one partition stops and says so, others go on."""
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "t")
+        produce_numbers(east.bootstrap, "t", range(300))
+        delete_records(east.bootstrap, "t", 0, 50)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.copies(east.bootstrap, ["t"])
+            equal("it stops with status 0", running.stop(), 0)
+            produce_numbers(east.bootstrap, "t", range(300, 600))
+            delete_records(east.bootstrap, "t", 1, 150)
+            running.start()
+            running.awaits("the partition has stopped", lambda: stopped(running) == [("t", 1)])
+            check("it says which offset is gone", "no longer has offset 100" in running.log(), running.log()[-1000:])
+            check("it shows on /readyz", "t-1" in running.obstacles(), running.obstacles())
+            others = lambda: [len(v) for v in numbers(west.bootstrap, "east.t").values()] == [150, 100, 200]
+            running.awaits("the others go on", others)
+        wanted = {0: list(range(150, 600, 3)), 1: list(range(1, 300, 3)), 2: list(range(2, 600, 3))}
+        equal("nothing is passed over silently", numbers(west.bootstrap, "east.t"), wanted)
+
+
+def recreated():
+    """A topic is deleted and made again under its name while the flow runs."""
+    with broker() as east, broker() as west:
+        for topic in ("t", "other"):
+            create_topic(east.bootstrap, topic)
+            produce_numbers(east.bootstrap, topic, range(300))
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.copies(east.bootstrap, ["t", "other"])
+            delete_topic(east.bootstrap, "t")
+            create_topic(east.bootstrap, "t")
+            produce_numbers(east.bootstrap, "t", range(1000, 1900))
+            produce_numbers(east.bootstrap, "other", range(300, 600))
+            gone = [("t", 0), ("t", 1), ("t", 2)]
+            running.awaits("its partitions have stopped", lambda: stopped(running) == gone)
+            check("it says why", "deleted and created again" in running.log(), running.log()[-1000:])
+            running.copies(east.bootstrap, ["other"])
+            equal("it stops with status 0", running.stop(), 0)
+            running.start()
+            running.awaits("they are stopped after a restart, too", lambda: stopped(running) == gone)
+            running.copies(east.bootstrap, ["other"])
+        equal("the copy is that of the old topic", numbers(west.bootstrap, "east.t"), expected(300))
+        equal("the other topic is whole", numbers(west.bootstrap, "east.other"), expected(600))
+
+
 @contextlib.contextmanager
 def load(bootstrap, values):
     """Produces for the length of a block, and at its end until all is produced."""
@@ -193,5 +243,5 @@ def target_broker_killed():
 
 
 main(
-    restart, stop_under_load, start_from_latest, growth, selection, killed_under_load, source_broker_killed,
-    target_broker_killed)
+    restart, stop_under_load, start_from_latest, growth, selection, records_gone, recreated, killed_under_load,
+    source_broker_killed, target_broker_killed)

@@ -3,12 +3,14 @@
 Written by librdkafka, kafka-python and kcat in every codec; read back by librdkafka and kafka-python.
 """
 
+import asyncio
 import random
 import subprocess
 import time
 
+import aiokafka
 import kafka
-from confluent_kafka import Producer
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, Producer
 
 from harness import broker, check, equal, main
 from replicator import LOOP_HEADER, Copy, create_topic, flow, partition_count, raw_batches, read, replicator
@@ -105,6 +107,36 @@ def read_by_kafka_python(bootstrap, topic):
     return found
 
 
+async def read_by_aiokafka(bootstrap, topic):
+    client = aiokafka.AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False,
+        max_partition_fetch_bytes=10_000_000)
+    await client.start()
+    try:
+        places = [aiokafka.TopicPartition(topic, p) for p in range(partition_count(bootstrap, topic))]
+        client.assign(places)
+        await client.seek_to_beginning()
+        ends = await client.end_offsets(places)
+        found = {p.partition: [] for p in places}
+        end = time.monotonic() + 60
+        while any([await client.position(p) < ends[p] for p in places]) and time.monotonic() < end:
+            for place, records in (await client.getmany(timeout_ms=500)).items():
+                found[place.partition] += [
+                    Copy(r.key, r.value, list(r.headers), (r.timestamp_type + 0, r.timestamp)) for r in records]
+        return found
+    finally:
+        await client.stop()
+
+
+def read_by_kcat(bootstrap, topic):
+    """Sizes and times of all records, as kcat prints them; its order between partitions is chance."""
+    output = subprocess.run(
+        ["kcat", "-C", "-b", bootstrap, "-t", topic, "-e", "-q", "-f", "%p %o %K %S %T\\n"], capture_output=True,
+        text=True, timeout=60)
+    equal(f"{topic}: kcat reads", output.returncode, 0)
+    return sorted(output.stdout.splitlines())
+
+
 def first_difference(found, expected):
     if sorted(found) != sorted(expected):
         return f"partitions {sorted(found)} instead of {sorted(expected)}"
@@ -187,6 +219,10 @@ def compare(source, target, topics, written):
         same(
             f"{topic} equals its source for kafka-python", read_by_kafka_python(target, topic),
             read_by_kafka_python(source, source_topic))
+        same(
+            f"{topic} equals its source for aiokafka", asyncio.run(read_by_aiokafka(target, topic)),
+            asyncio.run(read_by_aiokafka(source, source_topic)))
+        equal(f"{topic} equals its source for kcat", read_by_kcat(target, topic), read_by_kcat(source, source_topic))
 
 
 def large_records():
@@ -249,6 +285,22 @@ def batches_that_grow():
             equal("no partition has stopped", running.failures(), [])
 
 
+def append_time():
+    """Where the source stamps records as it appends them, that time becomes the records' own."""
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "stamped", message_timestamp_type="LogAppendTime")
+        librdkafka(east.bootstrap, "stamped", shapes()[:500], "gzip")
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.copies(east.bootstrap, ["stamped"])
+        at_source = read(east.bootstrap, "stamped")
+        kinds = {copy.timestamp[0] for copies in at_source.values() for copy in copies}
+        equal("the source stamps its records", kinds, {TIMESTAMP_LOG_APPEND_TIME})
+        own = {
+            p: [c._replace(timestamp=(TIMESTAMP_CREATE_TIME, c.timestamp[1])) for c in copies]
+            for p, copies in at_source.items()}
+        same("the copy carries the source's time", read(west.bootstrap, "east.stamped"), own)
+
+
 def producer_ids():
     """Identical naming that adds nothing to the records."""
     with broker() as east, broker() as west:
@@ -260,4 +312,4 @@ def producer_ids():
             same("plain equals its source", read(west.bootstrap, "plain"), read(east.bootstrap, "plain"))
 
 
-main(every_codec_and_shape, large_records, topic_limit_travels, batches_that_grow, producer_ids)
+main(every_codec_and_shape, large_records, topic_limit_travels, batches_that_grow, append_time, producer_ids)

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -88,6 +89,14 @@ class Replicator:
             return json.loads(self.get("/api/status"))["flows"]
         except (OSError, ValueError):
             return []
+
+    def obstacles(self):
+        """What /readyz says against being ready; empty when nothing does."""
+        try:
+            self.get("/readyz")
+            return ""
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
 
     def partitions(self):
         return [dict(p, flow=f["name"]) for f in self.status() for p in f["partitions"]]
@@ -173,6 +182,19 @@ def await_partitions(bootstrap, topic, count):
 
 def topic_names(bootstrap):
     return set(admin(bootstrap).list_topics(timeout=30).topics)
+
+
+def delete_topic(bootstrap, topic):
+    client = admin(bootstrap)
+    client.delete_topics([topic])[topic].result(PATIENCE)
+    check(f"{topic} is deleted", eventually(lambda: topic not in topic_names(bootstrap)))
+
+
+def delete_records(bootstrap, topic, partition, before):
+    """As if retention had passed over them."""
+    client = admin(bootstrap)
+    for outcome in client.delete_records([TopicPartition(topic, partition, before)]).values():
+        outcome.result(PATIENCE)
 
 
 def partition_count(bootstrap, topic):

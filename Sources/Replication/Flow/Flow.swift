@@ -233,8 +233,8 @@ extension Flow {
             let id = pair.sourceTopicID.hexadecimal
             if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id {
                 state.status = .failed(
-                    "the source topic was deleted and created again (its id was \(checkpoint.sourceTopicID), now it is "
-                        + "\(id)): offset \(checkpoint.sourceOffset) means nothing in the new one")
+                    PartitionState.recreatedExplanation(
+                        recordedID: checkpoint.sourceTopicID, nowID: id, sourceOffset: checkpoint.sourceOffset))
                 state.metrics.failed(.recreated)
             }
         }

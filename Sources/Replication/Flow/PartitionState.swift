@@ -54,6 +54,17 @@ struct PartitionState: Sendable {
     }
 
     var isActive: Bool { status == .active }
+
+    func recreatedExplanation(nowID: KafkaUUID) -> String {
+        Self.recreatedExplanation(
+            recordedID: sourceTopicID.hexadecimal, nowID: nowID.hexadecimal, sourceOffset: position)
+    }
+
+    static func recreatedExplanation(recordedID: String, nowID: String, sourceOffset: Int64) -> String {
+        "the source topic was deleted and created again (its id was \(recordedID), now it is \(nowID)): "
+            + "offset \(sourceOffset) means nothing in the new one"
+    }
+
     /// Records at the source that have not passed yet.
     var lag: Int64 { max(0, highWatermark - passed) }
 }

@@ -93,8 +93,17 @@ actor Shard {
     /// Takes in leaders that somebody else has just learned.
     func update(source: ClusterMetadata?, target: ClusterMetadata?) {
         state.update(source: source, target: target)
+        if let source { stopRecreated(source) }
         startMissingLinks()
         ringAll()
+    }
+
+    /// Offsets mean nothing in a topic that only has the name of the one they belong to.
+    private func stopRecreated(_ metadata: ClusterMetadata) {
+        for partition in state.recreatedPartitions(metadata) {
+            let index = partition.index
+            stop(index, .recreated, state.partitions[index].recreatedExplanation(nowID: partition.topicID))
+        }
     }
 
     var snapshot: [PartitionState] { state.partitions }

@@ -244,6 +244,18 @@ extension ShardState {
         }
     }
 
+    /// Partitions whose topic was deleted and created again since they were taken in. Clusters without topic ids do
+    /// not tell.
+    func recreatedPartitions(_ source: ClusterMetadata) -> [(index: Int, topicID: KafkaUUID)] {
+        partitions.indices.compactMap { index in
+            let partition = partitions[index]
+            guard partition.isActive, partition.sourceTopicID != .zero,
+                let id = source.topics[partition.source.topic]?.id, id != .zero, id != partition.sourceTopicID
+            else { return nil }
+            return (index, id)
+        }
+    }
+
     private mutating func updateSource(_ index: Int, _ metadata: ClusterMetadata) {
         let name = partitions[index].source
         guard let found = metadata.partition(name.topic, name.partition), let broker = found.leader else {

@@ -65,11 +65,14 @@ extension Shard {
             .offsetNotAvailable:
             refreshLeaders()
         case .offsetOutOfRange:
-            let position = state.partitions[index].position
+            // Stock brokers leave the bounds of the log out of this answer.
+            let bounds =
+                fetched.logStartOffset < 0
+                ? "" : " (its log now starts at \(fetched.logStartOffset) and ends at \(fetched.highWatermark))"
             stop(
                 index, .outOfRange,
-                "the source no longer has offset \(position) (its log now starts at \(fetched.logStartOffset) and ends "
-                    + "at \(fetched.highWatermark)): records were deleted, or the log was cut, before they were read")
+                "the source no longer has offset \(state.partitions[index].position)\(bounds): records were deleted, or "
+                    + "the log was cut, before they were read")
         case .topicAuthorizationFailed:
             stop(
                 index, .notAuthorized,
