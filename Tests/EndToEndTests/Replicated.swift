@@ -103,10 +103,11 @@ struct Replicated {
 
 // Records.
 extension Replicated {
+    /// With a replica on every node.
     func createTopic(_ name: String, partitions: Int32 = 1, configs: [String: String] = [:]) async throws {
-        for (_, outcome) in await sourceClient.createTopics([NewTopic(name, partitions: partitions, configs: configs)]) {
-            _ = try outcome.get()
-        }
+        let topic = NewTopic(
+            name, partitions: partitions, replicationFactor: Int16(source.ports.count), configs: configs)
+        for (_, outcome) in await sourceClient.createTopics([topic]) { _ = try outcome.get() }
     }
 
     /// Appends numbered records `value <n>` to a partition of the source, one batch.

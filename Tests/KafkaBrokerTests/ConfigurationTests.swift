@@ -8,12 +8,16 @@ import Testing
     @Test(arguments: [
         (["no.such.key": "1"], "unknown broker setting no.such.key"),
         (["num.partition": "1"], "unknown broker setting num.partition; did you mean num.partitions?"),
-        (["sasl.enabled.mechanisms": "PLAIN"],
-            "sasl.enabled.mechanisms is a Kafka setting that this broker does not support yet"),
+        (
+            ["sasl.enabled.mechanisms": "PLAIN"],
+            "sasl.enabled.mechanisms is a Kafka setting that this broker does not support yet"
+        ),
         (["num.partitions": "many"], "Invalid value many for configuration num.partitions: Not a number of type INT"),
         (["num.partitions": "0"], "Invalid value 0 for configuration num.partitions: Value must be at least 1"),
-        (["group.min.session.timeout.ms": "9", "group.max.session.timeout.ms": "8"],
-            "group.min.session.timeout.ms (9) must not exceed group.max.session.timeout.ms (8)"),
+        (
+            ["group.min.session.timeout.ms": "9", "group.max.session.timeout.ms": "8"],
+            "group.min.session.timeout.ms (9) must not exceed group.max.session.timeout.ms (8)"
+        ),
     ])
     func `settings that cannot be are refused in words`(properties: [String: String], message: String) async throws {
         await #expect(throws: BrokerError.invalidSettings(message)) {
@@ -41,7 +45,8 @@ import Testing
                 let retention = try #require(configs["retention.ms"])
                 #expect(retention.value == "1000")
                 #expect(retention.configSource == 1)
-                #expect(retention.synonyms.map(\.name) == ["retention.ms", "log.retention.hours", "log.retention.hours"])
+                #expect(
+                    retention.synonyms.map(\.name) == ["retention.ms", "log.retention.hours", "log.retention.hours"])
                 #expect(retention.synonyms.map(\.source) == [1, 4, 5])
                 let size = try #require(configs["max.message.bytes"])
                 #expect(size.value == "5000")
@@ -70,7 +75,8 @@ import Testing
 
                 #expect(try await alter(2, "t", [("retention.ms", 2, "1")], connection) == .invalidConfig)
                 #expect(try await alter(2, "t", [("no.such", 0, "1")], connection) == .invalidConfig)
-                #expect(try await alter(2, "nowhere", [("retention.ms", 0, "1")], connection) == .unknownTopicOrPartition)
+                #expect(
+                    try await alter(2, "nowhere", [("retention.ms", 0, "1")], connection) == .unknownTopicOrPartition)
             }
         }
     }

@@ -127,7 +127,9 @@ import Testing
                 try await RawConnection.open(port: cluster.ports[1]) { two in
                     let other = try await coordinator(of: "g", one) == 1 ? two : one
                     #expect(try await other.send(join("g")).errorCode == .notCoordinator)
-                    #expect(try await other.send(commit("g", 1), version: 9).topics[0].partitions[0].errorCode == .notCoordinator)
+                    #expect(
+                        try await other.send(commit("g", 1), version: 9).topics[0].partitions[0].errorCode
+                            == .notCoordinator)
                 }
             }
         }

@@ -50,7 +50,9 @@ import Testing
                     withUnsafeBytes(of: request.apiKey.rawValue.bigEndian) { body += $0 }
                     withUnsafeBytes(of: version.bigEndian) { body += $0 }
                     body += [0, 0, 0, 1, 0xFF, 0xFF]
-                    body += (0..<Int.random(in: 0...60, using: &source)).map { _ in UInt8.random(in: 0...9, using: &source) }
+                    body += (0..<Int.random(in: 0...60, using: &source)).map { _ in
+                        UInt8.random(in: 0...9, using: &source)
+                    }
                     let hostile = try await RawConnection.connect(port: cluster.ports[0])
                     try await hostile.write(Self.frame(body))
                     await hostile.close()

@@ -38,11 +38,14 @@ import Testing
             let id = try #require(try await connection.metadata(["t"]).topics.first?.topicID)
             var produce = try ProduceRequest(.batch(["a"]), to: "")
             produce.topicData[0].topicID = id
-            #expect(try await connection.send(produce, version: 13).responses[0].partitionResponses[0].errorCode == .none)
+            #expect(
+                try await connection.send(produce, version: 13).responses[0].partitionResponses[0].errorCode == .none)
 
             let fetched = try await connection.fetch("", version: 17) { $0.topics[0].topicID = id }
             #expect(try fetched.values() == ["a"])
-            let unknown = try await connection.fetch("", version: 17) { $0.topics[0].topicID = KafkaUUID(high: 1, low: 1) }
+            let unknown = try await connection.fetch("", version: 17) {
+                $0.topics[0].topicID = KafkaUUID(high: 1, low: 1)
+            }
             #expect(unknown.errorCode == .unknownTopicID)
         }
     }
@@ -93,7 +96,8 @@ import Testing
             try await RawConnection.open(port: cluster.ports[0]) { reader in
                 try await RawConnection.open(port: cluster.ports[0]) { writer in
                     try await writer.createTopic("t", partitions: 2)
-                    let waiting = try await reader.begin(FetchRequest.plain("t", 1) { $0.maxWaitMs = 30_000 }, version: 12)
+                    let waiting = try await reader.begin(
+                        FetchRequest.plain("t", 1) { $0.maxWaitMs = 30_000 }, version: 12)
                     _ = try await writer.produce(["other"], to: "t", partition: 0)
                     _ = try await writer.produce(["a"], to: "t", partition: 1)
 

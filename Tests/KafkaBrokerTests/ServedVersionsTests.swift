@@ -58,7 +58,9 @@ import Testing
             try await RawConnection.open(port: cluster.ports[0]) { connection in
                 let advertised = try await connection.send(ApiVersionsRequest(), version: 0).apiKeys
                 for request in ApiKey.definedRequests {
-                    guard let entry = advertised.first(where: { $0.apiKey == request.apiKey.rawValue }) else { continue }
+                    guard let entry = advertised.first(where: { $0.apiKey == request.apiKey.rawValue }) else {
+                        continue
+                    }
                     for version in entry.minVersion...entry.maxVersion {
                         try await answer(request, version, connection)
                     }

@@ -120,8 +120,12 @@ import Testing
     }
 
     @Test func `asking for a topic creates it only where both sides allow it`() async throws {
-        for (isEnabled, mayCreate, expected) in [(true, true, ErrorCode.none), (true, false, .unknownTopicOrPartition), (false, true, .unknownTopicOrPartition)] {
-            try await withCluster(properties: ["auto.create.topics.enable": "\(isEnabled)", "num.partitions": "3"]) { cluster in
+        for (isEnabled, mayCreate, expected) in [
+            (true, true, ErrorCode.none), (true, false, .unknownTopicOrPartition),
+            (false, true, .unknownTopicOrPartition),
+        ] {
+            try await withCluster(properties: ["auto.create.topics.enable": "\(isEnabled)", "num.partitions": "3"]) {
+                cluster in
                 try await RawConnection.open(port: cluster.ports[0]) { connection in
                     let topic = try #require(try await connection.metadata(["new"], mayCreate: mayCreate).topics.first)
                     #expect(topic.errorCode == expected)

@@ -56,7 +56,9 @@ struct ConfigStore {
 
     /// What the broker keys make of a topic key: every value that was given, the one in force first, under the
     /// broker key's name and in its unit. The default is not among them.
-    func brokerValues(of topicKey: TopicConfigDefinition, node: Int32?) -> [(synonym: TopicConfigDefinition.BrokerSynonym, value: Value)] {
+    func brokerValues(of topicKey: TopicConfigDefinition, node: Int32?) -> [(
+        synonym: TopicConfigDefinition.BrokerSynonym, value: Value
+    )] {
         var found: [(TopicConfigDefinition.BrokerSynonym, Value)] = []
         for synonym in topicKey.brokerSynonyms {
             for value in values(of: synonym.name, node: node) where value.source != .defaultConfig {

@@ -80,7 +80,9 @@ enum LegacyFetch {
         }
         var messages = LegacyMessageWriter(magic: version < 2 ? 0 : 1)
         while let entry = try? entries.next() {
-            guard case .batch(let batch) = entry, !batch.header.isControl, var reader = try? batch.records() else { continue }
+            guard case .batch(let batch) = entry, !batch.header.isControl, var reader = try? batch.records() else {
+                continue
+            }
             while let record = try? reader.next() {
                 if record.offset >= offset { messages.append(record) }
             }

@@ -512,7 +512,8 @@ extension Group {
     ///
     /// A negative generation comes from a client that assigns partitions itself, and is refused while others are
     /// members.
-    package mutating func admitCommit(memberID: String, instanceID: String?, generation: Int32, now: Int64) -> ErrorCode {
+    package mutating func admitCommit(memberID: String, instanceID: String?, generation: Int32, now: Int64) -> ErrorCode
+    {
         if generation < 0, memberID.isEmpty, instanceID == nil {
             return isEmpty ? .none : .unknownMemberID
         }

@@ -121,7 +121,8 @@ extension Cluster {
             try writeOffsets([(.group(entry.machine.id), try? stored.encodeWithVersion(3))], of: entry.machine.id)
         } catch {
             // The group works on; after a restart its members join anew.
-            logger.error("group cannot be stored", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
+            logger.error(
+                "group cannot be stored", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
         }
     }
 }

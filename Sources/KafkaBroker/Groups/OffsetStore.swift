@@ -63,7 +63,8 @@ extension Cluster {
             do throws(AdminRefusal) {
                 try deleteGroup(entry)
             } catch {
-                logger.error("group cannot be removed", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
+                logger.error(
+                    "group cannot be removed", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
             }
         }
     }
@@ -120,7 +121,8 @@ extension Cluster {
             entry.machine.restore(metadata, now: now)
             settle(entry)
         }
-        for entry in groups.groups.values where entry.offsets.allSatisfy({ $0.value.isEmpty }) && stored[entry.machine.id] == nil {
+        for entry in groups.groups.values
+        where entry.offsets.allSatisfy({ $0.value.isEmpty }) && stored[entry.machine.id] == nil {
             groups.groups[entry.machine.id] = nil
         }
         if !groups.groups.isEmpty { logger.info("groups loaded", metadata: ["groups": "\(groups.groups.count)"]) }

@@ -55,7 +55,8 @@ extension Cluster {
         guard Int(wanted.count) > present else {
             throw AdminRefusal(
                 .invalidPartitions,
-                "The topic \(topic.name) currently has \(present) partition(s); \(wanted.count) would not be an increase.")
+                "The topic \(topic.name) currently has \(present) partition(s); \(wanted.count) would not be an increase."
+            )
         }
         try checkPartitionCount(Int(wanted.count))
         let additional = Int(wanted.count) - present

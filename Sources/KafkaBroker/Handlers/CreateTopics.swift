@@ -73,7 +73,9 @@ extension Cluster {
             throw AdminRefusal(.topicAlreadyExists, "Topic '\(wanted.name)' already exists.")
         }
         let key = TopicName.collisionKey(wanted.name)
-        if collisionKeys[key] != nil, let other = topics.keys.sorted().first(where: { TopicName.collisionKey($0) == key }) {
+        if collisionKeys[key] != nil,
+            let other = topics.keys.sorted().first(where: { TopicName.collisionKey($0) == key })
+        {
             throw AdminRefusal(
                 .invalidTopicException, "Topic '\(wanted.name)' collides with existing topic: \(other)")
         }

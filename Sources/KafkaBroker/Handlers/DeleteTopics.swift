@@ -14,11 +14,12 @@ extension DeleteTopicsRequest: RefusableRequest {
 
     /// The topics under the form of the newest version, whichever the request came in.
     fileprivate var wanted: [DeleteTopicState] {
-        topics + topicNames.map { name in
-            var state = DeleteTopicState()
-            state.name = name
-            return state
-        }
+        topics
+            + topicNames.map { name in
+                var state = DeleteTopicState()
+                state.name = name
+                return state
+            }
     }
 
     fileprivate static func result(

@@ -61,7 +61,8 @@ extension Cluster {
         attempt.proposals = request.protocols
         attempt.requiresKnownMemberID = call.version >= 4
         attempt.canSkipAssignment = call.version >= 9
-        attempt.proposedMemberID = "\(request.groupInstanceID ?? call.context.clientID)-\(KafkaUUID.random().hyphenated)"
+        attempt.proposedMemberID =
+            "\(request.groupInstanceID ?? call.context.clientID)-\(KafkaUUID.random().hyphenated)"
         join(attempt, group(request.groupID), call)
     }
 

@@ -71,7 +71,10 @@ extension Cluster {
         let now = Clock.wallTime()
         let longestMetadata = configs.number("offset.metadata.max.bytes")
         var commits: [(topic: String, partition: Int32, offset: CommittedOffset)] = []
-        func fault(_ wanted: OffsetCommitRequest.OffsetCommitRequestTopic, _ partition: OffsetCommitRequest.OffsetCommitRequestPartition) -> ErrorCode {
+        func fault(
+            _ wanted: OffsetCommitRequest.OffsetCommitRequestTopic,
+            _ partition: OffsetCommitRequest.OffsetCommitRequestPartition
+        ) -> ErrorCode {
             guard let topic = topic(named: wanted.name, orID: wanted.topicID) else {
                 return context.version >= 10 ? .unknownTopicID : .unknownTopicOrPartition
             }
@@ -115,7 +118,8 @@ extension Cluster {
         }
         let entry = groups.groups[request.groupID]
         let wanted =
-            request.topics ?? (entry?.offsets ?? [:]).sorted { $0.key < $1.key }.map { name, partitions in
+            request.topics
+            ?? (entry?.offsets ?? [:]).sorted { $0.key < $1.key }.map { name, partitions in
                 var topic = OffsetFetchRequest.OffsetFetchRequestTopic()
                 topic.name = name
                 topic.partitionIndexes = partitions.keys.sorted()

@@ -40,7 +40,9 @@ final class Interceptions: Sendable {
     /// The oldest fault meant for this request, which is then used up once.
     func next(for api: ApiKey, node: Int32) -> InterceptAction? {
         rules.withLock { rules in
-            guard let index = rules.firstIndex(where: { $0.api == api && ($0.node ?? node) == node }) else { return nil }
+            guard let index = rules.firstIndex(where: { $0.api == api && ($0.node ?? node) == node }) else {
+                return nil
+            }
             rules[index].remaining -= 1
             let action = rules[index].action
             if rules[index].remaining == 0 { rules.remove(at: index) }

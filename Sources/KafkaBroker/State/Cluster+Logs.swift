@@ -102,7 +102,9 @@ extension Cluster {
 
     private func isStray(_ name: String) -> Bool {
         if name.hasSuffix(".deleted") { return true }
-        guard let dash = name.lastIndex(of: "-"), let index = Int32(name[name.index(after: dash)...]) else { return false }
+        guard let dash = name.lastIndex(of: "-"), let index = Int32(name[name.index(after: dash)...]) else {
+            return false
+        }
         return partition(String(name[..<dash]), index) == nil
     }
 }

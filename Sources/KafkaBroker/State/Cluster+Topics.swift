@@ -122,7 +122,8 @@ extension Cluster {
         guard factor <= liveNodes.count else {
             throw AdminRefusal(
                 .invalidReplicationFactor,
-                "Unable to replicate the partition \(factor) time(s): only \(liveNodes.count) broker(s) are registered.")
+                "Unable to replicate the partition \(factor) time(s): only \(liveNodes.count) broker(s) are registered."
+            )
         }
         let assignments = place(partitions: configs.number("num.partitions"), replicationFactor: factor)
         return try createTopic(TopicPlan(name: name, assignments: assignments, overrides: [:]))

@@ -28,7 +28,8 @@ final class ClusterJournal {
                 do throws(WireError) {
                     records.append(try ClusterRecord(body))
                 } catch {
-                    throw LogError("entry \(records.count) of a kind unknown to this version", path: path(in: directory), errno: 0)
+                    throw LogError(
+                        "entry \(records.count) of a kind unknown to this version", path: path(in: directory), errno: 0)
                 }
             }
             return records
