@@ -40,9 +40,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         if let http = config.http { try await checkCanListen(at: http, group) }
         do {
-            // Nothing is started before everything has been found in order.
-            for flow in running { try await flow.prepare() }
-            var services: [any Service] = running
+            var services: [any Service] = [FlowsService(flows: running)]
             if let http = config.http { services.append(statusServer(at: http, running, registry, logger)) }
             let serviceGroup = ServiceGroup(
                 configuration: ServiceGroupConfiguration(

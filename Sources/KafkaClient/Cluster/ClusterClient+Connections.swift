@@ -32,6 +32,8 @@ extension ClusterClient {
             guard let controller = metadata.controllerID else {
                 throw error(.connection(.nobodyInCharge("controller")), during: .connect)
             }
+            // librdkafka's mock cluster names a controller that is none of its brokers: then any will have to do.
+            guard metadata.brokers[controller] != nil else { return try await anyConnection(purpose) }
             return try await connection(to: controller, purpose: purpose)
         case .coordinator(let group):
             return try await connection(to: try await findCoordinator(.group(group)), purpose: purpose)

@@ -1,0 +1,23 @@
+internal import Replication
+internal import ServiceLifecycle
+
+/// All flows of a process: none is started before every one has been found in order, and one that fails stops all.
+struct FlowsService: Service {
+    let flows: [Flow]
+
+    func run() async throws {
+        // Told to stop while clusters are still being looked at: nothing has begun, so nothing is to be finished.
+        do {
+            try await cancelWhenGracefulShutdown {
+                for flow in flows { try await flow.prepare() }
+            }
+        } catch {
+            guard Task.isShuttingDownGracefully else { throw error }
+            return
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for flow in flows { group.addTask { try await flow.run() } }
+            try await group.waitForAll()
+        }
+    }
+}
