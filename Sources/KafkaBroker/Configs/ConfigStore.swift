@@ -15,6 +15,9 @@ struct ConfigStore {
         let source: Source
     }
 
+    /// A broker key's value, with what turns it into the topic key's unit.
+    typealias BrokerValue = (synonym: TopicConfigDefinition.BrokerSynonym, value: Value)
+
     let properties: [String: String]
     /// Set at run time for all nodes.
     var dynamicDefaults: [String: String] = [:]
@@ -56,10 +59,8 @@ struct ConfigStore {
 
     /// What the broker keys make of a topic key: every value that was given, the one in force first, under the
     /// broker key's name and in its unit. The default is not among them.
-    func brokerValues(of topicKey: TopicConfigDefinition, node: Int32?) -> [(
-        synonym: TopicConfigDefinition.BrokerSynonym, value: Value
-    )] {
-        var found: [(TopicConfigDefinition.BrokerSynonym, Value)] = []
+    func brokerValues(of topicKey: TopicConfigDefinition, node: Int32?) -> [BrokerValue] {
+        var found: [BrokerValue] = []
         for synonym in topicKey.brokerSynonyms {
             for value in values(of: synonym.name, node: node) where value.source != .defaultConfig {
                 found.append((synonym, value))
