@@ -71,7 +71,9 @@ let package = Package(
         target("KafkaCompression", ["KafkaWire", nioCore, "CLZ4", "CZstd", "CSnappy", "CDeflate", "CZlib"]),
         target("KafkaClient", ["KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CCrypto"]),
         target("KafkaBroker", ["KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CCrypto"]),
-        target("Replication", ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore, metrics, logging, lifecycle, deque]),
+        target(
+            "Replication",
+            ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore, metrics, logging, lifecycle, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", yams]),
         target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, histogram, nioCore]),
         .executableTarget(
@@ -91,17 +93,32 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["KafkaBroker", "KafkaClient", "KafkaWire", "KafkaCompression", "Replication", nioCore, nioPosix, logging],
+            dependencies: [
+                "KafkaBroker", "KafkaClient", "KafkaWire", "KafkaCompression", "Replication", nioCore, nioPosix,
+                logging,
+            ],
             path: "Tests/TestSupport", swiftSettings: settings),
-        tests("KafkaWireTests", ["KafkaWire", "KafkaCompression", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
-        tests("KafkaCompressionTests", ["KafkaCompression", "KafkaWire", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
-        tests("KafkaClientTests", ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
-        tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
-        tests("ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
+        tests(
+            "KafkaWireTests", ["KafkaWire", "KafkaCompression", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
+        tests(
+            "KafkaCompressionTests", ["KafkaCompression", "KafkaWire", "TestSupport", nioCore],
+            resources: [.copy("Fixtures")]),
+        tests(
+            "KafkaClientTests",
+            ["KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, nioSSL, logging]),
+        tests(
+            "KafkaBrokerTests",
+            ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
+        tests(
+            "ReplicationTests",
+            ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
         tests("ObservabilityTests", ["Observability", coreMetrics]),
         tests(
             "EndToEndTests",
-            ["Replication", "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
+            [
+                "Replication", "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore,
+                nioPosix, logging,
+            ]),
     ]
 )

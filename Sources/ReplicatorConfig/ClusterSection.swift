@@ -92,7 +92,8 @@ enum SASLSection {
             "mechanism",
             ["PLAIN": SASLSettings.Mechanism.plain, "SCRAM-SHA-256": .scramSHA256, "SCRAM-SHA-512": .scramSHA512])
         if mechanism == nil, !section.keys.contains("mechanism") {
-            section.report("missing required key \"mechanism\": PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", about: "mechanism")
+            section.report(
+                "missing required key \"mechanism\": PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", about: "mechanism")
         }
         let username = section.required("username", "the user to authenticate as")
         let password = section.required("password", "better as ${env:NAME} or ${file:/path} than in the file")

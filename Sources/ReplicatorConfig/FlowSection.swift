@@ -27,7 +27,8 @@ enum FlowSection {
         let target = cluster("target", &section, clusters)
         let topics = section.section("topics").map { SelectionSection.parse($0, allow: []) }
         if topics == nil {
-            section.report("missing required key \"topics\": which topics to copy, such as allow: [\".*\"]", about: "topics")
+            section.report(
+                "missing required key \"topics\": which topics to copy, such as allow: [\".*\"]", about: "topics")
         }
         let groups = section.section("consumerGroups").map { SelectionSection.parse($0, allow: [".*"]) }
         let naming = section.section("naming").flatMap { NamingSection.parse($0, source: source?.name) }
@@ -49,7 +50,9 @@ enum FlowSection {
             section.report("source and target are the same cluster \"\(source.name)\"", about: "target")
         }
         guard let name, let source, let target, let topics else { return nil }
-        if source.name != target.name, let shared = Set(source.bootstrapServers).intersection(target.bootstrapServers).first {
+        if source.name != target.name,
+            let shared = Set(source.bootstrapServers).intersection(target.bootstrapServers).first
+        {
             section.report(
                 "source \"\(source.name)\" and target \"\(target.name)\" are the same cluster: both list \(shared)",
                 about: "target")
@@ -137,7 +140,8 @@ enum NamingSection {
             section.report("may hold letters, digits, \".\", \"_\" and \"-\" only, as topic names do", about: "alias")
         }
         if let separator, !isTopicNamePart(separator) {
-            section.report("may hold letters, digits, \".\", \"_\" and \"-\" only, as topic names do", about: "separator")
+            section.report(
+                "may hold letters, digits, \".\", \"_\" and \"-\" only, as topic names do", about: "separator")
         }
         guard let name = alias ?? source else { return nil }
         return .prefix(alias: name, separator: separator ?? ".")
@@ -159,7 +163,8 @@ enum SelectionSection {
             allow: patterns("allow", &section) ?? standard.compactMap { try? NamePattern($0) },
             deny: patterns("deny", &section) ?? [])
         if selection.allow.isEmpty, standard.isEmpty, section.isEmptyList("allow") {
-            section.report("selects nothing; list whole-name regular expressions, such as [\"orders.*\"]", about: "allow")
+            section.report(
+                "selects nothing; list whole-name regular expressions, such as [\"orders.*\"]", about: "allow")
         }
         return selection
     }

@@ -117,7 +117,8 @@ extension Section {
             return nil
         }
         guard range.contains(span) else {
-            report("\(text) is outside \(TimeSpan.text(range.lowerBound))…\(TimeSpan.text(range.upperBound))", about: key)
+            report(
+                "\(text) is outside \(TimeSpan.text(range.lowerBound))…\(TimeSpan.text(range.upperBound))", about: key)
             return nil
         }
         return span

@@ -18,13 +18,15 @@ import Testing
                 for round in 0..<20 {
                     if round % 5 == 1 { try await faults(world) }
                     for partition in 0..<2 {
-                        try await world.produce(round * 25..<(round + 1) * 25, to: "orders", partition: Int32(partition))
+                        try await world.produce(
+                            round * 25..<(round + 1) * 25, to: "orders", partition: Int32(partition))
                     }
                 }
                 try await world.caughtUp(flow, records: 1_000)
             }
             for partition in 0..<2 {
-                #expect(try await world.targetValues("east.orders", partition: Int32(partition)) == expectedValues(0..<500))
+                #expect(
+                    try await world.targetValues("east.orders", partition: Int32(partition)) == expectedValues(0..<500))
             }
         }
     }
@@ -76,14 +78,17 @@ import Testing
             let second = try world.flow { $0.naming = .identical }
 
             let error = await #expect(throws: FlowError.self) { try await second.prepare() }
-            #expect(error?.description.contains("was started before with naming prefix east., now it is identical") == true)
+            #expect(
+                error?.description.contains("was started before with naming prefix east., now it is identical") == true)
         }
     }
 
     @Test func `a target that stands still stops the fetches, not the flow`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
-            let flow = try world.flow { $0.bufferBytes = 4 << 20; $0.shards = 1 }
+            let flow = try world.flow {
+                $0.bufferBytes = 4 << 20; $0.shards = 1
+            }
             try await world.running(flow) {
                 try await eventually("the flow to run") { await flow.status().state == "running" }
                 await world.target.freeze(node: 1)

@@ -18,7 +18,8 @@ import Testing
             try await world.running(flow) { try await world.caughtUp(flow, records: 1_500) }
 
             for partition in 0..<3 {
-                #expect(try await world.targetValues("east.orders", partition: Int32(partition)) == expectedValues(0..<500))
+                #expect(
+                    try await world.targetValues("east.orders", partition: Int32(partition)) == expectedValues(0..<500))
             }
         }
     }
@@ -28,7 +29,8 @@ import Testing
             try await world.createTopic("orders")
             let records = [
                 Record(
-                    offset: 0, timestamp: 1_600_000_000_000, key: ByteBuffer(string: "k"), value: ByteBuffer(string: "v"),
+                    offset: 0, timestamp: 1_600_000_000_000, key: ByteBuffer(string: "k"),
+                    value: ByteBuffer(string: "v"),
                     headers: [
                         RecordHeader(name: "a", value: ByteBuffer(string: "1")), RecordHeader(name: "a", value: nil),
                         RecordHeader(key: ByteBuffer(bytes: [0xFF, 0xFE]), value: ByteBuffer()),
@@ -99,14 +101,16 @@ import Testing
     @Test func `the target topic has the source's partitions and settings`() async throws {
         try await Replicated.run { world in
             try await world.createTopic(
-                "orders", partitions: 5, configs: ["cleanup.policy": "compact", "min.insync.replicas": "1", "retention.ms": "1234567"])
+                "orders", partitions: 5,
+                configs: ["cleanup.policy": "compact", "min.insync.replicas": "1", "retention.ms": "1234567"])
             let flow = try world.flow()
             try await world.running(flow) {
                 try await eventually("the flow to run") { await flow.status().state == "running" }
             }
             let metadata = try await world.targetClient.metadata(.named(["east.orders"]))
             let configs = try #require(
-                await world.targetClient.describeConfigs([.topic("east.orders")])[.topic("east.orders")]).get()
+                await world.targetClient.describeConfigs([.topic("east.orders")])[.topic("east.orders")]
+            ).get()
 
             #expect(metadata.topics["east.orders"]?.partitions.count == 5)
             #expect(configs["cleanup.policy"]?.value == "compact")
@@ -133,7 +137,9 @@ import Testing
             try await world.createTopic("orders")
             try await world.produce(0..<50, to: "orders")
             let there = try world.flow { $0.naming = .identical }
-            let back = try world.flow(from: ("west", world.target), to: ("east", world.source)) { $0.naming = .identical }
+            let back = try world.flow(from: ("west", world.target), to: ("east", world.source)) {
+                $0.naming = .identical
+            }
             try await world.running(there, back) {
                 try await world.caughtUp(there, records: 50)
                 try await world.produce(50..<60, to: "orders", client: world.targetClient)

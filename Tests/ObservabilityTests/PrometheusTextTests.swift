@@ -5,9 +5,12 @@ import Testing
 @Suite struct PrometheusTextTests {
     @Test func `counters and gauges carry their labels, help and type`() {
         let registry = MetricsRegistry()
-        registry.makeCounter(label: "replicator_records_total", dimensions: [("flow", "a"), ("topic", "t")]).increment(by: 3)
-        registry.makeCounter(label: "replicator_records_total", dimensions: [("flow", "a"), ("topic", "u")]).increment(by: 4)
-        registry.makeRecorder(label: "replicator_message_lag", dimensions: [("flow", "a")], aggregate: false).record(Int64(7))
+        registry.makeCounter(label: "replicator_records_total", dimensions: [("flow", "a"), ("topic", "t")]).increment(
+            by: 3)
+        registry.makeCounter(label: "replicator_records_total", dimensions: [("flow", "a"), ("topic", "u")]).increment(
+            by: 4)
+        registry.makeRecorder(label: "replicator_message_lag", dimensions: [("flow", "a")], aggregate: false).record(
+            Int64(7))
 
         #expect(
             PrometheusText.render(registry) == """

@@ -89,8 +89,10 @@ import Testing
                 originCluster: chain[0], originTopicID: topicID, originPartition: 0, originOffset: 5, chain: chain)
             return RecordHeader(key: LoopHeader.keyBytes, value: header.encode())
         }
-        let fromTarget = try rewriter(guarded: true).rewrite(try batch(offsets: [0], headers: [stamped(["B", "C"])]), from: 100)
-        let fromElsewhere = try rewriter(guarded: true).rewrite(try batch(offsets: [0], headers: [stamped(["C"])]), from: 100)
+        let fromTarget = try rewriter(guarded: true).rewrite(
+            try batch(offsets: [0], headers: [stamped(["B", "C"])]), from: 100)
+        let fromElsewhere = try rewriter(guarded: true).rewrite(
+            try batch(offsets: [0], headers: [stamped(["C"])]), from: 100)
 
         #expect(fromTarget.batches.isEmpty)
         #expect(fromTarget.skipped == [.loop: 1])
@@ -108,7 +110,8 @@ import Testing
         var builder = RecordBatchBuilder(baseOffset: 100)
         for offset in 0..<1_000 {
             builder.append(
-                timestamp: Int64(offset), key: nil, value: ByteBuffer(repeating: 7, count: 1_000), offsetDelta: Int32(offset * 2))
+                timestamp: Int64(offset), key: nil, value: ByteBuffer(repeating: 7, count: 1_000),
+                offsetDelta: Int32(offset * 2))
         }
         let result = try rewriter(.codec(codec), guarded: true).rewrite(try builder.batch(codec: .gzip), from: 100)
 
@@ -125,7 +128,9 @@ import Testing
 
     @Test func `a record larger than any cut goes on by itself`() throws {
         var builder = RecordBatchBuilder(baseOffset: 100)
-        for size in [10, 900_000, 10] { builder.append(timestamp: 1, key: nil, value: ByteBuffer(repeating: 7, count: size)) }
+        for size in [10, 900_000, 10] {
+            builder.append(timestamp: 1, key: nil, value: ByteBuffer(repeating: 7, count: size))
+        }
         let result = try rewriter(.codec(.none)).rewrite(try builder.batch(codec: .gzip), from: 100)
 
         #expect(result.batches.map(\.records.header.recordCount) == [1, 1, 1])

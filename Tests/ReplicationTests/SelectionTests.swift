@@ -7,7 +7,8 @@ import Testing
         targetAlias: String = "west"
     ) throws -> TopicSelector {
         TopicSelector(
-            selection: NameSelection(allow: try allow.map { try NamePattern($0) }, deny: try deny.map { try NamePattern($0) }),
+            selection: NameSelection(
+                allow: try allow.map { try NamePattern($0) }, deny: try deny.map { try NamePattern($0) }),
             naming: naming, targetAlias: targetAlias)
     }
 

@@ -91,8 +91,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("      topics: {alow: [\"a\"]}", "replicator.yaml:8:14: flows[0].topics.alow: unknown key; did you mean \"allow\"?"),
-        ("    compression: brotli", "replicator.yaml:9:18: flows[0].compression: expected one of keep, none, gzip, snappy, lz4, zstd, found \"brotli\""),
+        (
+            "      topics: {alow: [\"a\"]}",
+            "replicator.yaml:8:14: flows[0].topics.alow: unknown key; did you mean \"allow\"?"
+        ),
+        (
+            "    compression: brotli",
+            "replicator.yaml:9:18: flows[0].compression: expected one of keep, none, gzip, snappy, lz4, zstd, found \"brotli\""
+        ),
         ("    compression: ZSTD", "did you mean zstd?"),
         ("    delivery: [x]", "replicator.yaml:9:15: flows[0].delivery: expected text, found a list"),
         ("    startFrom: yesterday", "expected latest, earliest or an ISO-8601 time"),
@@ -101,7 +107,10 @@ import Testing
         ("    bufferBytes: 1KiB", "1024 is outside 4194304…68719476736"),
         ("    sync: {interval: soon}", "expected a time span such as 500ms, 5s or 10m, found \"soon\""),
         ("    sync: {acls: maybe}", "expected true or false, found \"maybe\""),
-        ("    naming: {mode: identical, alias: e}", "flows[0].naming.alias: has no effect with mode identical; remove it"),
+        (
+            "    naming: {mode: identical, alias: e}",
+            "flows[0].naming.alias: has no effect with mode identical; remove it"
+        ),
         ("    naming: {alias: e}", "missing required key \"mode\""),
         ("    consumerGroups: {allow: [\"(\"]}", "\"(\" is not a regular expression"),
         ("    nmae: x", "flows[0].nmae: unknown key; did you mean \"name\"?"),
@@ -109,7 +118,8 @@ import Testing
     func `a mistake is named with its place and its remedy`(line: String, expected: String) {
         var lines = Self.minimal.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         if line.contains("topics:") { lines.removeLast() }
-        let found = problems((lines + [line.contains("topics:") ? String(line.dropFirst(2)) : line]).joined(separator: "\n"))
+        let found = problems(
+            (lines + [line.contains("topics:") ? String(line.dropFirst(2)) : line]).joined(separator: "\n"))
 
         #expect(found.contains { $0.contains(expected) }, "\(found)")
     }
@@ -128,7 +138,8 @@ import Testing
             """)
 
         #expect(found.count == 4, "\(found)")
-        #expect(found[0].hasPrefix("replicator.yaml:2:28: clusters.east.bootstrapServers: \"nowhere\" is not HOST:PORT"))
+        #expect(
+            found[0].hasPrefix("replicator.yaml:2:28: clusters.east.bootstrapServers: \"nowhere\" is not HOST:PORT"))
         #expect(found[1].contains("no cluster is called \"north\"; there are: east"))
         #expect(found[2].contains("\"[\" is not a regular expression"))
         #expect(found[3].contains("replicator.yaml:8:1: extra: unknown key"))
@@ -166,11 +177,13 @@ import Testing
     }
 
     @Test func `SASL without credentials and credentials without SASL are refused`() {
-        let without = Self.minimal.replacing("\"127.0.0.1:9192\"", with: "\"127.0.0.1:9192\", securityProtocol: SASL_SSL")
+        let without = Self.minimal.replacing(
+            "\"127.0.0.1:9192\"", with: "\"127.0.0.1:9192\", securityProtocol: SASL_SSL")
         let idle = Self.minimal.replacing(
             "\"127.0.0.1:9192\"", with: "\"127.0.0.1:9192\", sasl: {mechanism: PLAIN, username: u, password: p}")
 
-        #expect(problems(without).contains { $0.contains("securityProtocol SASL_SSL needs credentials under \"sasl\"") })
+        #expect(
+            problems(without).contains { $0.contains("securityProtocol SASL_SSL needs credentials under \"sasl\"") })
         #expect(problems(idle).contains { $0.contains("has no effect with securityProtocol PLAINTEXT") })
     }
 
@@ -183,12 +196,12 @@ import Testing
         let config = try parse(
             Self.minimal + """
 
-              - name: west-to-east
-                source: west
-                target: east
-                topics: {allow: [".*"]}
-                naming: {mode: prefix, alias: w}
-            """)
+                  - name: west-to-east
+                    source: west
+                    target: east
+                    topics: {allow: [".*"]}
+                    naming: {mode: prefix, alias: w}
+                """)
 
         #expect(config.flows.map(\.targetAlias) == ["w", "east"])
     }

@@ -23,7 +23,9 @@ import Testing
         ("flows: [{topics: {x: 1}}]", "flows[0].topics"), ("http: {x: 1}", "http"), ("x: 1", ""),
     ])
     func `every key is documented`(text: String, path: String) throws {
-        let error = #expect(throws: InvalidConfiguration.self) { try ConfigFile.parse(text, file: "f", environment: [:]) }
+        let error = #expect(throws: InvalidConfiguration.self) {
+            try ConfigFile.parse(text, file: "f", environment: [:])
+        }
         let problem = try #require(error?.problems.first { $0.message.hasPrefix("unknown key; known here: ") })
         let documentation = try String(contentsOf: Self.root.appending(path: "Docs/Configuration.md"), encoding: .utf8)
 

@@ -15,7 +15,9 @@ extension KafkaMessage {
             reading: buffer, version: try checked(version), isFlexible: versions.isFlexible(version))
         var message = Self()
         try coder.structure(&message)
-        guard coder.remaining == 0 || ignoringTrailingBytes else { throw .trailingBytes(at: coder.position, count: coder.remaining) }
+        guard coder.remaining == 0 || ignoringTrailingBytes else {
+            throw .trailingBytes(at: coder.position, count: coder.remaining)
+        }
         return message
     }
 

@@ -141,10 +141,12 @@ public actor Flow: Service {
 extension Flow {
     /// One look at both clusters: creates what is missing on the target and starts on partitions not seen before.
     private func discover(producer: ProducerIdentity) async throws(FlowError) {
-        let found = try await topicSync.discover(onlyKnown: phase == .running && !settings.sync.newTopics ? knownTopics : nil)
+        let found = try await topicSync.discover(
+            onlyKnown: phase == .running && !settings.sync.newTopics ? knownTopics : nil)
         for refusal in found.refused where reportedTopics.insert(refusal.topic).inserted {
             if phase == .starting { throw refusal.error }
-            logger.error("topic is not replicated", metadata: ["topic": "\(refusal.topic)", "error": "\(refusal.error)"])
+            logger.error(
+                "topic is not replicated", metadata: ["topic": "\(refusal.topic)", "error": "\(refusal.error)"])
         }
         let fresh = found.partitions.filter { known[$0.source] == nil }
         if !fresh.isEmpty { try await start(fresh, found, producer) }
@@ -213,7 +215,8 @@ extension Flow {
         of pair: TopicSync.PartitionPair, position: Int64, checkpoint: Checkpoint?, _ found: TopicSync.Discovery,
         _ producer: ProducerIdentity
     ) -> PartitionState {
-        let loopGuard = stampsRecords
+        let loopGuard =
+            stampsRecords
             ? LoopGuard(
                 sourceCluster: loopIdentity.source, targetCluster: loopIdentity.target, topicID: pair.sourceTopicID,
                 partition: pair.source.partition) : nil

@@ -91,7 +91,9 @@ extension Shard {
     private func settle(_ sendings: [ShardState.Sending], _ response: ProduceResponse) {
         var answers: [TopicPartition: ProduceResponse.PartitionProduceResponse] = [:]
         for topic in response.responses {
-            for partition in topic.partitionResponses { answers[TopicPartition(topic.name, partition.index)] = partition }
+            for partition in topic.partitionResponses {
+                answers[TopicPartition(topic.name, partition.index)] = partition
+            }
         }
         let now = NIODeadline.now()
         let time = wallClock()
