@@ -1,6 +1,7 @@
 import KafkaBroker
 import KafkaClient
 import KafkaWire
+import Foundation
 import NIOCore
 import Replication
 import Testing
@@ -98,5 +99,54 @@ import Testing
             }
             #expect(try await world.targetValues("east.orders").count == 200_000)
         }
+    }
+
+    @Test(arguments: [CompressionChoice.keep, .codec(.lz4)])
+    func `a batch damaged at the source stops its partition in front of it, and no other`(
+        compression: CompressionChoice
+    ) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "damaged-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await Replicated.run(sourceDirectory: directory) { world in
+            try await world.createTopic("orders", partitions: 2)
+            for start in [0, 10, 20] {
+                for partition in 0..<2 {
+                    try await world.produce(start..<start + 10, to: "orders", partition: Int32(partition))
+                }
+            }
+            try Self.damage(batch: 1, inLogOf: "orders-0", under: directory)
+            let flow = try world.flow { $0.compression = compression }
+            try await world.running(flow) {
+                try await eventually("one partition to stop and the other to be copied") {
+                    let partitions = await flow.status().partitions
+                    return partitions.contains { $0.partition == 0 && $0.state == "failed" }
+                        && partitions.contains { $0.partition == 1 && $0.sourceOffset == 30 }
+                }
+                let stopped = try #require(await flow.status().partitions.first { $0.partition == 0 })
+                #expect(stopped.sourceOffset == 10)
+                #expect(stopped.reason?.contains("the record data at the source is corrupt") == true)
+            }
+            let copied = try await world.targetValues("east.orders", partition: 0)
+            let whole = try await world.targetValues("east.orders", partition: 1)
+
+            #expect(copied == expectedValues(0..<10))
+            #expect(whole == expectedValues(0..<30))
+        }
+    }
+
+    /// Changes the last byte of the n-th batch of a log on disk.
+    private static func damage(batch: Int, inLogOf partition: String, under directory: String) throws {
+        let files = FileManager.default.enumerator(atPath: directory)?.compactMap { $0 as? String } ?? []
+        let name = try #require(files.first { $0.hasSuffix("\(partition)/00000000000000000000.log") })
+        let path = "\(directory)/\(name)"
+        var reader = LogEntryReader(ByteBuffer(bytes: try Data(contentsOf: URL(filePath: path))))
+        var end: UInt64 = 0
+        for _ in 0...batch { end += UInt64(try #require(try reader.next()).bytes.readableBytes) }
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        try file.seek(toOffset: end - 1)
+        let last = try #require(try file.read(upToCount: 1)?.first)
+        try file.seek(toOffset: end - 1)
+        try file.write(contentsOf: Data([last ^ 0xFF]))
+        try file.close()
     }
 }

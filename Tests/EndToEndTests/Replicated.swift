@@ -17,12 +17,13 @@ struct Replicated {
     let group: MultiThreadedEventLoopGroup
 
     static func run(
-        nodes: Int = 1, sourceProperties: [String: String] = [:], targetProperties: [String: String] = [:],
+        nodes: Int = 1, sourceDirectory: String? = nil, sourceProperties: [String: String] = [:], targetProperties: [String: String] = [:],
         _ body: (Replicated) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let source = try await EmbeddedCluster.start(
-            BrokerSettings(nodeCount: nodes, properties: sourceProperties, logger: quiet))
+            BrokerSettings(
+                nodeCount: nodes, dataDirectory: sourceDirectory, properties: sourceProperties, logger: quiet))
         let target = try await EmbeddedCluster.start(
             BrokerSettings(nodeCount: nodes, properties: targetProperties, logger: quiet))
         let replicated = Replicated(

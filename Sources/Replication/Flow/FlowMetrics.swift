@@ -53,10 +53,11 @@ final class TopicMetrics: Sendable {
         if whole > 0 { forwarded.increment(by: whole) }
     }
 
-    func acknowledged(_ batch: OutgoingBatch, latencyMilliseconds: Int64, pipelineNanoseconds: Int64) {
+    /// - Parameter latencyMilliseconds: nil for records without a timestamp.
+    func acknowledged(_ batch: OutgoingBatch, latencyMilliseconds: Int64?, pipelineNanoseconds: Int64) {
         bytesOut.increment(by: batch.sizeInBytes)
         records.increment(by: batch.recordCount)
-        replicationLatency.recordMilliseconds(latencyMilliseconds)
+        if let latencyMilliseconds { replicationLatency.recordMilliseconds(latencyMilliseconds) }
         pipelineLatency.recordNanoseconds(pipelineNanoseconds)
     }
 

@@ -37,6 +37,12 @@ struct PartitionState: Sendable {
     var window: ProduceWindow<OutgoingBatch>
     var bufferedBytes = 0
     var status = Status.active
+    /// Set when nothing more can be read: the partition stops once the target has what was read before.
+    var endOfReading: Failure?
+    /// Fetches leave the partition out until then, after the source has refused it.
+    var fetchRestsUntil: NIODeadline = .distantPast
+    /// Refusals by the source in a row.
+    var fetchRefusals = 0
     /// Whether the partition stands in its target leader's queue of partitions with something to send.
     var isQueued = false
     /// The next attempt belongs to a new epoch, once nothing is in flight.
@@ -47,6 +53,11 @@ struct PartitionState: Sendable {
         var epoch: Int32
     }
 
+    struct Failure: Hashable, Sendable {
+        var reason: FailureReason
+        var explanation: String
+    }
+
     enum Status: Hashable, Sendable {
         case active
         /// Left alone until an operator or a restart; the reason is for people.
@@ -54,6 +65,7 @@ struct PartitionState: Sendable {
     }
 
     var isActive: Bool { status == .active }
+    var isReadable: Bool { isActive && endOfReading == nil }
 
     func recreatedExplanation(nowID: KafkaUUID) -> String {
         Self.recreatedExplanation(

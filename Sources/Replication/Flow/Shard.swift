@@ -171,10 +171,11 @@ actor Shard {
     }
 
     private func rest(_ link: inout Link, broker: Int32, _ error: KafkaError, side: String) {
-        link.failures = min(link.failures + 1, 7)
+        let before = link.failures
+        link.failures = min(before + 1, 7)
         let pause = TimeAmount.milliseconds(25 << Int64(link.failures))
         link.restsUntil = .now() + pause
-        if link.failures == 1 || link.failures == 7 {
+        if before == 0 || before == 6 {
             logger.warning(
                 "\(side) broker cannot be used, trying again",
                 metadata: ["broker": "\(broker)", "attempt": "\(link.failures)", "error": "\(error)"])

@@ -8,7 +8,6 @@ struct ShardState {
     private(set) var partitions: [PartitionState] = []
     var ledger: FrameLedger
     private var bySource: [TopicPartition: Int] = [:]
-    private var byTarget: [TopicPartition: Int] = [:]
     private var changedAtSource: [Int32: Set<Int>] = [:]
     private var fullAtSource: [Int32: Set<Int>] = [:]
     private var readyAtTargetBroker: [Int32: Deque<Int>] = [:]
@@ -41,7 +40,6 @@ struct ShardState {
         let index = partitions.count
         partitions.append(partition)
         bySource[partition.source] = index
-        byTarget[partition.target] = index
         noteChange(index)
         enqueueIfReady(index)
     }
@@ -60,11 +58,12 @@ extension ShardState {
     func leavesOutFullPartitions(at broker: Int32) -> Bool { fullAtSource[broker]?.isEmpty == false }
 
     /// Tells a broker's session what has changed about its partitions since the last time.
-    mutating func update(_ session: inout FetchSession, of broker: Int32) {
+    mutating func update(_ session: inout FetchSession, of broker: Int32, now: NIODeadline) {
         for index in changedAtSource.removeValue(forKey: broker) ?? [] {
             let partition = partitions[index]
             let isFull = partition.bufferedBytes >= limits.partitionBufferBytes
-            let isWanted = partition.isActive && partition.sourceLeader?.broker == broker
+            let isWanted =
+                partition.isReadable && partition.fetchRestsUntil <= now && partition.sourceLeader?.broker == broker
             if isWanted, isFull {
                 fullAtSource[broker, default: []].insert(index)
             } else {
@@ -83,6 +82,21 @@ extension ShardState {
         }
     }
 
+    /// The source refused the partition for now: it is left out for a while, for longer each time.
+    ///
+    /// - Returns: when ``endFetchRest(_:)`` is to be called.
+    mutating func restFetching(_ index: Int, now: NIODeadline) -> NIODeadline {
+        partitions[index].fetchRefusals = min(partitions[index].fetchRefusals + 1, 6)
+        let until = now + .milliseconds(25 << Int64(partitions[index].fetchRefusals))
+        partitions[index].fetchRestsUntil = until
+        noteChange(index)
+        return until
+    }
+
+    mutating func endFetchRest(_ index: Int) {
+        noteChange(index)
+    }
+
     private mutating func noteChange(_ index: Int) {
         guard let broker = partitions[index].sourceLeader?.broker else { return }
         changedAtSource[broker, default: []].insert(index)
@@ -90,12 +104,11 @@ extension ShardState {
 
     /// What arrived of one partition becomes batches to send.
     ///
-    /// - Returns: why the partition cannot be read any further, if so.
-    mutating func received(_ fetched: FetchedPartition, index: Int, at now: NIODeadline) -> String? {
+    /// Batches in front of one that cannot be read still go on; see ``dueFailure(_:)``.
+    mutating func received(_ fetched: FetchedPartition, index: Int, at now: NIODeadline) {
         partitions[index].highWatermark = fetched.highWatermark
-        guard let records = fetched.records, records.readableBytes > 0 else {
-            return nil
-        }
+        partitions[index].fetchRefusals = 0
+        guard let records = fetched.records, records.readableBytes > 0 else { return }
         let outcome = intake.take(
             records.contiguous, aborted: fetched.abortedTransactions, at: now, into: &partitions[index])
         partitions[index].metrics.took(bytes: records.readableBytes, outcome: outcome)
@@ -108,8 +121,15 @@ extension ShardState {
         }
         noteChange(index)
         settlePassed(index)
+        if let explanation = outcome.failure {
+            partitions[index].endOfReading = PartitionState.Failure(reason: .unreadable, explanation: explanation)
+        }
         enqueueIfReady(index)
-        return outcome.failure
+    }
+
+    /// Why the partition has to stop now: it cannot be read any further, and the target has all that was read.
+    func dueFailure(_ index: Int) -> PartitionState.Failure? {
+        partitions[index].isActive && partitions[index].window.isEmpty ? partitions[index].endOfReading : nil
     }
 
     /// With nothing on the way, everything up to the position has passed.
@@ -178,7 +198,7 @@ extension ShardState {
             partitions[index].bufferedBytes -= batch.sizeInBytes
             if let frame = batch.frame { ledger.giveBack(frame) }
             partitions[index].metrics.acknowledged(
-                batch, latencyMilliseconds: max(0, wallClock - batch.maxTimestamp),
+                batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
                 pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
         }
         settlePassed(index)

@@ -14,7 +14,7 @@ extension Shard {
         var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
         var wakes = link(source: broker).wake.makeWaiter()
         while !isDraining {
-            state.update(&session, of: broker)
+            state.update(&session, of: broker, now: .now())
             let bytes = state.fetchableBytes
             guard bytes > 0, !session.isEmpty, link(source: broker).restsUntil <= .now() else {
                 guard await wakes.next() != nil else { break }
@@ -53,7 +53,8 @@ extension Shard {
             refused(fetched, index)
             return
         }
-        if let failure = state.received(fetched, index: index, at: .now()) { stop(index, .unreadable, failure) }
+        state.received(fetched, index: index, at: .now())
+        stopIfDue(index)
         if let leader = state.partitions[index].targetLeader { ring(target: leader) }
     }
 
@@ -63,6 +64,7 @@ extension Shard {
         case .notLeaderOrFollower, .fencedLeaderEpoch, .unknownLeaderEpoch, .unknownTopicOrPartition,
             .unknownTopicID, .inconsistentTopicID, .leaderNotAvailable, .replicaNotAvailable, .kafkaStorageError,
             .offsetNotAvailable:
+            rest(index)
             refreshLeaders()
         case .offsetOutOfRange:
             // Stock brokers leave the bounds of the log out of this answer.
@@ -78,9 +80,28 @@ extension Shard {
                 index, .notAuthorized,
                 "the source does not let us read \(partition.topic); grant READ and DESCRIBE on the topic")
         default:
-            guard !fetched.errorCode.isRetriable else { return }
+            guard !fetched.errorCode.isRetriable else {
+                rest(index)
+                return
+            }
             stop(index, .refusedBySource, "the source refuses to be read: \(fetched.errorCode)")
         }
+    }
+
+    /// Brokers answer an error at once: without a rest the link would ask again and again.
+    private func rest(_ index: Int) {
+        let until = state.restFetching(index, now: .now())
+        eventLoop.scheduleTask(deadline: until) { self.assumeIsolated { $0.restEnded(index) } }
+    }
+
+    private func restEnded(_ index: Int) {
+        state.endFetchRest(index)
+        if let leader = state.partitions[index].sourceLeader { ring(source: leader.broker) }
+    }
+
+    func stopIfDue(_ index: Int) {
+        guard let failure = state.dueFailure(index) else { return }
+        stop(index, failure.reason, failure.explanation)
     }
 
     /// Leaves a partition alone from now on, and says why.

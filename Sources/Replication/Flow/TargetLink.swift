@@ -102,6 +102,14 @@ extension Shard {
                 state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
                 continue
             }
+            if answer.errorCode == .corruptMessage, isDamaged(sending) {
+                state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                stop(
+                    sending.index, .unreadable,
+                    "the batch behind source offset \(state.partitions[sending.index].passed) does not match its "
+                        + "checksum: the record data at the source is corrupt, or was altered on the way")
+                continue
+            }
             let window = state.partitions[sending.index].window
             let verdict = ProduceVerdict(
                 code: answer.errorCode, message: answer.errorMessage,
@@ -110,6 +118,7 @@ extension Shard {
             case .written:
                 state.written(
                     sending.index, sequence: sending.sequence, baseOffset: answer.baseOffset, now: now, wallClock: time)
+                stopIfDue(sending.index)
             case .retry(let refresh):
                 state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
                 if refresh { refreshLeaders() }
@@ -123,6 +132,13 @@ extension Shard {
             }
         }
         scheduleEndOfRests()
+    }
+
+    /// Whether a batch that the target refuses as corrupt was so already when it came from the source: rewriting the
+    /// header keeps a wrong checksum wrong.
+    private func isDamaged(_ sending: ShardState.Sending) -> Bool {
+        guard let batch = try? RecordBatch(sending.records.contiguous) else { return true }
+        return !batch.isChecksumValid
     }
 
     private func scheduleEndOfRests() {
