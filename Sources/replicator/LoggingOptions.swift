@@ -10,6 +10,9 @@ struct LoggingOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("The least important messages to log.", valueName: "LEVEL"))
     var logLevel = Level.info
 
+    @Flag(name: .long, help: "Log one JSON object per line instead of text.")
+    var json = false
+
     /// Once per process, before the first logger.
     func bootstrap() {
         let level: Logger.Level =
@@ -19,8 +22,8 @@ struct LoggingOptions: ParsableArguments {
             case .warning: .warning
             case .error: .error
             }
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
+        LoggingSystem.bootstrap { [json] label in
+            var handler: any LogHandler = json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
             handler.logLevel = level
             return handler
         }

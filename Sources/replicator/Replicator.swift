@@ -7,6 +7,7 @@ struct Replicator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replicator",
         abstract: "Copies topics between Kafka clusters, and runs a Kafka-compatible broker.",
+        version: "0.1.0",
         subcommands: [RunCommand.self, BrokerCommand.self])
 
     /// Exit codes are part of the contract: 0 done, 1 failed, 2 wrong usage or configuration.
