@@ -1,7 +1,8 @@
 internal import Replication
 internal import ServiceLifecycle
 
-/// All flows of a process: none is started before every one has been found in order, and one that fails stops all.
+/// All flows of a process: none is started before every one has been found in order, and one that cannot start stops
+/// all in order.
 struct FlowsService: Service {
     let flows: [Flow]
 
@@ -17,7 +18,14 @@ struct FlowsService: Service {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for flow in flows { group.addTask { try await flow.run() } }
-            try await group.waitForAll()
+            var failure: (any Error)?
+            while let result = await group.nextResult() {
+                guard case .failure(let error) = result, failure == nil else { continue }
+                failure = error
+                // The others let what is under way reach their targets, as if told to stop.
+                for flow in flows { await flow.stop() }
+            }
+            if let failure { throw failure }
         }
     }
 }

@@ -23,7 +23,8 @@ struct LoggingOptions: ParsableArguments {
             case .error: .error
             }
         LoggingSystem.bootstrap { [json] label in
-            var handler: any LogHandler = json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
+            var handler: any LogHandler =
+                json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
             handler.logLevel = level
             return handler
         }

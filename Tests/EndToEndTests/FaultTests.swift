@@ -1,7 +1,7 @@
+import Foundation
 import KafkaBroker
 import KafkaClient
 import KafkaWire
-import Foundation
 import NIOCore
 import Replication
 import Testing
@@ -66,6 +66,21 @@ import Testing
             let error = await #expect(throws: FlowError.self) { try await flow.prepare() }
             #expect(error?.description.contains("are the same cluster") == true)
             #expect(try await world.sourceClient.metadata(.all).topics.isEmpty)
+        }
+    }
+
+    @Test func `a missing permission is named with topic and cluster, and nothing is copied`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow()
+            try await flow.prepare()
+            world.target.intercept(.createTopics, times: 1, .error(.topicAuthorizationFailed))
+
+            let error = await #expect(throws: FlowError.self) { try await flow.run() }
+            #expect(error?.description.hasPrefix("cannot create topic east.orders on west: ") == true)
+            #expect(error?.description.contains("TOPIC_AUTHORIZATION_FAILED") == true)
+            let topics = try await world.targetClient.metadata(.all).topics.keys
+            #expect(Array(topics) == ["__replicator.east-to-west.progress"])
         }
     }
 

@@ -17,7 +17,8 @@ struct Replicated {
     let group: MultiThreadedEventLoopGroup
 
     static func run(
-        nodes: Int = 1, sourceDirectory: String? = nil, sourceProperties: [String: String] = [:], targetProperties: [String: String] = [:],
+        nodes: Int = 1, sourceDirectory: String? = nil, sourceProperties: [String: String] = [:],
+        targetProperties: [String: String] = [:],
         _ body: (Replicated) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)

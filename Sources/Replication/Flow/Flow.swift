@@ -87,7 +87,7 @@ public actor Flow: Service {
         let producer = try await kafka { () async throws(KafkaError) in try await target.initProducerID() }
         makeShards()
         try await discover(producer: producer)
-        phase = .running
+        if phase == .starting { phase = .running }
         logger.info("flow is running", metadata: ["partitions": "\(known.count)"])
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await self.keepDiscovering(producer: producer) }
@@ -298,11 +298,17 @@ extension Flow {
         }
     }
 
-    private func drainOnShutdown() async {
-        guard (try? await gracefulShutdown()) != nil else { return }
+    /// Stops fetching; ``run()`` returns once the target has what is under way.
+    public func stop() async {
+        guard phase == .starting || phase == .running else { return }
         phase = .draining
         logger.info("stopping: what is under way goes on to the target first")
         for shard in shards { await shard.drain() }
+    }
+
+    private func drainOnShutdown() async {
+        guard (try? await gracefulShutdown()) != nil else { return }
+        await stop()
         guard (try? await Task.sleep(for: shutdownTimeout)) != nil else { return }
         logger.warning("the target did not take everything in time; the rest will be copied at the next start")
         for shard in shards { await shard.abandon() }
