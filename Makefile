@@ -16,7 +16,7 @@ demo: packages
 # One configuration for everything: dependencies are built once.
 test: packages venv
 	$(SWIFT) build -c release --build-tests
-	$(SWIFT) test -c release --skip-build
+	REPLICATOR_PYTHON=$(CURDIR)/$(PYTHON) $(SWIFT) test -c release --skip-build
 	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
 unit: packages

@@ -25,6 +25,9 @@ public struct RawRecord: Hashable, Sendable {
         headerBytes = payload.part(layout.headersStart, layout.end - layout.headersStart) ?? ByteBuffer()
     }
 
+    /// Bytes that the record takes in a batch, at most.
+    public var sizeBound: Int { 26 + keyAndValue.readableBytes + headerBytes.readableBytes }
+
     /// The headers, decoded.
     public var headers: [RecordHeader] {
         get throws(WireError) {

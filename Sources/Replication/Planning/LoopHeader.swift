@@ -30,6 +30,11 @@ package struct LoopHeader: Hashable, Sendable {
         return buffer
     }
 
+    /// Where the origin's offset stands in the encoded value.
+    static func offsetPosition(originCluster: String) -> Int {
+        2 + min(originCluster.utf8.count, 255) + 16 + 4
+    }
+
     /// Nil for bytes that are not this header's, which a foreign producer may well send.
     package init?(decoding bytes: ByteBuffer) {
         var bytes = bytes
@@ -75,32 +80,46 @@ package struct LoopHeader: Hashable, Sendable {
 
 /// Stamps records on their way out of one source partition, and knows those that have been on the target before.
 package struct LoopGuard: Hashable, Sendable {
-    package var sourceCluster: String
-    package var targetCluster: String
-    package var topicID: KafkaUUID
-    package var partition: Int32
+    private let sourceCluster: String
+    private let targetCluster: String
+
+    private let template: ByteBuffer
 
     package init(sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32) {
         self.sourceCluster = sourceCluster
         self.targetCluster = targetCluster
-        self.topicID = topicID
-        self.partition = partition
+        template = LoopHeader(
+            originCluster: sourceCluster, originTopicID: topicID, originPartition: partition, originOffset: 0,
+            chain: [sourceCluster]
+        ).encode()
     }
 
-    /// The record's headers with this hop added; nil when the record has been on the target and must stay behind.
-    package func stamped(_ record: Record) -> [RecordHeader]? {
-        var headers = record.headers
-        let existing = headers.firstIndex { $0.key == LoopHeader.keyBytes }
-        var stamp = LoopHeader(
-            originCluster: sourceCluster, originTopicID: topicID, originPartition: partition,
-            originOffset: record.offset, chain: [])
-        if let existing, let value = headers[existing].value, let carried = LoopHeader(decoding: value) {
-            guard !carried.chain.contains(targetCluster) else { return nil }
-            stamp = carried
-            headers.remove(at: existing)
-        }
-        stamp.chain.append(sourceCluster)
-        headers.append(RecordHeader(key: LoopHeader.keyBytes, value: stamp.encode()))
-        return headers
+    /// What becomes of a record.
+    package enum Verdict: Hashable, Sendable {
+        /// It has been on the target: it stays behind.
+        case drop
+        /// It begins its way here: this header comes behind its own.
+        case add(RecordHeader)
+        /// It has come from elsewhere: these are its headers from now on.
+        case replace([RecordHeader])
+    }
+
+    package func verdict(on headers: [RecordHeader], offset: Int64) -> Verdict {
+        guard let existing = headers.firstIndex(where: { $0.key == LoopHeader.keyBytes }),
+            let value = headers[existing].value, var carried = LoopHeader(decoding: value)
+        else { return .add(RecordHeader(key: LoopHeader.keyBytes, value: firstStamp(offset: offset))) }
+        guard !carried.chain.contains(targetCluster) else { return .drop }
+        carried.chain.append(sourceCluster)
+        var headers = headers
+        headers.remove(at: existing)
+        headers.append(RecordHeader(key: LoopHeader.keyBytes, value: carried.encode()))
+        return .replace(headers)
+    }
+
+    /// Only the offset differs from one record of a partition to the next.
+    private func firstStamp(offset: Int64) -> ByteBuffer {
+        var stamp = template
+        stamp.setInteger(offset, at: stamp.readerIndex + LoopHeader.offsetPosition(originCluster: sourceCluster))
+        return stamp
     }
 }

@@ -44,10 +44,16 @@ package struct RecordRewriter: Hashable, Sendable {
         guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
         var result = try rebuild(
-            from: position, appendTime: appendTime, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes
+            from: position, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes
         ) {
             var reader = try batch.records(limit: limit)
-            return { try reader.next() }
+            // What keeps its timestamp is copied without looking inside.
+            guard let appendTime else { return { try reader.nextRaw().map { .encoded($0) } } }
+            return {
+                guard var record = try reader.next() else { return nil }
+                record.timestamp = appendTime
+                return .decoded(record)
+            }
         }
         let first = max(position, batch.header.baseOffset)
         account(holesIn: first..<batch.header.nextOffset, result: &result.result, records: result.records)
@@ -57,63 +63,69 @@ package struct RecordRewriter: Hashable, Sendable {
     /// The same for a message set of format 0 or 1.
     package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
         let result = try rebuild(
-            from: position, appendTime: nil, codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes
+            from: position, codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes
         ) {
             var records = try entry.records(limit: limit)[...]
-            return { records.popFirst() }
+            return { records.popFirst().map { .decoded($0) } }
         }
         return result.result
+    }
+
+    private enum SourceRecord {
+        case encoded(RawRecord)
+        case decoded(Record)
+
+        var offset: Int64 {
+            switch self {
+            case .encoded(let raw): raw.offset
+            case .decoded(let record): record.offset
+            }
+        }
     }
 
     private typealias Rebuilt = (result: Result, records: Int64)
 
     /// - Parameter open: begins to read the source's records from the first.
     private func rebuild(
-        from position: Int64, appendTime: Int64?, codec: CompressionCodec, sourceSize: Int,
-        open: () throws -> () throws -> Record?
+        from position: Int64, codec: CompressionCodec, sourceSize: Int,
+        open: () throws -> () throws -> SourceRecord?
     ) throws -> Rebuilt {
         let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
         let ceiling = max(sourceSize, Self.smallestCut)
         let pieces = chosen == .none ? ceiling : max(ceiling, Self.smallestCutCompressed)
         let result = try rebuild(
-            from: position, appendTime: appendTime, codec: chosen, pieces: pieces, ceiling: ceiling, next: open())
+            from: position, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling, next: open())
         guard pieces > ceiling, result.result.batches.contains(where: { $0.records.sizeInBytes > ceiling }) else {
             return result
         }
         // The codec made less of it than hoped for.
         return try rebuild(
-            from: position, appendTime: appendTime, codec: chosen, pieces: ceiling, ceiling: ceiling, next: open())
+            from: position, codec: chosen, sourceSize: sourceSize, pieces: ceiling, ceiling: ceiling, next: open())
     }
 
     /// - Parameters:
     ///   - pieces: bytes of records gathered for one batch, before compression.
     ///   - ceiling: what a batch should not exceed in the end.
     private func rebuild(
-        from position: Int64, appendTime: Int64?, codec chosen: CompressionCodec, pieces: Int, ceiling: Int,
-        next: () throws -> Record?
+        from position: Int64, codec chosen: CompressionCodec, sourceSize: Int, pieces: Int, ceiling: Int,
+        next: () throws -> SourceRecord?
     ) throws -> Rebuilt {
         var result = Result()
-        var builder = RecordBatchBuilder()
+        var builder = RecordBatchBuilder(reserving: min(pieces, sourceSize + sourceSize / 8))
         var nextSourceOffset = position
         var seen: Int64 = 0
         while let record = try next() {
             guard record.offset >= position else { continue }
             seen += 1
-            var headers = record.headers
-            if let loopGuard {
-                guard let stamped = loopGuard.stamped(record) else {
-                    result.skipped[.loop, default: 0] += 1
-                    continue
-                }
-                headers = stamped
+            guard let outgoing = try stamped(record) else {
+                result.skipped[.loop, default: 0] += 1
+                continue
             }
-            let size = RecordBatchBuilder.sizeBound(key: record.key, value: record.value, headers: headers)
-            if !builder.isEmpty, builder.sizeInBytes + size > pieces {
+            if !builder.isEmpty, builder.sizeInBytes + outgoing.sizeBound > pieces {
                 let batch = try seal(&builder, chosen, ceiling: ceiling)
                 result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
             }
-            builder.append(
-                timestamp: appendTime ?? record.timestamp, key: record.key, value: record.value, headers: headers)
+            outgoing.append(to: &builder)
             nextSourceOffset = record.offset + 1
         }
         if !builder.isEmpty {
@@ -121,6 +133,56 @@ package struct RecordRewriter: Hashable, Sendable {
             result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
         }
         return (result, seen)
+    }
+
+    /// A record as it goes on.
+    private enum OutgoingRecord {
+        case encoded(RawRecord, adding: [RecordHeader])
+        case decoded(Record)
+
+        var sizeBound: Int {
+            switch self {
+            case .encoded(let raw, let headers):
+                raw.sizeBound + RecordBatchBuilder.sizeBound(key: nil, value: nil, headers: headers)
+            case .decoded(let record):
+                RecordBatchBuilder.sizeBound(key: record.key, value: record.value, headers: record.headers)
+            }
+        }
+
+        func append(to builder: inout RecordBatchBuilder) {
+            switch self {
+            case .encoded(let raw, let headers): builder.append(raw, adding: headers)
+            case .decoded(let record): builder.append(record)
+            }
+        }
+    }
+
+    /// Nil for a record that must not go on.
+    private func stamped(_ record: SourceRecord) throws -> OutgoingRecord? {
+        guard let loopGuard else {
+            switch record {
+            case .encoded(let raw): return .encoded(raw, adding: [])
+            case .decoded(let record): return .decoded(record)
+            }
+        }
+        switch record {
+        case .encoded(let raw):
+            switch loopGuard.verdict(on: try raw.headers, offset: raw.offset) {
+            case .drop: return nil
+            case .add(let header): return .encoded(raw, adding: [header])
+            case .replace(let headers):
+                return .decoded(
+                    Record(
+                        offset: raw.offset, timestamp: raw.timestamp, key: raw.key, value: raw.value, headers: headers))
+            }
+        case .decoded(var record):
+            switch loopGuard.verdict(on: record.headers, offset: record.offset) {
+            case .drop: return nil
+            case .add(let header): record.headers.append(header)
+            case .replace(let headers): record.headers = headers
+            }
+            return .decoded(record)
+        }
     }
 
     /// Random bytes grow a little in every codec, and a record may fill the limit to its last byte: such a batch stays
