@@ -63,12 +63,11 @@ let package = Package(
         systemLibrary("CZstd", pkgConfig: "libzstd", package: "libzstd-dev"),
         systemLibrary("CSnappy", pkgConfig: "snappy", package: "libsnappy-dev"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate", package: "libdeflate-dev"),
-        systemLibrary("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
         systemLibrary("CISAL", pkgConfig: "libisal", package: "libisal-dev"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
 
         target("KafkaWire", [nioCore, "CISAL"]),
-        target("KafkaCompression", ["KafkaWire", nioCore, "CLZ4", "CZstd", "CSnappy", "CDeflate", "CZlib"]),
+        target("KafkaCompression", ["KafkaWire", nioCore, "CLZ4", "CZstd", "CSnappy", "CDeflate"]),
         target("KafkaClient", ["KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CCrypto"]),
         target("KafkaBroker", ["KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CCrypto"]),
         target(

@@ -31,7 +31,7 @@ struct AbortedTransactions: Hashable {
     }
 }
 
-// MARK: - File
+// File
 
 extension AbortedTransactions {
     private static let entrySize = 34

@@ -74,7 +74,7 @@ struct BatchValidator {
     }
 }
 
-// MARK: - Batches
+// Batches
 
 extension BatchValidator {
     private func prepare(_ bytes: ByteBuffer, _ header: RecordBatchHeader) throws(ProduceRefusal) -> PreparedBatch {
@@ -169,7 +169,7 @@ extension BatchValidator {
     }
 }
 
-// MARK: - Rewriting
+// Rewriting
 
 extension BatchValidator {
     func readAll(_ reader: RecordReader) throws(ProduceRefusal) -> [RawRecord] {

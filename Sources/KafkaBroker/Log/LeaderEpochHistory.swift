@@ -50,7 +50,7 @@ struct LeaderEpochHistory: Hashable {
     }
 }
 
-// MARK: - File
+// File
 
 extension LeaderEpochHistory {
     static let fileName = "leader-epoch-checkpoint"

@@ -39,7 +39,7 @@ final class LogSegment {
     var largestTimestamp: Int64 { newest.timestamp >= 0 ? newest.timestamp : data.modificationTime }
 }
 
-// MARK: - Appending
+// Appending
 
 extension LogSegment {
     /// Adds a batch whose header has its final offsets; `head` and `payload` are its bytes.
@@ -87,7 +87,7 @@ extension LogSegment {
     }
 }
 
-// MARK: - Finding
+// Finding
 
 extension LogSegment {
     /// The first batch that ends at or after an offset, and where it lies; nil if the segment ends before.
@@ -146,7 +146,7 @@ extension LogSegment {
     }
 }
 
-// MARK: - Life
+// Life
 
 extension LogSegment {
     /// Removes all batches that end at or after `offset`, and returns where the first of them began.

@@ -50,7 +50,7 @@ extension PartitionLog {
         try FileSystem.removeDirectory(doomed)
     }
 
-    // MARK: Small files
+    // Small files
 
     /// Called before the first change after opening: from here on the log is not closed in order.
     func markDirty() throws(LogError) {

@@ -94,7 +94,7 @@ extension PartitionLog {
     }
 }
 
-// MARK: - By time
+// By time
 
 extension PartitionLog {
     /// The first record at least as new as `timestamp`; nil if there is none (ListOffsets by time).

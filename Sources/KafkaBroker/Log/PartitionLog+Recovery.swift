@@ -98,7 +98,7 @@ extension PartitionLog {
         _ = epochs.assign(header.partitionLeaderEpoch, at: header.baseOffset)
     }
 
-    // MARK: Checking
+    // Checking
 
     /// Checks every batch from a segment on. The first that does not hold ends the log.
     private func recover(from first: Int) throws(LogError) {
@@ -147,7 +147,7 @@ extension PartitionLog {
 
     private static let recoveryBlock = 1 << 20
 
-    // MARK: Producers
+    // Producers
 
     /// Takes the newest snapshot of the producers that holds and replays the batches after it.
     /// - Parameter firstRecovered: aborted transactions that end at or after it are noted in their segments.

@@ -79,7 +79,7 @@ package final class PartitionLog {
     var activeSegment: LogSegment { segments[segments.count - 1] }
 }
 
-// MARK: - Failure
+// Failure
 
 extension PartitionLog {
     /// Every access to the storage goes through here: refused once the log is in doubt, and put in doubt by errors
@@ -113,7 +113,7 @@ struct LogPlace {
     }
 }
 
-// MARK: - Segments
+// Segments
 
 extension PartitionLog {
     func makeSegment(at baseOffset: Int64, now: Int64) throws(LogError) -> LogSegment {
@@ -152,7 +152,7 @@ extension PartitionLog {
     }
 }
 
-// MARK: - Queries
+// Queries
 
 extension PartitionLog {
     package func producers() -> [ProducerSnapshot] {

@@ -44,7 +44,7 @@ struct ProducerState: Hashable {
     var lastSequence: Int32 { batches.last?.lastSequence ?? -1 }
 }
 
-// MARK: - Decisions
+// Decisions
 
 extension ProducerState {
     /// The batch that `header` repeats, if it is one of the last five.
@@ -114,7 +114,7 @@ extension ProducerState {
     }
 }
 
-// MARK: - Changes
+// Changes
 
 extension ProducerState {
     /// Takes note of an appended batch of records; its header has the offsets and times of the log.

@@ -41,7 +41,7 @@ struct SegmentIndex {
     }
 }
 
-// MARK: - Queries
+// Queries
 
 extension SegmentIndex {
     /// Where to begin to look for the batch with an offset: a batch that ends at or before it.
@@ -68,7 +68,7 @@ extension Array {
     fileprivate func firstIndex(_ predicate: (Element) -> Bool) -> Int { firstIndex(sortedBy: predicate) }
 }
 
-// MARK: - Files
+// Files
 
 extension SegmentIndex {
     /// Writes both index files. Not flushed: what a loss of power takes is built again from the log.

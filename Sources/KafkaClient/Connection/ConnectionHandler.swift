@@ -85,7 +85,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         for request in all { _ = request.reply(.failure(cause(request))) }
     }
 
-    // MARK: Authentication again
+    // Authentication again
 
     /// Runs `authenticate` when `delay` has passed, and holds other requests back while it runs (KIP-368).
     func reauthenticate(after delay: Duration, _ authenticate: @escaping (ConnectionHandler) -> Void) {
@@ -103,7 +103,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         while state.isOpen, let (request, pieces) = held.popFirst() { write(request, pieces) }
     }
 
-    // MARK: Inbound
+    // Inbound
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -145,7 +145,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    // MARK: Deadlines
+    // Deadlines
 
     /// One timer for all requests: it is only moved when a deadline comes before the one that it is set for.
     private func arm(for deadline: NIODeadline) {

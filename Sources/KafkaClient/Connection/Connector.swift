@@ -68,7 +68,7 @@ actor Connector {
         }
     }
 
-    // MARK: TCP and TLS
+    // TCP and TLS
 
     private func open(
         _ address: HostAndPort, _ deadline: NIODeadline
@@ -120,7 +120,7 @@ actor Connector {
         }
     }
 
-    // MARK: Versions
+    // Versions
 
     /// Asks what the broker speaks (KIP-35, KIP-511).
     private func negotiate(
@@ -178,7 +178,7 @@ actor Connector {
         }
     }
 
-    // MARK: Authentication
+    // Authentication
 
     private func authenticate(
         _ handler: ConnectionHandler, _ versions: NegotiatedVersions, _ deadline: NIODeadline

@@ -74,7 +74,7 @@ public struct FetchSession: Sendable {
         self.origin = origin
     }
 
-    // MARK: What is wanted
+    // What is wanted
 
     /// How many partitions are wanted.
     public var count: Int { indexes.count }
@@ -124,7 +124,7 @@ public struct FetchSession: Sendable {
         changed.append(index)
     }
 
-    // MARK: Requests
+    // Requests
 
     /// The versions that can say what is wanted: without an id for each topic only those up to 12.
     public var versions: ClosedRange<Int16> { partitionsWithoutTopicID > 0 ? 4...12 : 4...17 }
@@ -202,7 +202,7 @@ public struct FetchSession: Sendable {
         vacant.append(index)
     }
 
-    // MARK: Answers
+    // Answers
 
     /// Takes in the answer, and yields what it says about partitions that are still wanted.
     ///

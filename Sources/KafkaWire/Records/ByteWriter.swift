@@ -49,7 +49,7 @@ struct ByteWriter {
         nullable(header.value)
     }
 
-    // MARK: - Sizes
+    // Sizes
 
     @inline(__always)
     static func zigZag(_ value: Int) -> UInt64 {

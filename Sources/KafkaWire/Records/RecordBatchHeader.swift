@@ -38,7 +38,7 @@ public struct RecordBatchHeader: Hashable, Sendable {
     public init() {}
 }
 
-// MARK: - Attributes
+// Attributes
 
 extension RecordBatchHeader {
     private static let codecMask: Int16 = 0x07
@@ -80,7 +80,7 @@ extension RecordBatchHeader {
     }
 }
 
-// MARK: - Derived
+// Derived
 
 extension RecordBatchHeader {
     /// The offset of the last record that the batch had when it was produced; compaction keeps it.
@@ -102,7 +102,7 @@ extension RecordBatchHeader {
     public var sizeInBytes: Int { Self.logOverhead + Int(batchLength) }
 }
 
-// MARK: - Coding
+// Coding
 
 extension RecordBatchHeader {
     /// Reads the first 61 readable bytes. Checks nothing but that they are there: see ``RecordBatch/init(_:)``.
