@@ -72,8 +72,7 @@ import Testing
     }
 
     @Test func `when all known brokers are gone the bootstrap servers are asked again`() async throws {
-        let first = try await FakeBroker.ordinary()
-        let address = first.address
+        let address = dead
         let questions = Mutex(0)
         let bootstrap = try await FakeBroker { request in
             switch request.header.apiKey {
@@ -89,7 +88,6 @@ import Testing
         }
         try await withClient(of: [bootstrap.address]) { client in
             _ = try await client.metadata(.none)
-            try await first.stop()
             let metadata = try await client.metadata(.none)
             #expect(metadata.brokers[1]?.address == address)
         }
