@@ -3,7 +3,7 @@
 
 usage: bench.py REPLICATOR [RECORDS]
 
-Needs kcat and haproxy. Everything listens on loopback; ports are fixed and high.
+Needs kcat and haproxy. Everything listens on loopback; ports are fixed, below those that the system hands out.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import urllib.request
 
 PROGRAM = sys.argv[1]
 RECORDS = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
-EAST, WEST, HTTP, RELAY, SINK = 37092, 37192, 37644, 37700, 37701
+EAST, WEST, HTTP, RELAY, SINK = 27092, 27192, 27644, 27700, 27701
 
 
 @contextlib.contextmanager

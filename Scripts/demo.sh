@@ -5,8 +5,8 @@ set -eu
 program=$1
 work=$(mktemp -d)
 total=100000
-east=127.0.0.1:39092
-west=127.0.0.1:39192
+east=127.0.0.1:29092
+west=127.0.0.1:29192
 pids=""
 
 finish() {
@@ -18,7 +18,7 @@ trap finish EXIT INT TERM
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 now() { date +%s%3N; }
-metric() { curl -fs http://127.0.0.1:39644/metrics | awk -v n="$1" '$1 ~ "^" n "[{ ]" { sum += $2 } END { printf "%d", sum }'; }
+metric() { curl -fs http://127.0.0.1:29644/metrics | awk -v n="$1" '$1 ~ "^" n "[{ ]" { sum += $2 } END { printf "%d", sum }'; }
 
 # Waits for a file to have a line that begins with the given text.
 await_line() {
@@ -48,7 +48,7 @@ flows:
     target: west
     topics: {allow: ["orders"]}
     startFrom: earliest
-http: {listen: "127.0.0.1:39644"}
+http: {listen: "127.0.0.1:29644"}
 Y
 kcat -b $east -L >/dev/null
 say "Producing $total orders on east while they are replicated to west"
