@@ -31,7 +31,8 @@ public actor Flow: Service {
     private var topicMetrics: [String: TopicMetrics] = [:]
     private var reportedTopics: Set<String> = []
     private var phase = Phase.starting
-    private var loopIdentity: (source: String, target: String) = ("", "")
+    private var isPrepared = false
+    private var clusterIDs: (source: String, target: String) = ("", "")
     /// How long what is in flight may take to reach the target once the flow has been told to stop.
     private let shutdownTimeout: Duration = .seconds(30)
 
@@ -71,19 +72,20 @@ public actor Flow: Service {
         guard sourceID.isEmpty || sourceID != targetID else {
             throw .sameCluster(source: settings.source.name, target: settings.target.name, clusterID: sourceID)
         }
-        loopIdentity = (sourceID, targetID)
+        clusterIDs = (sourceID, targetID)
         try await progress.open()
         let identity = FlowIdentity(
             sourceClusterID: sourceID, targetClusterID: targetID, naming: settings.naming.recorded,
             startFrom: settings.startFrom.recorded)
         try await progress.check(identity)
+        isPrepared = true
     }
 
     /// Replicates until graceful shutdown, then lets what is under way reach the target and records how far it came.
     ///
     /// - Throws: ``FlowError`` when the flow cannot start. Later troubles are logged, counted and retried.
     public func run() async throws {
-        if loopIdentity.target.isEmpty { try await prepare() }
+        if !isPrepared { try await prepare() }
         let producer = try await kafka { () async throws(KafkaError) in try await target.initProducerID() }
         makeShards()
         try await discover(producer: producer)
@@ -218,7 +220,7 @@ extension Flow {
         let loopGuard =
             stampsRecords
             ? LoopGuard(
-                sourceCluster: loopIdentity.source, targetCluster: loopIdentity.target, topicID: pair.sourceTopicID,
+                sourceCluster: clusterIDs.source, targetCluster: clusterIDs.target, topicID: pair.sourceTopicID,
                 partition: pair.source.partition) : nil
         var state = PartitionState(
             source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID,

@@ -110,10 +110,11 @@ extension Shard {
                         + "checksum: the record data at the source is corrupt, or was altered on the way")
                 continue
             }
-            let window = state.partitions[sending.index].window
+            // Asked in place: a copy of the window would make the next change to it copy its queue.
+            let oldest = state.partitions[sending.index].window.oldestSequence
             let verdict = ProduceVerdict(
                 code: answer.errorCode, message: answer.errorMessage,
-                isOldestInFlight: window.oldestSequence == sending.sequence)
+                isOldestInFlight: oldest == sending.sequence)
             switch verdict {
             case .written:
                 state.written(
