@@ -41,6 +41,9 @@ public enum MetricCatalog {
         Entry(
             name: "replicator_cluster_up", kind: .gauge,
             help: "1 when the last look at a cluster's metadata succeeded, else 0."),
+        Entry(
+            name: "replicator_auth_errors_total", kind: .counter,
+            help: "Connections to a cluster that failed in TLS or SASL, or for want of credentials."),
     ]
 
     static func entry(_ name: String) -> Entry? {

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import KafkaClient
 internal import Yams
 
 /// What is shared while one file is read: its name, the environment for `${env:…}`, and the problems found so far.
@@ -23,33 +24,49 @@ final class DocumentReader {
             Problem(file: file, line: mark?.line ?? 0, column: mark?.column ?? 0, path: path, message: message))
     }
 
+    /// A piece of a text: as it is, or what a reference stood for.
+    fileprivate struct Piece {
+        var value: String
+        var part: Secret.Part
+    }
+
     /// The text with every `${env:NAME}` and `${file:PATH}` replaced; nil, and a problem, when one cannot be.
     func expand(_ text: String, at node: Node, path: String) -> String? {
-        var result = ""
+        pieces(of: text, at: node, path: path)?.map(\.value).joined()
+    }
+
+    /// The same for a secret, which remembers its files so that it can be read again; nil, and a problem, when one
+    /// cannot be read now.
+    func secret(_ text: String, at node: Node, path: String) -> Secret? {
+        pieces(of: text, at: node, path: path).map { Secret($0.map(\.part)) }
+    }
+
+    private func pieces(of text: String, at node: Node, path: String) -> [Piece]? {
+        var pieces: [Piece] = []
         var rest = text[...]
         while let start = rest.firstRange(of: "${") {
-            result += rest[..<start.lowerBound]
+            pieces.append(Piece(text: rest[..<start.lowerBound]))
             guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
                 report("\"${\" without \"}\"; write ${env:NAME} or ${file:/path}", at: node, path: path)
                 return nil
             }
-            guard let value = resolve(rest[start.upperBound..<end], at: node, path: path) else { return nil }
-            result += value
+            guard let piece = resolve(rest[start.upperBound..<end], at: node, path: path) else { return nil }
+            pieces.append(piece)
             rest = rest[rest.index(after: end)...]
         }
-        return result + rest
+        return pieces + [Piece(text: rest)]
     }
 
-    private func resolve(_ reference: Substring, at node: Node, path: String) -> String? {
+    private func resolve(_ reference: Substring, at node: Node, path: String) -> Piece? {
         let parts = reference.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let name = parts.count == 2 ? String(parts[1]) : ""
         switch parts.first {
         case "env" where !name.isEmpty:
-            if let value = environment[name] { return value }
+            if let value = environment[name] { return Piece(text: value[...]) }
             report("the environment variable \(name) is not set", at: node, path: path)
         case "file" where !name.isEmpty:
             do {
-                return try readFile(name).trimmingSuffix { $0.isNewline }
+                return Piece(value: try readFile(name).trimmingSuffix { $0.isNewline }, part: .file(name))
             } catch {
                 report("cannot read \(name): \(error)", at: node, path: path)
             }
@@ -57,6 +74,13 @@ final class DocumentReader {
             report("unknown reference \"${\(reference)}\"; write ${env:NAME} or ${file:/path}", at: node, path: path)
         }
         return nil
+    }
+}
+
+extension DocumentReader.Piece {
+    fileprivate init(text: Substring) {
+        value = String(text)
+        part = .text(value)
     }
 }
 

@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import Yams
 
 /// One mapping of the document. Reading a key marks it as known; ``finish()`` reports the keys nobody asked for.
@@ -71,12 +72,45 @@ extension Section {
     }
 
     mutating func required(_ key: String, _ meaning: String) -> String? {
-        if mapping[key].map({ $0.value.isNull }) ?? true {
-            known.insert(key)
-            reader.report("missing required key \"\(key)\": \(meaning)", at: node, path: path)
+        isThere(key, meaning) ? string(key) : nil
+    }
+
+    /// A text that is never shown, and whose `${file:…}` is read again whenever it is needed.
+    mutating func secret(_ key: String) -> Secret? {
+        guard let node = value(key) else { return nil }
+        guard let scalar = node.scalar else {
+            reader.report("expected text, found \(node.kindName)", at: node, path: path(of: key))
             return nil
         }
-        return string(key)
+        return reader.secret(scalar.string, at: node, path: path(of: key))
+    }
+
+    mutating func requiredSecret(_ key: String, _ meaning: String) -> Secret? {
+        isThere(key, meaning) ? secret(key) : nil
+    }
+
+    private mutating func isThere(_ key: String, _ meaning: String) -> Bool {
+        known.insert(key)
+        guard mapping[key].map({ $0.value.isNull }) ?? true else { return true }
+        reader.report("missing required key \"\(key)\": \(meaning)", at: node, path: path)
+        return false
+    }
+
+    /// Texts by name.
+    mutating func texts(_ key: String) -> [String: String]? {
+        guard var section = section(key) else { return nil }
+        defer { section.finish() }
+        return section.keys.reduce(into: [:]) { $0[$1] = section.string($1) }
+    }
+
+    /// Reports those of the keys that are there, although with the other settings they do nothing.
+    ///
+    /// - Parameter why: nil for keys that only have to be known, since something else is reported already.
+    mutating func refuse(_ keys: [String], _ why: String?) {
+        for key in keys {
+            known.insert(key)
+            if let why, mapping[key] != nil { report(why, about: key) }
+        }
     }
 
     mutating func bool(_ key: String, default standard: Bool) -> Bool {

@@ -6,7 +6,7 @@ import Testing
 
 /// SASL over a connection, against a server of our own.
 @Suite struct AuthenticationTests {
-    static func settings(_ mechanism: SASLSettings.Mechanism, password: String = "secret") -> SecuritySettings {
+    static func settings(_ mechanism: SASLSettings.PasswordMechanism, password: String = "secret") -> SecuritySettings {
         SecuritySettings(
             .saslPlaintext,
             sasl: SASLSettings(mechanism: mechanism, username: "alice", password: Secret(password)))
@@ -96,8 +96,8 @@ import Testing
         try await broker.stop()
     }
 
-    @Test(arguments: [SASLSettings.Mechanism.scramSHA256, .scramSHA512])
-    func `SCRAM proves both sides`(mechanism: SASLSettings.Mechanism) async throws {
+    @Test(arguments: [SASLSettings.PasswordMechanism.scramSHA256, .scramSHA512])
+    func `SCRAM proves both sides`(mechanism: SASLSettings.PasswordMechanism) async throws {
         let broker = try await Self.scramBroker(mechanism, password: "secret")
         try await withClient(of: [broker.address]) {
             $0.security = Self.settings(mechanism)
@@ -147,7 +147,7 @@ import Testing
 
     /// The server's side of SCRAM, from the same formulas.
     static func scramBroker(
-        _ mechanism: SASLSettings.Mechanism, password: String, acceptsAnything: Bool = false
+        _ mechanism: SASLSettings.PasswordMechanism, password: String, acceptsAnything: Bool = false
     ) async throws -> FakeBroker {
         let hash: HashAlgorithm = mechanism == .scramSHA256 ? .sha256 : .sha512
         let salted = hash.stretch(password: Array(password.utf8), salt: [1, 2, 3, 4], iterations: 4096)

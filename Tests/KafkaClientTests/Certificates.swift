@@ -10,10 +10,13 @@ struct Certificates {
     var client: String { directory + "/client.pem" }
     var clientKey: String { directory + "/client.key" }
 
-    func serverContext(requiresClient: Bool = false) throws -> NIOSSLContext {
+    subscript(name: String) -> String { "\(directory)/\(name)" }
+
+    /// - Parameter name: of the files that hold certificate and key.
+    func serverContext(_ name: String = "server", requiresClient: Bool = false) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(directory + "/server.pem").map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: directory + "/server.key", format: .pem)))
+            certificateChain: try NIOSSLCertificate.fromPEMFile(self["\(name).pem"]).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: self["\(name).key"], format: .pem)))
         if requiresClient {
             configuration.certificateVerification = .noHostnameVerification
             configuration.trustRoots = .file(ca)
@@ -22,8 +25,12 @@ struct Certificates {
     }
 }
 
-/// - Parameter serverName: the server certificate's subject alternative name.
-func withCertificates(serverName: String = "IP:127.0.0.1", _ body: (Certificates) async throws -> Void) async throws {
+/// - Parameters:
+///   - serverName: the server certificate's subject alternative name.
+///   - more: makes further files; `new` makes a key and a certificate or request.
+func withCertificates(
+    serverName: String = "IP:127.0.0.1", and more: String = "", _ body: (Certificates) async throws -> Void
+) async throws {
     let directory = FileManager.default.temporaryDirectory.appending(path: "certificates-\(UUID())")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
@@ -36,6 +43,7 @@ func withCertificates(serverName: String = "IP:127.0.0.1", _ body: (Certificates
         openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem
         new -passout pass:opensesame -keyout client.key -out client.csr -subj /CN=client
         openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out client.pem
+        \(more)
         """
     let process = Process()
     process.executableURL = URL(filePath: "/bin/sh")

@@ -8,7 +8,8 @@ import Testing
 
 /// A client of the servers at `addresses`, closed at the end of `body`.
 func withClient<Result: Sendable>(
-    of addresses: [HostAndPort], _ change: (inout ClusterSettings) -> Void = { _ in },
+    of addresses: [HostAndPort], logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+    _ change: (inout ClusterSettings) -> Void = { _ in },
     _ body: (ClusterClient) async throws -> Result
 ) async throws -> Result {
     var settings = ClusterSettings(name: "east", bootstrapServers: addresses)
@@ -18,8 +19,7 @@ func withClient<Result: Sendable>(
     settings.unknownTopicPatience = .milliseconds(20)
     change(&settings)
     let client = ClusterClient(
-        settings, eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        settings, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
     do {
         let result = try await body(client)
         await client.close()

@@ -78,14 +78,4 @@ import Testing
         #expect(error.remedy == expected)
         #expect(error.isRetriable == [.retry, .refreshMetadata, .findCoordinator, .reauthenticate].contains(expected))
     }
-
-    @Test func `a secret shows itself to nobody`() {
-        let settings = SASLSettings(mechanism: .plain, username: "alice", password: Secret("opensesame"))
-        var dumped = ""
-        dump(settings, to: &dumped)
-
-        #expect(!"\(settings) \(String(reflecting: settings)) \(dumped)".contains("opensesame"))
-        #expect("\(settings.password)" == "•••")
-        #expect(settings.password.reveal() == "opensesame")
-    }
 }

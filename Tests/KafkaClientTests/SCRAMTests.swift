@@ -5,7 +5,7 @@ import Testing
 @Suite struct SCRAMTests {
     /// RFC 7677, section 3.
     static func rfcClient() -> SCRAMClient {
-        SCRAMClient(.sha256, username: "user", password: Secret("pencil"), nonce: "rOprNGfwEbeRWgbNEkqO")
+        SCRAMClient(.sha256, username: "user", password: "pencil", nonce: "rOprNGfwEbeRWgbNEkqO")
     }
     static let rfcServerFirst =
         "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
@@ -23,7 +23,7 @@ import Testing
 
     /// Computed with Python's hashlib and hmac by the formulas of RFC 5802.
     @Test func `SHA-512 agrees with another implementation`() throws {
-        var client = SCRAMClient(.sha512, username: "a=b,c", password: Secret("pass word"), nonce: "clientnonce")
+        var client = SCRAMClient(.sha512, username: "a=b,c", password: "pass word", nonce: "clientnonce")
 
         #expect(try client.respond(to: nil) == "n,,n=a=3Db=2Cc,r=clientnonce")
         #expect(
@@ -55,6 +55,10 @@ import Testing
         ("r=rOprNGfwEbeRWgbNEkqOx,i=4096", .malformed("nonce, salt or iteration count is missing")),
         ("", .malformed("nonce, salt or iteration count is missing")),
         ("e=unknown-user", .refused("unknown-user")),
+        (
+            "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+            .malformed("it asks for an extension that is not known here")
+        ),
     ])
     func `a first message that cannot be right ends the exchange`(message: String, failure: SCRAMClient.Failure) throws
     {

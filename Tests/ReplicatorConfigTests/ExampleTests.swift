@@ -18,7 +18,10 @@ import Testing
     /// The report of an unknown key lists the known ones, which makes it the list of what has to be documented.
     @Test(arguments: [
         ("clusters: {a: {x: 1}}", "clusters.a"), ("clusters: {a: {tls: {x: 1}}}", "clusters.a.tls"),
-        ("clusters: {a: {sasl: {x: 1}}}", "clusters.a.sasl"), ("flows: [{x: 1}]", "flows[0]"),
+        ("clusters: {a: {sasl: {x: 1}}}", "clusters.a.sasl"),
+        ("clusters: {a: {sasl: {mechanism: OAUTHBEARER, oauth: {x: 1}}}}", "clusters.a.sasl.oauth"),
+        ("clusters: {a: {sasl: {mechanism: AWS_MSK_IAM, aws: {x: 1}}}}", "clusters.a.sasl.aws"),
+        ("flows: [{x: 1}]", "flows[0]"),
         ("flows: [{naming: {x: 1}}]", "flows[0].naming"), ("flows: [{sync: {x: 1}}]", "flows[0].sync"),
         ("flows: [{topics: {x: 1}}]", "flows[0].topics"), ("http: {x: 1}", "http"), ("x: 1", ""),
     ])

@@ -4,15 +4,17 @@ import NIOSSL
 
 extension ConnectionFailure {
     /// What NIO reports, in our terms.
-    init(describing error: any Error) {
+    ///
+    /// - Parameter certificate: what the other side has shown, when TLS failed.
+    init(describing error: any Error, certificate: NIOSSLCertificate? = nil) {
         switch error {
         case let error as NIOConnectionError: self.init(error)
         case let error as IOError: self.init(error)
         case ChannelError.connectTimeout(let amount): self = .connectTimedOut(after: Duration(amount))
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof: self = .closedByBroker
-        case let error as NIOSSLError: self = .tls(Self.text(error))
-        case let error as NIOSSLExtraError: self = .tls(Self.text(error))
-        case let error as BoringSSLError: self = .tls("\(error)")
+        case let error as NIOSSLError: self = .tls(Self.tlsText(error, certificate: certificate))
+        case let error as NIOSSLExtraError: self = .tls(Self.tlsText(error))
+        case let error as BoringSSLError: self = .tls(Self.tlsText("\(error)", certificate))
         default: self = .lost("\(error)")
         }
     }
@@ -36,22 +38,5 @@ extension ConnectionFailure {
         case ETIMEDOUT: self = .lost("the network gave up waiting for an acknowledgement")
         default: self = .lost("\(error)")
         }
-    }
-
-    private static func text(_ error: NIOSSLError) -> String {
-        switch error {
-        case .handshakeFailed(let cause):
-            "handshake failed: \(cause); check that the listener speaks TLS and which certificates each side trusts"
-        case .unableToValidateCertificate:
-            "the broker's certificate is for another host name; connect by a name that it carries, or set tls.serverName"
-        case .noCertificateToValidate: "the broker sent no certificate"
-        default: "\(error)"
-        }
-    }
-
-    private static func text(_ error: NIOSSLExtraError) -> String {
-        error == .failedToValidateHostname
-            ? "the broker's certificate is for another host name (\(error)); connect by a name that it carries, or set tls.serverName"
-            : "\(error)"
     }
 }

@@ -19,8 +19,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     /// Requests that wait until the connection has authenticated itself anew, in the order of their calls.
     private var held: Deque<(request: ConnectionState<Reply>.Request?, pieces: [ByteBuffer])> = []
-    private var isReauthenticating = false
-    private var reauthentication: Scheduled<Void>?
+    private var isHolding = false
+    private var scheduled: Scheduled<Void>?
     private var timer: Scheduled<Void>?
     private var timerDeadline: NIODeadline?
 
@@ -49,7 +49,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                 correlationID: correlationID, api: api, deadline: .now() + TimeAmount(timeout), timeout: timeout,
                 reply: reply)
         }
-        if isReauthenticating, !isAuthentication {
+        if isHolding, !isAuthentication {
             held.append((request, pieces))
         } else {
             write(request, pieces)
@@ -77,8 +77,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     ) {
         timer?.cancel()
         timer = nil
-        reauthentication?.cancel()
-        reauthentication = nil
+        scheduled?.cancel()
+        scheduled = nil
         let all = unanswered + held.compactMap(\.request)
         held = []
         context?.close(promise: nil)
@@ -87,20 +87,29 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     // Authentication again
 
-    /// Runs `authenticate` when `delay` has passed, and holds other requests back while it runs (KIP-368).
-    func reauthenticate(after delay: Duration, _ authenticate: @escaping (ConnectionHandler) -> Void) {
+    /// Runs `body` when `delay` has passed, unless the connection is closed by then.
+    func schedule(in delay: Duration, _ body: @escaping () -> Void) {
         guard let context, state.isOpen else { return }
-        reauthentication = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) {
+        scheduled = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) {
             guard self.state.isOpen else { return }
-            self.isReauthenticating = true
-            authenticate(self)
+            body()
         }
     }
 
+    /// Keeps requests other than those of authentication back from now on (KIP-368).
+    func holdRequests() {
+        isHolding = true
+    }
+
     /// Ends the holding back.
-    func reauthenticated() {
-        isReauthenticating = false
+    func releaseRequests() {
+        isHolding = false
         while state.isOpen, let (request, pieces) = held.popFirst() { write(request, pieces) }
+    }
+
+    /// How long the requests that are on their way may still take.
+    var longestWait: Duration {
+        state.latestDeadline.map { max(.zero, Duration($0 - .now())) } ?? .zero
     }
 
     // Inbound
@@ -133,7 +142,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A peer that goes away without saying goodbye is, to us, a peer that went away.
         if let tls = error as? NIOSSLError, case .uncleanShutdown = tls { return }
-        close(because: .connection(ConnectionFailure(describing: error)))
+        let certificate = context.presentedCertificate
+        close(because: .connection(ConnectionFailure(describing: error, certificate: certificate)))
     }
 
     private func deliver(_ correlationID: Int32, _ frame: ByteBuffer) {

@@ -85,6 +85,11 @@ package struct ConnectionState<Reply>: ~Copyable {
         inFlight.lazy.map(\.deadline).min()
     }
 
+    /// When the last of the requests on their way will have been answered or given up.
+    package var latestDeadline: NIODeadline? {
+        inFlight.lazy.map(\.deadline).max()
+    }
+
     /// Ends everything; the first cause stays.
     ///
     /// - Returns: the requests that will not be answered any more, oldest first.

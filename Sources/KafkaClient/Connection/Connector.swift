@@ -4,13 +4,15 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Makes connections that are ready for requests: name, TCP, TLS, versions, authentication, in that order.
+/// Makes connections that are ready for requests: credentials, name, TCP, TLS, versions, authentication, in that order.
 actor Connector {
     private let settings: ClusterSettings
     private let eventLoop: any EventLoop
     private let logger: Logger
-    /// Made at the first need, and again after a TLS failure: files may have been renewed since.
-    private var tlsContext: NIOSSLContext?
+    private var tls: TLSContexts
+    /// Made at the first need, since it lives on the event loop.
+    private var credentials: NIOLoopBound<CredentialSource>?
+    private let authFailures: AuthFailureCounter
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
@@ -18,25 +20,35 @@ actor Connector {
         self.settings = settings
         self.eventLoop = eventLoop
         self.logger = logger
+        tls = TLSContexts(settings.security.tls ?? TLSSettings(), logger: logger)
+        authFailures = AuthFailureCounter(cluster: settings.name)
     }
 
     /// - Parameter broker: the id of the broker at `address`, where it is known.
     func connect(to address: HostAndPort, broker: Int32?) async throws(KafkaError) -> BrokerConnection {
         let deadline = NIODeadline.now() + TimeAmount(settings.connectTimeout)
         do {
+            // Before there is a connection: it must not wait for a token, and need not be made when there is none.
+            let exchange = try await exchangeIfNeeded(for: address)
             do {
-                return try await connect(to: address, broker: broker, versionsVersion: 3, deadline: deadline)
+                return try await connect(to: address, broker, exchange, versionsVersion: 3, deadline: deadline)
             } catch let failure
                 where failure.operation == .request(.apiVersions)
                 && failure.reason == .connection(.closedByBroker)
             {
                 // Brokers that do not know the version may just hang up; all know version 0.
-                return try await connect(to: address, broker: broker, versionsVersion: 0, deadline: deadline)
+                return try await connect(to: address, broker, exchange, versionsVersion: 0, deadline: deadline)
             }
         } catch {
-            if case .connection(.tls) = error.reason { tlsContext = nil }
+            var operation = error.operation
+            if case .connection(.tls) = error.reason {
+                tls.distrust()
+                // It shows when the first request is sent, which has nothing to do with it.
+                operation = .connect
+            }
+            authFailures.count(error.reason, during: operation)
             throw KafkaError(
-                error.reason, during: error.operation, cluster: settings.name,
+                error.reason, during: operation, cluster: settings.name,
                 broker: BrokerName(id: broker, address: address))
         }
     }
@@ -52,12 +64,13 @@ actor Connector {
     }
 
     private func connect(
-        to address: HostAndPort, broker: Int32?, versionsVersion: Int16, deadline: NIODeadline
+        to address: HostAndPort, _ broker: Int32?, _ exchange: SASLExchange?, versionsVersion: Int16,
+        deadline: NIODeadline
     ) async throws(Failure) -> BrokerConnection {
         let handler = try await open(address, deadline)
         do {
             let versions = try await negotiate(handler.value, from: versionsVersion, deadline)
-            try await authenticate(handler.value, versions, deadline)
+            if let exchange { try await authenticate(handler.value, address, exchange, versions, deadline) }
             logger.debug("connected", metadata: ["broker": "\(BrokerName(id: broker, address: address))"])
             return BrokerConnection(
                 handler: handler, eventLoop: eventLoop, versions: versions, broker: broker, address: address,
@@ -73,7 +86,7 @@ actor Connector {
     private func open(
         _ address: HostAndPort, _ deadline: NIODeadline
     ) async throws(Failure) -> NIOLoopBound<ConnectionHandler> {
-        let tls = try tlsContextIfNeeded()
+        let tlsContext = try tlsContextIfNeeded()
         let serverName = settings.security.tls?.serverName ?? (address.isIPAddress ? nil : address.host)
         let maximumFrameBytes = settings.maximumFrameBytes
         let remaining = max(.milliseconds(1), deadline - .now())
@@ -90,9 +103,9 @@ actor Connector {
                 .channelOption(.maxMessagesPerRead, value: 16)
                 .connect(host: address.host, port: address.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        if let tls {
+                        if let tlsContext {
                             try channel.pipeline.syncOperations.addHandler(
-                                NIOSSLClientHandler(context: tls, serverHostname: serverName))
+                                NIOSSLClientHandler(context: tlsContext, serverHostname: serverName))
                         }
                         let handler = ConnectionHandler(maximumFrameBytes: maximumFrameBytes)
                         try channel.pipeline.syncOperations.addHandler(handler)
@@ -110,14 +123,7 @@ actor Connector {
 
     private func tlsContextIfNeeded() throws(Failure) -> NIOSSLContext? {
         guard settings.security.protocol.usesTLS else { return nil }
-        if let tlsContext { return tlsContext }
-        do {
-            let made = try (settings.security.tls ?? TLSSettings()).makeContext()
-            tlsContext = made
-            return made
-        } catch {
-            throw Failure(error, during: .connect)
-        }
+        do { return try tls.next() } catch { throw Failure(error, during: .connect) }
     }
 
     // Versions
@@ -180,20 +186,47 @@ actor Connector {
 
     // Authentication
 
-    private func authenticate(
-        _ handler: ConnectionHandler, _ versions: NegotiatedVersions, _ deadline: NIODeadline
-    ) async throws(Failure) {
-        guard settings.security.protocol.usesSASL else { return }
+    /// Fresh credentials; nil when the protocol asks for none.
+    private func exchangeIfNeeded(for address: HostAndPort) async throws(Failure) -> SASLExchange? {
+        guard settings.security.protocol.usesSASL else { return nil }
         guard let sasl = settings.security.sasl else {
             throw Failure(
                 .configuration(
                     "\(settings.security.protocol.rawValue) needs sasl settings: mechanism, username, password"),
                 during: .authenticate)
         }
+        let source = source(sasl)
+        let slot = OneShot<SASLExchange>()
+        let cancelled = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
+        source.exchange(for: address.host).whenComplete { result in
+            slot.set(
+                result.mapError { error in
+                    var failure = cancelled
+                    failure.reason = KafkaError.Reason(credentials: error)
+                    return failure
+                })
+        }
+        do { return try await slot.value(cancelled: cancelled) } catch {
+            throw Failure(error.reason, during: .authenticate)
+        }
+    }
+
+    private func source(_ sasl: SASLSettings) -> CredentialSource {
+        if let credentials { return credentials.value }
+        let source = CredentialSource(
+            sasl, on: eventLoop, logger: logger, timeout: min(settings.connectTimeout, .seconds(10)))
+        credentials = NIOLoopBound(source, eventLoop: eventLoop)
+        return source
+    }
+
+    private func authenticate(
+        _ handler: ConnectionHandler, _ address: HostAndPort, _ exchange: SASLExchange,
+        _ versions: NegotiatedVersions, _ deadline: NIODeadline
+    ) async throws(Failure) {
         let slot = OneShot<Duration?>()
         let error = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
         Authentication.begin(
-            on: handler, sasl, clientID: settings.clientID, versions: versions,
+            on: handler, exchange, clientID: settings.clientID, versions: versions,
             timeout: Duration(max(.milliseconds(1), deadline - .now()))
         ) { result in
             slot.set(
@@ -204,34 +237,15 @@ actor Connector {
                 })
         }
         do {
-            if let lifetime = try await slot.value(cancelled: error) {
-                Reauthentication(sasl: sasl, settings: settings, versions: versions).schedule(on: handler, lifetime)
-            }
+            guard let lifetime = try await slot.value(cancelled: error), let credentials else { return }
+            let authFailures = authFailures
+            Reauthentication(
+                credentials.value, host: address.host, settings: settings, versions: versions, logger: logger
+            ) { reason in
+                authFailures.count(reason, during: .authenticate)
+            }.schedule(on: handler, lifetime: lifetime)
         } catch {
             throw Failure(error.reason, during: .authenticate)
-        }
-    }
-}
-
-/// Renews a session that the broker limits in time, well before it ends (KIP-368).
-private struct Reauthentication {
-    var sasl: SASLSettings
-    var settings: ClusterSettings
-    var versions: NegotiatedVersions
-
-    /// Between 85 and 95 percent of the session's life, as Kafka's own clients do, so that many do not come at once.
-    func schedule(on handler: ConnectionHandler, _ lifetime: Duration) {
-        handler.reauthenticate(after: lifetime * Double.random(in: 0.85...0.95)) { handler in
-            Authentication.begin(
-                on: handler, sasl, clientID: settings.clientID, versions: versions, timeout: settings.connectTimeout
-            ) { result in
-                switch result {
-                case .failure(let reason): handler.close(because: reason)
-                case .success(let lifetime):
-                    handler.reauthenticated()
-                    if let lifetime { schedule(on: handler, lifetime) }
-                }
-            }
         }
     }
 }

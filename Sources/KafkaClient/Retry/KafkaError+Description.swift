@@ -13,30 +13,10 @@ extension KafkaError: CustomStringConvertible {
         return text + ": \(reasonText)"
     }
 
-    var reasonText: String {
-        switch reason {
-        case .broker(let code, let message):
-            var text = "\(code)"
-            if let message, !message.isEmpty { text += ", \"\(message)\"" }
-            if let advice = Self.advice[code] { text += "; \(advice)" }
-            return text
-        case .connection(let failure): return "\(failure)"
-        case .authentication(let why): return "not authenticated: \(why)"
-        case .wire(let error): return "bytes that cannot be understood (\(error)); is a Kafka broker listening there?"
-        case .timedOut(let duration): return "no answer within \(duration)"
-        case .unsupported(_, let needed, let offered?):
-            return "the broker speaks versions \(offered.text), but \(needed.text) is needed; upgrade the broker"
-        case .unsupported(_, let needed, nil):
-            return "the broker does not know this request (versions \(needed.text) would do); upgrade the broker"
-        case .unexpectedAnswer(let what): return "the answer cannot be true: \(what)"
-        case .configuration(let what): return what
-        case .closed: return "the client is closed"
-        case .cancelled: return "cancelled"
-        }
-    }
+    var reasonText: String { reason.words }
 
     /// What an operator can do about a code whose name does not say it.
-    private static let advice: [ErrorCode: String] = [
+    fileprivate static let advice: [ErrorCode: String] = [
         .topicAuthorizationFailed: "grant this principal access to the topic",
         .groupAuthorizationFailed: "grant this principal access to the group",
         .clusterAuthorizationFailed: "grant this principal the operation on the cluster resource",
@@ -57,6 +37,41 @@ extension KafkaError: CustomStringConvertible {
         .invalidRecord: "a compacted topic takes no records without a key",
         .producerFenced: "another instance took over",
     ]
+}
+
+extension KafkaError.Reason {
+    /// What happened, without where.
+    var words: String {
+        switch self {
+        case .broker(let code, let message):
+            var text = "\(code)"
+            if let message, !message.isEmpty { text += ", \"\(message)\"" }
+            if let advice = KafkaError.advice[code] { text += "; \(advice)" }
+            return text
+        case .connection(let failure): return "\(failure)"
+        case .authentication(let why): return "not authenticated: \(why)"
+        case .credentialsUnavailable(let why): return "no credentials to authenticate with: \(why)"
+        case .wire(let error): return "bytes that cannot be understood (\(error)); is a Kafka broker listening there?"
+        case .timedOut(let duration): return "no answer within \(duration)"
+        case .unsupported(_, let needed, let offered?):
+            return "the broker speaks versions \(offered.text), but \(needed.text) is needed; upgrade the broker"
+        case .unsupported(_, let needed, nil):
+            return "the broker does not know this request (versions \(needed.text) would do); upgrade the broker"
+        case .unexpectedAnswer(let what): return "the answer cannot be true: \(what)"
+        case .configuration(let what): return what
+        case .closed: return "the client is closed"
+        case .cancelled: return "cancelled"
+        }
+    }
+
+    /// Why there are no credentials.
+    init(credentials error: any Error) {
+        switch error {
+        case let failure as CredentialFailure: self = failure.reason
+        case let reason as KafkaError.Reason: self = reason
+        default: self = .credentialsUnavailable("\(error)")
+        }
+    }
 }
 
 extension ClosedRange<Int16> {

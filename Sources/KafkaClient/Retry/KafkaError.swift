@@ -12,6 +12,9 @@ public struct KafkaError: Error, Hashable, Sendable {
         case connection(ConnectionFailure)
         /// The broker did not accept who we say we are, or could not prove that it knows our password.
         case authentication(String)
+        /// What we would show to the broker cannot be had at the moment: the token endpoint does not answer, a file
+        /// with a password is being replaced.
+        case credentialsUnavailable(String)
         /// Bytes that could not be understood; the connection they came over is closed.
         case wire(WireError)
         /// No answer in time. Whether the broker did what was asked is not known.
@@ -57,6 +60,20 @@ public struct KafkaError: Error, Hashable, Sendable {
     @inline(never)
     public var code: ErrorCode? {
         if case .broker(let code, _) = reason { code } else { nil }
+    }
+
+    /// Whether a cluster did not let us in, or we did not trust it: TLS, SASL, or credentials that cannot be had.
+    public var isAuthenticationFailure: Bool { Self.isAuthenticationFailure(reason, during: operation) }
+
+    static func isAuthenticationFailure(_ reason: Reason, during operation: Operation) -> Bool {
+        switch reason {
+        case .authentication, .credentialsUnavailable, .connection(.tls): true
+        case .broker(let code, _):
+            operation == .authenticate
+                || [.saslAuthenticationFailed, .illegalSaslState, .unsupportedSaslMechanism].contains(code)
+        case .configuration: operation == .connect || operation == .authenticate
+        case .connection, .wire, .timedOut, .unsupported, .unexpectedAnswer, .closed, .cancelled: false
+        }
     }
 
     /// The same error, about this topic and partition.

@@ -100,7 +100,7 @@ extension KafkaError {
             .connection(.nameNotResolved):
             .refreshMetadata
         case .connection: .refreshMetadata
-        case .timedOut, .wire, .unexpectedAnswer: .retry
+        case .timedOut, .wire, .unexpectedAnswer, .credentialsUnavailable: .retry
         }
     }
 

@@ -1,6 +1,6 @@
 import CCrypto
 
-/// Base 64 as SCRAM uses it, by OpenSSL.
+/// Base 64 with padding, by OpenSSL.
 package enum Base64 {
     package static func encode(_ bytes: [UInt8]) -> String {
         // OpenSSL ends its output with a zero byte.
@@ -13,7 +13,7 @@ package enum Base64 {
     /// - Returns: nil for text that is not padded base 64.
     package static func decode(_ text: String) -> [UInt8]? {
         let characters = Array(text.utf8)
-        guard characters.count % 4 == 0, characters.count <= 1 << 16 else { return nil }
+        guard characters.count % 4 == 0, characters.count <= 1 << 18 else { return nil }
         guard !characters.isEmpty else { return [] }
         let padding = characters.reversed().prefix { $0 == UInt8(ascii: "=") }.count
         guard padding <= 2 else { return nil }

@@ -6,3 +6,4 @@
 #include <openssl/kdf.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>

@@ -10,7 +10,6 @@ final class Authentication {
     typealias Completion = (Result<Duration?, KafkaError.Reason>) -> Void
 
     private let connection: ConnectionHandler
-    private let settings: SASLSettings
     private let clientID: String
     private let versions: NegotiatedVersions
     private let timeout: Duration
@@ -18,33 +17,32 @@ final class Authentication {
     private var exchange: SASLExchange
 
     private init(
-        _ connection: ConnectionHandler, _ settings: SASLSettings, clientID: String, versions: NegotiatedVersions,
+        _ connection: ConnectionHandler, _ exchange: SASLExchange, clientID: String, versions: NegotiatedVersions,
         timeout: Duration, completion: @escaping Completion
     ) {
         self.connection = connection
-        self.settings = settings
+        self.exchange = exchange
         self.clientID = clientID
         self.versions = versions
         self.timeout = timeout
         self.completion = completion
-        exchange = SASLExchange(settings)
     }
 
     /// Begins; `completion` is called once, on the event loop.
     ///
     /// - Parameter timeout: for each answer.
     static func begin(
-        on connection: ConnectionHandler, _ settings: SASLSettings, clientID: String, versions: NegotiatedVersions,
+        on connection: ConnectionHandler, _ exchange: SASLExchange, clientID: String, versions: NegotiatedVersions,
         timeout: Duration, completion: @escaping Completion
     ) {
         Authentication(
-            connection, settings, clientID: clientID, versions: versions, timeout: timeout, completion: completion
+            connection, exchange, clientID: clientID, versions: versions, timeout: timeout, completion: completion
         ).shakeHands()
     }
 
     private func shakeHands() {
         var request = SaslHandshakeRequest()
-        request.mechanism = settings.mechanism.rawValue
+        request.mechanism = exchange.mechanism
         // Version 0 goes with tokens outside of Kafka's framing, which nothing newer than 0.11 needs.
         send(request, within: 1...1) { [self] response in
             switch response.errorCode {
@@ -54,7 +52,7 @@ final class Authentication {
                 let offered = response.mechanisms.sorted().joined(separator: ", ")
                 fail(
                     .authentication(
-                        "the listener does not offer \(settings.mechanism.rawValue); it offers \(offered.isEmpty ? "nothing" : offered)"
+                        "the listener does not offer \(exchange.mechanism); it offers \(offered.isEmpty ? "nothing" : offered)"
                     ))
             case let code:
                 fail(.broker(code, message: nil))
@@ -64,7 +62,9 @@ final class Authentication {
 
     private func step(answering challenge: [UInt8]?, lifetime: Int64) {
         let message: [UInt8]?
-        do { message = try exchange.respond(to: challenge) } catch { return fail(.authentication("\(error)")) }
+        do { message = try exchange.respond(to: challenge) } catch {
+            return fail(.authentication(error.description))
+        }
         guard let message else {
             return completion(.success(lifetime > 0 ? .milliseconds(lifetime) : nil))
         }
@@ -73,7 +73,7 @@ final class Authentication {
         send(request, within: 0...2) { [self] response in
             guard response.errorCode == .none else {
                 let why = response.errorMessage.flatMap { $0.isEmpty ? nil : $0 } ?? "\(response.errorCode)"
-                return fail(.authentication("user \"\(settings.username)\" was refused: \(why)"))
+                return fail(.authentication(exchange.refusal(why)))
             }
             step(answering: Array(response.authBytes.readableBytesView), lifetime: response.sessionLifetimeMs)
         }
@@ -105,9 +105,10 @@ final class Authentication {
 
     private func fail(_ reason: KafkaError.Reason) {
         if case .connection(.closedByBroker) = reason {
-            // What brokers before 2.0 and some proxies do instead of answering.
+            // Since Kafka 1.0 a refusal is answered, so this is a broker that goes away; or a proxy that is rude.
+            let advice = "if it always does, check the credentials of \(exchange.subject)"
             return completion(
-                .failure(.authentication("the broker closed the connection; check user name and password")))
+                .failure(.connection(.lost("the broker closed the connection during authentication; \(advice)"))))
         }
         completion(.failure(reason))
     }

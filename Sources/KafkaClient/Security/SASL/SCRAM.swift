@@ -21,7 +21,7 @@ package struct SCRAMClient: Sendable {
 
     private let hash: HashAlgorithm
     private let username: String
-    private let password: Secret
+    private let password: String
     private let nonce: String
     private var stage = Stage.first
 
@@ -30,7 +30,7 @@ package struct SCRAMClient: Sendable {
     private static let smallestIterationCount = 4096
 
     /// - Parameter nonce: fresh printable randomness without commas.
-    package init(_ hash: HashAlgorithm, username: String, password: Secret, nonce: String) {
+    package init(_ hash: HashAlgorithm, username: String, password: String, nonce: String) {
         self.hash = hash
         self.username = username
         self.password = password
@@ -57,7 +57,9 @@ package struct SCRAMClient: Sendable {
 
     private mutating func prove(serverFirst: String, firstBare: String) throws(Failure) -> String {
         let fields = Self.fields(of: serverFirst)
-        if let error = fields["e"] { throw .refused(error) }
+        if let error = fields["e"] { throw .refused(error.shortened) }
+        // RFC 5802, section 5.1: an extension that must be understood, and is not.
+        guard fields["m"] == nil else { throw .malformed("it asks for an extension that is not known here") }
         guard let fullNonce = fields["r"], let salt = fields["s"].flatMap(Base64.decode),
             let iterations = fields["i"].flatMap({ Int($0) })
         else { throw .malformed("nonce, salt or iteration count is missing") }
@@ -66,7 +68,7 @@ package struct SCRAMClient: Sendable {
             throw .iterationsOutOfRange(iterations)
         }
 
-        let salted = hash.stretch(password: Array(password.reveal().utf8), salt: salt, iterations: iterations)
+        let salted = hash.stretch(password: Array(password.utf8), salt: salt, iterations: iterations)
         let clientKey = hash.authenticationCode(key: salted, Array("Client Key".utf8))
         let withoutProof = "c=biws,r=\(fullNonce)"
         let exchanged = Array("\(firstBare),\(serverFirst),\(withoutProof)".utf8)
@@ -80,7 +82,7 @@ package struct SCRAMClient: Sendable {
 
     private func verify(serverFinal: String, _ expected: [UInt8]) throws(Failure) {
         let fields = Self.fields(of: serverFinal)
-        if let error = fields["e"] { throw .refused(error) }
+        if let error = fields["e"] { throw .refused(error.shortened) }
         guard let signature = fields["v"].flatMap(Base64.decode) else { throw .malformed("signature is missing") }
         guard HashAlgorithm.areEqual(signature, expected) else { throw .wrongServerSignature }
     }
@@ -110,4 +112,9 @@ extension SCRAMClient.Failure: CustomStringConvertible {
         case .nonceNotOurs: "the broker's nonce does not continue ours"
         }
     }
+}
+
+extension SCRAMClient: CustomReflectable {
+    /// The password never shows itself.
+    package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }

@@ -1,0 +1,77 @@
+internal import FoundationEssentials
+
+/// A bearer token with what can be known about its life.
+package struct OAuthToken: Sendable {
+    /// As it is sent.
+    let value: String
+    /// When it ends, in seconds since 1970; nil when nobody says.
+    package let expiry: Double?
+    private let notBefore: Double?
+
+    /// - Parameter lifetime: in seconds, as the token endpoint tells it; the token's own word otherwise.
+    package init(_ text: String, lifetime: Double? = nil, now: Double) throws(CredentialFailure) {
+        let value = text.trimmed
+        guard !value.isEmpty else { throw .refused("the token is empty") }
+        guard value.utf8.count <= Self.largestSize else {
+            throw .refused("the token has more than \(Self.largestSize) bytes")
+        }
+        // RFC 6750, section 2.1. Anything else could end the field that it is sent in.
+        guard value.utf8.allSatisfy(Self.isAllowed) else {
+            throw .refused("the token holds characters that no bearer token has; is it a token at all?")
+        }
+        let claims = Self.claims(of: value)
+        self.value = value
+        expiry = lifetime.map { now + $0 } ?? claims?.exp
+        notBefore = claims?.nbf ?? claims?.iat
+    }
+
+    /// What in the token may explain why it was refused; nil when nothing does.
+    package func suspicion(at now: Double) -> String? {
+        if let expiry, expiry <= now {
+            return "the token expired \(WallTime.text(expiry)), and here it is \(WallTime.text(now))"
+        }
+        if let notBefore, notBefore > now {
+            return
+                "the token is not valid before \(WallTime.text(notBefore)), and here it is \(WallTime.text(now)); compare the clocks"
+        }
+        return nil
+    }
+
+    /// Brokers take no more before a client is known.
+    private static let largestSize = 128 << 10
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B, 0x2D, 0x2E, 0x2F, 0x3D, 0x5F, 0x7E: true
+        default: false
+        }
+    }
+
+    private struct Claims: Decodable {
+        var exp: Double?
+        var nbf: Double?
+        var iat: Double?
+    }
+
+    /// The times in a JSON web token (RFC 7519); nil for a token of another kind. Nothing is verified: that is the
+    /// broker's part.
+    private static func claims(of token: String) -> Claims? {
+        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        var payload = parts[1].replacing("-", with: "+").replacing("_", with: "/")
+        payload += String(repeating: "=", count: (4 - payload.count % 4) % 4)
+        return Base64.decode(String(payload)).flatMap { try? JSONDecoder().decode(Claims.self, from: Data($0)) }
+    }
+}
+
+extension OAuthToken: CustomStringConvertible, CustomReflectable {
+    package var description: String { "•••" }
+    package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
+}
+
+extension String {
+    /// Without white space at both ends.
+    fileprivate var trimmed: String {
+        String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
+}
