@@ -80,12 +80,12 @@ let package = Package(
             "Replication",
             ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore, metrics, logging, lifecycle, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", yams]),
-        target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, histogram, nioCore]),
+        target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore]),
         .executableTarget(
             name: "replicator",
             dependencies: [
                 "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix,
+                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -121,7 +121,7 @@ let package = Package(
             "ReplicationTests",
             ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
-        tests("ObservabilityTests", ["Observability", coreMetrics]),
+        tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
         tests(
             "EndToEndTests",
             [

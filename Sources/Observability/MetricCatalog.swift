@@ -1,4 +1,4 @@
-/// What each metric is: the one place that names them for `/metrics` and for the documentation.
+/// What each metric is: the one place that names them for `/metrics`, the documentation, the dashboard and the alerts.
 public enum MetricCatalog {
     public enum Kind: String, Sendable {
         case counter
@@ -9,41 +9,57 @@ public enum MetricCatalog {
     public struct Entry: Sendable {
         public let name: String
         public let kind: Kind
+        /// Labels of every series, in the order in which they are written.
+        public let labels: [String]
         public let help: String
     }
 
     public static let entries: [Entry] = [
         Entry(
-            name: "replicator_replication_latency_seconds", kind: .histogram,
+            name: "replicator_replication_latency_seconds", kind: .histogram, labels: ["flow", "topic"],
             help: "From a record's timestamp at the source to its acknowledgement by the target, newest of each batch."),
         Entry(
-            name: "replicator_pipeline_latency_seconds", kind: .histogram,
+            name: "replicator_pipeline_latency_seconds", kind: .histogram, labels: ["flow", "topic"],
             help: "From the arrival of a batch to its acknowledgement by the target: the part that is ours."),
         Entry(
-            name: "replicator_message_lag", kind: .gauge,
+            name: "replicator_message_lag", kind: .gauge, labels: ["flow", "topic"],
             help: "Source offsets up to the high watermark that have not passed yet."),
         Entry(
-            name: "replicator_bytes_in_total", kind: .counter, help: "Bytes of record batches read from the source."),
+            name: "replicator_bytes_in_total", kind: .counter, labels: ["flow", "topic"],
+            help: "Bytes of record batches read from the source."),
         Entry(
-            name: "replicator_throughput_bytes_total", kind: .counter,
+            name: "replicator_throughput_bytes_total", kind: .counter, labels: ["flow", "topic"],
             help: "Bytes of record batches that the target has acknowledged."),
         Entry(
-            name: "replicator_records_total", kind: .counter, help: "Records that the target has acknowledged."),
+            name: "replicator_records_total", kind: .counter, labels: ["flow", "topic"],
+            help: "Records that the target has acknowledged."),
         Entry(
-            name: "replicator_skipped_records_total", kind: .counter,
+            name: "replicator_skipped_records_total", kind: .counter, labels: ["flow", "topic", "reason"],
             help: "Source offsets that have no record on the target, by reason."),
         Entry(
-            name: "replicator_batches_total", kind: .counter,
+            name: "replicator_batches_total", kind: .counter, labels: ["flow", "topic", "path", "reason"],
             help: "Batches taken in, by path (forward or rewrite) and by what made a rewrite necessary."),
         Entry(
-            name: "replicator_failures_total", kind: .counter,
+            name: "replicator_failures_total", kind: .counter, labels: ["flow", "topic", "reason"],
             help: "Partitions that have stopped, by reason."),
         Entry(
-            name: "replicator_cluster_up", kind: .gauge,
-            help: "1 when the last look at a cluster's metadata succeeded, else 0."),
+            name: "replicator_stuck_partitions", kind: .gauge, labels: ["flow"],
+            help: "Partitions that have stopped, or have lag and make no progress."),
         Entry(
-            name: "replicator_auth_errors_total", kind: .counter,
-            help: "Connections to a cluster that failed in TLS or SASL, or for want of credentials."),
+            name: "replicator_consumer_groups", kind: .gauge, labels: ["flow"],
+            help: "Consumer groups whose offsets are kept in step."),
+        Entry(
+            name: "replicator_offset_sync_failures_total", kind: .counter, labels: ["flow"],
+            help: "Attempts to bring a consumer group's offset to the target that failed."),
+        Entry(
+            name: "replicator_cluster_up", kind: .gauge, labels: ["cluster"],
+            help: "1 when the last look at a cluster succeeded, else 0."),
+        Entry(
+            name: "replicator_auth_errors_total", kind: .counter, labels: ["cluster"],
+            help: "Connections that failed because of who we are or who the cluster is: TLS, SASL or credentials."),
+        Entry(
+            name: "replicator_throttle_seconds_total", kind: .counter, labels: ["cluster"],
+            help: "Time for which a cluster's brokers have asked us to be silent, because of their quotas."),
     ]
 
     static func entry(_ name: String) -> Entry? {

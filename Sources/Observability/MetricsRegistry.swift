@@ -27,6 +27,20 @@ public final class MetricsRegistry: MetricsFactory {
         instruments.withLock { table in table.map { ($0.key, $0.value) } }.sorted { $0.key < $1.key }
     }
 
+    /// What a counter or gauge says now; zero while nobody has made it. Labels in the order of ``MetricCatalog``.
+    public func value(_ name: String, _ labels: [(String, String)]) -> Double {
+        guard case .value(let found) = instruments.withLock({ $0[Self.key(name, labels)] }) else { return 0 }
+        return found.current
+    }
+
+    /// Time spans observed since the last call with the same arguments; nil while there are none.
+    public func latency(_ name: String, _ labels: [(String, String)]) -> (mean: Double, maximum: Double)? {
+        guard case .histogram(let found) = instruments.withLock({ $0[Self.key(name, labels)] }) else { return nil }
+        let interval = found.takeInterval()
+        guard interval.count > 0 else { return nil }
+        return (interval.sumSeconds / Double(interval.count), interval.maximumSeconds)
+    }
+
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         value(label, dimensions)
     }

@@ -4,20 +4,29 @@ public import Logging
 internal import NIOCore
 public import ServiceLifecycle
 
-/// Serves `/metrics`, `/healthz`, `/readyz` and `/api/status` until shutdown.
+/// Serves metrics, health, status, history, events and the page, and takes operators' wishes, until shutdown.
 public struct StatusServer: Service {
-    /// What the endpoints tell about the process.
+    /// What the endpoints tell about the process, and what they may ask of it.
     public struct Sources: Sendable {
-        /// The state of all flows as a JSON document.
-        public var status: @Sendable () async -> String
+        /// The state of the process as a JSON document, with the partitions that are wanted.
+        public var status: @Sendable (PartitionSelection) async -> String
         /// Why the process is not ready; empty when it is.
         public var obstacles: @Sendable () async -> [String]
+        /// Does what an operator wants of a flow.
+        public var control: @Sendable (FlowCommand) async -> ControlAnswer
+        public var history: History
+        public var events: EventLog
 
         public init(
-            status: @escaping @Sendable () async -> String, obstacles: @escaping @Sendable () async -> [String]
+            status: @escaping @Sendable (PartitionSelection) async -> String,
+            obstacles: @escaping @Sendable () async -> [String],
+            control: @escaping @Sendable (FlowCommand) async -> ControlAnswer, history: History, events: EventLog
         ) {
             self.status = status
             self.obstacles = obstacles
+            self.control = control
+            self.history = history
+            self.events = events
         }
     }
 
@@ -55,6 +64,7 @@ public struct StatusServer: Service {
         let router = Router()
         let registry = registry
         let sources = sources
+        router.get("/") { _, _ in Self.page() }
         router.get("/metrics") { _, _ in
             Self.text(PrometheusText.render(registry), type: PrometheusText.contentType)
         }
@@ -64,8 +74,69 @@ public struct StatusServer: Service {
             guard !obstacles.isEmpty else { return Self.text("ready\n") }
             return Self.text(obstacles.joined(separator: "\n") + "\n", status: .serviceUnavailable)
         }
-        router.get("/api/status") { _, _ in Self.text(await sources.status(), type: "application/json") }
+        router.get("/api/status") { request, _ in
+            Self.json(await sources.status(PartitionSelection(Self.query(request))))
+        }
+        router.get("/api/history") { request, _ in
+            Self.json(HistoryDocument.json(sources.history, HistoryQuery(Self.query(request))))
+        }
+        router.get("/api/events") { request, _ in
+            let after = Self.query(request)["after"].flatMap { Int($0) } ?? 0
+            return Self.json(EventsDocument(events: sources.events.events(after: after)).json)
+        }
+        router.post("/api/flows/:name/:action") { request, context in
+            await Self.control(request, context, sources)
+        }
         return router
+    }
+
+    private static func control(
+        _ request: Request, _ context: BasicRequestContext, _ sources: Sources
+    ) async -> Response {
+        if let origin = request.headers[.origin], !isOwn(origin: origin, request) {
+            return text("requests from other sites' pages are refused\n", status: .forbidden)
+        }
+        guard let flow = context.parameters.get("name"),
+            let action = context.parameters.get("action").flatMap({ FlowCommand.Action(rawValue: $0) })
+        else { return text("there are the actions pause and resume\n", status: .notFound) }
+        let query = query(request)
+        let topic = query["topic"]
+        var partition: Int32?
+        if let given = query["partition"] {
+            guard let number = Int32(given), number >= 0, topic != nil else {
+                return text("partition takes a number, beside topic\n", status: .badRequest)
+            }
+            partition = number
+        }
+        let answer = await sources.control(
+            FlowCommand(flow: flow, action: action, topic: topic, partition: partition))
+        return text(answer.message + "\n", status: .init(code: answer.status))
+    }
+
+    /// Browsers name the page that a request comes from: only our own may change anything.
+    private static func isOwn(origin: String, _ request: Request) -> Bool {
+        guard let authority = request.head.authority else { return false }
+        return origin == "http://\(authority)" || origin == "https://\(authority)"
+    }
+
+    private static func query(_ request: Request) -> [String: String] {
+        Dictionary(request.uri.queryParameters.map { (String($0.key), String($0.value)) }) { first, _ in first }
+    }
+
+    private static func page() -> Response {
+        var response = text(StatusPage.html, type: "text/html; charset=utf-8")
+        // Nothing from elsewhere is loaded or run, whatever a topic's name may contain.
+        response.headers[.contentSecurityPolicy] =
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+            + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        response.headers[.cacheControl] = "no-cache"
+        return response
+    }
+
+    private static func json(_ body: String) -> Response {
+        var response = text(body, type: "application/json")
+        response.headers[.cacheControl] = "no-store"
+        return response
     }
 
     private static func text(
@@ -73,5 +144,23 @@ public struct StatusServer: Service {
     ) -> Response {
         Response(
             status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+    }
+}
+
+extension PartitionSelection {
+    fileprivate init(_ parameters: [String: String]) {
+        if let topic = parameters["topic"] {
+            self = .topic(topic)
+        } else {
+            self = parameters["partitions"] == "problems" ? .problems : .all
+        }
+    }
+}
+
+extension HistoryQuery {
+    fileprivate init(_ parameters: [String: String]) {
+        self.init(
+            flow: parameters["flow"], topic: parameters["topic"], allTopics: parameters["topics"] == "all",
+            points: parameters["points"].flatMap { Int($0) })
     }
 }

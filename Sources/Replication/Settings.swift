@@ -16,6 +16,7 @@ public struct FlowSettings: Sendable {
     public var compression: CompressionChoice = .keep
     public var delivery: DeliveryGuarantee = .exactlyOnce
     public var sync = SyncSettings()
+    public var limits = LimitSettings()
     /// Bytes of fetched records that may be held at once, over all shards. At least 4 MiB.
     public var bufferBytes = 32 << 20
     /// Independent slices of the flow, each on one thread; nil for one per core.
@@ -61,6 +62,16 @@ public enum CompressionChoice: Hashable, Sendable {
 public enum DeliveryGuarantee: String, Hashable, Sendable, CaseIterable {
     case exactlyOnce
     case atLeastOnce
+}
+
+/// How fast a flow may be.
+public struct LimitSettings: Hashable, Sendable {
+    /// Bytes read from the source per second, over all partitions; nil for as many as both clusters can take.
+    public var bytesPerSecond: Int?
+
+    public init(bytesPerSecond: Int? = nil) {
+        self.bytesPerSecond = bytesPerSecond
+    }
 }
 
 /// Which metadata a flow keeps in step besides records, and how often it looks.

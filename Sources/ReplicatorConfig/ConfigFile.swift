@@ -9,6 +9,8 @@ public struct ConfigFile: Sendable {
     public var flows: [FlowSettings]
     /// Where metrics, health and status are served; nil for nowhere.
     public var http: HostAndPort?
+    /// How long a partition may have lag without progress before the process is not ready.
+    public var stuckAfter: Duration = .seconds(60)
 
     /// Reads and checks a file.
     ///
@@ -86,9 +88,10 @@ public struct ConfigFile: Sendable {
         } else {
             document.report("missing required key \"flows\": at least one flow to run", about: "flows")
         }
-        let http = HTTPSection.parse(&document)
+        var stuckAfter: Duration = .seconds(60)
+        let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter)
         document.finish()
-        return ConfigFile(clusters: clusters, flows: flows, http: http)
+        return ConfigFile(clusters: clusters, flows: flows, http: http, stuckAfter: stuckAfter)
     }
 }
 

@@ -44,6 +44,7 @@ enum FlowSection {
         let delivery = section.choice(
             "delivery", ["exactlyOnce": DeliveryGuarantee.exactlyOnce, "atLeastOnce": .atLeastOnce])
         let sync = section.section("sync").map { SyncSection.parse($0) }
+        let limits = section.section("limits").map { LimitSection.parse($0) }
         let bufferBytes = section.bytes("bufferBytes", in: (4 << 20)...(64 << 30))
         let shards = section.integer("shards", in: 1...64)
         if let source, let target, source.name == target.name {
@@ -67,6 +68,7 @@ enum FlowSection {
         if let compression { settings.compression = compression }
         if let delivery { settings.delivery = delivery }
         if let sync { settings.sync = sync }
+        if let limits { settings.limits = limits }
         if let bufferBytes { settings.bufferBytes = bufferBytes }
         settings.shards = shards
         return settings
@@ -204,11 +206,23 @@ enum SyncSection {
     }
 }
 
+/// `limits`: how fast a flow may be.
+enum LimitSection {
+    static func parse(_ section: Section) -> LimitSettings {
+        var section = section
+        defer { section.finish() }
+        return LimitSettings(bytesPerSecond: section.bytes("bytesPerSecond", in: 1_000...(1 << 50)))
+    }
+}
+
 /// `http`: where the process can be asked how it is.
 enum HTTPSection {
-    static func parse(_ document: inout Section) -> HostAndPort? {
+    static func parse(_ document: inout Section, stuckAfter: inout Duration) -> HostAndPort? {
         guard var section = document.section("http") else { return nil }
         defer { section.finish() }
+        if let patience = section.duration("stuckAfter", in: .seconds(1) ... .seconds(86_400)) {
+            stuckAfter = patience
+        }
         guard let listen = section.required("listen", "HOST:PORT to serve metrics and status on") else { return nil }
         if let address = HostAndPort(listen) { return address }
         section.report("\"\(listen)\" is not HOST:PORT", about: "listen")

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Logging
+internal import Observability
 
 /// How much is logged, to standard error.
 struct LoggingOptions: ParsableArguments {
@@ -14,7 +15,9 @@ struct LoggingOptions: ParsableArguments {
     var json = false
 
     /// Once per process, before the first logger.
-    func bootstrap() {
+    ///
+    /// - Parameter events: what is shown to operators; it gets what is worth it whatever the level of the log is.
+    func bootstrap(_ events: EventLog) {
         let level: Logger.Level =
             switch logLevel {
             case .debug: .debug
@@ -26,7 +29,7 @@ struct LoggingOptions: ParsableArguments {
             var handler: any LogHandler =
                 json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
             handler.logLevel = level
-            return handler
+            return MultiplexLogHandler([handler, EventLogHandler(events)])
         }
     }
 }

@@ -7,8 +7,12 @@ struct Replicator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replicator",
         abstract: "Copies topics between Kafka clusters, and runs a Kafka-compatible broker.",
-        version: "0.1.0",
-        subcommands: [RunCommand.self, BrokerCommand.self])
+        version: version,
+        subcommands: [
+            RunCommand.self, StatusCommand.self, PauseCommand.self, ResumeCommand.self, BrokerCommand.self,
+        ])
+
+    static let version = "0.1.0"
 
     /// Exit codes are part of the contract: 0 done, 1 failed, 2 wrong usage or configuration.
     static func main() async {
@@ -35,6 +39,7 @@ struct Replicator: AsyncParsableCommand {
     }
 
     private static func complain(_ message: String) {
+        guard !message.isEmpty else { return }
         let line = message.hasSuffix("\n") ? message : message + "\n"
         // Not through `stderr`: that is a global variable of C's.
         _ = Array(line.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }

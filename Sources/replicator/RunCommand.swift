@@ -18,7 +18,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Replicate continuously, until TERM or INT.",
         discussion: """
             Starts every flow of the configuration, or only those named with --flow. The first TERM or INT lets what \
-            is under way reach the target and records how far it came.
+            is under way reach the target and records how far it came. HUP reads the configuration again and takes over \
+            topics, consumerGroups, sync and limits.
 
             Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration.
             """)
@@ -29,8 +30,11 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let config = try common.load()
         let flows = try common.select(from: config)
-        logging.bootstrap()
+        let events = EventLog()
+        logging.bootstrap(events)
         let logger = Logger(label: "replicator")
+        // From the first moment: a HUP must not end the process.
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
@@ -40,8 +44,13 @@ struct RunCommand: AsyncParsableCommand {
         }
         if let http = config.http { try await checkCanListen(at: http, group) }
         do {
-            var services: [any Service] = [FlowsService(flows: running)]
-            if let http = config.http { services.append(statusServer(at: http, running, registry, logger)) }
+            let daemon = daemon(config, flows, running, loops[0], registry, events, logger)
+            let reloading = Reloading(
+                file: common.config, runsAll: common.flow.isEmpty, daemon: daemon, current: config)
+            var services: [any Service] = [
+                FlowsService(flows: running), DaemonService(daemon: daemon, reloading: reloading, hangups: hangups),
+            ]
+            if let http = config.http { services.append(statusServer(at: http, daemon)) }
             let serviceGroup = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: services.map {
@@ -69,21 +78,24 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private func statusServer(
-        at address: HostAndPort, _ flows: [Flow], _ registry: MetricsRegistry, _ logger: Logger
-    ) -> StatusServer {
-        let sources = StatusServer.Sources(
-            status: {
-                var statuses: [FlowStatus] = []
-                for flow in flows { statuses.append(await flow.status()) }
-                return StatusDocument(flows: statuses).json
-            },
-            obstacles: {
-                var obstacles: [String] = []
-                for flow in flows { obstacles += StatusDocument.obstacles(of: await flow.status()) }
-                return obstacles
-            })
-        return StatusServer(
-            host: address.host, port: address.port, registry: registry, sources: sources, logger: logger)
+    private func daemon(
+        _ config: ConfigFile, _ settings: [FlowSettings], _ flows: [Flow], _ eventLoop: any EventLoop,
+        _ registry: MetricsRegistry, _ events: EventLog, _ logger: Logger
+    ) -> Daemon {
+        let names = Set(settings.flatMap { [$0.source.name, $0.target.name] })
+        let watches = config.clusters.values.filter { names.contains($0.name) }.sorted { $0.name < $1.name }
+            .map { ClusterWatch($0, eventLoop: eventLoop, logger: logger) }
+        return Daemon(
+            flows: flows, watches: watches, stuckAfter: config.stuckAfter, registry: registry, events: events,
+            logger: logger)
+    }
+
+    private func statusServer(at address: HostAndPort, _ daemon: Daemon) -> StatusServer {
+        StatusServer(
+            host: address.host, port: address.port, registry: daemon.registry,
+            sources: StatusServer.Sources(
+                status: { await daemon.document().listing($0).json }, obstacles: { await daemon.obstacles() },
+                control: { await daemon.control($0) }, history: daemon.history, events: daemon.events),
+            logger: daemon.logger)
     }
 }

@@ -17,18 +17,24 @@ public import ServiceLifecycle
 ///   checkpoints ◀── what has passed ──────────────┘
 /// ```
 public actor Flow: Service {
-    public nonisolated let settings: FlowSettings
+    public nonisolated let name: String
+    /// What may change while the flow runs is changed by ``reload(_:)``.
+    public internal(set) var settings: FlowSettings
     nonisolated let logger: Logger
     nonisolated let wallClock: @Sendable () -> Int64
     nonisolated let eventLoops: [any EventLoop]
 
     let source: ClusterClient
     let target: ClusterClient
-    let topicSync: TopicSync
+    private(set) var topicSync: TopicSync
+    let rateLimit: RateLimit
+    var pauses = Pauses()
     private let progress: ProgressStore
-    private var shards: [Shard] = []
-    private var known: [TopicPartition: Int] = [:]
-    private var topicMetrics: [String: TopicMetrics] = [:]
+    private(set) var shards: [Shard] = []
+    private(set) var known: [TopicPartition: Int] = [:]
+    private var topicMetrics: TopicMetrics.Table
+    /// The settings have changed: the next look at the clusters is due at once.
+    private var isLookDue = false
     private var reportedTopics: Set<String> = []
     private var phase = Phase.starting
     private var isPrepared = false
@@ -48,7 +54,10 @@ public actor Flow: Service {
         wallClock: @escaping @Sendable () -> Int64
     ) {
         precondition(!eventLoops.isEmpty, "a flow needs an event loop")
+        name = settings.name
         self.settings = settings
+        rateLimit = RateLimit(bytesPerSecond: settings.limits.bytesPerSecond)
+        topicMetrics = TopicMetrics.Table(flow: settings.name)
         self.eventLoops = eventLoops
         self.wallClock = wallClock
         var logger = logger
@@ -109,10 +118,13 @@ public actor Flow: Service {
 
     public func status() async -> FlowStatus {
         var partitions: [FlowStatus.Partition] = []
-        for shard in shards { partitions += await shard.snapshot.map { FlowStatus.Partition($0) } }
+        for shard in shards {
+            partitions += await shard.snapshot.filter(\.isSelected).map { FlowStatus.Partition($0) }
+        }
         partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         return FlowStatus(
-            name: settings.name, source: settings.source.name, target: settings.target.name, state: phase.rawValue,
+            name: name, source: settings.source.name, target: settings.target.name, state: phase.rawValue,
+            paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
             partitions: partitions)
     }
 
@@ -129,8 +141,8 @@ public actor Flow: Service {
             return Shard(
                 source: ClusterClient(settings.source, eventLoop: loop, logger: logger),
                 target: ClusterClient(settings.target, eventLoop: loop, logger: logger), eventLoop: loop,
-                state: ShardState(budget: budget, limits: limits, intake: intake), readCommitted: true, logger: logger,
-                wallClock: wallClock)
+                state: ShardState(budget: budget, limits: limits, intake: intake), readCommitted: true,
+                rateLimit: rateLimit, logger: logger, wallClock: wallClock)
         }
     }
 
@@ -232,6 +244,7 @@ extension Flow {
         {
             state.sourceLeader = PartitionState.Leader(broker: broker, epoch: leader.leaderEpoch)
         }
+        state.isPaused = pauses.covers(pair.source)
         state.targetLeader = found.targetMetadata.partition(pair.target.topic, pair.target.partition)?.leader
         if let checkpoint {
             state.targetEnd = checkpoint.targetOffset
@@ -247,15 +260,29 @@ extension Flow {
     }
 
     private func metrics(of topic: String) -> TopicMetrics {
-        if let known = topicMetrics[topic] { return known }
-        let created = TopicMetrics(flow: settings.name, topic: topic)
-        topicMetrics[topic] = created
-        return created
+        topicMetrics.metrics(of: topic)
+    }
+
+    /// Those who work by the settings get the new ones, and soon look at the clusters again.
+    func settingsChanged() {
+        topicSync = TopicSync(settings: settings, source: source, target: target, logger: logger)
+        isLookDue = true
+    }
+
+    /// - Returns: false when there is to be no other look.
+    private func awaitNextLook() async -> Bool {
+        let end = ContinuousClock.now + settings.sync.interval
+        while !isLookDue, ContinuousClock.now < end {
+            let rest = min(end - ContinuousClock.now, .milliseconds(500))
+            guard (try? await Task.sleep(for: rest)) != nil else { return false }
+        }
+        isLookDue = false
+        return phase == .running
     }
 
     private func keepDiscovering(producer: ProducerIdentity) async {
         while !Task.isCancelled, phase == .running {
-            guard (try? await Task.sleep(for: settings.sync.interval)) != nil, phase == .running else { return }
+            guard await awaitNextLook() else { return }
             do throws(FlowError) {
                 try await discover(producer: producer)
             } catch {
@@ -281,7 +308,7 @@ extension Flow {
         let recorded = await progress.known
         for shard in shards {
             for partition in await shard.snapshot {
-                lag[partition.source.topic, default: 0] += partition.lag
+                lag[partition.source.topic, default: 0] += partition.isSelected ? partition.lag : 0
                 let checkpoint = Checkpoint(
                     sourceOffset: partition.passed, targetOffset: partition.targetEnd,
                     sourceLeaderEpoch: partition.sourceLeader?.epoch ?? -1,
@@ -291,7 +318,7 @@ extension Flow {
                 }
             }
         }
-        for (topic, value) in lag { metrics(of: topic).report(lag: value) }
+        topicMetrics.report(lag: lag)
         guard !changed.isEmpty else { return }
         do throws(FlowError) {
             try await progress.store(changed)

@@ -70,3 +70,52 @@ final class TopicMetrics: Sendable {
         lag.record(value)
     }
 }
+
+extension TopicMetrics {
+    /// The topics of one flow that have metrics of their own. Beyond a number of them topics share one set, so that a
+    /// flow of very many topics does not drown who collects the metrics.
+    struct Table {
+        static let limit = 1_000
+        /// No topic can have this name.
+        static let others = "(others)"
+
+        private let flow: String
+        private var byTopic: [String: TopicMetrics] = [:]
+
+        init(flow: String) {
+            self.flow = flow
+        }
+
+        mutating func metrics(of topic: String) -> TopicMetrics {
+            let label = label(of: topic)
+            if let known = byTopic[label] { return known }
+            let created = TopicMetrics(flow: flow, topic: label)
+            byTopic[label] = created
+            return created
+        }
+
+        /// Takes in the lag of every topic.
+        mutating func report(lag: [String: Int64]) {
+            var byLabel: [String: Int64] = [:]
+            for (topic, value) in lag { byLabel[label(of: topic), default: 0] += value }
+            for (label, value) in byLabel { metrics(of: label).report(lag: value) }
+        }
+
+        private func label(of topic: String) -> String {
+            byTopic[topic] != nil || byTopic.count < Self.limit ? topic : Self.others
+        }
+    }
+}
+
+/// How long a cluster has asked us to be silent, because of its quotas.
+struct ThrottleMeter: Sendable {
+    private let seconds: FloatingPointCounter
+
+    init(cluster: String) {
+        seconds = FloatingPointCounter(label: "replicator_throttle_seconds_total", dimensions: [("cluster", cluster)])
+    }
+
+    func record(milliseconds: Int32) {
+        seconds.increment(by: Double(milliseconds) / 1_000)
+    }
+}

@@ -6,7 +6,7 @@ public struct FlowStatus: Sendable, Codable {
         public var topic: String
         public var partition: Int32
         public var targetTopic: String
-        /// `active` or `failed`.
+        /// `active`, `paused` or `failed`.
         public var state: String
         /// Why it failed.
         public var reason: String?
@@ -18,6 +18,14 @@ public struct FlowStatus: Sendable, Codable {
         public var targetOffset: Int64
         /// Source offsets that have not passed yet.
         public var lag: Int64
+        /// How long it has made no progress although there is something to copy; nil when it does, or nobody watches.
+        public var stuckForSeconds: Int?
+        /// Bytes read that the target has yet to acknowledge.
+        public var bufferedBytes: Int
+        /// Broker that it is read from; nil while there is none.
+        public var sourceLeader: Int32?
+        /// Broker that it is written to; nil while there is none.
+        public var targetLeader: Int32?
     }
 
     public var name: String
@@ -25,7 +33,31 @@ public struct FlowStatus: Sendable, Codable {
     public var target: String
     /// `starting`, `running`, `draining` or `stopped`.
     public var state: String
+    /// What an operator has paused, in words.
+    public var paused: [String]
+    /// The flow's own limit; nil for none.
+    public var bytesPerSecondLimit: Int?
     public var partitions: [Partition]
+    public var groups: [Group] = []
+
+    /// A consumer group whose offsets are kept in step.
+    public struct Group: Sendable, Codable {
+        public var group: String
+        /// `synced`, or a word for why not.
+        public var state: String
+        /// The reason in words when it is not synced.
+        public var reason: String?
+        public var partitions: [GroupPartition]
+    }
+
+    public struct GroupPartition: Sendable, Codable {
+        public var topic: String
+        public var partition: Int32
+        public var sourceOffset: Int64
+        /// Nil when the offset has no counterpart on the target yet.
+        public var targetOffset: Int64?
+        public var reason: String?
+    }
 }
 
 extension FlowStatus.Partition {
@@ -34,7 +66,7 @@ extension FlowStatus.Partition {
         self.partition = partition.source.partition
         targetTopic = partition.target.topic
         switch partition.status {
-        case .active: state = "active"
+        case .active: state = partition.isPaused ? "paused" : "active"
         case .failed(let why):
             state = "failed"
             reason = why
@@ -43,5 +75,8 @@ extension FlowStatus.Partition {
         sourceEnd = partition.highWatermark
         targetOffset = partition.targetEnd
         lag = partition.lag
+        bufferedBytes = partition.bufferedBytes
+        sourceLeader = partition.sourceLeader?.broker
+        targetLeader = partition.targetLeader
     }
 }

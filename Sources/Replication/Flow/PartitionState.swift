@@ -47,6 +47,10 @@ struct PartitionState: Sendable {
     var isQueued = false
     /// The next attempt belongs to a new epoch, once nothing is in flight.
     var needsNewEpoch = false
+    /// An operator does not want it read for now.
+    var isPaused = false
+    /// The configuration has changed so that the topic is no longer copied.
+    var isSelected = true
 
     struct Leader: Hashable, Sendable {
         var broker: Int32
@@ -65,7 +69,7 @@ struct PartitionState: Sendable {
     }
 
     var isActive: Bool { status == .active }
-    var isReadable: Bool { isActive && endOfReading == nil }
+    var isReadable: Bool { isActive && endOfReading == nil && !isPaused && isSelected }
 
     func recreatedExplanation(nowID: KafkaUUID) -> String {
         Self.recreatedExplanation(

@@ -16,6 +16,9 @@ actor Shard {
     let logger: Logger
     let readCommitted: Bool
     let wallClock: @Sendable () -> Int64
+    let rateLimit: RateLimit
+    let sourceThrottle: ThrottleMeter
+    let targetThrottle: ThrottleMeter
 
     var state: ShardState
     private(set) var isDraining = false
@@ -32,6 +35,14 @@ actor Shard {
         var failures = 0
         var requestsInFlight = 0
         var restsUntil: NIODeadline = .distantPast
+        /// The broker has asked for silence until then.
+        var throttledUntil: NIODeadline = .distantPast
+        /// The flow's own limit is kept by waiting until then.
+        var limitedUntil: NIODeadline = .distantPast
+
+        func mayAsk(at now: NIODeadline) -> Bool {
+            restsUntil <= now && throttledUntil <= now && limitedUntil <= now
+        }
     }
 
     private enum NewLink {
@@ -41,7 +52,7 @@ actor Shard {
 
     init(
         source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, state: ShardState,
-        readCommitted: Bool, logger: Logger, wallClock: @escaping @Sendable () -> Int64
+        readCommitted: Bool, rateLimit: RateLimit, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.source = source
         self.target = target
@@ -50,6 +61,9 @@ actor Shard {
         self.readCommitted = readCommitted
         self.logger = logger
         self.wallClock = wallClock
+        self.rateLimit = rateLimit
+        sourceThrottle = ThrottleMeter(cluster: source.settings.name)
+        targetThrottle = ThrottleMeter(cluster: target.settings.name)
         (newLinks, newLinksContinuation) = AsyncStream.makeStream()
     }
 
@@ -183,6 +197,22 @@ actor Shard {
         let wake = link.wake
         eventLoop.scheduleTask(in: pause) { wake.ring() }
         refreshLeaders()
+    }
+
+    func hold(source broker: Int32, for pause: TimeAmount, _ until: WritableKeyPath<Link, NIODeadline>) {
+        guard let wake = sourceLinks[broker]?.wake else { return }
+        sourceLinks[broker]?[keyPath: until] = .now() + pause
+        eventLoop.scheduleTask(in: pause) { wake.ring() }
+    }
+
+    func hold(target broker: Int32, for pause: TimeAmount) {
+        guard let wake = targetLinks[broker]?.wake else { return }
+        targetLinks[broker]?.throttledUntil = .now() + pause
+        eventLoop.scheduleTask(in: pause) { wake.ring() }
+    }
+
+    func liftLimits() {
+        for broker in sourceLinks.keys { sourceLinks[broker]?.limitedUntil = .distantPast }
     }
 
     private func startMissingLinks() {

@@ -97,6 +97,18 @@ extension ShardState {
         noteChange(index)
     }
 
+    mutating func setPaused(_ index: Int, _ isPaused: Bool) {
+        guard partitions[index].isPaused != isPaused else { return }
+        partitions[index].isPaused = isPaused
+        noteChange(index)
+    }
+
+    mutating func setSelected(_ index: Int, _ isSelected: Bool) {
+        guard partitions[index].isSelected != isSelected else { return }
+        partitions[index].isSelected = isSelected
+        noteChange(index)
+    }
+
     private mutating func noteChange(_ index: Int) {
         guard let broker = partitions[index].sourceLeader?.broker else { return }
         changedAtSource[broker, default: []].insert(index)

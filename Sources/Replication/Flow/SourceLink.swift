@@ -15,8 +15,8 @@ extension Shard {
         var wakes = link(source: broker).wake.makeWaiter()
         while !isDraining {
             state.update(&session, of: broker, now: .now())
-            let bytes = state.fetchableBytes
-            guard bytes > 0, !session.isEmpty, link(source: broker).restsUntil <= .now() else {
+            let bytes = min(state.fetchableBytes, rateLimit.largestRead)
+            guard bytes > 0, !session.isEmpty, link(source: broker).mayAsk(at: .now()) else {
                 guard await wakes.next() != nil else { break }
                 continue
             }
@@ -42,7 +42,10 @@ extension Shard {
         state.ledger.reserve(bytes)
         defer { state.ledger.release(reservation: bytes) }
         let response = try await connection.send(request, version: version)
-        for fetched in try session.accept(response) { take(fetched) }
+        obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
+        let arrived = try session.accept(response)
+        for fetched in arrived { take(fetched) }
+        spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
     }
 
     private func take(_ fetched: FetchedPartition) {

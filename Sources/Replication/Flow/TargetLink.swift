@@ -16,7 +16,7 @@ extension Shard {
             var wakes = wake.makeWaiter()
             while !isFinished {
                 guard link(target: broker).requestsInFlight < Self.pipelineDepth, state.hasWork(atTarget: broker),
-                    link(target: broker).restsUntil <= .now()
+                    link(target: broker).mayAsk(at: .now())
                 else {
                     guard await wakes.next() != nil else { break }
                     continue
@@ -70,6 +70,7 @@ extension Shard {
             let response = try await pending.value()
             answered(target: broker)
             succeeded(target: broker)
+            obey(throttleMilliseconds: response.throttleTimeMs, target: broker)
             settle(sendings, response)
         } catch {
             answered(target: broker)

@@ -1,7 +1,6 @@
 internal import KafkaClient
 internal import KafkaWire
 internal import Logging
-internal import Metrics
 
 /// Looks at both clusters and makes the target's topics what the flow needs: there, with the source's settings, and
 /// with at least as many partitions.
@@ -52,8 +51,8 @@ struct TopicSync: Sendable {
         let selected: [Selected]
         var discovery: Discovery
         do throws(KafkaError) {
-            let sourceMetadata = try await metadata(of: source)
-            let targetMetadata = try await metadata(of: target)
+            let sourceMetadata = try await source.metadata(.all)
+            let targetMetadata = try await target.metadata(.all)
             discovery = Discovery(sourceMetadata: sourceMetadata, targetMetadata: targetMetadata)
             selected = select(sourceMetadata, onlyKnown)
             if try await change(&discovery, selected) { discovery.targetMetadata = try await target.metadata(.all) }
@@ -62,18 +61,6 @@ struct TopicSync: Sendable {
         }
         for topic in selected { pair(topic, &discovery) }
         return discovery
-    }
-
-    private func metadata(of cluster: ClusterClient) async throws(KafkaError) -> ClusterMetadata {
-        let isUp = Gauge(label: "replicator_cluster_up", dimensions: [("cluster", cluster.settings.name)])
-        do throws(KafkaError) {
-            let metadata = try await cluster.metadata(.all)
-            isUp.record(1)
-            return metadata
-        } catch {
-            isUp.record(0)
-            throw error
-        }
     }
 
     private func select(_ metadata: ClusterMetadata, _ onlyKnown: Set<String>?) -> [Selected] {

@@ -1,0 +1,25 @@
+/// What an operator asks of a flow over HTTP.
+public struct FlowCommand: Sendable, Hashable {
+    public enum Action: String, Sendable {
+        case pause
+        case resume
+    }
+
+    public var flow: String
+    public var action: Action
+    /// Nil for the whole flow.
+    public var topic: String?
+    /// Nil for all partitions.
+    public var partition: Int32?
+}
+
+/// How it went: an HTTP status, and a sentence for people.
+public struct ControlAnswer: Sendable, Hashable {
+    public var status: Int
+    public var message: String
+
+    public init(status: Int, message: String) {
+        self.status = status
+        self.message = message
+    }
+}

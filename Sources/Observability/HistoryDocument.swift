@@ -1,0 +1,58 @@
+internal import FoundationEssentials
+
+/// Which part of the history is wanted.
+struct HistoryQuery {
+    /// Nil for all flows.
+    var flow: String?
+    /// Nil for the flow as a whole.
+    var topic: String?
+    /// Every topic of the flow instead of the flow as a whole.
+    var allTopics = false
+    /// About how many samples to return.
+    var points: Int?
+}
+
+/// What `/api/history` answers.
+struct HistoryDocument: Codable {
+    struct Series: Codable {
+        var flow: String
+        var topic: String?
+        var samples: [History.Sample]
+    }
+
+    /// Milliseconds.
+    var span = History.span
+    var series: [Series]
+
+    static func json(_ history: History, _ query: HistoryQuery) -> String {
+        let points = max(2, min(query.points ?? 360, 2_000))
+        var subjects: [History.Subject] = []
+        for flow in query.flow.map({ [$0] }) ?? history.flows {
+            if query.allTopics {
+                subjects += history.topics(of: flow).map { History.Subject(flow: flow, topic: $0) }
+            } else {
+                subjects.append(History.Subject(flow: flow, topic: query.topic))
+            }
+        }
+        return jsonText(
+            HistoryDocument(
+                series: subjects.map {
+                    Series(flow: $0.flow, topic: $0.topic, samples: history.samples(of: $0, points: points))
+                }))
+    }
+}
+
+/// What `/api/events` answers, oldest first.
+struct EventsDocument: Codable {
+    var events: [EventLog.Event]
+
+    var json: String { jsonText(self) }
+}
+
+private func jsonText(_ document: some Encodable) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // Cannot fail: these documents hold text and finite numbers.
+    guard let data = try? encoder.encode(document) else { return "{}" }
+    return String(decoding: data, as: UTF8.self)
+}

@@ -1,0 +1,88 @@
+/// Notices partitions that have lag and make no progress. No clock: time comes in.
+public struct ProgressWatchdog: Sendable {
+    /// One look at one partition.
+    public struct Look: Sendable {
+        public var flow: String
+        public var topic: String
+        public var partition: Int32
+        /// How far it has come.
+        public var offset: Int64
+        public var lag: Int64
+        /// Whether it is meant to move: not paused, not stopped.
+        public var isMeantToMove: Bool
+
+        public init(
+            flow: String, topic: String, partition: Int32, offset: Int64, lag: Int64, isMeantToMove: Bool
+        ) {
+            self.flow = flow
+            self.topic = topic
+            self.partition = partition
+            self.offset = offset
+            self.lag = lag
+            self.isMeantToMove = isMeantToMove
+        }
+    }
+
+    /// A partition that stands still although there is something to do.
+    public struct Stuck: Sendable, Hashable {
+        public var flow: String
+        public var topic: String
+        public var partition: Int32
+        public var offset: Int64
+        public var lag: Int64
+        public var since: ContinuousClock.Instant
+
+        /// The standstill itself, whatever its lag has grown to.
+        public var place: Place { Place(topic: topic, partition: partition, since: since) }
+
+        public struct Place: Sendable, Hashable {
+            let topic: String
+            let partition: Int32
+            let since: ContinuousClock.Instant
+        }
+    }
+
+    private struct Key: Hashable {
+        let flow: String
+        let topic: String
+        let partition: Int32
+    }
+
+    private struct Mark {
+        var offset: Int64
+        var since: ContinuousClock.Instant
+        var seen: Int
+    }
+
+    private let patience: Duration
+    /// Only partitions that had lag at the last look.
+    private var marks: [Key: Mark] = [:]
+    private var round = 0
+
+    /// - Parameter patience: how long lag without progress is nothing to worry about.
+    public init(patience: Duration) {
+        self.patience = patience
+    }
+
+    /// Takes in how every partition stands now.
+    ///
+    /// - Returns: those that have stood still for longer than the patience lasts.
+    public mutating func look(_ partitions: [Look], at now: ContinuousClock.Instant) -> [Stuck] {
+        round += 1
+        var stuck: [Stuck] = []
+        for look in partitions where look.lag > 0 && look.isMeantToMove {
+            let key = Key(flow: look.flow, topic: look.topic, partition: look.partition)
+            var mark = marks[key] ?? Mark(offset: look.offset, since: now, seen: round)
+            if mark.offset != look.offset { mark = Mark(offset: look.offset, since: now, seen: round) }
+            mark.seen = round
+            marks[key] = mark
+            guard now - mark.since >= patience else { continue }
+            stuck.append(
+                Stuck(
+                    flow: look.flow, topic: look.topic, partition: look.partition, offset: look.offset,
+                    lag: look.lag, since: mark.since))
+        }
+        marks = marks.filter { $0.value.seen == round }
+        return stuck
+    }
+}

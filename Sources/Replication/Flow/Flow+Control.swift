@@ -1,0 +1,67 @@
+internal import KafkaClient
+internal import Logging
+
+// What an operator may change while a flow runs.
+extension Flow {
+    /// Stops reading the flow, a topic or a partition. What was read before goes on to the target. Lasts until it is
+    /// resumed or the process ends.
+    ///
+    /// - Returns: whether that was news.
+    @discardableResult
+    public func pause(_ scope: PauseScope) async throws(FlowControlError) -> Bool {
+        try checkExists(scope)
+        guard pauses.pause(scope) else { return false }
+        await applyPauses()
+        logger.info("paused", metadata: ["what": "\(scope)"])
+        return true
+    }
+
+    /// Reads again what was paused, and every part of it.
+    ///
+    /// - Returns: whether anything of it was paused.
+    @discardableResult
+    public func resume(_ scope: PauseScope) async throws(FlowControlError) -> Bool {
+        try checkExists(scope)
+        switch pauses.resume(scope) {
+        case .resumed:
+            await applyPauses()
+            logger.info("resumed", metadata: ["what": "\(scope)"])
+            return true
+        case .wasNotPaused: return false
+        case .pausedAsPartOf(let whole): throw .pausedAsPartOf(flow: name, scope, whole: whole)
+        }
+    }
+
+    private func checkExists(_ scope: PauseScope) throws(FlowControlError) {
+        let exists =
+            switch scope {
+            case .flow: true
+            case .topic(let topic): known.keys.contains { $0.topic == topic }
+            case .partition(let topic, let partition): known[TopicPartition(topic, partition)] != nil
+            }
+        guard exists else { throw .unknown(flow: name, scope) }
+    }
+
+    private func applyPauses() async {
+        for shard in shards { await shard.apply(pauses) }
+    }
+
+    /// Takes over what may change while the flow runs: topics, consumer groups, sync and limits. Partitions that are
+    /// selected before and after are not disturbed; those no longer selected are not read any more.
+    public func reload(_ new: FlowSettings) async {
+        settings.topics = new.topics
+        settings.consumerGroups = new.consumerGroups
+        settings.sync = new.sync
+        settings.limits = new.limits
+        settingsChanged()
+        rateLimit.set(bytesPerSecond: new.limits.bytesPerSecond)
+        let selector = TopicSelector(
+            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
+        let selected = Set(
+            Set(known.keys.map(\.topic)).filter { selector.targetName(of: $0, isInternal: false) != nil })
+        for shard in shards {
+            await shard.select(topics: selected)
+            await shard.limitChanged()
+        }
+    }
+}

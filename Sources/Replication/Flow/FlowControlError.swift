@@ -1,0 +1,16 @@
+/// Why an operator's wish was not granted. Nothing has changed then.
+public enum FlowControlError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The flow replicates no such topic or partition.
+    case unknown(flow: String, PauseScope)
+    /// A part of something that is paused as a whole cannot be resumed alone.
+    case pausedAsPartOf(flow: String, PauseScope, whole: PauseScope)
+
+    public var description: String {
+        switch self {
+        case .unknown(let flow, let scope):
+            "flow \(flow) does not replicate \(scope); /api/status lists what it replicates, by source topic"
+        case .pausedAsPartOf(let flow, let scope, let whole):
+            "\(scope) of flow \(flow) is paused because \(whole) is; resume \(whole)"
+        }
+    }
+}

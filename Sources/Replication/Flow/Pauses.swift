@@ -1,0 +1,67 @@
+internal import KafkaClient
+
+/// What of a flow an operator may pause: all of it, a topic, or one partition.
+public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
+    case flow
+    case topic(String)
+    case partition(String, Int32)
+
+    /// Nil for a partition without its topic.
+    public init?(topic: String?, partition: Int32?) {
+        switch (topic, partition) {
+        case (nil, nil): self = .flow
+        case (let topic?, nil): self = .topic(topic)
+        case (let topic?, let partition?): self = .partition(topic, partition)
+        case (nil, _?): return nil
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .flow: "the flow"
+        case .topic(let topic): "topic \(topic)"
+        case .partition(let topic, let partition): "partition \(topic)-\(partition)"
+        }
+    }
+
+    /// Whether everything that `other` means is part of this.
+    func contains(_ other: PauseScope) -> Bool {
+        switch (self, other) {
+        case (.flow, _): true
+        case (.topic(let mine), .topic(let topic)), (.topic(let mine), .partition(let topic, _)): mine == topic
+        default: self == other
+        }
+    }
+}
+
+/// What is paused of a flow. Partitions that appear later are covered too.
+struct Pauses: Sendable {
+    private(set) var scopes: Set<PauseScope> = []
+
+    func covers(_ partition: TopicPartition) -> Bool {
+        scopes.contains { $0.contains(.partition(partition.topic, partition.partition)) }
+    }
+
+    /// - Returns: whether that was news.
+    mutating func pause(_ scope: PauseScope) -> Bool {
+        guard !scopes.contains(where: { $0.contains(scope) }) else { return false }
+        // What it contains goes on with it when it is resumed.
+        scopes = scopes.filter { !scope.contains($0) }
+        scopes.insert(scope)
+        return true
+    }
+
+    enum Resumption: Hashable {
+        case resumed
+        case wasNotPaused
+        /// More than was asked for is paused, and a part of it cannot be resumed alone.
+        case pausedAsPartOf(PauseScope)
+    }
+
+    mutating func resume(_ scope: PauseScope) -> Resumption {
+        if let whole = scopes.first(where: { $0 != scope && $0.contains(scope) }) { return .pausedAsPartOf(whole) }
+        let before = scopes.count
+        scopes = scopes.filter { !scope.contains($0) }
+        return scopes.count < before ? .resumed : .wasNotPaused
+    }
+}

@@ -1,0 +1,45 @@
+internal import KafkaClient
+internal import NIOCore
+
+// What operators and brokers want of a shard's speed.
+extension Shard {
+    func apply(_ pauses: Pauses) {
+        for index in state.partitions.indices {
+            state.setPaused(index, pauses.covers(state.partitions[index].source))
+        }
+        ringAllSources()
+    }
+
+    /// Partitions of other topics are not read any more, until they are selected again.
+    func select(topics: Set<String>) {
+        for index in state.partitions.indices {
+            state.setSelected(index, topics.contains(state.partitions[index].source.topic))
+        }
+        ringAllSources()
+    }
+
+    /// Books what a source broker sent; its link rests when that was more than the flow's limit allows.
+    func spent(_ bytes: Int, source broker: Int32) {
+        let pause = rateLimit.spend(bytes)
+        guard pause > .zero else { return }
+        hold(source: broker, for: pause, \.limitedUntil)
+    }
+
+    func limitChanged() {
+        liftLimits()
+        ringAllSources()
+    }
+
+    /// A broker answers at once and says for how long it will not listen (KIP-219): nothing is asked of it meanwhile.
+    func obey(throttleMilliseconds: Int32, source broker: Int32) {
+        guard throttleMilliseconds > 0 else { return }
+        sourceThrottle.record(milliseconds: throttleMilliseconds)
+        hold(source: broker, for: .milliseconds(Int64(throttleMilliseconds)), \.throttledUntil)
+    }
+
+    func obey(throttleMilliseconds: Int32, target broker: Int32) {
+        guard throttleMilliseconds > 0 else { return }
+        targetThrottle.record(milliseconds: throttleMilliseconds)
+        hold(target: broker, for: .milliseconds(Int64(throttleMilliseconds)))
+    }
+}

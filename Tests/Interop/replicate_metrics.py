@@ -1,0 +1,133 @@
+"""Metrics against runs whose true values are known, and their exposition against Prometheus' own parser."""
+
+import json
+import subprocess
+import time
+
+from confluent_kafka import Producer
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness import broker, check, equal, eventually, main, program
+from replicator import (
+    PATIENCE, QUIET, create_topic, flow, produce_numbers, raw_batches, fetch, replicator, watermarks)
+
+
+def metrics(running):
+    """Every sample: (name, labels as a frozenset) → value. Parsing fails on what is no valid exposition."""
+    samples = {}
+    for family in text_string_to_metric_families(running.get("/metrics")):
+        check(f"{family.name} has a help text and a type", family.documentation and family.type != "unknown")
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            check(f"{sample.name} {sample.labels} stands there once", key not in samples)
+            samples[key] = sample.value
+    return samples
+
+
+def value(samples, name, **labels):
+    """The sum over the series that have these labels."""
+    wanted = set(labels.items())
+    return sum(v for (n, have), v in samples.items() if n == name and wanted <= have)
+
+
+def counts_and_bytes_are_true():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=2)
+        create_topic(east.bootstrap, "empty", partitions=1)
+        produce_numbers(east.bootstrap, "orders", range(2000), partitions=2, padding=100)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.copies(east.bootstrap, ["orders", "empty"])
+            running.awaits("lag is reported", lambda: value(metrics(running), "replicator_message_lag", topic="orders") == 0
+                           and value(metrics(running), "replicator_records_total", topic="orders") == 2000)
+            found = metrics(running)
+            size = sum(len(fetch(west.bootstrap, "east.orders", p, 0)) for p in range(2))
+            read = sum(len(fetch(east.bootstrap, "orders", p, 0)) for p in range(2))
+            batches = sum(len(raw_batches(east.bootstrap, "orders", p)) for p in range(2))
+            equal("records", value(found, "replicator_records_total", flow="flow", topic="orders"), 2000)
+            equal("bytes written", value(found, "replicator_throughput_bytes_total", topic="orders"), size)
+            equal("bytes read", value(found, "replicator_bytes_in_total", topic="orders"), read)
+            equal("batches taken in", value(found, "replicator_batches_total", topic="orders"), batches)
+            equal("nothing was rewritten", value(found, "replicator_batches_total", topic="orders", path="rewrite"), 0)
+            equal("nothing was skipped", value(found, "replicator_skipped_records_total"), 0)
+            equal("nothing failed", value(found, "replicator_failures_total"), 0)
+            equal("an empty topic counts nothing", value(found, "replicator_records_total", topic="empty"), 0)
+            check("every batch written has its latency", value(
+                found, "replicator_pipeline_latency_seconds_count", topic="orders") >= 2)
+            for cluster in ("east", "west"):
+                running.awaits(f"{cluster} is up", lambda: value(metrics(running), "replicator_cluster_up", cluster=cluster) == 1)
+                equal(f"{cluster} never throttled", value(found, "replicator_throttle_seconds_total", cluster=cluster), 0)
+
+
+def latency_runs_from_the_records_timestamp():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=1)
+        client = Producer({"bootstrap.servers": east.bootstrap, **QUIET})
+        written = time.time()
+        for minutes in (10, 20, 30):
+            client.produce("orders", value=b"x", timestamp=int((written - 60 * minutes) * 1000))
+            client.flush(PATIENCE)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.copies(east.bootstrap, ["orders"])
+            found = metrics(running)
+            spent = time.time() - written
+            count = value(found, "replicator_replication_latency_seconds_count", topic="orders")
+            total = value(found, "replicator_replication_latency_seconds_sum", topic="orders")
+            # Batches may be merged on the way; each counts its newest record.
+            check("latency is the age of the newest record of each batch", 600 * count <= total <= 1800 * count + spent * count,
+                  f"{total} s in {count}")
+            check("none is below ten minutes", value(
+                found, "replicator_replication_latency_seconds_bucket", topic="orders", le="300.0") == 0)
+            check("all are within the hour", value(
+                found, "replicator_replication_latency_seconds_bucket", topic="orders", le="3600.0") == count)
+            own = value(found, "replicator_pipeline_latency_seconds_sum", topic="orders")
+            check("our own part of it is not counted from there", 0 < own <= spent * count, f"{own} s")
+
+
+def lag_and_failures_name_what_stands():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "good", partitions=1)
+        create_topic(east.bootstrap, "large", partitions=1)
+        create_topic(west.bootstrap, "east.large", partitions=1, max_message_bytes=1000)
+        with replicator(east.bootstrap, west.bootstrap, flow(sync={"interval": "200ms", "topicConfigs": False})) as running:
+            running.awaits("the flow runs", running.runs)
+            produce_numbers(east.bootstrap, "large", range(7), partitions=1, padding=5000)
+            produce_numbers(east.bootstrap, "good", range(7), partitions=1)
+            running.copies(east.bootstrap, ["good"])
+            running.awaits("the failure is counted", lambda: value(
+                metrics(running), "replicator_failures_total", topic="large", reason="refusedByTarget") == 1)
+            running.awaits("what it leaves behind is its lag", lambda: value(
+                metrics(running), "replicator_message_lag", topic="large") == 7)
+            equal("the other topic has none", value(metrics(running), "replicator_message_lag", topic="good"), 0)
+            check("it is told why the process is not ready", "large-0 has stopped" in running.obstacles())
+            running.awaits("stuck partitions are counted", lambda: value(
+                metrics(running), "replicator_stuck_partitions", flow="flow") == 1)
+
+
+def a_cluster_that_goes_away_is_down():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=1)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.awaits("the flow runs", running.runs)
+            running.awaits("both are up", lambda: value(metrics(running), "replicator_cluster_up") == 2)
+            west.kill()
+            running.awaits("west is down", lambda: value(metrics(running), "replicator_cluster_up", cluster="west") == 0)
+            equal("east is not", value(metrics(running), "replicator_cluster_up", cluster="east"), 1)
+            running.awaits("that is why it is not ready", lambda: "cluster west cannot be reached" in running.obstacles())
+            west.restart_on_same_ports()
+            running.awaits("west is up again", lambda: value(metrics(running), "replicator_cluster_up", cluster="west") == 1)
+
+
+def many_topics_stay_readable():
+    with broker() as east, broker() as west:
+        for n in range(20):
+            create_topic(east.bootstrap, f"topic-{n}", partitions=1)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.awaits("all are taken up", lambda: len(running.partitions()) == 20)
+            found = metrics(running)
+            per_topic = len([1 for (_, labels) in found if ("topic", "topic-7") in labels])
+            print(f"measured: {per_topic} series per topic", flush=True)
+            check("a topic has a bounded number of series", per_topic < 120, str(per_topic))
+
+
+main(counts_and_bytes_are_true, latency_runs_from_the_records_timestamp, lag_and_failures_name_what_stands,
+     a_cluster_that_goes_away_is_down, many_topics_stay_readable)
