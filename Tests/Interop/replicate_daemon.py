@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -107,7 +108,6 @@ def wishes_that_cannot_be_granted():
             nobody = command("status", "--url", f"127.0.0.1:{free_ports(1)}")
             equal("nobody there", (nobody.returncode, "no replicator answers" in nobody.stderr), (1, True))
             # Somebody who goes away in the middle of an answer disturbs nobody.
-            import socket
             for _ in range(20):
                 host, port = running.http.split(":")
                 with socket.create_connection((host, int(port))) as connection:

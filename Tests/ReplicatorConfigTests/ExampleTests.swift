@@ -23,7 +23,8 @@ import Testing
         ("clusters: {a: {sasl: {mechanism: AWS_MSK_IAM, aws: {x: 1}}}}", "clusters.a.sasl.aws"),
         ("flows: [{x: 1}]", "flows[0]"),
         ("flows: [{naming: {x: 1}}]", "flows[0].naming"), ("flows: [{sync: {x: 1}}]", "flows[0].sync"),
-        ("flows: [{topics: {x: 1}}]", "flows[0].topics"), ("http: {x: 1}", "http"), ("x: 1", ""),
+        ("flows: [{topics: {x: 1}}]", "flows[0].topics"), ("flows: [{limits: {x: 1}}]", "flows[0].limits"),
+        ("http: {x: 1}", "http"), ("x: 1", ""),
     ])
     func `every key is documented`(text: String, path: String) throws {
         let error = #expect(throws: InvalidConfiguration.self) {
