@@ -84,4 +84,14 @@ import Testing
         renewal.renewed("b", expiry: 100, at: 5, using: &random)
         #expect(Self.used(renewal.step(at: 5)) == "b")
     }
+
+    @Test mutating func `one that the broker refuses is replaced, unless it has just come`() {
+        var renewal = CredentialRenewal<String>()
+        renewal.renewed("a", expiry: 1_000, at: 0, using: &random)
+
+        renewal.refused(at: 5)
+        #expect(Self.used(renewal.step(at: 5)) == "a")
+        renewal.refused(at: 11)
+        #expect(Self.isRenewal(renewal.step(at: 11)))
+    }
 }

@@ -101,10 +101,14 @@ final class ConnectionHandler: ChannelInboundHandler {
         isHolding = true
     }
 
-    /// Ends the holding back.
+    /// Ends the holding back. The time for an answer begins now: none was possible before.
     func releaseRequests() {
         isHolding = false
-        while state.isOpen, let (request, pieces) = held.popFirst() { write(request, pieces) }
+        while state.isOpen, let (waiting, pieces) = held.popFirst() {
+            var request = waiting
+            if let timeout = request?.timeout { request?.deadline = .now() + TimeAmount(timeout) }
+            write(request, pieces)
+        }
     }
 
     /// How long the requests that are on their way may still take.

@@ -245,6 +245,7 @@ actor Connector {
                 authFailures.count(reason, during: .authenticate)
             }.schedule(on: handler, lifetime: lifetime)
         } catch {
+            credentials?.value.failed(error.reason)
             throw Failure(error.reason, during: .authenticate)
         }
     }

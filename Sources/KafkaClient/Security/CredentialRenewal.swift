@@ -10,7 +10,7 @@ package struct CredentialRenewal<Value> {
         case wait(CredentialFailure)
     }
 
-    private var held: (value: Value, expiry: Double, renewal: Double)?
+    private var held: (value: Value, since: Double, expiry: Double, renewal: Double)?
     private var failure: (cause: CredentialFailure, retry: Double)?
     private var failures = 0
 
@@ -37,9 +37,17 @@ package struct CredentialRenewal<Value> {
         failure = nil
         failures = 0
         held = expiry.map { expiry in
-            (value, expiry, now + max(0, expiry - now) * Double.random(in: Self.share, using: &random))
+            (value, now, expiry, now + max(0, expiry - now) * Double.random(in: Self.share, using: &random))
         }
     }
+
+    /// The broker did not take it: it may have been revoked before its end, so another is worth a try. One that has
+    /// just come is kept for a while, since another would be no better.
+    package mutating func refused(at now: Double) {
+        if let held, now - held.since > Self.trial { self.held = nil }
+    }
+
+    private static var trial: Double { 10 }
 
     /// None has come.
     ///

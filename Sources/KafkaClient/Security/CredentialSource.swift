@@ -89,6 +89,16 @@ final class CredentialSource {
         }
     }
 
+    /// A broker did not take what it was shown, if that is why authentication failed.
+    func failed(_ reason: KafkaError.Reason) {
+        guard case .authentication = reason else { return }
+        switch source {
+        case .password, .tokenFile: break
+        case .tokenEndpoint(let token, _): token.refused()
+        case .aws(let credentials, _): credentials.refused()
+        }
+    }
+
     private func reveal(_ secret: Secret) throws(CredentialFailure) -> String {
         do { return try secret.reveal() } catch { throw .unavailable("\(error)") }
     }

@@ -40,6 +40,11 @@ final class RenewedCredential<Value: Sendable> {
         return promise.futureResult
     }
 
+    /// The broker did not take the present one.
+    func refused() {
+        renewal.refused(at: now())
+    }
+
     private func fetched(_ result: Result<Value, any Error>) {
         let waiters = waiting
         waiting = []

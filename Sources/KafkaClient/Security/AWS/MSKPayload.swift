@@ -4,6 +4,8 @@ internal import FoundationEssentials
 package struct MSKPayload: Sendable {
     package let json: [UInt8]
     let accessKeyID: String
+    /// What was signed, for people: host, region and time.
+    let circumstances: String
 
     /// The only version there is.
     private static let version = "2020_10_22"
@@ -33,6 +35,7 @@ package struct MSKPayload: Sendable {
         }
         json = Array(data)
         accessKeyID = credentials.accessKeyID
+        circumstances = "for host \(host) in \(region) at \(WallTime.text(now))"
     }
 
     /// The region in an MSK broker's name, such as `b-1.demo.abc123.c2.kafka.eu-west-1.amazonaws.com` or

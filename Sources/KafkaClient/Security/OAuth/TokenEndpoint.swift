@@ -15,14 +15,18 @@ struct TokenEndpoint {
     var request: HTTPRequest {
         var form = "grant_type=client_credentials"
         if let scope = settings.scope { form += "&scope=\(scope.percentEncoded)" }
-        let id = settings.headerURLEncode ? settings.clientID.percentEncoded : settings.clientID
-        let secret = settings.headerURLEncode ? clientSecret.percentEncoded : clientSecret
         let headers = [
-            ("Authorization", "Basic \(Base64.encode(Array("\(id):\(secret)".utf8)))"),
+            ("Authorization", "Basic \(encodedCredentials)"),
             ("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"),
         ]
         return HTTPRequest(
             method: .POST, address: settings.tokenEndpoint, headers: headers, body: Array(form.utf8))
+    }
+
+    private var encodedCredentials: String {
+        let id = settings.headerURLEncode ? settings.clientID.percentEncoded : settings.clientID
+        let secret = settings.headerURLEncode ? clientSecret.percentEncoded : clientSecret
+        return Base64.encode(Array("\(id):\(secret)".utf8))
     }
 
     /// RFC 6749, sections 5.1 and 5.2.
@@ -67,7 +71,7 @@ struct TokenEndpoint {
 
     private func failure(_ status: Int, _ document: Answer?) -> CredentialFailure {
         var words = [document?.error, document?.errorDescription].compactMap { $0 }.filter { !$0.isEmpty }
-            .map { $0.shortened.hiding(clientSecret) }.joined(separator: ": ")
+            .map { $0.hiding(clientSecret, encodedCredentials).shortened }.joined(separator: ": ")
         if words.isEmpty { words = "no reason given" }
         switch status {
         case 408, 425, 429, 500...599: return said(.unavailable("it answers \(status): \(words)"))

@@ -65,6 +65,7 @@ final class Reauthentication {
         ) { result in
             switch result {
             case .failure(let reason):
+                self.source.failed(reason)
                 // A connection that went away by itself has told its own reason.
                 if handler.isOpen { self.report(reason) }
                 handler.close(because: reason)

@@ -45,7 +45,8 @@ struct SASLExchange: Sendable {
 
     static func awsMSKIAM(_ payload: MSKPayload) -> SASLExchange {
         SASLExchange(
-            mechanism: "AWS_MSK_IAM", subject: "AWS access key \(payload.accessKeyID)", suspicion: nil,
+            mechanism: "AWS_MSK_IAM", subject: "AWS access key \(payload.accessKeyID)",
+            suspicion: "the request was signed \(payload.circumstances); check the clock, and the rights of the key",
             state: .awsMSKIAM(payload: payload.json))
     }
 
