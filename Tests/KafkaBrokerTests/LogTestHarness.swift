@@ -93,11 +93,9 @@ struct TestBatch {
 extension PartitionLog {
     @discardableResult
     func append(
-        _ batch: TestBatch, leaderEpoch: Int32 = 0, version: Int16 = 9, now: Int64 = LogHarness.now,
-        isVerified: Bool = true
+        _ batch: TestBatch, leaderEpoch: Int32 = 0, version: Int16 = 9, now: Int64 = LogHarness.now
     ) throws -> AppendResult {
-        try append(
-            try batch.bytes, leaderEpoch: leaderEpoch, produceVersion: version, now: now, isVerified: isVerified)
+        try append(try batch.bytes, leaderEpoch: leaderEpoch, produceVersion: version, now: now)
     }
 
     /// Everything that can be read, as (offset, value).

@@ -19,7 +19,7 @@ import Testing
                 #expect(response.errorCode == .none)
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.produce.rawValue && $0.maxVersion >= 9 })
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.apiVersions.rawValue })
-                #expect(!response.apiKeys.contains { $0.apiKey == ApiKey.endTxn.rawValue })
+                #expect(!response.apiKeys.contains { $0.apiKey == ApiKey.consumerGroupHeartbeat.rawValue })
             }
         }
     }

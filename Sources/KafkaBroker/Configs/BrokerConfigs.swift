@@ -67,7 +67,8 @@ enum BrokerConfigs {
         "log.cleaner.", "log.dir", "log.flush.", "log.message.", "max.connection", "metadata.", "metric",
         "num.io.threads", "num.network.threads", "num.recovery.threads", "num.replica", "offsets.", "principal.",
         "process.roles", "queued.", "quota.", "remote.log.", "replica.", "request.timeout.ms", "reserved.broker.",
-        "sasl.", "security.", "share.", "socket.", "ssl.", "super.users", "transaction", "unstable.", "zookeeper.",
+        "sasl.", "security.", "share.", "socket.", "ssl.", "super.users", "transaction.state.log.load.buffer",
+        "unstable.", "zookeeper.",
     ]
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
@@ -140,6 +141,30 @@ enum BrokerConfigs {
         key(
             "socket.request.max.bytes", .int, "104857600", .atLeast(1),
             "The largest request; a larger one closes its connection."),
+        key(
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms", .int, "10000", .atLeast(1),
+            "How often transactions are looked at that are open for too long."),
+        key("transaction.max.timeout.ms", .int, "900000", .atLeast(1), "The longest time-out a producer may ask for."),
+        key(
+            "transaction.partition.verification.enable", .boolean, "true", .any,
+            "Whether the coordinator is asked before the first transactional batch on a partition is taken.",
+            scope: .dynamic),
+        key(
+            "transaction.remove.expired.transaction.cleanup.interval.ms", .int, "3600000", .atLeast(1),
+            "How often transactional ids are looked at that nobody uses any more."),
+        key(
+            "transaction.state.log.min.isr", .int, "2", .atLeast(1),
+            "Live replicas without which no transaction goes on; at most as many as there are replicas."),
+        key("transaction.state.log.num.partitions", .int, "50", .atLeast(1), "Partitions of __transaction_state."),
+        key(
+            "transaction.state.log.replication.factor", .int, "3", .atLeast(1),
+            "Replicas of __transaction_state; at most one per node."),
+        key(
+            "transaction.state.log.segment.bytes", .int, "104857600", .atLeast(14),
+            "Segment size of __transaction_state."),
+        key(
+            "transactional.id.expiration.ms", .int, "604800000", .atLeast(1),
+            "How long an unused transactional id is remembered."),
     ]
 }
 

@@ -11,6 +11,8 @@ struct CommittedOffset: Hashable {
     var commitTimestamp: Int64
     /// Set by old clients that say how long their commit holds; nil leaves it to the group's retention.
     var expireTimestamp: Int64?
+    /// Where its record lies in the group's partition of `__consumer_offsets`: the later of two commits holds.
+    var position: Int64 = -1
 }
 
 /// A group with what it committed, and the timer for its next deadline.
@@ -18,6 +20,8 @@ final class GroupEntry {
     var machine: Group
     /// By topic, then partition.
     var offsets: [String: [Int32: CommittedOffset]] = [:]
+    /// Committed in transactions that are still open.
+    var pendingOffsets = PendingOffsets()
     /// Since when nobody is a member, in milliseconds since 1970.
     var emptySince: Int64
     fileprivate var timer: Scheduled<Void>?
@@ -129,13 +133,9 @@ extension Cluster {
 
 /// Who coordinates a group.
 extension Cluster {
-    /// The partition of `__consumer_offsets` that a group belongs to: Java's hash of its name.
+    /// The partition of `__consumer_offsets` that a group belongs to.
     func offsetsPartition(of group: String) -> Partition? {
-        guard let topic = topics[TopicName.offsets], !topic.partitions.isEmpty else { return nil }
-        var hash: Int32 = 0
-        for unit in group.utf16 { hash = hash &* 31 &+ Int32(unit) }
-        let positive = hash == .min ? 0 : abs(hash)
-        return topic.partition(positive % Int32(topic.partitions.count))
+        topics[TopicName.offsets]?.partition(ofKey: group)
     }
 
     /// Why a node may not act for a group; nil when it is the group's coordinator.

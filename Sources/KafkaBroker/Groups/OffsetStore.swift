@@ -5,16 +5,26 @@ import NIOCore
 /// How groups and their offsets are kept: as records of `__consumer_offsets`, read back at the start.
 extension Cluster {
     /// Commits offsets that have been admitted; they are in the log when this returns.
-    func store(_ commits: [(topic: String, partition: Int32, offset: CommittedOffset)], of entry: GroupEntry)
-        throws(AdminRefusal)
-    {
+    ///
+    /// - Parameter producer: whose transaction decides whether they hold; nil if they hold at once.
+    func store(
+        _ commits: [(topic: String, partition: Int32, offset: CommittedOffset)], of entry: GroupEntry,
+        producer: (id: Int64, epoch: Int16)? = nil
+    ) throws(AdminRefusal) {
         let group = entry.machine.id
         var entries: [(OffsetsTopicKey, ByteBuffer?)] = []
         for (topic, partition, offset) in commits {
             entries.append((.offset(group: group, topic: topic, partition: partition), try offset.encoded()))
         }
-        try writeOffsets(entries, of: group)
-        for (topic, partition, offset) in commits { entry.offsets[topic, default: [:]][partition] = offset }
+        let position = try writeOffsets(entries, of: group, producer: producer)
+        for (topic, partition, var offset) in commits {
+            offset.position = position
+            if let producer {
+                entry.pendingOffsets.add(offset, topic, partition, producerID: producer.id)
+            } else {
+                entry.offsets[topic, default: [:]][partition] = offset
+            }
+        }
     }
 
     /// Takes committed offsets back.
@@ -33,6 +43,7 @@ extension Cluster {
     /// A topic is gone, and with it every offset in it.
     func forgetOffsets(of topic: String) {
         for entry in groups.groups.values {
+            entry.pendingOffsets.forget(topic: topic)
             guard let partitions = entry.offsets[topic] else { continue }
             dropOffsets(partitions.keys.map { (topic, $0) }, of: entry)
         }
@@ -53,13 +64,15 @@ extension Cluster {
             let isSimple = entry.machine.protocolType == nil
             var expired: [(topic: String, partition: Int32)] = []
             for (topic, partitions) in entry.offsets {
-                for (partition, offset) in partitions {
+                for (partition, offset) in partitions where !entry.pendingOffsets.contains(topic, partition) {
                     let since = isSimple ? offset.commitTimestamp : max(offset.commitTimestamp, entry.emptySince)
                     if offset.expireTimestamp ?? (since + retention) <= now { expired.append((topic, partition)) }
                 }
             }
             dropOffsets(expired, of: entry)
-            guard entry.offsets.isEmpty, entry.emptySince + retention <= now else { continue }
+            guard entry.offsets.isEmpty, entry.pendingOffsets.isEmpty, entry.emptySince + retention <= now else {
+                continue
+            }
             do throws(AdminRefusal) {
                 try deleteGroup(entry)
             } catch {
@@ -78,19 +91,25 @@ extension Cluster {
         }
     }
 
-    /// Appends to the group's partition of `__consumer_offsets`.
-    func writeOffsets(_ entries: [(OffsetsTopicKey, ByteBuffer?)], of group: String) throws(AdminRefusal) {
+    /// Appends to the group's partition of `__consumer_offsets`, and returns where.
+    ///
+    /// - Parameter producer: makes the records part of that producer's transaction.
+    @discardableResult
+    func writeOffsets(
+        _ entries: [(OffsetsTopicKey, ByteBuffer?)], of group: String, producer: (id: Int64, epoch: Int16)? = nil
+    ) throws(AdminRefusal) -> Int64 {
         guard let partition = offsetsPartition(of: group) else {
             throw AdminRefusal(.coordinatorNotAvailable, "\(TopicName.offsets) does not exist yet")
         }
-        var builder = RecordBatchBuilder()
+        var builder = RecordBatchBuilder(
+            producerID: producer?.id ?? -1, producerEpoch: producer?.epoch ?? -1, isTransactional: producer != nil)
         let now = Clock.wallTime()
         do throws(WireError) {
             for (key, value) in entries { builder.append(timestamp: now, key: try key.encode(), value: value) }
         } catch {
             throw AdminRefusal(.unknownServerError, "\(error)")
         }
-        try partition.appendInternally(builder)
+        return try partition.appendInternally(builder)
     }
 
     /// Reads every group back from `__consumer_offsets`.
@@ -99,15 +118,27 @@ extension Cluster {
         let now = Clock.steadyTime()
         var stored: [String: StoredGroup] = [:]
         for partition in topic.partitions {
-            try forEachRecord(of: partition) { key, value throws(WireError) in
+            try forEachEntry(of: partition) { batch, record throws(WireError) in
+                guard !batch.isControl else {
+                    let kind = try ControlRecord(record).kind
+                    guard kind == .commit || kind == .abort else { return }
+                    return settleOffsets(of: batch.producerID, in: partition, commit: kind == .commit)
+                }
+                guard let key = record.key else { return }
+                let value = record.value
                 switch try OffsetsTopicKey(key) {
                 case .offset(let id, let topic, let partition):
                     guard let value else {
                         groups.groups[id]?.offsets[topic]?[partition] = nil
                         return
                     }
-                    group(id).offsets[topic, default: [:]][partition] = CommittedOffset(
-                        try OffsetCommitValue.decodeWithVersion(value))
+                    var offset = CommittedOffset(try OffsetCommitValue.decodeWithVersion(value))
+                    offset.position = batch.baseOffset
+                    if batch.isTransactional {
+                        group(id).pendingOffsets.add(offset, topic, partition, producerID: batch.producerID)
+                    } else {
+                        group(id).offsets[topic, default: [:]][partition] = offset
+                    }
                 case .group(let id):
                     stored[id] = try value.map { value throws(WireError) in
                         try StoredGroup.decodeWithVersion(value)
@@ -122,7 +153,9 @@ extension Cluster {
             settle(entry)
         }
         for entry in groups.groups.values
-        where entry.offsets.allSatisfy({ $0.value.isEmpty }) && stored[entry.machine.id] == nil {
+        where entry.offsets.allSatisfy({ $0.value.isEmpty }) && entry.pendingOffsets.isEmpty
+            && stored[entry.machine.id] == nil
+        {
             groups.groups[entry.machine.id] = nil
         }
         if !groups.groups.isEmpty { logger.info("groups loaded", metadata: ["groups": "\(groups.groups.count)"]) }

@@ -4,7 +4,8 @@ import KafkaWire
 //
 // - Groups (key type 0), from version 4 several at once. The coordinator is the leader of the group's partition of
 //   `__consumer_offsets`, which the first such request creates.
-// - Left out: transactions (key type 1): TRANSACTIONAL_ID_AUTHORIZATION_FAILED; share groups (2): INVALID_REQUEST.
+// - Transactional ids (key type 1): the leader of the id's partition of `__transaction_state`, likewise.
+// - Left out: share groups (2): INVALID_REQUEST.
 
 extension FindCoordinatorRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> FindCoordinatorResponse {
@@ -50,20 +51,20 @@ extension Cluster {
         found.nodeID = -1
         found.port = -1
         found.errorMessage = nil
-        guard type == 0 else {
-            // Not a retriable error: a transactional producer should fail at once rather than look for ever.
-            found.errorCode = type == 1 ? .transactionalIDAuthorizationFailed : .invalidRequest
-            found.errorMessage = type == 1 ? "this broker has no transactions yet" : "unknown key type \(type)"
+        guard type == 0 || type == 1 else {
+            found.errorCode = .invalidRequest
+            found.errorMessage = "unknown key type \(type)"
             return found
         }
+        let topic: Topic
         do throws(AdminRefusal) {
-            _ = try offsetsTopic()
+            topic = try type == 0 ? offsetsTopic() : transactionsTopic()
         } catch {
             found.errorCode = .coordinatorNotAvailable
             found.errorMessage = error.message
             return found
         }
-        guard let leader = offsetsPartition(of: key).flatMap({ node($0.leader) }) else {
+        guard let leader = topic.partition(ofKey: key).flatMap({ node($0.leader) }) else {
             found.errorCode = .coordinatorNotAvailable
             return found
         }

@@ -5,8 +5,8 @@ import KafkaWire
 // - Commits go into `__consumer_offsets` in Kafka's record format and are answered when they are in its log. They are
 //   taken from members of the present generation, and from anybody while the group has no members.
 // - Topics go by id from version 10 on, in both. A commit for a topic that does not exist is refused for that topic.
-// - OffsetFetch: all topics for a null list from version 2, several groups from version 8 (KIP-709). `requireStable`
-//   changes nothing: there are no transactional commits yet.
+// - OffsetFetch: all topics for a null list from version 2, several groups from version 8 (KIP-709). With `requireStable`
+//   a partition is UNSTABLE_OFFSET_COMMIT while a transaction that commits it is open (KIP-447).
 // - Retention time of versions 2-4 is kept with the offset.
 
 extension OffsetCommitRequest: RefusableRequest {
@@ -107,7 +107,7 @@ extension Cluster {
     func offsetFetch(_ request: OffsetFetchRequest, _ context: RequestContext) -> OffsetFetchResponse {
         var response = OffsetFetchResponse()
         guard context.version < 8 else {
-            response.groups = request.groups.map { offsets(of: $0, context) }
+            response.groups = request.groups.map { offsets(of: $0, isStable: request.requireStable, context) }
             return response
         }
         if let error = groupFault(request.groupID, at: context.node) {
@@ -135,6 +135,12 @@ extension Cluster {
                 partition.committedOffset = committed?.offset ?? -1
                 partition.committedLeaderEpoch = committed?.leaderEpoch ?? -1
                 partition.metadata = committed?.metadata ?? ""
+                if request.requireStable, entry?.pendingOffsets.contains(topic.name, index) == true {
+                    partition.errorCode = .unstableOffsetCommit
+                    partition.committedOffset = -1
+                    partition.committedLeaderEpoch = -1
+                    partition.metadata = ""
+                }
                 return partition
             }
             return result
@@ -160,7 +166,7 @@ extension Cluster {
     }
 
     private func offsets(
-        of wanted: OffsetFetchRequest.OffsetFetchRequestGroup, _ context: RequestContext
+        of wanted: OffsetFetchRequest.OffsetFetchRequestGroup, isStable: Bool, _ context: RequestContext
     ) -> OffsetFetchResponse.OffsetFetchResponseGroup {
         var result = OffsetFetchResponse.OffsetFetchResponseGroup()
         result.groupID = wanted.groupID
@@ -170,21 +176,22 @@ extension Cluster {
         }
         let entry = groups.groups[wanted.groupID]
         if let topics = wanted.topics {
-            result.topics = topics.map { offsets(of: $0, entry, context) }
+            result.topics = topics.map { offsets(of: $0, entry, isStable: isStable, context) }
         } else {
             result.topics = (entry?.offsets ?? [:]).sorted { $0.key < $1.key }.compactMap { name, partitions in
                 var topic = OffsetFetchRequest.OffsetFetchRequestTopics()
                 topic.name = name
                 topic.topicID = topics[name]?.id ?? .zero
                 topic.partitionIndexes = partitions.keys.sorted()
-                return offsets(of: topic, entry, context)
+                return offsets(of: topic, entry, isStable: isStable, context)
             }
         }
         return result
     }
 
     private func offsets(
-        of wanted: OffsetFetchRequest.OffsetFetchRequestTopics, _ entry: GroupEntry?, _ context: RequestContext
+        of wanted: OffsetFetchRequest.OffsetFetchRequestTopics, _ entry: GroupEntry?, isStable: Bool,
+        _ context: RequestContext
     ) -> OffsetFetchResponse.OffsetFetchResponseTopics {
         var result = OffsetFetchResponse.OffsetFetchResponseTopics()
         result.name = wanted.name
@@ -196,7 +203,9 @@ extension Cluster {
             partition.partitionIndex = index
             partition.committedOffset = -1
             if context.version >= 10, topic == nil { partition.errorCode = .unknownTopicID }
-            if let committed = entry?.offsets[name]?[index] {
+            if isStable, entry?.pendingOffsets.contains(name, index) == true {
+                partition.errorCode = .unstableOffsetCommit
+            } else if let committed = entry?.offsets[name]?[index] {
                 partition.committedOffset = committed.offset
                 partition.committedLeaderEpoch = committed.leaderEpoch
                 partition.metadata = committed.metadata

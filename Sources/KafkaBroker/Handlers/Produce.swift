@@ -8,7 +8,9 @@ import NIOCore
 // - Formats 0 and 1 before version 3; exactly one batch of format 2 from version 3; zstd from version 7.
 // - Idempotence, timestamps, sizes, codecs: see ``PartitionLog/append``. Record errors from version 8, leader hints from
 //   10 (KIP-951), topic ids from 13.
-// - Left out: transactional batches (there is no coordinator yet): INVALID_TXN_STATE.
+// - Transactional batches: the request names the transactional id (else TRANSACTIONAL_ID_AUTHORIZATION_FAILED), and the
+//   first batch of a transaction is taken if the coordinator says that the partition belongs to it (KIP-890): else
+//   INVALID_TXN_STATE, from version 11 on TRANSACTION_ABORTABLE.
 
 extension ProduceRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> ProduceResponse {
@@ -36,6 +38,22 @@ extension ProduceResponse.PartitionProduceResponse {
     }
 }
 
+extension ProduceRequest {
+    fileprivate var hasTransactionalRecords: Bool {
+        topicData.contains { $0.partitionData.contains { $0.records?.transactionalBatch != nil } }
+    }
+}
+
+extension RecordBytes {
+    /// The header of the first batch if it is part of a transaction. Nothing of it is checked yet.
+    fileprivate var transactionalBatch: RecordBatchHeader? {
+        guard let header = try? RecordBatchHeader(parsing: contiguous), header.magic == 2, header.isTransactional else {
+            return nil
+        }
+        return header
+    }
+}
+
 extension Cluster {
     func produce(_ request: ProduceRequest, _ call: Call<ProduceResponse>) {
         let response = append(request, call)
@@ -46,6 +64,9 @@ extension Cluster {
 
     private func append(_ request: ProduceRequest, _ call: Call<ProduceResponse>) -> ProduceResponse {
         guard (-1...1).contains(request.acks) else { return request.refused(.invalidRequiredAcks) }
+        guard request.transactionalID != nil || !request.hasTransactionalRecords else {
+            return request.refused(.transactionalIDAuthorizationFailed)
+        }
         let now = Clock.wallTime()
         var response = ProduceResponse()
         var leaders: Set<Int32> = []
@@ -100,9 +121,17 @@ extension Cluster {
                     + "\(partition.log.config.minInsyncReplicas) for partition \(partition.topic)-\(partition.index)")
         }
         guard let records = data.records else { return .init(data.index, .invalidRecord, "no records") }
+        if let batch = records.transactionalBatch, let id = request.transactionalID {
+            let verification = verify(
+                partition, transactionalID: id, producerID: batch.producerID, epoch: batch.producerEpoch,
+                knowsAbortable: call.version >= 11)
+            guard verification == .none else {
+                return .init(data.index, verification, "The coordinator of \(id) does not confirm this transaction.")
+            }
+        }
         do throws(ProduceRefusal) {
             let result = try partition.log.append(
-                records, leaderEpoch: partition.leaderEpoch, produceVersion: call.version, now: now, isVerified: false)
+                records, leaderEpoch: partition.leaderEpoch, produceVersion: call.version, now: now)
             if !result.isDuplicate { partition.grew(by: records.readableBytes) }
             var answer = ProduceResponse.PartitionProduceResponse(data.index, .none)
             answer.baseOffset = result.baseOffset

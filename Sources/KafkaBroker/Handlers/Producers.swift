@@ -1,11 +1,11 @@
 import KafkaWire
 import Logging
 
-// InitProducerId: 0-6. DescribeProducers: 0. WriteTxnMarkers: 1.
+// InitProducerId: 0-6. DescribeProducers: 0. WriteTxnMarkers: 0-1.
 //
-// - InitProducerId for idempotent producers: a new id with epoch 0, also for a producer that names its old id (KIP-360
-//   lets it go on with the epoch raised by one, until the epoch is used up).
-// - Left out: transactional ids, refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED until there is a coordinator.
+// - InitProducerId for idempotent producers: always a new id with epoch 0. With a transactional id: see
+//   ``Transaction/starting(expected:timeoutMs:now:)``. PRODUCER_FENCED is INVALID_PRODUCER_EPOCH before version 4.
+// - Left out: two-phase commit (KIP-939), refused as by a broker that has it disabled.
 // - WriteTxnMarkers appends markers to the partitions named, as the coordinator or `kafka-transactions.sh abort` ask.
 //   A marker for a producer without an open transaction takes an offset and has no other effect.
 
@@ -73,24 +73,67 @@ extension WriteTxnMarkersRequest: RefusableRequest {
 
 extension Cluster {
     func initProducerID(_ request: InitProducerIdRequest, _ context: RequestContext) -> InitProducerIdResponse {
-        guard request.transactionalID == nil else { return request.refused(.transactionalIDAuthorizationFailed) }
-        var response = InitProducerIdResponse()
-        if request.producerID >= 0, request.producerEpoch >= 0, request.producerEpoch < .max - 1 {
-            response.producerID = request.producerID
-            response.producerEpoch = request.producerEpoch + 1
-            return response
+        guard !request.enable2Pc else { return request.refused(.transactionalIDAuthorizationFailed) }
+        guard !request.keepPreparedTxn else { return request.refused(.unsupportedVersion) }
+        guard (request.producerID == -1) == (request.producerEpoch == -1) else {
+            return request.refused(.invalidRequest)
         }
+        do throws(TransactionRefusal) {
+            var response = InitProducerIdResponse()
+            if let id = request.transactionalID {
+                if let fault = transactionFault(id, at: context.node) { return request.refused(fault) }
+                let owner = try start(id, request)
+                response.producerID = owner.producerID
+                response.producerEpoch = owner.epoch
+            } else {
+                response.producerID = try newProducerID()
+            }
+            return response
+        } catch {
+            return request.refused(error.code.forTransactions(fencedSince: 4, context))
+        }
+    }
+
+    /// Makes the sender the owner of a transactional id.
+    private func start(_ id: String, _ request: InitProducerIdRequest) throws(TransactionRefusal) -> Transaction {
+        let timeout = request.transactionTimeoutMs
+        guard timeout > 0, Int(timeout) <= configs.number("transaction.max.timeout.ms") else {
+            throw TransactionRefusal(.invalidTransactionTimeout)
+        }
+        let now = Clock.wallTime()
+        let transaction: Transaction
+        if let known = transactions.transactions[id] {
+            transaction = known
+        } else {
+            transaction = Transaction(id: id, producerID: try newProducerID(), timeoutMs: timeout, now: now)
+        }
+        switch try transaction.starting(expected: request.expected, timeoutMs: timeout, now: now) {
+        case .ready(let owner):
+            try save(owner)
+            return owner
+        case .needsProducerID:
+            let owner = transaction.rotated(
+                to: try newProducerID(), timeoutMs: timeout, isContinued: request.expected != nil, now: now)
+            try save(owner)
+            return owner
+        case .abortFirst(let aborted):
+            try save(aborted)
+            carryOut(aborted)
+            throw TransactionRefusal(.concurrentTransactions)
+        }
+    }
+
+    private func newProducerID() throws(TransactionRefusal) -> Int64 {
         if let reservation = producerIDs.neededReservation {
             do throws(BrokerError) {
                 try commit([.producerIDs(ProducerIDRecord(next: reservation))])
                 producerIDs.reserve(upTo: reservation)
             } catch {
                 logger.error("producer ids cannot be reserved", metadata: ["reason": "\(error)"])
-                return request.refused(.coordinatorNotAvailable)
+                throw TransactionRefusal(.coordinatorNotAvailable)
             }
         }
-        response.producerID = producerIDs.take()
-        return response
+        return producerIDs.take()
     }
 
     func describeProducers(
@@ -128,16 +171,21 @@ extension Cluster {
         return request.answered { marker, topic, index in
             guard let partition = partition(topic, index) else { return .unknownTopicOrPartition }
             if let error = partition.refusal(at: context.node, epoch: -1) { return error }
-            let before = partition.log.size
             do throws(ProduceRefusal) {
-                _ = try partition.log.appendControlMarker(
-                    producerID: marker.producerID, epoch: marker.producerEpoch, commit: marker.transactionResult,
-                    coordinatorEpoch: marker.coordinatorEpoch, leaderEpoch: partition.leaderEpoch, now: now)
-                partition.grew(by: max(partition.log.size - before, 0))
+                try mark(
+                    partition, producerID: marker.producerID, epoch: marker.producerEpoch,
+                    commit: marker.transactionResult, coordinatorEpoch: marker.coordinatorEpoch, now: now)
                 return .none
             } catch {
                 return error.code
             }
         }
+    }
+}
+
+extension InitProducerIdRequest {
+    /// The identity that a producer has and wants to go on with; nil for one that has none.
+    fileprivate var expected: (producerID: Int64, epoch: Int16)? {
+        producerID == -1 ? nil : (producerID, producerEpoch)
     }
 }

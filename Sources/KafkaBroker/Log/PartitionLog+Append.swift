@@ -17,15 +17,15 @@ package struct AppendResult: Hashable, Sendable {
 extension PartitionLog {
     /// Appends the `records` field of a Produce request.
     ///
+    /// That the coordinator knows of a transaction is the caller's to ask: ``hasOpenTransaction(producerID:epoch:)``.
+    ///
     /// - Parameters:
     ///   - produceVersion: the request's version; it decides which formats are allowed.
     ///   - now: the broker's clock, in milliseconds since 1970.
-    ///   - isVerified: whether the coordinator confirmed that this partition belongs to the producer's transaction;
-    ///     asked for its first batch only, see ``hasOpenTransaction(producerID:epoch:)`` (KIP-890).
     /// - Throws: Kafka's error code and message; nothing was appended then.
     package func append(
         _ records: RecordBytes, leaderEpoch: Int32, produceVersion: Int16, now: Int64,
-        origin: AppendOrigin = .client, isVerified: Bool = true
+        origin: AppendOrigin = .client
     ) throws(ProduceRefusal) -> AppendResult {
         let validator = BatchValidator(
             partition: name, config: config, leaderEpoch: leaderEpoch, version: produceVersion, origin: origin,
@@ -41,10 +41,11 @@ extension PartitionLog {
         if batch.header.producerID >= 0, origin == .client {
             let state = producerTable.state(of: batch.header.producerID)
             if let earlier = state.duplicate(of: batch.header) { return answer(to: earlier) }
-            guard isVerified || !batch.header.isTransactional || state.transactionFirstOffset != nil else {
-                throw ProduceRefusal(.invalidTxnState, "Record was not part of an ongoing transaction")
-            }
             try state.check(batch.header, at: logEndOffset, in: name)
+        } else if batch.header.producerID >= 0 {
+            // A coordinator writes offsets into a producer's transaction: without sequence numbers, but fenced.
+            try producerTable.state(of: batch.header.producerID)
+                .check(epoch: batch.header.producerEpoch, at: logEndOffset, in: name)
         }
         try write(batch, marker: nil, now: now)
         return AppendResult(

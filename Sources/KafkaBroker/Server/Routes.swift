@@ -33,7 +33,13 @@ extension Cluster {
             Route(DeleteGroupsRequest.self) { self.deleteGroups($0, $1) },
             Route(InitProducerIdRequest.self) { self.initProducerID($0, $1) },
             Route(DescribeProducersRequest.self) { self.describeProducers($0, $1) },
-            Route(WriteTxnMarkersRequest.self, versions: 1...1) { self.writeTransactionMarkers($0, $1) },
+            Route(WriteTxnMarkersRequest.self, versions: 0...1) { self.writeTransactionMarkers($0, $1) },
+            Route(AddPartitionsToTxnRequest.self) { self.addPartitionsToTransaction($0, $1) },
+            Route(AddOffsetsToTxnRequest.self) { self.addOffsetsToTransaction($0, $1) },
+            Route(TxnOffsetCommitRequest.self, versions: 0...4) { self.transactionalOffsetCommit($0, $1) },
+            Route(EndTxnRequest.self, versions: 0...4) { self.endTransaction($0, $1) },
+            Route(DescribeTransactionsRequest.self) { self.describeTransactions($0, $1) },
+            Route(ListTransactionsRequest.self, versions: 0...1) { self.listTransactions($0, $1) },
         ]
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }

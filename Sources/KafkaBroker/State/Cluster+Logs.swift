@@ -110,8 +110,8 @@ extension Cluster {
 }
 
 extension Partition {
-    /// Appends what the broker itself has to say, in an internal topic.
-    func appendInternally(_ builder: RecordBatchBuilder) throws(AdminRefusal) {
+    /// Appends what the broker itself has to say, in an internal topic. Returns the first record's offset.
+    func appendInternally(_ builder: RecordBatchBuilder) throws(AdminRefusal) -> Int64 {
         var builder = builder
         let records: RecordBytes
         do throws(WireError) {
@@ -119,20 +119,32 @@ extension Partition {
         } catch {
             throw AdminRefusal(.unknownServerError, "\(error)")
         }
+        let result: AppendResult
         do throws(ProduceRefusal) {
-            _ = try log.append(
+            result = try log.append(
                 records, leaderEpoch: leaderEpoch, produceVersion: 3, now: Clock.wallTime(), origin: .coordinator)
         } catch {
             throw AdminRefusal(error.code, error.message)
         }
         grew(by: records.readableBytes)
+        return result.baseOffset
     }
 }
 
 extension Cluster {
-    /// Walks over all data records of a partition, oldest first. A batch that cannot be read is passed over.
+    /// Walks over all data records of a partition that have a key, oldest first.
     func forEachRecord(
         of partition: Partition, _ body: (ByteBuffer, ByteBuffer?) throws(WireError) -> Void
+    ) throws(BrokerError) {
+        try forEachEntry(of: partition) { batch, record throws(WireError) in
+            if !batch.isControl, let key = record.key { try body(key, record.value) }
+        }
+    }
+
+    /// Walks over all records of a partition with their batches' headers, oldest first, also over those of brokers to
+    /// each other. A batch that cannot be read is passed over.
+    func forEachEntry(
+        of partition: Partition, _ body: (RecordBatchHeader, Record) throws(WireError) -> Void
     ) throws(BrokerError) {
         let log = partition.log
         var offset = log.logStartOffset
@@ -148,11 +160,9 @@ extension Cluster {
             do {
                 var entries = LogEntryReader(slice.records.contiguous)
                 while let entry = try entries.next() {
-                    guard case .batch(let batch) = entry, !batch.header.isControl else { continue }
+                    guard case .batch(let batch) = entry else { continue }
                     var records = try batch.records()
-                    while let record = try records.next() {
-                        if let key = record.key { try body(key, record.value) }
-                    }
+                    while let record = try records.next() { try body(batch.header, record) }
                 }
             } catch {
                 logger.warning(

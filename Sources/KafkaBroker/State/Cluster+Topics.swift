@@ -118,6 +118,7 @@ extension Cluster {
             throw AdminRefusal(.invalidTopicException, "Topic '\(name)' collides with an existing topic")
         }
         if name == TopicName.offsets { return try offsetsTopic() }
+        if name == TopicName.transactions { return try transactionsTopic() }
         let factor = defaultReplicationFactor
         guard factor <= liveNodes.count else {
             throw AdminRefusal(

@@ -20,6 +20,7 @@ final class Cluster {
     var journal: ClusterJournal?
     var producerIDs = ProducerIDs()
     var groups: GroupCoordinator
+    var transactions = TransactionCoordinator()
     /// Where the next topic's first leader is placed.
     var nextPlacement = 0
     private var timers: [RepeatedTask] = []
@@ -50,6 +51,7 @@ final class Cluster {
             journal = try ClusterJournal.rewrite(snapshot(), in: directory)
         }
         try loadGroups()
+        try loadTransactions()
     }
 
     private static func identity(
@@ -127,6 +129,12 @@ final class Cluster {
         every(configs.number("log.retention.check.interval.ms")) { [unowned self] in applyRetention() }
         every(Self.flushCheckInterval) { [unowned self] in flushLogs() }
         every(configs.number("offsets.retention.check.interval.ms")) { [unowned self] in expireOffsets() }
+        every(configs.number("transaction.abort.timed.out.transaction.cleanup.interval.ms")) { [unowned self] in
+            abortTimedOutTransactions()
+        }
+        every(configs.number("transaction.remove.expired.transaction.cleanup.interval.ms")) { [unowned self] in
+            expireTransactionalIDs()
+        }
     }
 
     private static let flushCheckInterval = 1000
@@ -143,6 +151,7 @@ final class Cluster {
         for timer in timers { timer.cancel() }
         timers.removeAll()
         closeGroups()
+        transactions.stop()
         for topic in topics.values {
             for partition in topic.partitions { closeLog(of: partition) }
         }
