@@ -9,7 +9,12 @@ struct Replicator: AsyncParsableCommand {
         abstract: "Copies topics between Kafka clusters, and runs a Kafka-compatible broker.",
         version: version,
         subcommands: [
-            RunCommand.self, StatusCommand.self, PauseCommand.self, ResumeCommand.self, BrokerCommand.self,
+            RunCommand.self,
+            VerifyCommand.self,
+            StatusCommand.self,
+            PauseCommand.self,
+            ResumeCommand.self,
+            BrokerCommand.self,
         ])
 
     static let version = "0.1.0"

@@ -52,7 +52,7 @@ struct PartitionIntake {
         let position = state.position
         switch planner.plan(header, position: position, isAborted: isAborted) {
         case .skip(let reason):
-            if reason == .control { try end(&aborted, with: batch) }
+            if reason == .control { try aborted.end(with: batch) }
             outcome.skipped[reason, default: 0] += header.nextOffset - position
         case .forward:
             outcome.batches.append(outgoing(batch, nextSourceOffset: header.nextOffset, at: now))
@@ -61,13 +61,6 @@ struct PartitionIntake {
             add(result, reason, nextSourceOffset: header.nextOffset, at: now, &outcome)
         }
         state.position = header.nextOffset
-    }
-
-    /// An abort marker ends its producer's aborted transaction; later batches of it count again.
-    private func end(_ aborted: inout AbortedTransactions, with marker: RecordBatch) throws {
-        var records = RecordReader(payload: marker.payload, header: marker.header)
-        guard let record = try records.next(), try ControlRecord(record).kind == .abort else { return }
-        aborted.ended(producerID: marker.header.producerID)
     }
 
     private func take(

@@ -23,6 +23,13 @@ package struct AbortedTransactions: Sendable {
         return active.contains(batch.producerID)
     }
 
+    /// An abort marker ends its producer's aborted transaction; later batches of it count again.
+    package mutating func end(with marker: RecordBatch) throws(WireError) {
+        var records = RecordReader(payload: marker.payload, header: marker.header)
+        guard let record = try records.next(), try ControlRecord(record).kind == .abort else { return }
+        ended(producerID: marker.header.producerID)
+    }
+
     /// The producer's transaction has ended with an abort marker.
     package mutating func ended(producerID: Int64) {
         active.remove(producerID)

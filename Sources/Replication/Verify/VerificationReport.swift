@@ -1,0 +1,69 @@
+/// What `verify` found in one partition.
+public struct PartitionVerification: Hashable, Sendable, Codable {
+    public var topic: String
+    public var targetTopic: String
+    public var partition: Int32
+    /// Records that are the same on both sides; keys, where compared by key.
+    public var equal: Int64 = 0
+    public var differences = DifferenceTally()
+    /// Bytes read of both sides together.
+    public var bytes: Int64 = 0
+    /// Records that are the same because their whole batches are, without having been decompressed.
+    public var equalInWholeBatches: Int64 = 0
+    public var sourceStart: Int64 = 0
+    /// Where the comparison ends at the source: fixed when it began.
+    public var sourceEnd: Int64 = 0
+    public var targetStart: Int64 = 0
+    /// Where the comparison ended at the target.
+    public var targetEnd: Int64 = 0
+    /// Records at the source's beginning that the flow was not to copy, or that the target has expired.
+    public var beforeTarget: Int64 = 0
+    /// Records at the target's beginning that the source has expired.
+    public var beforeSource: Int64 = 0
+    /// Source records that came from the target and rightly stayed behind.
+    public var loops: Int64 = 0
+    /// Target records that did not come from the source, where others may write.
+    public var foreign: Int64 = 0
+    /// Compared by the latest value of each key, since compaction removes records on either side.
+    public var isByKey = false
+    /// Why the partition could not be compared to its end.
+    public var failure: String?
+
+    public var isEqual: Bool { differences.total == 0 && failure == nil }
+
+    package init(topic: String, targetTopic: String, partition: Int32) {
+        self.topic = topic
+        self.targetTopic = targetTopic
+        self.partition = partition
+    }
+}
+
+/// What `verify` found.
+public struct VerificationReport: Hashable, Sendable, Codable {
+    public var flow: String
+    public var source: String
+    public var target: String
+    public var mode: String
+    public var partitions: [PartitionVerification]
+
+    /// Whether everything compared is the same, and everything could be compared.
+    public var isEqual: Bool { partitions.allSatisfy(\.isEqual) }
+
+    public var equal: Int64 { partitions.reduce(0) { $0 + $1.equal } }
+    public var bytes: Int64 { partitions.reduce(0) { $0 + $1.bytes } }
+
+    public var differences: DifferenceTally.Counts {
+        var sum = DifferenceTally.Counts()
+        for partition in partitions { sum.add(partition.differences) }
+        return sum
+    }
+}
+
+/// How far a verification has come.
+public struct VerificationProgress: Hashable, Sendable {
+    /// Source offsets passed, of all that are to be compared.
+    public var compared: Int64
+    public var total: Int64
+    public var bytes: Int64
+    public var differences: Int64
+}

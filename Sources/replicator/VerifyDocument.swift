@@ -1,0 +1,90 @@
+internal import FoundationEssentials
+internal import Replication
+
+/// What `verify` prints.
+struct VerifyDocument: Codable {
+    var isEqual: Bool
+    var flows: [VerificationReport]
+
+    init(flows: [VerificationReport]) {
+        self.flows = flows
+        isEqual = flows.allSatisfy(\.isEqual)
+    }
+
+    var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(self) else { return "{}" }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    var text: String {
+        flows.map(Self.text).joined(separator: "\n")
+    }
+
+    private static func text(of flow: VerificationReport) -> String {
+        var lines = ["\(flow.flow): \(flow.source) -> \(flow.target)"]
+        var rows = [["TOPIC", "PARTITIONS", "EQUAL", "MISSING", "EXTRA", "DOUBLED", "ALTERED", "REORDERED", "NOTES"]]
+        let topics = Dictionary(grouping: flow.partitions, by: \.topic)
+        for (topic, partitions) in topics.sorted(by: { $0.key < $1.key }) {
+            var sum = DifferenceTally.Counts()
+            for partition in partitions { sum.add(partition.differences) }
+            rows.append([
+                topic, "\(partitions.count)", "\(partitions.reduce(0) { $0 + $1.equal })", "\(sum.missing)",
+                "\(sum.extra)", "\(sum.doubled)", "\(sum.altered)", "\(sum.reordered)", notes(on: partitions),
+            ])
+        }
+        lines += aligned(rows)
+        for partition in flow.partitions {
+            let name = "\(partition.topic)-\(partition.partition)"
+            if let failure = partition.failure { lines.append("  \(name): not compared: \(failure)") }
+            for example in partition.differences.examples { lines.append("  \(name): \(text(of: example))") }
+        }
+        let total = flow.differences.total
+        let failed = flow.partitions.count { $0.failure != nil }
+        lines.append(
+            flow.isEqual
+                ? "  equal: \(flow.equal) records" : "  \(total) differences, \(failed) partitions not compared")
+        return lines.joined(separator: "\n")
+    }
+
+    private static func notes(on partitions: [PartitionVerification]) -> String {
+        var notes: [String] = []
+        if partitions.contains(where: \.isByKey) { notes.append("by key") }
+        let before = partitions.reduce(0) { $0 + $1.beforeTarget }
+        if before > 0 { notes.append("\(before) before the target's first") }
+        let expired = partitions.reduce(0) { $0 + $1.beforeSource }
+        if expired > 0 { notes.append("\(expired) before the source's first") }
+        let loops = partitions.reduce(0) { $0 + $1.loops }
+        if loops > 0 { notes.append("\(loops) came from the target") }
+        let foreign = partitions.reduce(0) { $0 + $1.foreign }
+        if foreign > 0 { notes.append("\(foreign) from elsewhere") }
+        return notes.joined(separator: ", ")
+    }
+
+    private static func text(of difference: Difference) -> String {
+        var text = difference.kind.rawValue
+        if !difference.parts.isEmpty {
+            text += " (\(difference.parts.map(\.rawValue).joined(separator: ", ")))"
+        }
+        if let offset = difference.sourceOffset { text += ", source offset \(offset)" }
+        if let offset = difference.targetOffset { text += ", target offset \(offset)" }
+        if let key = difference.key { text += ", key \"\(key)\"" }
+        return text
+    }
+
+    /// Columns as wide as their widest cell; numbers to the right.
+    private static func aligned(_ rows: [[String]]) -> [String] {
+        let columns = rows.first?.count ?? 0
+        let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            let cells = row.indices.map { column in
+                let padding = String(repeating: " ", count: widths[column] - row[column].count)
+                let isText = column == 0 || column == columns - 1
+                return isText ? row[column] + padding : padding + row[column]
+            }
+            let line = "  " + cells.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+}
