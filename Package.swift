@@ -85,7 +85,7 @@ let package = Package(
             name: "replicator",
             dependencies: [
                 "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1,
+                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird, httpTypes,
             ],
             swiftSettings: settings),
         .executableTarget(

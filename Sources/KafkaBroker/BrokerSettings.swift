@@ -44,7 +44,9 @@ public enum BrokerError: Error, Hashable, Sendable {
     case cannotListen(host: String, port: Int, reason: String)
     /// The data directory cannot be read or written.
     case storage(String)
-    /// There is no such node, topic or partition, or it is not in a state for what was asked.
+    /// There is no such node, topic or partition.
+    case notFound(String)
+    /// A node, topic or partition is not in a state for what was asked.
     case notPossible(String)
 }
 
@@ -54,7 +56,7 @@ extension BrokerError: CustomStringConvertible {
         case .invalidSettings(let reason): reason
         case .cannotListen(let host, let port, let reason): "cannot listen on \(host):\(port): \(reason)"
         case .storage(let reason): reason
-        case .notPossible(let reason): reason
+        case .notFound(let reason), .notPossible(let reason): reason
         }
     }
 }

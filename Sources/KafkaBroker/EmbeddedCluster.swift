@@ -1,4 +1,3 @@
-public import KafkaWire
 import Logging
 import NIOCore
 import NIOPosix
@@ -25,7 +24,7 @@ public final class EmbeddedCluster: Sendable {
     private let ownedGroup: MultiThreadedEventLoopGroup?
     private let state: NIOLoopBound<Cluster>
     private let router: NIOLoopBound<RequestRouter>
-    private let interceptions: Interceptions
+    let interceptions: Interceptions
 
     private init(
         loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?, state: NIOLoopBound<Cluster>,
@@ -104,73 +103,18 @@ public final class EmbeddedCluster: Sendable {
     }
 }
 
-// Faults
+// Access to the state
 
 extension EmbeddedCluster {
-    /// Takes a node away as a crash would: its port refuses connections, its partitions get other leaders where they
-    /// have other replicas. Nothing is lost, since nodes share storage.
-    public func stop(node id: Int32) async throws {
-        try await onLoop { cluster in
-            guard let node = cluster.node(id) else { throw BrokerError.notPossible("there is no node \(id)") }
-            node.isLive = false
-        }
-        await closeListener(of: id)
-        try await onLoop { try $0.reelect() }
-    }
-
-    /// Brings a stopped node back, on the port it had. It is a follower until it is elected again.
-    public func start(node id: Int32) async throws {
-        let isLive = try await onLoop { cluster in
-            guard let node = cluster.node(id) else { throw BrokerError.notPossible("there is no node \(id)") }
-            return node.isLive
-        }
-        guard !isLive else { return }
+    /// Opens a node's port again, the one it had.
+    func openListener(of id: Int32) async throws {
         let listener = Listener(nodeID: id, loop: loop, state: state, router: router, interceptions: interceptions)
         let host = await onLoop { $0.node(id)?.host ?? "" }
         _ = try await listener.open(host: host, port: ports[Int(id) - 1])
-        try await onLoop { cluster in
-            cluster.node(id)?.isLive = true
-            cluster.node(id)?.thaw()
-            try cluster.reelect()
-        }
     }
 
-    /// Lets a node fall silent: it accepts connections and requests and answers nothing, until ``thaw(node:)``.
-    public func freeze(node id: Int32) async {
-        await onLoop { $0.node(id)?.freeze() }
-    }
-
-    /// The frozen node goes on where it stood.
-    public func thaw(node id: Int32) async {
-        await onLoop { $0.node(id)?.thaw() }
-    }
-
-    /// Makes a live replica the leader of a partition, with a new leader epoch.
-    public func moveLeader(topic: String, partition: Int32, to node: Int32) async throws {
-        try await onLoop { cluster in
-            guard let partition = cluster.partition(topic, partition) else {
-                throw BrokerError.notPossible("there is no partition \(topic)-\(partition)")
-            }
-            try cluster.moveLeader(of: partition, to: node)
-        }
-    }
-
-    /// The node that leads a partition; nil without such a partition or leader.
-    public func leader(topic: String, partition: Int32) async -> Int32? {
-        await onLoop { $0.partition(topic, partition)?.leader }.flatMap { $0 < 0 ? nil : $0 }
-    }
-
-    /// Does `action` to the next `times` requests of this kind, to any node or to one; in force when this returns.
-    public func intercept(_ api: ApiKey, times: Int = 1, node: Int32? = nil, _ action: InterceptAction) {
-        interceptions.add(api, times: times, node: node, action)
-    }
-
-    /// Forgets all interceptions that have not happened.
-    public func removeInterceptions() {
-        interceptions.removeAll()
-    }
-
-    private func closeListener(of id: Int32) async {
+    /// Closes a node's port and all connections to it.
+    func closeListener(of id: Int32) async {
         let listener = await onLoop { cluster in
             let node = cluster.node(id)
             defer { node?.listener = nil }
@@ -181,11 +125,11 @@ extension EmbeddedCluster {
     }
 
     /// Runs on the cluster's loop, where its state may be touched.
-    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Cluster) throws -> Value) async throws -> Value {
+    func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Cluster) throws -> Value) async throws -> Value {
         try await loop.submit { [state] in try body(state.value) }.get()
     }
 
-    private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Cluster) -> Value) async -> Value {
+    func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Cluster) -> Value) async -> Value {
         await withCheckedContinuation { continuation in
             loop.execute { [state] in continuation.resume(returning: body(state.value)) }
         }

@@ -12,7 +12,10 @@ struct BrokerCommand: AsyncParsableCommand {
         abstract: "Run a Kafka-compatible broker.",
         discussion: """
             Listens until it gets SIGTERM or SIGINT, then stops in order. When ready it prints one line with its \
-            addresses. Without --data nothing outlives the process.
+            addresses, and with --control a second one with that of the control endpoint, which takes faults and \
+            tells the state. Without --data nothing outlives the process.
+
+            Exit codes: 0 stopped as asked, 1 failed (a port is taken, the data cannot be read), 2 wrong usage.
             """)
 
     @Option(help: "Where the first node listens; further nodes take the ports that follow. Port 0 takes free ones.")
@@ -25,6 +28,12 @@ struct BrokerCommand: AsyncParsableCommand {
     var data: String?
 
     @Option(
+        help: ArgumentHelp(
+            "Take faults and tell the state over HTTP at this address; without authentication, so keep it local.",
+            valueName: "host:port"))
+    var control: String?
+
+    @Option(
         name: .customLong("set"),
         help: ArgumentHelp("A broker setting under Kafka's own name; may be repeated.", valueName: "key=value"))
     var settings: [String] = []
@@ -34,6 +43,7 @@ struct BrokerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try brokerSettings()
+        let control = try control.map { try Self.address("--control", $0) }
         let cluster: EmbeddedCluster
         do {
             cluster = try await EmbeddedCluster.start(settings)
@@ -41,19 +51,33 @@ struct BrokerCommand: AsyncParsableCommand {
             if case .invalidSettings(let reason) = error { throw Failure(reason, exitCode: .usage) }
             throw Failure("\(error)")
         }
+        var services: [any Service] = []
+        let (controlPorts, controlPort) = AsyncStream<Int>.makeStream()
+        if let control {
+            services.append(
+                ControlServer(cluster: cluster, host: control.host, port: control.port, logger: settings.logger) {
+                    controlPort.yield($0)
+                })
+        }
+        services.append(
+            BrokerService(cluster: cluster, control: control.map { (host: $0.host, ports: controlPorts) }))
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: BrokerService(cluster: cluster))],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: settings.logger))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: settings.logger))
         try await group.run()
     }
 
-    private func brokerSettings() throws -> BrokerSettings {
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
+    private static func address(_ option: String, _ text: String) throws -> (host: String, port: Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65535).contains(port)
-        else { throw Failure("--listen takes HOST:PORT, not '\(listen)'", exitCode: .usage) }
-        var host = String(listen[..<colon])
+        else { throw Failure("\(option) takes HOST:PORT, not '\(text)'", exitCode: .usage) }
+        var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        return (host.isEmpty ? "0.0.0.0" : host, port)
+    }
+
+    private func brokerSettings() throws -> BrokerSettings {
+        let (host, port) = try Self.address("--listen", listen)
         var properties: [String: String] = [:]
         for setting in self.settings {
             guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
@@ -68,7 +92,7 @@ struct BrokerCommand: AsyncParsableCommand {
         var logger = Logger(label: "broker", factory: { label in StreamLogHandler.standardError(label: label) })
         logger.logLevel = level
         return BrokerSettings(
-            listenHost: host.isEmpty ? "0.0.0.0" : host, port: port, nodeCount: nodes, dataDirectory: data,
+            listenHost: host, port: port, nodeCount: nodes, dataDirectory: data,
             properties: properties, logger: logger)
     }
 }
@@ -76,12 +100,27 @@ struct BrokerCommand: AsyncParsableCommand {
 /// A cluster as a service: it runs by itself, and stops in order.
 private struct BrokerService: Service {
     let cluster: EmbeddedCluster
+    /// Where the control endpoint listens, and the port once it does.
+    let control: (host: String, ports: AsyncStream<Int>)?
 
     func run() async throws {
-        // Only now are signals handled: whoever waits for this line may send one at once.
-        print("listening on \(cluster.bootstrapServers)")
-        fflush(nil)
+        if let control {
+            for await port in control.ports {
+                let host = control.host.contains(":") ? "[\(control.host)]" : control.host
+                announce("control on http://\(host):\(port)")
+                break
+            }
+        } else {
+            announce(nil)
+        }
         try? await gracefulShutdown()
         await cluster.shutdown()
+    }
+
+    /// Only now are signals handled: whoever waits for this line may send one at once.
+    private func announce(_ control: String?) {
+        print("listening on \(cluster.bootstrapServers)")
+        if let control { print(control) }
+        fflush(nil)
     }
 }

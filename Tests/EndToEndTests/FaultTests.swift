@@ -107,9 +107,9 @@ import Testing
             }
             try await world.running(flow) {
                 try await eventually("the flow to run") { await flow.status().state == "running" }
-                await world.target.freeze(node: 1)
+                try await world.target.freeze(node: 1)
                 for round in 0..<200 { try await world.produce(round * 1_000..<(round + 1) * 1_000, to: "orders") }
-                await world.target.thaw(node: 1)
+                try await world.target.thaw(node: 1)
                 try await world.caughtUp(flow, records: 200_000)
             }
             #expect(try await world.targetValues("east.orders").count == 200_000)

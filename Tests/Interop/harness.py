@@ -22,6 +22,8 @@ import sys
 import time
 import traceback
 
+from control import Control
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _passed = 0
 _failed = []
@@ -69,6 +71,7 @@ class Broker:
         self.arguments = arguments
         self.process = None
         self.bootstrap = ""
+        self.control = None
 
     def start(self):
         self.process = subprocess.Popen(
@@ -77,6 +80,8 @@ class Broker:
         if not line.startswith("listening on "):
             raise RuntimeError(f"the broker did not start: {line!r}, status {self.process.wait()}")
         self.bootstrap = line.split()[-1]
+        if "--control" in self.arguments:
+            self.control = Control(self.process.stdout.readline().split()[-1])
         return self
 
     @property
@@ -122,11 +127,16 @@ def free_ports(count):
 
 
 @contextlib.contextmanager
-def broker(nodes=1, data=None, **settings):
-    """A broker for the length of a block. Settings are Kafka's keys with `_` for `.`."""
+def broker(nodes=1, data=None, control=False, **settings):
+    """A broker for the length of a block. Settings are Kafka's keys with `_` for `.`.
+
+    With `control` its control endpoint is `.control`.
+    """
     arguments = ["--listen", f"127.0.0.1:{free_ports(nodes)}", "--nodes", str(nodes)]
     if data:
         arguments += ["--data", str(data)]
+    if control:
+        arguments += ["--control", "127.0.0.1:0"]
     for key, value in settings.items():
         arguments += ["--set", f"{key.replace('_', '.')}={value}"]
     running = Broker(arguments).start()

@@ -128,9 +128,9 @@ import Testing
     @Test func `a frozen node is silent and then goes on`() async throws {
         try await withCluster { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { connection in
-                await cluster.freeze(node: 1)
+                try await cluster.freeze(node: 1)
                 let waiting = try await connection.begin(MetadataRequest())
-                await cluster.thaw(node: 1)
+                try await cluster.thaw(node: 1)
                 #expect(try await waiting.get().brokers.count == 1)
             }
         }

@@ -55,7 +55,7 @@ extension Cluster {
             initialRebalanceDelay: Int64(configs.number("group.initial.rebalance.delay.ms")),
             maxSize: configs.number("group.max.size"))
         let entry = GroupEntry(
-            Group(id: id, settings: settings, now: Clock.steadyTime()), wallTime: Clock.wallTime())
+            Group(id: id, settings: settings, now: clock.steadyTime()), wallTime: clock.wallTime())
         groups.groups[id] = entry
         return entry
     }
@@ -64,7 +64,7 @@ extension Cluster {
         let ticket = groups.newTicket()
         groups.joins[ticket] = call
         call.onAbandon = { [unowned self] in groups.joins[ticket] = nil }
-        entry.machine.join(attempt, ticket: ticket, now: Clock.steadyTime())
+        entry.machine.join(attempt, ticket: ticket, now: clock.steadyTime())
         settle(entry)
     }
 
@@ -72,7 +72,7 @@ extension Cluster {
         let ticket = groups.newTicket()
         groups.syncs[ticket] = call
         call.onAbandon = { [unowned self] in groups.syncs[ticket] = nil }
-        entry.machine.sync(request, ticket: ticket, now: Clock.steadyTime())
+        entry.machine.sync(request, ticket: ticket, now: clock.steadyTime())
         settle(entry)
     }
 
@@ -91,7 +91,7 @@ extension Cluster {
             case .persist: break
             }
         }
-        if !entry.machine.members.isEmpty { entry.emptySince = Clock.wallTime() }
+        if !entry.machine.members.isEmpty { entry.emptySince = clock.wallTime() }
         schedule(entry)
     }
 
@@ -100,11 +100,11 @@ extension Cluster {
         guard let deadline = entry.machine.nextDeadline, deadline < entry.timerDeadline else { return }
         entry.timer?.cancel()
         entry.timerDeadline = deadline
-        let delay = max(deadline - Clock.steadyTime(), 0)
+        let delay = max(deadline - clock.steadyTime(), 0)
         entry.timer = loop.scheduleTask(in: .milliseconds(delay)) { [weak self, weak entry] in
             guard let self, let entry else { return }
             entry.timerDeadline = .max
-            entry.machine.tick(now: Clock.steadyTime())
+            entry.machine.tick(now: clock.steadyTime())
             settle(entry)
         }
     }
@@ -121,7 +121,7 @@ extension Cluster {
 
     private func persist(_ entry: GroupEntry) {
         do throws(AdminRefusal) {
-            let stored = StoredGroup(entry.machine, now: Clock.wallTime())
+            let stored = StoredGroup(entry.machine, now: clock.wallTime())
             try writeOffsets([(.group(entry.machine.id), try? stored.encodeWithVersion(3))], of: entry.machine.id)
         } catch {
             // The group works on; after a restart its members join anew.

@@ -58,7 +58,7 @@ extension Cluster {
 
     /// Drops the offsets of groups that nobody has been a member of for `offsets.retention.minutes`.
     func expireOffsets() {
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         let retention = Int64(configs.number("offsets.retention.minutes")) * 60_000
         for entry in groups.groups.values where entry.machine.isEmpty {
             let isSimple = entry.machine.protocolType == nil
@@ -103,19 +103,19 @@ extension Cluster {
         }
         var builder = RecordBatchBuilder(
             producerID: producer?.id ?? -1, producerEpoch: producer?.epoch ?? -1, isTransactional: producer != nil)
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         do throws(WireError) {
             for (key, value) in entries { builder.append(timestamp: now, key: try key.encode(), value: value) }
         } catch {
             throw AdminRefusal(.unknownServerError, "\(error)")
         }
-        return try partition.appendInternally(builder)
+        return try partition.appendInternally(builder, now: now)
     }
 
     /// Reads every group back from `__consumer_offsets`.
     func loadGroups() throws(BrokerError) {
         guard let topic = topics[TopicName.offsets] else { return }
-        let now = Clock.steadyTime()
+        let now = clock.steadyTime()
         var stored: [String: StoredGroup] = [:]
         for partition in topic.partitions {
             try forEachEntry(of: partition) { batch, record throws(WireError) in

@@ -2,8 +2,8 @@ import KafkaWire
 
 // ElectLeaders: 0-2.
 //
-// - Preferred (0): the first replica leads again if it is live. Unclean (1): leaders are never missing while a replica
-//   is live, so that there is nothing to elect.
+// - Preferred (0): the first replica leads again if it is live and in sync. Unclean (1): where nobody leads, the first
+//   live replica does; it has lost what was written since it left the ISR.
 // - All partitions for null, and then only those that changed are answered.
 
 extension ElectLeadersRequest: RefusableRequest {
@@ -50,13 +50,19 @@ extension Cluster {
         guard isPreferred ? partition.leader != preferred : partition.leader < 0 else {
             throw AdminRefusal(.electionNotNeeded, "Leader election not needed for topic partition.")
         }
-        guard isPreferred, partition.isr.contains(preferred), node(preferred)?.isLive ?? false else {
+        guard !isPreferred || (partition.isr.contains(preferred) && node(preferred)?.isLive ?? false) else {
             throw AdminRefusal(
-                isPreferred ? .preferredLeaderNotAvailable : .eligibleLeadersNotAvailable,
-                "no live replica of \(topic)-\(index) may lead")
+                .preferredLeaderNotAvailable,
+                "Failed to elect leader for partition \(topic)-\(index): the preferred leader \(preferred) is not in sync"
+            )
         }
         do throws(BrokerError) {
-            try moveLeader(of: partition, to: preferred)
+            if isPreferred { return try moveLeader(of: partition, to: preferred) }
+            guard let owner = topicsByID[partition.topicID], try electUncleanly(partition, of: owner) else {
+                throw BrokerError.notPossible("no replica of \(topic)-\(index) is live")
+            }
+        } catch .notPossible(let reason) {
+            throw AdminRefusal(.eligibleLeadersNotAvailable, reason)
         } catch {
             throw AdminRefusal(.kafkaStorageError, "\(error)")
         }

@@ -44,7 +44,7 @@ extension Cluster {
     func fetch(_ request: FetchRequest, _ call: Call<FetchResponse>) {
         do throws(FetchSessionRefusal) {
             let (mode, targets) = try call.node.fetchSessions.admit(
-                request, usesTopicIDs: call.version >= 13, now: Clock.steadyTime())
+                request, usesTopicIDs: call.version >= 13, now: clock.steadyTime())
             FetchOperation(self, request, mode, targets, call).start()
         } catch {
             var response = FetchResponse()

@@ -75,14 +75,14 @@ extension Cluster {
     func heartbeat(_ request: HeartbeatRequest, _ context: RequestContext) -> HeartbeatResponse {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
         guard let entry = groups.groups[request.groupID] else { return request.refused(.unknownMemberID) }
-        return request.refused(entry.machine.heartbeat(request, now: Clock.steadyTime()))
+        return request.refused(entry.machine.heartbeat(request, now: clock.steadyTime()))
     }
 
     func leaveGroup(_ request: LeaveGroupRequest, _ context: RequestContext) -> LeaveGroupResponse {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
         let entry = groups.groups[request.groupID]
         func leave(_ memberID: String, _ instanceID: String?) -> ErrorCode {
-            entry?.machine.leave(memberID: memberID, instanceID: instanceID, now: Clock.steadyTime())
+            entry?.machine.leave(memberID: memberID, instanceID: instanceID, now: clock.steadyTime())
                 ?? .unknownMemberID
         }
         var response = LeaveGroupResponse()

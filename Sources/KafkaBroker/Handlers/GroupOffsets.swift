@@ -65,10 +65,10 @@ extension Cluster {
         let entry = group(request.groupID)
         let admission = entry.machine.admitCommit(
             memberID: request.memberID, instanceID: request.groupInstanceID,
-            generation: request.generationIDOrMemberEpoch, now: Clock.steadyTime())
+            generation: request.generationIDOrMemberEpoch, now: clock.steadyTime())
         guard admission == .none else { return request.refused(admission) }
 
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         let longestMetadata = configs.number("offset.metadata.max.bytes")
         var commits: [(topic: String, partition: Int32, offset: CommittedOffset)] = []
         func fault(

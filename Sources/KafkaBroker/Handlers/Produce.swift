@@ -67,7 +67,7 @@ extension Cluster {
         guard request.transactionalID != nil || !request.hasTransactionalRecords else {
             return request.refused(.transactionalIDAuthorizationFailed)
         }
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         var response = ProduceResponse()
         var leaders: Set<Int32> = []
         response.responses = request.topicData.map { wanted in

@@ -100,7 +100,7 @@ extension Cluster {
         guard timeout > 0, Int(timeout) <= configs.number("transaction.max.timeout.ms") else {
             throw TransactionRefusal(.invalidTransactionTimeout)
         }
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         let transaction: Transaction
         if let known = transactions.transactions[id] {
             transaction = known
@@ -167,7 +167,7 @@ extension Cluster {
     func writeTransactionMarkers(
         _ request: WriteTxnMarkersRequest, _ context: RequestContext
     ) -> WriteTxnMarkersResponse {
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         return request.answered { marker, topic, index in
             guard let partition = partition(topic, index) else { return .unknownTopicOrPartition }
             if let error = partition.refusal(at: context.node, epoch: -1) { return error }

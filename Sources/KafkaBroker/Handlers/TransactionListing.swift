@@ -62,7 +62,7 @@ extension Cluster {
         var response = ListTransactionsResponse()
         let names = Set(Transaction.State.allCases.map(\.name)).union(Transaction.State.passingNames)
         response.unknownStateFilters = request.stateFilters.filter { !names.contains($0) }
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         response.transactionStates = transactions.transactions.values
             .filter { transactionFault($0.id, at: context.node) == nil && request.matches($0, now: now) }
             .sorted { $0.id < $1.id }

@@ -47,7 +47,7 @@ extension Cluster {
             return request.refused(verification == .notEnoughReplicas ? .coordinatorNotAvailable : verification)
         }
 
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         let longestMetadata = configs.number("offset.metadata.max.bytes")
         var commits: [(topic: String, partition: Int32, offset: CommittedOffset)] = []
         let response = request.answered { topic, wanted in

@@ -124,7 +124,7 @@ extension Cluster {
         if let fault = transactionFault(id, at: context.node) { return fault }
         guard let transaction = transactions.transactions[id] else { return .invalidProducerIDMapping }
         do throws(TransactionRefusal) {
-            let next = try transaction.adding(places, producerID: producerID, epoch: epoch, now: Clock.wallTime())
+            let next = try transaction.adding(places, producerID: producerID, epoch: epoch, now: clock.wallTime())
             if let next { try save(next) }
             return .none
         } catch {
@@ -158,7 +158,7 @@ extension Cluster {
         do throws(TransactionRefusal) {
             let decided = try transaction.ending(
                 commit: request.committed, producerID: request.producerID, epoch: request.producerEpoch,
-                now: Clock.wallTime())
+                now: clock.wallTime())
             if let decided {
                 try save(decided)
                 carryOut(decided)

@@ -71,12 +71,18 @@ extension PartitionLog {
                 "Cannot increment the log start offset to \(offset) of partition \(name) since it is larger than the "
                     + "high watermark \(highWatermark)")
         }
+        try expire(before: target)
+        return logStartOffset
+    }
+
+    /// Removes the records below `offset`, whatever the topic's policy is: the log's start moves there, but never back
+    /// and never beyond the high watermark.
+    package func expire(before offset: Int64) throws(LogReadError) {
         try reading { () throws(LogError) in
             try markDirty()
-            try moveStart(to: target)
+            try moveStart(to: min(offset, highWatermark))
             _ = try removeSegments(before: logStartOffset)
         }
-        return logStartOffset
     }
 
     /// Removes all batches that end at or after `offset`; the next record gets the first offset that they had, but none

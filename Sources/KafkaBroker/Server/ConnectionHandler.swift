@@ -141,7 +141,8 @@ extension ConnectionHandler {
         } catch {
             throw .malformed(nil, error)
         }
-        switch interceptions.next(for: header.apiKey, node: node.id) {
+        let action = interceptions.next(for: header.apiKey, node: node.id) { topics(of: header, body) }
+        switch action {
         case nil: try handle(header, body) { [weak self] in self?.finish($0) }
         case .error(let code): try refuse(header, body, with: code)
         case .delay(let duration): wait(duration, before: header, body)
@@ -149,6 +150,15 @@ extension ConnectionHandler {
         case .disconnect: close()
         case .disconnectAfterHandling: try handle(header, body) { [weak self] _ in self?.close() }
         }
+    }
+
+    /// The topics a request names; none if it cannot be read, which its handling then finds out.
+    private func topics(of header: RequestHeader, _ body: ByteBuffer) -> Set<String> {
+        var body = body
+        guard let route = try? router.route(for: header) else { return [] }
+        if route.isFlexible(header.apiVersion) { try? RequestHeader.skipTags(in: &body) }
+        guard let request = try? route.decode(body, header.apiVersion) else { return [] }
+        return router.topicNames(request, node)
     }
 
     private func handle(

@@ -7,7 +7,11 @@ struct RequestRouter {
     /// Every API with its versions, by ascending key.
     let advertised: [(api: ApiKey, versions: ClosedRange<Int16>)]
 
-    init(_ routes: [Route]) {
+    /// The topics that a request to a node is about.
+    let topicNames: (any KafkaRequest, Node) -> Set<String>
+
+    init(_ routes: [Route], topicNames: @escaping (any KafkaRequest, Node) -> Set<String>) {
+        self.topicNames = topicNames
         self.routes = Dictionary(uniqueKeysWithValues: routes.map { ($0.api, $0) })
         advertised = routes.map { ($0.api, $0.versions) }.sorted { $0.0.rawValue < $1.0.rawValue }
     }

@@ -18,6 +18,8 @@ struct Route {
     let start: (RequestContext, ByteBuffer, @escaping Answer) throws(WireError) -> any PendingCall
     /// Answers every part of the request with one error, for fault injection.
     let refuse: (RequestContext, ByteBuffer, ErrorCode) throws(WireError) -> [ByteBuffer]
+    /// The request itself, for faults that depend on what is asked.
+    let decode: (ByteBuffer, Int16) throws(WireError) -> any KafkaRequest
 
     /// - Parameter versions: the versions advertised; those in which the request is defined, unless told.
     init<Request: RefusableRequest>(
@@ -34,6 +36,9 @@ struct Route {
             }
             handler(request, call)
             return call
+        }
+        decode = { (body, version) throws(WireError) in
+            try Request.decode(body, version: version, ignoringTrailingBytes: true)
         }
         refuse = { (context, body, error) throws(WireError) in
             let request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)

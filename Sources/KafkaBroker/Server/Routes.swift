@@ -20,6 +20,8 @@ extension Cluster {
             Route(AlterConfigsRequest.self) { self.alterConfigs($0, $1) },
             Route(IncrementalAlterConfigsRequest.self) { self.incrementalAlterConfigs($0, $1) },
             Route(ElectLeadersRequest.self) { self.electLeaders($0, $1) },
+            Route(AlterPartitionReassignmentsRequest.self) { self.alterPartitionReassignments($0, $1) },
+            Route(ListPartitionReassignmentsRequest.self) { self.listPartitionReassignments($0, $1) },
             Route(FindCoordinatorRequest.self) { self.findCoordinator($0, $1) },
             Route(JoinGroupRequest.self) { self.joinGroup($0, $1) },
             Route(SyncGroupRequest.self) { self.syncGroup($0, $1) },
@@ -43,8 +45,9 @@ extension Cluster {
         ]
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }
-        let advertised = RequestRouter(routes + [own]).advertised
+        let topicNames = { (request: any KafkaRequest, node: Node) in self.topicNames(of: request, at: node) }
+        let advertised = RequestRouter(routes + [own], topicNames: topicNames).advertised
         routes.append(Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) })
-        return RequestRouter(routes)
+        return RequestRouter(routes, topicNames: topicNames)
     }
 }

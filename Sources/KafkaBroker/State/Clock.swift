@@ -8,17 +8,21 @@ import Musl
 import Darwin
 #endif
 
-/// The two clocks of a broker, in milliseconds.
-enum Clock {
-    /// Since 1970: what goes into records and commits.
-    static func wallTime() -> Int64 {
+/// The time as one cluster sees it, in milliseconds. Everything that depends on time reads it here, so that a test can
+/// make the clock jump.
+struct Clock {
+    /// How far the wall clock is off the machine's.
+    var offset: Int64 = 0
+
+    /// Since 1970: what goes into records and commits, and what retention, expiry and transactions are counted in.
+    func wallTime() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000 + offset
     }
 
-    /// Of a clock that never jumps: what deadlines are counted in.
-    static func steadyTime() -> Int64 {
+    /// Of a clock that never jumps: what sessions and long polls are counted in, as in Kafka.
+    func steadyTime() -> Int64 {
         Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
     }
 }

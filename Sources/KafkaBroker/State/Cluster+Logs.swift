@@ -9,7 +9,7 @@ extension Cluster {
         do throws(LogError) {
             let log = try PartitionLog(
                 topic: topic.name, partition: assignment.index, config: logConfig(topic, leader: assignment.leader),
-                storage: storage, now: Clock.wallTime())
+                storage: storage, now: clock.wallTime())
             return Partition(topic: topic, assignment: assignment, log: log)
         } catch {
             throw .storage("\(error)")
@@ -38,7 +38,7 @@ extension Cluster {
 
     func closeLog(of partition: Partition) {
         do throws(LogError) {
-            try partition.log.close(now: Clock.wallTime())
+            try partition.log.close(now: clock.wallTime())
         } catch {
             report("log is not closed in order", partition, error)
         }
@@ -54,7 +54,7 @@ extension Cluster {
     }
 
     func applyRetention() {
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         for topic in topics.values {
             for partition in topic.partitions {
                 do throws(LogError) {
@@ -70,7 +70,7 @@ extension Cluster {
 
     /// Forces to disk what `flush.ms` says is due.
     func flushLogs() {
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         for topic in topics.values {
             for partition in topic.partitions where partition.log.isFlushDue(now: now) {
                 do throws(LogError) {
@@ -111,7 +111,7 @@ extension Cluster {
 
 extension Partition {
     /// Appends what the broker itself has to say, in an internal topic. Returns the first record's offset.
-    func appendInternally(_ builder: RecordBatchBuilder) throws(AdminRefusal) -> Int64 {
+    func appendInternally(_ builder: RecordBatchBuilder, now: Int64) throws(AdminRefusal) -> Int64 {
         var builder = builder
         let records: RecordBytes
         do throws(WireError) {
@@ -122,7 +122,7 @@ extension Partition {
         let result: AppendResult
         do throws(ProduceRefusal) {
             result = try log.append(
-                records, leaderEpoch: leaderEpoch, produceVersion: 3, now: Clock.wallTime(), origin: .coordinator)
+                records, leaderEpoch: leaderEpoch, produceVersion: 3, now: now, origin: .coordinator)
         } catch {
             throw AdminRefusal(error.code, error.message)
         }

@@ -100,13 +100,27 @@ extension Cluster {
     ///
     /// - Parameter first: the number of partitions that the topic has already.
     func place(partitions count: Int, replicationFactor: Int, after first: Int = 0) -> [[Int32]] {
-        let live = liveNodes.map(\.id)
+        let live = nodesByRack
         guard !live.isEmpty else { return [] }
         let start = first == 0 ? nextPlacement : first
         if first == 0 { nextPlacement += count }
         return (0..<count).map { index in
             (0..<min(replicationFactor, live.count)).map { live[(start + index + $0) % live.count] }
         }
+    }
+
+    /// The live nodes with their racks in turn, so that neighbours, and with them the replicas of a partition, lie in
+    /// different racks as far as there are any.
+    private var nodesByRack: [Int32] {
+        guard liveNodes.allSatisfy({ $0.rack != nil }) else { return liveNodes.map(\.id) }
+        var racks = Dictionary(grouping: liveNodes) { $0.rack ?? "" }.sorted { $0.key < $1.key }.map {
+            $0.value.map(\.id)[...]
+        }
+        var order: [Int32] = []
+        while racks.contains(where: { !$0.isEmpty }) {
+            for index in racks.indices { if let id = racks[index].popFirst() { order.append(id) } }
+        }
+        return order
     }
 
     var defaultReplicationFactor: Int { configs.number("default.replication.factor") }
@@ -142,64 +156,5 @@ extension Cluster {
                 overrides: [
                     "cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600",
                 ]))
-    }
-}
-
-/// How partitions get their leaders.
-extension Cluster {
-    /// Brings ISR and leader in line with which nodes are live. The leader stays while it is live; otherwise the
-    /// first live replica takes over. With no live replica the last ISR is kept and nobody leads.
-    ///
-    /// - Returns: whether anything changed.
-    @discardableResult
-    func elect(_ assignment: inout PartitionAssignment, isNewEpoch: Bool = false) -> Bool {
-        let before = assignment
-        let live = assignment.replicas.filter { node($0)?.isLive ?? false }
-        if !live.isEmpty { assignment.isr = live }
-        if !live.contains(assignment.leader) { assignment.leader = live.first ?? -1 }
-        if assignment.leader != before.leader || isNewEpoch { assignment.leaderEpoch += 1 }
-        return assignment != before
-    }
-
-    /// A node came or went: new leaders where needed, told to everything that waits.
-    func reelect() throws(BrokerError) {
-        var changes: [(Partition, PartitionAssignment, Topic)] = []
-        for topic in topics.values {
-            for partition in topic.partitions {
-                var assignment = partition.assignment
-                if elect(&assignment) { changes.append((partition, assignment, topic)) }
-            }
-        }
-        try commit(changes.map { .partition(PartitionRecord($0.1, of: $0.2.id)) })
-        for (partition, assignment, topic) in changes { apply(assignment, to: partition, of: topic) }
-    }
-
-    /// Makes a live replica the leader.
-    func moveLeader(of partition: Partition, to node: Int32) throws(BrokerError) {
-        guard partition.isr.contains(node) else {
-            throw .notPossible("node \(node) is not in the ISR of \(partition.topic)-\(partition.index)")
-        }
-        guard partition.leader != node, let topic = topicsByID[partition.topicID] else { return }
-        var assignment = partition.assignment
-        assignment.leader = node
-        assignment.leaderEpoch += 1
-        try commit([.partition(PartitionRecord(assignment, of: topic.id))])
-        apply(assignment, to: partition, of: topic)
-    }
-
-    private func apply(_ assignment: PartitionAssignment, to partition: Partition, of topic: Topic) {
-        let isNewLeader = partition.leader != assignment.leader
-        partition.isr = assignment.isr
-        partition.leader = assignment.leader
-        partition.leaderEpoch = assignment.leaderEpoch
-        guard isNewLeader else { return }
-        configureLog(of: partition, topic)
-        partition.changed()
-        logger.info(
-            "leader moved",
-            metadata: [
-                "partition": "\(partition.topic)-\(partition.index)", "leader": "\(partition.leader)",
-                "epoch": "\(partition.leaderEpoch)",
-            ])
     }
 }

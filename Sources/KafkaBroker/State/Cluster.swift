@@ -11,6 +11,7 @@ final class Cluster {
     let loop: NIOIsolatedEventLoop
     let logger: Logger
     let storage: LogStorage
+    var clock = Clock()
     let nodes: [Node]
     var configs: ConfigStore
     var topics: [String: Topic] = [:]
@@ -48,7 +49,7 @@ final class Cluster {
         try restore(records)
         try sweepStrayLogs()
         if let directory = settings.dataDirectory {
-            journal = try ClusterJournal.rewrite(snapshot(), in: directory)
+            journal = try ClusterJournal.rewrite(journalSnapshot(), in: directory)
         }
         try loadGroups()
         try loadTransactions()
@@ -107,7 +108,7 @@ final class Cluster {
     }
 
     /// The journal that says what holds now.
-    private func snapshot() -> [ClusterRecord] {
+    private func journalSnapshot() -> [ClusterRecord] {
         var records: [ClusterRecord] = [.cluster(ClusterIdentity(clusterID: id))]
         if producerIDs.reserved > 0 { records.append(.producerIDs(ProducerIDRecord(next: producerIDs.reserved))) }
         records += configs.dynamicDefaults.map { .config(.broker("", $0.key, $0.value)) }

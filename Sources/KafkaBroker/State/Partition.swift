@@ -14,6 +14,8 @@ final class Partition {
     var leader: Int32
     var leaderEpoch: Int32
     let log: PartitionLog
+    /// How far the log reached when a replica fell out of the ISR: all that it has, should it have to lead.
+    var replicatedEnds: [Int32: Int64] = [:]
     private var waiters: [ObjectIdentifier: any PartitionWaiter] = [:]
 
     init(topic: Topic, assignment: PartitionAssignment, log: PartitionLog) {

@@ -63,13 +63,13 @@ extension Cluster {
         var builder = RecordBatchBuilder()
         do throws(WireError) {
             builder.append(
-                timestamp: Clock.wallTime(), key: try key.encodeWithVersion(0),
+                timestamp: clock.wallTime(), key: try key.encodeWithVersion(0),
                 value: try stored.map { stored throws(WireError) in try stored.encodeWithVersion(0) })
         } catch {
             throw TransactionRefusal(.unknownServerError)
         }
         do throws(AdminRefusal) {
-            _ = try partition.appendInternally(builder)
+            _ = try partition.appendInternally(builder, now: clock.wallTime())
         } catch {
             logger.error(
                 "transaction cannot be stored", metadata: ["transactionalID": "\(id)", "reason": "\(error.message)"])
@@ -82,7 +82,7 @@ extension Cluster {
         guard let commit = transaction.decision, let coordinator = transactionPartition(of: transaction.id) else {
             return
         }
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         let wanting = transactions.owed[transaction.id] ?? transaction.partitions
         let missing = wanting.filter { place in
             !putMarker(on: place, of: transaction, commit: commit, coordinatorEpoch: coordinator.leaderEpoch, now: now)
@@ -141,7 +141,7 @@ extension Cluster {
 extension Cluster {
     /// Aborts transactions that are open for longer than their producers asked for, and fences those.
     func abortTimedOutTransactions() {
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         for transaction in transactions.transactions.values {
             guard let aborted = transaction.timedOut(now: now) else { continue }
             do throws(TransactionRefusal) {
@@ -159,7 +159,7 @@ extension Cluster {
 
     /// Forgets transactional ids that nobody has used for `transactional.id.expiration.ms`.
     func expireTransactionalIDs() {
-        let now = Clock.wallTime()
+        let now = clock.wallTime()
         let expiration = Int64(configs.number("transactional.id.expiration.ms"))
         for transaction in transactions.transactions.values where transaction.isExpired(now: now, after: expiration) {
             do throws(TransactionRefusal) {

@@ -9,6 +9,12 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     /// Whether Kafka calls the error retriable at all. What to do about it still depends on the request that met it.
     public var isRetriable: Bool { Self.retriable.contains(self) }
 
+    /// The code with Kafka's symbolic name, such as `NOT_LEADER_OR_FOLLOWER`; nil without one.
+    public init?(named name: String) {
+        guard let code = Self.names.first(where: { $0.value == name })?.key else { return nil }
+        self = code
+    }
+
     /// Kafka's symbolic name.
     public var name: String { Self.names[self] ?? "UNKNOWN_ERROR_CODE" }
 }

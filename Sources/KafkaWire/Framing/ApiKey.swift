@@ -116,3 +116,11 @@ extension ApiKey {
 extension ApiKey: CustomStringConvertible {
     public var description: String { Self.names[rawValue] ?? "api key \(rawValue)" }
 }
+
+extension ApiKey {
+    /// The API with Kafka's name for it, such as `ListOffsets`; nil without one.
+    public init?(named name: String) {
+        guard let rawValue = Self.names.first(where: { $0.value == name })?.key else { return nil }
+        self.init(rawValue: rawValue)
+    }
+}

@@ -1,0 +1,87 @@
+/// What a cluster looks like at one moment, for people, tests and the control endpoint.
+public struct ClusterSnapshot: Codable, Hashable, Sendable {
+    public struct Node: Codable, Hashable, Sendable {
+        public enum State: String, Codable, Sendable { case live, frozen, stopped }
+
+        public let id: Int32
+        public let host: String
+        public let port: Int
+        public let rack: String?
+        public let state: State
+        /// How many clients are connected.
+        public let connections: Int
+    }
+
+    public struct Topic: Codable, Hashable, Sendable {
+        public let name: String
+        /// As Kafka prints topic ids.
+        public let id: String
+        public let partitions: [Partition]
+    }
+
+    public struct Partition: Codable, Hashable, Sendable {
+        public let partition: Int32
+        /// -1 while nobody leads.
+        public let leader: Int32
+        public let leaderEpoch: Int32
+        public let replicas: [Int32]
+        public let isr: [Int32]
+        public let logStartOffset: Int64
+        public let highWatermark: Int64
+        public let lastStableOffset: Int64
+        public let logEndOffset: Int64
+        public let sizeInBytes: Int
+    }
+
+    public struct Group: Codable, Hashable, Sendable {
+        public let id: String
+        public let state: String
+        public let protocolType: String
+        public let members: Int
+        /// The node that coordinates it; -1 while none does.
+        public let coordinator: Int32
+    }
+
+    public let clusterID: String
+    public let controller: Int32
+    /// The broker's wall clock, in milliseconds since 1970, and how far it is off the machine's.
+    public let time: Int64
+    public let clockOffset: Int64
+    public let nodes: [Node]
+    public let topics: [Topic]
+    public let groups: [Group]
+}
+
+extension Cluster {
+    func snapshot() -> ClusterSnapshot {
+        ClusterSnapshot(
+            clusterID: id, controller: controllerID, time: clock.wallTime(), clockOffset: clock.offset,
+            nodes: nodes.map { node in
+                ClusterSnapshot.Node(
+                    id: node.id, host: node.host, port: node.port, rack: node.rack,
+                    state: !node.isLive ? .stopped : node.isFrozen ? .frozen : .live,
+                    connections: node.connections.count)
+            },
+            topics: topics.values.sorted { $0.name < $1.name }.map { topic in
+                ClusterSnapshot.Topic(
+                    name: topic.name, id: topic.id.text,
+                    partitions: topic.partitions.map(ClusterSnapshot.Partition.init))
+            },
+            groups: groups.groups.values.sorted { $0.machine.id < $1.machine.id }.map { entry in
+                ClusterSnapshot.Group(
+                    id: entry.machine.id, state: entry.machine.stateName,
+                    protocolType: entry.machine.protocolType ?? "", members: entry.machine.members.count,
+                    coordinator: offsetsPartition(of: entry.machine.id)?.leader ?? -1)
+            })
+    }
+}
+
+extension ClusterSnapshot.Partition {
+    fileprivate init(_ partition: Partition) {
+        self.init(
+            partition: partition.index, leader: partition.leader, leaderEpoch: partition.leaderEpoch,
+            replicas: partition.replicas, isr: partition.isr, logStartOffset: partition.log.logStartOffset,
+            highWatermark: partition.log.highWatermark, lastStableOffset: partition.log.lastStableOffset,
+            logEndOffset: partition.log.logEndOffset, sizeInBytes: partition.log.size)
+    }
+}
