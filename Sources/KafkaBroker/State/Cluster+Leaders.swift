@@ -32,8 +32,10 @@ extension Cluster {
         }
         try commit(changes.map { .partition(PartitionRecord($0.1, of: $0.2.id)) })
         for (partition, assignment, topic) in changes { apply(assignment, to: partition, of: topic) }
-        for (partition, _, topic) in changes where partition.leader < 0 && partition.log.config.uncleanLeaderElection {
-            try electUncleanly(partition, of: topic)
+        for topic in topics.values {
+            for partition in topic.partitions where partition.leader < 0 && partition.log.config.uncleanLeaderElection {
+                try electUncleanly(partition, of: topic)
+            }
         }
     }
 
