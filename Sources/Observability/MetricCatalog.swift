@@ -50,7 +50,7 @@ public enum MetricCatalog {
             help: "Consumer groups whose offsets are kept in step."),
         Entry(
             name: "replicator_offset_sync_failures_total", kind: .counter, labels: ["flow"],
-            help: "Attempts to bring a consumer group's offset to the target that failed."),
+            help: "Attempts to bring a consumer group's offset to the target that failed, or found no counterpart there."),
         Entry(
             name: "replicator_cluster_up", kind: .gauge, labels: ["cluster"],
             help: "1 when the last look at a cluster succeeded, else 0."),

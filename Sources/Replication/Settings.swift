@@ -8,6 +8,8 @@ public struct FlowSettings: Sendable {
     public var target: ClusterSettings
     public var topics: NameSelection
     public var consumerGroups: NameSelection
+    /// Put before a group's name on the target.
+    public var groupPrefix = ""
     public var naming: TopicNaming
     /// What the target is called in prefixed topic names; a topic that carries it is on its way back.
     public var targetAlias: String

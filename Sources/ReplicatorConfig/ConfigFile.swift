@@ -83,6 +83,11 @@ public struct ConfigFile: Sendable {
                 if flows.contains(where: { $0.name == flow.name }) {
                     section.report("another flow is already called \"\(flow.name)\"; names must differ", about: "name")
                 }
+                if !flow.groupPrefix.isEmpty, let other = flows.first(where: { $0.renamesGroups(of: flow) }) {
+                    section.report(
+                        "flow \"\(other.name)\" goes the other way and renames groups too: names would grow for ever; "
+                            + "rename in one direction only", about: "consumerGroups")
+                }
                 flows.append(flow)
             }
         } else {
@@ -92,6 +97,13 @@ public struct ConfigFile: Sendable {
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter)
         document.finish()
         return ConfigFile(clusters: clusters, flows: flows, http: http, stuckAfter: stuckAfter)
+    }
+}
+
+extension FlowSettings {
+    /// Whether it would rename the groups that a flow has renamed.
+    fileprivate func renamesGroups(of flow: FlowSettings) -> Bool {
+        !groupPrefix.isEmpty && source.name == flow.target.name && target.name == flow.source.name
     }
 }
 

@@ -30,7 +30,7 @@ enum FlowSection {
             section.report(
                 "missing required key \"topics\": which topics to copy, such as allow: [\".*\"]", about: "topics")
         }
-        let groups = section.section("consumerGroups").map { SelectionSection.parse($0, allow: [".*"]) }
+        let groups = section.section("consumerGroups").map { GroupSection.parse($0) }
         let naming = section.section("naming").flatMap { NamingSection.parse($0, source: source?.name) }
         let loopPrevention = section.choice(
             "loopPrevention", ["headers": LoopPrevention.headers, "producerIds": .producerIds])
@@ -60,7 +60,7 @@ enum FlowSection {
         }
         var settings = FlowSettings(
             name: name, source: source, target: target, topics: topics,
-            consumerGroups: groups ?? SelectionSection.everything,
+            consumerGroups: groups?.selection ?? GroupSection.standard,
             naming: naming ?? .prefix(alias: source.name, separator: "."),
             targetAlias: aliases[target.name] ?? target.name)
         if let loopPrevention { settings.loopPrevention = loopPrevention }
@@ -69,6 +69,7 @@ enum FlowSection {
         if let delivery { settings.delivery = delivery }
         if let sync { settings.sync = sync }
         if let limits { settings.limits = limits }
+        if let groups { settings.groupPrefix = groups.prefix }
         if let bufferBytes { settings.bufferBytes = bufferBytes }
         settings.shards = shards
         return settings
@@ -156,14 +157,16 @@ enum NamingSection {
 
 /// `topics`, `consumerGroups`: allow and deny expressions over whole names.
 enum SelectionSection {
-    static let everything = NameSelection(allow: [NamePattern.any].compactMap(\.self), deny: [])
-
     static func parse(_ section: Section, allow standard: [String]) -> NameSelection {
         var section = section
         defer { section.finish() }
+        return parse(&section, allow: standard, deny: [])
+    }
+
+    static func parse(_ section: inout Section, allow standard: [String], deny: [String]) -> NameSelection {
         let selection = NameSelection(
             allow: patterns("allow", &section) ?? standard.compactMap { try? NamePattern($0) },
-            deny: patterns("deny", &section) ?? [])
+            deny: patterns("deny", &section) ?? deny.compactMap { try? NamePattern($0) })
         if selection.allow.isEmpty, standard.isEmpty, section.isEmptyList("allow") {
             section.report(
                 "selects nothing; list whole-name regular expressions, such as [\"orders.*\"]", about: "allow")
@@ -184,8 +187,26 @@ enum SelectionSection {
     }
 }
 
-extension NamePattern {
-    fileprivate static var any: NamePattern? { try? NamePattern(".*") }
+/// `consumerGroups`: whose positions are kept in step, and under which name.
+enum GroupSection {
+    /// MirrorMaker 2's default exclusions (`DefaultGroupFilter`).
+    private static let deny = ["console-consumer-.*", "connect-.*", "__.*"]
+
+    static let standard = NameSelection(
+        allow: [".*"].compactMap { try? NamePattern($0) }, deny: deny.compactMap { try? NamePattern($0) })
+
+    static func parse(_ section: Section) -> (selection: NameSelection, prefix: String) {
+        var section = section
+        defer { section.finish() }
+        let selection = SelectionSection.parse(&section, allow: [".*"], deny: deny)
+        guard var rename = section.section("rename") else { return (selection, "") }
+        defer { rename.finish() }
+        let prefix = rename.string("prefix")
+        if prefix == nil || prefix == "" {
+            rename.report("what to put before the name of a group on the target, such as \"dr.\"", about: "prefix")
+        }
+        return (selection, prefix ?? "")
+    }
 }
 
 /// `sync`: which metadata is kept in step.

@@ -10,6 +10,7 @@ struct Replicator: AsyncParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self,
+            OffsetsCommand.self,
             VerifyCommand.self,
             StatusCommand.self,
             PauseCommand.self,

@@ -31,7 +31,14 @@ public actor StateTopic {
     ///
     /// - Throws: also when a batch is damaged: state that is not whole is not state.
     public func readAll() async throws(KafkaError) -> [Record] {
-        try await client.records(of: partition)
+        try await client.records(of: partition).records
+    }
+
+    /// The same from an offset on, which may be one that compaction has removed.
+    ///
+    /// - Returns: the records, and where to go on later.
+    public func read(from offset: Int64) async throws(KafkaError) -> (records: [Record], next: Int64) {
+        try await client.records(of: partition, from: offset)
     }
 
     /// Appends records and waits until all in-sync replicas have them.
@@ -137,10 +144,14 @@ extension ClusterClient {
         return try outcome.get()
     }
 
-    /// The records of a partition from its start to its present end, markers of transactions left out.
-    func records(of partition: TopicPartition) async throws(KafkaError) -> [Record] {
+    /// The records of a partition from its start, or from an offset if that is later, to its present end, markers of
+    /// transactions left out.
+    func records(
+        of partition: TopicPartition, from first: Int64 = 0
+    ) async throws(KafkaError) -> (records: [Record], next: Int64) {
         let end = try await offset(.latest, of: partition)
-        var position = try await offset(.earliest, of: partition)
+        guard first < end else { return ([], first) }
+        var position = max(first, try await offset(.earliest, of: partition))
         var records: [Record] = []
         while position < end {
             let start = position
@@ -150,7 +161,21 @@ extension ClusterClient {
             guard let outcome = fetched[partition] else { throw error(.cancelled, during: .request(.fetch)) }
             position = try read(try outcome.get(), of: partition, from: start, into: &records)
         }
-        return records
+        return (records, position)
+    }
+
+    /// The record at an offset; nil when there is none: a marker, or removed by compaction.
+    ///
+    /// - Throws: also for an offset that the partition does not have.
+    public func record(of partition: TopicPartition, at offset: Int64) async throws(KafkaError) -> Record? {
+        let fetched = await settleAtLeaders([partition], during: .fetch) { client, leader, _ throws(KafkaError) in
+            // The whole batch comes in any case.
+            [partition: try await client.fetchOnce(partition, from: offset, maxBytes: 1, leader)]
+        }
+        guard let outcome = fetched[partition] else { throw error(.cancelled, during: .request(.fetch)) }
+        var records: [Record] = []
+        _ = try read(try outcome.get(), of: partition, from: offset, into: &records)
+        return records.first.flatMap { $0.offset == offset ? $0 : nil }
     }
 
     private func offset(_ query: OffsetQuery, of partition: TopicPartition) async throws(KafkaError) -> Int64 {
@@ -161,19 +186,19 @@ extension ClusterClient {
     }
 
     private func fetchOnce(
-        _ partition: TopicPartition, from offset: Int64, _ leader: BrokerTarget
+        _ partition: TopicPartition, from offset: Int64, maxBytes: Int32 = 4 << 20, _ leader: BrokerTarget
     ) async throws(KafkaError) -> Result<RecordBytes, KafkaError> {
         var data = FetchRequest.FetchPartition()
         data.partition = partition.partition
         data.fetchOffset = offset
-        data.partitionMaxBytes = 4 << 20
+        data.partitionMaxBytes = maxBytes
         var topic = FetchRequest.FetchTopic()
         topic.topic = partition.topic
         topic.partitions = [data]
         var request = FetchRequest()
         request.maxWaitMs = 500
         request.minBytes = 1
-        request.maxBytes = 4 << 20
+        request.maxBytes = maxBytes
         request.topics = [topic]
         // From version 13 on topics go by id.
         let response = try await send(request, to: leader, versions: 4...12)

@@ -30,6 +30,7 @@ public actor Flow: Service {
     let rateLimit: RateLimit
     var pauses = Pauses()
     private let progress: ProgressStore
+    private let groupSync: GroupSync
     private(set) var shards: [Shard] = []
     private(set) var known: [TopicPartition: Int] = [:]
     private var topicMetrics: TopicMetrics.Table
@@ -66,6 +67,7 @@ public actor Flow: Service {
         source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
         target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
         topicSync = TopicSync(settings: settings, source: source, target: target, logger: logger)
+        groupSync = GroupSync(settings: settings, source: source, target: target, logger: logger)
         progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
     }
 
@@ -103,6 +105,7 @@ public actor Flow: Service {
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await self.keepDiscovering(producer: producer) }
             background.addTask { await self.keepCheckpoints() }
+            background.addTask { await self.keepGroups() }
             background.addTask { await self.drainOnShutdown() }
             await withTaskGroup(of: Void.self) { group in
                 for shard in shards { group.addTask { await shard.run() } }
@@ -125,7 +128,7 @@ public actor Flow: Service {
         return FlowStatus(
             name: name, source: settings.source.name, target: settings.target.name, state: phase.rawValue,
             paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
-            partitions: partitions)
+            partitions: partitions, groups: await groupSync.findings.map { FlowStatus.Group($0) })
     }
 
     private func makeShards() {
@@ -174,6 +177,8 @@ extension Flow {
     ) async throws(FlowError) {
         let isFirstStart = phase == .starting ? await progress.isNewFlow : false
         let recorded = await progress.known
+        var maps: [TopicPartition: OffsetMap] = [:]
+        for pair in fresh { maps[pair.source] = await progress.map(of: pair.source) }
         let positions = try await startOffsets(of: fresh, recorded, isFirstStart: isFirstStart)
         try await progress.store(checkpointsAtStart(fresh, recorded, positions))
         if isFirstStart { try await progress.storeIdentity() }
@@ -184,7 +189,9 @@ extension Flow {
             let index = Int(UInt(bitPattern: shard) % UInt(shards.count))
             known[pair.source] = index
             batches[index].append(
-                state(of: pair, position: position, checkpoint: recorded[pair.source], found, producer))
+                state(
+                    of: pair, position: position, checkpoint: recorded[pair.source],
+                    map: maps[pair.source] ?? OffsetMap(start: position), found, producer))
         }
         for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty { await shard.add(partitions) }
         let topics = Set(fresh.map(\.source.topic)).sorted()
@@ -220,14 +227,14 @@ extension Flow {
             guard let position = positions[pair.source] else { continue }
             checkpoints[pair.source] = Checkpoint(
                 sourceOffset: position, targetOffset: -1, sourceLeaderEpoch: -1,
-                sourceTopicID: pair.sourceTopicID.hexadecimal)
+                sourceTopicID: pair.sourceTopicID.hexadecimal, map: OffsetMap(start: position).edge)
         }
         return checkpoints
     }
 
     private func state(
-        of pair: TopicSync.PartitionPair, position: Int64, checkpoint: Checkpoint?, _ found: TopicSync.Discovery,
-        _ producer: ProducerIdentity
+        of pair: TopicSync.PartitionPair, position: Int64, checkpoint: Checkpoint?, map: OffsetMap,
+        _ found: TopicSync.Discovery, _ producer: ProducerIdentity
     ) -> PartitionState {
         let loopGuard =
             stampsRecords
@@ -238,7 +245,7 @@ extension Flow {
             source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID,
             metrics: metrics(of: pair.source.topic),
             rewriter: RecordRewriter(compression: settings.compression, loopGuard: loopGuard, limit: .default),
-            position: position, passed: position, window: ProduceWindow(producer: producer))
+            position: position, passed: position, map: map, window: ProduceWindow(producer: producer))
         if let leader = found.sourceMetadata.partition(pair.source.topic, pair.source.partition),
             let broker = leader.leader
         {
@@ -292,6 +299,28 @@ extension Flow {
     }
 }
 
+// Consumer groups.
+extension Flow {
+    private func keepGroups() async {
+        while !Task.isCancelled, phase == .running {
+            if settings.sync.groupOffsets {
+                await groupSync.synchronize(settings) { await self.forwardMaps() }
+            } else {
+                await groupSync.rest()
+            }
+            guard (try? await Task.sleep(for: settings.sync.interval)) != nil else { return }
+        }
+    }
+
+    private func forwardMaps() async -> [ForwardPartition] {
+        var maps: [ForwardPartition] = []
+        for shard in shards {
+            maps += await shard.snapshot.map { ForwardPartition(source: $0.source, target: $0.target, map: $0.map) }
+        }
+        return maps
+    }
+}
+
 // Progress and shutdown.
 extension Flow {
     private func keepCheckpoints() async {
@@ -304,6 +333,7 @@ extension Flow {
     /// Records how far every partition has come that has moved since the last time.
     private func storeCheckpoints() async {
         var changed: [TopicPartition: Checkpoint] = [:]
+        var maps: [TopicPartition: OffsetMap] = [:]
         var lag: [String: Int64] = [:]
         let recorded = await progress.known
         for shard in shards {
@@ -312,16 +342,17 @@ extension Flow {
                 let checkpoint = Checkpoint(
                     sourceOffset: partition.passed, targetOffset: partition.targetEnd,
                     sourceLeaderEpoch: partition.sourceLeader?.epoch ?? -1,
-                    sourceTopicID: partition.sourceTopicID.hexadecimal)
+                    sourceTopicID: partition.sourceTopicID.hexadecimal, map: partition.map.edge)
                 if partition.isActive, recorded[partition.source] != checkpoint {
                     changed[partition.source] = checkpoint
+                    maps[partition.source] = partition.map
                 }
             }
         }
         topicMetrics.report(lag: lag)
         guard !changed.isEmpty else { return }
         do throws(FlowError) {
-            try await progress.store(changed)
+            try await progress.store(changed, maps: maps)
         } catch {
             logger.warning("cannot record progress, trying again", metadata: ["error": "\(error)"])
         }

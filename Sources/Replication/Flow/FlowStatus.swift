@@ -28,6 +28,36 @@ public struct FlowStatus: Sendable, Codable {
         public var targetLeader: Int32?
     }
 
+    /// A consumer group whose positions are kept in step.
+    public struct Group: Sendable, Codable {
+        public var group: String
+        public var targetGroup: String
+        /// `synced`, `activeMembers` (somebody reads on the target), `refused` or `failed`: the worst of its partitions.
+        public var state: String
+        /// Why it is not in step.
+        public var reason: String?
+        public var partitions: [GroupPartition]
+    }
+
+    /// A group's position in one partition.
+    public struct GroupPartition: Sendable, Codable {
+        public var topic: String
+        public var partition: Int32
+        public var targetTopic: String
+        /// What the group has committed at the source: the next offset it reads.
+        public var sourceOffset: Int64
+        /// The same position on the target; nil when it is not known.
+        public var translatedOffset: Int64?
+        /// What the group has committed on the target; nil when nothing.
+        public var targetOffset: Int64?
+        /// `synced`, `further` (the target's position is further), `activeMembers`, `refused` or `pending`.
+        public var state: String
+        /// Why it is refused.
+        public var reason: String?
+        /// Source offsets before the group's position that have not passed yet.
+        public var aheadBy: Int64
+    }
+
     public var name: String
     public var source: String
     public var target: String
@@ -39,25 +69,6 @@ public struct FlowStatus: Sendable, Codable {
     public var bytesPerSecondLimit: Int?
     public var partitions: [Partition]
     public var groups: [Group] = []
-
-    /// A consumer group whose offsets are kept in step.
-    public struct Group: Sendable, Codable {
-        public var group: String
-        /// `synced`, or a word for why not.
-        public var state: String
-        /// The reason in words when it is not synced.
-        public var reason: String?
-        public var partitions: [GroupPartition]
-    }
-
-    public struct GroupPartition: Sendable, Codable {
-        public var topic: String
-        public var partition: Int32
-        public var sourceOffset: Int64
-        /// Nil when the offset has no counterpart on the target yet.
-        public var targetOffset: Int64?
-        public var reason: String?
-    }
 }
 
 extension FlowStatus.Partition {

@@ -55,7 +55,8 @@ struct PartitionIntake {
             if reason == .control { try aborted.end(with: batch) }
             outcome.skipped[reason, default: 0] += header.nextOffset - position
         case .forward:
-            outcome.batches.append(outgoing(batch, nextSourceOffset: header.nextOffset, at: now))
+            let sources = SourceRuns(header.baseOffset..<header.nextOffset)
+            outcome.batches.append(outgoing(batch, sources, nextSourceOffset: header.nextOffset, at: now))
         case .rewrite(let reason):
             let result = try state.rewriter.rewrite(batch, from: position)
             add(result, reason, nextSourceOffset: header.nextOffset, at: now, &outcome)
@@ -90,16 +91,21 @@ struct PartitionIntake {
         for (reason, count) in result.skipped { outcome.skipped[reason, default: 0] += count }
         outcome.rewritten[reason, default: 0] += result.batches.count
         for rewritten in result.batches.dropLast() {
-            outcome.batches.append(outgoing(rewritten.records, nextSourceOffset: rewritten.nextSourceOffset, at: now))
+            outcome.batches.append(
+                outgoing(
+                    rewritten.records, rewritten.sources, nextSourceOffset: rewritten.nextSourceOffset, at: now))
         }
         // What was left out behind the last record has passed with it.
         guard let last = result.batches.last else { return }
-        outcome.batches.append(outgoing(last.records, nextSourceOffset: nextSourceOffset, at: now))
+        outcome.batches.append(outgoing(last.records, last.sources, nextSourceOffset: nextSourceOffset, at: now))
     }
 
-    private func outgoing(_ batch: RecordBatch, nextSourceOffset: Int64, at now: NIODeadline) -> OutgoingBatch {
+    private func outgoing(
+        _ batch: RecordBatch, _ sources: SourceRuns, nextSourceOffset: Int64, at now: NIODeadline
+    ) -> OutgoingBatch {
         OutgoingBatch(
-            records: batch, nextSourceOffset: nextSourceOffset, recordCount: Int(batch.header.recordCount),
+            records: batch, sources: sources, nextSourceOffset: nextSourceOffset,
+            recordCount: Int(batch.header.recordCount),
             maxTimestamp: batch.header.maxTimestamp, fetchedAt: now)
     }
 }

@@ -5,6 +5,8 @@ internal import NIOCore
 /// A batch on its way to the target.
 struct OutgoingBatch: Sendable {
     let records: RecordBatch
+    /// Source offsets of the records.
+    let sources: SourceRuns
     /// Everything of the source below this offset has gone on, once this batch is acknowledged.
     let nextSourceOffset: Int64
     let recordCount: Int
@@ -30,7 +32,10 @@ struct PartitionState: Sendable {
     /// The next source offset to fetch.
     var position: Int64
     /// Every source offset below it is written to the target, or skipped for a counted reason.
-    var passed: Int64
+    var passed: Int64 { didSet { map.pass(passed) } }
+    /// Where each record has its copy. Whoever learns where copies are, from acknowledgements or from the target's
+    /// log, appends to it before ``passed`` moves beyond their records; where copies are not known, `lose(upTo:)`.
+    var map: OffsetMap
     /// Offset behind the last record that reached the target; -1 before the first.
     var targetEnd: Int64 = -1
     var highWatermark: Int64 = -1

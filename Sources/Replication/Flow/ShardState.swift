@@ -196,23 +196,29 @@ extension ShardState {
     }
 
     /// The target has the batch.
+    ///
+    /// - Parameter targetLogStart: where the target's log begins now; -1 when the broker does not tell.
     mutating func written(
-        _ index: Int, sequence: Int32, baseOffset: Int64, now: NIODeadline, wallClock: Int64
+        _ index: Int, sequence: Int32, baseOffset: Int64, targetLogStart: Int64, now: NIODeadline, wallClock: Int64
     ) {
         failuresInARow[index] = nil
         let done = partitions[index].window.succeeded(sequence: sequence, baseOffset: baseOffset)
         for acknowledged in done {
             let batch = acknowledged.batch
-            partitions[index].passed = batch.nextSourceOffset
             if acknowledged.baseOffset >= 0 {
+                partitions[index].map.append(batch.sources, at: acknowledged.baseOffset)
                 partitions[index].targetEnd = acknowledged.baseOffset + Int64(batch.recordCount)
+            } else {
+                partitions[index].map.lose(upTo: batch.sources.end)
             }
+            partitions[index].passed = batch.nextSourceOffset
             partitions[index].bufferedBytes -= batch.sizeInBytes
             if let frame = batch.frame { ledger.giveBack(frame) }
             partitions[index].metrics.acknowledged(
                 batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
                 pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
         }
+        partitions[index].map.trim(belowTarget: targetLogStart)
         settlePassed(index)
         noteChange(index)
         enqueueIfReady(index)

@@ -119,7 +119,8 @@ extension Shard {
             switch verdict {
             case .written:
                 state.written(
-                    sending.index, sequence: sending.sequence, baseOffset: answer.baseOffset, now: now, wallClock: time)
+                    sending.index, sequence: sending.sequence, baseOffset: answer.baseOffset,
+                    targetLogStart: answer.logStartOffset, now: now, wallClock: time)
                 stopIfDue(sending.index)
             case .retry(let refresh):
                 state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)

@@ -35,6 +35,8 @@ package struct RecordRewriter: Hashable, Sendable {
         package var records: RecordBatch
         /// Source offset behind its last record.
         package var nextSourceOffset: Int64
+        /// Source offsets of its records.
+        package var sources: SourceRuns
     }
 
     /// - Parameter position: records before this source offset are not wanted and not counted.
@@ -112,8 +114,14 @@ package struct RecordRewriter: Hashable, Sendable {
     ) throws -> Rebuilt {
         var result = Result()
         var builder = RecordBatchBuilder(reserving: min(pieces, sourceSize + sourceSize / 8))
-        var nextSourceOffset = position
+        var sources: SourceRuns?
         var seen: Int64 = 0
+        func close() throws(CompressionError) {
+            guard let from = sources else { return }
+            let batch = try seal(&builder, chosen, ceiling: ceiling)
+            result.batches.append(Rewritten(records: batch, nextSourceOffset: from.end, sources: from))
+            sources = nil
+        }
         while let record = try next() {
             guard record.offset >= position else { continue }
             seen += 1
@@ -122,16 +130,16 @@ package struct RecordRewriter: Hashable, Sendable {
                 continue
             }
             if !builder.isEmpty, builder.sizeInBytes + outgoing.sizeBound > pieces {
-                let batch = try seal(&builder, chosen, ceiling: ceiling)
-                result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
+                try close()
             }
             outgoing.append(to: &builder)
-            nextSourceOffset = record.offset + 1
+            if sources == nil {
+                sources = SourceRuns(record.offset..<record.offset + 1)
+            } else {
+                sources?.append(record.offset)
+            }
         }
-        if !builder.isEmpty {
-            let batch = try seal(&builder, chosen, ceiling: ceiling)
-            result.batches.append(Rewritten(records: batch, nextSourceOffset: nextSourceOffset))
-        }
+        try close()
         return (result, seen)
     }
 

@@ -11,6 +11,8 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var sourceLeaderEpoch: Int32
     /// Id of the source topic, as 32 hexadecimal digits; zero for brokers without topic ids.
     package var sourceTopicID: String
+    /// What of the offset map is not in a block of segments; nil when written by a version without maps.
+    package var map: OffsetMap.Edge?
 }
 
 /// What a flow is, once and for all: recorded at its first start, compared at each later one.
@@ -42,6 +44,13 @@ extension TopicNaming {
         case .prefix(let alias, let separator): "prefix \(alias)\(separator)"
         case .identical: "identical"
         }
+    }
+
+    /// The name on the target of a flow that recorded its naming so; nil for a form that this version does not know.
+    static func targetName(of topic: String, recorded: String) -> String? {
+        if recorded == TopicNaming.identical.recorded { return topic }
+        let prefix = "prefix "
+        return recorded.hasPrefix(prefix) ? recorded.dropFirst(prefix.count) + topic : nil
     }
 }
 

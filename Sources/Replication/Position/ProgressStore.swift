@@ -7,9 +7,8 @@ actor ProgressStore {
     private let target: ClusterClient
     private let log: StateTopic
     private let wallClock: @Sendable () -> Int64
-    private var identity: FlowIdentity?
     private var configured: FlowIdentity?
-    private var checkpoints: [TopicPartition: Checkpoint] = [:]
+    private var recorded = RecordedFlow()
 
     init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
         self.flow = flow
@@ -23,9 +22,9 @@ actor ProgressStore {
     var topic: String { Self.topicName(flow: flow) }
 
     /// Whether the flow has never been started.
-    var isNewFlow: Bool { identity == nil }
+    var isNewFlow: Bool { recorded.identity == nil }
 
-    var known: [TopicPartition: Checkpoint] { checkpoints }
+    var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 
     /// Creates the topic if it is missing, and reads what it holds.
     func open() async throws(FlowError) {
@@ -51,13 +50,8 @@ actor ProgressStore {
     }
 
     private func take(_ record: Record) throws(KafkaError) {
-        guard let key = record.key, let value = record.value else { return }
         do {
-            switch try ProgressRecord(key: key, value: value) {
-            case .identity(let found): identity = found
-            case .checkpoint(let partition, let checkpoint): checkpoints[partition] = checkpoint
-            case nil: break
-            }
+            try recorded.take(record)
         } catch {
             throw KafkaError(
                 .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
@@ -68,7 +62,7 @@ actor ProgressStore {
     /// - Throws: ``FlowError/identityDiffers(flow:what:recorded:configured:)``.
     func check(_ wanted: FlowIdentity) throws(FlowError) {
         configured = wanted
-        guard let identity, let difference = identity.difference(from: wanted) else { return }
+        guard let difference = recorded.identity?.difference(from: wanted) else { return }
         throw .identityDiffers(
             flow: flow, what: difference.what, recorded: difference.recorded, configured: difference.configured)
     }
@@ -76,12 +70,21 @@ actor ProgressStore {
     func storeIdentity() async throws(FlowError) {
         guard let configured else { return }
         try await append([.identity(configured)])
-        identity = configured
     }
 
-    func store(_ changed: [TopicPartition: Checkpoint]) async throws(FlowError) {
-        try await append(changed.map { .checkpoint($0.key, $0.value) })
-        checkpoints.merge(changed) { _, new in new }
+    /// The offset map of a partition as it was recorded with its checkpoint.
+    func map(of partition: TopicPartition) -> OffsetMap? {
+        recorded.map(of: partition)
+    }
+
+    /// - Parameter maps: offset maps of the same moment; what has changed of them is written before the checkpoints
+    ///   that go with it.
+    func store(
+        _ changed: [TopicPartition: Checkpoint], maps: [TopicPartition: OffsetMap] = [:]
+    ) async throws(FlowError) {
+        try await append(
+            recorded.blocks.changes(to: maps).map { .segments($0.partition, $0.number, $0.block) }
+                + changed.map { .checkpoint($0.key, $0.value) })
     }
 
     private func append(_ records: [ProgressRecord]) async throws(FlowError) {
@@ -89,6 +92,7 @@ actor ProgressStore {
             let now = wallClock()
             try await log.append(
                 try records.map { Record(offset: 0, timestamp: now, key: $0.key, value: try $0.value(), headers: []) })
+            for record in records { recorded.take(record) }
         } catch let error as KafkaError {
             throw .kafka(error)
         } catch {

@@ -1,0 +1,104 @@
+/// What a source offset is on the target.
+package enum OffsetTranslation: Hashable, Sendable {
+    /// The first record at or after it, and where its copy is.
+    case record(OffsetSegment.Pair)
+    /// Everything before it has passed and nothing at or after it has been copied: the offset behind the last copy,
+    /// -1 when there is none at all.
+    case end(target: Int64)
+    /// So many source offsets before it have not passed yet. What has passed ends at `target`.
+    case ahead(by: Int64, target: Int64)
+    /// Nothing is known of it: replication began at `start`, or the copies before it are gone from the target.
+    case beforeStart(Int64)
+    /// It lies in a range of which nothing is known.
+    case lost(Range<Int64>)
+}
+
+extension OffsetMap {
+    /// Where a consumer goes on at the target that would read `offset` next at the source.
+    package func translate(_ offset: Int64) -> OffsetTranslation {
+        if offset > passed { return .ahead(by: offset - passed, target: targetEnd) }
+        if offset < start { return .beforeStart(start) }
+        let pair = first(fromSource: offset)
+        // A lost range before the next known record may hold one that comes earlier.
+        let until = pair?.source ?? passed
+        if let range = lost.first(where: { $0.upperBound > offset && $0.lowerBound < until }) { return .lost(range) }
+        return pair.map { .record($0) } ?? .end(target: targetEnd)
+    }
+
+    /// The first record at or after a source offset that has a known copy.
+    package func first(fromSource offset: Int64) -> OffsetSegment.Pair? {
+        find {
+            $0.sourceEnd > offset
+        } block: {
+            $0.sourceEnd > offset
+        }?.first(fromSource: offset)
+    }
+
+    /// The first record whose known copy is at or after a target offset.
+    package func first(fromTarget offset: Int64) -> OffsetSegment.Pair? {
+        find {
+            $0.targetEnd > offset
+        } block: {
+            $0.targetEnd > offset
+        }?.first(fromTarget: offset)
+    }
+
+    /// The first target offset at or after `offset` that holds none of the known copies.
+    package func firstForeign(fromTarget offset: Int64) -> Int64 {
+        var offset = offset
+        var isDone = false
+        func walk(_ segments: some Sequence<OffsetSegment>) {
+            for segment in segments where !isDone && segment.targetEnd > offset {
+                guard segment.target <= offset else {
+                    isDone = true
+                    return
+                }
+                offset = segment.targetEnd
+            }
+        }
+        let from = blocks.partitioningIndex { $0.block.targetEnd > offset }
+        for block in blocks[from...] where !isDone { walk(block.block.segments) }
+        walk(tail)
+        if let open { walk([open]) }
+        return offset
+    }
+
+    /// The first source offset at or after `offset` whose record has no known copy.
+    package func firstHole(fromSource offset: Int64) -> Int64 {
+        var offset = offset
+        while let segment = find({ $0.sourceEnd > offset }, block: { $0.sourceEnd > offset }),
+            segment.first(fromSource: offset).source == offset
+        {
+            offset += segment.length - (offset - segment.source) % segment.stride
+        }
+        return offset
+    }
+
+    /// The first segment for which `isWanted` holds: it does for all segments from some one on.
+    private func find(
+        _ isWanted: (OffsetSegment) -> Bool, block isWantedBlock: (OffsetBlock) -> Bool
+    ) -> OffsetSegment? {
+        let index = blocks.partitioningIndex { isWantedBlock($0.block) }
+        if index < blocks.endIndex {
+            let segments = blocks[index].block.segments
+            let place = segments.partitioningIndex(where: isWanted)
+            return place < segments.endIndex ? segments[place] : nil
+        }
+        let place = tail.partitioningIndex(where: isWanted)
+        if place < tail.endIndex { return tail[place] }
+        return open.flatMap { isWanted($0) ? $0 : nil }
+    }
+}
+
+extension Array {
+    /// Index of the first element for which `holds`, which holds for all that follow; `endIndex` when for none.
+    fileprivate func partitioningIndex(where holds: (Element) -> Bool) -> Int {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = low + (high - low) / 2
+            if holds(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

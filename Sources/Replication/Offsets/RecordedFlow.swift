@@ -1,0 +1,37 @@
+package import KafkaClient
+package import KafkaWire
+
+/// What the records of a flow's progress topic say, taken in from the oldest to the newest.
+package struct RecordedFlow: Sendable {
+    package private(set) var identity: FlowIdentity?
+    package private(set) var checkpoints: [TopicPartition: Checkpoint] = [:]
+    package private(set) var blocks = StoredBlocks()
+
+    package init() {}
+
+    /// Takes a record as it was read.
+    ///
+    /// - Throws: when it is none of ours although its key is.
+    package mutating func take(_ record: Record) throws {
+        guard let key = record.key, let known = try ProgressRecord(key: key, value: record.value) else { return }
+        take(known)
+    }
+
+    package mutating func take(_ record: ProgressRecord) {
+        switch record {
+        case .identity(let found): identity = found
+        case .checkpoint(let partition, let checkpoint): checkpoints[partition] = checkpoint
+        case .segments(let partition, let number, let block): blocks.take(partition, number, block)
+        }
+    }
+
+    /// The offset map of a source partition as of its checkpoint; nil when the flow does not copy it.
+    package func map(of partition: TopicPartition) -> OffsetMap? {
+        checkpoints[partition].map { OffsetMap(blocks: blocks[partition], edge: $0.map, passed: $0.sourceOffset) }
+    }
+
+    /// Where a source topic's records go; nil before the flow's first start.
+    package func targetName(of topic: String) -> String? {
+        identity.flatMap { TopicNaming.targetName(of: topic, recorded: $0.naming) }
+    }
+}

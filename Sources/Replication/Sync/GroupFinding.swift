@@ -1,0 +1,66 @@
+internal import KafkaClient
+
+/// What was found out about one consumer group on both clusters.
+struct GroupFinding: Sendable {
+    let group: String
+    let targetGroup: String
+    /// The group could not be asked about, or its positions not be committed.
+    var failure: String?
+    var partitions: [PartitionFinding] = []
+}
+
+/// A group's position in one partition on either side, and what is to be done about it.
+struct PartitionFinding: Sendable {
+    let source: TopicPartition
+    let target: TopicPartition
+    let committed: CommittedOffset
+    let position: Result<GroupPosition, TranslationRefusal>
+    /// What the group has committed on the target; nil when nothing.
+    var atTarget: Int64?
+    var verdict: Verdict
+
+    enum Verdict: Hashable, Sendable {
+        /// Both sides stand at the same record.
+        case synced
+        /// The target's position is to become this one.
+        case move(to: Int64)
+        /// The target's position is further than the source's.
+        case further
+        /// Nothing is committed, for a reason that an operator may have to do something about.
+        case refused(String)
+        /// Nothing is committed while somebody reads with the group on the target.
+        case activeMembers
+    }
+}
+
+extension PartitionFinding {
+    /// What the target's log holds, and who reads there.
+    struct TargetSide: Sendable {
+        var committed: Int64?
+        var hasMembers: Bool
+        /// First offset and end of the log; nil when not looked up.
+        var bounds: Range<Int64>?
+    }
+
+    /// The rules of group-offset synchronisation, for one position:
+    /// only where it is known, only forward, only inside the target's log, only while nobody reads there.
+    static func verdict(on position: Result<GroupPosition, TranslationRefusal>, _ side: TargetSide) -> Verdict {
+        let wanted: Int64
+        switch position {
+        case .failure(let refusal): return .refused("\(refusal)")
+        case .success(let position): wanted = position.target
+        }
+        if let committed = side.committed, committed >= wanted { return committed == wanted ? .synced : .further }
+        if side.hasMembers { return .activeMembers }
+        guard let bounds = side.bounds else { return .move(to: wanted) }
+        if wanted < bounds.lowerBound {
+            return .refused(
+                "target offset \(wanted) is gone from the target, whose log begins at \(bounds.lowerBound)")
+        }
+        if wanted > bounds.upperBound {
+            return .refused(
+                "target offset \(wanted) lies behind the target's end \(bounds.upperBound): its log went backwards")
+        }
+        return .move(to: wanted)
+    }
+}

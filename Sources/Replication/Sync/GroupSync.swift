@@ -1,0 +1,327 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Logging
+internal import Metrics
+
+/// Keeps the positions of consumer groups on the target in step with those at the source, translated exactly.
+actor GroupSync {
+    private var settings: FlowSettings
+    private let source: ClusterClient
+    private let target: ClusterClient
+    private let logger: Logger
+    private let opposite: OppositeFlows
+    private let groupCount: Gauge
+    private let failures: Counter
+    /// Ends of target partitions in which nothing had been copied when they were looked up.
+    private var emptyEnds: [TopicPartition: Int64] = [:]
+    /// Refusals and failures that have been reported, by group and partition.
+    private var reported: [String: String] = [:]
+    private var knownGroups: Set<String> = []
+    private(set) var findings: [GroupFinding] = []
+
+    /// Requests to a cluster at a time.
+    private static let width = 16
+
+    init(settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger) {
+        self.settings = settings
+        self.source = source
+        self.target = target
+        self.logger = logger
+        opposite = OppositeFlows(source: source, flow: settings.name)
+        groupCount = Gauge(label: "replicator_consumer_groups", dimensions: [("flow", settings.name)])
+        failures = Counter(label: "replicator_offset_sync_failures_total", dimensions: [("flow", settings.name)])
+    }
+
+    /// Leaves groups alone from now on.
+    func rest() {
+        findings = []
+        groupCount.record(0)
+    }
+
+    /// One round: every selected group of the source is looked at, and committed for where the rules allow.
+    ///
+    /// - Parameters:
+    ///   - settings: as they are now; which groups are selected may have changed.
+    ///   - maps: the offset maps as they are when it is called.
+    func synchronize(
+        _ settings: FlowSettings, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
+    ) async {
+        self.settings = settings
+        do throws(KafkaError) {
+            var found = try await examine(nil, maps)
+            for index in found.indices { await apply(&found[index]) }
+            findings = found
+            groupCount.record(found.count)
+            report()
+        } catch {
+            failures.increment()
+            report("", "groups cannot be looked at, trying again", "\(error)", [:])
+        }
+    }
+
+    /// Looks at groups on both sides; changes nothing.
+    ///
+    /// - Parameters:
+    ///   - names: nil for all that the flow's settings select.
+    ///   - maps: called once, after everything that has to be older than the maps.
+    /// - Throws: when a cluster cannot be asked at all.
+    func examine(
+        _ names: [String]?, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
+    ) async throws(KafkaError) -> [GroupFinding] {
+        let selected = try await select(names)
+        let committed = await offsets(of: selected.map(\.group), at: source)
+        let routes = try await routes(for: committed, maps)
+        var found: [GroupFinding] = []
+        for var finding in selected {
+            switch committed[finding.group] {
+            case .success(let offsets):
+                finding.partitions = offsets.compactMap { partition, committed in
+                    routes[partition].map { Self.finding(partition, committed, $0, emptyEnds[$0.target]) }
+                }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
+            case .failure(let error): finding.failure = "\(error)"
+            case nil: continue
+            }
+            if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
+        }
+        try await lookAtTarget(&found)
+        return found
+    }
+
+    private func select(_ names: [String]?) async throws(KafkaError) -> [GroupFinding] {
+        let selector = GroupSelector(settings)
+        if let names {
+            return names.compactMap { name in
+                selector.targetName(of: name).map { GroupFinding(group: name, targetGroup: $0) }
+            }
+        }
+        return try await source.listGroups().compactMap { group in
+            selector.targetName(of: group).map { GroupFinding(group: group.id, targetGroup: $0) }
+        }
+    }
+
+    /// The opposite flow's maps are taken first, then the ends of the logs, then our own maps: so ours can be shown to
+    /// hold every copy that the opposite flow has come across.
+    private func routes(
+        for committed: [String: Result<[TopicPartition: CommittedOffset], KafkaError>],
+        _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
+    ) async throws(KafkaError) -> GroupRoutes {
+        let sourceID = try await source.clusterID()
+        let targetID = try await target.clusterID()
+        let backward = try await opposite.partitions(sourceID: sourceID, targetID: targetID)
+        let copies = Set(backward.map(\.copy))
+        var queries: [TopicPartition: OffsetQuery] = [:]
+        for case .success(let offsets) in committed.values {
+            for partition in offsets.keys where copies.contains(partition) { queries[partition] = .latest }
+        }
+        var ends: [TopicPartition: Int64] = [:]
+        for (partition, outcome) in await source.offsets(queries, isolation: .readCommitted) {
+            if case .success(let found) = outcome { ends[partition] = found.offset }
+        }
+        return GroupRoutes(forward: try await maps(), backward: backward, sourceEnds: ends)
+    }
+
+    private static func finding(
+        _ partition: TopicPartition, _ committed: CommittedOffset, _ route: GroupRoutes.Route, _ end: Int64?
+    ) -> PartitionFinding {
+        let position: Result<GroupPosition, TranslationRefusal>
+        do throws(TranslationRefusal) {
+            position = .success(try route.offsets.position(of: committed.offset, targetEnd: end))
+        } catch {
+            position = .failure(error)
+        }
+        return PartitionFinding(
+            source: partition, target: route.target, committed: committed, position: position, verdict: .synced)
+    }
+
+    private func offsets(
+        of groups: [String], at cluster: ClusterClient
+    ) async -> [String: Result<[TopicPartition: CommittedOffset], KafkaError>] {
+        var results: [String: Result<[TopicPartition: CommittedOffset], KafkaError>] = [:]
+        await withTaskGroup(of: (String, Result<[TopicPartition: CommittedOffset], KafkaError>).self) { tasks in
+            var waiting = groups[...]
+            for _ in 0..<Self.width {
+                guard let group = waiting.popFirst() else { break }
+                tasks.addTask { (group, await Self.offsets(of: group, at: cluster)) }
+            }
+            for await (group, result) in tasks {
+                results[group] = result
+                guard let next = waiting.popFirst() else { continue }
+                tasks.addTask { (next, await Self.offsets(of: next, at: cluster)) }
+            }
+        }
+        return results
+    }
+
+    private static func offsets(
+        of group: String, at cluster: ClusterClient
+    ) async -> Result<[TopicPartition: CommittedOffset], KafkaError> {
+        do throws(KafkaError) {
+            return .success(try await cluster.committedOffsets(of: group).compactMapValues { try? $0.get() })
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+// The target's side.
+extension GroupSync {
+    private func lookAtTarget(_ found: inout [GroupFinding]) async throws(KafkaError) {
+        guard !found.isEmpty else { return }
+        let states = Dictionary(try await target.listGroups().map { ($0.id, $0.state) }) { first, _ in first }
+        let committed = await offsets(of: found.map(\.targetGroup), at: target)
+        let bounds = await bounds(of: found, committed)
+        for index in found.indices where found[index].failure == nil {
+            let name = found[index].targetGroup
+            switch committed[name] {
+            case .success(let offsets):
+                let hasMembers = states[name].map { !["", "Empty", "Dead"].contains($0) } ?? false
+                for place in found[index].partitions.indices {
+                    let partition = found[index].partitions[place]
+                    let side = PartitionFinding.TargetSide(
+                        committed: offsets[partition.target]?.offset, hasMembers: hasMembers,
+                        bounds: bounds[partition.target])
+                    found[index].partitions[place].atTarget = side.committed
+                    found[index].partitions[place].verdict = PartitionFinding.verdict(on: partition.position, side)
+                }
+            case .failure(let error): found[index].failure = "\(error)"
+            case nil: break
+            }
+        }
+    }
+
+    /// First offset and end of the target partitions in which something is to be committed. Ends of those that hold
+    /// nothing of ours yet are kept for the next round: a position may be taken from an end only if the end is older
+    /// than the map that says that nothing has been copied.
+    private func bounds(
+        of found: [GroupFinding],
+        _ committed: [String: Result<[TopicPartition: CommittedOffset], KafkaError>]
+    ) async -> [TopicPartition: Range<Int64>] {
+        var wanted: Set<TopicPartition> = []
+        var empty: Set<TopicPartition> = []
+        for finding in found {
+            guard case .success(let offsets) = committed[finding.targetGroup] else { continue }
+            for partition in finding.partitions {
+                switch partition.position {
+                case .success(let position):
+                    if position.target > offsets[partition.target]?.offset ?? -1 { wanted.insert(partition.target) }
+                case .failure(.nothingCopied): empty.insert(partition.target)
+                case .failure: break
+                }
+            }
+        }
+        let first = await ends(of: wanted, .earliest)
+        let last = await ends(of: wanted.union(empty), .latest)
+        emptyEnds.merge(last.filter { empty.contains($0.key) }) { _, new in new }
+        var bounds: [TopicPartition: Range<Int64>] = [:]
+        for (partition, first) in first {
+            if let last = last[partition], first <= last { bounds[partition] = first..<last }
+        }
+        return bounds
+    }
+
+    private func ends(of partitions: Set<TopicPartition>, _ query: OffsetQuery) async -> [TopicPartition: Int64] {
+        guard !partitions.isEmpty else { return [:] }
+        let queries = Dictionary(uniqueKeysWithValues: partitions.map { ($0, query) })
+        return await target.offsets(queries).compactMapValues { try? $0.get().offset }
+    }
+
+    /// Commits what a finding says is to be moved. The coordinator refuses it for a group that has got members in the
+    /// meantime.
+    ///
+    /// - Parameter isRewindAllowed: also where the target's position is further.
+    func apply(_ finding: inout GroupFinding, allowingRewind isRewindAllowed: Bool = false) async {
+        var offsets: [TopicPartition: CommittedOffset] = [:]
+        for partition in finding.partitions {
+            let wanted: Int64
+            switch partition.verdict {
+            case .move(let offset): wanted = offset
+            case .further where isRewindAllowed:
+                guard case .success(let position) = partition.position else { continue }
+                wanted = position.target
+            case .synced, .further, .refused, .activeMembers: continue
+            }
+            // The source's leader epoch means nothing on the target.
+            offsets[partition.target] = CommittedOffset(offset: wanted, metadata: partition.committed.metadata)
+        }
+        guard !offsets.isEmpty else { return }
+        let outcomes = await target.commitOffsets(of: finding.targetGroup, offsets)
+        for index in finding.partitions.indices {
+            guard let wanted = offsets[finding.partitions[index].target],
+                let outcome = outcomes[finding.partitions[index].target]
+            else { continue }
+            switch outcome {
+            case .success:
+                log(finding, finding.partitions[index], wanted.offset)
+                finding.partitions[index].atTarget = wanted.offset
+                finding.partitions[index].verdict = .synced
+            case .failure(let error) where Self.meansMembers(error):
+                finding.partitions[index].verdict = .activeMembers
+            case .failure(let error): finding.failure = "\(error)"
+            }
+        }
+    }
+
+    private static func meansMembers(_ error: KafkaError) -> Bool {
+        switch error.code {
+        case .unknownMemberID?, .illegalGeneration?, .rebalanceInProgress?, .staleMemberEpoch?: true
+        default: false
+        }
+    }
+}
+
+// Telling.
+extension GroupSync {
+    private func log(_ finding: GroupFinding, _ partition: PartitionFinding, _ offset: Int64) {
+        let level: Logger.Level = knownGroups.contains(finding.targetGroup) ? .debug : .info
+        logger.log(
+            level: level, "committed group offset on the target",
+            metadata: [
+                "group": "\(finding.targetGroup)", "topic": "\(partition.target.topic)",
+                "partition": "\(partition.target.partition)", "sourceOffset": "\(partition.committed.offset)",
+                "offset": "\(offset)", "before": "\(partition.atTarget.map { "\($0)" } ?? "none")",
+            ])
+    }
+
+    /// Says once what keeps a group from being in step, and again when the reason is another.
+    private func report() {
+        var present: Set<String> = [""]
+        reported[""] = nil
+        for finding in findings {
+            knownGroups.insert(finding.targetGroup)
+            present.insert(finding.group)
+            if let failure = finding.failure {
+                failures.increment()
+                report(finding.group, "group offsets cannot be synchronised, trying again", failure, [:])
+            } else {
+                reported[finding.group] = nil
+            }
+            for partition in finding.partitions {
+                let key = "\(finding.group)/\(partition.source)"
+                present.insert(key)
+                guard case .refused(let reason) = partition.verdict else {
+                    reported[key] = nil
+                    continue
+                }
+                if case .failure(.nothingCopied) = partition.position { continue }
+                let isNew = reported[key] == nil
+                if isNew { failures.increment() }
+                report(
+                    key, "group offset cannot be translated", reason,
+                    ["topic": "\(partition.source.topic)", "partition": "\(partition.source.partition)"],
+                    group: finding.group)
+            }
+        }
+        reported = reported.filter { present.contains($0.key) }
+    }
+
+    private func report(
+        _ key: String, _ message: Logger.Message, _ reason: String, _ metadata: Logger.Metadata, group: String? = nil
+    ) {
+        guard reported[key] != reason else { return }
+        reported[key] = reason
+        var metadata = metadata
+        metadata["reason"] = "\(reason)"
+        if let group = group ?? (key.isEmpty ? nil : key) { metadata["group"] = "\(group)" }
+        logger.warning(message, metadata: metadata)
+    }
+}

@@ -1,0 +1,136 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Replication
+
+/// `replicator offsets`: where a consumer group stands on both clusters.
+struct OffsetsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "offsets",
+        abstract: "Show a consumer group's offsets on both clusters, and compare the records there.",
+        discussion: """
+            For each partition: the group's offset at the source, the same place on the target, what the group has \
+            committed there, the lag on both sides, and whether the next record is the same on both.
+
+            Nothing is changed unless --apply is given. The group must not be reading on the target then.
+
+            Exit codes: 0 every offset has an exact counterpart, 1 one is refused or not copied yet, or records \
+            differ, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var common: ConfigurationOptions
+
+    @Option(name: .long, help: ArgumentHelp("The consumer group.", valueName: "GROUP"))
+    var group: String
+
+    @Option(name: .long, help: ArgumentHelp("Only this source topic; may be given more than once.", valueName: "NAME"))
+    var topic: [String] = []
+
+    @Flag(name: .long, help: "Commit the translated offsets on the target, forward only.")
+    var apply = false
+
+    @Flag(name: .long, help: "With --apply: also where the group has read further on the target.")
+    var allowRewind = false
+
+    @Flag(name: .long, help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        if allowRewind, !apply { throw ValidationError("--allow-rewind has no effect without --apply") }
+    }
+
+    func run() async throws {
+        let flows = try common.select(from: common.load())
+        var logger = Logger(label: "replicator", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = .error
+        let threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var reports: [OffsetReport] = []
+        for settings in flows {
+            let inspector = OffsetInspector(settings, eventLoop: threads.next(), logger: logger)
+            do throws(FlowError) {
+                if let report = try await inspector.inspect(
+                    group: group, topics: topic.isEmpty ? nil : Set(topic), action: action)
+                {
+                    reports.append(report)
+                }
+            } catch {
+                await inspector.close()
+                throw Failure("\(error)")
+            }
+            await inspector.close()
+        }
+        try await threads.shutdownGracefully()
+        guard !reports.isEmpty else {
+            throw Failure(
+                "group \"\(group)\" has committed no offsets in topics that the flows copy, "
+                    + "or consumerGroups leaves it out")
+        }
+        print(json ? try encode(reports) : OffsetTable(reports).text)
+        guard reports.allSatisfy(\.isExact) else {
+            throw Failure("not every offset has an exact counterpart on the target yet")
+        }
+    }
+
+    private var action: OffsetInspector.Action {
+        guard apply else { return .look }
+        return allowRewind ? .applyAndRewind : .apply
+    }
+
+    private func encode(_ reports: [OffsetReport]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(["groups": reports]), as: UTF8.self)
+    }
+}
+
+/// The reports as a table for people.
+private struct OffsetTable {
+    private let reports: [OffsetReport]
+
+    init(_ reports: [OffsetReport]) {
+        self.reports = reports
+    }
+
+    private static let header = [
+        "TOPIC", "PARTITION", "SOURCE", "TARGET", "COMMITTED", "SOURCE LAG", "TARGET LAG", "SAME RECORD", "STATE",
+    ]
+
+    var text: String {
+        reports.map { report in
+            let name =
+                report.targetGroup == report.group ? report.group : "\(report.group) (there \(report.targetGroup))"
+            var lines = ["flow \(report.flow), group \(name)"]
+            if let failure = report.failure { lines.append("failed: \(failure)") }
+            let rows = [Self.header] + report.partitions.map(row)
+            let widths = Self.header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+            lines += rows.map { row in
+                zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
+                    .trimmed
+            }
+            lines += report.partitions.compactMap { partition in
+                partition.reason.map { "\(partition.topic)-\(partition.partition): \($0)" }
+            }
+            return lines.joined(separator: "\n")
+        }.joined(separator: "\n\n")
+    }
+
+    private func row(_ partition: OffsetReport.Partition) -> [String] {
+        func number(_ value: Int64?) -> String { value.map { "\($0)" } ?? "-" }
+        let state = partition.aheadBy > 0 ? "\(partition.state), \(partition.aheadBy) ahead" : partition.state
+        return [
+            partition.topic, "\(partition.partition)", number(partition.sourceOffset),
+            number(partition.translatedOffset), number(partition.targetOffset), number(partition.sourceLag),
+            number(partition.targetLag), partition.isSameRecord.map { $0 ? "yes" : "no" } ?? "-", state,
+        ]
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        var text = self[...]
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}
