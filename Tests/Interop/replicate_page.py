@@ -3,6 +3,7 @@
 With REPLICATOR_SCREENSHOTS naming a directory it leaves pictures there.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,9 @@ import chromium
 from harness import ROOT, broker, check, equal, eventually, main
 from replicator import PATIENCE, create_topic, flow, produce_numbers, replicator
 from traffic import Traffic
+
+
+ROW = "tr[data-partition='{}']"
 
 
 def install():
@@ -32,7 +36,7 @@ def sees(page, what, expression):
 
 
 def text(selector):
-    return f"(document.querySelector({selector!r})?.innerText ?? '')"
+    return f"(document.querySelector({json.dumps(selector)})?.innerText ?? '')"
 
 
 def the_page_shows_a_live_flow():
@@ -53,24 +57,24 @@ def the_page_shows_a_live_flow():
             sees(page, "how many brokers they have", "document.querySelector('#map').textContent.includes('3 brokers')")
             sees(page, "both flows in the picture", "document.querySelectorAll('#map .stream').length === 2")
             sees(page, "that records flow in one of them", "document.querySelectorAll('#map .stream.moving').length === 1")
-            sees(page, "a card for each flow", "[...document.querySelectorAll('.flow h2:first-child')].map(e => e.innerText).join() === 'there,back'")
+            sees(page, "a card for each flow", "[...document.querySelectorAll('[data-flow]')].map(e => e.querySelector('h2').innerText).join() === 'there,back'")
             sees(page, "the topic and its copy", f"{text('[data-topic=orders] .topic')}.includes('east.orders')")
-            sees(page, "its throughput", f"/\\d.*B$/.test({text('[data-topic=orders]')}.trim().split('\\t').at(-3) ?? '')")
+            sees(page, "its throughput", "/[1-9].*B$/.test(document.querySelectorAll('[data-topic=orders] td')[5].innerText)")
             sees(page, "plots of the last hour", "[...document.querySelectorAll('.flow[data-flow=there] .plot .line')].filter(l => l.getAttribute('d').includes('L')).length >= 2")
             sees(page, "events", f"{text('#events')}.includes('flow is running')")
 
             page.run("document.querySelector('[data-topic=orders]').click()")
             sees(page, "its partitions", "document.querySelectorAll('tr[data-partition]').length === 3")
-            before = page.run(f"{text('tr[data-partition=\"0\"]')}")
-            sees(page, "offsets that come on without a reload", f"{text('tr[data-partition=\"0\"]')} !== {before!r}")
+            before = page.run(text(ROW.format(0)))
+            sees(page, "offsets that come on without a reload", f"{text(ROW.format(0))} !== {json.dumps(before)}")
             sees(page, "a plot for the topic", "document.querySelectorAll('.detail .plot .line').length === 3")
             picture(page, "live")
 
-            page.run("document.querySelector('tr[data-partition=\"1\"] button').click()")
-            sees(page, "a partition that is paused here", f"{text('tr[data-partition=\"1\"]')}.includes('paused')")
+            page.run(f"document.querySelector({json.dumps(ROW.format(1))} + ' button').click()")
+            sees(page, "a partition that is paused here", f"{text(ROW.format(1))}.includes('paused')")
             equal("it is paused there", [p["state"] for p in running.partitions() if (p["topic"], p["partition"]) == ("orders", 1)], ["paused"])
-            page.run("document.querySelector('tr[data-partition=\"1\"] button').click()")
-            sees(page, "and goes on again", f"{text('tr[data-partition=\"1\"]')}.includes('active')")
+            page.run(f"document.querySelector({json.dumps(ROW.format(1))} + ' button').click()")
+            sees(page, "and goes on again", f"{text(ROW.format(1))}.includes('active')")
 
             produce_numbers(east.bootstrap, "large", range(3), partitions=1, padding=5000)
             sees(page, "that it is not ready any more", f"{text('#ready')} === 'not ready'")

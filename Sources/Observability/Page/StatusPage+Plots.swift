@@ -53,7 +53,7 @@ extension StatusPage {
         function niceTop(value, kind) {
           if (!(value > 0)) return kind === 'latency' ? 0.01 : 1;
           const power = 10 ** Math.floor(Math.log10(value));
-          return [1, 2, 5, 10].map(f => f * power).find(top => top >= value * 1.05);
+          return [1, 2, 5, 10, 20].map(f => f * power).find(top => top >= value * 1.05);
         }
         function drawPlot(box, samples, kind, now, span) {
           const { color, format } = KINDS[kind];
