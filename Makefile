@@ -4,7 +4,7 @@ SWIFT ?= swift
 BIN = .build/release
 PYTHON = .venv/bin/python
 
-.PHONY: build test unit interop bench demo packages venv format sanitize clean
+.PHONY: build test unit interop bench demo dist packages venv format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -32,6 +32,10 @@ bench: packages
 	python3 Scripts/bench.py $(BIN)/replicator
 	$(BIN)/replicator-bench
 
+# A tarball that needs no Swift where it is unpacked.
+dist: packages
+	Scripts/dist.sh
+
 sanitize: packages
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan
 
@@ -49,4 +53,4 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
 clean:
-	rm -rf .build .venv
+	rm -rf .build .venv dist

@@ -15,6 +15,7 @@ struct Replicator: AsyncParsableCommand {
             StatusCommand.self,
             PauseCommand.self,
             ResumeCommand.self,
+            ImportCommand.self,
             BrokerCommand.self,
         ])
 
@@ -44,7 +45,7 @@ struct Replicator: AsyncParsableCommand {
         }
     }
 
-    private static func complain(_ message: String) {
+    static func complain(_ message: String) {
         guard !message.isEmpty else { return }
         let line = message.hasSuffix("\n") ? message : message + "\n"
         // Not through `stderr`: that is a global variable of C's.

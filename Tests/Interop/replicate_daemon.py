@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -262,5 +263,75 @@ def a_full_disk_under_the_log_stops_nothing():
             running.directory.cleanup()
 
 
+def bad_surroundings_are_named():
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=1)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.awaits("the flow runs", running.runs)
+            config = ["--config", str(running.folder / "replicator.yaml")]
+            second = command("run", *config)
+            equal("a port in use ends it before anything is created", (second.returncode, "cannot listen on" in second.stderr), (1, True))
+            equal("an unknown flow", command("run", "--flow", "nope", *config).returncode, 2)
+            equal("a missing file", command("run", "--config", "/nowhere/replicator.yaml").returncode, 2)
+            nobody = f"127.0.0.1:{free_ports(1)}"
+            half = Replicator(f"{nobody},{east.bootstrap}", west.bootstrap, flow(name="half")).start()
+            half.awaits("one bootstrap server that answers is enough", half.runs)
+            equal("it stops with status 0", half.stop(), 0)
+            half.configure(nobody, west.bootstrap, flow(name="half"))
+            gone = command("run", "--config", str(half.folder / "replicator.yaml"))
+            equal("an unreachable cluster is named", (gone.returncode, "east" in gone.stderr and nobody in gone.stderr), (1, True))
+            half.directory.cleanup()
+
+
+def the_command_line_explains_itself():
+    listed = [line.split()[0] for line in command("--help").stdout.split("SUBCOMMANDS:")[1].splitlines()
+              if line.startswith("  ") and line[2] != " "]
+    check("it lists its commands", {"run", "status", "pause", "resume", "import", "broker"} <= set(listed), str(listed))
+    for name in listed:
+        result = command(name, "--help")
+        check(f"{name} --help says what it is for and how to use it", result.returncode == 0
+              and "OVERVIEW:" in result.stdout and "USAGE:" in result.stdout and len(result.stdout) > 300, result.stdout)
+    for shell in ("bash", "zsh", "fish"):
+        script = command("--generate-completion-script", shell)
+        check(f"completions for {shell}", script.returncode == 0 and "resume" in script.stdout)
+    script = command("--generate-completion-script", "bash").stdout
+    equal("bash reads them", subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True).stderr, "")
+
+
+def other_configurations_can_be_imported():
+    with tempfile.TemporaryDirectory() as folder:
+        old, new = f"{folder}/mm2.properties", f"{folder}/replicator.yaml"
+        with broker() as east, broker() as west:
+            create_topic(east.bootstrap, "orders", partitions=1)
+            create_topic(east.bootstrap, "other", partitions=1)
+            produce_numbers(east.bootstrap, "orders", range(10), partitions=1)
+            with open(old, "w") as file:
+                file.write(f"clusters = east, west\neast.bootstrap.servers = {east.bootstrap}\n"
+                           f"west.bootstrap.servers = {west.bootstrap}\neast->west.enabled = true\n"
+                           "east->west.topics = orders\nreplication.policy.separator = -\ntasks.max = 4\n")
+            result = command("import", old, "--output", new)
+            equal("it is imported", (result.returncode, result.stdout), (0, ""))
+            check("what has no equivalent is named", f"{old}: tasks.max: not needed here" in result.stderr, result.stderr)
+            equal("nothing is overwritten", command("import", old, "--output", new).returncode, 2)
+            http = f"127.0.0.1:{free_ports(1)}"
+            text = open(new).read().replace("127.0.0.1:9644", http)
+            running = Replicator(east.bootstrap, west.bootstrap)
+            (running.folder / "replicator.yaml").write_text(text)
+            running.http = http
+            try:
+                running.start()
+                running.copies(east.bootstrap, ["orders"], flows=["east-to-west"])
+                equal("it runs, and stops with status 0", running.stop(), 0)
+                equal("what was selected is copied under the name that it would have had", numbers(west.bootstrap, "east-orders"), {0: list(range(10))})
+            finally:
+                if running.is_alive():
+                    running.kill()
+                running.directory.cleanup()
+        neither = command("import", "/etc/hostname")
+        equal("what is neither is refused", (neither.returncode, "neither mm2.properties" in neither.stderr), (2, True))
+        equal("what is not there is named", command("import", f"{folder}/nothing").stderr, f"cannot read {folder}/nothing: no such file\n")
+
+
 main(pause_and_resume_lose_nothing, wishes_that_cannot_be_granted, status_lines_up, reload_takes_over_what_may_change,
-     a_limit_is_kept, termination_drains, a_full_disk_under_the_log_stops_nothing)
+     a_limit_is_kept, termination_drains, a_full_disk_under_the_log_stops_nothing,
+     bad_surroundings_are_named, the_command_line_explains_itself, other_configurations_can_be_imported)

@@ -1,0 +1,160 @@
+import KafkaClient
+import KafkaWire
+import Replication
+import ReplicatorConfig
+import Testing
+
+@Suite struct ImportTests {
+    private let mirrorMaker = """
+        # Two clusters
+        clusters = east, west
+        east.bootstrap.servers = east1:9092, east2:9092
+        west.bootstrap.servers = west1:9093
+        west.security.protocol = SASL_SSL
+        west.sasl.mechanism = SCRAM-SHA-512
+        west.sasl.jaas.config = org.apache.kafka.common.security.scram.ScramLoginModule required \\
+            username="mirror" password="hush-hush";
+        west.ssl.truststore.location = /etc/kafka/trust.pem
+        west.ssl.truststore.type = PEM
+        east->west.enabled = true
+        east->west.topics = orders.*, clicks
+        east->west.groups.exclude = test-.*
+        west->east.enabled = false
+        replication.policy.separator = _
+        sync.group.offsets.enabled = true
+        refresh.topics.interval.seconds = 30
+        west.producer.compression.type = zstd
+        replication.factor = 3
+        tasks.max = 10
+        """
+
+    private func imported(_ text: String) throws -> (ImportedConfiguration, ConfigFile) {
+        let imported = try ImportedConfiguration.read(text)
+        let environment = [
+            "WEST_PASSWORD": "hush-hush", "EAST_OAUTH_CLIENT_SECRET": "s", "EAST_KEYSTORE_PASSWORD": "p",
+            "KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p",
+        ]
+        return (imported, try ConfigFile.parse(imported.yaml, file: "imported", environment: environment))
+    }
+
+    @Test func `mirror maker's properties become a configuration that is valid as it is`() throws {
+        let (_, config) = try imported(mirrorMaker)
+
+        let flow = try #require(config.flows.first)
+        #expect(config.flows.count == 1)
+        #expect(flow.name == "east-to-west")
+        #expect(flow.source.bootstrapServers.map(\.description) == ["east1:9092", "east2:9092"])
+        #expect(flow.target.security.protocol == .saslTLS)
+        #expect(flow.topics.allow.map(\.text) == ["orders.*", "clicks"])
+        #expect(flow.consumerGroups.deny.map(\.text) == ["test-.*"])
+        #expect(flow.naming == .prefix(alias: "east", separator: "_"))
+        #expect(flow.startFrom == .earliest)
+        #expect(flow.compression == .codec(.zstd))
+        #expect(flow.sync.groupOffsets)
+        #expect(flow.sync.interval == .seconds(30))
+    }
+
+    @Test func `secrets are referred to, not copied`() throws {
+        let (result, _) = try imported(mirrorMaker)
+
+        #expect(!result.yaml.contains("hush-hush"))
+        #expect(result.yaml.contains("${env:WEST_PASSWORD}"))
+        #expect(result.allRemarks.contains { $0.contains("WEST_PASSWORD") })
+    }
+
+    @Test func `what has no equivalent is named, in the file too`() throws {
+        let (result, _) = try imported(mirrorMaker + "\nforwarding.admin.class = com.example.Admin\n")
+
+        for remark in ["forwarding.admin.class = com.example.Admin: has no equivalent", "tasks.max: not needed here"] {
+            #expect(result.allRemarks.contains(remark))
+            #expect(result.yaml.contains("#   - \(remark)"))
+        }
+    }
+
+    @Test func `defaults that differ are spelled out`() throws {
+        let (_, config) = try imported(
+            """
+            clusters=a,b
+            a.bootstrap.servers=a:1
+            b.bootstrap.servers=b:1
+            a->b.enabled=true
+            b->a.enabled=true
+            replication.policy.class=org.apache.kafka.connect.mirror.IdentityReplicationPolicy
+            a.consumer.auto.offset.reset=latest
+            """)
+
+        #expect(config.flows.map(\.name) == ["a-to-b", "b-to-a"])
+        #expect(config.flows.map(\.naming) == [.identical, .identical])
+        #expect(config.flows.map(\.startFrom) == [.latest, .earliest])
+        #expect(config.flows.allSatisfy { !$0.sync.groupOffsets })
+        #expect(config.flows[0].consumerGroups.deny.map(\.text) == ["console-consumer-.*", "connect-.*", "__.*"])
+    }
+
+    @Test func `key stores of Java are told to be converted`() throws {
+        let (result, config) = try imported(
+            """
+            clusters=east,west
+            east.bootstrap.servers=a:1
+            west.bootstrap.servers=b:1
+            east->west.enabled=true
+            east.security.protocol=SSL
+            east.ssl.keystore.location=/etc/key.jks
+            east.ssl.keystore.password=never-shown
+            east.ssl.truststore.location=/etc/trust.jks
+            """)
+
+        #expect(config.flows[0].source.security.protocol == .tls)
+        #expect(result.allRemarks.contains { $0.contains("/etc/key.jks is a JKS key store; convert it") })
+        #expect(result.allRemarks.contains { $0.contains("/etc/trust.jks is a JKS trust store") })
+        #expect(!result.yaml.contains("never-shown"))
+    }
+
+    private let replicator = #"""
+        {"ReplicatorName": "orders", "ServiceExecutionRoleArn": "arn:aws:iam::1:role/msk", "KafkaClusters": [
+          {"KafkaClusterAlias": "blue", "AmazonMskCluster":
+             {"MskClusterArn": "arn:aws:kafka:eu-west-1:1:cluster/blue/abc-1"}, "VpcConfig": {"SubnetIds": ["s"]}},
+          {"KafkaClusterAlias": "green", "AmazonMskCluster":
+             {"MskClusterArn": "arn:aws:kafka:us-east-1:1:cluster/green/def-1"}}],
+         "ReplicationInfoList": [{"SourceKafkaClusterAlias": "blue", "TargetKafkaClusterAlias": "green",
+           "TargetCompressionType": "GZIP",
+           "TopicReplication": {"TopicsToReplicate": ["orders\\..*"], "TopicsToExclude": ["orders\\.tmp"],
+             "CopyTopicConfigurations": false, "StartingPosition": {"Type": "EARLIEST"},
+             "TopicNameConfiguration": {"Type": "PREFIXED_WITH_SOURCE_CLUSTER_ALIAS"}},
+           "ConsumerGroupReplication": {"ConsumerGroupsToReplicate": ["g.*"], "DetectAndCopyNewConsumerGroups": false,
+             "SynchroniseConsumerGroupOffsets": true}}]}
+        """#
+
+    @Test func `the description of an MSK replicator becomes a configuration that is valid as it is`() throws {
+        let (result, config) = try imported(replicator)
+
+        let flow = try #require(config.flows.first)
+        #expect(flow.name == "blue-to-green")
+        #expect(flow.topics.allow.map(\.text) == [#"orders\..*"#])
+        #expect(flow.topics.deny.map(\.text) == [#"orders\.tmp"#])
+        #expect(flow.naming == .prefix(alias: "blue", separator: "."))
+        #expect(flow.startFrom == .earliest)
+        #expect(flow.compression == .codec(.gzip))
+        #expect(!flow.sync.topicConfigs)
+        #expect(flow.source.security.protocol == .saslTLS)
+        #expect(
+            result.allRemarks.contains {
+                $0.contains("get-bootstrap-brokers --cluster-arn arn:aws:kafka:us-east-1:1:cluster/green/def-1")
+            })
+        #expect(result.allRemarks.contains { $0.contains("detectAndCopyNewConsumerGroups: false has no equivalent") })
+    }
+
+    @Test func `keys as the service writes them mean the same`() throws {
+        let lowercased = replicator.replacing(/"([A-Z])([A-Za-z]+)":/) {
+            "\"\($0.output.1.lowercased())\($0.output.2)\":"
+        }
+
+        #expect(try imported(lowercased).0.yaml == (try imported(replicator)).0.yaml)
+    }
+
+    @Test(arguments: ["", "a = b", "{}", "{\"a\": 1", "clusters = a, b"])
+    func `what is neither is refused with what was expected`(text: String) {
+        let failure = #expect(throws: ImportFailure.self) { try ImportedConfiguration.read(text) }
+
+        #expect(failure.map { "\($0)".count > 40 } == true)
+    }
+}
