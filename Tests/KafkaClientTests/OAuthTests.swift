@@ -239,7 +239,7 @@ import Testing
         (.endless, false, "its answer is larger than 262144 bytes"),
         (.raw("hello there\r\n\r\n"), false, "it does not speak HTTP"),
         (.close, true, "it closed the connection without an answer"),
-        (.silence, true, "no answer within 0.3 seconds"),
+        (.silence, true, "no answer within 0.4 seconds"),
     ])
     func `a token endpoint that fails is named with its reason and without the secret`(
         answer: FakeHTTPServer.Answer, isRetriable: Bool, expected: String
@@ -249,7 +249,7 @@ import Testing
         let source = try Self.grant(server, path: "/realms/x/token?key=private")
         let error = try await withClient(of: [broker.address]) {
             $0.security = Self.security(source)
-            $0.connectTimeout = .milliseconds(300)
+            if case .silence = answer { $0.connectTimeout = .milliseconds(500) }
         } _: { client in
             try await kafkaError { _ = try await client.connection(to: 1, purpose: .fetch(0)) }
         }

@@ -171,6 +171,19 @@ import Testing
         try await broker.stop()
     }
 
+    @Test(arguments: [Int64.max, Int64.min, -1, 0])
+    func `a lifetime that is none changes nothing`(lifetimeMs: Int64) async throws {
+        let broker = try await Self.broker(lifetimeMs: lifetimeMs)
+        try await withClient(of: [broker.address]) {
+            $0.security = Self.security(Secret("secret"))
+        } _: { client in
+            let connection = try await client.connection(to: 1, purpose: .fetch(0))
+            _ = try await connection.send(ListGroupsRequest())
+        }
+        #expect(broker.requests(of: .saslAuthenticate).count == 2)
+        try await broker.stop()
+    }
+
     @Test func `no log line at any level holds a secret`() async throws {
         let log = CapturingLog()
         let broker = try await Self.broker(lifetimeMs: 50) { attempt, _ in

@@ -29,7 +29,7 @@ actor Connector {
         let deadline = NIODeadline.now() + TimeAmount(settings.connectTimeout)
         do {
             // Before there is a connection: it must not wait for a token, and need not be made when there is none.
-            let exchange = try await exchangeIfNeeded(for: address)
+            let exchange = try await exchangeIfNeeded(for: address, deadline)
             do {
                 return try await connect(to: address, broker, exchange, versionsVersion: 3, deadline: deadline)
             } catch let failure
@@ -187,7 +187,9 @@ actor Connector {
     // Authentication
 
     /// Fresh credentials; nil when the protocol asks for none.
-    private func exchangeIfNeeded(for address: HostAndPort) async throws(Failure) -> SASLExchange? {
+    private func exchangeIfNeeded(
+        for address: HostAndPort, _ deadline: NIODeadline
+    ) async throws(Failure) -> SASLExchange? {
         guard settings.security.protocol.usesSASL else { return nil }
         guard let sasl = settings.security.sasl else {
             throw Failure(
@@ -198,7 +200,12 @@ actor Connector {
         let source = source(sasl)
         let slot = OneShot<SASLExchange>()
         let cancelled = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
+        var late = cancelled
+        late.reason = .credentialsUnavailable("they did not come within \(settings.connectTimeout)")
+        // Some take several requests, each with a time-out of its own.
+        let timer = eventLoop.scheduleTask(deadline: deadline) { [late] in _ = slot.set(.failure(late)) }
         source.exchange(for: address.host).whenComplete { result in
+            timer.cancel()
             slot.set(
                 result.mapError { error in
                     var failure = cancelled
@@ -213,8 +220,9 @@ actor Connector {
 
     private func source(_ sasl: SASLSettings) -> CredentialSource {
         if let credentials { return credentials.value }
+        // Before time is up for the whole, so that it is known who did not answer.
         let source = CredentialSource(
-            sasl, on: eventLoop, logger: logger, timeout: min(settings.connectTimeout, .seconds(10)))
+            sasl, on: eventLoop, logger: logger, timeout: min(settings.connectTimeout * 4 / 5, .seconds(10)))
         credentials = NIOLoopBound(source, eventLoop: eventLoop)
         return source
     }

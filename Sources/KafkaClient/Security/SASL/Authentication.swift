@@ -60,13 +60,16 @@ final class Authentication {
         }
     }
 
+    private static let longestLifetime: Int64 = 365 * 86_400_000
+
     private func step(answering challenge: [UInt8]?, lifetime: Int64) {
         let message: [UInt8]?
         do { message = try exchange.respond(to: challenge) } catch {
             return fail(.authentication(error.description))
         }
         guard let message else {
-            return completion(.success(lifetime > 0 ? .milliseconds(lifetime) : nil))
+            // A year is as good as for ever, and what a broker may claim beyond that is no time at all.
+            return completion(.success(lifetime > 0 ? .milliseconds(min(lifetime, Self.longestLifetime)) : nil))
         }
         var request = SaslAuthenticateRequest()
         request.authBytes = ByteBuffer(bytes: message)

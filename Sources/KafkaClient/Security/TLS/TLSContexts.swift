@@ -9,6 +9,8 @@ struct TLSContexts {
     private let logger: Logger
     private var current: (material: TLSMaterial, context: NIOSSLContext)?
     private var isDistrusted = false
+    /// What was said about the files last, so that it is said once.
+    private var complaint: KafkaError.Reason?
 
     init(_ settings: TLSSettings, logger: Logger) {
         self.settings = settings
@@ -20,6 +22,7 @@ struct TLSContexts {
     mutating func next() throws(KafkaError.Reason) -> NIOSSLContext {
         do {
             let (material, context) = try settings.context(unless: isDistrusted ? nil : current?.material)
+            complaint = nil
             if let context {
                 if let current, current.material != material {
                     logger.info("TLS files have changed; new connections use them")
@@ -29,7 +32,11 @@ struct TLSContexts {
             }
         } catch {
             guard let current else { throw error }
-            logger.warning("TLS files cannot be used; the old ones stay in use", metadata: ["reason": "\(error)"])
+            if complaint != error {
+                logger.warning(
+                    "TLS files cannot be used; the old ones stay in use", metadata: ["reason": "\(error.words)"])
+            }
+            complaint = error
             return current.context
         }
         guard let current else { preconditionFailure("the first context is made or an error is thrown") }
