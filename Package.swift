@@ -116,7 +116,7 @@ let package = Package(
             ], resources: [.copy("Fixtures")]),
         tests(
             "KafkaBrokerTests",
-            ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
+            ["KafkaBroker", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging]),
         tests(
             "ReplicationTests",
             ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, logging]),

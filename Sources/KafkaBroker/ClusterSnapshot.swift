@@ -58,7 +58,7 @@ extension Cluster {
             clusterID: id, controller: controllerID, time: clock.wallTime(), clockOffset: clock.offset,
             nodes: nodes.map { node in
                 ClusterSnapshot.Node(
-                    id: node.id, host: node.host, port: node.port, rack: node.rack,
+                    id: node.id, host: node.host, port: node.ports[0], rack: node.rack,
                     state: !node.isLive ? .stopped : node.isFrozen ? .frozen : .live,
                     connections: node.connections.count)
             },

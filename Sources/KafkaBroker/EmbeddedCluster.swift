@@ -17,8 +17,11 @@ public final class EmbeddedCluster: Sendable {
     public let bootstrapServers: String
     /// The cluster's id, as clients see it.
     public let clusterID: String
-    /// The port of each node, the first node's first.
-    public let ports: [Int]
+    /// The port of each node on the first listener, the first node's first.
+    public var ports: [Int] { allPorts.first ?? [] }
+    /// The ports of the nodes, for each listener.
+    private let allPorts: [[Int]]
+    private let listeners: [SecuredListener]
 
     private let loop: any EventLoop
     private let ownedGroup: MultiThreadedEventLoopGroup?
@@ -28,7 +31,8 @@ public final class EmbeddedCluster: Sendable {
 
     private init(
         loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?, state: NIOLoopBound<Cluster>,
-        router: NIOLoopBound<RequestRouter>, interceptions: Interceptions, clusterID: String, host: String, ports: [Int]
+        router: NIOLoopBound<RequestRouter>, interceptions: Interceptions, clusterID: String,
+        listeners: [SecuredListener], allPorts: [[Int]]
     ) {
         self.loop = loop
         self.ownedGroup = ownedGroup
@@ -36,9 +40,21 @@ public final class EmbeddedCluster: Sendable {
         self.router = router
         self.interceptions = interceptions
         self.clusterID = clusterID
-        self.ports = ports
+        self.listeners = listeners
+        self.allPorts = allPorts
+        bootstrapServers = Self.addresses(listeners.first, allPorts.first ?? [])
+    }
+
+    /// Where clients of one listener begin, by its name in `listeners`; nil without such a listener.
+    public func bootstrapServers(listener name: String) -> String? {
+        guard let listener = listeners.first(where: { $0.name == name.uppercased() }) else { return nil }
+        return Self.addresses(listener, allPorts[listener.index])
+    }
+
+    private static func addresses(_ listener: SecuredListener?, _ ports: [Int]) -> String {
+        let host = listener?.definition.host ?? ""
         let reachable = host == "0.0.0.0" ? "127.0.0.1" : host.contains(":") ? "[\(host)]" : host
-        bootstrapServers = ports.map { "\(reachable):\($0)" }.joined(separator: ",")
+        return ports.map { "\(reachable):\($0)" }.joined(separator: ",")
     }
 
     /// Starts a cluster; returns when all of its nodes listen.
@@ -47,10 +63,6 @@ public final class EmbeddedCluster: Sendable {
     public static func start(_ settings: BrokerSettings) async throws -> EmbeddedCluster {
         guard (1...100).contains(settings.nodeCount) else {
             throw BrokerError.invalidSettings("a cluster has 1 to 100 nodes, not \(settings.nodeCount)")
-        }
-        guard settings.port == 0 || (1...65535).contains(settings.port + settings.nodeCount - 1) else {
-            throw BrokerError.invalidSettings(
-                "there are no \(settings.nodeCount) ports from \(settings.port) on")
         }
         let ownedGroup = settings.eventLoopGroup == nil ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
         guard let loop = ownedGroup?.next() ?? settings.eventLoopGroup?.next() else {
@@ -68,31 +80,33 @@ public final class EmbeddedCluster: Sendable {
         _ settings: BrokerSettings, on loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?
     ) async throws -> EmbeddedCluster {
         let interceptions = Interceptions()
-        let (state, router, id) = try await loop.submit {
+        let (state, router, id, listeners) = try await loop.submit {
             let cluster = try Cluster(settings, loop: loop.assumeIsolated())
             let bound = NIOLoopBound(cluster, eventLoop: loop)
-            return (bound, NIOLoopBound(cluster.routes(), eventLoop: loop), cluster.id)
+            return (bound, NIOLoopBound(cluster.routes(), eventLoop: loop), cluster.id, cluster.listeners)
         }.get()
-        var ports: [Int] = []
+        var ports: [[Int]] = listeners.map { _ in [] }
         do {
-            for index in 0..<settings.nodeCount {
-                let port = settings.port == 0 ? 0 : settings.port + index
-                let listener = Listener(
-                    nodeID: Int32(index + 1), loop: loop, state: state, router: router, interceptions: interceptions)
-                ports.append(try await listener.open(host: settings.listenHost, port: port))
+            for id in 1...Int32(settings.nodeCount) {
+                for secured in listeners {
+                    let listener = Listener(
+                        nodeID: id, listener: secured, loop: loop, state: state, router: router,
+                        interceptions: interceptions)
+                    ports[secured.index].append(try await listener.open(port: secured.definition.port(ofNode: id)))
+                }
             }
         } catch {
-            for channel in try await loop.submit({ state.value.nodes.compactMap(\.listener) }).get() {
+            for channel in try await loop.submit({ state.value.nodes.flatMap(\.channels) }).get() {
                 try? await channel.close()
             }
             throw error
         }
         try await loop.submit { state.value.startTimers() }.get()
         settings.logger.info(
-            "broker is ready", metadata: ["nodes": "\(ports.count)", "ports": "\(ports)", "cluster": "\(id)"])
+            "broker is ready", metadata: ["nodes": "\(settings.nodeCount)", "ports": "\(ports)", "cluster": "\(id)"])
         return EmbeddedCluster(
             loop: loop, ownedGroup: ownedGroup, state: state, router: router, interceptions: interceptions,
-            clusterID: id, host: settings.listenHost, ports: ports)
+            clusterID: id, listeners: listeners, allPorts: ports)
     }
 
     /// Closes all connections, then the logs, flushed. The cluster cannot be used afterwards.
@@ -106,22 +120,24 @@ public final class EmbeddedCluster: Sendable {
 // Access to the state
 
 extension EmbeddedCluster {
-    /// Opens a node's port again, the one it had.
+    /// Opens a node's ports again, those it had.
     func openListener(of id: Int32) async throws {
-        let listener = Listener(nodeID: id, loop: loop, state: state, router: router, interceptions: interceptions)
-        let host = await onLoop { $0.node(id)?.host ?? "" }
-        _ = try await listener.open(host: host, port: ports[Int(id) - 1])
+        for secured in listeners {
+            let listener = Listener(
+                nodeID: id, listener: secured, loop: loop, state: state, router: router, interceptions: interceptions)
+            _ = try await listener.open(port: allPorts[secured.index][Int(id) - 1])
+        }
     }
 
-    /// Closes a node's port and all connections to it.
+    /// Closes a node's ports and all connections to it.
     func closeListener(of id: Int32) async {
-        let listener = await onLoop { cluster in
+        let channels = await onLoop { cluster in
             let node = cluster.node(id)
-            defer { node?.listener = nil }
+            defer { node?.channels.removeAll() }
             node?.closeConnections()
-            return node?.listener
+            return node?.channels ?? []
         }
-        try? await listener?.close()
+        for channel in channels { try? await channel.close() }
     }
 
     /// Runs on the cluster's loop, where its state may be touched.

@@ -18,8 +18,11 @@ struct BrokerCommand: AsyncParsableCommand {
             Exit codes: 0 stopped as asked, 1 failed (a port is taken, the data cannot be read), 2 wrong usage.
             """)
 
-    @Option(help: "Where the first node listens; further nodes take the ports that follow. Port 0 takes free ones.")
-    var listen = "127.0.0.1:9092"
+    @Option(
+        help: ArgumentHelp(
+            "Where the first node listens (default: 127.0.0.1:9092); further nodes follow. Port 0 takes free ones.",
+            valueName: "host:port"))
+    var listen: String?
 
     @Option(help: "How many nodes the cluster has.")
     var nodes = 1
@@ -77,13 +80,20 @@ struct BrokerCommand: AsyncParsableCommand {
     }
 
     private func brokerSettings() throws -> BrokerSettings {
-        let (host, port) = try Self.address("--listen", listen)
+        let (host, port) = try Self.address("--listen", listen ?? "127.0.0.1:9092")
         var properties: [String: String] = [:]
         for setting in self.settings {
             guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
                 throw Failure("--set takes KEY=VALUE, not '\(setting)'", exitCode: .usage)
             }
             properties[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+        }
+        if self.listen != nil, let first = properties["listeners"]?.split(separator: ",").first,
+            !first.hasSuffix("://")
+        {
+            throw Failure(
+                "--listen and the setting listeners both say where the first listener is: leave --listen out, or write "
+                    + "listeners=\(first.prefix { $0 != ":" })://", exitCode: .usage)
         }
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw Failure(

@@ -9,8 +9,8 @@ import Testing
         (["no.such.key": "1"], "unknown broker setting no.such.key"),
         (["num.partition": "1"], "unknown broker setting num.partition; did you mean num.partitions?"),
         (
-            ["sasl.enabled.mechanisms": "PLAIN"],
-            "sasl.enabled.mechanisms is a Kafka setting that this broker does not support yet"
+            ["sasl.kerberos.service.name": "kafka"],
+            "sasl.kerberos.service.name is a Kafka setting that this broker does not support yet"
         ),
         (["num.partitions": "many"], "Invalid value many for configuration num.partitions: Not a number of type INT"),
         (["num.partitions": "0"], "Invalid value 0 for configuration num.partitions: Value must be at least 1"),

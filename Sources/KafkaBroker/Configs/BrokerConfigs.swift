@@ -20,14 +20,18 @@ struct BrokerConfigDefinition: Sendable {
 /// The broker keys of Kafka that have an effect here; whatever else is asked for is refused, never ignored.
 enum BrokerConfigs {
     /// Sorted by name.
-    static let all: [BrokerConfigDefinition] = (own + topicDefaults).sorted { $0.name < $1.name }
+    static let all: [BrokerConfigDefinition] = (own + security + topicDefaults).sorted { $0.name < $1.name }
 
     static func definition(named name: String) -> BrokerConfigDefinition? { byName[name] }
 
     /// Checks settings as a person writes them.
     static func validate(_ properties: [String: String]) throws(BrokerError) {
         for (name, value) in properties.sorted(by: { $0.key < $1.key }) {
-            guard let definition = byName[name] else { throw .invalidSettings(refusal(of: name)) }
+            let plain = ListenerProperties.plainKey(of: name)?.key
+            if let plain, !ListenerProperties.isListenerKey(plain) {
+                throw .invalidSettings("\(name): \(plain) cannot be set for one listener")
+            }
+            guard let definition = byName[plain ?? name] else { throw .invalidSettings(refusal(of: plain ?? name)) }
             guard name != "broker.id", name != "node.id", name != "log.dirs" else {
                 throw .invalidSettings("\(name) cannot be set: it follows from the nodes, ports and data directory")
             }
@@ -61,7 +65,7 @@ enum BrokerConfigs {
 
     /// Families of Kafka's own settings, to tell what is missing here from what is mistyped.
     private static let unsupported = [
-        "advertised.", "allow.everyone.if.no.acl.found", "alter.", "authorizer.", "auto.", "background.threads",
+        "advertised.", "alter.", "authorizer.", "auto.", "background.threads",
         "client.quota.", "connection", "control", "delegation.token.", "early.start.listeners", "group.consumer.",
         "group.coordinator.", "group.share.", "inter.broker.", "kafka.", "leader.imbalance.", "listener",
         "log.cleaner.", "log.dir", "log.flush.", "log.message.", "max.connection", "metadata.", "metric",
@@ -90,7 +94,7 @@ enum BrokerConfigs {
         }
     }
 
-    private static func key(
+    static func key(
         _ name: String, _ type: TopicConfigDefinition.ValueType, _ defaultValue: String?,
         _ validValues: TopicConfigDefinition.ValidValues, _ documentation: String,
         scope: BrokerConfigDefinition.Scope = .readOnly

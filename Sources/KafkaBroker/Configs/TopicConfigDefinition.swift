@@ -8,6 +8,8 @@ package struct TopicConfigDefinition: Sendable {
         case long = 5
         case double = 6
         case list = 7
+        /// Never shown.
+        case password = 9
     }
 
     /// What a value must satisfy beyond its type.
@@ -89,6 +91,7 @@ extension TopicConfigDefinition {
         case .double:
             guard let number = Double(value) else { throw invalid(raw, "Not a number of type DOUBLE") }
             try checkRange(number, raw)
+        case .password: break
         case .string:
             try checkText([String(value)], raw)
         case .list:

@@ -3,7 +3,6 @@ import KafkaWire
 // CreatePartitions: 0-3.
 //
 // - `count` is the new total; with assignments there is one list of replicas for each new partition.
-// - Left out: controller mutation quotas.
 
 extension CreatePartitionsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> CreatePartitionsResponse {
@@ -25,6 +24,7 @@ extension Cluster {
         var response = CreatePartitionsResponse()
         var seen: Set<String> = []
         let duplicates = Set(request.topics.map(\.name).filter { !seen.insert($0).inserted })
+        var quota = MutationQuota(context, isStrict: context.version >= 3)
         for topic in request.topics where seen.remove(topic.name) != nil {
             var result = CreatePartitionsResponse.CreatePartitionsTopicResult()
             result.name = topic.name
@@ -32,18 +32,18 @@ extension Cluster {
                 guard !duplicates.contains(topic.name) else {
                     throw AdminRefusal(.invalidRequest, "Duplicate topic name.")
                 }
-                try grow(topic, isRehearsal: request.validateOnly)
+                try grow(topic, isRehearsal: request.validateOnly, &quota)
             } catch {
                 result.errorCode = error.code
                 result.errorMessage = error.message
             }
             response.results.append(result)
         }
-        return response
+        return quota.applied(to: response)
     }
 
     private func grow(
-        _ wanted: CreatePartitionsRequest.CreatePartitionsTopic, isRehearsal: Bool
+        _ wanted: CreatePartitionsRequest.CreatePartitionsTopic, isRehearsal: Bool, _ quota: inout MutationQuota
     ) throws(AdminRefusal) {
         guard let topic = topics[wanted.name] else {
             throw AdminRefusal(.unknownTopicOrPartition, "This server does not host this topic-partition.")
@@ -75,6 +75,8 @@ extension Cluster {
             try checkReplicationFactor(factor)
             assignments = place(partitions: additional, replicationFactor: factor, after: present)
         }
-        if !isRehearsal { try addPartitions(assignments, to: topic) }
+        guard !isRehearsal else { return }
+        try quota.record(additional)
+        try addPartitions(assignments, to: topic)
     }
 }

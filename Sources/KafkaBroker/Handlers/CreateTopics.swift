@@ -6,7 +6,7 @@ import KafkaWire
 // - Manual assignments, configurations, Kafka's rules for names (also collisions of `.` and `_`), validate-only.
 // - Any node answers; all act as the controller does. A topic is ready when the answer leaves.
 // - From version 5 the answer describes the topic with its whole configuration (KIP-525).
-// - Left out: CreateTopicPolicy, controller mutation quotas.
+// - Left out: CreateTopicPolicy.
 
 extension CreateTopicsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> CreateTopicsResponse {
@@ -27,6 +27,7 @@ extension Cluster {
         var response = CreateTopicsResponse()
         var counts: [String: Int] = [:]
         for topic in request.topics { counts[topic.name, default: 0] += 1 }
+        var quota = MutationQuota(context, isStrict: context.version >= 6)
         for topic in request.topics where counts[topic.name] ?? 0 > 0 {
             var result = CreateTopicsResponse.CreatableTopicResult()
             result.name = topic.name
@@ -35,20 +36,24 @@ extension Cluster {
                 result.errorCode = .invalidRequest
                 result.errorMessage = "Duplicate topic name."
             } else {
-                create(topic, isRehearsal: request.validateOnly, context, &result)
+                create(topic, isRehearsal: request.validateOnly, &quota, context, &result)
             }
             response.topics.append(result)
         }
-        return response
+        return quota.applied(to: response)
     }
 
     private func create(
-        _ wanted: CreateTopicsRequest.CreatableTopic, isRehearsal: Bool, _ context: RequestContext,
+        _ wanted: CreateTopicsRequest.CreatableTopic, isRehearsal: Bool, _ quota: inout MutationQuota,
+        _ context: RequestContext,
         _ result: inout CreateTopicsResponse.CreatableTopicResult
     ) {
         do throws(AdminRefusal) {
             let plan = try self.plan(wanted)
-            if !isRehearsal { result.topicID = try createTopic(plan).id }
+            if !isRehearsal {
+                try quota.record(plan.assignments.count)
+                result.topicID = try createTopic(plan).id
+            }
             result.numPartitions = Int32(plan.assignments.count)
             result.replicationFactor = Int16(plan.assignments.first?.count ?? 0)
             result.configs = describeTopicConfigs(plan.overrides, node: context.node.id).map { entry in

@@ -40,6 +40,7 @@ extension Cluster {
         guard configs.flag("delete.topic.enable") else {
             return request.refused(context.version < 3 ? .invalidRequest : .topicDeletionDisabled)
         }
+        var quota = MutationQuota(context, isStrict: context.version >= 5)
         response.responses = request.wanted.map { wanted in
             if wanted.name != nil, wanted.topicID != .zero {
                 return DeleteTopicsRequest.result(
@@ -53,6 +54,7 @@ extension Cluster {
             result.name = topic.name
             result.topicID = topic.id
             do throws(AdminRefusal) {
+                try quota.record(topic.partitions.count)
                 try deleteTopic(topic)
             } catch {
                 result.errorCode = error.code
@@ -60,6 +62,6 @@ extension Cluster {
             }
             return result
         }
-        return response
+        return quota.applied(to: response)
     }
 }

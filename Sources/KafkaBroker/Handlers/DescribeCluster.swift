@@ -30,7 +30,7 @@ extension Cluster {
             var broker = DescribeClusterResponse.DescribeClusterBroker()
             broker.brokerID = node.id
             broker.host = advertisedHost(of: node, context)
-            broker.port = Int32(node.port)
+            broker.port = advertisedPort(of: node, context)
             broker.rack = node.rack
             broker.isFenced = !node.isLive
             return broker

@@ -131,7 +131,8 @@ extension Cluster {
     ) -> DescribeConfigsResponse.DescribeConfigsResourceResult {
         var result = DescribeConfigsResponse.DescribeConfigsResourceResult()
         result.name = entry.name
-        result.value = entry.value
+        result.value = entry.definition.type == .password ? nil : entry.value
+        result.isSensitive = entry.definition.type == .password
         result.readOnly = entry.isReadOnly
         result.configSource = entry.source.rawValue
         result.isDefault = entry.source == .defaultConfig
@@ -141,7 +142,7 @@ extension Cluster {
             result.synonyms = entry.synonyms.map { synonym in
                 var described = DescribeConfigsResponse.DescribeConfigsSynonym()
                 described.name = synonym.name
-                described.value = synonym.value
+                described.value = entry.definition.type == .password ? nil : synonym.value
                 // Version 0 had no sources; the coder leaves the field out there.
                 described.source = synonym.source.rawValue
                 return described

@@ -61,6 +61,7 @@ private final class FetchOperation: PartitionWaiter {
     private let mode: FetchMode
     private let targets: [FetchTarget]
     private let call: Call<FetchResponse>
+    private let caller: Caller
     private let maxBytes: Int
     private let minBytes: Int
     /// What may have come since the last look.
@@ -77,7 +78,9 @@ private final class FetchOperation: PartitionWaiter {
         self.mode = mode
         self.targets = targets
         self.call = call
-        maxBytes = min(max(Int(request.maxBytes), 0), cluster.configs.number("fetch.max.bytes"))
+        caller = call.context.caller
+        maxBytes = min(
+            max(Int(request.maxBytes), 0), cluster.configs.number("fetch.max.bytes"), call.context.largestFetch)
         minBytes = min(Int(request.minBytes), maxBytes)
     }
 
@@ -151,9 +154,12 @@ extension FetchOperation {
 
     private func read(_ target: FetchTarget, maxBytes: Int, mayExceed: Bool) -> FetchResponse.PartitionData {
         let wanted = target.request
+        let topicName = cluster.name(of: target.key.topic, target.key.topicID)
+        guard caller.may(.read, .topic, topicName) || isUnknownID(target.key) else {
+            return .refused(wanted.partition, .topicAuthorizationFailed)
+        }
         guard let partition = cluster.partition(of: target.key) else {
-            let isUnknownID = target.key.topicID != .zero && cluster.topicsByID[target.key.topicID] == nil
-            return .refused(wanted.partition, isUnknownID ? .unknownTopicID : .unknownTopicOrPartition)
+            return .refused(wanted.partition, isUnknownID(target.key) ? .unknownTopicID : .unknownTopicOrPartition)
         }
         if let error = partition.refusal(
             at: call.node, epoch: wanted.currentLeaderEpoch, isFollowerEnough: call.version >= 11)
@@ -168,7 +174,25 @@ extension FetchOperation {
             version: call.version)
     }
 
+    private func isUnknownID(_ key: FetchKey) -> Bool {
+        key.topicID != .zero && cluster.topicsByID[key.topicID] == nil
+    }
+
+    /// The answer to a client that is over its quota: no records yet. Its session stays as it is, a session that was to
+    /// begin does not.
+    private func answerThrottled(_ wait: Int64) {
+        var response = FetchResponse()
+        switch mode {
+        case .session(let id, isFull: false): response.sessionID = id
+        case .session(let id, isFull: true): call.node.fetchSessions[id] = nil
+        case .sessionless: break
+        }
+        call.reply(response.throttled(by: wait))
+    }
+
     private func answer(_ found: Found) {
+        let wait = call.context.countFetched(found.bytes)
+        guard wait == 0 else { return answerThrottled(wait) }
         var response = FetchResponse()
         switch mode {
         case .sessionless: response.responses = grouped(found.parts)
@@ -215,7 +239,7 @@ extension FetchOperation {
             var endpoint = FetchResponse.NodeEndpoint()
             endpoint.nodeID = node.id
             endpoint.host = cluster.advertisedHost(of: node, call.context)
-            endpoint.port = Int32(node.port)
+            endpoint.port = cluster.advertisedPort(of: node, call.context)
             endpoint.rack = node.rack
             return endpoint
         }

@@ -70,7 +70,7 @@ extension Cluster {
         }
         found.nodeID = leader.id
         found.host = advertisedHost(of: leader, context)
-        found.port = Int32(leader.port)
+        found.port = advertisedPort(of: leader, context)
         return found
     }
 }

@@ -5,7 +5,7 @@ import KafkaWire
 // - A node lists the groups that it coordinates, filtered by state (version 4) and type (version 5, always "classic").
 // - An unknown group is described as Dead, from version 6 on as GROUP_ID_NOT_FOUND (KIP-1043).
 // - Only a group without members can be deleted; its offsets go with it.
-// - Authorized operations are not computed: the field keeps the value that says so.
+// - Authorized operations: see GroupPermissions.swift.
 
 extension ListGroupsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> ListGroupsResponse {

@@ -6,8 +6,7 @@ import KafkaWire
 // - Topics go by name, from version 10 also by id; an unknown id is UNKNOWN_TOPIC_ID.
 // - An unknown name is created if `auto.create.topics.enable` is on and the request allows it (always before
 //   version 4). The topic is usable at once, where Kafka first answers LEADER_NOT_AVAILABLE.
-// - Authorized operations are not computed: the field keeps the value that says so.
-// - Left out: nothing else.
+// - Authorized operations: see MetadataPermissions.swift.
 
 extension MetadataRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> MetadataResponse {
@@ -33,12 +32,11 @@ extension Cluster {
             var broker = MetadataResponse.MetadataResponseBroker()
             broker.nodeID = node.id
             broker.host = advertisedHost(of: node, context)
-            broker.port = Int32(node.port)
+            broker.port = advertisedPort(of: node, context)
             broker.rack = node.rack
             return broker
         }
-        let wanted = context.version == 0 && request.topics?.isEmpty == true ? nil : request.topics
-        if let wanted {
+        if let wanted = request.topics {
             let mayCreate = context.version < 4 || request.allowAutoTopicCreation
             response.topics = wanted.map { describe($0, mayCreate: mayCreate) }
         } else {
@@ -47,10 +45,18 @@ extension Cluster {
         return response
     }
 
-    /// The host that a client should use: a wildcard is replaced by the address at which this client came in.
+    /// The host that a client should use, on the listener that it came in on: a wildcard is replaced by the address at
+    /// which this client came in.
     func advertisedHost(of node: Node, _ context: RequestContext) -> String {
-        let isWildcard = node.host == "0.0.0.0" || node.host == "::" || node.host.isEmpty
-        return isWildcard ? context.localHost ?? "127.0.0.1" : node.host
+        let listener = context.authentication.listener.definition
+        if let advertised = listener.advertised { return advertised.host }
+        return listener.isWildcard ? context.localHost ?? "127.0.0.1" : listener.host
+    }
+
+    /// The port that a client should use, on the listener that it came in on.
+    func advertisedPort(of node: Node, _ context: RequestContext) -> Int32 {
+        let listener = context.authentication.listener
+        return Int32(listener.definition.advertisedPort(ofNode: node.id, bound: node.ports[listener.index]))
     }
 
     private func describe(

@@ -91,7 +91,7 @@ extension Cluster {
                 var endpoint = ProduceResponse.NodeEndpoint()
                 endpoint.nodeID = node.id
                 endpoint.host = advertisedHost(of: node, call.context)
-                endpoint.port = Int32(node.port)
+                endpoint.port = advertisedPort(of: node, call.context)
                 endpoint.rack = node.rack
                 return endpoint
             }

@@ -5,14 +5,22 @@ import NIOCore
 struct RequestContext {
     let header: RequestHeader
     let node: Node
+    let cluster: Cluster
     /// The peer's address without its port, as group descriptions show it.
     let clientHost: String
     /// The address at which the client reached this node.
     let localHost: String?
+    /// The connection's listener, and who the client is.
+    let authentication: ConnectionAuthentication
+    /// The bytes of the request's frame.
+    let requestSize: Int
+    /// Lets the connection rest, after the answer, for so many milliseconds.
+    let mute: (Int64) -> Void
     /// Closes the connection.
     let disconnect: () -> Void
 
     var version: Int16 { header.apiVersion }
+    var principal: Principal { authentication.principal }
     var clientID: String { header.clientID ?? "" }
 }
 
@@ -30,7 +38,11 @@ final class Call<Response: KafkaResponse>: PendingCall {
     let context: RequestContext
     /// Runs when the client disconnects before the answer.
     var onAbandon: (() -> Void)?
+    /// Adds to the answer what the handler had no part in: what the caller may not do.
+    var complete: ((inout Response) -> Void)?
     private var finish: ((Response?) -> Void)?
+    private var busySince: NIODeadline?
+    private var busyBefore = TimeAmount.zero
 
     init(_ context: RequestContext, finish: @escaping (Response?) -> Void) {
         self.context = context
@@ -43,13 +55,31 @@ final class Call<Response: KafkaResponse>: PendingCall {
 
     /// Answers; a second answer is ignored.
     func reply(_ response: Response) {
-        settle(with: response)
+        guard isOpen else { return }
+        var response = response
+        complete?(&response)
+        settle(with: response.throttled(by: context.countAgainstQuotas(busy: busyTime)))
     }
 
-    /// Completes a request that has no answer, as Produce with `acks` 0.
+    /// Completes a request that has no answer, as Produce with `acks` 0. What there would have been to say about things
+    /// that are not permitted ends the connection.
     func replyNothing() {
+        guard complete == nil else { return disconnect() }
+        _ = context.countAgainstQuotas(busy: busyTime)
         settle(with: nil)
     }
+
+    /// Runs the handler, and remembers how long it keeps the thread.
+    func run(_ handler: () -> Void) {
+        guard !context.cluster.quotas.isEmpty else { return handler() }
+        let start = NIODeadline.now()
+        busySince = start
+        handler()
+        busySince = nil
+        busyBefore = .now() - start
+    }
+
+    private var busyTime: TimeAmount { busySince.map { .now() - $0 } ?? busyBefore }
 
     /// Ends the connection instead of answering: the only way to report an error to who wants no answer.
     func disconnect() {

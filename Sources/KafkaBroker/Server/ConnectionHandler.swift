@@ -2,6 +2,7 @@ import DequeModule
 import KafkaWire
 import Logging
 import NIOCore
+import NIOSSL
 
 /// One client connection: cuts frames, handles one request after the other, and writes the answers in order.
 ///
@@ -24,23 +25,44 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private let node: Node
     private let router: RequestRouter
     private let interceptions: Interceptions
+    private let cluster: Cluster
+    private let authentication: ConnectionAuthentication
+    private var timeouts: ConnectionTimeouts?
+    /// TLS is up, and who the client is by its certificate has been looked at.
+    private var isTransportReady = false
     private var assembler: FrameAssembler
     private var frames: Deque<ByteBuffer> = []
     private var activity = Activity.idle
     /// An answer produced while the node is frozen.
     private var held: [ByteBuffer] = []
     private var isHandling = false
+    /// The length of the frame being handled.
+    private var frameSize = 0
+    /// How long the connection rests after the present answer, since its client is over a quota.
+    private var rest: Int64 = 0
     private var wantsRead = false
     private var isClosed = false
     private var context: ChannelHandlerContext?
     private var clientHost = ""
     private var localHost: String?
 
-    init(node: Node, router: RequestRouter, interceptions: Interceptions, frameLimit: Int) {
+    init(
+        node: Node, router: RequestRouter, interceptions: Interceptions, cluster: Cluster,
+        authentication: ConnectionAuthentication
+    ) {
         self.node = node
         self.router = router
         self.interceptions = interceptions
-        assembler = FrameAssembler(limit: frameLimit)
+        self.cluster = cluster
+        self.authentication = authentication
+        assembler = FrameAssembler(limit: Self.frameLimit(authentication, cluster))
+    }
+
+    /// Who has not proved who it is gets no memory to speak of.
+    private static func frameLimit(_ authentication: ConnectionAuthentication, _ cluster: Cluster) -> Int {
+        cluster.configs.number(
+            authentication.isAuthenticated || authentication.listener.sasl == nil
+                ? "socket.request.max.bytes" : "sasl.server.max.receive.size")
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -48,11 +70,19 @@ final class ConnectionHandler: ChannelDuplexHandler {
         clientHost = context.remoteAddress?.ipAddress ?? ""
         localHost = context.localAddress?.ipAddress
         node.connections[ObjectIdentifier(self)] = self
+        timeouts = ConnectionTimeouts(authentication, context.eventLoop) { [weak self] reason in
+            guard let self, !isClosed else { return true }
+            if case .answering = activity, authentication.isAuthenticated { return false }
+            node.logger.info("connection closed", metadata: ["peer": "\(clientHost)", "reason": "\(reason)"])
+            close()
+            return true
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosed = true
         self.context = nil
+        timeouts?.cancel()
         node.connections[ObjectIdentifier(self)] = nil
         frames.removeAll()
         held.removeAll()
@@ -66,6 +96,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosed else { return }
+        if !isTransportReady { transportIsReady(context) }
+        timeouts?.sawActivity()
         var bytes = unwrapInboundIn(data)
         do throws(WireError) {
             while let frame = try assembler.nextFrame(from: &bytes) { frames.append(frame) }
@@ -92,6 +125,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private var mayRead: Bool {
+        // A TLS connection ends with a word from either side.
+        if isClosed { return true }
         guard frames.isEmpty, !node.isFrozen, case .idle = activity else { return false }
         return context?.channel.isWritable ?? false
     }
@@ -107,7 +142,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func close() {
+        isClosed = true
         context?.close(promise: nil)
+        // Reading goes on, for the sake of TLS.
+        context?.read()
+    }
+
+    private func transportIsReady(_ context: ChannelHandlerContext) {
+        isTransportReady = true
+        guard let tls = authentication.listener.tls else { return }
+        let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+        authentication.transportIsReady(tls.principal(of: certificate))
+        if authentication.isAuthenticated { timeouts?.isAuthenticated() }
     }
 }
 
@@ -134,12 +180,18 @@ extension ConnectionHandler {
     }
 
     private func begin(_ frame: ByteBuffer) throws(RequestRefusal) {
+        frameSize = frame.readableBytes
+        guard !authentication.expectsBareToken else { return take(bareToken: frame) }
         var body = frame
         let header: RequestHeader
         do throws(WireError) {
             header = try RequestHeader.decode(from: &body)
         } catch {
             throw .malformed(nil, error)
+        }
+        let kind = ConnectionAuthentication.RequestKind(header.apiKey)
+        if case .close(let reason) = authentication.admission(of: kind, now: cluster.clock.steadyTime()) {
+            throw .unauthenticated(header.apiKey, reason)
         }
         let action = interceptions.next(for: header.apiKey, node: node.id) { topics(of: header, body) }
         switch action {
@@ -219,8 +271,31 @@ extension ConnectionHandler {
     }
 
     private func requestContext(_ header: RequestHeader) -> RequestContext {
-        RequestContext(header: header, node: node, clientHost: clientHost, localHost: localHost) { [weak self] in
-            self?.close()
+        RequestContext(
+            header: header, node: node, cluster: cluster, clientHost: clientHost, localHost: localHost,
+            authentication: authentication, requestSize: frameSize,
+            mute: { [weak self] in self?.rest = max($0, self?.rest ?? 0) },
+            disconnect: { [weak self] in self?.close() })
+    }
+
+    /// A SASL token as the handshake's version 0 has them: a frame of its own, answered by one.
+    private func take(bareToken frame: ByteBuffer) {
+        let header = RequestHeader(apiKey: .saslAuthenticate, apiVersion: 0, correlationID: 0, clientID: nil)
+        do throws(SASLFailure) {
+            switch try cluster.take(Array(frame.readableBytesView), requestContext(header)) {
+            case .challenge(let bytes), .success(let bytes, _):
+                var answer = ByteBuffer(integer: Int32(bytes.count))
+                answer.writeBytes(bytes)
+                finish([answer])
+            case nil: close()
+            }
+        } catch {
+            guard let loop = context?.eventLoop else { return }
+            let timer = loop.assumeIsolated().scheduleTask(in: cluster.failedAuthenticationDelay) { [weak self] in
+                guard let self else { return }
+                close()
+            }
+            activity = .waiting(timer)
         }
     }
 
@@ -228,11 +303,27 @@ extension ConnectionHandler {
     private func finish(_ pieces: [ByteBuffer]?) {
         guard !isClosed else { return }
         activity = .idle
+        if timeouts?.isLoginDue == true, authentication.isAuthenticated { login() }
         if let pieces {
             guard !pieces.isEmpty else { return close() }
             if node.isFrozen { held.append(contentsOf: pieces) } else { write(pieces) }
         }
+        if rest > 0, let loop = context?.eventLoop {
+            let timer = loop.assumeIsolated().scheduleTask(in: .milliseconds(rest)) { [weak self] in
+                guard let self, !isClosed else { return }
+                activity = .idle
+                handleFrames()
+            }
+            rest = 0
+            activity = .waiting(timer)
+        }
         handleFrames()
+    }
+
+    /// The client has proved who it is.
+    private func login() {
+        timeouts?.isAuthenticated()
+        assembler.limit = Self.frameLimit(authentication, cluster)
     }
 
     private func write(_ pieces: [ByteBuffer]) {
@@ -243,7 +334,6 @@ extension ConnectionHandler {
 
     private func close(because refusal: RequestRefusal) {
         node.logger.warning("connection closed", metadata: ["peer": "\(clientHost)", "reason": "\(refusal)"])
-        isClosed = true
         close()
     }
 }

@@ -2,10 +2,12 @@ import KafkaWire
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 
-/// Opens a node's port.
+/// Opens a node's ports, one for each of the cluster's listeners.
 struct Listener: Sendable {
     let nodeID: Int32
+    let listener: SecuredListener
     let loop: any EventLoop
     let state: NIOLoopBound<Cluster>
     let router: NIOLoopBound<RequestRouter>
@@ -14,7 +16,8 @@ struct Listener: Sendable {
     /// Listens, and tells the node where.
     ///
     /// - Returns: the port, which the system chose if `port` is 0.
-    func open(host: String, port: Int) async throws(BrokerError) -> Int {
+    func open(port: Int) async throws(BrokerError) -> Int {
+        let host = listener.definition.host
         let bootstrap = ServerBootstrap(group: loop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -29,9 +32,9 @@ struct Listener: Sendable {
         do {
             let channel = try await bootstrap.bind(host: host, port: port).get()
             let bound = channel.localAddress?.port ?? port
-            try await loop.submit { [nodeID, state] in
-                state.value.node(nodeID)?.listener = channel
-                state.value.node(nodeID)?.port = bound
+            try await loop.submit { [nodeID, listener, state] in
+                state.value.node(nodeID)?.channels.append(channel)
+                state.value.node(nodeID)?.ports[listener.index] = bound
             }.get()
             return bound
         } catch {
@@ -42,9 +45,12 @@ struct Listener: Sendable {
     private func accept(_ channel: any Channel) throws {
         let cluster = state.value
         guard let node = cluster.node(nodeID) else { return }
+        if let tls = listener.tls {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.context))
+        }
         let handler = ConnectionHandler(
-            node: node, router: router.value, interceptions: interceptions,
-            frameLimit: cluster.configs.number("socket.request.max.bytes"))
+            node: node, router: router.value, interceptions: interceptions, cluster: cluster,
+            authentication: ConnectionAuthentication(listener))
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 

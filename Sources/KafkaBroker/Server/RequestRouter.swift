@@ -31,6 +31,8 @@ enum RequestRefusal: Error {
     case unknownAPI(ApiKey)
     case unsupportedVersion(ApiKey, Int16)
     case malformed(ApiKey?, WireError)
+    /// Asked for by a connection that has not proved who it is, or whose session is over.
+    case unauthenticated(ApiKey, String)
 }
 
 extension RequestRefusal: CustomStringConvertible {
@@ -38,6 +40,7 @@ extension RequestRefusal: CustomStringConvertible {
         switch self {
         case .unknownAPI(let api): "unknown request: \(api)"
         case .unsupportedVersion(let api, let version): "\(api) version \(version) is not supported"
+        case .unauthenticated(let api, let reason): "\(api) request refused: \(reason)"
         case .malformed(let api?, let error): "malformed \(api) request: \(error)"
         case .malformed(nil, let error): "malformed frame: \(error)"
         }

@@ -22,7 +22,7 @@ struct Route {
     let decode: (ByteBuffer, Int16) throws(WireError) -> any KafkaRequest
 
     /// - Parameter versions: the versions advertised; those in which the request is defined, unless told.
-    init<Request: RefusableRequest>(
+    init<Request: RefusableRequest & AuthorizedRequest>(
         _ request: Request.Type, versions: ClosedRange<Int16>? = nil,
         handler: @escaping (Request, Call<Request.Response>) -> Void
     ) {
@@ -30,11 +30,18 @@ struct Route {
         self.versions = versions ?? Request.versions.range
         isFlexible = Request.versions.isFlexible
         start = { (context, body, answer) throws(WireError) in
-            let request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
+            var request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
             let call = Call<Request.Response>(context) { response in
                 answer(response.flatMap { Self.encode($0, for: context) })
             }
-            handler(request, call)
+            switch request.admit(context) {
+            case .whole: break
+            case .part(let complete): call.complete = complete
+            case .refused(let response):
+                call.reply(response)
+                return call
+            }
+            call.run { handler(request, call) }
             return call
         }
         decode = { (body, version) throws(WireError) in
@@ -48,7 +55,7 @@ struct Route {
     }
 
     /// A request that is always answered at once.
-    init<Request: RefusableRequest>(
+    init<Request: RefusableRequest & AuthorizedRequest>(
         _ request: Request.Type, versions: ClosedRange<Int16>? = nil,
         answer: @escaping (Request, RequestContext) -> Request.Response
     ) {

@@ -42,6 +42,15 @@ extension Cluster {
             Route(EndTxnRequest.self, versions: 0...4) { self.endTransaction($0, $1) },
             Route(DescribeTransactionsRequest.self) { self.describeTransactions($0, $1) },
             Route(ListTransactionsRequest.self, versions: 0...1) { self.listTransactions($0, $1) },
+            Route(SaslHandshakeRequest.self) { self.saslHandshake($0, $1) },
+            Route(SaslAuthenticateRequest.self) { self.saslAuthenticate($0, $1) },
+            Route(DescribeAclsRequest.self) { self.describeACLs($0, $1) },
+            Route(CreateAclsRequest.self) { self.createACLs($0, $1) },
+            Route(DeleteAclsRequest.self) { self.deleteACLs($0, $1) },
+            Route(DescribeClientQuotasRequest.self) { self.describeClientQuotas($0, $1) },
+            Route(AlterClientQuotasRequest.self) { self.alterClientQuotas($0, $1) },
+            Route(DescribeUserScramCredentialsRequest.self) { self.describeSCRAMCredentials($0, $1) },
+            Route(AlterUserScramCredentialsRequest.self) { self.alterSCRAMCredentials($0, $1) },
         ]
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }

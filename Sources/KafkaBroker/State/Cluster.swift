@@ -13,6 +13,7 @@ final class Cluster {
     let storage: LogStorage
     var clock = Clock()
     let nodes: [Node]
+    let listeners: [SecuredListener]
     var configs: ConfigStore
     var topics: [String: Topic] = [:]
     var topicsByID: [KafkaUUID: Topic] = [:]
@@ -20,6 +21,12 @@ final class Cluster {
     var collisionKeys: [String: Int] = [:]
     var journal: ClusterJournal?
     var producerIDs = ProducerIDs()
+    var scramCredentials = SCRAMCredentials()
+    /// Nil when everybody may do everything.
+    var authorizer: Authorizer?
+    var quotas: ClientQuotas
+    /// ACLs of an earlier run that had an authorizer, kept for a later one.
+    private var idleACLs: Set<ACLBinding> = []
     var groups: GroupCoordinator
     var transactions = TransactionCoordinator()
     /// Where the next topic's first leader is placed.
@@ -32,13 +39,17 @@ final class Cluster {
         self.loop = loop
         logger = settings.logger
         configs = ConfigStore(properties: settings.properties)
+        authorizer = try Authorizer(configs)
+        quotas = ClientQuotas(configs)
+        let listeners = try SecuredListener.all(settings)
+        self.listeners = listeners
         storage = settings.dataDirectory.map { .directory($0) } ?? .memory
         let records = try settings.dataDirectory.map(ClusterJournal.load) ?? []
         id = try Self.identity(records, settings)
         let racks = settings.properties["broker.rack"]?.split(separator: ",").map { String($0.trimmed) } ?? []
         nodes = (1...Int32(settings.nodeCount)).map { id in
             Node(
-                id: id, host: settings.listenHost, port: 0,
+                id: id, host: listeners[0].definition.host, listeners: listeners.count,
                 rack: racks.isEmpty ? nil : racks[Int(id - 1) % racks.count], logger: settings.logger)
         }
         groups = GroupCoordinator()
@@ -89,6 +100,9 @@ final class Cluster {
                     configs.dynamicDefaults[config.key] = config.value
                 }
             case .producerIDs(let ids): producerIDs = ProducerIDs(reserved: ids.next)
+            case .scram(let credential): scramCredentials.restore(credential)
+            case .acl(let record): restore(record)
+            case .quota(let record): quotas.restore(record)
             }
         }
         for id in order {
@@ -107,10 +121,23 @@ final class Cluster {
         nextPlacement = topics.values.reduce(0) { $0 + $1.partitions.count }
     }
 
+    private func restore(_ record: ACLRecord) {
+        guard let binding = record.binding else { return }
+        switch (authorizer == nil, record.isDeleted) {
+        case (true, true): idleACLs.remove(binding)
+        case (true, false): idleACLs.insert(binding)
+        case (false, true): authorizer?.remove(binding)
+        case (false, false): authorizer?.insert(binding)
+        }
+    }
+
     /// The journal that says what holds now.
     private func journalSnapshot() -> [ClusterRecord] {
         var records: [ClusterRecord] = [.cluster(ClusterIdentity(clusterID: id))]
         if producerIDs.reserved > 0 { records.append(.producerIDs(ProducerIDRecord(next: producerIDs.reserved))) }
+        records += scramCredentials.records
+        records += quotas.records
+        records += (authorizer?.all ?? Array(idleACLs)).map { .acl(ACLRecord($0)) }
         records += configs.dynamicDefaults.map { .config(.broker("", $0.key, $0.value)) }
         for (node, values) in configs.dynamic {
             records += values.map { .config(.broker(String(node), $0.key, $0.value)) }

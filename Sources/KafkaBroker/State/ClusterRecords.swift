@@ -12,6 +12,9 @@ enum ClusterRecord {
     case partition(PartitionRecord)
     case config(ConfigRecord)
     case producerIDs(ProducerIDRecord)
+    case scram(SCRAMRecord)
+    case acl(ACLRecord)
+    case quota(QuotaRecord)
 }
 
 /// A message of the journal, told apart by a number of its own below the protocol's API keys.
@@ -33,6 +36,9 @@ extension ClusterRecord {
         case .partition(let message): message
         case .config(let message): message
         case .producerIDs(let message): message
+        case .scram(let message): message
+        case .acl(let message): message
+        case .quota(let message): message
         }
     }
 
@@ -53,6 +59,9 @@ extension ClusterRecord {
         case PartitionRecord.kind: self = .partition(try .decode(body, version: 0))
         case ConfigRecord.kind: self = .config(try .decode(body, version: 0))
         case ProducerIDRecord.kind: self = .producerIDs(try .decode(body, version: 0))
+        case SCRAMRecord.kind: self = .scram(try .decode(body, version: 0))
+        case ACLRecord.kind: self = .acl(try .decode(body, version: 0))
+        case QuotaRecord.kind: self = .quota(try .decode(body, version: 0))
         case let kind: throw .invalidLength(at: 0, length: Int(kind ?? -1))
         }
     }

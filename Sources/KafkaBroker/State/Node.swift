@@ -2,26 +2,29 @@ import KafkaWire
 import Logging
 import NIOCore
 
-/// One broker of the cluster: an id, a port, and the connections to it. What it serves belongs to the cluster.
+/// One broker of the cluster: an id, a port per listener, and the connections to it. What it serves belongs to the cluster.
 final class Node {
     let id: Int32
     let host: String
     let rack: String?
-    /// Fixed by the first start; a stopped node comes back on the same port.
-    var port: Int
+    /// The port of each of the cluster's listeners, in their order. Fixed by the first start; a stopped node comes back
+    /// on the same ports.
+    var ports: [Int]
     /// A node that is not live has no listener, leads nothing and is in no ISR.
     var isLive = false
     /// A frozen node accepts connections and says nothing, like a process that was stopped by a signal.
     private(set) var isFrozen = false
-    var listener: (any Channel)?
+    /// The open listeners.
+    var channels: [any Channel] = []
     var connections: [ObjectIdentifier: ConnectionHandler] = [:]
     var fetchSessions = FetchSessionCache()
     let logger: Logger
 
-    init(id: Int32, host: String, port: Int, rack: String?, logger: Logger) {
+    /// - Parameter listeners: how many listeners each node of the cluster has.
+    init(id: Int32, host: String, listeners: Int, rack: String?, logger: Logger) {
         self.id = id
         self.host = host
-        self.port = port
+        ports = Array(repeating: 0, count: listeners)
         self.rack = rack
         var logger = logger
         logger[metadataKey: "node"] = "\(id)"

@@ -7,7 +7,7 @@ public import NIOCore
 /// bytes that have arrived, so announcing much costs a peer as much as sending it.
 public struct FrameAssembler: Sendable {
     /// The largest frame accepted, in bytes, without its length prefix.
-    public let limit: Int
+    public var limit: Int
     private var prefix = ByteBuffer()
     private var frame: ByteBuffer?
     private var announced = 0
