@@ -5,6 +5,11 @@ set -eu
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- -c release
 swift=${SWIFT:-swift}
+# Named once more at the end: the linker reads archives once, and some of these need those before them.
+for library in FoundationInternationalization FoundationEssentials _FoundationICU _FoundationCollections \
+    _FoundationCShims swiftSynchronization stdc++; do
+    set -- "$@" -Xlinker "-l$library"
+done
 $swift build --static-swift-stdlib --product replicator "$@"
 program=$($swift build --static-swift-stdlib "$@" --show-bin-path)/replicator
 if ldd "$program" | grep -i swift; then

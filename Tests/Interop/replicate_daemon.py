@@ -263,6 +263,56 @@ def a_full_disk_under_the_log_stops_nothing():
             running.directory.cleanup()
 
 
+def what_stands_still_is_named():
+    with broker(control=True) as east, broker(control=True) as west:
+        create_topic(east.bootstrap, "orders", partitions=1)
+        create_topic(east.bootstrap, "quiet", partitions=1)
+        running = Replicator(east.bootstrap, west.bootstrap)
+        document = json.loads((running.folder / "replicator.yaml").read_text())
+        document["http"]["stuckAfter"] = "2s"
+        (running.folder / "replicator.yaml").write_text(json.dumps(document))
+        try:
+            running.start()
+            running.awaits("the flow runs", running.runs)
+            produce_numbers(east.bootstrap, "orders", range(100), partitions=1)
+            running.copies(east.bootstrap, ["orders"])
+            equal("it is ready", eventually(lambda: running.obstacles() == ""), True)
+            west.control.node(1, "freeze")
+            produce_numbers(east.bootstrap, "orders", range(100, 150), partitions=1)
+            running.awaits("lag without progress is an obstacle", lambda: "orders-0 has made no progress for" in running.obstacles())
+            check("it says where it stands and how far it is behind", "at offset 100, 50 behind" in running.obstacles(), running.obstacles())
+            check("a partition without lag is none", "quiet" not in running.obstacles(), running.obstacles())
+            running.awaits("the log says so", lambda: "makes no progress although there is something to copy" in running.log())
+            result = command("status", "--url", running.http)
+            equal("status shows it and ends with 1", (result.returncode, "no progress for" in result.stdout), (1, True))
+            west.control.node(1, "thaw")
+            running.copies(east.bootstrap, ["orders"])
+            running.awaits("it is ready again", lambda: running.obstacles() == "")
+            equal("it was told once", running.log().count("makes no progress although"), 1)
+            equal("it stops with status 0", running.stop(), 0)
+        finally:
+            if running.is_alive():
+                running.kill()
+            running.directory.cleanup()
+        equal("nothing is lost or doubled", numbers(west.bootstrap, "east.orders"), {0: list(range(150))})
+
+
+def leader_moves_are_events():
+    with broker(nodes=3, control=True) as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=1, replicas=3)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.awaits("the leader is known", lambda: [p.get("sourceLeader") for p in running.partitions()] not in ([], [None]))
+            old = running.partitions()[0]["sourceLeader"]
+            new = old % 3 + 1
+            # Two looks at it apart, so that there is one before.
+            running.awaits("it is looked at", lambda: "orders" in running.get("/api/history?flow=flow&topics=all"))
+            east.control.partition("orders", 0, "leader", node=new)
+            produce_numbers(east.bootstrap, "orders", range(10), partitions=1)
+            running.awaits("its move is an event", lambda: f"leader on the source moved: orders-0 from broker {old} to {new}"
+                           in running.get("/api/events"))
+            running.copies(east.bootstrap, ["orders"])
+
+
 def bad_surroundings_are_named():
     with broker() as east, broker() as west:
         create_topic(east.bootstrap, "orders", partitions=1)
@@ -334,4 +384,4 @@ def other_configurations_can_be_imported():
 
 main(pause_and_resume_lose_nothing, wishes_that_cannot_be_granted, status_lines_up, reload_takes_over_what_may_change,
      a_limit_is_kept, termination_drains, a_full_disk_under_the_log_stops_nothing,
-     bad_surroundings_are_named, the_command_line_explains_itself, other_configurations_can_be_imported)
+     what_stands_still_is_named, leader_moves_are_events, bad_surroundings_are_named, the_command_line_explains_itself, other_configurations_can_be_imported)

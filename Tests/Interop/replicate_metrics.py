@@ -1,12 +1,17 @@
 """Metrics against runs whose true values are known, and their exposition against Prometheus' own parser."""
 
+import json
+import pathlib
+import socket
+import struct
+import tempfile
 import time
 
 from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness import broker, check, equal, main
-from replicator import PATIENCE, QUIET, create_topic, fetch, flow, produce_numbers, raw_batches, replicator
+from harness import Broker, broker, check, equal, free_ports, main
+from replicator import PATIENCE, QUIET, Replicator, create_topic, fetch, flow, produce_numbers, raw_batches, replicator
 
 
 def metrics(running):
@@ -119,6 +124,81 @@ def a_cluster_that_goes_away_is_down():
             running.awaits("west is up again", lambda: value(metrics(running), "replicator_cluster_up", cluster="west") == 1)
 
 
+def limit_consumers(bootstrap, client_id, bytes_per_second):
+    """Sets a client id's consumer_byte_rate with a raw AlterClientQuotas (version 0): no Python client knows the request."""
+    def text(value):
+        return struct.pack(">h", len(value)) + value.encode()
+
+    host, port = bootstrap.split(",")[0].rsplit(":", 1)
+    body = (struct.pack(">hhi", 49, 0, 1) + text("interop") + struct.pack(">ii", 1, 1) + text("client-id") + text(client_id)
+            + struct.pack(">i", 1) + text("consumer_byte_rate") + struct.pack(">d??", bytes_per_second, False, False))
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(struct.pack(">i", len(body)) + body)
+        stream = connection.makefile("rb")
+        answer = stream.read(struct.unpack(">i", stream.read(4))[0])
+    # Correlation id, throttle time, number of entries, the first one's error.
+    equal("the quota is set", struct.unpack_from(">iiih", answer)[2:], (1, 0))
+
+
+def quotas_of_the_brokers_are_obeyed_and_shown():
+    with broker(quota_window_size_seconds=1, quota_window_num=3) as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=2)
+        produce_numbers(east.bootstrap, "orders", range(4000), partitions=2, padding=1000, **{"batch.size": 20_000})
+        limit_consumers(east.bootstrap, "replicator", 400_000)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            started = time.monotonic()
+            running.awaits("records flow", lambda: value(metrics(running), "replicator_records_total") > 0)
+            running.copies(east.bootstrap, ["orders"])
+            spent = time.monotonic() - started
+            found = metrics(running)
+            throttled = value(found, "replicator_throttle_seconds_total", cluster="east")
+            print(f"measured: throttled {throttled:.1f} s of {spent:.1f} s", flush=True)
+            check("the cluster that throttles is named", throttled > 1, f"{throttled} s")
+            equal("the other is not", value(found, "replicator_throttle_seconds_total", cluster="west"), 0)
+            clusters = {c["name"]: c for c in json.loads(running.get("/api/status"))["clusters"]}
+            equal("the status says the same", clusters["east"]["throttleSeconds"], throttled)
+            # 4 MB at 400 kB/s, less what three seconds' window lets through at once.
+            check("the quota is kept", spent > 4, f"{spent} s")
+            equal("each record once", value(found, "replicator_records_total"), 4000)
+
+
+def refused_credentials_are_counted():
+    users = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_replicator="right";'
+    target = Broker(["--listen", f"127.0.0.1:{free_ports(1)}", "--set", "listeners=SASL_PLAINTEXT://",
+                     "--set", "sasl.enabled.mechanisms=PLAIN", "--set", f"sasl.jaas.config={users}"]).start()
+    with broker() as east, tempfile.TemporaryDirectory() as folder:
+        password = pathlib.Path(folder) / "password"
+        password.write_text("right")
+        create_topic(east.bootstrap, "orders", partitions=1)
+        running = Replicator(east.bootstrap, target.bootstrap)
+        document = json.loads((running.folder / "replicator.yaml").read_text())
+        document["clusters"]["west"] |= {"securityProtocol": "SASL_PLAINTEXT", "sasl": {
+            "mechanism": "PLAIN", "username": "replicator", "password": f"${{file:{password}}}"}}
+        (running.folder / "replicator.yaml").write_text(json.dumps(document))
+        try:
+            running.start()
+            running.awaits("the flow runs", running.runs)
+            equal("none yet", value(metrics(running), "replicator_auth_errors_total"), 0)
+            password.write_text("wrong-and-secret")
+            # Open connections stay; they are lost with the broker.
+            target.kill()
+            target.restart_on_same_ports()
+            running.awaits("they are counted", lambda: value(metrics(running), "replicator_auth_errors_total", cluster="west") > 0)
+            equal("for the cluster that refuses", value(metrics(running), "replicator_auth_errors_total", cluster="east"), 0)
+            running.awaits("it is said why it is not ready", lambda: "cluster west cannot be reached" in running.obstacles()
+                           and "authenticat" in running.obstacles())
+            check("the password is shown nowhere", "wrong-and-secret" not in running.log() + running.obstacles() + running.get("/api/status"))
+            password.write_text("right")
+            running.awaits("with the right password it is up again", lambda: value(
+                metrics(running), "replicator_cluster_up", cluster="west") == 1)
+            equal("it stops with status 0", running.stop(), 0)
+        finally:
+            if running.is_alive():
+                running.kill()
+            running.directory.cleanup()
+            target.stop()
+
+
 def many_topics_stay_readable():
     with broker() as east, broker() as west:
         for n in range(20):
@@ -132,4 +212,5 @@ def many_topics_stay_readable():
 
 
 main(counts_and_bytes_are_true, latency_runs_from_the_records_timestamp, lag_and_failures_name_what_stands,
-     a_cluster_that_goes_away_is_down, many_topics_stay_readable)
+     a_cluster_that_goes_away_is_down, quotas_of_the_brokers_are_obeyed_and_shown, refused_credentials_are_counted,
+     many_topics_stay_readable)

@@ -76,6 +76,14 @@ def the_page_shows_a_live_flow():
             page.run(f"document.querySelector({json.dumps(ROW.format(1))} + ' button').click()")
             sees(page, "and goes on again", f"{text(ROW.format(1))}.includes('active')")
 
+            groups = [{"group": "billing", "state": "synced", "partitions": [
+                {"topic": "orders", "partition": 0, "state": "synced", "sourceOffset": 4321, "translatedOffset": 1234, "targetOffset": 1230}]},
+                {"group": "idle", "state": "refused", "reason": "outside the known range", "partitions": []}]
+            shown = page.run(f"""(() => {{ const view = views.get('there'); view.flow = {{...view.flow, groups: {json.dumps(groups)}}};
+                drawGroups(view); return [...document.querySelectorAll('[data-group]')].map(row => row.innerText).join('; '); }})()""")
+            check("groups with their positions on both sides, and reasons", all(
+                part in shown for part in ("billing", "orders-0", "4\u202f321", "1\u202f234", "1\u202f230", "outside the known range")), shown)
+
             produce_numbers(east.bootstrap, "large", range(3), partitions=1, padding=5000)
             sees(page, "that it is not ready any more", f"{text('#ready')} === 'not ready'")
             sees(page, "why", f"{text('#obstacles')}.includes('raise max.message.bytes of the target topic')")
