@@ -53,4 +53,4 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
 clean:
-	rm -rf .build .venv dist
+	rm -rf .build .build-dist .venv dist

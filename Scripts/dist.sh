@@ -3,7 +3,8 @@
 # is installed, with shell completions, systemd unit, example and documentation. Arguments go to `swift build`.
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- -c release
+# A folder of its own: what is linked statically there would confuse the next ordinary build.
+[ $# -gt 0 ] || set -- -c release --scratch-path .build-dist
 swift=${SWIFT:-swift}
 # Named once more at the end: the linker reads archives once, and some of these need those before them.
 for library in FoundationInternationalization FoundationEssentials _FoundationICU _FoundationCollections \
