@@ -21,6 +21,17 @@ import Testing
         }
     }
 
+    @Test func `tokens before the handshake, and a handshake among tokens, end the connection`() async throws {
+        try await withSecuredCluster { cluster in
+            let early = try await RawConnection.connect(port: cluster.ports[0])
+            await #expect(throws: RawConnection.Failure.closed) { _ = try await early.authenticate([]) }
+            let again = try await RawConnection.connect(port: cluster.ports[0])
+            _ = try await again.shakeHands("SCRAM-SHA-256")
+            _ = try await again.authenticate(Array("n,,n=admin,r=abc".utf8))
+            await #expect(throws: RawConnection.Failure.closed) { _ = try await again.shakeHands("SCRAM-SHA-256") }
+        }
+    }
+
     @Test func `a password lets its user in, on the listener that asks for it`() async throws {
         try await withSecuredCluster { cluster in
             try await RawConnection.open(cluster, as: "alice") { connection in

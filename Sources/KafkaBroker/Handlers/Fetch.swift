@@ -154,12 +154,14 @@ extension FetchOperation {
 
     private func read(_ target: FetchTarget, maxBytes: Int, mayExceed: Bool) -> FetchResponse.PartitionData {
         let wanted = target.request
-        let topicName = cluster.name(of: target.key.topic, target.key.topicID)
-        guard caller.may(.read, .topic, topicName) || isUnknownID(target.key) else {
+        if caller.isRestricted, let name = cluster.name(of: target.key.topic, target.key.topicID),
+            !caller.may(.read, .topic, name)
+        {
             return .refused(wanted.partition, .topicAuthorizationFailed)
         }
         guard let partition = cluster.partition(of: target.key) else {
-            return .refused(wanted.partition, isUnknownID(target.key) ? .unknownTopicID : .unknownTopicOrPartition)
+            let isUnknownID = cluster.name(of: target.key.topic, target.key.topicID) == nil
+            return .refused(wanted.partition, isUnknownID ? .unknownTopicID : .unknownTopicOrPartition)
         }
         if let error = partition.refusal(
             at: call.node, epoch: wanted.currentLeaderEpoch, isFollowerEnough: call.version >= 11)
@@ -172,10 +174,6 @@ extension FetchOperation {
         return partition.read(
             wanted, isCommittedOnly: request.isolationLevel == 1, maxBytes: maxBytes, mayExceed: mayExceed,
             version: call.version)
-    }
-
-    private func isUnknownID(_ key: FetchKey) -> Bool {
-        key.topicID != .zero && cluster.topicsByID[key.topicID] == nil
     }
 
     /// The answer to a client that is over its quota: no records yet. Its session stays as it is, a session that was to

@@ -3,6 +3,7 @@ struct ClientQuotas {
     private(set) var values: [QuotaEntity: [QuotaKey: Double]] = [:]
     private var meters: [Sensor: RateMeter] = [:]
     private var buckets: [Sensor: TokenBucket] = [:]
+    private var lastSweep: Int64 = 0
     private let sampleCount: Int
     private let sampleLength: Int64
 
@@ -55,7 +56,7 @@ struct ClientQuotas {
         isTakenBackWhenOver: Bool = false
     ) -> Int64 {
         guard let (limit, sensor) = limit(key, user: user, clientID: clientID) else { return 0 }
-        if meters.count > Self.meterLimit { meters = meters.filter { !$0.value.isIdle(now: now) } }
+        forgetIdleClients(now)
         var meter = meters[sensor] ?? RateMeter(sampleCount: sampleCount, sampleLength: sampleLength)
         meter.record(amount, now: now)
         let wait = min(meter.throttle(limit: limit, now: now), longest)
@@ -81,11 +82,20 @@ struct ClientQuotas {
             return (true, 0)
         }
         let burst = rate * Double(sampleCount) * Double(sampleLength) / 1000
-        var bucket = buckets[sensor] ?? TokenBucket(burst: burst, now: now)
-        bucket.refill(rate: rate, burst: burst, now: now)
-        let isPermitted = !isStrict || bucket.wait(rate: rate) == 0
+        forgetIdleClients(now)
+        var bucket = buckets[sensor] ?? TokenBucket(rate: rate, burst: burst, now: now)
+        bucket.refill(now: now)
+        let isPermitted = !isStrict || bucket.wait == 0
         if isPermitted { bucket.take(Double(count)) }
         buckets[sensor] = bucket
-        return (isPermitted, bucket.wait(rate: rate))
+        return (isPermitted, bucket.wait)
+    }
+
+    /// Clients may make up names without end; what tells nothing new is let go, once per sample.
+    private mutating func forgetIdleClients(_ now: Int64) {
+        guard meters.count + buckets.count > Self.meterLimit, now - lastSweep >= sampleLength else { return }
+        lastSweep = now
+        meters = meters.filter { !$0.value.isIdle(now: now) }
+        buckets = buckets.filter { !$0.value.isFull(now: now) }
     }
 }

@@ -46,30 +46,3 @@ struct RateMeter {
         samples.last.map { now - $0.start >= Int64(sampleCount) * sampleLength } ?? true
     }
 }
-
-/// A store of permissions that refills steadily, for changes that come in bursts (KIP-599).
-struct TokenBucket {
-    private var tokens: Double
-    private var last: Int64
-
-    /// Begins full.
-    init(burst: Double, now: Int64) {
-        tokens = burst
-        last = now
-    }
-
-    mutating func refill(rate: Double, burst: Double, now: Int64) {
-        tokens = min(tokens + rate * Double(max(now - last, 0)) / 1000, burst)
-        last = now
-    }
-
-    /// Takes tokens, below zero if need be.
-    mutating func take(_ count: Double) {
-        tokens -= count
-    }
-
-    /// How long until the store is no longer empty, in milliseconds.
-    func wait(rate: Double) -> Int64 {
-        tokens < 0 ? Int64(min((-tokens / rate * 1000).rounded(.up), Double(Int32.max))) : 0
-    }
-}

@@ -35,16 +35,17 @@ extension Array {
 }
 
 extension Caller {
-    /// Takes the resources that the caller may not use out of a list.
+    /// Takes the resources that the caller may not use out of a list. One without a name stays: it is an unknown topic
+    /// id, which its handler tells to be so, since ids are no secret.
     func extract<Element>(
         from list: inout [Element], unless operation: ACLOperation, on type: ACLResourceType,
-        _ name: (Element) -> String
+        _ name: (Element) -> String?
     ) -> [Element] {
         guard isRestricted else { return [] }
         // One decision per name, however often it occurs.
         var decisions: [String: Bool] = [:]
         return list.extract { element in
-            let name = name(element)
+            guard let name = name(element) else { return false }
             if let known = decisions[name] { return !known }
             let allowed = may(operation, type, name)
             decisions[name] = allowed

@@ -76,8 +76,8 @@ extension DescribeProducersRequest: AuthorizedRequest {
 }
 
 extension Cluster {
-    /// The name of a topic that goes by name or id; empty for an unknown id, which is nobody's.
-    func name(of name: String?, _ id: KafkaUUID) -> String {
-        id == .zero ? name ?? "" : topicsByID[id]?.name ?? ""
+    /// The name of a topic that goes by name or id; nil for an unknown id.
+    func name(of name: String?, _ id: KafkaUUID) -> String? {
+        id == .zero ? name ?? "" : topicsByID[id]?.name
     }
 }

@@ -110,9 +110,8 @@ extension OffsetFetchRequest: AuthorizedRequest {
         var deniedTopics: [String: [OffsetFetchRequestTopics]] = [:]
         for index in groups.indices {
             guard var wanted = groups[index].topics else { continue }
-            deniedTopics[groups[index].groupID] = wanted.extract { topic in
-                let isUnknownID = topic.topicID != .zero && cluster.topicsByID[topic.topicID] == nil
-                return !isUnknownID && !caller.may(.describe, .topic, cluster.name(of: topic.name, topic.topicID))
+            deniedTopics[groups[index].groupID] = caller.extract(from: &wanted, unless: .describe, on: .topic) {
+                cluster.name(of: $0.name, $0.topicID)
             }
             groups[index].topics = wanted
         }
@@ -125,8 +124,8 @@ extension OffsetFetchRequest: AuthorizedRequest {
                 let id = response.groups[index].groupID
                 if unnamed.contains(id) {
                     response.groups[index].topics.removeAll { topic in
-                        !caller.may(
-                            .describe, .topic, topic.name.isEmpty ? cluster.name(of: nil, topic.topicID) : topic.name)
+                        let name = topic.name.isEmpty ? cluster.name(of: nil, topic.topicID) : topic.name
+                        return !caller.may(.describe, .topic, name ?? "")
                     }
                 }
                 response.groups[index].topics += (deniedTopics[id] ?? []).map(\.denied)

@@ -20,11 +20,10 @@ extension MetadataRequest: AuthorizedRequest {
         let mayCreate = context.version < 4 || allowAutoTopicCreation
         let listsAll = topics == nil
         if caller.isRestricted, var wanted = topics {
-            for topic in wanted.extract(where: { topic in
-                // An unknown id stays, to be told so: ids are no secret.
-                let isUnknownID = topic.topicID != .zero && cluster.topicsByID[topic.topicID] == nil
-                return !isUnknownID && !caller.may(.describe, .topic, cluster.name(of: topic.name, topic.topicID))
-            }) {
+            let hidden = caller.extract(from: &wanted, unless: .describe, on: .topic) {
+                cluster.name(of: $0.name, $0.topicID)
+            }
+            for topic in hidden {
                 deny(topic, showsID: topic.topicID != .zero)
             }
             if mayCreate, cluster.configs.flag("auto.create.topics.enable"), !caller.may(.create) {

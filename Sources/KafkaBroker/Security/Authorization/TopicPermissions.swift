@@ -31,9 +31,8 @@ extension DeleteTopicsRequest: AuthorizedRequest {
         guard caller.isRestricted, !caller.may(.delete) else { return .whole }
         let cluster = context.cluster
         let deniedNames = caller.extract(from: &topicNames, unless: .delete, on: .topic) { $0 }
-        let denied = topics.extract { topic in
-            let isUnknownID = topic.topicID != .zero && cluster.topicsByID[topic.topicID] == nil
-            return !isUnknownID && !caller.may(.delete, .topic, cluster.name(of: topic.name, topic.topicID))
+        let denied = caller.extract(from: &topics, unless: .delete, on: .topic) {
+            cluster.name(of: $0.name, $0.topicID)
         }
         guard !denied.isEmpty || !deniedNames.isEmpty else { return .whole }
         var rest = self

@@ -77,8 +77,8 @@ final class ConnectionAuthentication {
     func admission(of api: RequestKind, now: Int64) -> Admission {
         switch stage {
         case .unknown where listener.sasl == nil: .close("TLS is not up")
-        case .unknown: api == .other ? .close("authentication is due") : .handle
-        case .exchanging: api == .other ? .close("authentication is under way") : .handle
+        case .unknown: api == .versions || api == .handshake ? .handle : .close("authentication is due")
+        case .exchanging: api == .versions || api == .authenticate ? .handle : .close("authentication is under way")
         case .authenticated(let session):
             if let end = session.end, now >= end, api != .handshake {
                 .close("the session has expired")
