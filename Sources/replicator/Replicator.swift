@@ -12,6 +12,7 @@ struct Replicator: AsyncParsableCommand {
             RunCommand.self,
             OffsetsCommand.self,
             VerifyCommand.self,
+            DrillCommand.self,
             StatusCommand.self,
             PauseCommand.self,
             ResumeCommand.self,
