@@ -1,0 +1,78 @@
+internal import FoundationEssentials
+internal import KafkaClient
+internal import KafkaWire
+internal import NIOCore
+
+/// Keeps a second migration of the same flow away, through a record in the flow's progress topic that its owner renews.
+///
+/// Who finds another owner's record, written before its own and not older than ``lifetime``, gives way: the log's order
+/// decides between two that begin at the same moment.
+actor MigrationLock {
+    private struct Claim: Codable {
+        var owner: String
+        /// Milliseconds since 1970.
+        var renewed: Int64
+        var isReleased = false
+    }
+
+    private let flow: String
+    private let log: StateTopic
+    private let owner: String
+    private let wallClock: @Sendable () -> Int64
+
+    private static let key = ByteBuffer(string: "migration")
+    /// A claim that was not renewed for so long belongs to nobody: 20 s.
+    static let lifetime: Int64 = 20_000
+    static let renewal: Duration = .seconds(5)
+
+    init(flow: String, target: ClusterClient, owner: String, wallClock: @escaping @Sendable () -> Int64) {
+        self.flow = flow
+        self.owner = owner
+        self.wallClock = wallClock
+        log = StateTopic(ProgressStore.topicName(flow: flow), client: target)
+    }
+
+    /// - Throws: ``MigrationError/alreadyRunning(flow:owner:)`` when somebody else migrates.
+    func acquire() async throws {
+        try await renew()
+        var holder: String?
+        for record in try await log.readAll() where record.key == Self.key {
+            guard let value = record.value,
+                let claim = try? JSONDecoder().decode(Claim.self, from: Data(value.readableBytesView))
+            else { continue }
+            let isLive = !claim.isReleased && wallClock() - claim.renewed < Self.lifetime
+            if claim.owner == holder, !isLive { holder = nil }
+            if holder == nil, isLive { holder = claim.owner }
+        }
+        guard holder == owner else { throw MigrationError.alreadyRunning(flow: flow, owner: holder ?? "somebody") }
+    }
+
+    func renew() async throws { try await write(isReleased: false) }
+
+    func release() async throws { try await write(isReleased: true) }
+
+    private func write(isReleased: Bool) async throws {
+        let now = wallClock()
+        let json = try JSONEncoder().encode(Claim(owner: owner, renewed: now, isReleased: isReleased))
+        try await log.append([
+            Record(offset: 0, timestamp: now, key: Self.key, value: ByteBuffer(bytes: json), headers: [])
+        ])
+    }
+}
+
+/// Why a migration does not go on.
+public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
+    case alreadyRunning(flow: String, owner: String)
+    case partitionsFailed([String])
+    case flowEnded(String)
+
+    public var description: String {
+        switch self {
+        case .alreadyRunning(let flow, let owner):
+            "flow \"\(flow)\" is being migrated by \(owner) at this moment: wait for it, or stop it and try again in 20 s"
+        case .partitionsFailed(let partitions):
+            "cannot go on: \(partitions.joined(separator: "; "))"
+        case .flowEnded(let why): "the flow ended before everything was copied: \(why)"
+        }
+    }
+}

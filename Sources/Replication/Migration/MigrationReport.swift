@@ -1,0 +1,49 @@
+/// Where a migration stands.
+public enum MigrationPhase: String, Hashable, Sendable, Codable {
+    /// What the source held at the start is being copied.
+    case copying
+    /// Everything is there; what comes in is followed until the cut-over.
+    case following
+    /// The source's ends are fixed, the rest is on its way.
+    case draining
+    case verifying
+    case done
+    /// Stopped before its end; another run goes on where this one stopped.
+    case interrupted
+}
+
+/// How far a migration has come.
+public struct MigrationProgress: Hashable, Sendable {
+    public var phase: MigrationPhase
+    /// Source offsets that have passed, of all there are.
+    public var passed: Int64
+    public var total: Int64
+    public var partitions: Int
+}
+
+/// What a migration did, and whether the copy is equal.
+public struct MigrationReport: Hashable, Sendable, Codable {
+    public var flow: String
+    public var source: String
+    public var target: String
+    public var phase = MigrationPhase.copying
+    public var seconds = 0.0
+    public var topics = 0
+    public var partitions = 0
+    /// Source offsets that this run has copied or skipped.
+    public var copiedOffsets: Int64 = 0
+    /// Positions of consumer groups that are not in step on the target, in words.
+    public var groupsNotInStep: [String] = []
+    public var verification: VerificationReport?
+
+    /// Whether everything is copied and found equal, and every group can go on at the target.
+    public var isComplete: Bool {
+        phase == .done && (verification?.isEqual ?? false) && groupsNotInStep.isEmpty
+    }
+
+    init(_ settings: FlowSettings) {
+        flow = settings.name
+        source = settings.source.name
+        target = settings.target.name
+    }
+}
