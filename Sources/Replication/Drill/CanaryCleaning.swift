@@ -1,4 +1,5 @@
 public import KafkaClient
+internal import KafkaWire
 public import Logging
 public import NIOCore
 

@@ -23,7 +23,7 @@ extension Flow {
         return positions.allSatisfy { partition, offset in
             found.contains {
                 $0.topic == partition.topic && $0.partition == partition.partition && $0.sourceOffset >= offset
-                    && ($0.state == "inStep" || $0.state == "further")
+                    && ($0.state == "synced" || $0.state == "further")
             }
         }
     }

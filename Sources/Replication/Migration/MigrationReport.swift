@@ -1,3 +1,5 @@
+internal import KafkaClient
+
 /// Where a migration stands.
 public enum MigrationPhase: String, Hashable, Sendable, Codable {
     /// What the source held at the start is being copied.
