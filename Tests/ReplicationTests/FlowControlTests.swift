@@ -2,7 +2,7 @@ import KafkaClient
 import NIOCore
 import Testing
 
-@testable import Replication
+import Replication
 
 @Suite struct TokenBucketTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)

@@ -1,4 +1,4 @@
-internal import KafkaClient
+package import KafkaClient
 
 /// What of a flow an operator may pause: all of it, a topic, or one partition.
 public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
@@ -35,15 +35,17 @@ public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What is paused of a flow. Partitions that appear later are covered too.
-struct Pauses: Sendable {
-    private(set) var scopes: Set<PauseScope> = []
+package struct Pauses: Sendable {
+    package private(set) var scopes: Set<PauseScope> = []
 
-    func covers(_ partition: TopicPartition) -> Bool {
+    package init() {}
+
+    package func covers(_ partition: TopicPartition) -> Bool {
         scopes.contains { $0.contains(.partition(partition.topic, partition.partition)) }
     }
 
     /// - Returns: whether that was news.
-    mutating func pause(_ scope: PauseScope) -> Bool {
+    package mutating func pause(_ scope: PauseScope) -> Bool {
         guard !scopes.contains(where: { $0.contains(scope) }) else { return false }
         // What it contains goes on with it when it is resumed.
         scopes = scopes.filter { !scope.contains($0) }
@@ -51,14 +53,14 @@ struct Pauses: Sendable {
         return true
     }
 
-    enum Resumption: Hashable {
+    package enum Resumption: Hashable {
         case resumed
         case wasNotPaused
         /// More than was asked for is paused, and a part of it cannot be resumed alone.
         case pausedAsPartOf(PauseScope)
     }
 
-    mutating func resume(_ scope: PauseScope) -> Resumption {
+    package mutating func resume(_ scope: PauseScope) -> Resumption {
         if let whole = scopes.first(where: { $0 != scope && $0.contains(scope) }) { return .pausedAsPartOf(whole) }
         let before = scopes.count
         scopes = scopes.filter { !scope.contains($0) }
