@@ -7,8 +7,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Replication
 internal import ReplicatorConfig
-
-extension DrillScenario: ExpressibleByArgument {}
+internal import Synchronization
 
 /// `replicator drill`: practises a failover and measures it.
 struct DrillCommand: AsyncParsableCommand {
@@ -28,7 +27,7 @@ struct DrillCommand: AsyncParsableCommand {
             Exit codes: 0 the drill went as it must, 1 it did not, 2 wrong usage or configuration.
             """)
 
-    @Option(name: .long, help: "What is practised.")
+    @Option(name: .long, help: ArgumentHelp("What is practised.", valueName: "SCENARIO"), transform: Self.scenario)
     var scenario = DrillScenario.activePassive
 
     @Option(name: .long, help: ArgumentHelp("Practise on the clusters of this configuration.", valueName: "FILE"))
@@ -45,6 +44,12 @@ struct DrillCommand: AsyncParsableCommand {
 
     @Flag(name: .long, help: "Print the report as JSON.")
     var json = false
+
+    private static func scenario(_ text: String) throws -> DrillScenario {
+        if let scenario = DrillScenario(rawValue: text) { return scenario }
+        let known = DrillScenario.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("there is no scenario \(text); there are \(known)")
+    }
 
     func validate() throws {
         guard (1...1_000_000).contains(rate) else { throw ValidationError("--rate takes 1 to 1000000") }

@@ -16,11 +16,11 @@ struct EmbeddedClusters: DrillClusters {
     }
 
     func silenceTarget() async throws {
-        for node in nodes(of: target) { await target.freeze(node: node) }
+        for node in nodes(of: target) { try await target.freeze(node: node) }
     }
 
     func unsilenceTarget() async throws {
-        for node in nodes(of: target) { await target.thaw(node: node) }
+        for node in nodes(of: target) { try await target.thaw(node: node) }
     }
 
     private func nodes(of cluster: EmbeddedCluster) -> ClosedRange<Int32> { 1...Int32(cluster.ports.count) }
