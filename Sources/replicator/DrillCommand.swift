@@ -76,7 +76,7 @@ struct DrillCommand: AsyncParsableCommand {
         let report: DrillReport
         switch outcome {
         case .success(let done): report = done
-            case .failure(let failure as Failure): throw failure
+        case .failure(let failure as Failure): throw failure
         case .failure(let error): throw Failure("\(error)")
         }
         print(json ? DrillText.json(report) : DrillText.table(report))

@@ -83,6 +83,8 @@ public actor Drill {
                 }
                 try await practise()
                 try await count()
+                // Flows end in order only with both of their clusters there.
+                if settings.scenario == .unplanned { try await faults.reviveSource() }
             } catch {
                 group.cancelAll()
                 await close()
@@ -130,29 +132,28 @@ extension Drill {
         let west = isActiveActive ? producer("target", at: target) : nil
         let readers = consumer(at: source)
         note("producing \(settings.recordsPerSecond) records/s on \(forward.source.name), consuming there")
-        var failedAt = ContinuousClock.now
-        try await together([east, west].compactMap { $0 }, [readers]) {
-            try await Task.sleep(for: self.settings.phase)
-            failedAt = .now
-            let time = self.wallClock()
-            try await self.faults.killSource()
-            await east.stop()
-            await readers.stop()
-            if let west { await west.stop() }
-            self.note("\(self.forward.source.name) is dead")
-            try await self.measureLoss(of: east, at: time)
-        }
         let movedProducer = producer("moved", at: target)
         let movedConsumer = consumer(at: target)
-        note("producers and consumers go on at \(forward.target.name)")
-        try await together([movedProducer], [movedConsumer]) {
-            try await self.waitFor("a record to be consumed on \(self.forward.target.name)") {
-                await movedConsumer.firstRecord != nil
-            }
+        try await together([east, west].compactMap { $0 }, [readers]) {
             try await Task.sleep(for: self.settings.phase)
+            let failedAt = ContinuousClock.now
+            let time = self.wallClock()
+            try await self.faults.killSource()
+            for producer in [east, west] { await producer?.stop() }
+            await readers.stop()
+            self.note(
+                "\(self.forward.source.name) is dead: producers and consumers go on at \(self.forward.target.name)")
+            try await self.together([movedProducer], [movedConsumer]) {
+                try await self.measureLoss(of: east, at: time)
+                try await self.waitFor("a record to be consumed on \(self.forward.target.name)") {
+                    await movedConsumer.firstRecord != nil
+                }
+                try await Task.sleep(for: self.settings.phase)
+            }
+            self.report.rtoConsumersSeconds = self.seconds(from: failedAt, to: await movedConsumer.firstRecord)
+            self.report.rtoProducersSeconds = self.seconds(
+                from: failedAt, to: await movedProducer.firstAcknowledgement)
         }
-        report.rtoConsumersSeconds = seconds(from: failedAt, to: await movedConsumer.firstRecord)
-        report.rtoProducersSeconds = seconds(from: failedAt, to: await movedProducer.firstAcknowledgement)
         guard settings.scenario != .unplanned else { return try await finishReading(movedConsumer, at: target) }
         try await faults.reviveSource()
         note("\(forward.source.name) is back: what it alone has goes to \(forward.target.name), the rest comes back")
@@ -199,8 +200,9 @@ extension Drill {
             await east.stop()
             try await self.drain(self.flows.forward, from: self.source)
             self.report.recoverySeconds = self.seconds(from: cutAt, to: .now)
+            let ends = try await self.canary.ends(self.source)
+            try await self.waitFor("consumers to reach the end") { await readers.hasReached(ends) }
         }
-        try await finishReading(consumer(at: target), at: target)
     }
 
     /// Producers stop, everything is drained, consumers go back to where they were.
@@ -268,13 +270,8 @@ extension Drill {
     private func measureLoss(of producer: CanaryProducer, at time: Int64) async throws {
         let acknowledged = await producer.acknowledged
         // What was on its way when the source died still arrives.
-        var before = -1
-        var present = try await canary.census(target)
-        while present.count != before {
-            before = present.count
-            try await Task.sleep(for: .milliseconds(200))
-            present = try await canary.census(target)
-        }
+        try await Task.sleep(for: .milliseconds(500))
+        let present = try await canary.census(target)
         let absent = acknowledged.filter { present[$0.key] == nil }
         report.rpoRecords = absent.count
         report.rpoSeconds = absent.values.min().map { max(0, Double(time - $0) / 1000) } ?? 0
