@@ -11,9 +11,14 @@ extension RecordBatch {
 
 extension RecordBatchBuilder {
     /// The batch with its records compressed. Leaves the builder empty, with the same settings.
-    public mutating func batch(codec: CompressionCodec) throws(CompressionError) -> RecordBatch {
+    ///
+    /// - Parameter lastOffsetDelta: for batches that once had later records; by default that of the last one.
+    public mutating func batch(
+        codec: CompressionCodec, lastOffsetDelta: Int32? = nil
+    ) throws(CompressionError) -> RecordBatch {
         var draft: RecordBatchDraft
         do throws(WireError) { draft = try takeDraft() } catch { throw .malformed(error) }
+        if let lastOffsetDelta { draft.header.lastOffsetDelta = lastOffsetDelta }
         if codec != .none {
             draft = try draft.compressed(codec) { payload, output throws(CompressionError) in
                 try codec.compress(payload, into: &output)

@@ -24,6 +24,29 @@ import Testing
         try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
     }
 
+    @Test func `aborted transactions in closed segments are known after a crash`() throws {
+        let harness = try LogHarness(.disk)
+        let configs = ["segment.bytes": "300"]
+        let log = try harness.open(configs)
+        for transaction in Int32(0)..<8 {
+            try log.append(
+                TestBatch(
+                    values: ["t\(transaction)"], producerID: 7, epoch: 0, sequence: transaction, isTransactional: true))
+            _ = try log.appendControlMarker(
+                producerID: 7, epoch: 0, commit: transaction % 2 == 1, coordinatorEpoch: 0, leaderEpoch: 0,
+                now: LogHarness.now)
+            // Some of it is on the disk for good: only what follows is checked.
+            if transaction == 3 { try log.flush(now: LogHarness.now) }
+        }
+        let expected = log.abortedTransactions(in: 0..<16)
+        #expect(expected.map(\.firstOffset) == [0, 4, 8, 12] && log.segmentCount > 3)
+
+        let again = try harness.open(configs)
+
+        #expect(again.abortedTransactions(in: 0..<16) == expected)
+        #expect(again.producers() == log.producers())
+    }
+
     @Test func `a log cut at any byte of its last two batches loses the torn tail and nothing else`() throws {
         let log = "00000000000000000000.log"
         let reference = try LogHarness(.disk)

@@ -193,6 +193,7 @@ import Testing
             #expect(try await connection.offset("t", at: 1001).offset == 1)
             #expect(try await connection.offset("t", at: 1001).timestamp == 1001)
             #expect(try await connection.offset("t", at: -3).offset == 2)
+            #expect(try await connection.offset("t", at: -3, version: 6).errorCode == .unsupportedVersion)
             #expect(try await connection.offset("t", at: 9999).offset == -1)
         }
     }

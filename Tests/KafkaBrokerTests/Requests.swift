@@ -44,7 +44,7 @@ extension RawConnection {
     }
 
     func offset(
-        _ topic: String, partition: Int32 = 0, at timestamp: Int64
+        _ topic: String, partition: Int32 = 0, at timestamp: Int64, version: Int16? = nil
     ) async throws -> ListOffsetsResponse.ListOffsetsPartitionResponse {
         var wanted = ListOffsetsRequest.ListOffsetsPartition()
         wanted.partitionIndex = partition
@@ -55,7 +55,7 @@ extension RawConnection {
         var request = ListOffsetsRequest()
         request.replicaID = -1
         request.topics = [entry]
-        let response = try await send(request)
+        let response = try await send(request, version: version)
         return try #require(response.topics.first?.partitions.first)
     }
 

@@ -119,6 +119,13 @@ enum BrokerConfigs {
         key("group.max.session.timeout.ms", .int, "1800000", .atLeast(1), "The longest session a member may ask for."),
         key("group.max.size", .int, "2147483647", .atLeast(1), "The most members that a group takes."),
         key("group.min.session.timeout.ms", .int, "6000", .atLeast(1), "The shortest session a member may ask for."),
+        key(
+            "log.cleaner.backoff.ms", .long, "15000", .atLeast(1),
+            "How often logs are looked at that compaction may be due for."),
+        key(
+            "log.cleaner.dedupe.buffer.size", .long, "134217728", .atLeast(1024),
+            "Memory for the keys that one round of compaction looks at."),
+        key("log.cleaner.enable", .boolean, "true", .any, "Whether logs are compacted at all."),
         key("log.dirs", .string, nil, .any, "Where the data lies."),
         key(
             "log.retention.check.interval.ms", .long, "300000", .atLeast(1),

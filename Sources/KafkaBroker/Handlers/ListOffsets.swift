@@ -5,6 +5,7 @@ import KafkaWire
 // - Earliest (-2), latest (-1; with read_committed the last stable offset), by time, from version 7 the newest record
 //   (-3), from version 8 the local log's start (-4, here the log's start), from version 9 the last tiered offset
 //   (-5: none), from version 11 the first offset waiting for tiering (-6: none).
+//   Before those versions they are UNSUPPORTED_VERSION.
 // - Version 0 answers with a list of offsets: the one found, or none.
 // - Leader epochs are checked from version 4 on.
 
@@ -69,6 +70,8 @@ extension Partition {
     ) throws(LogReadError) -> OffsetAndTimestamp? {
         let limit = isCommittedOnly ? log.lastStableOffset : log.highWatermark
         switch timestamp {
+        case -6 ... -3 where version < Self.firstVersion(asking: timestamp):
+            throw LogReadError(.unsupportedVersion, "timestamp \(timestamp) in version \(version)")
         case -1: return OffsetAndTimestamp(offset: limit, timestamp: -1, leaderEpoch: leaderEpoch)
         case -2, -4:
             let epoch = log.leaderEpoch(of: log.logStartOffset)
@@ -78,6 +81,16 @@ extension Partition {
         default:
             guard let found = try log.offset(forTimestamp: timestamp), found.offset < limit else { return nil }
             return found
+        }
+    }
+
+    /// Since when the special timestamps below -2 are asked for.
+    private static func firstVersion(asking timestamp: Int64) -> Int16 {
+        switch timestamp {
+        case -3: 7
+        case -4: 8
+        case -5: 9
+        default: 11
         }
     }
 }

@@ -13,6 +13,8 @@ struct LogCheckpoint: Hashable {
 
     var logStartOffset: Int64 = 0
     var recoveryPoint: Int64 = 0
+    /// Up to where the log was cleaned (compaction).
+    var firstDirtyOffset: Int64 = 0
     var cleanEnd: CleanEnd?
 
     static let fileName = "log-checkpoint"
@@ -21,6 +23,7 @@ struct LogCheckpoint: Hashable {
 
     func save(in directory: String, flushed: Bool, faults: DiskFaults?) throws(LogError) {
         var text = "version 0\nlogStartOffset \(logStartOffset)\nrecoveryPoint \(recoveryPoint)\n"
+        if firstDirtyOffset > 0 { text += "firstDirtyOffset \(firstDirtyOffset)\n" }
         if let cleanEnd {
             text += "logEndOffset \(cleanEnd.logEndOffset)\nactiveSegmentSize \(cleanEnd.activeSegmentSize)\n"
         }
@@ -42,6 +45,7 @@ struct LogCheckpoint: Hashable {
         }
         logStartOffset = start
         recoveryPoint = point
+        firstDirtyOffset = values["firstDirtyOffset"] ?? 0
         if let end = values["logEndOffset"], let size = values["activeSegmentSize"] {
             cleanEnd = CleanEnd(logEndOffset: end, activeSegmentSize: Int(size))
         }

@@ -135,6 +135,13 @@ extension LogSegment {
         return BatchWalker(data, from: position)
     }
 
+    /// The newest record of the first batch, in milliseconds since 1970; nil in an empty segment.
+    func firstBatchTimestamp() throws(LogError) -> Int64? {
+        if let firstTimestamp { return firstTimestamp }
+        var walker = BatchWalker(data, from: 0, blockSize: RecordBatchHeader.length)
+        return try walker.next()?.header.maxTimestamp
+    }
+
     /// A whole batch that the walker or the index has found.
     func read(_ header: RecordBatchHeader, at position: Int) throws(LogError) -> RecordBatch {
         let slices = try data.read(position..<position + header.sizeInBytes)

@@ -16,6 +16,8 @@ package final class DiskFaults: Sendable {
         var writeError: Int32 = 0
         var flushError: Int32 = 0
         var truncateError: Int32 = 0
+        var stepsLeft: Int?
+        var stepError: Int32 = 0
     }
 
     private let state = Mutex(State())
@@ -37,6 +39,13 @@ package final class DiskFaults: Sendable {
         state.withLock { $0.truncateError = errno }
     }
 
+    /// Files can be renamed and removed `steps` more times while a log is cleaned, then not any more.
+    package func failSteps(after steps: Int, errno: Int32) {
+        state.withLock {
+            $0.stepsLeft = steps; $0.stepError = errno
+        }
+    }
+
     /// The disk works again.
     package func heal() {
         state.withLock { $0 = State() }
@@ -49,6 +58,15 @@ package final class DiskFaults: Sendable {
             let granted = min(left, count)
             state.bytesLeft = left - granted
             return (granted, granted < count ? state.writeError : 0)
+        }
+    }
+
+    /// Counts one rename or removal; the error if it must fail.
+    func takeStep() -> Int32? {
+        state.withLock { state in
+            guard let left = state.stepsLeft else { return nil }
+            state.stepsLeft = max(left - 1, 0)
+            return left > 0 ? nil : state.stepError
         }
     }
 

@@ -64,6 +64,7 @@ extension PartitionLog {
         var checkpoint = LogCheckpoint()
         checkpoint.logStartOffset = logStartOffset
         checkpoint.recoveryPoint = recoveryPoint
+        checkpoint.firstDirtyOffset = firstDirtyOffset
         if closing {
             checkpoint.cleanEnd = .init(logEndOffset: logEndOffset, activeSegmentSize: activeSegment.size)
         }

@@ -7,6 +7,7 @@ import NIOCore
 extension PartitionLog {
     func open(_ place: LogPlace, now: Int64) throws(LogError) {
         try FileSystem.createDirectory(place.directory)
+        try SegmentSwap.recover(place)
         let checkpoint = try LogCheckpoint(loadingFrom: place.directory)
         try openSegments(place, now: now, emptyAt: checkpoint.logStartOffset)
 
@@ -16,11 +17,9 @@ extension PartitionLog {
         }
         let firstChecked = isClean ? segments.count : firstSegment(toCheck: checkpoint.recoveryPoint)
         var firstUnknown = firstChecked < segments.count ? segments[firstChecked].baseOffset : .max
-        var canUseSnapshots = true
         for (index, segment) in segments.enumerated().prefix(firstChecked) {
             guard try !load(segment, isLast: index == segments.count - 1) else { continue }
             firstUnknown = min(firstUnknown, segment.baseOffset)
-            canUseSnapshots = false
         }
         try loadEpochs(place, before: firstChecked)
         if !isClean { try recover(from: firstChecked) }
@@ -34,11 +33,12 @@ extension PartitionLog {
         logStartOffset = max(checkpoint.logStartOffset, segments[0].baseOffset)
         highWatermark = logEndOffset
         recoveryPoint = isClean ? logEndOffset : min(checkpoint.recoveryPoint, logEndOffset)
+        firstDirtyOffset = min(checkpoint.firstDirtyOffset, logEndOffset)
         isMarkedClean = isClean
         epochs.truncateEnd(to: logEndOffset)
         epochs.truncateStart(to: logStartOffset)
         for segment in segments where segment.baseOffset >= firstUnknown { segment.aborted = AbortedTransactions() }
-        try rebuildProducers(now: now, notingAbortedFrom: firstUnknown, usingSnapshots: canUseSnapshots)
+        try rebuildProducers(now: now, notingAbortedFrom: firstUnknown)
         if !isClean { saveEpochs() }
     }
 
@@ -72,7 +72,7 @@ extension PartitionLog {
     }
 
     /// Takes a sound segment; its index is built again if its files cannot be used.
-    /// Returns false if its aborted transactions are not known: then all producers are replayed.
+    /// Returns false if its aborted transactions are not known: then the producers are replayed from there on.
     private func load(_ segment: LogSegment, isLast: Bool) throws(LogError) -> Bool {
         if try isLast ? segment.loadIndex() : segment.useIndexFiles() { return true }
         try segment.rebuildIndex(indexIntervalBytes: config.indexIntervalBytes)
@@ -150,11 +150,10 @@ extension PartitionLog {
     // Producers
 
     /// Takes the newest snapshot of the producers that holds and replays the batches after it.
-    /// - Parameter firstRecovered: aborted transactions that end at or after it are noted in their segments.
-    func rebuildProducers(
-        now: Int64, notingAbortedFrom firstRecovered: Int64, usingSnapshots: Bool = true
-    ) throws(LogError) {
-        producerTable = usingSnapshots ? try loadProducers() : ProducerTable()
+    /// - Parameter firstRecovered: aborted transactions that end at or after it are noted in their segments, which takes
+    ///   a snapshot of before.
+    func rebuildProducers(now: Int64, notingAbortedFrom firstRecovered: Int64) throws(LogError) {
+        producerTable = try loadProducers(upTo: min(firstRecovered, logEndOffset))
         var next = segmentIndex(of: producerTable.endOffset) ?? 0
         while next < segments.count {
             let segment = segments[next]
@@ -181,15 +180,13 @@ extension PartitionLog {
         return try? ControlRecord(record)
     }
 
-    private func loadProducers() throws(LogError) -> ProducerTable {
+    private func loadProducers(upTo limit: Int64) throws(LogError) -> ProducerTable {
         guard let place else { return ProducerTable() }
-        let offsets = try snapshotOffsets(place)
-        for offset in offsets.reversed() {
+        for offset in try snapshotOffsets(place).reversed() {
             let file = ProducerSnapshotFile(directory: place.directory, offset: offset)
-            if offset <= logEndOffset, let states = try file.load() {
-                return ProducerTable(states, endOffset: offset)
-            }
-            try FileSystem.remove(file.path)
+            if offset <= limit, let states = try file.load() { return ProducerTable(states, endOffset: offset) }
+            // Damaged, or of a tail that was cut off.
+            if offset <= limit || offset > logEndOffset { try FileSystem.remove(file.path) }
         }
         return ProducerTable()
     }
@@ -200,12 +197,16 @@ extension PartitionLog {
         }
     }
 
-    /// Writes the producers as of the log's end, and keeps the snapshot before this one in case it is damaged.
+    /// Writes the producers as of the log's end. Of the older snapshots those stay that a recovery may begin with: the one
+    /// before the first segment that is not on the disk for good and all after it, two at least.
     func saveProducers() throws(LogError) {
         guard let place else { return }
         let file = ProducerSnapshotFile(directory: place.directory, offset: logEndOffset)
         try file.save(producerTable.states.values, faults: place.faults)
-        for offset in try snapshotOffsets(place).dropLast(2) {
+        let offsets = try snapshotOffsets(place)
+        let firstChecked = segments[segmentIndex(of: recoveryPoint) ?? 0].baseOffset
+        let needed = min(offsets.firstIndex(sortedBy: { $0 > firstChecked }) - 1, offsets.count - 2)
+        for offset in offsets.prefix(max(needed, 0)) {
             try FileSystem.remove(ProducerSnapshotFile(directory: place.directory, offset: offset).path)
         }
     }

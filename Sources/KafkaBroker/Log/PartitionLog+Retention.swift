@@ -15,18 +15,24 @@ extension PartitionLog {
     }
 
     private func removeExpired(now: Int64) throws(LogError) -> Int {
-        let count = segments.prefix { !$0.isEmpty && now &- $0.largestTimestamp > config.retentionMs }.count
+        let count = segments.prefix { isHole($0) || (!$0.isEmpty && now &- $0.largestTimestamp > config.retentionMs) }
+            .count
         return try removeWholeSegments(count, now: now)
     }
 
     private func removeOversize(now: Int64) throws(LogError) -> Int {
         var excess = size - Int(clamping: config.retentionBytes)
         let count = segments.prefix { segment in
-            guard !segment.isEmpty, excess >= segment.size else { return false }
+            guard !segment.isEmpty || isHole(segment), excess >= segment.size else { return false }
             excess -= segment.size
             return true
         }.count
         return try removeWholeSegments(count, now: now)
+    }
+
+    /// Whether compaction left nothing of a closed segment.
+    private func isHole(_ segment: LogSegment) -> Bool {
+        segment.isEmpty && segment !== activeSegment
     }
 
     /// The active segment may be among them: an empty one follows it then, so that offsets go on.
@@ -109,6 +115,7 @@ extension PartitionLog {
         logEndOffset = end
         highWatermark = min(highWatermark, end)
         recoveryPoint = min(recoveryPoint, end)
+        firstDirtyOffset = min(firstDirtyOffset, end)
         if activeSegment.isEmpty || activeSegment.baseOffset > end { try beginAfresh(at: end, now: now) }
         epochs.truncateEnd(to: end)
         saveEpochs()

@@ -23,6 +23,8 @@ package final class PartitionLog {
     /// Everything before it is on the disk for good.
     var recoveryPoint: Int64 = 0
     var unflushedRecords: Int64 = 0
+    /// Everything before it was cleaned at least once.
+    package internal(set) var firstDirtyOffset: Int64 = 0
     /// Milliseconds since 1970; for `flush.ms`.
     var lastFlush: Int64
     /// Whether the checkpoint on disk says that the log was closed in order.

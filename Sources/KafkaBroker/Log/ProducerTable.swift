@@ -56,6 +56,13 @@ struct ProducerTable {
             lastStableOffset: firstUnstableOffset ?? header.nextOffset)
     }
 
+    /// The batch of each producer that a cleaner must leave, if only as a header.
+    var lastBatches: [Int64: BatchCleaner.LastOfProducer] {
+        states.mapValues { state in
+            state.batches.last.map { .data(offset: $0.lastOffset) } ?? .marker(epoch: state.epoch)
+        }
+    }
+
     /// Forgets producers whose newest record is too old.
     mutating func expire(now: Int64, after expirationMs: Int64) {
         states = states.filter { !$0.value.isExpired(now: now, after: expirationMs) }

@@ -2,6 +2,8 @@
 struct SegmentFiles: Hashable {
     let directory: String
     let baseOffset: Int64
+    /// What their names end in while the segment is not part of the log yet.
+    var stage = ""
 
     var log: String { path(".log") }
     /// Pairs of relative offset and position, both int32.
@@ -11,8 +13,11 @@ struct SegmentFiles: Hashable {
     /// Aborted transactions that end in the segment; only if there are any.
     var transactionIndex: String { path(".txnindex") }
 
+    /// The log first.
+    var all: [String] { [log, offsetIndex, timeIndex, transactionIndex] }
+
     private func path(_ suffix: String) -> String {
-        "\(directory)/\(Self.name(baseOffset))\(suffix)"
+        "\(directory)/\(Self.name(baseOffset))\(suffix)\(stage)"
     }
 
     /// An offset in twenty digits, so that names sort as offsets do.

@@ -31,6 +31,8 @@ final class Cluster {
     var transactions = TransactionCoordinator()
     /// Where the next topic's first leader is placed.
     var nextPlacement = 0
+    /// The compaction that is going on.
+    var cleaning: ClusterCleaning?
     private var timers: [RepeatedTask] = []
 
     /// Opens the cluster, and what an earlier run left in its data directory.
@@ -156,6 +158,7 @@ final class Cluster {
     func startTimers() {
         every(configs.number("log.retention.check.interval.ms")) { [unowned self] in applyRetention() }
         every(Self.flushCheckInterval) { [unowned self] in flushLogs() }
+        every(configs.number("log.cleaner.backoff.ms")) { [unowned self] in cleanLogs() }
         every(configs.number("offsets.retention.check.interval.ms")) { [unowned self] in expireOffsets() }
         every(configs.number("transaction.abort.timed.out.transaction.cleanup.interval.ms")) { [unowned self] in
             abortTimedOutTransactions()
@@ -178,6 +181,8 @@ final class Cluster {
     func close() {
         for timer in timers { timer.cancel() }
         timers.removeAll()
+        cleaning?.abandon()
+        cleaning = nil
         closeGroups()
         transactions.stop()
         for topic in topics.values {

@@ -27,6 +27,23 @@ public struct RecordBatch: Hashable, Sendable {
         self.init(bytes: bytes, header: header)
     }
 
+    /// The 61 bytes that log cleaners leave of a batch whose records are all gone, so that its offsets and its producer's
+    /// sequence numbers stay known. Counts no records and is not compressed, whatever `header` says.
+    package init(withoutRecords header: RecordBatchHeader) throws(WireError) {
+        var header = header
+        header.codec = CompressionCodec.none
+        header.recordCount = 0
+        header.batchLength = Int32(RecordBatchHeader.length - RecordBatchHeader.logOverhead)
+        var bytes = ByteBuffer()
+        header.encode(into: &bytes)
+        header.checksum = bytes.withUnsafeReadableBytes { bytes in
+            CRC32C.checksum(of: .init(rebasing: bytes[RecordBatchHeader.checksumStart...]), continuing: 0)
+        }
+        bytes.clear()
+        header.encode(into: &bytes)
+        try self.init(bytes)
+    }
+
     /// For bytes whose header is known to be `header`.
     init(bytes: ByteBuffer, header: RecordBatchHeader) {
         self.bytes = bytes

@@ -12,11 +12,13 @@ public struct RecordBatchBuilder: Sendable {
     private var buffer: ByteBuffer
     private var hasUnorderedOffsets = false
 
-    /// - Parameter reserving: bytes of records to make room for at once.
+    /// - Parameters:
+    ///   - reserving: bytes of records to make room for at once.
+    ///   - deleteHorizon: when tombstones of the batch may go, in milliseconds since 1970; log cleaners set it (KIP-534).
     public init(
         baseOffset: Int64 = 0, partitionLeaderEpoch: Int32 = -1, timestampType: TimestampType = .createTime,
         producerID: Int64 = -1, producerEpoch: Int16 = -1, baseSequence: Int32 = -1, isTransactional: Bool = false,
-        isControl: Bool = false, reserving: Int = 0
+        isControl: Bool = false, reserving: Int = 0, deleteHorizon: Int64? = nil
     ) {
         var header = RecordBatchHeader()
         header.baseOffset = baseOffset
@@ -28,6 +30,10 @@ public struct RecordBatchBuilder: Sendable {
         header.isTransactional = isTransactional
         header.isControl = isControl
         header.lastOffsetDelta = -1
+        if let deleteHorizon {
+            header.hasDeleteHorizon = true
+            header.baseTimestamp = deleteHorizon
+        }
         template = header
         self.header = header
         buffer = RecordBatchDraft.emptyBuffer(reserving: reserving)
@@ -116,7 +122,8 @@ public struct RecordBatchBuilder: Sendable {
     private mutating func append(
         timestamp: Int64, offsetDelta: Int32?, bodySize: Int, writeBody: (inout ByteWriter) -> Void
     ) {
-        if isEmpty { header.baseTimestamp = timestamp }
+        // With a delete horizon that is what the deltas are relative to.
+        if isEmpty, !header.hasDeleteHorizon { header.baseTimestamp = timestamp }
         let timestampDelta = Int(timestamp &- header.baseTimestamp)
         // Counts cannot overflow: 2^31 records of seven bytes are more than a buffer holds.
         let delta = offsetDelta ?? header.lastOffsetDelta + 1
