@@ -315,7 +315,9 @@ extension Flow {
     private func forwardMaps() async -> [ForwardPartition] {
         var maps: [ForwardPartition] = []
         for shard in shards {
-            maps += await shard.snapshot.map { ForwardPartition(source: $0.source, target: $0.target, map: $0.map) }
+            maps += await shard.snapshot.map {
+                ForwardPartition(source: $0.source, target: $0.target, map: $0.map, isSettled: $0.window.isEmpty)
+            }
         }
         return maps
     }

@@ -52,13 +52,13 @@ public actor OffsetInspector {
         }
     }
 
+    /// A flow that runs records what it has copied every second: a group that has only just read it is waited for.
     private func examine(_ group: String) async throws(KafkaError) -> GroupFinding? {
-        let found = try await sync.examine([group]) { () throws(KafkaError) in try await self.recordedMaps() }
-        // An empty map is looked at again: only an end that is older than the map may stand for a position in it.
-        let isEmpty = found.contains { finding in
-            finding.partitions.contains { if case .failure(.nothingCopied) = $0.position { true } else { false } }
+        for _ in 0..<5 {
+            let found = try await sync.examine([group]) { () throws(KafkaError) in try await self.recordedMaps() }.first
+            let isAhead = found?.partitions.contains { (try? $0.position.get().aheadBy) ?? 0 > 0 } ?? false
+            guard isAhead, (try? await Task.sleep(for: .milliseconds(600))) != nil else { return found }
         }
-        guard isEmpty else { return found.first }
         return try await sync.examine([group]) { () throws(KafkaError) in try await self.recordedMaps() }.first
     }
 
@@ -79,7 +79,8 @@ public actor OffsetInspector {
         return flow.checkpoints.keys.compactMap { partition in
             guard let name = flow.targetName(of: partition.topic), let map = flow.map(of: partition) else { return nil }
             return ForwardPartition(
-                source: partition, target: TopicPartition(name, partition.partition), map: map)
+                source: partition, target: TopicPartition(name, partition.partition), map: map,
+                isSettled: false)
         }
     }
 }

@@ -5,6 +5,8 @@ struct ForwardPartition: Sendable {
     let source: TopicPartition
     let target: TopicPartition
     let map: OffsetMap
+    /// Nothing is on its way to the target that the map does not know yet.
+    let isSettled: Bool
 }
 
 /// Which target partition a group's position in a source partition moves to, and by which maps.
@@ -15,6 +17,8 @@ struct GroupRoutes: Sendable {
     struct Route: Sendable {
         let target: TopicPartition
         var offsets: PartitionOffsets
+        /// See ``ForwardPartition/isSettled``; false for a partition that only the opposite flow copies.
+        let isSettled: Bool
     }
 
     private let routes: [TopicPartition: Route]
@@ -27,7 +31,9 @@ struct GroupRoutes: Sendable {
                 target: partition.target,
                 offsets: PartitionOffsets(
                     forward: partition.map, backward: nil,
-                    knowsAllCopies: sourceEnds[partition.source].map { partition.map.passed >= $0 } ?? false))
+                    knowsAllCopies: partition.isSettled
+                        || sourceEnds[partition.source].map { partition.map.passed >= $0 } ?? false),
+                isSettled: partition.isSettled)
         }
         for partition in backward {
             if let known = routes[partition.copy] {
@@ -36,7 +42,8 @@ struct GroupRoutes: Sendable {
             } else {
                 routes[partition.copy] = Route(
                     target: partition.original,
-                    offsets: PartitionOffsets(forward: nil, backward: partition.map, knowsAllCopies: false))
+                    offsets: PartitionOffsets(forward: nil, backward: partition.map, knowsAllCopies: false),
+                    isSettled: false)
             }
         }
         self.routes = routes

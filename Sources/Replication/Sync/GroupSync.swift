@@ -76,7 +76,10 @@ actor GroupSync {
             switch committed[finding.group] {
             case .success(let offsets):
                 finding.partitions = offsets.compactMap { partition, committed in
-                    routes[partition].map { Self.finding(partition, committed, $0, emptyEnds[$0.target]) }
+                    routes[partition].map {
+                        // An end stands for a position only if nothing of ours can lie before it unknown.
+                        Self.finding(partition, committed, $0, $0.isSettled ? emptyEnds[$0.target] : nil)
+                    }
                 }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
             case .failure(let error): finding.failure = "\(error)"
             case nil: continue
