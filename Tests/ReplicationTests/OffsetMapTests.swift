@@ -1,4 +1,5 @@
 import KafkaClient
+import KafkaWire
 import NIOCore
 import Replication
 import Testing
@@ -166,6 +167,31 @@ import Testing
             #expect(try OffsetBlock(decoding: entry.block.bytes) == entry.block)
             #expect(try OffsetBlock(decoding: entry.block.bytes).segments == OffsetBlock(entry.block.segments).segments)
         }
+    }
+
+    @Test func `what the progress topic holds of a map makes the same map again`() throws {
+        var random = SeededRandom(seed: 11)
+        let (map, model) = irregular(900, using: &random)
+        let checkpoint = Checkpoint(
+            sourceOffset: map.passed, targetOffset: map.targetEnd, sourceLeaderEpoch: -1, sourceTopicID: "",
+            map: map.edge)
+        let changes = StoredBlocks().changes(to: [Self.partition: map])
+        // An older block under a number that is gone by now.
+        let outdated = try #require(changes.first?.block)
+        var records: [ProgressRecord] = [.segments(Self.partition, 9_999, outdated)]
+        records += changes.map { .segments($0.partition, $0.number, $0.block) }
+        records += [.checkpoint(Self.partition, checkpoint), .segments(Self.partition, 9_999, nil)]
+
+        var flow = RecordedFlow()
+        for record in records {
+            try flow.take(
+                Record(offset: 0, timestamp: 0, key: record.key, value: try record.value(), headers: []))
+        }
+        let restored = try #require(flow.map(of: Self.partition))
+        #expect(changes.count > 5)
+        #expect(restored.passed == map.passed && restored.edge == map.edge)
+        #expect(restored.stored == map.stored)
+        model.check(restored, 11, using: &random)
     }
 
     @Test func `damaged blocks are errors, never traps`() throws {

@@ -115,6 +115,7 @@ import Testing
         ),
         ("    naming: {alias: e}", "missing required key \"mode\""),
         ("    consumerGroups: {allow: [\"(\"]}", "\"(\" is not a regular expression"),
+        ("    consumerGroups: {rename: {}}", "flows[0].consumerGroups.rename.prefix: what to put before the name"),
         ("    nmae: x", "flows[0].nmae: unknown key; did you mean \"name\"?"),
     ])
     func `a mistake is named with its place and its remedy`(line: String, expected: String) {
@@ -145,6 +146,22 @@ import Testing
         #expect(found[1].contains("no cluster is called \"north\"; there are: east"))
         #expect(found[2].contains("\"[\" is not a regular expression"))
         #expect(found[3].contains("replicator.yaml:8:1: extra: unknown key"))
+    }
+
+    @Test func `groups are left out as MirrorMaker 2 does, and renamed in one direction only`() throws {
+        let standard = try parse(Self.minimal).flows[0].consumerGroups
+        #expect(standard.deny.map(\.text) == ["console-consumer-.*", "connect-.*", "__.*"])
+
+        let found = problems(
+            """
+            clusters:
+              east: {bootstrapServers: "127.0.0.1:9092"}
+              west: {bootstrapServers: "127.0.0.1:9192"}
+            flows:
+              - {name: a, source: east, target: west, topics: {allow: [x]}, consumerGroups: {rename: {prefix: "e."}}}
+              - {name: b, source: west, target: east, topics: {allow: [y]}, consumerGroups: {rename: {prefix: "w."}}}
+            """)
+        #expect(found.count == 1 && found[0].contains("rename in one direction only"), "\(found)")
     }
 
     @Test func `the same cluster on both ends is refused`() {

@@ -51,6 +51,7 @@ extension Flow {
     public func reload(_ new: FlowSettings) async {
         settings.topics = new.topics
         settings.consumerGroups = new.consumerGroups
+        settings.groupPrefix = new.groupPrefix
         settings.sync = new.sync
         settings.limits = new.limits
         settingsChanged()
