@@ -1,3 +1,4 @@
+import Foundation
 import KafkaClient
 import KafkaWire
 import NIOCore
@@ -172,15 +173,18 @@ import Testing
     @Test func `what the progress topic holds of a map makes the same map again`() throws {
         var random = SeededRandom(seed: 11)
         let (map, model) = irregular(900, using: &random)
-        let checkpoint = Checkpoint(
-            sourceOffset: map.passed, targetOffset: map.targetEnd, sourceLeaderEpoch: -1, sourceTopicID: "",
-            map: map.edge)
+        let edge = String(decoding: try JSONEncoder().encode(map.edge), as: UTF8.self)
+        let json =
+            "{\"sourceOffset\":\(map.passed),\"targetOffset\":\(map.targetEnd),\"sourceLeaderEpoch\":-1,"
+            + "\"sourceTopicID\":\"\",\"map\":\(edge)}"
+        let checkpoint = try #require(
+            try ProgressRecord(key: ByteBuffer(string: "partition/orders/3"), value: ByteBuffer(string: json)))
         let changes = StoredBlocks().changes(to: [Self.partition: map])
         // An older block under a number that is gone by now.
         let outdated = try #require(changes.first?.block)
         var records: [ProgressRecord] = [.segments(Self.partition, 9_999, outdated)]
         records += changes.map { .segments($0.partition, $0.number, $0.block) }
-        records += [.checkpoint(Self.partition, checkpoint), .segments(Self.partition, 9_999, nil)]
+        records += [checkpoint, .segments(Self.partition, 9_999, nil)]
 
         var flow = RecordedFlow()
         for record in records {

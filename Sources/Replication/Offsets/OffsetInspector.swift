@@ -56,8 +56,13 @@ public actor OffsetInspector {
     private func examine(_ group: String) async throws(KafkaError) -> GroupFinding? {
         for _ in 0..<5 {
             let found = try await sync.examine([group]) { () throws(KafkaError) in try await self.recordedMaps() }.first
-            let isAhead = found?.partitions.contains { (try? $0.position.get().aheadBy) ?? 0 > 0 } ?? false
-            guard isAhead, (try? await Task.sleep(for: .milliseconds(600))) != nil else { return found }
+            let isAhead = found?.partitions.contains { partition in
+                switch partition.position {
+                case .success(let position): position.aheadBy > 0
+                case .failure(let refusal): refusal == .nothingCopied
+                }
+            }
+            guard isAhead == true, (try? await Task.sleep(for: .milliseconds(600))) != nil else { return found }
         }
         return try await sync.examine([group]) { () throws(KafkaError) in try await self.recordedMaps() }.first
     }
