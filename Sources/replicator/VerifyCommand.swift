@@ -83,8 +83,8 @@ struct VerifyCommand: AsyncParsableCommand {
         defer { line.finish() }
         return try await verification.run { progress in
             line.show(done: progress.compared, total: progress.total) { seconds in
-                "\(Quantity.count(progress.compared)) of \(Quantity.count(progress.total)) offsets, "
-                    + "\(Quantity.bytes(Int64(Double(progress.bytes) / seconds)))/s"
+                "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets, "
+                    + "\(Quantities.bytes(Double(progress.bytes) / seconds))/s"
                     + (progress.differences > 0 ? ", \(progress.differences) differences" : "")
             }
         }

@@ -24,17 +24,20 @@ struct VerifyDocument: Codable {
 
     private static func text(of flow: VerificationReport) -> String {
         var lines = ["\(flow.flow): \(flow.source) -> \(flow.target)"]
-        var rows = [["TOPIC", "PARTITIONS", "EQUAL", "MISSING", "EXTRA", "DOUBLED", "ALTERED", "REORDERED", "NOTES"]]
+        var table = TextTable([
+            "TOPIC": .left, "PARTITIONS": .right, "EQUAL": .right, "MISSING": .right, "EXTRA": .right,
+            "DOUBLED": .right, "ALTERED": .right, "REORDERED": .right, "NOTES": .left,
+        ])
         let topics = Dictionary(grouping: flow.partitions, by: \.topic)
         for (topic, partitions) in topics.sorted(by: { $0.key < $1.key }) {
             var sum = DifferenceTally.Counts()
             for partition in partitions { sum.add(partition.differences) }
-            rows.append([
+            table.add([
                 topic, "\(partitions.count)", "\(partitions.reduce(0) { $0 + $1.equal })", "\(sum.missing)",
                 "\(sum.extra)", "\(sum.doubled)", "\(sum.altered)", "\(sum.reordered)", notes(on: partitions),
             ])
         }
-        lines += aligned(rows)
+        lines += table.lines.map { "  " + $0 }
         for partition in flow.partitions {
             let name = "\(partition.topic)-\(partition.partition)"
             if let failure = partition.failure { lines.append("  \(name): not compared: \(failure)") }
@@ -71,20 +74,5 @@ struct VerifyDocument: Codable {
         if let offset = difference.targetOffset { text += ", target offset \(offset)" }
         if let key = difference.key { text += ", key \"\(key)\"" }
         return text
-    }
-
-    /// Columns as wide as their widest cell; numbers to the right.
-    private static func aligned(_ rows: [[String]]) -> [String] {
-        let columns = rows.first?.count ?? 0
-        let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            let cells = row.indices.map { column in
-                let padding = String(repeating: " ", count: widths[column] - row[column].count)
-                let isText = column == 0 || column == columns - 1
-                return isText ? row[column] + padding : padding + row[column]
-            }
-            let line = "  " + cells.joined(separator: "  ")
-            return String(line.reversed().drop { $0 == " " }.reversed())
-        }
     }
 }
