@@ -7,6 +7,7 @@ internal import NIOCore
 /// of those batches or counted as skipped.
 struct PartitionIntake {
     let planner: BatchPlanner
+    var origins: OriginRules
     let readCommitted: Bool
 
     struct Outcome {
@@ -15,6 +16,16 @@ struct PartitionIntake {
         var rewritten: [RewriteReason: Int] = [:]
         /// Set when a batch cannot be read: the partition stops in front of it.
         var failure: String?
+        /// Set when a batch has to wait until this is known; the position stays in front of it.
+        var need: OriginRules.Need?
+        /// Skipped since the last batch that goes on: passes with the next.
+        var open: [SkipReason: Int64] = [:]
+
+        fileprivate mutating func skip(_ count: Int64, _ reason: SkipReason) {
+            guard count > 0 else { return }
+            skipped[reason, default: 0] += count
+            open[reason, default: 0] += count
+        }
     }
 
     /// Moves `state.position` past what `records` holds.
@@ -23,10 +34,12 @@ struct PartitionIntake {
         into state: inout PartitionState
     ) -> Outcome {
         var outcome = Outcome()
+        outcome.open = state.openSkips
+        defer { state.openSkips = outcome.open }
         var aborted = AbortedTransactions(readCommitted ? listed : [])
         var reader = LogEntryReader(records)
         do {
-            while let entry = try reader.next() {
+            while outcome.need == nil, let entry = try reader.next() {
                 switch entry {
                 case .batch(let batch): try take(batch, &aborted, at: now, &state, &outcome)
                 case .legacy(let entry): try take(entry, at: now, &state, &outcome)
@@ -50,62 +63,94 @@ struct PartitionIntake {
         guard header.nextOffset > state.position else { return }
         skipGap(before: header.baseOffset, &state, &outcome)
         let position = state.position
-        switch planner.plan(header, position: position, isAborted: isAborted) {
+        var plan = planner.plan(header, position: position, isAborted: isAborted)
+        var producerID: Int64 = -1
+        var chain: [String] = []
+        if plan.goesOn {
+            switch origins.judge(header) {
+            case .needs(let need):
+                outcome.need = need
+                return
+            case .loop: plan = .skip(.loop)
+            case .goesOn(let id, let came, let looksInside):
+                (producerID, chain) = (id, came)
+                plan = planner.plan(header, position: position, isAborted: isAborted, looksInside: looksInside)
+            }
+        }
+        switch plan {
         case .skip(let reason):
             if reason == .control { try aborted.end(with: batch) }
-            outcome.skipped[reason, default: 0] += header.nextOffset - position
+            outcome.skip(header.nextOffset - position, reason)
         case .forward:
-            let sources = SourceRuns(header.baseOffset..<header.nextOffset)
-            outcome.batches.append(outgoing(batch, sources, nextSourceOffset: header.nextOffset, at: now))
+            let whole = RecordRewriter.Rewritten(
+                records: batch, nextSourceOffset: header.nextOffset,
+                sources: SourceRuns(header.baseOffset..<header.nextOffset))
+            add(whole, producerID, nextSourceOffset: header.nextOffset, at: now, &outcome)
         case .rewrite(let reason):
-            let result = try state.rewriter.rewrite(batch, from: position)
-            add(result, reason, nextSourceOffset: header.nextOffset, at: now, &outcome)
+            let result = try state.rewriter.rewrite(batch, from: position, cameThrough: chain)
+            add(result, reason, producerID, nextSourceOffset: header.nextOffset, at: now, &outcome)
         }
         state.position = header.nextOffset
+        if header.partitionLeaderEpoch >= 0 { state.lastReadEpoch = header.partitionLeaderEpoch }
     }
 
     private func take(
         _ entry: LegacyEntry, at now: NIODeadline, _ state: inout PartitionState, _ outcome: inout Outcome
     ) throws {
         guard entry.offset >= state.position else { return }
+        guard case .goesOn(let producerID, _, _) = origins.judge(RecordBatchHeader()) else {
+            outcome.need = .producer(origins.usual)
+            return
+        }
         let result = try state.rewriter.rewrite(entry, from: state.position)
-        let written = result.batches.reduce(0) { $0 + Int64($1.records.header.recordCount) }
-        let held = written + (result.skipped[.loop] ?? 0)
-        let passed = entry.offset + 1 - state.position
-        if passed > held { outcome.skipped[.compacted, default: 0] += passed - held }
-        add(result, .messageFormat, nextSourceOffset: entry.offset + 1, at: now, &outcome)
+        add(result, .messageFormat, producerID, nextSourceOffset: entry.offset + 1, at: now, &outcome)
         state.position = entry.offset + 1
     }
 
     /// Offsets between two batches exist no more: compaction removed whole batches.
     private func skipGap(before offset: Int64, _ state: inout PartitionState, _ outcome: inout Outcome) {
         guard offset > state.position else { return }
-        outcome.skipped[.compacted, default: 0] += offset - state.position
+        outcome.skip(offset - state.position, .compacted)
         state.position = offset
     }
 
     private func add(
-        _ result: RecordRewriter.Result, _ reason: RewriteReason, nextSourceOffset: Int64, at now: NIODeadline,
-        _ outcome: inout Outcome
+        _ result: RecordRewriter.Result, _ reason: RewriteReason, _ producerID: Int64, nextSourceOffset: Int64,
+        at now: NIODeadline, _ outcome: inout Outcome
     ) {
         for (reason, count) in result.skipped { outcome.skipped[reason, default: 0] += count }
         outcome.rewritten[reason, default: 0] += result.batches.count
         for rewritten in result.batches.dropLast() {
-            outcome.batches.append(
-                outgoing(
-                    rewritten.records, rewritten.sources, nextSourceOffset: rewritten.nextSourceOffset, at: now))
+            add(rewritten, producerID, nextSourceOffset: rewritten.nextSourceOffset, at: now, &outcome)
         }
         // What was left out behind the last record has passed with it.
-        guard let last = result.batches.last else { return }
-        outcome.batches.append(outgoing(last.records, last.sources, nextSourceOffset: nextSourceOffset, at: now))
+        if var last = result.batches.last {
+            last.skipped.merge(result.trailing) { $0 + $1 }
+            add(last, producerID, nextSourceOffset: nextSourceOffset, at: now, &outcome)
+        } else {
+            outcome.open.merge(result.trailing) { $0 + $1 }
+        }
     }
 
-    private func outgoing(
-        _ batch: RecordBatch, _ sources: SourceRuns, nextSourceOffset: Int64, at now: NIODeadline
-    ) -> OutgoingBatch {
-        OutgoingBatch(
-            records: batch, sources: sources, nextSourceOffset: nextSourceOffset,
-            recordCount: Int(batch.header.recordCount),
-            maxTimestamp: batch.header.maxTimestamp, fetchedAt: now)
+    private func add(
+        _ rewritten: RecordRewriter.Rewritten, _ producerID: Int64, nextSourceOffset: Int64, at now: NIODeadline,
+        _ outcome: inout Outcome
+    ) {
+        var batch = OutgoingBatch(
+            records: rewritten.records, sources: rewritten.sources, nextSourceOffset: nextSourceOffset,
+            recordCount: Int(rewritten.records.header.recordCount),
+            maxTimestamp: rewritten.records.header.maxTimestamp, fetchedAt: now, producerID: producerID)
+        batch.skipped = rewritten.skipped
+        if !outcome.open.isEmpty {
+            batch.skipped.merge(outcome.open) { $0 + $1 }
+            outcome.open = [:]
+        }
+        outcome.batches.append(batch)
+    }
+}
+
+extension BatchPlan {
+    fileprivate var goesOn: Bool {
+        if case .skip = self { false } else { true }
     }
 }

@@ -5,6 +5,10 @@ package import KafkaWire
 package enum FailureReason: String, Hashable, Sendable, CaseIterable {
     /// Records that were to be read next are gone from the source.
     case outOfRange
+    /// The source's log was cut behind what had been read.
+    case truncated
+    /// The accounts of a partition do not add up: the program is wrong.
+    case imbalance
     /// The source topic is another one under the same name.
     case recreated
     /// What the source sent cannot be read.
@@ -23,6 +27,8 @@ package enum ProduceVerdict: Hashable, Sendable {
     case written
     /// Send it again, to whoever leads then.
     case retry(refreshLeaders: Bool)
+    /// It may be in the log or not.
+    case uncertain(refreshLeaders: Bool)
     /// The broker's idea of our sequences and ours have parted: go on in a new epoch.
     case renewEpoch
     /// Sending it again cannot help.
@@ -30,7 +36,11 @@ package enum ProduceVerdict: Hashable, Sendable {
 
     package init(code: ErrorCode, message: String?, isOldestInFlight: Bool) {
         switch code {
-        case .none, .duplicateSequenceNumber: self = .written
+        case .none: self = .written
+        // In the log, but the broker does not tell where.
+        case .duplicateSequenceNumber: self = .uncertain(refreshLeaders: false)
+        case .requestTimedOut, .notEnoughReplicasAfterAppend, .networkException, .unknownServerError:
+            self = .uncertain(refreshLeaders: true)
         case .notLeaderOrFollower, .unknownTopicOrPartition, .unknownTopicID, .leaderNotAvailable,
             .fencedLeaderEpoch, .kafkaStorageError, .replicaNotAvailable:
             self = .retry(refreshLeaders: true)

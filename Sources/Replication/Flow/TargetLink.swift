@@ -85,8 +85,9 @@ extension Shard {
     /// No answer: the broker may have the batches or not.
     private func lost(_ sendings: [ShardState.Sending]) {
         for sending in sendings {
-            state.notWritten(sending.index, renewsEpoch: false, rests: false, now: .now())
+            state.notWritten(sending.index, isUncertain: true, renewsEpoch: false, rests: false, now: .now())
         }
+        footingWake.ring()
     }
 
     private func settle(_ sendings: [ShardState.Sending], _ response: ProduceResponse) {
@@ -100,7 +101,7 @@ extension Shard {
         let time = wallClock()
         for sending in sendings {
             guard let answer = answers[sending.target] else {
-                state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
+                state.notWritten(sending.index, isUncertain: true, renewsEpoch: false, rests: true, now: now)
                 continue
             }
             if answer.errorCode == .corruptMessage, isDamaged(sending) {
@@ -126,6 +127,10 @@ extension Shard {
                 state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
                 if refresh { refreshLeaders() }
                 debug(answer.errorCode, sending)
+            case .uncertain(let refresh):
+                state.notWritten(sending.index, isUncertain: true, renewsEpoch: false, rests: true, now: now)
+                if refresh { refreshLeaders() }
+                debug(answer.errorCode, sending)
             case .renewEpoch:
                 state.notWritten(sending.index, renewsEpoch: true, rests: false, now: now)
                 debug(answer.errorCode, sending)
@@ -135,6 +140,7 @@ extension Shard {
             }
         }
         scheduleEndOfRests()
+        footingWake.ring()
     }
 
     /// Whether a batch that the target refuses as corrupt was so already when it came from the source: rewriting the

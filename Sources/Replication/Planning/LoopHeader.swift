@@ -83,9 +83,16 @@ package struct LoopGuard: Hashable, Sendable {
     private let sourceCluster: String
     private let targetCluster: String
 
+    /// Records get headers; else they are only looked at.
+    package let stamps: Bool
+    private let partition: Int32
     private let template: ByteBuffer
 
-    package init(sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32) {
+    package init(
+        sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32, stamps: Bool = true
+    ) {
+        self.stamps = stamps
+        self.partition = partition
         self.sourceCluster = sourceCluster
         self.targetCluster = targetCluster
         template = LoopHeader(
@@ -98,22 +105,39 @@ package struct LoopGuard: Hashable, Sendable {
     package enum Verdict: Hashable, Sendable {
         /// It has been on the target: it stays behind.
         case drop
+        /// It goes on as it is.
+        case keep
         /// It begins its way here: this header comes behind its own.
         case add(RecordHeader)
         /// It has come from elsewhere: these are its headers from now on.
         case replace([RecordHeader])
     }
 
-    package func verdict(on headers: [RecordHeader], offset: Int64) -> Verdict {
+    /// - Parameter chain: clusters that the whole batch is known to have come through before the source.
+    package func verdict(on headers: [RecordHeader], offset: Int64, cameThrough chain: [String] = []) -> Verdict {
         guard let existing = headers.firstIndex(where: { $0.key == LoopHeader.keyBytes }),
             let value = headers[existing].value, var carried = LoopHeader(decoding: value)
-        else { return .add(RecordHeader(key: LoopHeader.keyBytes, value: firstStamp(offset: offset))) }
+        else {
+            guard stamps else { return .keep }
+            let stamp = chain.isEmpty ? firstStamp(offset: offset) : laterStamp(chain)
+            return .add(RecordHeader(key: LoopHeader.keyBytes, value: stamp))
+        }
         guard !carried.chain.contains(targetCluster) else { return .drop }
+        guard stamps else { return .keep }
+        carried.chain += chain.filter { !carried.chain.contains($0) }
         carried.chain.append(sourceCluster)
         var headers = headers
         headers.remove(at: existing)
         headers.append(RecordHeader(key: LoopHeader.keyBytes, value: carried.encode()))
         return .replace(headers)
+    }
+
+    /// For a record that came here without a header: its offset at the origin is not known.
+    private func laterStamp(_ chain: [String]) -> ByteBuffer {
+        LoopHeader(
+            originCluster: chain.first ?? sourceCluster, originTopicID: .zero, originPartition: partition,
+            originOffset: -1, chain: chain + [sourceCluster]
+        ).encode()
     }
 
     /// Only the offset differs from one record of a partition to the next.
