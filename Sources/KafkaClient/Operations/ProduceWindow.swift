@@ -52,7 +52,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     private struct Entry: Sendable {
         let batch: Batch
         let recordCount: Int32
-        let producerID: Int64
+        var producerID: Int64
         var sequence: Int32?
         var baseOffset: Int64?
 
@@ -216,6 +216,14 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         sent = 0
         phase = .proving
         return old.batch
+    }
+
+    /// What is not acknowledged goes out under another id from now on. Only when no answer is out.
+    public mutating func reassign(from old: Int64, to new: ProducerIdentity) {
+        precondition(outstanding == 0, "what is in flight keeps its producer id")
+        lanes[old] = nil
+        for index in entries.indices where entries[index].producerID == old { entries[index].producerID = new.id }
+        renew(new)
     }
 
     /// Puts batches together that have never been sent, from the oldest of them on.

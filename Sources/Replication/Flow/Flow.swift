@@ -149,7 +149,8 @@ public actor Flow: Service {
             fetchBytes: min(8 << 20, max(1 << 20, budget / 3)), partitionBufferBytes: max(2 << 20, budget / 4))
         let intake = PartitionIntake(
             planner: BatchPlanner(compression: settings.compression, addsLoopHeader: stampsRecords),
-            origins: rules, readCommitted: true)
+            origins: rules, readCommitted: true,
+            leavesOutDamaged: settings.policies.quarantined == .continue)
         shards = (0..<count).map { number in
             let loop = eventLoops[number % eventLoops.count]
             return Shard(
@@ -158,7 +159,8 @@ public actor Flow: Service {
                 state: ShardState(
                     budget: budget, limits: limits, intake: intake, policies: settings.policies,
                     delivery: settings.delivery),
-                readCommitted: true, rateLimit: rateLimit, own: own, sourceOrigins: sourceOrigins, logger: logger, wallClock: wallClock)
+                readCommitted: true, rateLimit: rateLimit, own: own, sourceOrigins: sourceOrigins, logger: logger,
+                wallClock: wallClock)
         }
     }
 
@@ -253,7 +255,8 @@ extension Flow {
             settings.naming == .identical
             ? LoopGuard(
                 sourceCluster: clusterIDs.source, targetCluster: clusterIDs.target, topicID: pair.sourceTopicID,
-                partition: pair.source.partition, stamps: stampsRecords) : nil
+                partition: pair.source.partition, stamps: stampsRecords,
+                stopsAtForeignHeaders: settings.onForeignLoopHeader == .stop) : nil
         var state = PartitionState(
             source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID,
             metrics: metrics(of: pair.source.topic),
@@ -372,7 +375,8 @@ extension Flow {
                     sourceLeaderEpoch: partition.lastReadEpoch,
                     sourceTopicID: partition.sourceTopicID.hexadecimal, map: partition.map.edge,
                     producers: Dictionary(
-                        partition.window.producers.map { ("\($0.id)", $0.epoch) }) { first, _ in first },
+                        partition.window.producers.map { ("\($0.id)", $0.epoch) }
+                    ) { first, _ in first },
                     targetTopicID: partition.targetTopicID.hexadecimal, accounting: partition.accounting)
                 if partition.wasFirm, partition.isActive, recorded[partition.source] != checkpoint {
                     changed[partition.source] = checkpoint

@@ -96,7 +96,9 @@ struct FootingSearch {
         update(target) { entry in
             for producer in producers where ours.contains(producer.producerID) {
                 let epoch = Int16(clamping: producer.epoch)
-                if entry.footing == .uncertain, epoch > entry.known[producer.producerID] ?? .max { fencedOut.insert(entry.index) }
+                if entry.footing == .uncertain, epoch > entry.known[producer.producerID] ?? .max {
+                    fencedOut.insert(entry.index)
+                }
                 entry.known[producer.producerID] = max(entry.known[producer.producerID] ?? -1, epoch)
             }
         }
@@ -116,16 +118,19 @@ struct FootingSearch {
                 update(target) { entry in
                     for id in ours where entry.known[id] != nil || !fresh.contains(id) {
                         let epoch = entry.known[id] ?? -1
-                        entry.renewed[id] = epoch == .max ? .max : epoch + 1
+                        if epoch < .max { entry.renewed[id] = epoch + 1 }
                     }
                 }
-                // An epoch that is used up ends the id: its writers cannot be shut out by a higher one.
-                let usable = entries[target]?.renewed.filter { entries[target]?.known[$0.key] != .max } ?? [:]
-                guard !usable.isEmpty else { continue }
-                fences[target] = usable.map { ProducerIdentity(id: $0.key, epoch: $0.value) }
+                guard let renewed = entries[target]?.renewed, !renewed.isEmpty else { continue }
+                fences[target] = renewed.map { ProducerIdentity(id: $0.key, epoch: $0.value) }
             }
             return fences
         }
+    }
+
+    /// Ids that have no higher epoch left somewhere.
+    var exhausted: Set<Int64> {
+        Set(targets.flatMap { target in (entries[target]?.known ?? [:]).filter { $0.value == .max }.keys })
     }
 
     /// Without a fence the epoch in use is kept where it can be: brokers then recognise what arrives twice.

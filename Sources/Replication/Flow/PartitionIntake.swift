@@ -9,13 +9,19 @@ struct PartitionIntake {
     let planner: BatchPlanner
     var origins: OriginRules
     let readCommitted: Bool
+    /// Batches that are damaged at the source are left out, by policy.
+    var leavesOutDamaged = false
 
     struct Outcome {
         var batches: [OutgoingBatch] = []
         var skipped: [SkipReason: Int64] = [:]
         var rewritten: [RewriteReason: Int] = [:]
-        /// Set when a batch cannot be read: the partition stops in front of it.
-        var failure: String?
+        /// Set when a batch cannot be taken in: the partition stops in front of it.
+        var failure: PartitionState.Failure?
+        /// Damaged batches that were left out: source offsets, and what is wrong.
+        var damaged: [(offsets: Range<Int64>, reason: String)] = []
+        /// Producer ids of which a batch was looked into for loop headers of other replicators.
+        var examined: Set<Int64> = []
         /// Set when a batch has to wait until this is known; the position stays in front of it.
         var need: OriginRules.Need?
         /// Skipped since the last batch that goes on: passes with the next.
@@ -45,10 +51,13 @@ struct PartitionIntake {
                 case .legacy(let entry): try take(entry, at: now, &state, &outcome)
                 }
             }
+        } catch let error as ForeignLoopHeader {
+            outcome.failure = PartitionState.Failure(reason: .foreignLoop, explanation: "\(error)")
         } catch {
-            outcome.failure =
-                "cannot read the batch at source offset \(state.position): \(error); "
-                + "the record data at the source is corrupt, or was altered on the way"
+            outcome.failure = PartitionState.Failure(
+                reason: .unreadable,
+                explanation: "cannot read the batch at source offset \(state.position): \(error); "
+                    + "the record data at the source is corrupt, or was altered on the way")
         }
         return outcome
     }
@@ -82,16 +91,35 @@ struct PartitionIntake {
             if reason == .control { try aborted.end(with: batch) }
             outcome.skip(header.nextOffset - position, reason)
         case .forward:
+            try examine(batch, state.rewriter, &outcome)
             let whole = RecordRewriter.Rewritten(
                 records: batch, nextSourceOffset: header.nextOffset,
                 sources: SourceRuns(header.baseOffset..<header.nextOffset))
             add(whole, producerID, nextSourceOffset: header.nextOffset, at: now, &outcome)
         case .rewrite(let reason):
-            let result = try state.rewriter.rewrite(batch, from: position, cameThrough: chain)
-            add(result, reason, producerID, nextSourceOffset: header.nextOffset, at: now, &outcome)
+            do {
+                let result = try state.rewriter.rewrite(batch, from: position, cameThrough: chain)
+                add(result, reason, producerID, nextSourceOffset: header.nextOffset, at: now, &outcome)
+            } catch  where leavesOutDamaged && !(error is ForeignLoopHeader) {
+                outcome.damaged.append((position..<header.nextOffset, "\(error)"))
+                outcome.skip(header.nextOffset - position, .quarantined)
+            }
         }
         state.position = header.nextOffset
         if header.partitionLeaderEpoch >= 0 { state.lastReadEpoch = header.partitionLeaderEpoch }
+    }
+
+    /// Where records are not looked at, the first batch of each producer is, for headers of other replicators.
+    private func examine(_ batch: RecordBatch, _ rewriter: RecordRewriter, _ outcome: inout Outcome) throws {
+        guard rewriter.loopGuard?.stopsAtForeignHeaders == true,
+            !origins.isExamined(batch.header.producerID), outcome.examined.insert(batch.header.producerID).inserted
+        else { return }
+        guard var records = try? batch.records() else { return }
+        while let record = try? records.next() {
+            if rewriter.loopGuard?.verdict(on: record.headers, offset: record.offset) == .foreign {
+                throw ForeignLoopHeader(offset: record.offset)
+            }
+        }
     }
 
     private func take(

@@ -67,6 +67,8 @@ struct PartitionState: Sendable {
     var footingFailures = 0
     /// Highest epochs that an earlier run is known to have used, by producer id.
     var recordedEpochs: [Int64: Int16] = [:]
+    /// Ids to use in place of those that are used up.
+    var successors: [Int64: Int64] = [:]
     /// Id of the target topic; zero when unknown.
     var targetTopicID = KafkaUUID.zero
     /// The id that was recorded, while the present one is another.
@@ -80,6 +82,9 @@ struct PartitionState: Sendable {
     var isOutOfRange = false
     /// What has to be learned before the next batch can be taken in.
     var need: OriginRules.Need?
+    /// The target refuses the oldest batch for good: it is taken apart once nothing is in flight.
+    var refusal: String?
+    var refusesWhole = false
     /// The next attempt belongs to a new epoch, once nothing is in flight.
     var needsNewEpoch = false
     /// An operator does not want it read for now.

@@ -39,6 +39,7 @@ extension Shard {
             stop(index, .fenced, "another instance of this flow has taken the partition over")
             search.drop(index)
         }
+        await replaceExhausted(search.exhausted)
         await findEnds(&search, \.endBefore)
         await fence(&search)
         await findEnds(&search, \.end)
@@ -105,6 +106,21 @@ extension Shard {
             case .success(let producers): search.described(partition, producers)
             // Older brokers and other makes cannot tell: the checkpoint knows the epochs, too.
             case .failure: continue
+            }
+        }
+    }
+
+    /// A producer id whose last epoch is in use cannot be raised any further: another takes its place.
+    private func replaceExhausted(_ ids: Set<Int64>) async {
+        for id in ids where state.intake.origins.producerIDs.values.contains(id) {
+            do throws(KafkaError) {
+                guard let successor = try await own.successor(of: id) else { continue }
+                state.replace(id, by: successor.producerID, for: successor.provenance)
+                logger.info(
+                    "the epochs of a producer id are used up, going on with another",
+                    metadata: ["used": "\(id)", "producerID": "\(successor.producerID)"])
+            } catch {
+                logger.warning("cannot get another producer id, trying again", metadata: ["error": "\(error)"])
             }
         }
     }

@@ -20,7 +20,8 @@ extension Shard {
         let ends = await query(.latest)
         for index in indexes {
             let partition = state.partitions[index]
-            guard case .success(let start)? = starts[partition.source], case .success(let end)? = ends[partition.source],
+            guard case .success(let start)? = starts[partition.source],
+                case .success(let end)? = ends[partition.source],
                 let start = start.offset, let end = end.offset
             else { continue }
             state.partitions[index].isOutOfRange = false
@@ -81,6 +82,20 @@ extension Shard {
         }
         state.beginAnew(index, topicID: topicID)
         note(index, explanation + "; the new one is copied from its first record", reason: nil, offsets: 0)
+    }
+
+    /// Says which records were set aside, each time.
+    func reportLeftOut(_ index: Int) {
+        let partition = state.partitions[index].source
+        for (offsets, reason) in state.takeLeftOut(index) {
+            logger.warning(
+                "records are left out by policy",
+                metadata: [
+                    "topic": "\(partition.topic)", "partition": "\(partition.partition)",
+                    "firstOffset": "\(offsets.lowerBound)", "lastOffset": "\(offsets.upperBound - 1)",
+                    "reason": "\(reason)",
+                ])
+        }
     }
 
     private func note(_ index: Int, _ what: String, reason: SkipReason?, offsets: Int64) {

@@ -55,7 +55,8 @@ actor Shard {
 
     init(
         source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, state: ShardState,
-        readCommitted: Bool, rateLimit: RateLimit, own: OwnProducers, sourceOrigins: OriginTable, logger: Logger, wallClock: @escaping @Sendable () -> Int64
+        readCommitted: Bool, rateLimit: RateLimit, own: OwnProducers, sourceOrigins: OriginTable, logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64
     ) {
         self.source = source
         self.target = target

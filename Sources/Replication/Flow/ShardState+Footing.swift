@@ -66,6 +66,10 @@ extension ShardState {
 
     private mutating func goOn(_ index: Int, _ findings: FootingFindings) {
         for producer in findings.epochs { partitions[index].window.renew(producer) }
+        for (used, successor) in partitions[index].successors {
+            partitions[index].window.reassign(from: used, to: ProducerIdentity(id: successor, epoch: 0))
+        }
+        partitions[index].successors = [:]
         partitions[index].regression = nil
         partitions[index].needsNewEpoch = false
         partitions[index].targetEnd = findings.tail.position
@@ -145,6 +149,14 @@ extension ShardState {
     mutating func learn(producerID: Int64, for provenance: Provenance) {
         updateOrigins { $0.producerIDs[provenance] = producerID }
         satisfy { $0 == .producer(provenance) }
+    }
+
+    /// An id is used up; what waits under it goes out under its successor, once its partition has footing again.
+    mutating func replace(_ used: Int64, by successor: Int64, for provenance: Provenance) {
+        updateOrigins { $0.producerIDs[provenance] = successor }
+        for index in partitions.indices where partitions[index].window.epoch(of: used) == .max {
+            partitions[index].successors[used] = successor
+        }
     }
 
     private mutating func satisfy(_ isMet: (OriginRules.Need) -> Bool) {

@@ -13,6 +13,8 @@ struct ShardState {
     private var readyAtTargetBroker: [Int32: Deque<Int>] = [:]
     /// Partitions whose last attempt failed rest until then.
     private var restingUntil: [Int: NIODeadline] = [:]
+    /// What was set aside since it was last asked for: source offsets and why, by partition.
+    private var leftOut: [Int: [(Range<Int64>, String)]] = [:]
     /// What partitions wait to learn.
     private(set) var needs: Set<OriginRules.Need> = []
     private var failuresInARow: [Int: Int] = [:]
@@ -53,6 +55,14 @@ struct ShardState {
     }
 
     var isDrained: Bool { partitions.allSatisfy { $0.window.isEmpty || !$0.isActive } }
+
+    mutating func takeLeftOut(_ index: Int) -> [(Range<Int64>, String)] {
+        leftOut.isEmpty ? [] : leftOut.removeValue(forKey: index) ?? []
+    }
+
+    mutating func setAside(_ offsets: Range<Int64>, _ reason: String, _ index: Int) {
+        leftOut[index, default: []].append((offsets, reason))
+    }
 
     mutating func updateOrigins(_ change: (inout OriginRules) -> Void) {
         change(&intake.origins)
@@ -155,9 +165,9 @@ extension ShardState {
         }
         noteChange(index)
         settlePassed(index)
-        if let explanation = outcome.failure {
-            partitions[index].endOfReading = PartitionState.Failure(reason: .unreadable, explanation: explanation)
-        }
+        if let failure = outcome.failure { partitions[index].endOfReading = failure }
+        if !outcome.examined.isEmpty { updateOrigins { $0.examined(outcome.examined) } }
+        for damaged in outcome.damaged { setAside(damaged.offsets, damaged.reason, index) }
         enqueueIfReady(index)
     }
 
@@ -301,6 +311,7 @@ extension ShardState {
         partitions[index].window.failed()
         if renewsEpoch { partitions[index].needsNewEpoch = true }
         if isUncertain || renewsEpoch, delivery == .exactlyOnce { loseFooting(index) }
+        takeApartIfRefused(index)
         if rests {
             let failures = min(failuresInARow[index, default: 0] + 1, 6)
             failuresInARow[index] = failures

@@ -61,6 +61,7 @@ extension Shard {
             return
         }
         state.received(fetched, index: index, at: .now())
+        reportLeftOut(index)
         stopIfDue(index)
         if state.partitions[index].need != nil { footingWake.ring() }
         if let leader = state.partitions[index].targetLeader { ring(target: leader) }

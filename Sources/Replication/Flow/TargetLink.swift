@@ -105,6 +105,14 @@ extension Shard {
                 continue
             }
             if answer.errorCode == .corruptMessage, isDamaged(sending) {
+                guard
+                    !(state.policies.quarantined == .continue
+                        && state.partitions[sending.index].window.oldestSequence == sending.sequence)
+                else {
+                    state.refuse(sending.index, "its checksum does not match: corrupt at the source", isWhole: true)
+                    state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                    continue
+                }
                 state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
                 stop(
                     sending.index, .unreadable,
@@ -134,11 +142,25 @@ extension Shard {
             case .renewEpoch:
                 state.notWritten(sending.index, renewsEpoch: true, rests: false, now: now)
                 debug(answer.errorCode, sending)
+            case .quarantine(let explanation):
+                if oldest != sending.sequence {
+                    // Behind another failure; it will be its turn.
+                    state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
+                } else if state.policies.quarantined == .continue {
+                    state.refuse(sending.index, explanation, isWhole: false)
+                    state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                } else {
+                    state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                    stop(
+                        sending.index, .refusedByTarget,
+                        explanation + ". With policies: {quarantined: continue} such records are left out")
+                }
             case .fail(let reason, let explanation):
                 state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
                 stop(sending.index, reason, explanation)
             }
         }
+        for sending in sendings { reportLeftOut(sending.index) }
         scheduleEndOfRests()
         footingWake.ring()
     }

@@ -10,6 +10,7 @@ struct OriginRules: Sendable {
     let stamps: Bool
     /// Of the source's producer ids: nil for one whose records began there.
     private var provenances: [Int64: Provenance?] = [:]
+    private var examinedIDs: Set<Int64> = []
     /// Ids to write under.
     var producerIDs: [Provenance: Int64] = [:]
     /// More ids than this are forgotten and looked up again: each producer session has one of its own.
@@ -42,6 +43,13 @@ struct OriginRules: Sendable {
         if provenances.count > Self.mostKnown { provenances = [:] }
         for id in ids { provenances.updateValue(found[id], forKey: id) }
     }
+
+    mutating func examined(_ ids: Set<Int64>) {
+        if examinedIDs.count > Self.mostKnown { examinedIDs = [] }
+        examinedIDs.formUnion(ids)
+    }
+
+    func isExamined(_ id: Int64) -> Bool { examinedIDs.contains(id) }
 
     func judge(_ batch: RecordBatchHeader) -> Judgement {
         var provenance: Provenance?

@@ -11,6 +11,7 @@ actor OwnProducers {
     private let log: StateTopic
     private let wallClock: @Sendable () -> Int64
     private var byProvenance: [Provenance: Int64] = [:]
+    private var provenances: [Int64: Provenance] = [:]
     /// Every id that was ever registered for the flow; what they wrote is ours.
     private(set) var all: Set<Int64> = []
     /// Ids that nobody can have written under before this process.
@@ -47,6 +48,7 @@ actor OwnProducers {
 
     private func take(_ id: Int64, _ provenance: Provenance) {
         all.insert(id)
+        provenances[id] = provenance
         // Ids grow: the largest is the newest, which took over when the epochs of the one before were used up.
         byProvenance[provenance] = max(byProvenance[provenance] ?? id, id)
     }
@@ -95,6 +97,12 @@ actor OwnProducers {
     func fencingRefused() -> Bool {
         defer { canFence = false }
         return canFence
+    }
+
+    /// Another id in place of one whose epochs are used up; the same one for all who ask.
+    func successor(of used: Int64) async throws(KafkaError) -> (provenance: Provenance, producerID: Int64)? {
+        guard let provenance = provenances[used] else { return nil }
+        return (provenance, try await producerID(for: provenance, replacing: used))
     }
 
     private func waitForTurn() async {

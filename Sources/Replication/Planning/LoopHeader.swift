@@ -85,12 +85,15 @@ package struct LoopGuard: Hashable, Sendable {
 
     /// Records get headers; else they are only looked at.
     package let stamps: Bool
+    package let stopsAtForeignHeaders: Bool
     private let partition: Int32
     private let template: ByteBuffer
 
     package init(
-        sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32, stamps: Bool = true
+        sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32, stamps: Bool = true,
+        stopsAtForeignHeaders: Bool = false
     ) {
+        self.stopsAtForeignHeaders = stopsAtForeignHeaders
         self.stamps = stamps
         self.partition = partition
         self.sourceCluster = sourceCluster
@@ -101,10 +104,15 @@ package struct LoopGuard: Hashable, Sendable {
         ).encode()
     }
 
+    /// The loop header of Amazon MSK Replicator.
+    static let foreignKeyBytes = ByteBuffer(string: "__mskmr")
+
     /// What becomes of a record.
     package enum Verdict: Hashable, Sendable {
         /// It has been on the target: it stays behind.
         case drop
+        /// Another replicator has marked it, and policy is to stop there.
+        case foreign
         /// It goes on as it is.
         case keep
         /// It begins its way here: this header comes behind its own.
@@ -115,6 +123,7 @@ package struct LoopGuard: Hashable, Sendable {
 
     /// - Parameter chain: clusters that the whole batch is known to have come through before the source.
     package func verdict(on headers: [RecordHeader], offset: Int64, cameThrough chain: [String] = []) -> Verdict {
+        if stopsAtForeignHeaders, headers.contains(where: { $0.key == Self.foreignKeyBytes }) { return .foreign }
         guard let existing = headers.firstIndex(where: { $0.key == LoopHeader.keyBytes }),
             let value = headers[existing].value, var carried = LoopHeader(decoding: value)
         else {
@@ -145,5 +154,16 @@ package struct LoopGuard: Hashable, Sendable {
         var stamp = template
         stamp.setInteger(offset, at: stamp.readerIndex + LoopHeader.offsetPosition(originCluster: sourceCluster))
         return stamp
+    }
+}
+
+/// A record carries the loop header of another replicator, which only that one understands.
+package struct ForeignLoopHeader: Error, Hashable, CustomStringConvertible {
+    package let offset: Int64
+
+    package var description: String {
+        "the record at source offset \(offset) carries __mskmr, the loop header of Amazon MSK Replicator: two "
+            + "replicators over the same topics can send records round for ever. Stop one of them, or set "
+            + "onForeignLoopHeader: ignore to copy such records like any other"
     }
 }

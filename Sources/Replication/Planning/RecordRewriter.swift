@@ -192,6 +192,7 @@ package struct RecordRewriter: Hashable, Sendable {
         case .encoded(let raw):
             switch loopGuard.verdict(on: try raw.headers, offset: raw.offset, cameThrough: chain) {
             case .drop: return nil
+            case .foreign: throw ForeignLoopHeader(offset: raw.offset)
             case .keep: return .encoded(raw, adding: [])
             case .add(let header): return .encoded(raw, adding: [header])
             case .replace(let headers):
@@ -202,6 +203,7 @@ package struct RecordRewriter: Hashable, Sendable {
         case .decoded(var record):
             switch loopGuard.verdict(on: record.headers, offset: record.offset, cameThrough: chain) {
             case .drop: return nil
+            case .foreign: throw ForeignLoopHeader(offset: record.offset)
             case .keep: break
             case .add(let header): record.headers.append(header)
             case .replace(let headers): record.headers = headers

@@ -19,7 +19,7 @@ package struct TailAlignment: Sendable {
     private let maximum: Int64
     private var walked: Int64 = 0
     private var isCounting: Bool
-    private var places: [RecordPrint: [Int]] = [:]
+    private var places: [ContentPrint: [Int]] = [:]
     private var lastPlace = -1
     /// Everything of the source below it was written or skipped by the earlier run.
     private var found: Int64

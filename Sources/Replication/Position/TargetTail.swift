@@ -24,7 +24,7 @@ package struct TargetTail: Sendable {
     package private(set) var position: Int64
     package private(set) var batches: [Batch] = []
     /// Prints of our records that are still there, each with its number among all that were.
-    package private(set) var prints: [(number: Int64, print: RecordPrint)] = []
+    package private(set) var prints: [(number: Int64, print: ContentPrint)] = []
     /// Offsets that nothing is left of: compaction has removed whole batches, ours or others'.
     package private(set) var gaps: Int64 = 0
     /// Offsets of other writers' records, and of markers.
