@@ -24,6 +24,8 @@ struct FootingFindings: Sendable {
     var recovery: Recovery?
 
     struct Recovery: Sendable {
+        /// Where the walk began; if the partition has moved since, it tells nothing.
+        var start: Int64
         var position: Int64
         var written: Int64
         var skipped: [SkipReason: Int64]

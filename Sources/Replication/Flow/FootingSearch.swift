@@ -315,6 +315,6 @@ extension FootingSearch.Walk {
         }
         if rest > 0 { reasons[.compacted] = rest }
         return FootingFindings.Recovery(
-            position: position, written: written, skipped: reasons, copies: alignment.copies(in: tail))
+            start: start, position: position, written: written, skipped: reasons, copies: alignment.copies(in: tail))
     }
 }

@@ -84,7 +84,8 @@ extension ShardState {
     private mutating func matchWindow(
         _ findings: FootingFindings, _ index: Int, now: NIODeadline, wallClock: Int64
     ) -> FootingResult {
-        for batch in findings.tail.batches {
+        // Those behind a lost answer may have been acknowledged already, and pass with it.
+        for batch in findings.tail.batches where batch.baseOffset >= partitions[index].targetEnd {
             guard let oldest = partitions[index].window.oldest, Int64(oldest.recordCount) == batch.count else {
                 return .foreignUnderOurID
             }
@@ -97,7 +98,9 @@ extension ShardState {
     /// What an earlier run wrote beyond its checkpoint has passed.
     private mutating func recover(_ findings: FootingFindings, _ index: Int) -> Int64 {
         partitions[index].accounting.meetForeign(findings.tail.foreign)
-        guard let recovery = findings.recovery, recovery.position > partitions[index].passed else { return 0 }
+        guard let recovery = findings.recovery, recovery.start == partitions[index].passed,
+            recovery.position > recovery.start
+        else { return 0 }
         partitions[index].accounting.write(recovery.written)
         partitions[index].accounting.skip(recovery.skipped)
         if let copies = recovery.copies {

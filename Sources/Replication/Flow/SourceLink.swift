@@ -24,6 +24,7 @@ extension Shard {
                 try await fetch(bytes, from: broker, &session)
                 succeeded(source: broker)
             } catch {
+                guard !isFinished else { break }
                 session.broken()
                 failed(source: broker, error)
             }

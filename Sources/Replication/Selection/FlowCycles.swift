@@ -1,3 +1,5 @@
+internal import KafkaClient
+
 /// Flows of one configuration that would feed each other for ever.
 ///
 /// In identical naming records are recognised on their way back, whatever round they make. In prefixed naming only
