@@ -91,8 +91,8 @@ struct FootingSearch {
     // Epochs
 
     mutating func described(_ target: TopicPartition, _ producers: [ActiveProducer]) {
+        let ours = ours
         var fencedOut = fencedOut
-        defer { self.fencedOut = fencedOut }
         update(target) { entry in
             for producer in producers where ours.contains(producer.producerID) {
                 let epoch = Int16(clamping: producer.epoch)
@@ -102,6 +102,7 @@ struct FootingSearch {
                 entry.known[producer.producerID] = max(entry.known[producer.producerID] ?? -1, epoch)
             }
         }
+        self.fencedOut = fencedOut
     }
 
     mutating func epochTooLow(_ target: TopicPartition) {
@@ -114,6 +115,7 @@ struct FootingSearch {
     var fences: [TopicPartition: [ProducerIdentity]] {
         mutating get {
             var fences: [TopicPartition: [ProducerIdentity]] = [:]
+            let (ours, fresh) = (ours, fresh)
             for target in touchedTargets {
                 update(target) { entry in
                     for id in ours where entry.known[id] != nil || !fresh.contains(id) {
@@ -135,6 +137,7 @@ struct FootingSearch {
 
     /// Without a fence the epoch in use is kept where it can be: brokers then recognise what arrives twice.
     mutating func dropUnfencedRenewals() {
+        let renewsAnyway = renewsAnyway
         for target in entries.keys {
             update(target) { entry in if renewsAnyway[entry.index] != true { entry.renewed = [:] } }
         }
