@@ -226,20 +226,28 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         renew(new)
     }
 
-    /// Puts batches together that have never been sent, from the oldest of them on.
+    /// Puts batches together that wait and have never been sent, from the first of them on.
     ///
-    /// - Parameter merge: makes one of two neighbours, or says nil when they are to stay apart.
-    public mutating func mergeUnsent(_ merge: (Batch, Batch) -> (batch: Batch, recordCount: Int32)?) {
+    /// - Parameters:
+    ///   - limit: the size that they have together at most.
+    ///   - size: nil for a batch that stays as it is.
+    ///   - merge: makes one of several, or says nil when they are to stay apart.
+    public mutating func mergeUnsent(
+        limit: Int, size: (Batch) -> Int?, _ merge: ([Batch]) -> (batch: Batch, recordCount: Int32)?
+    ) {
         guard let first = firstUnsent else { return }
-        while first + 1 < entries.count {
-            let (one, other) = (entries[first], entries[first + 1])
-            guard one.sequence == nil, other.sequence == nil, one.producerID == other.producerID,
-                let merged = merge(one.batch, other.batch)
-            else { return }
-            entries[first] = Entry(
-                batch: merged.batch, recordCount: merged.recordCount, producerID: one.producerID)
-            entries.remove(at: first + 1)
+        var end = first
+        var total = 0
+        while end < entries.count, entries[end].sequence == nil, entries[end].producerID == entries[first].producerID,
+            let bytes = size(entries[end].batch), total + bytes <= limit
+        {
+            total += bytes
+            end += 1
         }
+        guard end - first > 1, let merged = merge(entries[first..<end].map(\.batch)) else { return }
+        entries[first] = Entry(
+            batch: merged.batch, recordCount: merged.recordCount, producerID: entries[first].producerID)
+        entries.removeSubrange(first + 1..<end)
     }
 
     /// Batches not acknowledged, oldest first; for a partition that is given up.

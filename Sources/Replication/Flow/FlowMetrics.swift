@@ -72,6 +72,11 @@ final class TopicMetrics: Sendable {
         skipped[reason]?.increment(by: count)
     }
 
+    /// So many batches, counted already when they were taken in, have become one.
+    func merged(batches: Int) {
+        rewritten[.merge]?.increment(by: batches)
+    }
+
     func recovered(_ records: Int64) {
         recoveredRecords.increment(by: records)
     }

@@ -217,6 +217,7 @@ extension ShardState {
         var bytes = 0
         var again: [Int] = []
         while let index = ready.first {
+            mergeSmallBatches(index)
             guard partitions[index].isActive, partitions[index].footing == .firm,
                 partitions[index].targetLeader == broker,
                 let upcoming = partitions[index].window.upcoming
@@ -240,6 +241,22 @@ extension ShardState {
         ready.append(contentsOf: again)
         readyAtTargetBroker[broker] = ready
         return sendings
+    }
+
+    private mutating func mergeSmallBatches(_ index: Int) {
+        guard let upcoming = partitions[index].window.upcoming, upcoming.sizeInBytes <= BatchMerger.small else {
+            return
+        }
+        var (count, difference) = (0, 0)
+        partitions[index].window.mergeUnsent(limit: BatchMerger.limit, size: BatchMerger.size) { batches in
+            guard let merged = BatchMerger.merge(batches) else { return nil }
+            count = batches.count
+            difference = batches.reduce(merged.sizeInBytes) { $0 - $1.sizeInBytes }
+            return (merged, Int32(merged.recordCount))
+        }
+        guard count > 0 else { return }
+        partitions[index].bufferedBytes += difference
+        partitions[index].metrics.merged(batches: count)
     }
 
     /// The target has the batch.
@@ -295,9 +312,9 @@ extension ShardState {
             return true
         }
         // Before anything else goes there, what the target has lost is copied again.
-        let lost = partitions[index].map.first(fromTarget: baseOffset)
-        partitions[index].regression = PartitionState.Regression(
-            target: baseOffset, source: lost?.source ?? partitions[index].passed)
+        // Nothing of ours, when only a marker was cut off.
+        guard let lost = partitions[index].map.first(fromTarget: baseOffset) else { return true }
+        partitions[index].regression = PartitionState.Regression(target: baseOffset, source: lost.source)
         loseFooting(index)
         return false
     }

@@ -58,7 +58,8 @@ package struct TargetTail: Sendable {
     private mutating func take(_ batch: RecordBatch) throws {
         let header = batch.header
         gaps += max(0, header.baseOffset - position)
-        let first = max(position, header.baseOffset)
+        // A tail begins where a batch has ended. One that reaches across has come since the log was cut: it counts whole.
+        let first = batches.isEmpty && !header.isControl ? header.baseOffset : max(position, header.baseOffset)
         position = header.nextOffset
         guard ours.contains(header.producerID), !header.isControl else {
             foreign += header.nextOffset - first
