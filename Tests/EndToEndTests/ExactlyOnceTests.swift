@@ -154,6 +154,28 @@ import Testing
         }
     }
 
+    @Test func `an id whose epochs are used up is followed by another, and stays known as ours`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let early = try await copy(world, until: 10)
+            try await world.produce(10..<20, to: "orders")
+            try await copy(world, until: 20)
+            let used = try #require(early.producers?.keys.first.flatMap { Int64($0) })
+            let copies = TopicPartition("east.orders", 0)
+            let fenced = await world.targetClient.fence([copies: [ProducerIdentity(id: used, epoch: .max)]])
+            _ = try #require(fenced[copies]).get()
+
+            // The last checkpoint is lost too: what the old id wrote has to be found under it.
+            try await restore(early, world)
+            try await world.produce(20..<30, to: "orders")
+            try await copy(world, until: 30)
+
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<30))
+            #expect(try await StateTopic("__replicator_origins", client: world.targetClient).readAll().count == 2)
+        }
+    }
+
     @Test func `an instance that was replaced is shut out and says so`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
@@ -167,12 +189,15 @@ import Testing
                     try await eventually("the second to run") { await second.status().partitions.count == 1 }
                     try await world.produce(10..<20, to: "orders")
                     try await world.caughtUp(second, records: 20)
+                    // By now the second has taken over, and the first finds out with the next batch.
+                    try await world.produce(20..<30, to: "orders")
+                    try await world.caughtUp(second, records: 30)
                     try await eventually("the first to be shut out") {
                         await first.status().partitions.first?.state == "failed"
                     }
                 }
             }
-            #expect(try await world.targetValues("east.orders") == expectedValues(0..<20))
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<30))
         }
     }
 }

@@ -39,6 +39,7 @@ public actor Flow: Service {
     private var reportedTopics: Set<String> = []
     private var phase = Phase.starting
     private var isPrepared = false
+    private var own: OwnProducers?
     private var clusterIDs: (source: String, target: String) = ("", "")
     /// How long what is in flight may take to reach the target once the flow has been told to stop.
     private let shutdownTimeout: Duration = .seconds(30)
@@ -72,7 +73,7 @@ public actor Flow: Service {
     }
 
     /// Checks that the flow can run: both clusters answer, they are two, and what the target remembers of the flow
-    /// agrees with the settings. Changes nothing but the progress topic.
+    /// agrees with the settings. Changes nothing but the topics that keep state.
     ///
     /// - Throws: ``FlowError``.
     public func prepare() async throws(FlowError) {
@@ -89,6 +90,10 @@ public actor Flow: Service {
             sourceClusterID: sourceID, targetClusterID: targetID, naming: settings.naming.recorded,
             startFrom: settings.startFrom.recorded)
         try await progress.check(identity)
+        let own = OwnProducers(
+            flow: name, sourceClusterID: sourceID, targetClusterID: targetID, target: target, wallClock: wallClock)
+        try await kafka { () async throws(KafkaError) in try await own.open() }
+        self.own = own
         isPrepared = true
     }
 
@@ -97,10 +102,7 @@ public actor Flow: Service {
     /// - Throws: ``FlowError`` when the flow cannot start. Later troubles are logged, counted and retried.
     public func run() async throws {
         if !isPrepared { try await prepare() }
-        let own = OwnProducers(
-            flow: name, sourceClusterID: clusterIDs.source, targetClusterID: clusterIDs.target, target: target,
-            wallClock: wallClock)
-        try await kafka { () async throws(KafkaError) in try await own.open() }
+        guard let own else { preconditionFailure("prepare() has made it") }
         var rules = OriginRules(
             sourceCluster: clusterIDs.source, targetCluster: clusterIDs.target,
             isIdentical: settings.naming == .identical, stamps: stampsRecords)

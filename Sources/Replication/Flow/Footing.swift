@@ -17,6 +17,8 @@ struct FootingFindings: Sendable {
     var epochs: [ProducerIdentity] = []
     /// Where the target's log ended before anything of ours was added to it.
     var endBefore: Int64 = -1
+    /// Where it ends now.
+    var end: Int64 = -1
     var tail: TargetTail
     /// Where the tail begins: behind the last offset that is accounted for.
     var from: Int64

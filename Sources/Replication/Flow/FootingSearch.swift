@@ -296,7 +296,7 @@ struct FootingSearch {
         targets.compactMap { target in
             guard let entry = entries[target] else { return nil }
             var findings = FootingFindings(endBefore: entry.endBefore, tail: entry.tail, from: entry.from)
-            if findings.tail.position < entry.end { findings.tail.close(at: entry.end) }
+            findings.end = entry.end
             findings.epochs = entry.renewed.map { ProducerIdentity(id: $0.key, epoch: $0.value) }
             if let walk = entry.walk { findings.recovery = walk.recovery(entry.tail) }
             return (entry.index, findings)

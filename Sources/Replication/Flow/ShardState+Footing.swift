@@ -72,7 +72,7 @@ extension ShardState {
         partitions[index].successors = [:]
         partitions[index].regression = nil
         partitions[index].needsNewEpoch = false
-        partitions[index].targetEnd = findings.tail.position
+        partitions[index].targetEnd = findings.end
         partitions[index].footing = .firm
         partitions[index].wasFirm = true
         settlePassed(index)
