@@ -4,7 +4,7 @@ SWIFT ?= swift
 BIN = .build/release
 PYTHON = .venv/bin/python
 
-.PHONY: build test unit interop bench demo dist packages venv format sanitize clean
+.PHONY: build test unit interop soak bench demo dist packages venv format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -35,6 +35,10 @@ bench: packages
 # A tarball that needs no Swift where it is unpacked.
 dist: packages
 	Scripts/dist.sh
+
+# Exactly once under faults, for as long as asked: SOAK_SECONDS=3600 SOAK_SEED=42 make soak
+soak: build venv
+	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator replicate_soak
 
 sanitize: packages
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan

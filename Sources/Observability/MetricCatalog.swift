@@ -52,6 +52,15 @@ public enum MetricCatalog {
             name: "replicator_offset_sync_failures_total", kind: .counter, labels: ["flow"],
             help: "Attempts to bring a consumer group's offset to the target that failed, or found no counterpart there."),
         Entry(
+            name: "replicator_recovered_records_total", kind: .counter, labels: ["flow", "topic"],
+            help: "Records found on the target after a restart that the checkpoint did not know of."),
+        Entry(
+            name: "replicator_foreign_offsets_total", kind: .counter, labels: ["flow", "topic"],
+            help: "Target offsets among the copies that hold something else: other writers' records, markers."),
+        Entry(
+            name: "replicator_target_regressions_total", kind: .counter, labels: ["flow", "topic"],
+            help: "How often a target log had gone backwards and was filled again."),
+        Entry(
             name: "replicator_cluster_up", kind: .gauge, labels: ["cluster"],
             help: "1 when the last look at a cluster succeeded, else 0."),
         Entry(

@@ -17,6 +17,9 @@ public struct FlowSettings: Sendable {
     public var startFrom: StartPosition = .latest
     public var compression: CompressionChoice = .keep
     public var delivery: DeliveryGuarantee = .exactlyOnce
+    public var policies = FlowPolicies()
+    /// What to do about records that another replicator has marked with a loop header of its own.
+    public var onForeignLoopHeader = ForeignLoopHeaderPolicy.stop
     public var sync = SyncSettings()
     public var limits = LimitSettings()
     /// Bytes of fetched records that may be held at once, over all shards. At least 4 MiB.
@@ -64,6 +67,35 @@ public enum CompressionChoice: Hashable, Sendable {
 public enum DeliveryGuarantee: String, Hashable, Sendable, CaseIterable {
     case exactlyOnce
     case atLeastOnce
+}
+
+/// What a partition does about something that cannot be put right.
+public enum LossPolicy: String, Hashable, Sendable, CaseIterable {
+    /// It stops, says why, and waits for a person; the others go on.
+    case stop
+    /// It counts what is lost, says so, and goes on behind it.
+    case `continue`
+}
+
+/// A flow's policies. Nothing is lost without a person's leave: each begins as `stop`.
+public struct FlowPolicies: Hashable, Sendable {
+    /// Records were deleted at the source before they were read.
+    public var expired = LossPolicy.stop
+    /// The source's log was cut behind what had been read.
+    public var truncated = LossPolicy.stop
+    /// A topic was deleted and created again, at the source or on the target.
+    public var recreated = LossPolicy.stop
+    /// The target refuses a record for good, or it is corrupt at the source.
+    public var quarantined = LossPolicy.stop
+
+    public init() {}
+}
+
+/// What to do about `__mskmr`, the loop header of Amazon MSK Replicator: only it can tell what the header says.
+public enum ForeignLoopHeaderPolicy: String, Hashable, Sendable, CaseIterable {
+    case stop
+    /// Copied like any other record.
+    case ignore
 }
 
 /// How fast a flow may be.

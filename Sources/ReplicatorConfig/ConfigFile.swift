@@ -90,6 +90,7 @@ public struct ConfigFile: Sendable {
                 }
                 flows.append(flow)
             }
+            if let problem = FlowCycles.problem(in: flows) { document.report(problem, about: "flows") }
         } else {
             document.report("missing required key \"flows\": at least one flow to run", about: "flows")
         }

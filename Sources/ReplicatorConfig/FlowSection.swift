@@ -34,15 +34,13 @@ enum FlowSection {
         let naming = section.section("naming").flatMap { NamingSection.parse($0, source: source?.name) }
         let loopPrevention = section.choice(
             "loopPrevention", ["headers": LoopPrevention.headers, "producerIds": .producerIds])
-        if loopPrevention == .producerIds, naming == .identical {
-            section.report(
-                "producerIds is not available yet in this version; use headers, which is the default",
-                about: "loopPrevention")
-        }
         let startFrom = startPosition(&section)
         let compression = compression(&section)
         let delivery = section.choice(
             "delivery", ["exactlyOnce": DeliveryGuarantee.exactlyOnce, "atLeastOnce": .atLeastOnce])
+        let policies = section.section("policies").map { PolicySection.parse($0) }
+        let onForeignLoopHeader = section.choice(
+            "onForeignLoopHeader", ["stop": ForeignLoopHeaderPolicy.stop, "ignore": .ignore])
         let sync = section.section("sync").map { SyncSection.parse($0) }
         let limits = section.section("limits").map { LimitSection.parse($0) }
         let bufferBytes = section.bytes("bufferBytes", in: (4 << 20)...(64 << 30))
@@ -67,6 +65,8 @@ enum FlowSection {
         if let startFrom { settings.startFrom = startFrom }
         if let compression { settings.compression = compression }
         if let delivery { settings.delivery = delivery }
+        if let policies { settings.policies = policies }
+        if let onForeignLoopHeader { settings.onForeignLoopHeader = onForeignLoopHeader }
         if let sync { settings.sync = sync }
         if let limits { settings.limits = limits }
         if let groups { settings.groupPrefix = groups.prefix }
@@ -224,6 +224,21 @@ enum SyncSection {
             settings.interval = interval
         }
         return settings
+    }
+}
+
+/// `policies`: what a partition does about losses.
+enum PolicySection {
+    static func parse(_ section: Section) -> FlowPolicies {
+        var section = section
+        defer { section.finish() }
+        var policies = FlowPolicies()
+        let choices: KeyValuePairs = ["stop": LossPolicy.stop, "continue": .continue]
+        if let expired = section.choice("expired", choices) { policies.expired = expired }
+        if let truncated = section.choice("truncated", choices) { policies.truncated = truncated }
+        if let recreated = section.choice("recreated", choices) { policies.recreated = recreated }
+        if let quarantined = section.choice("quarantined", choices) { policies.quarantined = quarantined }
+        return policies
     }
 }
 

@@ -88,6 +88,10 @@ struct Replicated {
 
     /// Runs flows while `body` runs, then stops them as TERM would.
     func running(_ flows: Flow..., body: () async throws -> Void) async throws {
+        try await running(flows, body: body)
+    }
+
+    func running(_ flows: [Flow], body: () async throws -> Void) async throws {
         let service = ServiceGroup(services: flows, logger: Self.quiet)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await service.run() }

@@ -175,3 +175,62 @@ private struct SeededGenerator: RandomNumberGenerator {
         return state
     }
 }
+
+@Suite struct ProduceWindowLanesTests {
+    private func window(_ batches: (String, Int64)...) -> ProduceWindow<String> {
+        var window = ProduceWindow<String>(producer: ProducerIdentity(id: 7, epoch: 3))
+        window.enqueue("first", recordCount: 10)
+        _ = window.next()
+        _ = window.succeeded(sequence: 0, baseOffset: 0)
+        for (batch, id) in batches { window.enqueue(batch, recordCount: 10, producerID: id) }
+        return window
+    }
+
+    private func send(_ window: inout ProduceWindow<String>) -> [String] {
+        var sent: [String] = []
+        while let attempt = window.next() { sent.append("\(attempt.producer.id):\(attempt.batch)@\(attempt.sequence)") }
+        return sent
+    }
+
+    @Test func `another producer id waits until nothing is in flight, and proves itself first`() {
+        var window = window(("a", 7), ("b", 8), ("c", 8), ("d", 7))
+
+        #expect(send(&window) == ["7:a@10"])
+        _ = window.succeeded(sequence: 10, baseOffset: 10)
+        #expect(send(&window) == ["8:b@0"])
+        _ = window.succeeded(sequence: 0, baseOffset: 20)
+        #expect(send(&window) == ["8:c@10"])
+        _ = window.succeeded(sequence: 10, baseOffset: 30)
+        #expect(send(&window) == ["7:d@20"])
+    }
+
+    @Test func `batches found in the log are acknowledged, the others go out in the new epoch`() {
+        var window = window(("a", 7), ("b", 7), ("c", 7))
+        #expect(send(&window).count == 3)
+        for _ in 0..<3 { window.failed() }
+
+        #expect(window.found(baseOffset: 10).map(\.batch) == ["a"])
+        window.renew(ProducerIdentity(id: 7, epoch: 4))
+        let next = window.next()
+        #expect(next?.batch == "b" && next?.sequence == 0 && next?.producer.epoch == 4)
+    }
+
+    @Test func `pieces take the place and the sequences of a refused batch`() {
+        var window = window(("a", 7), ("b", 7))
+        #expect(send(&window) == ["7:a@10", "7:b@20"])
+        window.failed()
+        window.failed()
+
+        #expect(window.replaceOldest(with: [("a1", 4), ("a2", 5)]) == "a")
+        #expect(send(&window) == ["7:a1@10"])
+        _ = window.succeeded(sequence: 10, baseOffset: 10)
+        #expect(send(&window) == ["7:a2@14", "7:b@19"])
+    }
+
+    @Test func `batches of one producer id that were never sent are put together up to the limit`() {
+        var window = window(("a", 7), ("b", 7), ("c", 7), ("d", 8))
+
+        window.mergeUnsent(limit: 2, size: { _ in 1 }) { ($0.joined(), Int32(10 * $0.count)) }
+        #expect(send(&window) == ["7:ab@10", "7:c@30"])
+    }
+}

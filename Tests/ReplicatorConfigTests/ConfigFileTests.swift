@@ -32,6 +32,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("{mode: identical}", "{mode: prefix, alias: east}", true),
+        ("{mode: prefix, alias: west, separator: \".\"}", "{mode: prefix, alias: east, separator: \"-\"}", true),
+        ("{mode: prefix, alias: west}", "{mode: prefix, alias: east}", false),
+        ("{mode: identical}", "{mode: identical}", false),
+    ]) func `flows that would feed each other for ever are refused`(back: String, forth: String, refused: Bool) {
+        let text = """
+            clusters:
+              east: {bootstrapServers: "127.0.0.1:1"}
+              west: {bootstrapServers: "127.0.0.1:2"}
+            flows:
+              - {name: forth, source: east, target: west, topics: {allow: [".*"]}, naming: \(forth)}
+              - {name: back, source: west, target: east, topics: {allow: [".*"]}, naming: \(back)}
+            """
+        #expect(problems(text).contains { $0.contains("go round without a guard") } == refused)
+    }
+
     @Test func `a minimal file gets the documented defaults`() throws {
         let flow = try #require(try parse(Self.minimal).flows.first)
 

@@ -24,24 +24,43 @@ public struct ProducerIdentity: Hashable, Sendable {
 /// is not acknowledged goes out again, in order. Until a first batch is acknowledged the window is one batch wide: a
 /// broker without producer state accepts any sequence, so two batches could otherwise change places
 /// (Kafka's `ProducerAppendInfo.checkSequence`).
+///
+/// Batches may belong to several producer ids, each with an epoch and sequences of its own. Sequences order only one
+/// id, so the window changes from one to another only while nothing is in flight.
 public struct ProduceWindow<Batch: Sendable>: Sendable {
     /// The most batches of one partition in flight for which brokers keep the sequences (KAFKA-5494).
     public static var largestWidth: Int { 5 }
 
-    public private(set) var producer: ProducerIdentity
+    private var lanes: [Int64: Lane]
+    /// The id of batches that name none.
+    private let usualID: Int64
+    /// The id that was sent under last.
+    private var sendingID: Int64
     private var entries: Deque<Entry> = []
     /// Leading entries that went out since the last failure.
     private var sent = 0
     /// Answers still to come, also those of attempts that are already given up.
     private var outstanding = 0
-    private var nextSequence: Int32 = 0
     private var phase = Phase.proving
+
+    /// Where one producer id stands.
+    private struct Lane: Sendable {
+        var epoch: Int16
+        var nextSequence: Int32 = 0
+    }
 
     private struct Entry: Sendable {
         let batch: Batch
         let recordCount: Int32
+        var producerID: Int64
         var sequence: Int32?
         var baseOffset: Int64?
+
+        init(batch: Batch, recordCount: Int32, producerID: Int64) {
+            self.batch = batch
+            self.recordCount = recordCount
+            self.producerID = producerID
+        }
     }
 
     private enum Phase {
@@ -69,15 +88,26 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     public init(producer: ProducerIdentity) {
-        self.producer = producer
+        lanes = [producer.id: Lane(epoch: producer.epoch)]
+        usualID = producer.id
+        sendingID = producer.id
+    }
+
+    /// The epoch that batches of this producer id are sent in; 0 for an id that was never used.
+    public func epoch(of producerID: Int64) -> Int16 { lanes[producerID]?.epoch ?? 0 }
+
+    /// The ids that are known, each with its epoch.
+    public var producers: [ProducerIdentity] {
+        lanes.map { ProducerIdentity(id: $0.key, epoch: $0.value.epoch) }
     }
 
     public var isEmpty: Bool { entries.isEmpty }
     public var count: Int { entries.count }
     public var answersOutstanding: Int { outstanding }
 
-    public mutating func enqueue(_ batch: Batch, recordCount: Int32) {
-        entries.append(Entry(batch: batch, recordCount: recordCount, sequence: nil, baseOffset: nil))
+    /// - Parameter producerID: nil for the one that the window was made with.
+    public mutating func enqueue(_ batch: Batch, recordCount: Int32, producerID: Int64? = nil) {
+        entries.append(Entry(batch: batch, recordCount: recordCount, producerID: producerID ?? usualID))
     }
 
     /// Sequence of the oldest batch that is not acknowledged; nil when none was sent yet.
@@ -86,9 +116,11 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     /// Whether ``next()`` would hand out a batch.
     public var canSend: Bool {
         switch phase {
-        case .settling: false
-        case .proving: outstanding == 0 && firstUnsent != nil
-        case .open: outstanding < Self.largestWidth && firstUnsent != nil
+        case .settling: return false
+        case .proving: return outstanding == 0 && firstUnsent != nil
+        case .open:
+            guard outstanding < Self.largestWidth, let index = firstUnsent else { return false }
+            return outstanding == 0 || entries[index].producerID == sendingID
         }
     }
 
@@ -98,10 +130,16 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         guard canSend, let index = firstUnsent else { return nil }
         sent = index + 1
         outstanding += 1
-        let isRepeated = entries[index].sequence != nil
-        let sequence = entries[index].sequence ?? takeSequence(for: entries[index].recordCount)
+        let entry = entries[index]
+        if entry.producerID != sendingID {
+            sendingID = entry.producerID
+            phase = .proving
+        }
+        let sequence = entry.sequence ?? takeSequence(for: entry)
         entries[index].sequence = sequence
-        return Attempt(batch: entries[index].batch, producer: producer, sequence: sequence, isRepeated: isRepeated)
+        return Attempt(
+            batch: entry.batch, producer: ProducerIdentity(id: entry.producerID, epoch: epoch(of: entry.producerID)),
+            sequence: sequence, isRepeated: entry.sequence != nil)
     }
 
     /// The next batch to send, looked at only.
@@ -118,6 +156,10 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
             entries[index].baseOffset = baseOffset
         }
         if phase == .proving { phase = .open }
+        return takeDone()
+    }
+
+    private mutating func takeDone() -> [Acknowledged] {
         var done: [Acknowledged] = []
         while let first = entries.first, let baseOffset = first.baseOffset {
             entries.removeFirst()
@@ -133,14 +175,79 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         answered()
     }
 
-    /// Starts again at sequence 0 of a new epoch, for all that is not acknowledged. Only when no answer is out.
+    /// The oldest batch without an acknowledgement was found in the log, at this offset. Only when no answer is out.
+    ///
+    /// - Returns: it, when nothing before it still waits for an acknowledgement.
+    public mutating func found(baseOffset: Int64) -> [Acknowledged] {
+        precondition(outstanding == 0, "whoever waits for answers need not look")
+        guard let index = entries.firstIndex(where: { $0.baseOffset == nil }) else { return [] }
+        entries[index].baseOffset = baseOffset
+        return takeDone()
+    }
+
+    /// The oldest batch that is not acknowledged, with its number of records; nil when there is none.
+    public var oldest: (batch: Batch, recordCount: Int32)? {
+        entries.first { $0.baseOffset == nil }.map { ($0.batch, $0.recordCount) }
+    }
+
+    /// Starts again at sequence 0 of a new epoch, for all of this id that is not acknowledged. Only when no answer is
+    /// out.
     public mutating func renew(_ identity: ProducerIdentity) {
         precondition(outstanding == 0, "an epoch changes only while nothing is in flight")
-        producer = identity
-        nextSequence = 0
+        lanes[identity.id] = Lane(epoch: identity.epoch)
         sent = 0
         phase = .proving
-        for index in entries.indices { entries[index].sequence = nil }
+        for index in entries.indices where entries[index].producerID == identity.id { entries[index].sequence = nil }
+    }
+
+    /// Other batches take the place of the oldest, which the broker has refused; those behind it are numbered anew.
+    /// Only when no answer is out.
+    ///
+    /// - Returns: the batch that is gone.
+    public mutating func replaceOldest(with pieces: [(batch: Batch, recordCount: Int32)]) -> Batch? {
+        precondition(outstanding == 0, "what is in flight cannot be replaced")
+        guard let old = entries.first, old.baseOffset == nil else { return nil }
+        entries.removeFirst()
+        for piece in pieces.reversed() {
+            entries.prepend(Entry(batch: piece.batch, recordCount: piece.recordCount, producerID: old.producerID))
+        }
+        if let sequence = old.sequence { lanes[old.producerID]?.nextSequence = sequence }
+        for index in entries.indices where entries[index].producerID == old.producerID { entries[index].sequence = nil }
+        sent = 0
+        phase = .proving
+        return old.batch
+    }
+
+    /// What is not acknowledged goes out under another id from now on. Only when no answer is out.
+    public mutating func reassign(from old: Int64, to new: ProducerIdentity) {
+        precondition(outstanding == 0, "what is in flight keeps its producer id")
+        lanes[old] = nil
+        for index in entries.indices where entries[index].producerID == old { entries[index].producerID = new.id }
+        renew(new)
+    }
+
+    /// Puts batches together that wait and have never been sent, from the first of them on.
+    ///
+    /// - Parameters:
+    ///   - limit: the size that they have together at most.
+    ///   - size: nil for a batch that stays as it is.
+    ///   - merge: makes one of several, or says nil when they are to stay apart.
+    public mutating func mergeUnsent(
+        limit: Int, size: (Batch) -> Int?, _ merge: ([Batch]) -> (batch: Batch, recordCount: Int32)?
+    ) {
+        guard let first = firstUnsent else { return }
+        var end = first
+        var total = 0
+        while end < entries.count, entries[end].sequence == nil, entries[end].producerID == entries[first].producerID,
+            let bytes = size(entries[end].batch), total + bytes <= limit
+        {
+            total += bytes
+            end += 1
+        }
+        guard end - first > 1, let merged = merge(entries[first..<end].map(\.batch)) else { return }
+        entries[first] = Entry(
+            batch: merged.batch, recordCount: merged.recordCount, producerID: entries[first].producerID)
+        entries.removeSubrange(first + 1..<end)
     }
 
     /// Batches not acknowledged, oldest first; for a partition that is given up.
@@ -166,8 +273,9 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     /// Sequences wrap from 2^31-1 to 0 (Kafka's `DefaultRecordBatch.incrementSequence`).
-    private mutating func takeSequence(for recordCount: Int32) -> Int32 {
-        defer { nextSequence = (nextSequence &+ recordCount) & .max }
-        return nextSequence
+    private mutating func takeSequence(for entry: Entry) -> Int32 {
+        let sequence = lanes[entry.producerID]?.nextSequence ?? 0
+        lanes[entry.producerID, default: Lane(epoch: 0)].nextSequence = (sequence &+ entry.recordCount) & .max
+        return sequence
     }
 }

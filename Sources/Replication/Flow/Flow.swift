@@ -39,6 +39,7 @@ public actor Flow: Service {
     private var reportedTopics: Set<String> = []
     private var phase = Phase.starting
     private var isPrepared = false
+    private var own: OwnProducers?
     private var clusterIDs: (source: String, target: String) = ("", "")
     /// How long what is in flight may take to reach the target once the flow has been told to stop.
     private let shutdownTimeout: Duration = .seconds(30)
@@ -72,7 +73,7 @@ public actor Flow: Service {
     }
 
     /// Checks that the flow can run: both clusters answer, they are two, and what the target remembers of the flow
-    /// agrees with the settings. Changes nothing but the progress topic.
+    /// agrees with the settings. Changes nothing but the topics that keep state.
     ///
     /// - Throws: ``FlowError``.
     public func prepare() async throws(FlowError) {
@@ -89,6 +90,10 @@ public actor Flow: Service {
             sourceClusterID: sourceID, targetClusterID: targetID, naming: settings.naming.recorded,
             startFrom: settings.startFrom.recorded)
         try await progress.check(identity)
+        let own = OwnProducers(
+            flow: name, sourceClusterID: sourceID, targetClusterID: targetID, target: target, wallClock: wallClock)
+        try await kafka { () async throws(KafkaError) in try await own.open() }
+        self.own = own
         isPrepared = true
     }
 
@@ -97,8 +102,15 @@ public actor Flow: Service {
     /// - Throws: ``FlowError`` when the flow cannot start. Later troubles are logged, counted and retried.
     public func run() async throws {
         if !isPrepared { try await prepare() }
-        let producer = try await kafka { () async throws(KafkaError) in try await target.initProducerID() }
-        makeShards()
+        guard let own else { preconditionFailure("prepare() has made it") }
+        var rules = OriginRules(
+            sourceCluster: clusterIDs.source, targetCluster: clusterIDs.target,
+            isIdentical: settings.naming == .identical, stamps: stampsRecords)
+        let usual = rules.usual
+        let producerID = try await kafka { () async throws(KafkaError) in try await own.producerID(for: usual) }
+        rules.producerIDs[usual] = producerID
+        let producer = ProducerIdentity(id: producerID, epoch: 0)
+        makeShards(own, rules)
         try await discover(producer: producer)
         if phase == .starting { phase = .running }
         logger.info("flow is running", metadata: ["partitions": "\(known.count)"])
@@ -131,21 +143,26 @@ public actor Flow: Service {
             partitions: partitions, groups: await groupSync.findings.map { FlowStatus.Group($0) })
     }
 
-    private func makeShards() {
+    private func makeShards(_ own: OwnProducers, _ rules: OriginRules) {
+        let sourceOrigins = OriginTable(of: source)
         let count = settings.shards ?? eventLoops.count
         let budget = settings.bufferBytes / count
         let limits = ShardState.Limits(
             fetchBytes: min(8 << 20, max(1 << 20, budget / 3)), partitionBufferBytes: max(2 << 20, budget / 4))
         let intake = PartitionIntake(
             planner: BatchPlanner(compression: settings.compression, addsLoopHeader: stampsRecords),
-            readCommitted: true)
+            origins: rules, readCommitted: true,
+            leavesOutDamaged: settings.policies.quarantined == .continue)
         shards = (0..<count).map { number in
             let loop = eventLoops[number % eventLoops.count]
             return Shard(
                 source: ClusterClient(settings.source, eventLoop: loop, logger: logger),
                 target: ClusterClient(settings.target, eventLoop: loop, logger: logger), eventLoop: loop,
-                state: ShardState(budget: budget, limits: limits, intake: intake), readCommitted: true,
-                rateLimit: rateLimit, logger: logger, wallClock: wallClock)
+                state: ShardState(
+                    budget: budget, limits: limits, intake: intake, policies: settings.policies,
+                    delivery: settings.delivery),
+                readCommitted: true, rateLimit: rateLimit, own: own, sourceOrigins: sourceOrigins, logger: logger,
+                wallClock: wallClock)
         }
     }
 
@@ -237,15 +254,17 @@ extension Flow {
         _ found: TopicSync.Discovery, _ producer: ProducerIdentity
     ) -> PartitionState {
         let loopGuard =
-            stampsRecords
+            settings.naming == .identical
             ? LoopGuard(
                 sourceCluster: clusterIDs.source, targetCluster: clusterIDs.target, topicID: pair.sourceTopicID,
-                partition: pair.source.partition) : nil
+                partition: pair.source.partition, stamps: stampsRecords,
+                stopsAtForeignHeaders: settings.onForeignLoopHeader == .stop) : nil
         var state = PartitionState(
             source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID,
             metrics: metrics(of: pair.source.topic),
             rewriter: RecordRewriter(compression: settings.compression, loopGuard: loopGuard, limit: .default),
-            position: position, passed: position, map: map, window: ProduceWindow(producer: producer))
+            position: position, passed: position, map: map, window: ProduceWindow(producer: producer),
+            accounting: checkpoint?.accounting ?? Accounting(start: position))
         if let leader = found.sourceMetadata.partition(pair.source.topic, pair.source.partition),
             let broker = leader.leader
         {
@@ -253,10 +272,24 @@ extension Flow {
         }
         state.isPaused = pauses.covers(pair.source)
         state.targetLeader = found.targetMetadata.partition(pair.target.topic, pair.target.partition)?.leader
+        state.targetTopicID = found.targetMetadata.topics[pair.target.topic]?.id ?? .zero
         if let checkpoint {
             state.targetEnd = checkpoint.targetOffset
+            state.lastReadEpoch = checkpoint.sourceLeaderEpoch
+            for (id, epoch) in checkpoint.producers ?? [:] { state.recordedEpochs[Int64(id) ?? -1] = epoch }
+            state.isTargetRecreated =
+                checkpoint.targetTopicID.map { $0 != state.targetTopicID.hexadecimal } ?? false
             let id = pair.sourceTopicID.hexadecimal
-            if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id {
+            if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id, settings.policies.recreated == .continue {
+                logger.warning(
+                    "source topic was created anew; it is copied from its first record, by policy",
+                    metadata: ["topic": "\(pair.source.topic)", "partition": "\(pair.source.partition)"])
+                state.accounting.rewind(state.passed)
+                state.position = 0
+                state.passed = 0
+                state.map = OffsetMap(start: 0)
+                state.lastReadEpoch = -1
+            } else if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id {
                 state.status = .failed(
                     PartitionState.recreatedExplanation(
                         recordedID: checkpoint.sourceTopicID, nowID: id, sourceOffset: checkpoint.sourceOffset))
@@ -343,9 +376,13 @@ extension Flow {
                 lag[partition.source.topic, default: 0] += partition.isSelected ? partition.lag : 0
                 let checkpoint = Checkpoint(
                     sourceOffset: partition.passed, targetOffset: partition.targetEnd,
-                    sourceLeaderEpoch: partition.sourceLeader?.epoch ?? -1,
-                    sourceTopicID: partition.sourceTopicID.hexadecimal, map: partition.map.edge)
-                if partition.isActive, recorded[partition.source] != checkpoint {
+                    sourceLeaderEpoch: partition.lastReadEpoch,
+                    sourceTopicID: partition.sourceTopicID.hexadecimal, map: partition.map.edge,
+                    producers: Dictionary(
+                        partition.window.producers.map { ("\($0.id)", $0.epoch) }
+                    ) { first, _ in first },
+                    targetTopicID: partition.targetTopicID.hexadecimal, accounting: partition.accounting)
+                if partition.wasFirm, partition.isActive, recorded[partition.source] != checkpoint {
                     changed[partition.source] = checkpoint
                     maps[partition.source] = partition.map
                 }

@@ -9,6 +9,9 @@ final class TopicMetrics: Sendable {
     private let forwarded: Counter
     private let rewritten: [RewriteReason: Counter]
     private let lag: Gauge
+    private let recoveredRecords: Counter
+    private let foreignOffsets: Counter
+    private let regressions: Counter
     private let failures: [FailureReason: Counter]
     private let replicationLatency: Metrics.Timer
     private let pipelineLatency: Metrics.Timer
@@ -37,6 +40,9 @@ final class TopicMetrics: Sendable {
             uniqueKeysWithValues: FailureReason.allCases.map {
                 ($0, Counter(label: "replicator_failures_total", dimensions: labels + [("reason", $0.rawValue)]))
             })
+        recoveredRecords = Counter(label: "replicator_recovered_records_total", dimensions: labels)
+        foreignOffsets = Counter(label: "replicator_foreign_offsets_total", dimensions: labels)
+        regressions = Counter(label: "replicator_target_regressions_total", dimensions: labels)
         lag = Gauge(label: "replicator_message_lag", dimensions: labels)
         replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
         pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
@@ -59,6 +65,28 @@ final class TopicMetrics: Sendable {
         records.increment(by: batch.recordCount)
         if let latencyMilliseconds { replicationLatency.recordMilliseconds(latencyMilliseconds) }
         pipelineLatency.recordNanoseconds(pipelineNanoseconds)
+    }
+
+    /// Source offsets were passed without a record being written, outside of a batch that was taken in.
+    func skipped(_ count: Int64, _ reason: SkipReason) {
+        skipped[reason]?.increment(by: count)
+    }
+
+    /// So many batches, counted already when they were taken in, have become one.
+    func merged(batches: Int) {
+        rewritten[.merge]?.increment(by: batches)
+    }
+
+    func recovered(_ records: Int64) {
+        recoveredRecords.increment(by: records)
+    }
+
+    func metForeign(_ offsets: Int64) {
+        foreignOffsets.increment(by: offsets)
+    }
+
+    func targetWentBackwards() {
+        regressions.increment()
     }
 
     func failed(_ reason: FailureReason) {

@@ -18,6 +18,12 @@ public struct FlowStatus: Sendable, Codable {
         public var targetOffset: Int64
         /// Source offsets that have not passed yet.
         public var lag: Int64
+        /// Records that the target has got: of all source offsets that have passed, those that were not skipped.
+        public var written: Int64
+        /// Source offsets that have passed without a record on the target, by reason.
+        public var skipped: [String: Int64]
+        /// Target offsets among ours that hold something else: other writers' records, markers.
+        public var foreign: Int64
         /// How long it has made no progress although there is something to copy; nil when it does, or nobody watches.
         public var stuckForSeconds: Int?
         /// Bytes read that the target has yet to acknowledge.
@@ -86,6 +92,9 @@ extension FlowStatus.Partition {
         sourceEnd = partition.highWatermark
         targetOffset = partition.targetEnd
         lag = partition.lag
+        written = partition.accounting.written
+        skipped = partition.accounting.skipped
+        foreign = partition.accounting.foreign
         bufferedBytes = partition.bufferedBytes
         sourceLeader = partition.sourceLeader?.broker
         targetLeader = partition.targetLeader

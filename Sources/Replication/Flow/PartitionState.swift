@@ -13,8 +13,12 @@ struct OutgoingBatch: Sendable {
     /// Largest record timestamp, in milliseconds since 1970.
     let maxTimestamp: Int64
     let fetchedAt: NIODeadline
-    /// The frame in the ledger that the bytes belong to.
-    var frame: Int?
+    /// The id that it is written under.
+    let producerID: Int64
+    /// Source offsets before and among its records, back to the batch before, that have none on the target.
+    var skipped: [SkipReason: Int64] = [:]
+    /// The frames in the ledger that the bytes came in.
+    var frames: [Int] = []
 
     var sizeInBytes: Int { records.sizeInBytes }
 }
@@ -23,7 +27,8 @@ struct OutgoingBatch: Sendable {
 struct PartitionState: Sendable {
     let source: TopicPartition
     let target: TopicPartition
-    let sourceTopicID: KafkaUUID
+    /// Changes when the topic is created anew and replication goes on with that.
+    var sourceTopicID: KafkaUUID
     let metrics: TopicMetrics
     let rewriter: RecordRewriter
 
@@ -36,7 +41,8 @@ struct PartitionState: Sendable {
     /// Where each record has its copy. Whoever learns where copies are, from acknowledgements or from the target's
     /// log, appends to it before ``passed`` moves beyond their records; where copies are not known, `lose(upTo:)`.
     var map: OffsetMap
-    /// Offset behind the last record that reached the target; -1 before the first.
+    /// Everything of ours below this target offset is accounted for, and the next batch should land there; -1 before
+    /// anything is known.
     var targetEnd: Int64 = -1
     var highWatermark: Int64 = -1
     var window: ProduceWindow<OutgoingBatch>
@@ -50,12 +56,47 @@ struct PartitionState: Sendable {
     var fetchRefusals = 0
     /// Whether the partition stands in its target leader's queue of partitions with something to send.
     var isQueued = false
+    /// Whether it is known what the target has; batches go out only then.
+    var footing = Footing.takeover
+    /// A batch has landed below where it should have.
+    var regression: Regression?
+    /// The footing was firm before in this run.
+    var wasFirm = false
+    /// The search for footing rests until then, after it has failed.
+    var footingRestsUntil: NIODeadline = .distantPast
+    var footingFailures = 0
+    /// Highest epochs that an earlier run is known to have used, by producer id.
+    var recordedEpochs: [Int64: Int16] = [:]
+    /// Ids to use in place of those that are used up.
+    var successors: [Int64: Int64] = [:]
+    /// Id of the target topic; zero when unknown.
+    var targetTopicID = KafkaUUID.zero
+    /// The id that was recorded, while the present one is another.
+    var isTargetRecreated = false
+    var accounting: Accounting
+    /// Skipped since the last batch that goes on.
+    var openSkips: [SkipReason: Int64] = [:]
+    /// Leader epoch of the last batch read; -1 when unknown.
+    var lastReadEpoch: Int32 = -1
+    /// The source has refused the position; why is to be found out.
+    var isOutOfRange = false
+    /// What has to be learned before the next batch can be taken in.
+    var need: OriginRules.Need?
+    /// The target refuses the oldest batch for good: it is taken apart once nothing is in flight.
+    var refusal: String?
+    var refusesWhole = false
     /// The next attempt belongs to a new epoch, once nothing is in flight.
     var needsNewEpoch = false
     /// An operator does not want it read for now.
     var isPaused = false
     /// The configuration has changed so that the topic is no longer copied.
     var isSelected = true
+
+    /// The target's log went backwards, to `target`; what it has lost begins at `source`.
+    struct Regression: Hashable, Sendable {
+        var target: Int64
+        var source: Int64
+    }
 
     struct Leader: Hashable, Sendable {
         var broker: Int32
@@ -74,7 +115,10 @@ struct PartitionState: Sendable {
     }
 
     var isActive: Bool { status == .active }
-    var isReadable: Bool { isActive && endOfReading == nil && !isPaused && isSelected }
+    var isReadable: Bool {
+        isActive && endOfReading == nil && !isPaused && isSelected && need == nil && footing != .takeover
+            && !isOutOfRange
+    }
 
     func recreatedExplanation(nowID: KafkaUUID) -> String {
         Self.recreatedExplanation(

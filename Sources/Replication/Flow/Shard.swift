@@ -17,6 +17,9 @@ actor Shard {
     let readCommitted: Bool
     let wallClock: @Sendable () -> Int64
     let rateLimit: RateLimit
+    let own: OwnProducers
+    let sourceOrigins: OriginTable
+    let footingWake = Wake()
     let sourceThrottle: ThrottleMeter
     let targetThrottle: ThrottleMeter
 
@@ -52,7 +55,8 @@ actor Shard {
 
     init(
         source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, state: ShardState,
-        readCommitted: Bool, rateLimit: RateLimit, logger: Logger, wallClock: @escaping @Sendable () -> Int64
+        readCommitted: Bool, rateLimit: RateLimit, own: OwnProducers, sourceOrigins: OriginTable, logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64
     ) {
         self.source = source
         self.target = target
@@ -62,6 +66,8 @@ actor Shard {
         self.logger = logger
         self.wallClock = wallClock
         self.rateLimit = rateLimit
+        self.own = own
+        self.sourceOrigins = sourceOrigins
         sourceThrottle = ThrottleMeter(cluster: source.settings.name)
         targetThrottle = ThrottleMeter(cluster: target.settings.name)
         (newLinks, newLinksContinuation) = AsyncStream.makeStream()
@@ -71,12 +77,15 @@ actor Shard {
     func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.followLeaders() }
+            group.addTask { await self.keepFooting() }
             for await link in newLinks {
                 switch link {
                 case .source(let broker): group.addTask { await self.runSourceLink(broker) }
                 case .target(let broker): group.addTask { await self.runTargetLink(broker) }
                 }
             }
+            // Everything has reached the target: what is still being asked is of no use any more.
+            group.cancelAll()
         }
         await source.close()
         await target.close()
@@ -100,6 +109,7 @@ actor Shard {
     /// Takes partitions in and starts on them.
     func add(_ partitions: [PartitionState]) {
         for partition in partitions { state.add(partition) }
+        footingWake.ring()
         startMissingLinks()
         ringAll()
     }
@@ -109,14 +119,13 @@ actor Shard {
         state.update(source: source, target: target)
         if let source { stopRecreated(source) }
         startMissingLinks()
+        footingWake.ring()
         ringAll()
     }
 
-    /// Offsets mean nothing in a topic that only has the name of the one they belong to.
     private func stopRecreated(_ metadata: ClusterMetadata) {
         for partition in state.recreatedPartitions(metadata) {
-            let index = partition.index
-            stop(index, .recreated, state.partitions[index].recreatedExplanation(nowID: partition.topicID))
+            recreated(partition.index, topicID: partition.topicID)
         }
     }
 
@@ -138,10 +147,12 @@ actor Shard {
         for link in targetLinks.values { link.wake.ring() }
     }
 
-    private func ringAll() {
+    func ringAll() {
         ringAllSources()
         ringAllTargets()
     }
+
+    var delivery: DeliveryGuarantee { state.delivery }
 
     /// Somebody who leads a partition no longer does, or cannot be reached.
     func refreshLeaders() {
@@ -152,6 +163,7 @@ actor Shard {
         guard isFinished else { return }
         newLinksContinuation.finish()
         leadersWake.ring()
+        footingWake.ring()
         ringAll()
     }
 

@@ -5,7 +5,7 @@ internal import NIOCore
 
 /// The partitions of one shard and everything decided about them. No I/O and no clock: time comes in.
 struct ShardState {
-    private(set) var partitions: [PartitionState] = []
+    var partitions: [PartitionState] = []
     var ledger: FrameLedger
     private var bySource: [TopicPartition: Int] = [:]
     private var changedAtSource: [Int32: Set<Int>] = [:]
@@ -13,8 +13,14 @@ struct ShardState {
     private var readyAtTargetBroker: [Int32: Deque<Int>] = [:]
     /// Partitions whose last attempt failed rest until then.
     private var restingUntil: [Int: NIODeadline] = [:]
+    /// What was set aside since it was last asked for: source offsets and why, by partition.
+    private var leftOut: [Int: [(Range<Int64>, String)]] = [:]
+    /// What partitions wait to learn.
+    private(set) var needs: Set<OriginRules.Need> = []
     private var failuresInARow: [Int: Int] = [:]
-    private let intake: PartitionIntake
+    private(set) var intake: PartitionIntake
+    let policies: FlowPolicies
+    let delivery: DeliveryGuarantee
     private let limits: Limits
 
     struct Limits: Sendable {
@@ -28,7 +34,11 @@ struct ShardState {
         var produceBytes = 4 << 20
     }
 
-    init(budget: Int, limits: Limits, intake: PartitionIntake) {
+    init(
+        budget: Int, limits: Limits, intake: PartitionIntake, policies: FlowPolicies, delivery: DeliveryGuarantee
+    ) {
+        self.policies = policies
+        self.delivery = delivery
         ledger = FrameLedger(budget: budget)
         self.limits = limits
         self.intake = intake
@@ -45,6 +55,22 @@ struct ShardState {
     }
 
     var isDrained: Bool { partitions.allSatisfy { $0.window.isEmpty || !$0.isActive } }
+
+    mutating func takeLeftOut(_ index: Int) -> [(Range<Int64>, String)] {
+        leftOut.isEmpty ? [] : leftOut.removeValue(forKey: index) ?? []
+    }
+
+    mutating func setAside(_ offsets: Range<Int64>, _ reason: String, _ index: Int) {
+        leftOut[index, default: []].append((offsets, reason))
+    }
+
+    mutating func updateOrigins(_ change: (inout OriginRules) -> Void) {
+        change(&intake.origins)
+    }
+
+    mutating func removeNeeds(_ isMet: (OriginRules.Need) -> Bool) {
+        needs = needs.filter { !isMet($0) }
+    }
 
     func index(ofSource partition: TopicPartition) -> Int? { bySource[partition] }
 }
@@ -78,7 +104,8 @@ extension ShardState {
                     topic: partition.source.topic, topicID: partition.sourceTopicID,
                     partition: partition.source.partition, fetchOffset: partition.position,
                     maxBytes: Int32(limits.partitionFetchBytes),
-                    currentLeaderEpoch: partition.sourceLeader?.epoch ?? -1))
+                    currentLeaderEpoch: partition.sourceLeader?.epoch ?? -1,
+                    lastFetchedEpoch: partition.lastReadEpoch))
         }
     }
 
@@ -109,7 +136,7 @@ extension ShardState {
         noteChange(index)
     }
 
-    private mutating func noteChange(_ index: Int) {
+    mutating func noteChange(_ index: Int) {
         guard let broker = partitions[index].sourceLeader?.broker else { return }
         changedAtSource[broker, default: []].insert(index)
     }
@@ -124,18 +151,23 @@ extension ShardState {
         let outcome = intake.take(
             records.contiguous, aborted: fetched.abortedTransactions, at: now, into: &partitions[index])
         partitions[index].metrics.took(bytes: records.readableBytes, outcome: outcome)
+        if let need = outcome.need {
+            partitions[index].need = need
+            needs.insert(need)
+        }
         // Booked before cutting, so that the frame counts while anything of it waits.
         let booked = ledger.book(bytes: records.readableBytes, batches: outcome.batches.count)
         for var batch in outcome.batches {
-            batch.frame = booked
+            if let booked { batch.frames = [booked] }
             partitions[index].bufferedBytes += batch.sizeInBytes
-            partitions[index].window.enqueue(batch, recordCount: Int32(batch.recordCount))
+            partitions[index].window.enqueue(
+                batch, recordCount: Int32(batch.recordCount), producerID: batch.producerID)
         }
         noteChange(index)
         settlePassed(index)
-        if let explanation = outcome.failure {
-            partitions[index].endOfReading = PartitionState.Failure(reason: .unreadable, explanation: explanation)
-        }
+        if let failure = outcome.failure { partitions[index].endOfReading = failure }
+        if !outcome.examined.isEmpty { updateOrigins { $0.examined(outcome.examined) } }
+        for damaged in outcome.damaged { setAside(damaged.offsets, damaged.reason, index) }
         enqueueIfReady(index)
     }
 
@@ -145,8 +177,22 @@ extension ShardState {
     }
 
     /// With nothing on the way, everything up to the position has passed.
-    private mutating func settlePassed(_ index: Int) {
-        if partitions[index].window.isEmpty { partitions[index].passed = partitions[index].position }
+    mutating func settlePassed(_ index: Int) {
+        guard partitions[index].window.isEmpty else { return }
+        partitions[index].accounting.skip(partitions[index].openSkips)
+        partitions[index].openSkips = [:]
+        partitions[index].passed = partitions[index].position
+        checkBalance(index)
+    }
+
+    /// Every offset that has passed is written or skipped, or the partition stops at once.
+    private mutating func checkBalance(_ index: Int) {
+        let imbalance = partitions[index].accounting.imbalance(passed: partitions[index].passed)
+        guard imbalance != 0, partitions[index].endOfReading == nil else { return }
+        partitions[index].endOfReading = PartitionState.Failure(
+            reason: .imbalance,
+            explanation: "of the source offsets below \(partitions[index].passed), \(imbalance) are accounted for as "
+                + "neither written nor skipped: this is a defect of the replicator, please report it")
     }
 }
 
@@ -171,7 +217,9 @@ extension ShardState {
         var bytes = 0
         var again: [Int] = []
         while let index = ready.first {
-            guard partitions[index].isActive, partitions[index].targetLeader == broker,
+            mergeSmallBatches(index)
+            guard partitions[index].isActive, partitions[index].footing == .firm,
+                partitions[index].targetLeader == broker,
                 let upcoming = partitions[index].window.upcoming
             else {
                 ready.removeFirst()
@@ -195,6 +243,22 @@ extension ShardState {
         return sendings
     }
 
+    private mutating func mergeSmallBatches(_ index: Int) {
+        guard let upcoming = partitions[index].window.upcoming, upcoming.sizeInBytes <= BatchMerger.small else {
+            return
+        }
+        var (count, difference) = (0, 0)
+        partitions[index].window.mergeUnsent(limit: BatchMerger.limit, size: BatchMerger.size) { batches in
+            guard let merged = BatchMerger.merge(batches) else { return nil }
+            count = batches.count
+            difference = batches.reduce(merged.sizeInBytes) { $0 - $1.sizeInBytes }
+            return (merged, Int32(merged.recordCount))
+        }
+        guard count > 0 else { return }
+        partitions[index].bufferedBytes += difference
+        partitions[index].metrics.merged(batches: count)
+    }
+
     /// The target has the batch.
     ///
     /// - Parameter targetLogStart: where the target's log begins now; -1 when the broker does not tell.
@@ -203,40 +267,80 @@ extension ShardState {
     ) {
         failuresInARow[index] = nil
         let done = partitions[index].window.succeeded(sequence: sequence, baseOffset: baseOffset)
-        for acknowledged in done {
-            let batch = acknowledged.batch
-            if acknowledged.baseOffset >= 0 {
-                partitions[index].map.append(batch.sources, at: acknowledged.baseOffset)
-                partitions[index].targetEnd = acknowledged.baseOffset + Int64(batch.recordCount)
-            } else {
-                partitions[index].map.lose(upTo: batch.sources.end)
-            }
-            partitions[index].passed = batch.nextSourceOffset
-            partitions[index].bufferedBytes -= batch.sizeInBytes
-            if let frame = batch.frame { ledger.giveBack(frame) }
-            partitions[index].metrics.acknowledged(
-                batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
-                pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
-        }
+        acknowledge(done, index, now: now, wallClock: wallClock)
         partitions[index].map.trim(belowTarget: targetLogStart)
         settlePassed(index)
         noteChange(index)
         enqueueIfReady(index)
     }
 
+    /// Takes note of batches that the target has, oldest first.
+    mutating func acknowledge(
+        _ done: [ProduceWindow<OutgoingBatch>.Acknowledged], _ index: Int, now: NIODeadline, wallClock: Int64
+    ) {
+        for acknowledged in done {
+            let batch = acknowledged.batch
+            if acknowledged.baseOffset >= 0, place(acknowledged.baseOffset, index) {
+                partitions[index].map.append(batch.sources, at: acknowledged.baseOffset)
+                partitions[index].targetEnd = acknowledged.baseOffset + Int64(batch.recordCount)
+            } else if partitions[index].regression == nil {
+                partitions[index].map.lose(upTo: batch.sources.end)
+            }
+            partitions[index].accounting.write(Int64(batch.recordCount))
+            partitions[index].accounting.skip(batch.skipped)
+            partitions[index].passed = batch.nextSourceOffset
+            partitions[index].bufferedBytes -= batch.sizeInBytes
+            giveBack(batch)
+            partitions[index].metrics.acknowledged(
+                batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
+                pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
+        }
+    }
+
+    /// Compares where a batch has landed with where it should have.
+    ///
+    /// - Returns: false when the target's log has gone backwards.
+    private mutating func place(_ baseOffset: Int64, _ index: Int) -> Bool {
+        let expected = partitions[index].targetEnd
+        guard partitions[index].regression == nil else { return false }
+        guard expected >= 0, baseOffset != expected, delivery == .exactlyOnce || baseOffset > expected else {
+            return true
+        }
+        if baseOffset > expected {
+            partitions[index].accounting.meetForeign(baseOffset - expected)
+            partitions[index].metrics.metForeign(baseOffset - expected)
+            return true
+        }
+        // Before anything else goes there, what the target has lost is copied again.
+        // Nothing of ours, when only a marker was cut off.
+        guard let lost = partitions[index].map.first(fromTarget: baseOffset) else { return true }
+        partitions[index].regression = PartitionState.Regression(target: baseOffset, source: lost.source)
+        loseFooting(index)
+        return false
+    }
+
     /// The batch goes out again: after a rest that grows with the number of failures, when `rests`.
-    mutating func notWritten(_ index: Int, renewsEpoch: Bool, rests: Bool, now: NIODeadline) {
+    ///
+    /// - Parameter isUncertain: the target may have it all the same.
+    mutating func notWritten(
+        _ index: Int, isUncertain: Bool = false, renewsEpoch: Bool, rests: Bool, now: NIODeadline
+    ) {
         partitions[index].window.failed()
         if renewsEpoch { partitions[index].needsNewEpoch = true }
+        if isUncertain || renewsEpoch, delivery == .exactlyOnce { loseFooting(index) }
+        takeApartIfRefused(index)
         if rests {
             let failures = min(failuresInARow[index, default: 0] + 1, 6)
             failuresInARow[index] = failures
             restingUntil[index] = now + .milliseconds(50 << Int64(failures))
         }
-        if partitions[index].needsNewEpoch, partitions[index].window.answersOutstanding == 0 {
+        if partitions[index].needsNewEpoch, partitions[index].footing == .firm,
+            partitions[index].window.answersOutstanding == 0
+        {
             partitions[index].needsNewEpoch = false
-            let old = partitions[index].window.producer
-            partitions[index].window.renew(ProducerIdentity(id: old.id, epoch: old.epoch &+ 1))
+            for old in partitions[index].window.producers {
+                partitions[index].window.renew(ProducerIdentity(id: old.id, epoch: old.epoch &+ 1))
+            }
         }
         enqueueIfReady(index)
     }
@@ -246,7 +350,7 @@ extension ShardState {
         partitions[index].status = .failed(explanation)
         partitions[index].metrics.failed(reason)
         for batch in partitions[index].window.abandon() {
-            if let frame = batch.frame { ledger.giveBack(frame) }
+            giveBack(batch)
         }
         partitions[index].bufferedBytes = 0
         noteChange(index)
@@ -263,8 +367,9 @@ extension ShardState {
         return restingUntil.values.min()
     }
 
-    private mutating func enqueueIfReady(_ index: Int) {
+    mutating func enqueueIfReady(_ index: Int) {
         guard !partitions[index].isQueued, partitions[index].isActive, restingUntil[index] == nil,
+            partitions[index].footing == .firm,
             partitions[index].window.canSend, let leader = partitions[index].targetLeader
         else { return }
         partitions[index].isQueued = true
@@ -308,9 +413,15 @@ extension ShardState {
 
     private mutating func updateTarget(_ index: Int, _ metadata: ClusterMetadata) {
         let name = partitions[index].target
-        guard let broker = metadata.partition(name.topic, name.partition)?.leader,
-            broker != partitions[index].targetLeader
-        else { return }
+        guard let broker = metadata.partition(name.topic, name.partition)?.leader else { return }
+        if let id = metadata.topics[name.topic]?.id, id != .zero, id != partitions[index].targetTopicID {
+            if partitions[index].targetTopicID != .zero {
+                partitions[index].isTargetRecreated = true
+                if partitions[index].footing == .firm, delivery == .exactlyOnce { loseFooting(index) }
+            }
+            partitions[index].targetTopicID = id
+        }
+        guard broker != partitions[index].targetLeader else { return }
         if let old = partitions[index].targetLeader { readyAtTargetBroker[old]?.removeAll { $0 == index } }
         partitions[index].targetLeader = broker
         partitions[index].isQueued = false

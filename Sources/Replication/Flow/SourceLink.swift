@@ -24,6 +24,7 @@ extension Shard {
                 try await fetch(bytes, from: broker, &session)
                 succeeded(source: broker)
             } catch {
+                guard !isFinished else { break }
                 session.broken()
                 failed(source: broker, error)
             }
@@ -56,8 +57,14 @@ extension Shard {
             refused(fetched, index)
             return
         }
+        if let diverging = fetched.divergingEpoch {
+            truncated(index, endsAt: diverging.endOffset, epoch: diverging.epoch)
+            return
+        }
         state.received(fetched, index: index, at: .now())
+        reportLeftOut(index)
         stopIfDue(index)
+        if state.partitions[index].need != nil { footingWake.ring() }
         if let leader = state.partitions[index].targetLeader { ring(target: leader) }
     }
 
@@ -70,14 +77,10 @@ extension Shard {
             rest(index)
             refreshLeaders()
         case .offsetOutOfRange:
-            // Stock brokers leave the bounds of the log out of this answer.
-            let bounds =
-                fetched.logStartOffset < 0
-                ? "" : " (its log now starts at \(fetched.logStartOffset) and ends at \(fetched.highWatermark))"
-            stop(
-                index, .outOfRange,
-                "the source no longer has offset \(state.partitions[index].position)\(bounds): records were deleted, or "
-                    + "the log was cut, before they were read")
+            // Stock brokers leave the bounds of the log out of this answer: they are asked for.
+            state.partitions[index].isOutOfRange = true
+            rest(index)
+            footingWake.ring()
         case .topicAuthorizationFailed:
             stop(
                 index, .notAuthorized,

@@ -85,8 +85,9 @@ extension Shard {
     /// No answer: the broker may have the batches or not.
     private func lost(_ sendings: [ShardState.Sending]) {
         for sending in sendings {
-            state.notWritten(sending.index, renewsEpoch: false, rests: false, now: .now())
+            state.notWritten(sending.index, isUncertain: true, renewsEpoch: false, rests: false, now: .now())
         }
+        footingWake.ring()
     }
 
     private func settle(_ sendings: [ShardState.Sending], _ response: ProduceResponse) {
@@ -100,10 +101,18 @@ extension Shard {
         let time = wallClock()
         for sending in sendings {
             guard let answer = answers[sending.target] else {
-                state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
+                state.notWritten(sending.index, isUncertain: true, renewsEpoch: false, rests: true, now: now)
                 continue
             }
             if answer.errorCode == .corruptMessage, isDamaged(sending) {
+                guard
+                    !(state.policies.quarantined == .continue
+                        && state.partitions[sending.index].window.oldestSequence == sending.sequence)
+                else {
+                    state.refuse(sending.index, "its checksum does not match: corrupt at the source", isWhole: true)
+                    state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                    continue
+                }
                 state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
                 stop(
                     sending.index, .unreadable,
@@ -126,15 +135,34 @@ extension Shard {
                 state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
                 if refresh { refreshLeaders() }
                 debug(answer.errorCode, sending)
+            case .uncertain(let refresh):
+                state.notWritten(sending.index, isUncertain: true, renewsEpoch: false, rests: true, now: now)
+                if refresh { refreshLeaders() }
+                debug(answer.errorCode, sending)
             case .renewEpoch:
                 state.notWritten(sending.index, renewsEpoch: true, rests: false, now: now)
                 debug(answer.errorCode, sending)
+            case .quarantine(let explanation):
+                if oldest != sending.sequence {
+                    // Behind another failure; it will be its turn.
+                    state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
+                } else if state.policies.quarantined == .continue {
+                    state.refuse(sending.index, explanation, isWhole: false)
+                    state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                } else {
+                    state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
+                    stop(
+                        sending.index, .refusedByTarget,
+                        explanation + ". With policies: {quarantined: continue} such records are left out")
+                }
             case .fail(let reason, let explanation):
                 state.notWritten(sending.index, renewsEpoch: false, rests: false, now: now)
                 stop(sending.index, reason, explanation)
             }
         }
+        for sending in sendings { reportLeftOut(sending.index) }
         scheduleEndOfRests()
+        footingWake.ring()
     }
 
     /// Whether a batch that the target refuses as corrupt was so already when it came from the source: rewriting the

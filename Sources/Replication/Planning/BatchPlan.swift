@@ -42,4 +42,6 @@ public enum RewriteReason: String, Hashable, Sendable, CaseIterable {
     case loopHeader
     /// Another codec is configured.
     case codec
+    /// Small batches were put together while they waited.
+    case merge
 }

@@ -14,14 +14,17 @@ package struct BatchPlanner: Hashable, Sendable {
     /// - Parameters:
     ///   - position: the next source offset wanted; the batch reaches beyond it.
     ///   - isAborted: the batch belongs to a transaction that did not commit.
-    package func plan(_ batch: RecordBatchHeader, position: Int64, isAborted: Bool) -> BatchPlan {
+    ///   - looksInside: records may carry loop headers that tell of clusters they have been on.
+    package func plan(
+        _ batch: RecordBatchHeader, position: Int64, isAborted: Bool, looksInside: Bool = false
+    ) -> BatchPlan {
         if batch.isControl { return .skip(.control) }
         if isAborted { return .skip(.aborted) }
         if batch.recordCount == 0 { return .skip(.compacted) }
         if batch.timestampType == .logAppendTime { return .rewrite(.logAppendTime) }
         if batch.baseOffset < position { return .rewrite(.startsBeforePosition) }
         if !batch.isDense { return .rewrite(.holes) }
-        if addsLoopHeader { return .rewrite(.loopHeader) }
+        if addsLoopHeader || looksInside { return .rewrite(.loopHeader) }
         if case .codec(let wanted) = compression, batch.codec != wanted { return .rewrite(.codec) }
         return .forward
     }

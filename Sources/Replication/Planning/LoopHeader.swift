@@ -83,9 +83,19 @@ package struct LoopGuard: Hashable, Sendable {
     private let sourceCluster: String
     private let targetCluster: String
 
+    /// Records get headers; else they are only looked at.
+    package let stamps: Bool
+    package let stopsAtForeignHeaders: Bool
+    private let partition: Int32
     private let template: ByteBuffer
 
-    package init(sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32) {
+    package init(
+        sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32, stamps: Bool = true,
+        stopsAtForeignHeaders: Bool = false
+    ) {
+        self.stopsAtForeignHeaders = stopsAtForeignHeaders
+        self.stamps = stamps
+        self.partition = partition
         self.sourceCluster = sourceCluster
         self.targetCluster = targetCluster
         template = LoopHeader(
@@ -94,21 +104,36 @@ package struct LoopGuard: Hashable, Sendable {
         ).encode()
     }
 
+    /// The loop header of Amazon MSK Replicator.
+    static let foreignKeyBytes = ByteBuffer(string: "__mskmr")
+
     /// What becomes of a record.
     package enum Verdict: Hashable, Sendable {
         /// It has been on the target: it stays behind.
         case drop
+        /// Another replicator has marked it, and policy is to stop there.
+        case foreign
+        /// It goes on as it is.
+        case keep
         /// It begins its way here: this header comes behind its own.
         case add(RecordHeader)
         /// It has come from elsewhere: these are its headers from now on.
         case replace([RecordHeader])
     }
 
-    package func verdict(on headers: [RecordHeader], offset: Int64) -> Verdict {
+    /// - Parameter chain: clusters that the whole batch is known to have come through before the source.
+    package func verdict(on headers: [RecordHeader], offset: Int64, cameThrough chain: [String] = []) -> Verdict {
+        if stopsAtForeignHeaders, headers.contains(where: { $0.key == Self.foreignKeyBytes }) { return .foreign }
         guard let existing = headers.firstIndex(where: { $0.key == LoopHeader.keyBytes }),
             let value = headers[existing].value, var carried = LoopHeader(decoding: value)
-        else { return .add(RecordHeader(key: LoopHeader.keyBytes, value: firstStamp(offset: offset))) }
+        else {
+            guard stamps else { return .keep }
+            let stamp = chain.isEmpty ? firstStamp(offset: offset) : laterStamp(chain)
+            return .add(RecordHeader(key: LoopHeader.keyBytes, value: stamp))
+        }
         guard !carried.chain.contains(targetCluster) else { return .drop }
+        guard stamps else { return .keep }
+        carried.chain += chain.filter { !carried.chain.contains($0) }
         carried.chain.append(sourceCluster)
         var headers = headers
         headers.remove(at: existing)
@@ -116,10 +141,29 @@ package struct LoopGuard: Hashable, Sendable {
         return .replace(headers)
     }
 
+    /// For a record that came here without a header: its offset at the origin is not known.
+    private func laterStamp(_ chain: [String]) -> ByteBuffer {
+        LoopHeader(
+            originCluster: chain.first ?? sourceCluster, originTopicID: .zero, originPartition: partition,
+            originOffset: -1, chain: chain + [sourceCluster]
+        ).encode()
+    }
+
     /// Only the offset differs from one record of a partition to the next.
     private func firstStamp(offset: Int64) -> ByteBuffer {
         var stamp = template
         stamp.setInteger(offset, at: stamp.readerIndex + LoopHeader.offsetPosition(originCluster: sourceCluster))
         return stamp
+    }
+}
+
+/// A record carries the loop header of another replicator, which only that one understands.
+package struct ForeignLoopHeader: Error, Hashable, CustomStringConvertible {
+    package let offset: Int64
+
+    package var description: String {
+        "the record at source offset \(offset) carries __mskmr, the loop header of Amazon MSK Replicator: two "
+            + "replicators over the same topics can send records round for ever. Stop one of them, or set "
+            + "onForeignLoopHeader: ignore to copy such records like any other"
     }
 }

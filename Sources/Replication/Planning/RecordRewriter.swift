@@ -28,6 +28,8 @@ package struct RecordRewriter: Hashable, Sendable {
         /// Empty when no record goes on.
         package var batches: [Rewritten] = []
         package var skipped: [SkipReason: Int64] = [:]
+        /// What of it lies behind the last record that goes on.
+        package var trailing: [SkipReason: Int64] = [:]
     }
 
     /// A batch for the target.
@@ -37,16 +39,23 @@ package struct RecordRewriter: Hashable, Sendable {
         package var nextSourceOffset: Int64
         /// Source offsets of its records.
         package var sources: SourceRuns
+        /// Source offsets among and before its records, back to the batch before, that have none on the target.
+        package var skipped: [SkipReason: Int64] = [:]
     }
 
-    /// - Parameter position: records before this source offset are not wanted and not counted.
-    /// - Throws: `WireError` or `CompressionError` when the batch cannot be read.
-    package func rewrite(_ batch: RecordBatch, from position: Int64) throws -> Result {
+    /// - Parameters:
+    ///   - position: records before this source offset are not wanted and not counted.
+    ///   - chain: clusters that the batch is known to have come through before the source.
+    /// - Throws: `WireError` or `CompressionError` when the batch cannot be read, ``ForeignLoopHeader``.
+    package func rewrite(
+        _ batch: RecordBatch, from position: Int64, cameThrough chain: [String] = []
+    ) throws -> Result {
         // A checksum made anew would hide damage: what is taken apart is checked first.
         guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
-        var result = try rebuild(
-            from: position, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes
+        let first = max(position, batch.header.baseOffset)
+        return try rebuild(
+            first..<batch.header.nextOffset, chain, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes
         ) {
             var reader = try batch.records(limit: limit)
             // What keeps its timestamp is copied without looking inside.
@@ -57,20 +66,16 @@ package struct RecordRewriter: Hashable, Sendable {
                 return .decoded(record)
             }
         }
-        let first = max(position, batch.header.baseOffset)
-        account(holesIn: first..<batch.header.nextOffset, result: &result.result, records: result.records)
-        return result.result
     }
 
     /// The same for a message set of format 0 or 1.
     package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
-        let result = try rebuild(
-            from: position, codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes
+        try rebuild(
+            position..<entry.offset + 1, [], codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes
         ) {
             var records = try entry.records(limit: limit)[...]
             return { records.popFirst().map { .decoded($0) } }
         }
-        return result.result
     }
 
     private enum SourceRecord {
@@ -85,54 +90,63 @@ package struct RecordRewriter: Hashable, Sendable {
         }
     }
 
-    private typealias Rebuilt = (result: Result, records: Int64)
-
     /// - Parameter open: begins to read the source's records from the first.
     private func rebuild(
-        from position: Int64, codec: CompressionCodec, sourceSize: Int,
+        _ range: Range<Int64>, _ chain: [String], codec: CompressionCodec, sourceSize: Int,
         open: () throws -> () throws -> SourceRecord?
-    ) throws -> Rebuilt {
+    ) throws -> Result {
         let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
         let ceiling = max(sourceSize, Self.smallestCut)
         let pieces = chosen == .none ? ceiling : max(ceiling, Self.smallestCutCompressed)
         let result = try rebuild(
-            from: position, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling, next: open())
-        guard pieces > ceiling, result.result.batches.contains(where: { $0.records.sizeInBytes > ceiling }) else {
+            range, chain, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling, next: open())
+        guard pieces > ceiling, result.batches.contains(where: { $0.records.sizeInBytes > ceiling }) else {
             return result
         }
         // The codec made less of it than hoped for.
         return try rebuild(
-            from: position, codec: chosen, sourceSize: sourceSize, pieces: ceiling, ceiling: ceiling, next: open())
+            range, chain, codec: chosen, sourceSize: sourceSize, pieces: ceiling, ceiling: ceiling, next: open())
     }
 
     /// - Parameters:
     ///   - pieces: bytes of records gathered for one batch, before compression.
     ///   - ceiling: what a batch should not exceed in the end.
     private func rebuild(
-        from position: Int64, codec chosen: CompressionCodec, sourceSize: Int, pieces: Int, ceiling: Int,
-        next: () throws -> SourceRecord?
-    ) throws -> Rebuilt {
+        _ range: Range<Int64>, _ chain: [String], codec chosen: CompressionCodec, sourceSize: Int, pieces: Int,
+        ceiling: Int, next: () throws -> SourceRecord?
+    ) throws -> Result {
         var result = Result()
         var builder = RecordBatchBuilder(reserving: min(pieces, sourceSize + sourceSize / 8))
         var sources: SourceRuns?
-        var seen: Int64 = 0
+        var inside: [SkipReason: Int64] = [:]
+        var expected = range.lowerBound
+        func skip(_ count: Int64, _ reason: SkipReason) {
+            guard count > 0 else { return }
+            result.trailing[reason, default: 0] += count
+            result.skipped[reason, default: 0] += count
+        }
         func close() throws(CompressionError) {
             guard let from = sources else { return }
             let batch = try seal(&builder, chosen, ceiling: ceiling)
-            result.batches.append(Rewritten(records: batch, nextSourceOffset: from.end, sources: from))
+            result.batches.append(Rewritten(records: batch, nextSourceOffset: from.end, sources: from, skipped: inside))
             sources = nil
+            inside = [:]
         }
         while let record = try next() {
-            guard record.offset >= position else { continue }
-            seen += 1
-            guard let outgoing = try stamped(record) else {
-                result.skipped[.loop, default: 0] += 1
+            guard record.offset >= range.lowerBound else { continue }
+            skip(record.offset - expected, .compacted)
+            expected = record.offset + 1
+            guard let outgoing = try stamped(record, chain) else {
+                skip(1, .loop)
                 continue
             }
             if !builder.isEmpty, builder.sizeInBytes + outgoing.sizeBound > pieces {
                 try close()
             }
             outgoing.append(to: &builder)
+            // What was skipped since the record before it belongs to the batch that passes it.
+            inside.merge(result.trailing) { $0 + $1 }
+            result.trailing = [:]
             if sources == nil {
                 sources = SourceRuns(record.offset..<record.offset + 1)
             } else {
@@ -140,7 +154,8 @@ package struct RecordRewriter: Hashable, Sendable {
             }
         }
         try close()
-        return (result, seen)
+        skip(range.upperBound - expected, .compacted)
+        return result
     }
 
     /// A record as it goes on.
@@ -166,7 +181,7 @@ package struct RecordRewriter: Hashable, Sendable {
     }
 
     /// Nil for a record that must not go on.
-    private func stamped(_ record: SourceRecord) throws -> OutgoingRecord? {
+    private func stamped(_ record: SourceRecord, _ chain: [String]) throws -> OutgoingRecord? {
         guard let loopGuard else {
             switch record {
             case .encoded(let raw): return .encoded(raw, adding: [])
@@ -175,8 +190,10 @@ package struct RecordRewriter: Hashable, Sendable {
         }
         switch record {
         case .encoded(let raw):
-            switch loopGuard.verdict(on: try raw.headers, offset: raw.offset) {
+            switch loopGuard.verdict(on: try raw.headers, offset: raw.offset, cameThrough: chain) {
             case .drop: return nil
+            case .foreign: throw ForeignLoopHeader(offset: raw.offset)
+            case .keep: return .encoded(raw, adding: [])
             case .add(let header): return .encoded(raw, adding: [header])
             case .replace(let headers):
                 return .decoded(
@@ -184,8 +201,10 @@ package struct RecordRewriter: Hashable, Sendable {
                         offset: raw.offset, timestamp: raw.timestamp, key: raw.key, value: raw.value, headers: headers))
             }
         case .decoded(var record):
-            switch loopGuard.verdict(on: record.headers, offset: record.offset) {
+            switch loopGuard.verdict(on: record.headers, offset: record.offset, cameThrough: chain) {
             case .drop: return nil
+            case .foreign: throw ForeignLoopHeader(offset: record.offset)
+            case .keep: break
             case .add(let header): record.headers.append(header)
             case .replace(let headers): record.headers = headers
             }
@@ -203,10 +222,5 @@ package struct RecordRewriter: Hashable, Sendable {
         let compressed = try builder.batch(codec: codec)
         guard compressed.sizeInBytes > ceiling, plain.sizeInBytes < compressed.sizeInBytes else { return compressed }
         return try plain.batch(codec: .none)
-    }
-
-    private func account(holesIn range: Range<Int64>, result: inout Result, records: Int64) {
-        let holes = Int64(range.count) - records
-        if holes > 0 { result.skipped[.compacted, default: 0] += holes }
     }
 }

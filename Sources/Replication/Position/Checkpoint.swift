@@ -5,14 +5,20 @@ internal import KafkaWire
 package struct Checkpoint: Hashable, Sendable, Codable {
     /// Every source offset below it is on the target, or was skipped for a counted reason.
     package var sourceOffset: Int64
-    /// Offset behind the last record written to the target; -1 when none was.
+    /// Everything of ours below this target offset is accounted for; -1 when nothing is known.
     package var targetOffset: Int64
-    /// Leader epoch of the source when it was taken; -1 when unknown.
+    /// Leader epoch of the last source batch read; -1 when unknown.
     package var sourceLeaderEpoch: Int32
     /// Id of the source topic, as 32 hexadecimal digits; zero for brokers without topic ids.
     package var sourceTopicID: String
     /// What of the offset map is not in a block of segments; nil when written by a version without maps.
     package var map: OffsetMap.Edge?
+    /// Epochs in use by producer id, for clusters that do not tell; nil when written by a version without.
+    package var producers: [String: Int16]?
+    /// Id of the target topic; nil when written by a version without.
+    package var targetTopicID: String?
+    /// Nil when written by a version that did not account.
+    package var accounting: Accounting?
 }
 
 /// What a flow is, once and for all: recorded at its first start, compared at each later one.

@@ -1,0 +1,62 @@
+internal import KafkaClient
+internal import KafkaWire
+
+/// Whether it is known what of a partition the target has.
+enum Footing: Hashable, Sendable {
+    /// Everything of ours below `targetEnd` is accounted for: batches may go out.
+    case firm
+    /// An earlier run may have written beyond its checkpoint: the target's tail tells.
+    case takeover
+    /// Answers were lost: batches that wait for one may be in the target's log or not.
+    case uncertain
+}
+
+/// What was found out about one partition's place on the target.
+struct FootingFindings: Sendable {
+    /// Epochs to go on with, by producer id; empty to keep those in use.
+    var epochs: [ProducerIdentity] = []
+    /// Where the target's log ended before anything of ours was added to it.
+    var endBefore: Int64 = -1
+    /// Where it ends now.
+    var end: Int64 = -1
+    var tail: TargetTail
+    /// Where the tail begins: behind the last offset that is accounted for.
+    var from: Int64
+    /// After a takeover: where the source goes on, and what the earlier run did in between.
+    var recovery: Recovery?
+
+    struct Recovery: Sendable {
+        /// Where the walk began; if the partition has moved since, it tells nothing.
+        var start: Int64
+        var position: Int64
+        var written: Int64
+        var skipped: [SkipReason: Int64]
+        /// Source ranges with the target offsets of their copies; nil when only the end is known.
+        var copies: [(sources: Range<Int64>, target: Int64)]?
+    }
+
+    /// The target has less than it once had.
+    var hasRegressed: Bool { endBefore < from }
+}
+
+extension TailAlignment {
+    /// Pairs what was counted with the tail's offsets.
+    func copies(in tail: TargetTail) -> [(sources: Range<Int64>, target: Int64)]? {
+        guard isExact else { return nil }
+        var copies: [(sources: Range<Int64>, target: Int64)] = []
+        var sources = counted[...]
+        for batch in tail.batches {
+            var target = batch.baseOffset
+            let end = batch.baseOffset + batch.count
+            while target < end, let range = sources.popFirst() {
+                let count = min(Int64(range.count), end - target)
+                copies.append((range.lowerBound..<range.lowerBound + count, target))
+                target += count
+                if count < Int64(range.count) {
+                    sources = [range.lowerBound + count..<range.upperBound] + sources
+                }
+            }
+        }
+        return copies
+    }
+}

@@ -1,0 +1,173 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import NIOCore
+
+// What partitions know of the target, and of where records come from.
+extension ShardState {
+    /// Partitions to find footing for: nothing of them is in flight, and they do not rest.
+    func partitionsWithoutFooting(now: NIODeadline) -> [Int] {
+        partitions.indices.filter { index in
+            let partition = partitions[index]
+            return partition.isActive && partition.footing != .firm && partition.window.answersOutstanding == 0
+                && partition.footingRestsUntil <= now && partition.targetLeader != nil
+        }
+    }
+
+    /// When the next of them has rested.
+    var nextFootingRest: NIODeadline? {
+        partitions.lazy.filter { $0.isActive && $0.footing != .firm && $0.footingRestsUntil > .distantPast }
+            .map(\.footingRestsUntil).min()
+    }
+
+    /// - Returns: how many searches have failed in a row.
+    mutating func restFooting(_ index: Int, now: NIODeadline) -> Int {
+        partitions[index].footingFailures += 1
+        let pause = TimeAmount.milliseconds(50 << Int64(min(partitions[index].footingFailures, 5)))
+        partitions[index].footingRestsUntil = now + pause
+        return partitions[index].footingFailures
+    }
+
+    /// Nothing more goes out before it is known what the target has.
+    mutating func loseFooting(_ index: Int) {
+        if partitions[index].footing == .firm { partitions[index].footing = .uncertain }
+    }
+
+    mutating func learn(epochs: [Int64: Int16], of index: Int) {
+        partitions[index].recordedEpochs.merge(epochs) { max($0, $1) }
+    }
+
+    enum FootingResult: Hashable {
+        /// With this many records of an earlier run that were not accounted for.
+        case firm(recovered: Int64)
+        /// This many source offsets are copied again.
+        case refills(Int64)
+        /// The target's tail holds what this instance did not write.
+        case foreignUnderOurID
+        case recreated
+    }
+
+    /// Takes in what the target was found to have.
+    mutating func apply(
+        _ findings: FootingFindings, to index: Int, now: NIODeadline, wallClock: Int64
+    ) -> FootingResult {
+        var partition: PartitionState { partitions[index] }
+        let isRecreated = partition.isTargetRecreated
+        guard !(isRecreated && policies.recreated == .stop && findings.from > 0) else { return .recreated }
+        partitions[index].isTargetRecreated = false
+        partitions[index].footingFailures = 0
+        partitions[index].footingRestsUntil = .distantPast
+        defer { goOn(index, findings) }
+        if findings.hasRegressed || partition.regression != nil || (isRecreated && findings.from > 0) {
+            return .refills(refill(index, from: isRecreated ? 0 : findings.endBefore))
+        }
+        if partition.footing == .uncertain { return matchWindow(findings, index, now: now, wallClock: wallClock) }
+        return .firm(recovered: recover(findings, index))
+    }
+
+    private mutating func goOn(_ index: Int, _ findings: FootingFindings) {
+        for producer in findings.epochs { partitions[index].window.renew(producer) }
+        for (used, successor) in partitions[index].successors {
+            partitions[index].window.reassign(from: used, to: ProducerIdentity(id: successor, epoch: 0))
+        }
+        partitions[index].successors = [:]
+        partitions[index].regression = nil
+        partitions[index].needsNewEpoch = false
+        partitions[index].targetEnd = findings.end
+        partitions[index].footing = .firm
+        partitions[index].wasFirm = true
+        settlePassed(index)
+        noteChange(index)
+        enqueueIfReady(index)
+    }
+
+    /// Which of the batches without an answer the log has.
+    private mutating func matchWindow(
+        _ findings: FootingFindings, _ index: Int, now: NIODeadline, wallClock: Int64
+    ) -> FootingResult {
+        // Those behind a lost answer may have been acknowledged already, and pass with it.
+        for batch in findings.tail.batches where batch.baseOffset >= partitions[index].targetEnd {
+            guard let oldest = partitions[index].window.oldest, Int64(oldest.recordCount) == batch.count else {
+                return .foreignUnderOurID
+            }
+            acknowledge(
+                partitions[index].window.found(baseOffset: batch.baseOffset), index, now: now, wallClock: wallClock)
+        }
+        return .firm(recovered: 0)
+    }
+
+    /// What an earlier run wrote beyond its checkpoint has passed.
+    private mutating func recover(_ findings: FootingFindings, _ index: Int) -> Int64 {
+        partitions[index].accounting.meetForeign(findings.tail.foreign)
+        guard let recovery = findings.recovery, recovery.start == partitions[index].passed,
+            recovery.position > recovery.start
+        else { return 0 }
+        partitions[index].accounting.write(recovery.written)
+        partitions[index].accounting.skip(recovery.skipped)
+        if let copies = recovery.copies {
+            for copy in copies { partitions[index].map.append(SourceRuns(copy.sources), at: copy.target) }
+        } else {
+            partitions[index].map.lose(upTo: recovery.position)
+        }
+        partitions[index].position = recovery.position
+        partitions[index].passed = recovery.position
+        partitions[index].metrics.recovered(recovery.written)
+        return recovery.written
+    }
+
+    /// The target has lost everything of ours from an offset on: back to where that begins at the source.
+    ///
+    /// - Returns: how many source offsets are gone back over.
+    private mutating func refill(_ index: Int, from targetOffset: Int64) -> Int64 {
+        dropBuffered(index)
+        let passed = partitions[index].passed
+        let lost = partitions[index].map.first(fromTarget: targetOffset)?.source ?? passed
+        let source = min(lost, partitions[index].regression?.source ?? passed, passed)
+        partitions[index].accounting.rewind(passed - source)
+        partitions[index].position = source
+        partitions[index].passed = source
+        partitions[index].metrics.targetWentBackwards()
+        return passed - source
+    }
+
+    /// Forgets what was read and not yet acknowledged; it will be read again.
+    mutating func dropBuffered(_ index: Int) {
+        for batch in partitions[index].window.abandon() { giveBack(batch) }
+        partitions[index].bufferedBytes = 0
+        partitions[index].openSkips = [:]
+        partitions[index].endOfReading = nil
+        partitions[index].position = partitions[index].passed
+    }
+
+    mutating func giveBack(_ batch: OutgoingBatch) {
+        for frame in batch.frames { ledger.giveBack(frame) }
+    }
+
+    // Origins
+
+    mutating func learn(_ ids: Set<Int64>, _ found: [Int64: Provenance]) {
+        updateOrigins { $0.learn(ids, found) }
+        satisfy { if case .origin(let id) = $0 { ids.contains(id) } else { false } }
+    }
+
+    mutating func learn(producerID: Int64, for provenance: Provenance) {
+        updateOrigins { $0.producerIDs[provenance] = producerID }
+        satisfy { $0 == .producer(provenance) }
+    }
+
+    /// An id is used up; what waits under it goes out under its successor, once its partition has footing again.
+    mutating func replace(_ used: Int64, by successor: Int64, for provenance: Provenance) {
+        updateOrigins { $0.producerIDs[provenance] = successor }
+        for index in partitions.indices where partitions[index].window.epoch(of: used) == .max {
+            partitions[index].successors[used] = successor
+        }
+    }
+
+    private mutating func satisfy(_ isMet: (OriginRules.Need) -> Bool) {
+        removeNeeds(isMet)
+        for index in partitions.indices {
+            guard let need = partitions[index].need, isMet(need) else { continue }
+            partitions[index].need = nil
+            noteChange(index)
+        }
+    }
+}

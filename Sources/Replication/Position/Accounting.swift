@@ -1,0 +1,46 @@
+/// What has become of every source offset that a partition has passed.
+///
+/// The identity that must always hold: `passed - start + rewound = written + everything skipped`.
+package struct Accounting: Hashable, Sendable, Codable {
+    /// Source offset at which replication of the partition began.
+    package private(set) var start: Int64
+    /// Records that the target has got. One that was lost there and copied again counts twice.
+    package private(set) var written: Int64 = 0
+    /// Source offsets without a record on the target, by ``SkipReason``.
+    package private(set) var skipped: [String: Int64] = [:]
+    /// Source offsets that were passed and then gone back over.
+    package private(set) var rewound: Int64 = 0
+    /// Target offsets between our records that hold nothing of ours: other writers' records, markers of transactions.
+    package private(set) var foreign: Int64 = 0
+
+    package init(start: Int64) {
+        self.start = start
+    }
+
+    package mutating func write(_ records: Int64) {
+        written += records
+    }
+
+    package mutating func skip(_ counts: [SkipReason: Int64]) {
+        for (reason, count) in counts { skipped[reason.rawValue, default: 0] += count }
+    }
+
+    /// Replication goes back over this many source offsets.
+    package mutating func rewind(_ offsets: Int64) {
+        rewound += offsets
+    }
+
+    package mutating func meetForeign(_ offsets: Int64) {
+        foreign += offsets
+    }
+
+    /// Source offsets now belong to another log, of which nothing has passed: the topic was created anew.
+    package mutating func beginAnew(at offset: Int64, passed: Int64) {
+        rewound += passed - offset
+    }
+
+    /// By how many offsets the identity is violated at this position; zero, or the program is wrong.
+    package func imbalance(passed: Int64) -> Int64 {
+        passed - start + rewound - written - skipped.values.reduce(0, +)
+    }
+}

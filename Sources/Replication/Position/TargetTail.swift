@@ -1,0 +1,87 @@
+internal import KafkaWire
+package import NIOCore
+
+/// What of a target partition's log is ours from some offset on: what an earlier run wrote beyond its last
+/// checkpoint, or what became of batches whose answers were lost.
+package struct TargetTail: Sendable {
+    /// One batch of ours as it lies in the log.
+    package struct Batch: Hashable, Sendable {
+        package var baseOffset: Int64
+        /// How many records it had when it was written; compaction keeps the span of a batch.
+        package var count: Int64
+        package var producer: ProducerStamp
+    }
+
+    /// Who wrote a batch.
+    package struct ProducerStamp: Hashable, Sendable {
+        package var id: Int64
+        package var epoch: Int16
+        package var sequence: Int32
+    }
+
+    private let ours: Set<Int64>
+    /// The next offset to read.
+    package private(set) var position: Int64
+    package private(set) var batches: [Batch] = []
+    /// Prints of our records that are still there, each with its number among all that were.
+    package private(set) var prints: [(number: Int64, print: ContentPrint)] = []
+    /// Offsets that nothing is left of: compaction has removed whole batches, ours or others'.
+    package private(set) var gaps: Int64 = 0
+    /// Offsets of other writers' records, and of markers.
+    package private(set) var foreign: Int64 = 0
+    /// Records that were ours, as far as batches are left.
+    package private(set) var count: Int64 = 0
+    /// The target gives records its own time: timestamps tell nothing.
+    package private(set) var ignoresTimestamps = false
+    package private(set) var highestEpochs: [Int64: Int16] = [:]
+
+    /// - Parameter ours: producer ids that only this flow writes under.
+    package init(from offset: Int64, ours: Set<Int64>) {
+        position = offset
+        self.ours = ours
+    }
+
+    /// Takes in what a fetch from ``position`` brought.
+    package mutating func take(_ records: ByteBuffer, until end: Int64) throws {
+        var reader = LogEntryReader(records)
+        while position < end, let entry = try reader.next() {
+            guard entry.lastOffset >= position else { continue }
+            guard case .batch(let batch) = entry else {
+                foreign += entry.lastOffset + 1 - position
+                position = entry.lastOffset + 1
+                continue
+            }
+            try take(batch)
+        }
+    }
+
+    private mutating func take(_ batch: RecordBatch) throws {
+        let header = batch.header
+        gaps += max(0, header.baseOffset - position)
+        // A tail begins where a batch has ended. One that reaches across has come since the log was cut: it counts whole.
+        let first = batches.isEmpty && !header.isControl ? header.baseOffset : max(position, header.baseOffset)
+        position = header.nextOffset
+        guard ours.contains(header.producerID), !header.isControl else {
+            foreign += header.nextOffset - first
+            return
+        }
+        highestEpochs[header.producerID] = max(highestEpochs[header.producerID] ?? 0, header.producerEpoch)
+        if header.timestampType == .logAppendTime { ignoresTimestamps = true }
+        for (offset, print) in try batch.prints(ignoringTimestamp: ignoresTimestamps) where offset >= first {
+            prints.append((count + offset - first, print))
+        }
+        batches.append(
+            Batch(
+                baseOffset: first, count: header.nextOffset - first,
+                producer: ProducerStamp(
+                    id: header.producerID, epoch: header.producerEpoch, sequence: header.baseSequence)))
+        count += header.nextOffset - first
+    }
+
+    /// Nothing more can be read although the end is not reached: compaction has removed the rest.
+    package mutating func close(at end: Int64) {
+        guard position < end else { return }
+        gaps += end - position
+        position = end
+    }
+}

@@ -1,0 +1,203 @@
+import KafkaBroker
+import KafkaClient
+import KafkaWire
+import NIOCore
+import Replication
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct ExactlyOnceTests {
+    private static let progress = "__replicator.east-to-west.progress"
+    private static let orders = TopicPartition("orders", 0)
+
+    /// The newest checkpoint of a partition in the progress topic.
+    private func checkpoint(_ world: Replicated) async throws -> Checkpoint {
+        var recorded = RecordedFlow()
+        for record in try await StateTopic(Self.progress, client: world.targetClient).readAll() {
+            try recorded.take(record)
+        }
+        return try #require(recorded.checkpoints[Self.orders])
+    }
+
+    /// Makes an old checkpoint the newest: as if the process had died before it could write later ones.
+    private func restore(_ checkpoint: Checkpoint, _ world: Replicated) async throws {
+        let record = ProgressRecord.checkpoint(Self.orders, checkpoint)
+        try await StateTopic(Self.progress, client: world.targetClient).append([
+            Record(offset: 0, timestamp: 0, key: record.key, value: try record.value())
+        ])
+    }
+
+    /// Runs the flow until everything is copied; returns the newest checkpoint.
+    @discardableResult
+    private func copy(
+        _ world: Replicated, until records: Int64, _ edit: (inout FlowSettings) -> Void = { _ in }
+    ) async throws -> Checkpoint {
+        let flow = try world.flow(edit)
+        try await world.running(flow) { try await world.caughtUp(flow, records: records) }
+        return try await checkpoint(world)
+    }
+
+    @Test(arguments: [CompressionChoice.keep, .codec(.zstd)])
+    func `what was written beyond the last checkpoint is not written again`(compression: CompressionChoice) async throws
+    {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let early = try await copy(world, until: 100) { $0.compression = compression }
+            for start in stride(from: 100, to: 400, by: 50) {
+                try await world.produce(start..<start + 50, to: "orders")
+            }
+            try await copy(world, until: 400) { $0.compression = compression }
+
+            try await restore(early, world)
+            try await world.produce(400..<500, to: "orders")
+            let last = try await copy(world, until: 500) { $0.compression = compression }
+
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<500))
+            #expect(last.accounting?.imbalance(passed: last.sourceOffset) == 0)
+            #expect(last.accounting?.written == 500)
+        }
+    }
+
+    @Test func `the offset map knows the copies that an earlier run made beyond its checkpoint`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let early = try await copy(world, until: 100)
+            try await world.produce(100..<200, to: "orders")
+            try await copy(world, until: 200)
+            try await restore(early, world)
+            try await copy(world, until: 200)
+
+            var recorded = RecordedFlow()
+            for record in try await StateTopic(Self.progress, client: world.targetClient).readAll() {
+                try recorded.take(record)
+            }
+            let map = try #require(recorded.map(of: Self.orders))
+            let values = try await StateTopic("east.orders", client: world.targetClient).readAll()
+            for source in [Int64(0), 99, 100, 150, 199] {
+                let pair = try #require(map.first(fromSource: source))
+                #expect(pair.source == source)
+                let copy = values.first { $0.offset == pair.target }
+                #expect(copy?.value.map { String(buffer: $0) } == "value \(source)")
+            }
+        }
+    }
+
+    @Test func `records older than the broker remembers producers survive lost answers`() async throws {
+        // Every producer state is expired as soon as it is looked at: the records are from 2023 (P16).
+        try await Replicated.run(targetProperties: ["producer.id.expiration.ms": "1"]) { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().state == "running" }
+                for round in 0..<20 {
+                    if round % 3 == 1 { world.target.intercept(.produce, times: 1, .disconnectAfterHandling) }
+                    try await world.produce(round * 25..<(round + 1) * 25, to: "orders")
+                    if round % 5 == 0 { try await world.caughtUp(flow, records: Int64(round + 1) * 25) }
+                }
+                try await world.caughtUp(flow, records: 500)
+            }
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<500))
+        }
+    }
+
+    @Test func `a target that does not let us fence is written exactly once all the same`() async throws {
+        try await Replicated.run { world in
+            world.target.intercept(.writeTxnMarkers, times: 100, .error(.clusterAuthorizationFailed))
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let early = try await copy(world, until: 100)
+            try await world.produce(100..<200, to: "orders")
+            try await copy(world, until: 200)
+            try await restore(early, world)
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().state == "running" }
+                world.target.intercept(.produce, times: 1, .disconnectAfterHandling)
+                try await world.produce(200..<300, to: "orders")
+                try await world.caughtUp(flow, records: 300)
+            }
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<300))
+        }
+    }
+
+    @Test func `other writers on the target are allowed and counted`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
+                try await world.produce(0..<10, to: "orders")
+                try await world.caughtUp(flow, records: 10)
+                try await world.produce(1_000..<1_003, to: "east.orders", client: world.targetClient)
+                try await world.produce(10..<20, to: "orders")
+                try await world.caughtUp(flow, records: 20)
+                #expect(await flow.status().partitions.first?.foreign == 3)
+            }
+            let values = try await world.targetValues("east.orders")
+            #expect(values == expectedValues(0..<10) + expectedValues(1_000..<1_003) + expectedValues(10..<20))
+        }
+    }
+
+    @Test func `the flow's producer id is registered once and found again`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await copy(world, until: 10)
+            try await world.produce(10..<20, to: "orders")
+            let last = try await copy(world, until: 20)
+
+            let records = try await StateTopic("__replicator_origins", client: world.targetClient).readAll()
+            #expect(records.count == 1)
+            let id = records.first?.key.map { String(buffer: $0) }
+            #expect(last.producers?.keys.map { $0 } == id.map { [$0] })
+        }
+    }
+
+    @Test func `an id whose epochs are used up is followed by another, and stays known as ours`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let early = try await copy(world, until: 10)
+            try await world.produce(10..<20, to: "orders")
+            try await copy(world, until: 20)
+            let used = try #require(early.producers?.keys.first.flatMap { Int64($0) })
+            let copies = TopicPartition("east.orders", 0)
+            let fenced = await world.targetClient.fence([copies: [ProducerIdentity(id: used, epoch: .max)]])
+            _ = try #require(fenced[copies]).get()
+
+            // The last checkpoint is lost too: what the old id wrote has to be found under it.
+            try await restore(early, world)
+            try await world.produce(20..<30, to: "orders")
+            try await copy(world, until: 30)
+
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<30))
+            #expect(try await StateTopic("__replicator_origins", client: world.targetClient).readAll().count == 2)
+        }
+    }
+
+    @Test func `an instance that was replaced is shut out and says so`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let first = try world.flow()
+            let second = try world.flow()
+            try await world.running(first) {
+                try await eventually("the first to run") { await first.status().partitions.count == 1 }
+                try await world.produce(0..<10, to: "orders")
+                try await world.caughtUp(first, records: 10)
+                try await world.running(second) {
+                    try await eventually("the second to run") { await second.status().partitions.count == 1 }
+                    try await world.produce(10..<20, to: "orders")
+                    try await world.caughtUp(second, records: 20)
+                    // By now the second has taken over, and the first finds out with the next batch.
+                    try await world.produce(20..<30, to: "orders")
+                    try await world.caughtUp(second, records: 30)
+                    try await eventually("the first to be shut out") {
+                        await first.status().partitions.first?.state == "failed"
+                    }
+                }
+            }
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<30))
+        }
+    }
+}
