@@ -10,6 +10,7 @@ struct Replicator: AsyncParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self,
+            PlanCommand.self,
             OffsetsCommand.self,
             VerifyCommand.self,
             DrillCommand.self,
