@@ -11,6 +11,7 @@ struct Replicator: AsyncParsableCommand {
         subcommands: [
             RunCommand.self,
             PlanCommand.self,
+            DoctorCommand.self,
             OffsetsCommand.self,
             VerifyCommand.self,
             DrillCommand.self,
