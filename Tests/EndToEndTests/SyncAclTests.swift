@@ -123,8 +123,7 @@ import Testing
                     alice: ["producer_byte_rate": 1_000], anybody: ["consumer_byte_rate": 2_000],
                     app: ["producer_byte_rate": 5],
                 ])
-            for (_, outcome) in await world.sourceClient.alterClientQuotas([alice: ["producer_byte_rate": nil]])
-            {
+            for (_, outcome) in await world.sourceClient.alterClientQuotas([alice: ["producer_byte_rate": nil]]) {
                 try outcome.get()
             }
             _ = try await world.plan(applies: true) { $0.sync.quotas = true }

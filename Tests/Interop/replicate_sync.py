@@ -6,7 +6,8 @@ import subprocess
 import tempfile
 
 from confluent_kafka.admin import (
-    AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource, ResourceType)
+    AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AlterConfigOpType, ConfigEntry, ConfigResource,
+    ConfigSource, ResourcePatternType, ResourceType)
 
 from harness import broker, check, equal, eventually, main, program
 from replicator import PATIENCE, admin, create_topic, delete_topic, flow, partition_count, replicator, topic_names
@@ -121,6 +122,71 @@ def settings_follow():
         equal("then it is the source's", settings(west.bootstrap, "east.orders")["max.message.bytes"], "2500000")
 
 
+AUTHORIZER = {
+    "authorizer_class_name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super_users": "User:ANONYMOUS"}
+
+
+def rule(operation, topic, principal="User:alice", permission="ALLOW", pattern="LITERAL", kind="TOPIC"):
+    return AclBinding(
+        ResourceType[kind], topic, ResourcePatternType[pattern], principal, "*", AclOperation[operation],
+        AclPermissionType[permission])
+
+
+def add(bootstrap, *rules):
+    client = admin(bootstrap)
+    for outcome in client.create_acls(list(rules)).values():
+        outcome.result(PATIENCE)
+
+
+def remove(bootstrap, rule):
+    client = admin(bootstrap)
+    exactly = AclBindingFilter(
+        rule.restype, rule.name, rule.resource_pattern_type, rule.principal, rule.host, rule.operation,
+        rule.permission_type)
+    for outcome in client.delete_acls([exactly]).values():
+        outcome.result(PATIENCE)
+
+
+def rules(bootstrap):
+    client = admin(bootstrap)
+    everything = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY)
+    return set(client.describe_acls(everything).result(PATIENCE))
+
+
+def access_rules_follow():
+    with broker(**AUTHORIZER) as east, broker(**AUTHORIZER) as west:
+        create_topic(east.bootstrap, "orders", partitions=1)
+        others = rule("WRITE", "east.orders", "User:bob")
+        add(west.bootstrap, others)
+        add(east.bootstrap, rule("ALL", "orders"), rule("WRITE", "orders", "User:carol"),
+            rule("WRITE", "orders", "User:dave", "DENY"), rule("READ", "app", kind="GROUP"),
+            rule("READ", "ord", pattern="PREFIXED"))
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            expected = {others, rule("READ", "east.orders"), rule("WRITE", "east.orders", "User:dave", "DENY")}
+            running.awaits("rules follow as MirrorMaker 2 copies them", lambda: rules(west.bootstrap) == expected)
+            remove(east.bootstrap, rule("ALL", "orders"))
+            running.awaits("ours goes with the source's, a stranger's stays",
+                           lambda: rules(west.bootstrap) == expected - {rule("READ", "east.orders")})
+        full = flow(sync={"interval": "200ms", "aclMode": "full", "principals": {"User:alice": "User:al"}})
+        applied = Plan(east.bootstrap, west.bootstrap, "--apply", flows=[full])
+        equal("full mode: exit status", applied.status, IN_STEP)
+        equal("full mode adds groups and prefixes", rules(west.bootstrap), {
+            others, rule("WRITE", "east.orders", "User:dave", "DENY"), rule("READ", "app", "User:al", kind="GROUP"),
+            rule("READ", "east.ord", "User:al", pattern="PREFIXED")})
+        equal("a second run changes nothing", Plan(east.bootstrap, west.bootstrap, flows=[full]).changes, [])
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=1)
+        with replicator(east.bootstrap, west.bootstrap) as running:
+            running.awaits("without authorizers everything else works", running.runs)
+            running.awaits("that is said", lambda: "keeps no access rules" in running.log())
+            alter(east.bootstrap, "orders", segment_ms=70000)
+            running.awaits("settings follow", lambda: settings(west.bootstrap, "east.orders") == {"segment.ms": "70000"})
+            said = [l for l in running.log().splitlines() if "east keeps no access rules" in l]
+            equal("once", len(said), 1)
+
+
 def deletion():
     with broker() as east, broker() as west:
         for topic in ("orders", "clicks"):
@@ -154,4 +220,4 @@ def usage():
         check("unreachable target: is named", "west" in gone.errors and "127.0.0.1:1" in gone.errors, gone.errors)
 
 
-main(plan_of_a_new_flow, settings_follow, deletion, usage)
+main(plan_of_a_new_flow, settings_follow, access_rules_follow, deletion, usage)
