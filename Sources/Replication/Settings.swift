@@ -107,16 +107,3 @@ public struct LimitSettings: Hashable, Sendable {
         self.bytesPerSecond = bytesPerSecond
     }
 }
-
-/// Which metadata a flow keeps in step besides records, and how often it looks.
-public struct SyncSettings: Hashable, Sendable {
-    public var topicConfigs = true
-    public var partitions = true
-    public var acls = true
-    public var groupOffsets = true
-    public var newTopics = true
-    /// Time between two looks at the source's metadata.
-    public var interval: Duration = .seconds(5)
-
-    public init() {}
-}

@@ -174,7 +174,7 @@ enum SelectionSection {
         return selection
     }
 
-    private static func patterns(_ key: String, _ section: inout Section) -> [NamePattern]? {
+    static func patterns(_ key: String, _ section: inout Section) -> [NamePattern]? {
         guard let texts = section.strings(key) else { return nil }
         return texts.compactMap { text in
             do throws(InvalidPattern) {
@@ -206,24 +206,6 @@ enum GroupSection {
             rename.report("what to put before the name of a group on the target, such as \"dr.\"", about: "prefix")
         }
         return (selection, prefix ?? "")
-    }
-}
-
-/// `sync`: which metadata is kept in step.
-enum SyncSection {
-    static func parse(_ section: Section) -> SyncSettings {
-        var section = section
-        defer { section.finish() }
-        var settings = SyncSettings()
-        settings.topicConfigs = section.bool("topicConfigs", default: settings.topicConfigs)
-        settings.partitions = section.bool("partitions", default: settings.partitions)
-        settings.acls = section.bool("acls", default: settings.acls)
-        settings.groupOffsets = section.bool("groupOffsets", default: settings.groupOffsets)
-        settings.newTopics = section.bool("newTopics", default: settings.newTopics)
-        if let interval = section.duration("interval", in: .milliseconds(100) ... .seconds(86_400)) {
-            settings.interval = interval
-        }
-        return settings
     }
 }
 

@@ -192,6 +192,9 @@ extension Section {
         return node.sequence?.isEmpty ?? false
     }
 
+    /// Whether a key holds keys of its own, for those that take either a word or more.
+    func isMapping(_ key: String) -> Bool { mapping[key]?.value.mapping != nil }
+
     mutating func section(_ key: String) -> Section? {
         guard let node = value(key) else { return nil }
         return Section(node, path: path(of: key), reader: reader)

@@ -10,6 +10,8 @@ struct Replicator: AsyncParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self,
+            PlanCommand.self,
+            DoctorCommand.self,
             OffsetsCommand.self,
             VerifyCommand.self,
             DrillCommand.self,

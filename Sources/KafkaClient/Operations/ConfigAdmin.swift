@@ -61,6 +61,21 @@ public struct ConfigEntry: Sendable, Hashable {
     public var source: Source
     public var isReadOnly: Bool
     public var isSensitive: Bool
+    /// What the key would be without the resource's own value, in the words of the key that says so; nil when that was
+    /// not asked for, or the resource has no value of its own.
+    public var inherited: String?
+
+    public init(
+        name: String, value: String?, source: Source, isReadOnly: Bool = false, isSensitive: Bool = false,
+        inherited: String? = nil
+    ) {
+        self.name = name
+        self.value = value
+        self.source = source
+        self.isReadOnly = isReadOnly
+        self.isSensitive = isSensitive
+        self.inherited = inherited
+    }
 }
 
 /// A change to one key.
@@ -103,12 +118,15 @@ public enum ConfigChange: Sendable, Hashable {
 extension ClusterClient {
     /// The configurations in effect, by key.
     ///
-    /// - Parameter keys: nil for all.
+    /// - Parameters:
+    ///   - keys: nil for all.
+    ///   - withInherited: also says what each key would be without the resource's own value, in a longer answer.
     public func describeConfigs(
-        _ resources: [ConfigResource], keys: [String]? = nil
+        _ resources: [ConfigResource], keys: [String]? = nil, withInherited: Bool = false
     ) async -> Outcomes<ConfigResource, [String: ConfigEntry]> {
         await settleByTarget(resources, during: .describeConfigs) { client, target, resources throws(KafkaError) in
             var request = DescribeConfigsRequest()
+            request.includeSynonyms = withInherited
             request.resources = resources.map { resource in
                 var entry = DescribeConfigsRequest.DescribeConfigsResource()
                 entry.resourceType = resource.type
@@ -237,7 +255,9 @@ extension ConfigEntry {
     fileprivate init(_ entry: DescribeConfigsResponse.DescribeConfigsResourceResult) {
         self.init(
             name: entry.name, value: entry.value, source: Source(rawValue: entry.configSource),
-            isReadOnly: entry.readOnly, isSensitive: entry.isSensitive)
+            isReadOnly: entry.readOnly, isSensitive: entry.isSensitive,
+            inherited: entry.configSource == Source.topic.rawValue
+                ? entry.synonyms.first { $0.source != Source.topic.rawValue }?.value : nil)
     }
 }
 

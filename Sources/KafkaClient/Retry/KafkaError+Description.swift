@@ -41,7 +41,7 @@ extension KafkaError: CustomStringConvertible {
 
 extension KafkaError.Reason {
     /// What happened, without where.
-    var words: String {
+    public var words: String {
         switch self {
         case .broker(let code, let message):
             var text = "\(code)"

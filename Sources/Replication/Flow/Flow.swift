@@ -67,7 +67,8 @@ public actor Flow: Service {
         self.logger = logger
         source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
         target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
-        topicSync = TopicSync(settings: settings, source: source, target: target, logger: logger)
+        topicSync = TopicSync(
+            settings: settings, source: source, target: target, logger: logger, wallClock: wallClock)
         groupSync = GroupSync(settings: settings, source: source, target: target, logger: logger)
         progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
     }
@@ -118,6 +119,7 @@ public actor Flow: Service {
             background.addTask { await self.keepDiscovering(producer: producer) }
             background.addTask { await self.keepCheckpoints() }
             background.addTask { await self.keepGroups() }
+            background.addTask { await self.keepMetadata() }
             background.addTask { await self.drainOnShutdown() }
             await withTaskGroup(of: Void.self) { group in
                 for shard in shards { group.addTask { await shard.run() } }
@@ -305,7 +307,7 @@ extension Flow {
 
     /// Those who work by the settings get the new ones, and soon look at the clusters again.
     func settingsChanged() {
-        topicSync = TopicSync(settings: settings, source: source, target: target, logger: logger)
+        topicSync = topicSync.adapted(to: settings)
         isLookDue = true
     }
 
@@ -318,6 +320,14 @@ extension Flow {
         }
         isLookDue = false
         return phase == .running
+    }
+
+    /// Settings of topics, access rules and quotas; records do not wait for them.
+    private func keepMetadata() async {
+        while !Task.isCancelled {
+            await topicSync.metadata.look()
+            guard (try? await Task.sleep(for: settings.sync.interval)) != nil else { return }
+        }
     }
 
     private func keepDiscovering(producer: ProducerIdentity) async {

@@ -1,15 +1,29 @@
-/// Which of a source topic's settings a new target topic receives.
-///
-/// MirrorMaker 2's `DefaultConfigPropertyFilter` leaves the same ones out: they speak of one cluster's brokers, or
-/// would make the copy behave differently from what its own cluster intends.
-enum TopicConfigFilter {
-    private static let excluded: Set<String> = [
-        "follower.replication.throttled.replicas", "leader.replication.throttled.replicas",
-        "message.timestamp.difference.max.ms", "message.timestamp.type", "unclean.leader.election.enable",
-        "min.insync.replicas",
-    ]
+/// Which of a source topic's settings the target topic receives.
+public struct TopicConfigFilter {
+    /// What MirrorMaker 2's `DefaultConfigPropertyFilter` leaves out: it speaks of one cluster's brokers, or would make
+    /// the copy behave differently from what its own cluster intends.
+    public static let standard: [NamePattern] = [
+        #"follower\.replication\.throttled\.replicas"#, #"leader\.replication\.throttled\.replicas"#,
+        #"message\.timestamp\.difference\.max\.ms"#, #"message\.timestamp\.type"#,
+        #"unclean\.leader\.election\.enable"#, #"min\.insync\.replicas"#,
+    ].compactMap { try? NamePattern($0) }
 
-    static func copies(_ name: String) -> Bool {
-        !excluded.contains(name)
+    private let excluded: NameMatcher
+    private let knownKeys: Set<String>?
+
+    /// - Parameter knownKeys: the keys that the target knows, so that an older one is not asked for newer ones; nil when
+    ///   that is not known.
+    init(excluding patterns: [NamePattern], knownKeys: Set<String>? = nil) {
+        excluded = NameMatcher(NameSelection(allow: patterns, deny: []))
+        self.knownKeys = knownKeys
+    }
+
+    func copies(_ name: String) -> Bool {
+        !excluded.selects(name) && knownKeys?.contains(name) ?? true
+    }
+
+    /// Whether it is only the target's age that stands against copying the key.
+    func isUnknownToTarget(_ name: String) -> Bool {
+        !excluded.selects(name) && !(knownKeys?.contains(name) ?? true)
     }
 }

@@ -8,13 +8,50 @@ struct TopicSync: Sendable {
     private let settings: FlowSettings
     private let source: ClusterClient
     private let target: ClusterClient
+    private let observer: MetadataObserver
+    private let planner: SyncPlanner
+    private let applier: SyncApplier
+    private let ledger: SyncLedger
+    private let reporter: SyncReporter
     private let logger: Logger
+    private let wallClock: @Sendable () -> Int64
+    /// What follows once topics are there.
+    let metadata: MetadataSync
 
-    init(settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger) {
+    /// - Parameter wallClock: milliseconds since 1970.
+    init(
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.init(
+            settings: settings, source: source, target: target,
+            ledger: SyncLedger(flow: settings.name, target: target, wallClock: wallClock), logger: logger,
+            wallClock: wallClock)
+    }
+
+    private init(
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, ledger: SyncLedger, logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64
+    ) {
         self.settings = settings
         self.source = source
         self.target = target
+        self.ledger = ledger
         self.logger = logger
+        self.wallClock = wallClock
+        observer = MetadataObserver(settings: settings, source: source, target: target)
+        planner = SyncPlanner(settings)
+        applier = SyncApplier(target: target, ledger: ledger, logger: logger)
+        reporter = SyncReporter(settings: settings, logger: logger)
+        metadata = MetadataSync(
+            settings: settings, observer: observer, applier: applier, ledger: ledger, reporter: reporter,
+            wallClock: wallClock)
+    }
+
+    /// The same by other settings of the same flow; what was remembered stays remembered.
+    func adapted(to settings: FlowSettings) -> TopicSync {
+        TopicSync(
+            settings: settings, source: source, target: target, ledger: ledger, logger: logger, wallClock: wallClock)
     }
 
     /// A source partition and where its records go.
@@ -38,44 +75,35 @@ struct TopicSync: Sendable {
         let error: FlowError
     }
 
-    /// A selected topic of the source.
-    private struct Selected: Sendable {
-        let source: TopicMetadata
-        let targetName: String
-        var partitionCount: Int32 { Int32(source.partitions.count) }
-    }
-
     /// - Parameter onlyKnown: topics that are already copied, when new ones are not wanted.
     /// - Throws: when a cluster cannot be asked at all.
     func discover(onlyKnown: Set<String>?) async throws(FlowError) -> Discovery {
-        let selected: [Selected]
+        try await ledger.open()
+        let selected: [SelectedTopic]
         var discovery: Discovery
         do throws(KafkaError) {
             let sourceMetadata = try await source.metadata(.all)
             let targetMetadata = try await target.metadata(.all)
             discovery = Discovery(sourceMetadata: sourceMetadata, targetMetadata: targetMetadata)
-            selected = select(sourceMetadata, onlyKnown)
-            if try await change(&discovery, selected) { discovery.targetMetadata = try await target.metadata(.all) }
+            selected = observer.select(sourceMetadata).filter { onlyKnown?.contains($0.source.name) ?? true }
         } catch {
             throw .kafka(error)
+        }
+        let changed = try await change(&discovery, selected)
+        if !changed.isEmpty {
+            do throws(KafkaError) {
+                try await awaitLeaders(of: changed)
+                discovery.targetMetadata = try await target.metadata(.all)
+            } catch {
+                throw .kafka(error)
+            }
         }
         for topic in selected { pair(topic, &discovery) }
         return discovery
     }
 
-    private func select(_ metadata: ClusterMetadata, _ onlyKnown: Set<String>?) -> [Selected] {
-        let selector = TopicSelector(
-            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
-        return metadata.topics.values.sorted { $0.name < $1.name }.compactMap { topic in
-            guard topic.error == .none, onlyKnown?.contains(topic.name) ?? true,
-                let targetName = selector.targetName(of: topic.name, isInternal: topic.isInternal)
-            else { return nil }
-            return Selected(source: topic, targetName: targetName)
-        }
-    }
-
     /// Only partitions that the target has already take part: the rest follow once it has grown.
-    private func pair(_ topic: Selected, _ discovery: inout Discovery) {
+    private func pair(_ topic: SelectedTopic, _ discovery: inout Discovery) {
         for number in topic.source.partitions.keys.sorted()
         where discovery.targetMetadata.partition(topic.targetName, number)?.leader != nil {
             discovery.partitions.append(
@@ -88,87 +116,59 @@ struct TopicSync: Sendable {
 
 // Changes on the target.
 extension TopicSync {
-    /// - Returns: whether anything was changed.
-    private func change(_ discovery: inout Discovery, _ selected: [Selected]) async throws(KafkaError) -> Bool {
-        let known = discovery.targetMetadata.topics
-        let missing = selected.filter { (known[$0.targetName]?.partitions.isEmpty ?? true) }
-        let small = selected.filter { topic in
-            guard let count = known[topic.targetName]?.partitions.count, count > 0 else { return false }
-            return count < topic.source.partitions.count
-        }
-        let created = await create(missing, &discovery)
-        let grown = settings.sync.partitions ? await grow(small, &discovery) : []
-        guard !(created + grown).isEmpty else { return false }
-        try await awaitLeaders(of: created + grown)
-        return true
-    }
-
-    private func create(_ topics: [Selected], _ discovery: inout Discovery) async -> [Selected] {
-        guard !topics.isEmpty else { return [] }
-        let configs = await sourceConfigs(of: topics)
-        let brokers = Int16(clamping: discovery.targetMetadata.brokers.count)
-        let wanted = topics.map { topic in
-            let replicas = Int16(clamping: topic.source.partitions.values.map(\.replicas.count).max() ?? 1)
-            return NewTopic(
-                topic.targetName, partitions: topic.partitionCount,
-                replicationFactor: max(1, min(replicas, max(1, brokers))), configs: configs[topic.source.name] ?? [:])
-        }
-        let outcomes = await target.createTopics(wanted)
-        return topics.filter { topic in
-            switch outcomes[topic.targetName] {
-            case .success:
-                logger.info(
-                    "created topic on the target",
-                    metadata: ["topic": "\(topic.targetName)", "partitions": "\(topic.partitionCount)"])
-                return true
-            case .failure(let error) where error.code == .topicAlreadyExists: return true
-            case .failure(let error): discovery.refused.append(refusal(topic, error))
-            case nil: break
+    /// - Returns: the topics that were created or have grown.
+    private func change(
+        _ discovery: inout Discovery, _ selected: [SelectedTopic]
+    ) async throws(FlowError) -> [SelectedTopic] {
+        var seen = SyncObservation()
+        seen.selected = selected
+        seen.target = discovery.targetMetadata
+        let missing = TopicPlanner(settings).missing(selected, on: discovery.targetMetadata)
+        if settings.sync.topicConfigs, !missing.isEmpty {
+            seen.defaults = await observer.defaults(discovery.targetMetadata)
+            for (name, error) in await observer.readSourceConfigs(of: missing, into: &seen) {
+                // Its final settings are not known yet, and it must not be there without them.
+                discovery.refused.append(Refusal(topic: name, error: .kafka(error)))
             }
-            return false
         }
-    }
-
-    private func grow(_ topics: [Selected], _ discovery: inout Discovery) async -> [Selected] {
-        guard !topics.isEmpty else { return [] }
-        let outcomes = await target.createPartitions(
-            Dictionary(topics.map { ($0.targetName, $0.partitionCount) }) { first, _ in first })
-        return topics.filter { topic in
-            switch outcomes[topic.targetName] {
-            case .success:
-                logger.info(
-                    "added partitions on the target",
-                    metadata: ["topic": "\(topic.targetName)", "partitions": "\(topic.partitionCount)"])
-                return true
-            case .failure(let error): discovery.refused.append(refusal(topic, error))
-            case nil: break
+        let plan = planner.topicPlan(seen)
+        await reporter.report(seen.notes + plan.notes)
+        var changed: Set<String> = []
+        for outcome in try await applier.apply(plan) {
+            switch outcome.action {
+            case .createTopic(let topic, let source):
+                // Another instance may have been quicker.
+                if outcome.error == nil || outcome.error?.code == .topicAlreadyExists {
+                    changed.insert(topic.name)
+                } else if let error = outcome.error {
+                    discovery.refused.append(refusal(source, topic.name, topic.partitions, outcome.action, error))
+                }
+            case .addPartitions(let topic, _, let count):
+                if let error = outcome.error {
+                    let source = selected.first { $0.targetName == topic }?.source.name ?? topic
+                    discovery.refused.append(refusal(source, topic, count, outcome.action, error))
+                } else {
+                    changed.insert(topic)
+                }
+            case .deleteTopic, .changeConfig, .createAcl, .deleteAcl, .changeQuota: break
             }
-            return false
         }
+        return selected.filter { changed.contains($0.targetName) }
     }
 
-    private func refusal(_ topic: Selected, _ error: KafkaError) -> Refusal {
+    private func refusal(
+        _ source: String, _ topic: String, _ partitions: Int32, _ action: SyncAction, _ error: KafkaError
+    ) -> Refusal {
         Refusal(
-            topic: topic.source.name,
+            topic: source,
             error: .cannotCreateTopic(
-                topic: topic.targetName, cluster: settings.target.name,
-                reason: "\(error); create it there with \(topic.partitionCount) partitions, or let us"))
-    }
-
-    /// Settings that somebody gave the source's topics; empty for a source that does not tell.
-    private func sourceConfigs(of topics: [Selected]) async -> [String: [String: String]] {
-        guard settings.sync.topicConfigs else { return [:] }
-        var configs: [String: [String: String]] = [:]
-        for (resource, outcome) in await source.describeConfigs(topics.map { .topic($0.source.name) }) {
-            guard case .topic(let name) = resource, case .success(let entries) = outcome else { continue }
-            configs[name] = entries.filter { $0.value.source == .topic && TopicConfigFilter.copies($0.key) }
-                .compactMapValues(\.value)
-        }
-        return configs
+                topic: topic, cluster: settings.target.name,
+                reason: "\(SyncFailure.text(action, error, settings.target)); "
+                    + "create it there with \(partitions) partitions, or let us"))
     }
 
     /// New partitions have no leader at first; producing to them would only fail.
-    private func awaitLeaders(of topics: [Selected]) async throws(KafkaError) {
+    private func awaitLeaders(of topics: [SelectedTopic]) async throws(KafkaError) {
         for attempt in 0..<50 {
             let metadata = try await target.metadata(.named(topics.map(\.targetName)))
             let isReady = topics.allSatisfy { topic in

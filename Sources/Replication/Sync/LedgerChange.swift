@@ -1,0 +1,69 @@
+package import KafkaClient
+
+/// Something to remember about what we put on the target.
+package enum LedgerChange: Hashable, Sendable {
+    /// The flow created the copy of this source topic, with these settings.
+    case created(source: String, configs: [String: String])
+    /// What we last set a key to; nil when it is not ours any more.
+    case config(source: String, key: String, value: String?)
+    /// When a source topic was first missed, in milliseconds since 1970; nil when it is there.
+    case missing(source: String, since: Int64?)
+    /// The topic was deleted on the target.
+    case deleted(source: String)
+    case acl(AccessRule, LedgerState.Ownership?)
+    case quota(QuotaEntity, key: String, value: Double?)
+}
+
+/// What a flow remembers of what it put on the target.
+package struct LedgerState: Sendable, Equatable {
+    package struct Topic: Hashable, Sendable, Codable {
+        /// The flow created the target topic.
+        package var created = false
+        /// Our last value of each key.
+        package var configs: [String: String] = [:]
+        /// When the source topic was first missed, in milliseconds since 1970.
+        package var missingSince: Int64?
+
+        package init() {}
+
+        package var isEmpty: Bool { self == Topic() }
+    }
+
+    package enum Ownership: String, Hashable, Sendable, Codable {
+        /// About to be created: if it is there after a crash, it is ours.
+        case pending
+        case ours
+    }
+
+    /// By source topic.
+    package var topics: [String: Topic] = [:]
+    package var acls: [AccessRule: Ownership] = [:]
+    package var quotas: [QuotaEntity: [String: Double]] = [:]
+
+    package init() {}
+
+    package mutating func apply(_ change: LedgerChange) {
+        switch change {
+        case .created(let source, let configs):
+            topics[source, default: Topic()].created = true
+            topics[source, default: Topic()].configs.merge(configs) { _, new in new }
+        case .config(let source, let key, let value):
+            topics[source, default: Topic()].configs[key] = value
+        case .missing(let source, let since):
+            topics[source, default: Topic()].missingSince = since
+        case .deleted(let source):
+            topics[source] = nil
+        case .acl(let rule, let ownership):
+            acls[rule] = ownership
+        case .quota(let entity, let key, let value):
+            quotas[entity, default: [:]][key] = value
+            if quotas[entity]?.isEmpty ?? false { quotas[entity] = nil }
+        }
+        if case .config(let source, _, _) = change { dropIfEmpty(source) }
+        if case .missing(let source, _) = change { dropIfEmpty(source) }
+    }
+
+    private mutating func dropIfEmpty(_ source: String) {
+        if topics[source]?.isEmpty ?? false { topics[source] = nil }
+    }
+}

@@ -1,0 +1,85 @@
+internal import KafkaClient
+internal import Logging
+
+/// Keeps settings of topics, access rules and quotas of the target in step for as long as a flow runs. Topics and
+/// partitions are ``TopicSync``'s, since records wait for them.
+actor MetadataSync {
+    private let settings: FlowSettings
+    private let observer: MetadataObserver
+    private let planner: SyncPlanner
+    private let applier: SyncApplier
+    private let ledger: SyncLedger
+    private let reporter: SyncReporter
+    private let wallClock: @Sendable () -> Int64
+    /// Where in the list of topics the next look at settings begins.
+    private var turn = 0
+
+    /// Topics whose settings are looked at each time; with more, they take turns.
+    private static let topicsPerLook = 1_000
+
+    init(
+        settings: FlowSettings, observer: MetadataObserver, applier: SyncApplier, ledger: SyncLedger,
+        reporter: SyncReporter, wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.settings = settings
+        self.observer = observer
+        self.applier = applier
+        self.ledger = ledger
+        self.reporter = reporter
+        self.wallClock = wallClock
+        planner = SyncPlanner(settings)
+    }
+
+    /// One look, and what follows from it. What fails is reported, and tried again at the next.
+    func look() async {
+        do throws(FlowError) {
+            try await ledger.open()
+            let seen = try await observe()
+            let plan = planner.metadataPlan(seen, ledger: await ledger.state)
+            await reporter.report(plan.notes)
+            guard !Task.isCancelled else { return }
+            await reporter.report(try await applier.apply(plan))
+        } catch {
+            guard !Task.isCancelled else { return }
+            await reporter.report([
+                SyncNote(kind: .failed, subject: settings.name, message: "cannot keep metadata in step: \(error)")
+            ])
+        }
+    }
+
+    private func observe() async throws(FlowError) -> SyncObservation {
+        var seen = SyncObservation()
+        seen.now = wallClock()
+        do throws(KafkaError) {
+            // What discovery has just asked is new enough.
+            let sourceMetadata = try await observer.source.metadata(.all, allowingAge: settings.sync.interval)
+            seen.target = try await observer.target.metadata(.all, allowingAge: settings.sync.interval)
+            let selected = observer.select(sourceMetadata)
+            seen.topicNames = selected.map(\.source.name)
+            let present = Set(sourceMetadata.topics.keys)
+            try await observer.readGone(await ledger.state, present: present, into: &seen)
+            let copied = selected.filter { seen.target.topics[$0.targetName]?.partitions.isEmpty == false }
+            seen.selected = inTurn(copied)
+        } catch {
+            throw .kafka(error)
+        }
+        if settings.sync.topicConfigs, !seen.selected.isEmpty {
+            seen.defaults = await observer.defaults(seen.target)
+            for error in await observer.readSourceConfigs(of: seen.selected, into: &seen).values {
+                seen.notes.append(SyncNote(kind: .failed, subject: error.topic ?? "", message: "\(error)"))
+            }
+            await observer.readTargetConfigs(of: seen.selected, into: &seen)
+        }
+        if settings.sync.acls { await observer.readAcls(into: &seen) }
+        if settings.sync.quotas { await observer.readQuotas(into: &seen) }
+        return seen
+    }
+
+    private func inTurn(_ topics: [SelectedTopic]) -> [SelectedTopic] {
+        guard topics.count > Self.topicsPerLook else { return topics }
+        if turn >= topics.count { turn = 0 }
+        let batch = topics[turn..<min(turn + Self.topicsPerLook, topics.count)]
+        turn += Self.topicsPerLook
+        return Array(batch)
+    }
+}

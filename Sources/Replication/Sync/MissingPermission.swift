@@ -1,0 +1,79 @@
+package import KafkaClient
+internal import KafkaWire
+
+/// A permission that a cluster did not give us, and the command that gives it.
+package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
+    package var cluster: String
+    package var bootstrapServer: String
+    package var principal: String
+    package var operation: AccessOperation
+    package var resource: AccessRule.ResourceType
+    /// The resource's name; without meaning for the cluster.
+    package var name: String
+    package var pattern = AccessRule.PatternType.literal
+
+    package init(
+        _ operation: AccessOperation, on resource: AccessRule.ResourceType, _ name: String = "",
+        pattern: AccessRule.PatternType = .literal, of cluster: ClusterSettings
+    ) {
+        self.cluster = cluster.name
+        bootstrapServer = cluster.bootstrapServers.first.map { "\($0)" } ?? "HOST:PORT"
+        principal = Self.principal(of: cluster)
+        self.operation = operation
+        self.resource = resource
+        self.name = name
+        self.pattern = pattern
+    }
+
+    /// Whom the cluster takes us for, as far as the settings tell.
+    static func principal(of cluster: ClusterSettings) -> String {
+        if cluster.security.protocol.usesSASL, let sasl = cluster.security.sasl {
+            switch sasl {
+            case .password(_, let username, _): return "User:\(username)"
+            case .oauthBearer: return "User:<subject of the token>"
+            case .awsMSKIAM: return "User:<ARN of the role>"
+            }
+        }
+        if cluster.security.tls?.certificateFile != nil { return "User:<subject of the client certificate>" }
+        return "User:ANONYMOUS"
+    }
+
+    package var description: String {
+        let prefixed = pattern == .prefixed ? " PREFIXED" : ""
+        let on = resource == .cluster ? "the cluster" : "\(resource)\(prefixed) \(name)"
+        return "\(principal) lacks \(operation) on \(on) of \(cluster)"
+    }
+
+    /// What somebody who may administer the cluster has to run.
+    package var command: String {
+        let option =
+            switch resource {
+            case .topic: "--topic '\(name)'"
+            case .group: "--group '\(name)'"
+            case .transactionalID: "--transactional-id '\(name)'"
+            default: "--cluster"
+            }
+        let pattern = pattern == .prefixed ? " --resource-pattern-type prefixed" : ""
+        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal '\(principal)' "
+            + "--operation \(Self.word(operation)) \(option)\(pattern)"
+    }
+
+    /// `DESCRIBE_CONFIGS` is `DescribeConfigs` to the tool.
+    private static func word(_ operation: AccessOperation) -> String {
+        "\(operation)".split(separator: "_").map { $0.prefix(1) + $0.dropFirst().lowercased() }.joined()
+    }
+}
+
+extension KafkaError {
+    /// Whether the cluster refused for lack of permission.
+    package var isAuthorization: Bool {
+        code == .topicAuthorizationFailed || code == .groupAuthorizationFailed || code == .clusterAuthorizationFailed
+            || code == .transactionalIDAuthorizationFailed
+    }
+
+    /// Whether the cluster lacks the function, whoever asks.
+    var isNotOffered: Bool {
+        if case .unsupported = reason { return true }
+        return code == .unsupportedVersion || code == .securityDisabled
+    }
+}

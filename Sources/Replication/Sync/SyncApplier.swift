@@ -1,0 +1,245 @@
+package import KafkaClient
+internal import KafkaWire
+internal import Logging
+
+/// What became of a planned change; no error when it was made.
+package struct SyncOutcome: Sendable {
+    package let action: SyncAction
+    package let error: KafkaError?
+}
+
+/// Makes planned changes on the target, remembers what is ours, and logs each change once.
+struct SyncApplier: Sendable {
+    let target: ClusterClient
+    let ledger: SyncLedger
+    let logger: Logger
+
+    /// Things named in one request. A controller refuses requests that would make very many partitions at once.
+    private static let batch = 250
+    private static let partitionsPerRequest: Int32 = 2_000
+
+    /// - Returns: an outcome for each action. What fails does not keep the rest from being done.
+    /// - Throws: when what is ours cannot be remembered: then nothing more is changed.
+    func apply(_ plan: SyncPlan) async throws(FlowError) -> [SyncOutcome] {
+        try await ledger.store(plan.bookkeeping)
+        var outcomes: [SyncOutcome] = []
+        outcomes += try await createTopics(plan.actions)
+        outcomes += await addPartitions(plan.actions)
+        outcomes += try await changeConfigs(plan.actions)
+        outcomes += try await changeAcls(plan.actions)
+        outcomes += try await changeQuotas(plan.actions)
+        outcomes += try await deleteTopics(plan.actions)
+        return outcomes
+    }
+
+    private func outcome(_ action: SyncAction, _ result: Result<Void, KafkaError>?) -> SyncOutcome {
+        switch result {
+        case .success: SyncOutcome(action: action, error: nil)
+        case .failure(let error): SyncOutcome(action: action, error: error)
+        case nil:
+            SyncOutcome(
+                action: action,
+                error: KafkaError(.cancelled, during: .connect, cluster: target.settings.name))
+        }
+    }
+}
+
+// Topics.
+extension SyncApplier {
+    private func createTopics(_ actions: [SyncAction]) async throws(FlowError) -> [SyncOutcome] {
+        var wanted: [(action: SyncAction, topic: NewTopic, source: String)] = []
+        for action in actions {
+            if case .createTopic(let topic, let source) = action { wanted.append((action, topic, source)) }
+        }
+        var outcomes: [SyncOutcome] = []
+        while !wanted.isEmpty {
+            var partitions: Int32 = 0
+            let batch = wanted.prefix(Self.batch).prefix { item in
+                defer { partitions += max(1, item.topic.partitions) }
+                return partitions == 0 || partitions + item.topic.partitions <= Self.partitionsPerRequest
+            }
+            wanted.removeFirst(batch.count)
+            let created = await target.createTopics(batch.map(\.topic))
+            var changes: [LedgerChange] = []
+            for item in batch {
+                let result = created[item.topic.name].map { $0.map { _ in () } }
+                outcomes.append(outcome(item.action, result))
+                guard case .success = result else { continue }
+                changes.append(.created(source: item.source, configs: item.topic.configs))
+                logger.info(
+                    "created topic on the target",
+                    metadata: [
+                        "topic": "\(item.topic.name)", "partitions": "\(item.topic.partitions)",
+                        "settings":
+                            "\(item.topic.configs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))",
+                    ])
+            }
+            try await ledger.store(changes)
+        }
+        return outcomes
+    }
+
+    private func addPartitions(_ actions: [SyncAction]) async -> [SyncOutcome] {
+        var wanted: [(action: SyncAction, topic: String, from: Int32, to: Int32)] = []
+        for action in actions {
+            if case .addPartitions(let topic, let from, let to) = action { wanted.append((action, topic, from, to)) }
+        }
+        var outcomes: [SyncOutcome] = []
+        for batch in wanted.chunked(by: Self.batch) {
+            let grown = await target.createPartitions(
+                Dictionary(batch.map { ($0.topic, $0.to) }) { first, _ in first })
+            for item in batch {
+                outcomes.append(outcome(item.action, grown[item.topic]))
+                guard case .success = grown[item.topic] else { continue }
+                logger.info(
+                    "added partitions on the target",
+                    metadata: ["topic": "\(item.topic)", "from": "\(item.from)", "to": "\(item.to)"])
+            }
+        }
+        return outcomes
+    }
+
+    private func deleteTopics(_ actions: [SyncAction]) async throws(FlowError) -> [SyncOutcome] {
+        var outcomes: [SyncOutcome] = []
+        for action in actions {
+            guard case .deleteTopic(let topic, let source) = action else { continue }
+            let result = await target.deleteTopics([topic])[topic]
+            outcomes.append(outcome(action, result))
+            guard case .success = result else { continue }
+            logger.info("deleted topic on the target", metadata: ["topic": "\(topic)", "source topic": "\(source)"])
+            try await ledger.store([.deleted(source: source)])
+        }
+        return outcomes
+    }
+}
+
+// Settings.
+extension SyncApplier {
+    private func changeConfigs(_ actions: [SyncAction]) async throws(FlowError) -> [SyncOutcome] {
+        var byTopic: [String: [ConfigChangePlan]] = [:]
+        for action in actions {
+            if case .changeConfig(let plan) = action { byTopic[plan.topic, default: []].append(plan) }
+        }
+        var outcomes: [SyncOutcome] = []
+        for topics in byTopic.keys.sorted().chunked(by: Self.batch) {
+            let plans = topics.map { byTopic[$0] ?? [] }
+            let results = await alter(plans)
+            var changes: [LedgerChange] = []
+            for (topic, plans) in zip(topics, plans) {
+                if case .failure(let error) = results[topic], plans.count > 1, !error.isRetriable,
+                    !error.isAuthorization
+                {
+                    // One key is to blame; the others should not suffer for it.
+                    for plan in plans {
+                        finish(plan, await alter([[plan]])[topic], &outcomes, &changes)
+                    }
+                } else {
+                    for plan in plans { finish(plan, results[topic], &outcomes, &changes) }
+                }
+            }
+            try await ledger.store(changes)
+        }
+        return outcomes
+    }
+
+    private func alter(_ topics: [[ConfigChangePlan]]) async -> Outcomes<String, Void> {
+        var changes: [ConfigResource: [String: ConfigChange]] = [:]
+        for plan in topics.joined() {
+            changes[.topic(plan.topic), default: [:]][plan.key] = plan.to.map { .set($0) } ?? .delete
+        }
+        var outcomes: Outcomes<String, Void> = [:]
+        for (resource, outcome) in await target.alterConfigs(changes) {
+            if case .topic(let name) = resource { outcomes[name] = outcome }
+        }
+        return outcomes
+    }
+
+    private func finish(
+        _ plan: ConfigChangePlan, _ result: Result<Void, KafkaError>?, _ outcomes: inout [SyncOutcome],
+        _ changes: inout [LedgerChange]
+    ) {
+        outcomes.append(outcome(.changeConfig(plan), result))
+        guard case .success = result else { return }
+        changes.append(.config(source: plan.source, key: plan.key, value: plan.to))
+        logger.info(
+            "changed topic setting on the target",
+            metadata: [
+                "topic": "\(plan.topic)", "key": "\(plan.key)", "from": "\(plan.from ?? "the brokers' default")",
+                "to": "\(plan.to ?? "the brokers' default")",
+            ])
+    }
+}
+
+// Access rules and quotas.
+extension SyncApplier {
+    private func changeAcls(_ actions: [SyncAction]) async throws(FlowError) -> [SyncOutcome] {
+        var outcomes: [SyncOutcome] = []
+        let create = actions.compactMap { if case .createAcl(let rule) = $0 { rule } else { nil } }
+        for rules in create.chunked(by: Self.batch) {
+            // Said beforehand: a rule that was created and not remembered would never be taken back.
+            try await ledger.store(rules.map { .acl($0, .pending) })
+            let created = await target.createAccessRules(rules)
+            var changes: [LedgerChange] = []
+            for rule in rules {
+                outcomes.append(outcome(.createAcl(rule), created[rule]))
+                switch created[rule] {
+                case .success:
+                    changes.append(.acl(rule, .ours))
+                    logger.info("created access rule on the target", metadata: ["rule": "\(rule)"])
+                case .failure(let error) where !error.isRetriable && error.code != nil:
+                    changes.append(.acl(rule, nil))
+                case .failure, nil: break
+                }
+            }
+            try await ledger.store(changes)
+        }
+        let delete = actions.compactMap { if case .deleteAcl(let rule) = $0 { rule } else { nil } }
+        for rules in delete.chunked(by: Self.batch) {
+            let deleted = await target.deleteAccessRules(rules)
+            var changes: [LedgerChange] = []
+            for rule in rules {
+                outcomes.append(outcome(.deleteAcl(rule), deleted[rule]))
+                guard case .success = deleted[rule] else { continue }
+                changes.append(.acl(rule, nil))
+                logger.info("removed access rule on the target", metadata: ["rule": "\(rule)"])
+            }
+            try await ledger.store(changes)
+        }
+        return outcomes
+    }
+
+    private func changeQuotas(_ actions: [SyncAction]) async throws(FlowError) -> [SyncOutcome] {
+        typealias Change = (action: SyncAction, key: String, from: Double?, to: Double?)
+        var byEntity: [QuotaEntity: [Change]] = [:]
+        for action in actions {
+            guard case .changeQuota(let entity, let key, let from, let to) = action else { continue }
+            byEntity[entity, default: []].append((action, key, from, to))
+        }
+        var outcomes: [SyncOutcome] = []
+        for entities in byEntity.keys.sorted(by: { $0.description < $1.description }).chunked(by: Self.batch) {
+            var wanted: [QuotaEntity: QuotaChanges] = [:]
+            for entity in entities {
+                for change in byEntity[entity] ?? [] {
+                    wanted[entity, default: [:]].updateValue(change.to, forKey: change.key)
+                }
+            }
+            let results = await target.alterClientQuotas(wanted)
+            var changes: [LedgerChange] = []
+            for entity in entities {
+                for change in byEntity[entity] ?? [] {
+                    outcomes.append(outcome(change.action, results[entity]))
+                    guard case .success = results[entity] else { continue }
+                    changes.append(.quota(entity, key: change.key, value: change.to))
+                    logger.info(
+                        "changed client quota on the target",
+                        metadata: [
+                            "entity": "\(entity)", "key": "\(change.key)",
+                            "from": "\(change.action.before ?? "none")", "to": "\(change.action.after ?? "none")",
+                        ])
+                }
+            }
+            try await ledger.store(changes)
+        }
+        return outcomes
+    }
+}

@@ -1,0 +1,26 @@
+/// Something that is not as it should be and that sync leaves alone, in words for the person who can mend it.
+package struct SyncNote: Hashable, Sendable, Codable {
+    package enum Kind: String, Sendable, Codable {
+        /// Somebody else changed on the target what we had put there.
+        case changedByOthers
+        /// The target has more partitions than the source.
+        case partitionCount
+        /// The target does not know, or does not take, what the source has.
+        case notPossible
+        /// Something could not be read or changed.
+        case failed
+        /// A cluster has no authorizer.
+        case noAuthorizer
+        /// A source topic is gone, its copy stays.
+        case sourceDeleted
+        /// An access rule covers more than this flow copies.
+        case notCopied
+        /// The flow's expressions match no topic.
+        case nothingSelected
+    }
+
+    package var kind: Kind
+    /// Topic, key, rule or cluster.
+    package var subject: String
+    package var message: String
+}

@@ -1,0 +1,37 @@
+package import KafkaClient
+
+/// What both clusters look like, as far as sync compares them. Parts that could not be read are missing, with a note.
+package struct SyncObservation: Sendable {
+    /// Both sides of something that lies beside the topics.
+    package struct Sides<Value: Sendable>: Sendable {
+        package var source: Value
+        package var target: Value
+
+        package init(source: Value, target: Value) {
+            self.source = source
+            self.target = target
+        }
+    }
+
+    /// The source topics to compare.
+    package var selected: [SelectedTopic] = []
+    /// Names of all source topics that the flow copies.
+    package var topicNames: [String] = []
+    package var target = ClusterMetadata()
+    package var defaults = TargetDefaults.unknown
+    /// By source topic.
+    package var sourceConfigs: [String: [String: ConfigEntry]] = [:]
+    /// By target topic.
+    package var targetConfigs: [String: [String: ConfigEntry]] = [:]
+    /// Source topics whose settings we may not, or cannot, read at all: their copies do without.
+    package var withoutConfigs: Set<String> = []
+    /// Source topics that certainly do not exist, and their names on the target.
+    package var gone: [String: String] = [:]
+    package var acls: Sides<[AccessRule]>?
+    package var quotas: Sides<[QuotaEntity: [String: Double]]>?
+    package var notes: [SyncNote] = []
+    /// Milliseconds since 1970.
+    package var now: Int64 = 0
+
+    package init() {}
+}

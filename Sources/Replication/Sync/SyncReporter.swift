@@ -1,0 +1,63 @@
+internal import KafkaClient
+internal import Logging
+
+/// Says once what sync leaves alone or could not do; a thing that changes is said again.
+actor SyncReporter {
+    private let settings: FlowSettings
+    private let logger: Logger
+    private var said: Set<String> = []
+    /// Only a bound on memory: beyond it things may be said a second time.
+    private let limit = 20_000
+
+    init(settings: FlowSettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    func report(_ notes: [SyncNote]) {
+        for note in notes where isNew(note.message) {
+            switch note.kind {
+            case .noAuthorizer, .sourceDeleted:
+                logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
+            case .changedByOthers, .partitionCount, .notPossible, .failed, .notCopied, .nothingSelected:
+                logger.warning("\(note.message)", metadata: ["about": "\(note.subject)"])
+            }
+        }
+    }
+
+    func report(_ outcomes: [SyncOutcome]) {
+        for outcome in outcomes {
+            guard let error = outcome.error else { continue }
+            let advice = SyncFailure.text(outcome.action, error, settings.target)
+            guard isNew("\(outcome.action.subject) \(advice)") else { continue }
+            logger.warning(
+                "cannot change metadata on the target, trying again at each look",
+                metadata: ["what": "\(outcome.action.subject)", "reason": "\(advice)"])
+        }
+    }
+
+    private func isNew(_ text: String) -> Bool {
+        if said.count >= limit { said.removeAll() }
+        return said.insert(text).inserted
+    }
+}
+
+/// Why a planned change could not be made, with the permission that was missing if that is why.
+enum SyncFailure {
+    static func text(_ action: SyncAction, _ error: KafkaError, _ target: ClusterSettings) -> String {
+        guard error.isAuthorization else { return "\(error)" }
+        let missing = permission(for: action, target)
+        return "\(error.code.map { "\($0)" } ?? "not authorized"): \(missing); grant it with: \(missing.command)"
+    }
+
+    static func permission(for action: SyncAction, _ target: ClusterSettings) -> MissingPermission {
+        switch action {
+        case .createTopic(let topic, _): MissingPermission(.create, on: .topic, topic.name, of: target)
+        case .addPartitions(let topic, _, _): MissingPermission(.alter, on: .topic, topic, of: target)
+        case .deleteTopic(let topic, _): MissingPermission(.delete, on: .topic, topic, of: target)
+        case .changeConfig(let plan): MissingPermission(.alterConfigs, on: .topic, plan.topic, of: target)
+        case .createAcl, .deleteAcl: MissingPermission(.alter, on: .cluster, of: target)
+        case .changeQuota: MissingPermission(.alterConfigs, on: .cluster, of: target)
+        }
+    }
+}

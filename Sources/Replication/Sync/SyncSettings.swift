@@ -1,0 +1,45 @@
+/// Which metadata a flow keeps in step besides records, how, and how often it looks.
+public struct SyncSettings: Hashable, Sendable {
+    public var topicConfigs = true
+    public var partitions = true
+    public var acls = true
+    public var groupOffsets = true
+    public var newTopics = true
+    /// Client quotas of users and client ids. Off unless asked for: they bind more than the flow's topics.
+    public var quotas = false
+    /// Topic settings that are never copied: expressions over whole names.
+    public var configExclude = TopicConfigFilter.standard
+    public var replicationFactor = ReplicationFactor.source
+    public var deleteTopics = TopicDeletion.never
+    public var aclMode = AclMode.topics
+    /// What principals of the source are called on the target; who is not named keeps his name.
+    public var principals: [String: String] = [:]
+    /// Time between two looks at the clusters' metadata.
+    public var interval: Duration = .seconds(5)
+
+    public init() {}
+}
+
+/// How many replicas a topic gets that the flow creates on the target.
+public enum ReplicationFactor: Hashable, Sendable {
+    /// As many as at the source, or as the target has brokers if those are fewer.
+    case source
+    /// What the target's brokers say (`default.replication.factor`; Kafka 2.4).
+    case broker
+    case number(Int16)
+}
+
+/// What becomes of a topic on the target whose source is deleted.
+public enum TopicDeletion: Hashable, Sendable {
+    case never
+    /// Deleted this long after the source was first missed, if the flow itself created it.
+    case after(Duration)
+}
+
+/// Which access rules are copied.
+public enum AclMode: String, Hashable, Sendable, CaseIterable {
+    /// What MirrorMaker 2 and MSK Replicator copy: rules for single topics, nothing that allows to write.
+    case topics
+    /// Prefixed patterns, groups and transactional ids too, with principals renamed.
+    case full
+}

@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Replication
+
+/// `replicator doctor`: whether flows can work, and what stands against it.
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check both clusters of a flow before it starts.",
+        discussion: """
+            Looks at reachability, versions, permissions, limits, retention, keys, replicas and clocks, and says what is \
+            wrong, why that matters and what mends it. Changes nothing; --probe writes to a topic made for it on the \
+            target, __replicator.FLOW.probe, and deletes it again.
+
+            Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var common: ConfigurationOptions
+
+    @Flag(help: "Also find out on a temporary topic what the target keeps of the records it is given.")
+    var probe = false
+
+    @Flag(help: "Print JSON instead of text.")
+    var json = false
+
+    func run() async throws {
+        let flows = try common.select(from: try common.load())
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .critical
+            return handler
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var diagnoses: [Diagnosis] = []
+        for settings in flows {
+            let doctor = Doctor(
+                settings, eventLoop: group.next(), logger: Logger(label: "replicator"),
+                wallClock: WallClock.milliseconds)
+            diagnoses.append(await doctor.examine(probes: probe))
+            await doctor.close()
+        }
+        try await group.shutdownGracefully()
+        print(json ? try document(diagnoses) : diagnoses.map(\.text).joined(separator: "\n\n"))
+        guard diagnoses.allSatisfy(\.isHealthy) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
+    }
+
+    private func document(_ diagnoses: [Diagnosis]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        return String(decoding: try encoder.encode(["flows": diagnoses]), as: UTF8.self)
+    }
+}

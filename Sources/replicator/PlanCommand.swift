@@ -1,0 +1,65 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Replication
+
+/// `replicator plan`: what flows would change on their targets, before anything is done.
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Show what would be created, changed and removed on the target.",
+        discussion: """
+            Compares topics, partitions, settings, access rules and quotas of both clusters as the running flow does, \
+            and changes nothing unless --apply is given.
+
+            Exit codes: 0 nothing to do, or all of it done; 1 there are differences, or something failed; 2 wrong usage \
+            or configuration.
+            """)
+
+    @OptionGroup var common: ConfigurationOptions
+
+    @Flag(help: "Make the changes, once.")
+    var apply = false
+
+    @Flag(help: "Replace also what somebody else changed on the target.")
+    var overwrite = false
+
+    @Flag(help: "Print JSON instead of a table.")
+    var json = false
+
+    func run() async throws {
+        let flows = try common.select(from: try common.load())
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .error
+            return handler
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var plans: [FlowPlan] = []
+        var failures: [String] = []
+        for settings in flows {
+            let planner = FlowPlanner(
+                settings, eventLoop: group.next(), logger: Logger(label: "replicator"),
+                wallClock: WallClock.milliseconds)
+            do {
+                plans.append(try await planner.plan(applies: apply, overwrites: overwrite))
+            } catch {
+                failures.append("flow \"\(settings.name)\": \(error)")
+            }
+            await planner.close()
+        }
+        try await group.shutdownGracefully()
+        print(json ? try document(plans) : plans.map(\.text).joined(separator: "\n\n"))
+        // The other flows' plans stand all the same.
+        guard failures.isEmpty else { throw Failure(failures.joined(separator: "\n")) }
+        guard plans.allSatisfy(\.isInStep) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
+    }
+
+    private func document(_ plans: [FlowPlan]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+        return String(decoding: try encoder.encode(["flows": plans]), as: UTF8.self)
+    }
+}
