@@ -88,10 +88,9 @@ import Testing
     ) throws -> [UInt8] {
         let version = Int16.random(in: Request.versions.range, using: &random)
         // A value that an older version cannot carry: the newest can.
-        let pieces =
-            (try? request.encodeFrame(version: version, correlationID: 1, clientID: "fuzz"))
-            ?? (try request.encodeFrame(
-                version: Request.versions.range.upperBound, correlationID: 1, clientID: "fuzz"))
+        let newest = Request.versions.range.upperBound
+        let older = try? request.encodeFrame(version: version, correlationID: 1, clientID: "fuzz")
+        let pieces = try older ?? request.encodeFrame(version: newest, correlationID: 1, clientID: "fuzz")
         return Array(pieces.flatMap { Array($0.readableBytesView) }.dropFirst(4))
     }
 
