@@ -159,8 +159,12 @@ extension RequestPathFuzzTests {
         {
             var topic = CreateTopicsRequest.CreatableTopic()
             topic.name = "made"
-            topic.numPartitions = 1
-            topic.replicationFactor = 1
+            // Assigned by hand, since a damaged number would have thousands of partitions made, one by one.
+            var assignment = CreateTopicsRequest.CreatableReplicaAssignment()
+            assignment.brokerIDs = [1]
+            topic.numPartitions = -1
+            topic.replicationFactor = -1
+            topic.assignments = [assignment]
             var request = CreateTopicsRequest()
             request.topics = [topic]
             return request
@@ -169,14 +173,6 @@ extension RequestPathFuzzTests {
             var request = DeleteTopicsRequest()
             var topic = DeleteTopicsRequest.DeleteTopicState()
             topic.name = "made"
-            request.topics = [topic]
-            return request
-        },
-        {
-            var topic = CreatePartitionsRequest.CreatePartitionsTopic()
-            topic.name = "t"
-            topic.count = 3
-            var request = CreatePartitionsRequest()
             request.topics = [topic]
             return request
         },
