@@ -26,10 +26,11 @@ unit: packages
 interop: build venv
 	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
-bench: packages
+bench: packages venv
 	$(SWIFT) build -c release
 	Scripts/install-packages.sh haproxy
 	python3 Scripts/bench.py $(BIN)/replicator
+	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
 	$(BIN)/replicator-bench
 
 # A tarball that needs no Swift where it is unpacked.

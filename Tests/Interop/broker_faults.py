@@ -189,6 +189,20 @@ def logs():
         equal("offsets are used again", write(cluster, "t", [b"new"]), [7])
         equal("what is read", read(cluster, "t", 100, offset=6)[0], [(6, b"6"), (7, b"new")])
 
+        create(cluster, "c", **{"cleanup.policy": "compact"})
+        compacted = producer(cluster)
+        for n in range(100):
+            compacted.produce("c", b"%d" % n, key=b"%d" % (n % 5), partition=0)
+            compacted.flush(20)
+        size = control.partition("c", 0, "compact")
+        check("smaller", size["bytesAfter"] < size["bytesBefore"], size)
+        equal("the newest of each key, where it was", read(cluster, "c", 100)[0], [(n, b"%d" % n) for n in range(95, 100)])
+        try:
+            control.partition("t", 0, "compact")
+            check("a topic that is not compacted", False)
+        except Refused as error:
+            equal("a topic that is not compacted", (error.status, error.code), (409, "NOT_POSSIBLE"))
+
         before = control.topic("t")["id"]
         after = control.recreate("t")
         check("another id", after != before and control.topic("t")["id"] == after)

@@ -87,8 +87,9 @@ extension Group {
     /// members.
     package mutating func admitCommit(memberID: String, instanceID: String?, generation: Int32, now: Int64) -> ErrorCode
     {
-        if generation < 0, memberID.isEmpty, instanceID == nil {
-            return isEmpty ? .none : .unknownMemberID
+        if generation < 0 {
+            if isEmpty { return .none }
+            if memberID.isEmpty, instanceID == nil { return .unknownMemberID }
         }
         if let error = fault(of: memberID, instanceID: instanceID) { return error }
         guard generation == self.generation else { return .illegalGeneration }
@@ -114,6 +115,15 @@ extension Group {
         case .empty, .preparing, .completing, .stable: break
         }
         completeIfAllJoined(now)
+    }
+
+    /// The topics whose offsets are kept while the group is as it is; nil for all of them.
+    package var topicsInUse: Set<String>? {
+        switch phase {
+        case .empty: []
+        case .stable where protocolType == "consumer": subscribedTopics
+        case .preparing, .completing, .stable: nil
+        }
     }
 
     /// The topics that members of protocol type `consumer` subscribe to; nil when a subscription cannot be read.

@@ -24,6 +24,7 @@ final class GroupEntry {
     var pendingOffsets = PendingOffsets()
     /// Since when nobody is a member, in milliseconds since 1970.
     var emptySince: Int64
+    fileprivate var hadMembers = false
     fileprivate var timer: Scheduled<Void>?
     fileprivate var timerDeadline: Int64 = .max
 
@@ -91,7 +92,9 @@ extension Cluster {
             case .persist: break
             }
         }
-        if !entry.machine.members.isEmpty { entry.emptySince = clock.wallTime() }
+        let hasMembers = !entry.machine.members.isEmpty
+        if hasMembers || entry.hadMembers { entry.emptySince = clock.wallTime() }
+        entry.hadMembers = hasMembers
         schedule(entry)
     }
 

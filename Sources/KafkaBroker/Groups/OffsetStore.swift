@@ -56,23 +56,25 @@ extension Cluster {
         removeGroup(entry)
     }
 
-    /// Drops the offsets of groups that nobody has been a member of for `offsets.retention.minutes`.
+    /// Drops what `offsets.retention.minutes` lets go (KIP-211): the offsets of groups that nobody has been a member of
+    /// for so long, and those of topics that the members of a group have ceased to subscribe to.
     func expireOffsets() {
         let now = clock.wallTime()
         let retention = Int64(configs.number("offsets.retention.minutes")) * 60_000
-        for entry in groups.groups.values where entry.machine.isEmpty {
-            let isSimple = entry.machine.protocolType == nil
+        for entry in groups.groups.values {
+            guard let kept = entry.machine.topicsInUse else { continue }
+            let isLeft = entry.machine.isEmpty && entry.machine.protocolType != nil
             var expired: [(topic: String, partition: Int32)] = []
-            for (topic, partitions) in entry.offsets {
+            for (topic, partitions) in entry.offsets where !kept.contains(topic) {
                 for (partition, offset) in partitions where !entry.pendingOffsets.contains(topic, partition) {
-                    let since = isSimple ? offset.commitTimestamp : max(offset.commitTimestamp, entry.emptySince)
+                    let since = isLeft ? max(offset.commitTimestamp, entry.emptySince) : offset.commitTimestamp
                     if offset.expireTimestamp ?? (since + retention) <= now { expired.append((topic, partition)) }
                 }
             }
             dropOffsets(expired, of: entry)
-            guard entry.offsets.isEmpty, entry.pendingOffsets.isEmpty, entry.emptySince + retention <= now else {
-                continue
-            }
+            guard entry.machine.isEmpty, entry.offsets.isEmpty, entry.pendingOffsets.isEmpty,
+                entry.emptySince + retention <= now
+            else { continue }
             do throws(AdminRefusal) {
                 try deleteGroup(entry)
             } catch {
@@ -151,6 +153,9 @@ extension Cluster {
             let entry = group(id)
             entry.machine.restore(metadata, now: now)
             settle(entry)
+            if metadata.members.isEmpty, metadata.currentStateTimestamp >= 0 {
+                entry.emptySince = metadata.currentStateTimestamp
+            }
         }
         for entry in groups.groups.values
         where entry.offsets.allSatisfy({ $0.value.isEmpty }) && entry.pendingOffsets.isEmpty

@@ -120,7 +120,7 @@ extension Cluster {
         return place(partitions: count, replicationFactor: factor)
     }
 
-    /// Bounds what a single request can make this process open.
+    /// Bounds what a single request can make this process open; KRaft's bound for one request is 10,000 too.
     func checkPartitionCount(_ count: Int) throws(AdminRefusal) {
         guard count <= Self.largestPartitionCount else {
             throw AdminRefusal(
@@ -129,7 +129,7 @@ extension Cluster {
         }
     }
 
-    private static let largestPartitionCount = 100_000
+    private static let largestPartitionCount = 10_000
 
     func checkReplicationFactor(_ factor: Int) throws(AdminRefusal) {
         guard factor <= liveNodes.count else {

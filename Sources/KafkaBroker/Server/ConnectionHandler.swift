@@ -98,10 +98,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosed else { return }
         if !isTransportReady { transportIsReady(context) }
-        timeouts?.sawActivity()
         var bytes = unwrapInboundIn(data)
         do throws(WireError) {
-            while let frame = try assembler.nextFrame(from: &bytes) { frames.append(frame) }
+            while let frame = try assembler.nextFrame(from: &bytes) {
+                // A whole request, or a client that sends a byte now and then would stay for ever.
+                timeouts?.sawActivity()
+                frames.append(frame)
+            }
         } catch {
             close(because: .malformed(nil, error))
             return

@@ -68,3 +68,13 @@ extension OffsetCommitRequest: TopicRequest {
 extension DescribeProducersRequest: TopicRequest {
     var namedTopics: [NamedTopic] { topics.map { NamedTopic(name: $0.name) } }
 }
+
+extension AddPartitionsToTxnRequest: TopicRequest {
+    var namedTopics: [NamedTopic] {
+        (transactions.flatMap(\.topics) + v3AndBelowTopics).map { NamedTopic(name: $0.name) }
+    }
+}
+
+extension TxnOffsetCommitRequest: TopicRequest {
+    var namedTopics: [NamedTopic] { topics.map { NamedTopic(name: $0.name) } }
+}

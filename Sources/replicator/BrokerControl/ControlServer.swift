@@ -93,6 +93,12 @@ struct ControlServer: Service {
             return try Self.json(
                 ["logEndOffset": try await cluster.truncate(topic: topic, partition: index, to: offset)])
         }
+        router.post("\(partition)/compact") { request, context in
+            let (topic, index) = try Self.partition(context)
+            _ = try await Self.body(request, EmptyBody.self)
+            let size = try await cluster.compact(topic: topic, partition: index)
+            return try Self.json(["bytesBefore": size.before, "bytesAfter": size.after])
+        }
         router.post("\(partition)/expire") { request, context in
             let (topic, index) = try Self.partition(context)
             let body = try await Self.body(request, ExpireBody.self)

@@ -98,11 +98,6 @@ extension EmbeddedCluster {
     /// - Returns: the partition's size in bytes before and after.
     @discardableResult
     public func compact(topic: String, partition: Int32) async throws -> (before: Int, after: Int) {
-        try await onLoop { cluster in
-            guard let partition = cluster.partition(topic, partition) else {
-                throw BrokerError.notPossible("there is no partition \(topic)-\(partition)")
-            }
-            return try cluster.compact(partition)
-        }
+        try await onLoop { try $0.compact($0.partitionForFault(topic, partition)) }
     }
 }
