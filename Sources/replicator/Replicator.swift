@@ -14,6 +14,7 @@ struct Replicator: AsyncParsableCommand {
             DoctorCommand.self,
             OffsetsCommand.self,
             VerifyCommand.self,
+            MigrateCommand.self,
             DrillCommand.self,
             StatusCommand.self,
             PauseCommand.self,

@@ -1,0 +1,170 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Glibc
+internal import KafkaClient
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Replication
+internal import ReplicatorConfig
+internal import UnixSignals
+
+/// `replicator migrate`: moves once, and proves it.
+struct MigrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate",
+        abstract: "Copy everything once, follow until the cut-over, verify, and report.",
+        discussion: """
+            Says what will be copied, asks (unless --yes), copies each topic from its earliest record whatever startFrom \
+            says, keeps settings and consumer groups in step, follows until the cut-over, drains to fixed ends and \
+            compares source and target record by record. Without --cut-over the cut-over is when everything is there; \
+            with --cut-over FILE it is when that file exists: stop the producers, then create it.
+
+            It can be interrupted (Ctrl-C) and run again: it goes on where it stopped. The flow must not run elsewhere.
+
+            Exit codes: 0 everything is copied and equal, 1 it is not, or was interrupted, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var common: ConfigurationOptions
+
+    @Flag(name: .long, help: "Do not ask.")
+    var yes = false
+
+    @Option(name: .long, help: ArgumentHelp("Cut over when this file exists.", valueName: "FILE"))
+    var cutOver: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Wait this long for groups, and for a target that does not move.", valueName: "SECONDS"))
+    var patience = 30
+
+    @Option(name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"))
+    var report: String?
+
+    @Flag(name: .long, help: "Print the report as JSON.")
+    var json = false
+
+    func validate() throws {
+        guard (1...86_400).contains(patience) else { throw ValidationError("--patience takes 1 to 86400 seconds") }
+    }
+
+    func run() async throws {
+        let flows = try common.select(from: try common.load())
+        guard flows.count == 1, let settings = flows.first else {
+            throw Failure("migrate: name the flow to migrate with --flow", exitCode: .usage)
+        }
+        if let report { try ReportFile.checkWritable(report) }
+        if let cutOver, access(cutOver, F_OK) == 0 {
+            throw Failure("--cut-over: \(cutOver) exists already; remove it first", exitCode: .usage)
+        }
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .warning
+            return handler
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let outcome: Result<MigrationReport, any Error>
+        do {
+            outcome = .success(try await migrate(settings, group))
+        } catch {
+            outcome = .failure(error)
+        }
+        try await group.shutdownGracefully()
+        switch outcome {
+        case .success(let done): try finish(done)
+        case .failure(let failure as Failure): throw failure
+        case .failure(let error): throw Failure("migrate: \(error)")
+        }
+    }
+
+    private func migrate(
+        _ settings: FlowSettings, _ group: MultiThreadedEventLoopGroup
+    ) async throws -> MigrationReport {
+        let loops = (0..<System.coreCount).map { _ in group.next() as any EventLoop }
+        try await confirm(settings, loops[0])
+        let migration = Migration(
+            settings, patience: .seconds(patience), owner: Self.owner, eventLoops: loops,
+            logger: Logger(label: "migrate"), wallClock: WallClock.milliseconds)
+        let copying = ProgressLine("copying")
+        let verifying = ProgressLine("verifying")
+        defer {
+            copying.finish()
+            verifying.finish()
+        }
+        let report = try await withThrowingTaskGroup(of: MigrationReport?.self) { tasks in
+            tasks.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { await migration.interrupt() }
+                return nil
+            }
+            tasks.addTask { [cutOver] in
+                try await migration.run {
+                    await Self.awaitFile(cutOver)
+                } progress: { progress in
+                    copying.show(done: progress.passed, total: progress.total) { _ in
+                        "\(progress.phase.rawValue): \(Quantities.count(progress.passed)) of "
+                            + "\(Quantities.count(progress.total)) offsets, \(progress.partitions) partitions"
+                    }
+                } verified: { progress in
+                    verifying.show(done: progress.compared, total: progress.total) { seconds in
+                        "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets, "
+                            + "\(Quantities.bytes(Double(progress.bytes) / seconds))/s"
+                    }
+                }
+            }
+            defer { tasks.cancelAll() }
+            while let done = try await tasks.next() {
+                if let done { return done }
+            }
+            throw Failure("migrate: interrupted")
+        }
+        return report
+    }
+
+    /// Says what would be done, and asks.
+    private func confirm(_ settings: FlowSettings, _ loop: any EventLoop) async throws {
+        let planner = FlowPlanner(
+            settings, eventLoop: loop, logger: Logger(label: "migrate"), wallClock: WallClock.milliseconds)
+        let plan: FlowPlan
+        do {
+            plan = try await planner.plan(applies: false, overwrites: false)
+        } catch {
+            await planner.close()
+            throw error
+        }
+        await planner.close()
+        if !json { print(plan.text) }
+        guard !yes else { return }
+        guard isatty(STDIN_FILENO) == 1 else {
+            throw Failure("migrate: there is no terminal to ask at; say --yes", exitCode: .usage)
+        }
+        print("Copy everything from \(settings.source.name) to \(settings.target.name)? [y/N] ", terminator: "")
+        fflush(nil)
+        guard let answer = readLine()?.lowercased(), answer == "y" || answer == "yes" else {
+            throw Failure("migrate: nothing was done")
+        }
+    }
+
+    private static var owner: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "process \(getpid())" }
+        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return "process \(getpid()) on \(host)"
+    }
+
+    private static func awaitFile(_ path: String?) async {
+        guard let path else { return }
+        while access(path, F_OK) != 0 {
+            guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { return }
+        }
+    }
+
+    private func finish(_ done: MigrationReport) throws {
+        let document = MigrateText.json(done)
+        if let report { try ReportFile.write(document, to: report) }
+        print(json ? document : MigrateText.text(done))
+        guard done.phase != .interrupted else {
+            throw Failure("migrate: interrupted; run it again to go on where it stopped")
+        }
+        guard done.isComplete else { throw Failure("migrate: the copy is not complete, see above") }
+    }
+}
