@@ -126,7 +126,8 @@ def selection():
             running.copies(east.bootstrap, chosen)
             copied = {name for name in topic_names(west.bootstrap) if not name.startswith("__")}
             equal("what is selected is copied, and nothing else", copied, {f"east.{name}" for name in chosen})
-            ours = {name for name in topic_names(west.bootstrap) if name.startswith("__")}
+            # Positions of the group are kept in step, for which the target makes its own __consumer_offsets.
+            ours = {name for name in topic_names(west.bootstrap) if name.startswith("__")} - {"__consumer_offsets"}
             equal("of internal topics the target has only ours", ours, {"__replicator.flow.progress", "__replicator_origins"})
             added = topic_names(east.bootstrap) - set(chosen + left) - {"__consumer_offsets"}
             equal("nothing is created at the source", added, set())

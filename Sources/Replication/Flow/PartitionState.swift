@@ -17,6 +17,8 @@ struct OutgoingBatch: Sendable {
     let producerID: Int64
     /// Source offsets before and among its records, back to the batch before, that have none on the target.
     var skipped: [SkipReason: Int64] = [:]
+    /// Cut from a batch that the target has refused: put together again it would be refused again.
+    var isPiece = false
     /// The frames in the ledger that the bytes came in.
     var frames: [Int] = []
 

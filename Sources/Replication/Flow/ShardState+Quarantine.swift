@@ -63,6 +63,7 @@ extension OutgoingBatch {
                 producerID: producerID)
             let behind = nextSourceOffset - runs.end - Int64(recordCount - range.upperBound)
             half.skipped = isLast ? rest : skipped.removing(behind, into: &rest)
+            half.isPiece = true
             half.frames = isLast ? frames : []
             halves.append(half)
         }

@@ -12,7 +12,7 @@ enum BatchMerger {
     static let limit = 256 << 10
 
     static func size(_ batch: OutgoingBatch) -> Int? {
-        batch.sizeInBytes <= small ? batch.sizeInBytes : nil
+        batch.sizeInBytes <= small && !batch.isPiece ? batch.sizeInBytes : nil
     }
 
     /// - Returns: nil for batches of different codecs, or when one of them cannot be read: it stays as it is, for the
