@@ -75,14 +75,14 @@ def mock_to_ours():
 def ours_to_mock():
     with broker(nodes=3) as east, mock() as target:
         create_topic(east.bootstrap, "orders", partitions=PARTITIONS)
-        make(target, "east.orders", "__replicator.flow.progress")
+        make(target, "east.orders", "__replicator.flow.progress", "__replicator_origins")
         replicates(east.bootstrap, target)
 
 
 def mock_to_mock():
     with mock() as source, mock(1) as target:
         make(source, "orders")
-        make(target, "east.orders", "__replicator.flow.progress")
+        make(target, "east.orders", "__replicator.flow.progress", "__replicator_origins")
         replicates(source, target)
 
 
