@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka import KafkaConsumer
 
 from harness import broker, check, equal, eventually, main, program
-from replicator import PATIENCE, QUIET, create_topic, flow, produce_numbers, replicator, watermarks
+from replicator import PATIENCE, QUIET, create_topic, flow, produce_numbers, replicator, watermarks, watermarks
 
 SEED = random.randrange(1 << 30)
 
@@ -83,8 +83,12 @@ def python_reads(bootstrap, group, topic, count=None):
     return found, positions
 
 
-def awaits_sync(running, flow_name, group, positions, states=("synced", "further")):
-    """Waits until the status says that a group's newest positions are on the other side."""
+def awaits_sync(running, flow_name, group, positions, states=("synced", "further"), least=None):
+    """Waits until the status says that a group's newest positions are on the other side.
+
+    A position that could hold something unread, such as an offset that the opposite flow has not reported on yet, is
+    taken at first, and moved on a moment later: `least` says how far it has to come.
+    """
     def synced():
         for f in running.status():
             for g in f.get("groups", []):
@@ -92,6 +96,7 @@ def awaits_sync(running, flow_name, group, positions, states=("synced", "further
                     known = {p["partition"]: p for p in g["partitions"]}
                     return all(
                         known.get(p, {}).get("sourceOffset") == o and known[p]["state"] in states
+                        and (known[p].get("targetOffset") or 0) >= (least or {}).get(p, 0)
                         for p, o in positions.items())
         return False
 
@@ -146,7 +151,10 @@ def there_and_back(reads, name):
             produce_numbers(west.bootstrap, "orders", range(900, 1500))
             third, positions = reads(west.bootstrap, group, "orders", dice.randrange(1, 600))
             running.copies(west.bootstrap, ["orders"], ["back"])
-            awaits_sync(running, "back", group, positions)
+            # What the group has not read lies at the end of the log.
+            read_by_now = joined(first, second, third)
+            least = {p: end - 500 + len(read_by_now[p]) for p, (_, end) in watermarks(east.bootstrap, "orders").items()}
+            awaits_sync(running, "back", group, positions, least=least)
             # Fail back: the group goes on at the source, and so does the one that lagged from the beginning.
             fourth, positions = reads(
                 east.bootstrap, group, "orders", 1500 - sum(map(len, joined(first, second, third).values())))
