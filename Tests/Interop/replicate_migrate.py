@@ -156,7 +156,7 @@ def refuses_what_cannot_end_well():
             equal("a cut-over that has happened already", status, 2)
         with configuration(east.bootstrap, east.bootstrap) as path:
             status, _, errors = ended(start(path))
-            equal("source and target are one cluster", status, 1)
+            equal("source and target are one cluster", status, 2)
         with configuration(east.bootstrap, "127.0.0.1:1") as path:
             status, _, errors = ended(start(path))
             equal("an unreachable target", status, 1)

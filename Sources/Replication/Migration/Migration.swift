@@ -160,7 +160,8 @@ public actor Migration {
             report.topics = now.topics
             guard now.failures.isEmpty else { throw MigrationError.partitionsFailed(now.failures) }
             if now.state == "stopped" { throw MigrationError.flowEnded("it stopped by itself; see the log") }
-            note(now.passed)
+            // Before that its partitions are not all known, nor where they stand.
+            if now.state == "running" { note(now.passed) }
             progress(
                 MigrationProgress(phase: report.phase, passed: now.passed, total: now.end, partitions: now.partitions))
             if now.state == "running", isDone(now) { return }

@@ -44,7 +44,11 @@ actor MigrationLock {
             if claim.owner == holder, !isLive { holder = nil }
             if holder == nil, isLive { holder = claim.owner }
         }
-        guard holder == owner else { throw MigrationError.alreadyRunning(flow: flow, owner: holder ?? "somebody") }
+        guard holder == owner else {
+            // A claim that was not granted must not keep the next one away.
+            try await release()
+            throw MigrationError.alreadyRunning(flow: flow, owner: holder ?? "somebody")
+        }
     }
 
     func renew() async throws { try await write(isReleased: false) }
