@@ -48,6 +48,8 @@ extension Shard {
             search.checkEpochs()
             await walkSources(&search)
         }
+        // Everything has reached the target while it was being asked.
+        guard !Task.isCancelled else { return }
         for (index, error) in search.failures {
             state.learn(epochs: search.knownEpochs(of: state.partitions[index].target), of: index)
             failedFooting(index, error)
