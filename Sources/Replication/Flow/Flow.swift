@@ -378,21 +378,26 @@ extension Flow {
     /// Records how far every partition has come that has moved since the last time.
     private func storeCheckpoints() async {
         var changed: [TopicPartition: Checkpoint] = [:]
+        var awaited: [[TopicPartition]] = []
         var maps: [TopicPartition: OffsetMap] = [:]
         var lag: [String: Int64] = [:]
         let recorded = await progress.known
         for shard in shards {
-            for partition in await shard.snapshot {
+            let snapshot = await shard.snapshot
+            awaited.append(snapshot.filter(\.awaitsCheckpoint).map(\.source))
+            for partition in snapshot {
                 lag[partition.source.topic, default: 0] += partition.isSelected ? partition.lag : 0
                 let checkpoint = Checkpoint(
                     sourceOffset: partition.passed, targetOffset: partition.targetEnd,
                     sourceLeaderEpoch: partition.lastReadEpoch,
                     sourceTopicID: partition.sourceTopicID.hexadecimal, map: partition.map.edge,
                     producers: Dictionary(
-                        partition.window.producers.map { ("\($0.id)", $0.epoch) }
+                        partition.knownEpochs.map { ("\($0.key)", $0.value) }
                     ) { first, _ in first },
                     targetTopicID: partition.targetTopicID.hexadecimal, accounting: partition.accounting)
-                if partition.wasFirm, partition.isActive, recorded[partition.source] != checkpoint {
+                if partition.wasFirm || partition.awaitsCheckpoint, partition.isActive,
+                    recorded[partition.source] != checkpoint
+                {
                     changed[partition.source] = checkpoint
                     maps[partition.source] = partition.map
                 }
@@ -402,6 +407,7 @@ extension Flow {
         guard !changed.isEmpty else { return }
         do throws(FlowError) {
             try await progress.store(changed, maps: maps)
+            for (shard, sources) in zip(shards, awaited) where !sources.isEmpty { await shard.checkpointed(sources) }
         } catch {
             logger.warning("cannot record progress, trying again", metadata: ["error": "\(error)"])
         }

@@ -117,6 +117,8 @@ struct FootingSearch {
             var fences: [TopicPartition: [ProducerIdentity]] = [:]
             let (ours, fresh) = (ours, fresh)
             for target in touchedTargets {
+                // A log that went backwards is not added to before a checkpoint says so.
+                if let entry = entries[target], entry.endBefore < entry.from { continue }
                 update(target) { entry in
                     for id in ours where entry.known[id] != nil || !fresh.contains(id) {
                         let epoch = entry.known[id] ?? -1

@@ -62,6 +62,9 @@ struct PartitionState: Sendable {
     var footing = Footing.takeover
     /// A batch has landed below where it should have.
     var regression: Regression?
+    /// The target's log went backwards, and no checkpoint says so yet. Until one does nothing is written there, not even
+    /// a fence: once the log has grown again beyond the old checkpoint, nobody could tell after a crash.
+    var awaitsCheckpoint = false
     /// The footing was firm before in this run.
     var wasFirm = false
     /// The search for footing rests until then, after it has failed.
@@ -114,6 +117,13 @@ struct PartitionState: Sendable {
         case active
         /// Left alone until an operator or a restart; the reason is for people.
         case failed(String)
+    }
+
+    /// The highest epoch known of each of our producer ids.
+    var knownEpochs: [Int64: Int16] {
+        var known = recordedEpochs
+        for producer in window.producers { known[producer.id] = max(known[producer.id] ?? -1, producer.epoch) }
+        return known
     }
 
     var isActive: Bool { status == .active }

@@ -129,6 +129,11 @@ actor Shard {
         }
     }
 
+    func checkpointed(_ sources: [TopicPartition]) {
+        state.checkpointed(sources)
+        footingWake.ring()
+    }
+
     var snapshot: [PartitionState] { state.partitions }
 
     var isFinished: Bool { isDraining && state.isDrained }

@@ -8,7 +8,8 @@ extension ShardState {
     func partitionsWithoutFooting(now: NIODeadline) -> [Int] {
         partitions.indices.filter { index in
             let partition = partitions[index]
-            return partition.isActive && partition.footing != .firm && partition.window.answersOutstanding == 0
+            return partition.isActive && partition.footing != .firm && !partition.awaitsCheckpoint
+                && partition.window.answersOutstanding == 0
                 && partition.footingRestsUntil <= now && partition.targetLeader != nil
         }
     }
@@ -56,10 +57,10 @@ extension ShardState {
         partitions[index].isTargetRecreated = false
         partitions[index].footingFailures = 0
         partitions[index].footingRestsUntil = .distantPast
-        defer { goOn(index, findings) }
         if findings.hasRegressed || partition.regression != nil || (isRecreated && findings.from > 0) {
-            return .refills(refill(index, from: isRecreated ? 0 : findings.endBefore))
+            return .refills(refill(index, from: isRecreated ? 0 : findings.endBefore, end: findings.endBefore))
         }
+        defer { goOn(index, findings) }
         if partition.footing == .uncertain { return matchWindow(findings, index, now: now, wallClock: wallClock) }
         return .firm(recovered: recover(findings, index))
     }
@@ -116,8 +117,10 @@ extension ShardState {
 
     /// The target has lost everything of ours from an offset on: back to where that begins at the source.
     ///
+    /// The partition is taken over anew once a checkpoint says so.
+    ///
     /// - Returns: how many source offsets are gone back over.
-    private mutating func refill(_ index: Int, from targetOffset: Int64) -> Int64 {
+    private mutating func refill(_ index: Int, from targetOffset: Int64, end: Int64) -> Int64 {
         dropBuffered(index)
         let passed = partitions[index].passed
         let lost = partitions[index].map.first(fromTarget: targetOffset)?.source ?? passed
@@ -125,8 +128,20 @@ extension ShardState {
         partitions[index].accounting.rewind(passed - source)
         partitions[index].position = source
         partitions[index].passed = source
+        partitions[index].regression = nil
+        partitions[index].targetEnd = end
+        partitions[index].footing = .takeover
+        partitions[index].awaitsCheckpoint = true
         partitions[index].metrics.targetWentBackwards()
         return passed - source
+    }
+
+    /// A checkpoint holds where these partitions stood after their target's log had gone backwards.
+    mutating func checkpointed(_ sources: [TopicPartition]) {
+        for source in sources {
+            guard let index = index(ofSource: source), partitions[index].awaitsCheckpoint else { continue }
+            partitions[index].awaitsCheckpoint = false
+        }
     }
 
     /// Forgets what was read and not yet acknowledged; it will be read again.
