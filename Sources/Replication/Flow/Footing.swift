@@ -29,6 +29,8 @@ struct FootingFindings: Sendable {
         /// Where the walk began; if the partition has moved since, it tells nothing.
         var start: Int64
         var position: Int64
+        /// Leader epoch of the source's record in front of `position`; -1 when the walk read on beyond it.
+        var readEpoch: Int32
         var written: Int64
         var skipped: [SkipReason: Int64]
         /// Source ranges with the target offsets of their copies; nil when only the end is known.

@@ -320,6 +320,8 @@ extension FootingSearch.Walk {
         }
         if rest > 0 { reasons[.compacted] = rest }
         return FootingFindings.Recovery(
-            start: start, position: position, written: written, skipped: reasons, copies: alignment.copies(in: tail))
+            start: start, position: position,
+            readEpoch: scratch.position == position ? scratch.lastReadEpoch : -1, written: written, skipped: reasons,
+            copies: alignment.copies(in: tail))
     }
 }

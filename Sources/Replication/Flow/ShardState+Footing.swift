@@ -110,6 +110,8 @@ extension ShardState {
             partitions[index].map.lose(upTo: recovery.position)
         }
         partitions[index].position = recovery.position
+        // The checkpoint's epoch may have ended before this position: kept, it would look like a log that was cut.
+        partitions[index].lastReadEpoch = recovery.readEpoch
         partitions[index].passed = recovery.position
         partitions[index].metrics.recovered(recovery.written)
         return recovery.written
