@@ -58,6 +58,33 @@ import Testing
         }
     }
 
+    @Test func `a source leader that moved before the crash is not taken for a log that was cut`() async throws {
+        try await Replicated.run(nodes: 2) { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let early = try await copy(world, until: 100)
+            let leader = try #require(await world.source.leader(topic: "orders", partition: 0))
+            try await world.source.moveLeader(topic: "orders", partition: 0, to: leader == 1 ? 2 : 1)
+            try await world.produce(100..<200, to: "orders")
+            try await copy(world, until: 200)
+
+            try await restore(early, world)
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("what was written to be found") {
+                    await flow.status().partitions.first?.sourceOffset == 200
+                }
+                try await world.produce(200..<300, to: "orders")
+                try await eventually("the rest, or a partition that has stopped") {
+                    let partition = await flow.status().partitions.first
+                    return partition?.sourceOffset == 300 || partition?.state == "failed"
+                }
+                #expect(await flow.status().partitions.first?.reason == nil)
+            }
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<300))
+        }
+    }
+
     @Test func `the offset map knows the copies that an earlier run made beyond its checkpoint`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
