@@ -7,6 +7,7 @@ script ended without having checked anything.
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -49,6 +50,9 @@ def informational(output):
 
 
 def main():
+    # A shell that starts this in the background has INT ignored, and what is ignored stays so in every child: checks
+    # that interrupt a program would wait in vain.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if len(sys.argv) < 2:
         sys.exit("usage: run.py EXECUTABLE [NAME ...]")
     executable = pathlib.Path(sys.argv[1]).resolve()
