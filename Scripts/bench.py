@@ -16,6 +16,8 @@ import threading
 import time
 import urllib.request
 
+from processes import cpu_seconds, memory_megabytes
+
 PROGRAM = sys.argv[1]
 RECORDS = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
 EAST, WEST, HTTP, RELAY, SINK = 27092, 27192, 27644, 27700, 27701
@@ -31,16 +33,6 @@ def process(*arguments, ready=None):
     finally:
         child.terminate()
         child.wait()
-
-
-def cpu_seconds(pid):
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_megabytes(pid, field="VmHWM"):
-    line = next(line for line in open(f"/proc/{pid}/status") if line.startswith(field))
-    return int(line.split()[1]) / 1024
 
 
 def metric(name):

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from processes import cpu_seconds, memory_megabytes
+
 PROGRAM = sys.argv[1]
 MEGABYTES = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
 PORT = 27292
@@ -36,16 +38,6 @@ def broker(*arguments):
     finally:
         child.terminate()
         child.wait()
-
-
-def cpu_seconds(pid):
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident(pid, field="VmRSS"):
-    line = next(line for line in open(f"/proc/{pid}/status") if line.startswith(field))
-    return int(line.split()[1]) / 1024
 
 
 def cold_start():
@@ -96,11 +88,11 @@ def kcat(size, work, data):
                 file.write(block)
     count = -(-count // 10_000) * 10_000
     with broker("--set", "num.partitions=4", *data) as pid:
-        idle = resident(pid)
+        idle = memory_megabytes(pid, "VmRSS")
         produce = measured(pid, count, size, lambda: subprocess.run(
             ["kcat", "-b", ADDRESS, "-t", "bench", "-P", "-X", "linger.ms=20", "-X", "queue.buffering.max.messages=500000",
              "-l", path], check=True))
-        after = resident(pid)
+        after = memory_megabytes(pid, "VmRSS")
 
         def read():
             output = subprocess.run(
@@ -110,7 +102,7 @@ def kcat(size, work, data):
                 sys.exit(f"kcat read {len(output)} of {count} records")
 
         consume = measured(pid, count, size, read)
-        return produce, consume, {"idle": idle, "after": after, "peak": resident(pid, "VmHWM")}
+        return produce, consume, {"idle": idle, "after": after, "peak": memory_megabytes(pid)}
 
 
 def confluent(size):

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
@@ -28,11 +27,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let flows = try common.select(from: try common.load())
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .critical
-            return handler
-        }
+        LoggingOptions.bootstrapForPeople(from: .critical)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var diagnoses: [Diagnosis] = []
         for settings in flows {
@@ -43,13 +38,7 @@ struct DoctorCommand: AsyncParsableCommand {
             await doctor.close()
         }
         try await group.shutdownGracefully()
-        print(json ? try document(diagnoses) : diagnoses.map(\.text).joined(separator: "\n\n"))
+        print(json ? try JSONText.pretty(["flows": diagnoses]) : diagnoses.map(\.text).joined(separator: "\n\n"))
         guard diagnoses.allSatisfy(\.isHealthy) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
-    }
-
-    private func document(_ diagnoses: [Diagnosis]) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        return String(decoding: try encoder.encode(["flows": diagnoses]), as: UTF8.self)
     }
 }

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import FoundationEssentials
 internal import KafkaBroker
 internal import KafkaClient
 internal import Logging
@@ -58,11 +57,7 @@ struct DrillCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .critical
-            return handler
-        }
+        LoggingOptions.bootstrapForPeople(from: .critical)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let outcome: Result<DrillReport, any Error>
         do {
@@ -79,7 +74,7 @@ struct DrillCommand: AsyncParsableCommand {
         case .failure(let failure as Failure): throw failure
         case .failure(let error): throw Failure("\(error)")
         }
-        print(json ? DrillText.json(report) : DrillText.table(report))
+        print(json ? try JSONText.pretty(report) : DrillText.table(report))
         guard report.isGood else { throw Failure("drill: it did not go as it must") }
     }
 

@@ -1,15 +1,7 @@
-internal import FoundationEssentials
 internal import Replication
 
 /// What `drill` prints.
 enum DrillText {
-    static func json(_ report: DrillReport) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(report) else { return "{}" }
-        return String(decoding: data, as: UTF8.self)
-    }
-
     /// `   4.02 s  east is dead`
     static func line(_ event: DrillReport.Event) -> String {
         let time = fixed(event.seconds)

@@ -14,6 +14,16 @@ struct LoggingOptions: ParsableArguments {
     @Flag(name: .long, help: "Log one JSON object per line instead of text.")
     var json = false
 
+    /// For commands whose output is for people: only what is at least this important, as text on standard error. Once
+    /// per process, before the first logger.
+    static func bootstrapForPeople(from level: Logger.Level) {
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+    }
+
     /// Once per process, before the first logger.
     ///
     /// - Parameter events: what is shown to operators; it gets what is worth it whatever the level of the log is.

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import FoundationEssentials
 internal import Glibc
 internal import KafkaClient
 internal import Logging
@@ -57,11 +56,7 @@ struct MigrateCommand: AsyncParsableCommand {
         if let cutOver, access(cutOver, F_OK) == 0 {
             throw Failure("--cut-over: \(cutOver) exists already; remove it first", exitCode: .usage)
         }
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .warning
-            return handler
-        }
+        LoggingOptions.bootstrapForPeople(from: .warning)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let outcome: Result<MigrationReport, any Error>
         do {
@@ -159,7 +154,7 @@ struct MigrateCommand: AsyncParsableCommand {
     }
 
     private func finish(_ done: MigrationReport) throws {
-        let document = MigrateText.json(done)
+        let document = try JSONText.pretty(MigrateText.Document(done))
         if let report { try ReportFile.write(document, to: report) }
         print(json ? document : MigrateText.text(done))
         guard done.phase != .interrupted else {

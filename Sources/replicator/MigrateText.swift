@@ -1,20 +1,15 @@
-internal import FoundationEssentials
 internal import Replication
 
 /// What `migrate` prints.
 enum MigrateText {
-    private struct Document: Codable {
+    struct Document: Codable {
         var isComplete: Bool
         var migration: MigrationReport
-    }
 
-    static func json(_ report: MigrationReport) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(Document(isComplete: report.isComplete, migration: report)) else {
-            return "{}"
+        init(_ report: MigrationReport) {
+            isComplete = report.isComplete
+            migration = report
         }
-        return String(decoding: data, as: UTF8.self)
     }
 
     static func text(_ report: MigrationReport) -> String {

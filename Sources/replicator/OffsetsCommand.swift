@@ -67,7 +67,7 @@ struct OffsetsCommand: AsyncParsableCommand {
                 "group \"\(group)\" has committed no offsets in topics that the flows copy, "
                     + "or consumerGroups leaves it out")
         }
-        print(json ? try encode(reports) : OffsetTable(reports).text)
+        print(json ? try JSONText.pretty(["groups": reports]) : OffsetTable(reports).text)
         guard reports.allSatisfy(\.isExact) else {
             throw Failure("not every offset has an exact counterpart on the target yet")
         }
@@ -76,12 +76,6 @@ struct OffsetsCommand: AsyncParsableCommand {
     private var action: OffsetInspector.Action {
         guard apply else { return .look }
         return allowRewind ? .applyAndRewind : .apply
-    }
-
-    private func encode(_ reports: [OffsetReport]) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(["groups": reports]), as: UTF8.self)
     }
 }
 
@@ -93,22 +87,17 @@ private struct OffsetTable {
         self.reports = reports
     }
 
-    private static let header = [
-        "TOPIC", "PARTITION", "SOURCE", "TARGET", "COMMITTED", "SOURCE LAG", "TARGET LAG", "SAME RECORD", "STATE",
-    ]
-
     var text: String {
         reports.map { report in
             let name =
                 report.targetGroup == report.group ? report.group : "\(report.group) (there \(report.targetGroup))"
             var lines = ["flow \(report.flow), group \(name)"]
             if let failure = report.failure { lines.append("failed: \(failure)") }
-            let rows = [Self.header] + report.partitions.map(row)
-            let widths = Self.header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-            lines += rows.map { row in
-                zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
-                    .trimmed
-            }
+            var table = TextTable(
+                "TOPIC", "PARTITION", "SOURCE", "TARGET", "COMMITTED", "SOURCE LAG", "TARGET LAG", "SAME RECORD",
+                "STATE")
+            for partition in report.partitions { table.add(row(partition)) }
+            lines += table.lines
             lines += report.partitions.compactMap { partition in
                 partition.reason.map { "\(partition.topic)-\(partition.partition): \($0)" }
             }
@@ -124,13 +113,5 @@ private struct OffsetTable {
             number(partition.translatedOffset), number(partition.targetOffset), number(partition.sourceLag),
             number(partition.targetLag), partition.isSameRecord.map { $0 ? "yes" : "no" } ?? "-", state,
         ]
-    }
-}
-
-extension String {
-    fileprivate var trimmed: String {
-        var text = self[...]
-        while text.last == " " { text.removeLast() }
-        return String(text)
     }
 }

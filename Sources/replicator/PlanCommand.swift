@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
@@ -31,11 +30,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let flows = try common.select(from: try common.load())
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .error
-            return handler
-        }
+        LoggingOptions.bootstrapForPeople(from: .error)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var plans: [FlowPlan] = []
         var failures: [String] = []
@@ -51,15 +46,9 @@ struct PlanCommand: AsyncParsableCommand {
             await planner.close()
         }
         try await group.shutdownGracefully()
-        print(json ? try document(plans) : plans.map(\.text).joined(separator: "\n\n"))
+        print(json ? try JSONText.pretty(["flows": plans]) : plans.map(\.text).joined(separator: "\n\n"))
         // The other flows' plans stand all the same.
         guard failures.isEmpty else { throw Failure(failures.joined(separator: "\n")) }
         guard plans.allSatisfy(\.isInStep) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
-    }
-
-    private func document(_ plans: [FlowPlan]) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        return String(decoding: try encoder.encode(["flows": plans]), as: UTF8.self)
     }
 }

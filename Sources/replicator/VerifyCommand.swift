@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import FoundationEssentials
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
@@ -46,11 +45,7 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let config = try common.load()
         let flows = try common.select(from: config)
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .error
-            return handler
-        }
+        LoggingOptions.bootstrapForPeople(from: .error)
         if let report { try ReportFile.checkWritable(report) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         var reports: [VerificationReport] = []
@@ -64,8 +59,9 @@ struct VerifyCommand: AsyncParsableCommand {
         }
         try await group.shutdownGracefully()
         let document = VerifyDocument(flows: reports)
-        if let report { try ReportFile.write(document.json, to: report) }
-        print(json ? document.json : document.text)
+        let text = try JSONText.pretty(document)
+        if let report { try ReportFile.write(text, to: report) }
+        print(json ? text : document.text)
         guard document.isEqual else { throw Failure("verify: source and target differ") }
     }
 

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Replication
 
 /// What `verify` prints.
@@ -9,13 +8,6 @@ struct VerifyDocument: Codable {
     init(flows: [VerificationReport]) {
         self.flows = flows
         isEqual = flows.allSatisfy(\.isEqual)
-    }
-
-    var json: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(self) else { return "{}" }
-        return String(decoding: data, as: UTF8.self)
     }
 
     var text: String {

@@ -157,6 +157,20 @@ def says_what_cannot_be_compared():
         equal("nor what the target has expired", (status, report["partitions"][0]["beforeTarget"]), (0, 500))
 
 
+def a_target_that_lacks_the_end_is_waited_for_once():
+    with broker() as east, broker() as west:
+        copied(east.bootstrap, west.bootstrap, "cut", map(record, range(100)))
+        client = Producer({"bootstrap.servers": east.bootstrap, **QUIET})
+        # Each a batch of its own: a wait before each of them would take minutes.
+        for n in range(100, 500):
+            key, value, headers, timestamp = record(n)
+            client.produce("cut", key=key, value=value, headers=headers, timestamp=timestamp, partition=0)
+            client.flush(30)
+        report, status = verify(east.bootstrap, west.bootstrap, topics=["cut"])
+        equal("what is not there is missing", (status, counts(report)["missing"], report["partitions"][0]["equal"]),
+              (1, 400, 100))
+
+
 def transactional_topics_are_compared_as_committed():
     with broker() as east, broker() as west:
         create_topic(east.bootstrap, "payments", partitions=1)
@@ -182,4 +196,4 @@ def transactional_topics_are_compared_as_committed():
 
 
 main(finds_nothing_where_nothing_is, finds_each_planted_difference, compares_compacted_topics_by_key,
-     says_what_cannot_be_compared, transactional_topics_are_compared_as_committed)
+     says_what_cannot_be_compared, a_target_that_lacks_the_end_is_waited_for_once, transactional_topics_are_compared_as_committed)

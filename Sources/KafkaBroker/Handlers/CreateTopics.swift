@@ -171,8 +171,8 @@ extension Cluster {
         return assignments
     }
 
-    /// - Parameter factor: how many replicas the topic's other partitions have, if it has others.
-    func checkReplicas(_ replicas: [Int32], factor: Int?) throws(AdminRefusal) {
+    /// A list of replicas holds at least one broker, each once, and only those that there are.
+    func checkReplicaList(_ replicas: [Int32], isRegistered: (Int32) -> Bool) throws(AdminRefusal) {
         guard !replicas.isEmpty else {
             throw AdminRefusal(
                 .invalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
@@ -182,11 +182,16 @@ extension Cluster {
                 .invalidReplicaAssignment,
                 "The manual partition assignment includes the same broker more than once: \(replicas)")
         }
-        for id in replicas where node(id) == nil {
+        for id in replicas where !isRegistered(id) {
             throw AdminRefusal(
                 .invalidReplicaAssignment,
                 "The manual partition assignment includes broker \(id), but no such broker is registered.")
         }
+    }
+
+    /// - Parameter factor: how many replicas the topic's other partitions have, if it has others.
+    func checkReplicas(_ replicas: [Int32], factor: Int?) throws(AdminRefusal) {
+        try checkReplicaList(replicas) { node($0) != nil }
         guard factor == nil || factor == replicas.count else {
             throw AdminRefusal(
                 .invalidReplicaAssignment,

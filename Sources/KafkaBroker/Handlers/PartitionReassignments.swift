@@ -67,7 +67,7 @@ extension Cluster {
         guard let replicas = wanted.replicas else {
             throw AdminRefusal(.noReassignmentInProgress, "No partition reassignment is in progress.")
         }
-        try checkTargets(replicas)
+        try checkReplicaList(replicas) { node($0)?.isLive ?? false }
         guard mayResize || replicas.count == partition.replicas.count else {
             throw AdminRefusal(
                 .invalidReplicationFactor,
@@ -91,22 +91,5 @@ extension Cluster {
         apply(assignment, to: partition, of: topic)
         logger.info(
             "partition reassigned", metadata: ["partition": "\(partition.log.name)", "replicas": "\(replicas)"])
-    }
-
-    private func checkTargets(_ replicas: [Int32]) throws(AdminRefusal) {
-        guard !replicas.isEmpty else {
-            throw AdminRefusal(
-                .invalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
-        }
-        guard Set(replicas).count == replicas.count else {
-            throw AdminRefusal(
-                .invalidReplicaAssignment,
-                "The manual partition assignment includes the same broker more than once: \(replicas)")
-        }
-        for id in replicas where !(node(id)?.isLive ?? false) {
-            throw AdminRefusal(
-                .invalidReplicaAssignment,
-                "The manual partition assignment includes broker \(id), but no such broker is registered.")
-        }
     }
 }

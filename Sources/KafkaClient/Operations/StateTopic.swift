@@ -188,31 +188,15 @@ extension ClusterClient {
     private func fetchOnce(
         _ partition: TopicPartition, from offset: Int64, maxBytes: Int32 = 4 << 20, _ leader: BrokerTarget
     ) async throws(KafkaError) -> Result<RecordBytes, KafkaError> {
-        var data = FetchRequest.FetchPartition()
-        data.partition = partition.partition
-        data.fetchOffset = offset
-        data.partitionMaxBytes = maxBytes
-        var topic = FetchRequest.FetchTopic()
-        topic.topic = partition.topic
-        topic.partitions = [data]
-        var request = FetchRequest()
-        request.maxWaitMs = 500
-        request.minBytes = 1
-        request.maxBytes = maxBytes
-        request.topics = [topic]
-        // From version 13 on topics go by id.
-        let response = try await send(request, to: leader, versions: 4...12)
-        let answer = response.responses.first?.partitions.first
-        let code = response.errorCode != .none ? response.errorCode : answer?.errorCode ?? .none
-        func about(_ reason: KafkaError.Reason) -> KafkaError {
-            error(reason, during: .request(.fetch)).about(topic: partition.topic, partition: partition.partition)
-        }
-        guard let records = answer?.records, records.readableBytes > 0 else {
-            return code.outcome(RecordBytes(ByteBuffer()), about).flatMap { _ in
-                .failure(about(.unexpectedAnswer("no records at offset \(offset), which is before the end")))
-            }
-        }
-        return code.outcome(records, about)
+        let position = FetchPosition(
+            topic: partition.topic, partition: partition.partition, fetchOffset: offset, maxBytes: maxBytes)
+        let outcomes = try await readOnce(
+            [position], from: leader, isolation: .readUncommitted, maxBytes: maxBytes, maxWait: .milliseconds(500))
+        let nothing = error(
+            .unexpectedAnswer("no records at offset \(offset), which is before the end"), during: .request(.fetch)
+        ).about(topic: partition.topic, partition: partition.partition)
+        guard let outcome = outcomes[partition] else { return .failure(nothing) }
+        return outcome.flatMap { $0.records.map { .success($0) } ?? .failure(nothing) }
     }
 
     /// Adds what `bytes` hold from `position` on.

@@ -112,13 +112,15 @@ final class CredentialSource {
     ) -> EventLoopFuture<OAuthToken> {
         do {
             let endpoint = try TokenEndpoint(grant)
+            // A token's life begins when it is issued, which an answer that takes its time makes hard to tell.
+            let asked = now()
             var tls = TLSSettings()
             tls.caFile = grant.caFile
             let context: NIOSSLContext? =
                 grant.tokenEndpoint.usesTLS ? try tls.context(unless: nil, names: "sasl.oauth.").1 : nil
             return http.send(endpoint.request, tls: context)
                 .flatMapErrorThrowing { throw ($0 as? HTTPFailure).map { endpoint.failure($0) } ?? $0 }
-                .flatMapThrowing { try endpoint.token(in: $0, now: now()) }
+                .flatMapThrowing { try endpoint.token(in: $0, asked: asked) }
         } catch {
             let failure = error as? CredentialFailure ?? .refused((error as? KafkaError.Reason)?.words ?? "\(error)")
             return http.eventLoop.makeFailedFuture(failure)

@@ -16,24 +16,11 @@ struct RecordSample: Sendable {
         guard let leader = metadata.partition(partition.topic, partition.partition)?.leader else {
             throw error(.connection(.nobodyInCharge("leader")), partition)
         }
-        var data = FetchRequest.FetchPartition()
-        data.partition = partition.partition
-        data.fetchOffset = offset
-        data.partitionMaxBytes = Self.bytes
-        var topic = FetchRequest.FetchTopic()
-        topic.topic = partition.topic
-        topic.partitions = [data]
-        var request = FetchRequest()
-        request.maxWaitMs = 100
-        request.minBytes = 1
-        request.maxBytes = Self.bytes
-        request.topics = [topic]
-        // From version 13 on topics go by id.
-        let response = try await client.send(request, to: .broker(leader), versions: 4...12)
-        let answer = response.responses.first?.partitions.first
-        let code = response.errorCode != .none ? response.errorCode : answer?.errorCode ?? .none
-        guard code == .none else { throw error(.broker(code, message: nil), partition) }
-        guard let records = answer?.records else { return [] }
+        let position = FetchPosition(
+            topic: partition.topic, partition: partition.partition, fetchOffset: offset, maxBytes: Self.bytes)
+        let outcomes = try await client.readOnce(
+            [position], from: .broker(leader), isolation: .readUncommitted, maxBytes: Self.bytes)
+        guard let records = try outcomes[partition]?.get().records else { return [] }
         var reader = LogEntryReader(records.contiguous)
         var entries: [LogEntry] = []
         do throws(WireError) {

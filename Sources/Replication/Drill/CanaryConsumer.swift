@@ -65,9 +65,9 @@ actor CanaryConsumer {
 
     private func poll(_ partition: TopicPartition) async throws(KafkaError) {
         guard let position = positions[partition] else { return }
-        let fetched = try await client.fetch(
+        let fetched = try await client.read(
             FetchPosition(topic: partition.topic, partition: partition.partition, fetchOffset: position),
-            maxWait: .milliseconds(20))
+            maxWait: .milliseconds(20), purpose: .fetch(0))
         guard let records = fetched.records else { return }
         var entries = LogEntryReader(records.contiguous)
         do {

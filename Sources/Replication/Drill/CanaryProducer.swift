@@ -14,22 +14,21 @@ actor CanaryProducer {
     /// Records of which it is not known whether the cluster has them.
     private(set) var inDoubt: Set<CanaryID> = []
     private(set) var firstAcknowledgement: ContinuousClock.Instant?
-    private(set) var next: [Int64]
+    private var next: [Int64]
     private var isStopped = false
 
     /// Time between two batches of a partition.
     private static let tick: Duration = .milliseconds(20)
 
-    /// - Parameter next: the first number of each partition; empty to begin with 0.
     init(
-        origin: String, canary: Canary, client: ClusterClient, continuing next: [Int64] = [],
+        origin: String, canary: Canary, client: ClusterClient,
         wallClock: @escaping @Sendable () -> Int64
     ) {
         self.origin = origin
         self.canary = canary
         self.wallClock = wallClock
         logs = canary.topicPartitions.map { StateTopic($0.topic, partition: $0.partition, client: client) }
-        self.next = next.isEmpty ? [Int64](repeating: 0, count: Int(canary.partitions)) : next
+        next = [Int64](repeating: 0, count: Int(canary.partitions))
     }
 
     func stop() { isStopped = true }

@@ -45,9 +45,6 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var recoverySeconds = 0.0
     public var events: [Event] = []
 
-    /// From the failure until both producers and consumers worked again, in seconds.
-    public var rtoSeconds: Double { max(rtoConsumersSeconds, rtoProducersSeconds) }
-
     /// Whether the drill went as it must: nothing doubled or passed over, nothing lost but what an unplanned failure
     /// takes with it, and nothing at all where the source came back or was left in order.
     public var isGood: Bool {

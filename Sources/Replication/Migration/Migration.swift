@@ -79,13 +79,29 @@ public actor Migration {
         try await flow.prepare()
         let lock = MigrationLock(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
         try await lock.acquire()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                while (try? await Task.sleep(for: MigrationLock.renewal)) != nil { try await lock.renew() }
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    while (try? await Task.sleep(for: MigrationLock.renewal)) != nil { try await lock.renew() }
+                }
+                try await copy(cutOver, progress)
+                group.cancelAll()
             }
-            try await copy(cutOver, progress)
-            group.cancelAll()
+            try await verify(progress, verified)
+        } catch {
+            // The next attempt need not wait until the claim has run out.
+            try? await lock.release()
+            throw error
         }
+        try await lock.release()
+        report.seconds = (ContinuousClock.now - begin) / .seconds(1)
+        return report
+    }
+
+    private func verify(
+        _ progress: @Sendable (MigrationProgress) -> Void,
+        _ verified: @escaping @Sendable (VerificationProgress) -> Void
+    ) async throws {
         if isInterrupted {
             report.phase = .interrupted
         } else {
@@ -97,9 +113,6 @@ public actor Migration {
             report.verification = try await verification.run(progress: verified)
             report.phase = .done
         }
-        try await lock.release()
-        report.seconds = (ContinuousClock.now - begin) / .seconds(1)
-        return report
     }
 
     private func copy(

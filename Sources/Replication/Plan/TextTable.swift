@@ -1,27 +1,41 @@
 /// Columns that line up, for a terminal or a file.
 public struct TextTable: Sendable {
-    private let header: [String]
-    private var rows: [[String]] = []
+    public enum Alignment: Sendable {
+        case left
+        case right
+    }
 
+    private let alignments: [Alignment]
+    private var rows: [[String]]
+
+    public init(_ columns: KeyValuePairs<String, Alignment>) {
+        alignments = columns.map(\.value)
+        rows = [columns.map(\.key)]
+    }
+
+    /// All columns to the left.
     public init(_ header: String...) {
-        self.header = header
+        alignments = header.map { _ in .left }
+        rows = [header]
     }
 
-    public mutating func add(_ row: String...) {
-        rows.append(row)
+    /// - Parameter cells: one for each column.
+    public mutating func add(_ cells: [String]) {
+        rows.append(cells)
     }
 
-    public var isEmpty: Bool { rows.isEmpty }
+    public mutating func add(_ cells: String...) {
+        rows.append(cells)
+    }
 
-    /// One line per row, the header first; the last column is as long as it is.
+    /// One line per row, the header first, without spaces at its end.
     public var lines: [String] {
-        let all = [header] + rows
-        let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-        return all.map { row in
+        let widths = alignments.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
             var line = ""
             for (column, cell) in row.enumerated() {
-                line += cell
-                if column < row.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+                let space = String(repeating: " ", count: widths[column] - cell.count)
+                line += (column == 0 ? "" : "  ") + (alignments[column] == .left ? cell + space : space + cell)
             }
             while line.last == " " { line.removeLast() }
             return line

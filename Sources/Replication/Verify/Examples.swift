@@ -35,7 +35,7 @@ struct Examples {
     private func key(at offset: Int64, of partition: TopicPartition, _ client: ClusterClient) async -> String? {
         let position = FetchPosition(
             topic: partition.topic, partition: partition.partition, fetchOffset: offset, maxBytes: 1 << 16)
-        guard let fetched = try? await client.fetch(position), let records = fetched.records else { return nil }
+        guard let fetched = try? await client.read(position), let records = fetched.records else { return nil }
         var reader = LogEntryReader(records.contiguous)
         guard case .batch(let batch)? = try? reader.next(), var found = try? batch.records() else { return nil }
         while let record = try? found.nextRaw() {

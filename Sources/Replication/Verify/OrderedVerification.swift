@@ -18,6 +18,8 @@ struct OrderedVerification {
     private var passedSource: Int64
     /// Batches compared as a whole last: what is doubled behind them is recognised.
     private var recentBatches: Deque<LogEntry> = []
+    /// The target was waited for in vain: it is not waited for again.
+    private var isTargetOver = false
 
     private static let recentBatchCount = 4
 
@@ -37,14 +39,6 @@ struct OrderedVerification {
         self.result.sourceStart = source.start
         self.result.sourceEnd = source.end
         self.result.targetStart = target.start
-    }
-
-    /// Goes on with what the source has received since, as `rolling` does.
-    mutating func extend(sourceTo sourceEnd: Int64, targetTo targetEnd: Int64) {
-        source.extend(to: sourceEnd)
-        target.extend(to: targetEnd)
-        comparison.openEnd = targetEnd
-        result.sourceEnd = max(result.sourceEnd, sourceEnd)
     }
 
     /// Compares to the source's end.
@@ -169,7 +163,7 @@ extension OrderedVerification {
 
     /// Whether the target will not get what the source still has: it has not grown for as long as patience lasts.
     private mutating func targetHasEnded() async throws(KafkaError) -> Bool {
-        if source.isAtEnd, comparison.isLevel { return true }
+        if isTargetOver || source.isAtEnd && comparison.isLevel { return true }
         let clock = ContinuousClock()
         let deadline = clock.now + patience
         while true {
@@ -178,7 +172,10 @@ extension OrderedVerification {
                 target.extend(to: end)
                 return false
             }
-            guard clock.now < deadline else { return true }
+            guard clock.now < deadline else {
+                isTargetOver = true
+                return true
+            }
             do {
                 try await clock.sleep(for: .milliseconds(100))
             } catch {

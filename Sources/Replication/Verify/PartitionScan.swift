@@ -69,10 +69,10 @@ struct PartitionScan {
     }
 
     private mutating func read() async throws(KafkaError) {
-        let fetched = try await client.fetch(
+        let fetched = try await client.read(
             FetchPosition(
                 topic: partition.topic, partition: partition.partition, fetchOffset: position,
-                maxBytes: Self.fetchBytes), isolation: .readCommitted, lane: lane)
+                maxBytes: Self.fetchBytes), isolation: .readCommitted, purpose: .fetch(lane))
         guard let records = fetched.records else { return }
         bytesRead += Int64(records.readableBytes)
         var aborted = AbortedTransactions(fetched.abortedTransactions)

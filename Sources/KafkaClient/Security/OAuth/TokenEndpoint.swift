@@ -53,13 +53,15 @@ struct TokenEndpoint {
     }
 
     /// The token in an answer, or why there is none, in words that hold no secret.
-    func token(in answer: HTTPAnswer, now: Double) throws(CredentialFailure) -> OAuthToken {
+    ///
+    /// - Parameter asked: when the request went out, in seconds since 1970: the token was issued no sooner.
+    func token(in answer: HTTPAnswer, asked: Double) throws(CredentialFailure) -> OAuthToken {
         let document = try? JSONDecoder().decode(Answer.self, from: Data(answer.body))
         guard (200...299).contains(answer.status) else { throw failure(answer.status, document) }
         guard let document else { throw said(.refused("its answer is no JSON document of the expected form")) }
         guard let text = document.token else { throw said(.refused("its answer has no access_token")) }
         do throws(CredentialFailure) {
-            return try OAuthToken(text, lifetime: document.lifetime, now: now)
+            return try OAuthToken(text, lifetime: document.lifetime, now: asked)
         } catch {
             throw said(error)
         }

@@ -1,0 +1,11 @@
+internal import FoundationEssentials
+
+/// What commands print with `--json`, and write to report files.
+enum JSONText {
+    /// Indented, with keys in order, so that two of them can be compared line by line.
+    static func pretty(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
