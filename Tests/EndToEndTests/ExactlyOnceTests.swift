@@ -6,51 +6,21 @@ import Replication
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ExactlyOnceTests {
-    private static let progress = "__replicator.east-to-west.progress"
-    private static let orders = TopicPartition("orders", 0)
-
-    /// The newest checkpoint of a partition in the progress topic.
-    private func checkpoint(_ world: Replicated) async throws -> Checkpoint {
-        var recorded = RecordedFlow()
-        for record in try await StateTopic(Self.progress, client: world.targetClient).readAll() {
-            try recorded.take(record)
-        }
-        return try #require(recorded.checkpoints[Self.orders])
-    }
-
-    /// Makes an old checkpoint the newest: as if the process had died before it could write later ones.
-    private func restore(_ checkpoint: Checkpoint, _ world: Replicated) async throws {
-        let record = ProgressRecord.checkpoint(Self.orders, checkpoint)
-        try await StateTopic(Self.progress, client: world.targetClient).append([
-            Record(offset: 0, timestamp: 0, key: record.key, value: try record.value())
-        ])
-    }
-
-    /// Runs the flow until everything is copied; returns the newest checkpoint.
-    @discardableResult
-    private func copy(
-        _ world: Replicated, until records: Int64, _ edit: (inout FlowSettings) -> Void = { _ in }
-    ) async throws -> Checkpoint {
-        let flow = try world.flow(edit)
-        try await world.running(flow) { try await world.caughtUp(flow, records: records) }
-        return try await checkpoint(world)
-    }
-
     @Test(arguments: [CompressionChoice.keep, .codec(.zstd)])
     func `what was written beyond the last checkpoint is not written again`(compression: CompressionChoice) async throws
     {
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.produce(0..<100, to: "orders")
-            let early = try await copy(world, until: 100) { $0.compression = compression }
+            let early = try await world.copy(until: 100) { $0.compression = compression }
             for start in stride(from: 100, to: 400, by: 50) {
                 try await world.produce(start..<start + 50, to: "orders")
             }
-            try await copy(world, until: 400) { $0.compression = compression }
+            try await world.copy(until: 400) { $0.compression = compression }
 
-            try await restore(early, world)
+            try await world.restore(early)
             try await world.produce(400..<500, to: "orders")
-            let last = try await copy(world, until: 500) { $0.compression = compression }
+            let last = try await world.copy(until: 500) { $0.compression = compression }
 
             #expect(try await world.targetValues("east.orders") == expectedValues(0..<500))
             #expect(last.accounting?.imbalance(passed: last.sourceOffset) == 0)
@@ -62,13 +32,13 @@ import Testing
         try await Replicated.run(nodes: 2) { world in
             try await world.createTopic("orders")
             try await world.produce(0..<100, to: "orders")
-            let early = try await copy(world, until: 100)
+            let early = try await world.copy(until: 100)
             let leader = try #require(await world.source.leader(topic: "orders", partition: 0))
             try await world.source.moveLeader(topic: "orders", partition: 0, to: leader == 1 ? 2 : 1)
             try await world.produce(100..<200, to: "orders")
-            try await copy(world, until: 200)
+            try await world.copy(until: 200)
 
-            try await restore(early, world)
+            try await world.restore(early)
             let flow = try world.flow()
             try await world.running(flow) {
                 try await eventually("what was written to be found") {
@@ -89,17 +59,13 @@ import Testing
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.produce(0..<100, to: "orders")
-            let early = try await copy(world, until: 100)
+            let early = try await world.copy(until: 100)
             try await world.produce(100..<200, to: "orders")
-            try await copy(world, until: 200)
-            try await restore(early, world)
-            try await copy(world, until: 200)
+            try await world.copy(until: 200)
+            try await world.restore(early)
+            try await world.copy(until: 200)
 
-            var recorded = RecordedFlow()
-            for record in try await StateTopic(Self.progress, client: world.targetClient).readAll() {
-                try recorded.take(record)
-            }
-            let map = try #require(recorded.map(of: Self.orders))
+            let map = try #require(try await world.recorded().map(of: Replicated.orders))
             let values = try await StateTopic("east.orders", client: world.targetClient).readAll()
             for source in [Int64(0), 99, 100, 150, 199] {
                 let pair = try #require(map.first(fromSource: source))
@@ -133,10 +99,10 @@ import Testing
             world.target.intercept(.writeTxnMarkers, times: 100, .error(.clusterAuthorizationFailed))
             try await world.createTopic("orders")
             try await world.produce(0..<100, to: "orders")
-            let early = try await copy(world, until: 100)
+            let early = try await world.copy(until: 100)
             try await world.produce(100..<200, to: "orders")
-            try await copy(world, until: 200)
-            try await restore(early, world)
+            try await world.copy(until: 200)
+            try await world.restore(early)
             let flow = try world.flow()
             try await world.running(flow) {
                 try await eventually("the flow to run") { await flow.status().state == "running" }
@@ -170,9 +136,9 @@ import Testing
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.produce(0..<10, to: "orders")
-            try await copy(world, until: 10)
+            try await world.copy(until: 10)
             try await world.produce(10..<20, to: "orders")
-            let last = try await copy(world, until: 20)
+            let last = try await world.copy(until: 20)
 
             let records = try await StateTopic("__replicator_origins", client: world.targetClient).readAll()
             #expect(records.count == 1)
@@ -185,18 +151,18 @@ import Testing
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.produce(0..<10, to: "orders")
-            let early = try await copy(world, until: 10)
+            let early = try await world.copy(until: 10)
             try await world.produce(10..<20, to: "orders")
-            try await copy(world, until: 20)
+            try await world.copy(until: 20)
             let used = try #require(early.producers?.keys.first.flatMap { Int64($0) })
             let copies = TopicPartition("east.orders", 0)
             let fenced = await world.targetClient.fence([copies: [ProducerIdentity(id: used, epoch: .max)]])
             _ = try #require(fenced[copies]).get()
 
             // The last checkpoint is lost too: what the old id wrote has to be found under it.
-            try await restore(early, world)
+            try await world.restore(early)
             try await world.produce(20..<30, to: "orders")
-            try await copy(world, until: 30)
+            try await world.copy(until: 30)
 
             #expect(try await world.targetValues("east.orders") == expectedValues(0..<30))
             #expect(try await StateTopic("__replicator_origins", client: world.targetClient).readAll().count == 2)

@@ -7,94 +7,10 @@ import Replication
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LoopTests {
-    /// Clusters with flows in identical naming between them.
-    private struct Mesh {
-        let world: Replicated
-        let clusters: [String: EmbeddedCluster]
-        let clients: [String: ClusterClient]
-
-        func flows(_ paths: [(String, String, LoopPrevention)]) throws -> [Flow] {
-            try paths.map { from, to, prevention in
-                let source = try #require(clusters[from])
-                let target = try #require(clusters[to])
-                return try world.flow(from: (from, source), to: (to, target)) {
-                    $0.naming = .identical
-                    $0.loopPrevention = prevention
-                }
-            }
-        }
-
-        /// Numbers that a cluster's topic holds, and how often each.
-        func counts(_ cluster: String) async throws -> [String: Int] {
-            let client = try #require(clients[cluster])
-            return Dictionary(try await Replicated.values("orders", at: client).map { ($0, 1) }) { $0 + $1 }
-        }
-
-        /// Produces `count` records on each cluster, numbered from `first` on; each cluster has numbers of its own.
-        func produce(_ first: Int, _ count: Int) async throws {
-            for (place, name) in clusters.keys.sorted().enumerated() {
-                let client = try #require(clients[name])
-                let start = (place + 1) * 100_000 + first
-                try await world.produce(start..<start + count, to: "orders", client: client)
-            }
-        }
-
-        func expected(_ count: Int) -> [String: Int] {
-            var expected: [String: Int] = [:]
-            for place in clusters.keys.indices.map({ clusters.keys.distance(from: clusters.keys.startIndex, to: $0) }) {
-                for value in expectedValues((place + 1) * 100_000..<(place + 1) * 100_000 + count) {
-                    expected[value] = 1
-                }
-            }
-            return expected
-        }
-
-        /// Waits until every cluster has all that was produced anywhere.
-        func settled(_ count: Int) async throws {
-            let wanted = Set(expected(count).keys)
-            for name in clusters.keys {
-                try await eventually("\(name) to hold everything") {
-                    wanted.isSubset(of: Set(try await counts(name).keys))
-                }
-            }
-        }
-    }
-
-    private func withMesh(_ names: [String], _ body: (Mesh) async throws -> Void) async throws {
-        try await Replicated.run { world in
-            var clusters = [names[0]: world.source, names[1]: world.target]
-            var clients = [names[0]: world.sourceClient, names[1]: world.targetClient]
-            var more: [EmbeddedCluster] = []
-            for name in names.dropFirst(2) {
-                let cluster = try await EmbeddedCluster.start(BrokerSettings(nodeCount: 1, logger: Replicated.quiet))
-                more.append(cluster)
-                clusters[name] = cluster
-                clients[name] = ClusterClient(
-                    Replicated.settings(name, cluster), eventLoop: world.group.next(), logger: Replicated.quiet)
-            }
-            for client in clients.values {
-                for (_, outcome) in await client.createTopics([NewTopic("orders", partitions: 1, replicationFactor: 1)])
-                {
-                    _ = try outcome.get()
-                }
-            }
-            let mesh = Mesh(world: world, clusters: clusters, clients: clients)
-            do {
-                try await body(mesh)
-            } catch {
-                for name in names.dropFirst(2) { await clients[name]?.close() }
-                for cluster in more { await cluster.shutdown() }
-                throw error
-            }
-            for name in names.dropFirst(2) { await clients[name]?.close() }
-            for cluster in more { await cluster.shutdown() }
-        }
-    }
-
     /// Runs the flows twice, with records before, between and after: each is everywhere, once. What goes round shows
     /// up by then, since it would be in front of what came later.
     private func staysInBounds(_ names: [String], _ paths: [(String, String, LoopPrevention)]) async throws {
-        try await withMesh(names) { mesh in
+        try await Mesh.run(names) { mesh in
             try await mesh.produce(0, 50)
             for round in 1...2 {
                 let flows = try mesh.flows(paths)
@@ -133,7 +49,7 @@ import Testing
     }
 
     @Test func `producer ids leave records as they are`() async throws {
-        try await withMesh(["a", "b"]) { mesh in
+        try await Mesh.run(["a", "b"]) { mesh in
             let flows = try mesh.flows([("a", "b", .producerIds)])
             try await mesh.world.produce(0..<10, to: "orders", client: mesh.world.sourceClient)
             try await mesh.world.running(flows) { try await mesh.world.caughtUp(flows[0], records: 10) }
@@ -150,7 +66,7 @@ import Testing
         for (policy, prevention) in [
             (ForeignLoopHeaderPolicy.stop, LoopPrevention.headers), (.stop, .producerIds), (.ignore, .headers),
         ] {
-            try await withMesh(["a", "b"]) { mesh in
+            try await Mesh.run(["a", "b"]) { mesh in
                 let marked = Record(
                     offset: 0, timestamp: 1, key: nil, value: ByteBuffer(string: "value 0"),
                     headers: [RecordHeader(name: "__mskmr", value: ByteBuffer(string: "x"))])
