@@ -92,8 +92,17 @@ public actor Flow: Service {
             startFrom: settings.startFrom.recorded)
         try await progress.check(identity)
         let own = OwnProducers(
-            flow: name, sourceClusterID: sourceID, targetClusterID: targetID, target: target, wallClock: wallClock)
-        try await kafka { () async throws(KafkaError) in try await own.open() }
+            flow: name, sourceClusterID: sourceID, targetClusterID: targetID, target: target, progress: progress,
+            wallClock: wallClock)
+        let lost = try await own.open()
+        if !lost.isEmpty {
+            logger.warning(
+                "producer ids of this flow were no longer registered: the topic was deleted or emptied; they are again",
+                metadata: [
+                    "topic": "\(OriginRecord.topic)", "cluster": "\(settings.target.name)",
+                    "producerIDs": "\(lost.sorted().map(String.init).joined(separator: ","))",
+                ])
+        }
         self.own = own
         isPrepared = true
     }

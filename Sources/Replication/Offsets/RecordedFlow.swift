@@ -6,6 +6,8 @@ package struct RecordedFlow: Sendable {
     package private(set) var identity: FlowIdentity?
     package private(set) var checkpoints: [TopicPartition: Checkpoint] = [:]
     package private(set) var blocks = StoredBlocks()
+    /// The producer ids that the flow has registered.
+    package private(set) var producers: [Int64: OriginRecord] = [:]
 
     package init() {}
 
@@ -22,6 +24,7 @@ package struct RecordedFlow: Sendable {
         case .identity(let found): identity = found
         case .checkpoint(let partition, let checkpoint): checkpoints[partition] = checkpoint
         case .segments(let partition, let number, let block): blocks.take(partition, number, block)
+        case .producer(let id, let registration): producers[id] = registration
         }
     }
 

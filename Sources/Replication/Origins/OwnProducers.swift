@@ -2,18 +2,20 @@ internal import KafkaClient
 internal import KafkaWire
 
 /// The producer ids that a flow writes under, one for each provenance: registered in the target's
-/// `__replicator_origins` before their first use, found again there, reused for ever.
+/// `__replicator_origins` before their first use, found again there, reused for ever. The flow's progress holds them too:
+/// should that topic be deleted, they are registered again.
 actor OwnProducers {
     private let flow: String
     private let sourceClusterID: String
     private let targetClusterID: String
     private let target: ClusterClient
     private let log: StateTopic
+    private let progress: ProgressStore
     private let wallClock: @Sendable () -> Int64
     private var byProvenance: [Provenance: Int64] = [:]
-    private var provenances: [Int64: Provenance] = [:]
+    private var registrations: [Int64: OriginRecord] = [:]
     /// Every id that was ever registered for the flow; what they wrote is ours.
-    private(set) var all: Set<Int64> = []
+    var all: Set<Int64> { Set(registrations.keys) }
     /// Ids that nobody can have written under before this process.
     private(set) var fresh: Set<Int64> = []
     /// Whether the target lets us fence, as far as is known.
@@ -23,32 +25,43 @@ actor OwnProducers {
 
     init(
         flow: String, sourceClusterID: String, targetClusterID: String, target: ClusterClient,
-        wallClock: @escaping @Sendable () -> Int64
+        progress: ProgressStore, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.flow = flow
         self.sourceClusterID = sourceClusterID
         self.targetClusterID = targetClusterID
         self.target = target
+        self.progress = progress
         self.wallClock = wallClock
         log = StateTopic(OriginRecord.topic, client: target)
     }
 
     /// Creates the topic if it is missing, and finds the flow's ids.
-    func open() async throws(KafkaError) {
+    ///
+    /// - Returns: those that were no longer registered, and are again.
+    func open() async throws(FlowError) -> Set<Int64> {
+        do throws(KafkaError) { try await find() } catch { throw .kafka(error) }
+        let lost = await progress.producers.filter { registrations[$0.key] == nil && isOurs($0.value) }
+        do throws(KafkaError) { try await register(lost) } catch { throw .kafka(error) }
+        try await progress.store(producers: registrations)
+        return Set(lost.keys)
+    }
+
+    private func find() async throws(KafkaError) {
         let metadata = try await target.metadata(.named([OriginRecord.topic]))
         if metadata.topics[OriginRecord.topic]?.partitions.isEmpty ?? true {
             try await create(brokers: metadata.brokers.count)
         }
-        for (id, record) in try await OriginTable.read(log) where isOurs(record) { take(id, record.provenance) }
+        for (id, record) in try await OriginTable.read(log) where isOurs(record) { take(id, record) }
     }
 
     private func isOurs(_ record: OriginRecord) -> Bool {
         record.flow == flow && record.sourceClusterID == sourceClusterID && record.targetClusterID == targetClusterID
     }
 
-    private func take(_ id: Int64, _ provenance: Provenance) {
-        all.insert(id)
-        provenances[id] = provenance
+    private func take(_ id: Int64, _ record: OriginRecord) {
+        registrations[id] = record
+        let provenance = record.provenance
         // Ids grow: the largest is the newest, which took over when the epochs of the one before were used up.
         byProvenance[provenance] = max(byProvenance[provenance] ?? id, id)
     }
@@ -77,20 +90,35 @@ actor OwnProducers {
             flow: flow, sourceClusterID: sourceClusterID, targetClusterID: targetClusterID,
             originClusterID: provenance.chain.first ?? sourceClusterID, chain: provenance.chain,
             carriesHeaders: provenance.carriesHeaders, registered: wallClock())
-        let value: Record
+        try await register([producer.id: record])
         do {
-            value = Record(
-                offset: 0, timestamp: record.registered, key: OriginRecord.key(of: producer.id),
-                value: try record.value())
+            try await progress.store(producers: registrations)
         } catch {
-            throw KafkaError(
-                .unexpectedAnswer("producer id \(producer.id) cannot be registered: \(error)"),
-                during: .request(.produce), cluster: target.settings.name, topic: OriginRecord.topic, partition: 0)
+            throw cannotRegister(error)
         }
-        try await log.append([value])
-        take(producer.id, provenance)
         fresh.insert(producer.id)
         return producer.id
+    }
+
+    private func register(_ new: [Int64: OriginRecord]) async throws(KafkaError) {
+        guard !new.isEmpty else { return }
+        let records: [Record]
+        do {
+            records = try new.map { id, record in
+                Record(
+                    offset: 0, timestamp: record.registered, key: OriginRecord.key(of: id), value: try record.value())
+            }
+        } catch {
+            throw cannotRegister(error)
+        }
+        try await log.append(records)
+        for (id, record) in new { take(id, record) }
+    }
+
+    private func cannotRegister(_ error: any Error) -> KafkaError {
+        KafkaError(
+            .unexpectedAnswer("a producer id cannot be registered: \(error)"), during: .request(.produce),
+            cluster: target.settings.name, topic: OriginRecord.topic, partition: 0)
     }
 
     /// - Returns: whether that is news.
@@ -101,7 +129,7 @@ actor OwnProducers {
 
     /// Another id in place of one whose epochs are used up; the same one for all who ask.
     func successor(of used: Int64) async throws(KafkaError) -> (provenance: Provenance, producerID: Int64)? {
-        guard let provenance = provenances[used] else { return nil }
+        guard let provenance = registrations[used]?.provenance else { return nil }
         return (provenance, try await producerID(for: provenance, replacing: used))
     }
 

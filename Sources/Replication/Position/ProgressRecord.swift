@@ -12,6 +12,8 @@ package enum ProgressRecord: Hashable, Sendable {
     case checkpoint(TopicPartition, Checkpoint)
     /// Key `segments/<topic>/<number>/<block>`: a part of the partition's offset map; nil once it is gone.
     case segments(TopicPartition, Int, OffsetBlock?)
+    /// Key `producer/<id>`: a registration of the flow, as `__replicator_origins` has it or should have it.
+    case producer(Int64, OriginRecord)
 
     package var key: ByteBuffer {
         switch self {
@@ -19,6 +21,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case .checkpoint(let partition, _): ByteBuffer(string: "partition/\(partition.topic)/\(partition.partition)")
         case .segments(let partition, let block, _):
             ByteBuffer(string: "segments/\(partition.topic)/\(partition.partition)/\(block)")
+        case .producer(let id, _): ByteBuffer(string: "producer/\(id)")
         }
     }
 
@@ -28,6 +31,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case .identity(let identity): try Self.json(identity)
         case .checkpoint(_, let checkpoint): try Self.json(checkpoint)
         case .segments(_, _, let block): block?.bytes
+        case .producer(_, let registration): try registration.value()
         }
     }
 
@@ -52,6 +56,10 @@ package enum ProgressRecord: Hashable, Sendable {
         let json = Data(value.readableBytesView)
         if name == "flow" {
             self = .identity(try JSONDecoder().decode(FlowIdentity.self, from: json))
+            return
+        }
+        if parts.count == 2, parts[0] == "producer", let id = Int64(parts[1]) {
+            self = .producer(id, try JSONDecoder().decode(OriginRecord.self, from: json))
             return
         }
         guard parts.count == 3, parts[0] == "partition", let number = Int32(parts[2]) else { return nil }

@@ -19,6 +19,14 @@ actor ProgressStore {
 
     static func topicName(flow: String) -> String { "__replicator.\(flow).progress" }
 
+    /// The flow whose progress a topic keeps; nil for other topics.
+    static func flow(ofTopic name: String) -> String? {
+        let (prefix, suffix) = ("__replicator.", ".progress")
+        guard name.hasPrefix(prefix), name.hasSuffix(suffix), name.utf8.count > prefix.utf8.count + suffix.utf8.count
+        else { return nil }
+        return String(name.dropFirst(prefix.count).dropLast(suffix.count))
+    }
+
     var topic: String { Self.topicName(flow: flow) }
 
     /// Whether the flow has never been started.
@@ -70,6 +78,15 @@ actor ProgressStore {
     func storeIdentity() async throws(FlowError) {
         guard let configured else { return }
         try await append([.identity(configured)])
+    }
+
+    /// Registrations of the flow's producer ids, beside those in the origins topic: that one may get lost.
+    var producers: [Int64: OriginRecord] { recorded.producers }
+
+    func store(producers: [Int64: OriginRecord]) async throws(FlowError) {
+        let news = producers.filter { recorded.producers[$0.key] != $0.value }
+        guard !news.isEmpty else { return }
+        try await append(news.map { .producer($0.key, $0.value) })
     }
 
     /// The offset map of a partition as it was recorded with its checkpoint.
