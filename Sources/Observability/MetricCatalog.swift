@@ -50,7 +50,8 @@ public enum MetricCatalog {
             help: "Consumer groups whose offsets are kept in step."),
         Entry(
             name: "replicator_offset_sync_failures_total", kind: .counter, labels: ["flow"],
-            help: "Attempts to bring a consumer group's offset to the target that failed, or found no counterpart there."),
+            help:
+                "Attempts to bring a consumer group's offset to the target that failed, or found no counterpart there."),
         Entry(
             name: "replicator_recovered_records_total", kind: .counter, labels: ["flow", "topic"],
             help: "Records found on the target after a restart that the checkpoint did not know of."),
@@ -60,6 +61,9 @@ public enum MetricCatalog {
         Entry(
             name: "replicator_target_regressions_total", kind: .counter, labels: ["flow", "topic"],
             help: "How often a target log had gone backwards and was filled again."),
+        Entry(
+            name: "replicator_doubled_records_total", kind: .counter, labels: ["flow", "topic"],
+            help: "Records that landed where a target log had just been cut, and were copied once more in their place."),
         Entry(
             name: "replicator_cluster_up", kind: .gauge, labels: ["cluster"],
             help: "1 when the last look at a cluster succeeded, else 0."),

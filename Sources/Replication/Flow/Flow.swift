@@ -282,10 +282,13 @@ extension Flow {
             state.sourceLeader = PartitionState.Leader(broker: broker, epoch: leader.leaderEpoch)
         }
         state.isPaused = pauses.covers(pair.source)
-        state.targetLeader = found.targetMetadata.partition(pair.target.topic, pair.target.partition)?.leader
+        let leader = found.targetMetadata.partition(pair.target.topic, pair.target.partition)
+        state.targetLeader = leader?.leader
+        state.seenTargetEpoch = leader?.leaderEpoch ?? -1
         state.targetTopicID = found.targetMetadata.topics[pair.target.topic]?.id ?? .zero
         if let checkpoint {
             state.targetEnd = checkpoint.targetOffset
+            state.targetEpoch = checkpoint.targetLeaderEpoch ?? -1
             state.lastReadEpoch = checkpoint.sourceLeaderEpoch
             for (id, epoch) in checkpoint.producers ?? [:] { state.recordedEpochs[Int64(id) ?? -1] = epoch }
             state.isTargetRecreated =
@@ -403,8 +406,10 @@ extension Flow {
                     producers: Dictionary(
                         partition.knownEpochs.map { ("\($0.key)", $0.value) }
                     ) { first, _ in first },
-                    targetTopicID: partition.targetTopicID.hexadecimal, accounting: partition.accounting)
-                if partition.wasFirm || partition.awaitsCheckpoint, partition.isActive,
+                    targetTopicID: partition.targetTopicID.hexadecimal, targetLeaderEpoch: partition.targetEpoch,
+                    accounting: partition.accounting)
+                // Of a log that was cut only the search knows how far it holds what has passed.
+                if partition.wasFirm || partition.awaitsCheckpoint, partition.isActive, partition.regression == nil,
                     recorded[partition.source] != checkpoint
                 {
                     changed[partition.source] = checkpoint

@@ -12,6 +12,7 @@ final class TopicMetrics: Sendable {
     private let recoveredRecords: Counter
     private let foreignOffsets: Counter
     private let regressions: Counter
+    private let doubledRecords: Counter
     private let failures: [FailureReason: Counter]
     private let replicationLatency: Metrics.Timer
     private let pipelineLatency: Metrics.Timer
@@ -43,6 +44,7 @@ final class TopicMetrics: Sendable {
         recoveredRecords = Counter(label: "replicator_recovered_records_total", dimensions: labels)
         foreignOffsets = Counter(label: "replicator_foreign_offsets_total", dimensions: labels)
         regressions = Counter(label: "replicator_target_regressions_total", dimensions: labels)
+        doubledRecords = Counter(label: "replicator_doubled_records_total", dimensions: labels)
         lag = Gauge(label: "replicator_message_lag", dimensions: labels)
         replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
         pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
@@ -87,6 +89,10 @@ final class TopicMetrics: Sendable {
 
     func targetWentBackwards() {
         regressions.increment()
+    }
+
+    func doubled(_ records: Int64) {
+        if records > 0 { doubledRecords.increment(by: records) }
     }
 
     func failed(_ reason: FailureReason) {

@@ -24,6 +24,9 @@ public struct FlowStatus: Sendable, Codable {
         public var skipped: [String: Int64]
         /// Target offsets among ours that hold something else: other writers' records, markers.
         public var foreign: Int64
+        /// Records that are on the target twice, since its log was cut while they were on their way. Counted again when they
+        /// were cut off since.
+        public var doubled: Int64
         /// How long it has made no progress although there is something to copy; nil when it does, or nobody watches.
         public var stuckForSeconds: Int?
         /// Bytes read that the target has yet to acknowledge.
@@ -95,6 +98,7 @@ extension FlowStatus.Partition {
         written = partition.accounting.written
         skipped = partition.accounting.skipped
         foreign = partition.accounting.foreign
+        doubled = partition.accounting.doubled ?? 0
         bufferedBytes = partition.bufferedBytes
         sourceLeader = partition.sourceLeader?.broker
         targetLeader = partition.targetLeader

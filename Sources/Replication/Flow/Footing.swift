@@ -15,13 +15,18 @@ enum Footing: Hashable, Sendable {
 struct FootingFindings: Sendable {
     /// Epochs to go on with, by producer id; empty to keep those in use.
     var epochs: [ProducerIdentity] = []
-    /// Where the target's log ended before anything of ours was added to it.
-    var endBefore: Int64 = -1
-    /// Where it ends now.
+    /// Where the target's log ends now.
     var end: Int64 = -1
+    /// The leader's epoch by then; -1 when the broker does not tell.
+    var epoch: Int32 = -1
+    /// The target has less than it once had: its log was cut at this offset. What it holds behind it has come since.
+    var cut: Int64?
+    /// From ``from`` on; of a log that was cut from there.
     var tail: TargetTail
-    /// Where the tail begins: behind the last offset that is accounted for.
+    /// Behind the last offset that is accounted for.
     var from: Int64
+    /// The target's leader epoch by the cluster's metadata when the search began.
+    var seenEpoch: Int32 = -1
     /// After a takeover: where the source goes on, and what the earlier run did in between.
     var recovery: Recovery?
 
@@ -36,9 +41,6 @@ struct FootingFindings: Sendable {
         /// Source ranges with the target offsets of their copies; nil when only the end is known.
         var copies: [(sources: Range<Int64>, target: Int64)]?
     }
-
-    /// The target has less than it once had.
-    var hasRegressed: Bool { endBefore < from }
 }
 
 extension TailAlignment {

@@ -14,12 +14,24 @@ struct FootingSearch {
         var known: [Int64: Int16]
         /// Epochs to go on with.
         var renewed: [Int64: Int16] = [:]
-        var endBefore: Int64 = -1
-        var end: Int64 = -1
+        /// Where the log ended before anything of ours was added to it.
+        var before = LogEnd()
+        var now = LogEnd()
+        /// See ``PartitionState/targetEpoch``.
+        let knownEpoch: Int32
+        let seenEpoch: Int32
+        /// Where the log was cut, if it was.
+        var cut: Int64?
         var tail: TargetTail
         var walk: Walk?
         /// The source cannot be asked, or the walk is over.
         var isWalked = false
+    }
+
+    /// Where a log ends, and in which leader epoch; both -1 when unknown.
+    struct LogEnd {
+        var offset: Int64 = -1
+        var epoch: Int32 = -1
     }
 
     struct Walk {
@@ -46,7 +58,10 @@ struct FootingSearch {
         let from = partition.targetEnd
         entries[partition.target] = Entry(
             index: index, source: partition.source, footing: partition.footing, from: from, known: known,
+            knownEpoch: partition.targetEpoch, seenEpoch: partition.seenTargetEpoch,
             tail: TargetTail(from: max(0, from), ours: ours))
+        if let regression = partition.regression { foundCut(partition.target, at: regression.target) }
+        if partition.isTargetRecreated, from > 0 { foundCut(partition.target, at: 0) }
         bySource[partition.source] = partition.target
         renewsAnyway[index] = partition.footing == .takeover || partition.needsNewEpoch
         isFirstContact[index] = partition.footing == .takeover && from < 0 && ours.isSubset(of: fresh)
@@ -118,7 +133,7 @@ struct FootingSearch {
             let (ours, fresh) = (ours, fresh)
             for target in touchedTargets {
                 // A log that went backwards is not added to before a checkpoint says so.
-                if let entry = entries[target], entry.endBefore < entry.from { continue }
+                if entries[target]?.cut != nil { continue }
                 update(target) { entry in
                     for id in ours where entry.known[id] != nil || !fresh.contains(id) {
                         let epoch = entry.known[id] ?? -1
@@ -167,12 +182,79 @@ struct FootingSearch {
         return entry.known.merging(entry.renewed) { max($0, $1) }
     }
 
+    // Ends and cuts
+
+    /// What was found before anything of ours was added.
+    mutating func ended(_ target: TopicPartition, _ end: LogEnd) {
+        update(target) { $0.before = end }
+        guard let entry = entries[target], end.offset < entry.from else { return }
+        foundCut(target, at: end.offset)
+    }
+
+    /// What was found after our fences: no log has lost anything while it was being asked.
+    mutating func endsNow(_ target: TopicPartition, _ end: LogEnd) {
+        update(target) { $0.now = end }
+        guard let entry = entries[target], end.epoch != entry.before.epoch || end.offset < entry.before.offset else {
+            return
+        }
+        fail(
+            target,
+            KafkaError(
+                .unexpectedAnswer("the leader has changed meanwhile"), during: .request(.listOffsets), cluster: "",
+                topic: target.topic, partition: target.partition))
+    }
+
+    /// Logs whose leader has changed since they were last looked at, with the epoch that it had then.
+    var changedEpochs: [TopicPartition: Int32] {
+        var epochs: [TopicPartition: Int32] = [:]
+        for target in targets {
+            guard let entry = entries[target], entry.from > 0, entry.knownEpoch >= 0,
+                entry.before.epoch > entry.knownEpoch, entry.cut.map({ $0 == entry.before.offset }) ?? true
+            else { continue }
+            epochs[target] = entry.knownEpoch
+        }
+        return epochs
+    }
+
+    /// What would not be there if the log had been cut where its epoch ended; nil when it can be no other way, or there is
+    /// nothing to compare.
+    ///
+    /// An epoch may also have ended unnoticed, in front of what was written and acknowledged since. Then the copies behind
+    /// its end are where the map has them.
+    mutating func epochEnded(_ target: TopicPartition, at end: Int64, _ map: (Int) -> OffsetMap) -> CutDoubt? {
+        guard let entry = entries[target], end < entry.from else { return nil }
+        guard let copy = map(entry.index).first(fromTarget: end) else { return nil }
+        guard copy.target < entry.before.offset else {
+            foundCut(target, at: end)
+            return nil
+        }
+        return CutDoubt(source: entry.source, target: target, end: end, copy: copy)
+    }
+
+    struct CutDoubt {
+        let source: TopicPartition
+        let target: TopicPartition
+        /// Where the log was cut, if it was.
+        let end: Int64
+        /// The first copy behind that by the map.
+        let copy: OffsetSegment.Pair
+    }
+
+    mutating func foundCut(_ target: TopicPartition, at offset: Int64) {
+        let ours = ours
+        update(target) { entry in
+            let cut = min(entry.cut ?? .max, offset)
+            entry.cut = cut
+            entry.tail = TargetTail(from: max(0, cut), ours: ours)
+        }
+    }
+
     // Tails
 
     var unreadTails: [FetchPosition] {
         targets.compactMap { target in
-            guard let entry = entries[target], isFirstContact[entry.index] != true, entry.tail.position < entry.end,
-                entry.endBefore >= entry.from
+            guard let entry = entries[target], isFirstContact[entry.index] != true,
+                entry.tail.position < entry.now.offset
             else { return nil }
             return FetchPosition(topic: target.topic, partition: target.partition, fetchOffset: entry.tail.position)
         }
@@ -184,7 +266,7 @@ struct FootingSearch {
         var damage: String?
         update(target) { entry in
             let before = entry.tail.position
-            do { try entry.tail.take(records, until: entry.end) } catch { damage = "\(error)" }
+            do { try entry.tail.take(records, until: entry.now.offset) } catch { damage = "\(error)" }
             hasMoved = entry.tail.position > before
         }
         if let damage {
@@ -198,11 +280,11 @@ struct FootingSearch {
     }
 
     mutating func tailBegins(_ target: TopicPartition, at offset: Int64) {
-        update(target) { $0.tail.close(at: min(max(offset, $0.tail.position), $0.end)) }
+        update(target) { $0.tail.close(at: min(max(offset, $0.tail.position), $0.now.offset)) }
     }
 
     mutating func closeTails() {
-        for position in unreadTails { update(position.topicPartition) { $0.tail.close(at: $0.end) } }
+        for position in unreadTails { update(position.topicPartition) { $0.tail.close(at: $0.now.offset) } }
     }
 
     // Walks
@@ -210,7 +292,7 @@ struct FootingSearch {
     mutating func beginWalks(_ partition: (Int) -> PartitionState) {
         for target in targets {
             update(target) { entry in
-                guard entry.footing == .takeover, entry.endBefore >= entry.from,
+                guard entry.footing == .takeover, entry.cut == nil,
                     entry.tail.count > 0 || (entry.tail.gaps > 0 && !entry.tail.prints.isEmpty)
                 else {
                     entry.isWalked = true
@@ -297,8 +379,9 @@ struct FootingSearch {
     var findings: [(Int, FootingFindings)] {
         targets.compactMap { target in
             guard let entry = entries[target] else { return nil }
-            var findings = FootingFindings(endBefore: entry.endBefore, tail: entry.tail, from: entry.from)
-            findings.end = entry.end
+            var findings = FootingFindings(
+                end: entry.now.offset, epoch: entry.now.epoch, cut: entry.cut, tail: entry.tail, from: entry.from,
+                seenEpoch: entry.seenEpoch)
             findings.epochs = entry.renewed.map { ProducerIdentity(id: $0.key, epoch: $0.value) }
             if let walk = entry.walk { findings.recovery = walk.recovery(entry.tail) }
             return (entry.index, findings)

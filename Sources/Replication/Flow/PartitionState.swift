@@ -46,6 +46,11 @@ struct PartitionState: Sendable {
     /// Everything of ours below this target offset is accounted for, and the next batch should land there; -1 before
     /// anything is known.
     var targetEnd: Int64 = -1
+    /// Leader epoch of the target's log when it was last looked at: what lies below ``targetEnd`` was written in this one or
+    /// earlier. A log loses its end only when its leader changes, and then begins another. -1 when the broker does not tell.
+    var targetEpoch: Int32 = -1
+    /// The target's leader epoch by the cluster's metadata.
+    var seenTargetEpoch: Int32 = -1
     var highWatermark: Int64 = -1
     var window: ProduceWindow<OutgoingBatch>
     var bufferedBytes = 0
@@ -60,7 +65,7 @@ struct PartitionState: Sendable {
     var isQueued = false
     /// Whether it is known what the target has; batches go out only then.
     var footing = Footing.takeover
-    /// A batch has landed below where it should have.
+    /// A batch has landed below where it should have: nothing passes any more before the target is filled again.
     var regression: Regression?
     /// The target's log went backwards, and no checkpoint says so yet. Until one does nothing is written there, not even
     /// a fence: once the log has grown again beyond the old checkpoint, nobody could tell after a crash.

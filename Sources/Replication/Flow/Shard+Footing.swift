@@ -7,7 +7,7 @@ internal import NIOCore
 /// lost answers. Many partitions at once, in few requests.
 ///
 /// ```
-/// epochs in use ─▶ end of log ─▶ fence older epochs ─▶ read the tail ─▶ walk the source beside it ─▶ go on
+/// epochs in use ─▶ end of log ─▶ was it cut? ─▶ fence older epochs ─▶ read the tail ─▶ walk the source beside it ─▶ go on
 /// ```
 extension Shard {
     func keepFooting() async {
@@ -40,9 +40,10 @@ extension Shard {
             search.drop(index)
         }
         await replaceExhausted(search.exhausted)
-        await findEnds(&search, \.endBefore)
+        for (target, end) in await findEnds(&search) { search.ended(target, end) }
+        await findCuts(&search)
         await fence(&search)
-        await findEnds(&search, \.end)
+        for (target, end) in await findEnds(&search) { search.endsNow(target, end) }
         if delivery == .exactlyOnce {
             await readTails(&search)
             search.checkEpochs()
@@ -80,9 +81,14 @@ extension Shard {
                 }
             }
             if !ids.isEmpty { state.learn(ids, try await sourceOrigins.lookUp(ids)) }
+            originFailures = 0
             return true
         } catch {
-            logger.warning("cannot find out where records come from, trying again", metadata: ["error": "\(error)"])
+            originFailures += 1
+            if originFailures == 1 || originFailures % 20 == 0 {
+                logger.warning(
+                    "cannot find out where records come from, trying again", metadata: ["error": "\(error)"])
+            }
             return false
         }
     }
@@ -127,15 +133,63 @@ extension Shard {
         }
     }
 
-    private func findEnds(_ search: inout FootingSearch, _ end: WritableKeyPath<FootingSearch.Entry, Int64>) async {
+    private func findEnds(_ search: inout FootingSearch) async -> [TopicPartition: FootingSearch.LogEnd] {
         let partitions = search.targets
-        guard !partitions.isEmpty else { return }
+        guard !partitions.isEmpty else { return [:] }
+        var ends: [TopicPartition: FootingSearch.LogEnd] = [:]
         let queries = Dictionary(partitions.map { ($0, OffsetQuery.latest) }) { first, _ in first }
         for (partition, outcome) in await target.offsets(queries) {
             switch outcome {
-            case .success(let found): search.update(partition) { $0[keyPath: end] = found.offset ?? 0 }
+            case .success(let found):
+                ends[partition] = FootingSearch.LogEnd(offset: found.offset ?? 0, epoch: found.leaderEpoch)
             case .failure(let error): search.fail(partition, error)
             }
+        }
+        return ends
+    }
+
+    /// A log that was cut may be longer by now than it was: what was on its way has landed there. Where its epochs have
+    /// ended tells (KIP-320).
+    private func findCuts(_ search: inout FootingSearch) async {
+        let epochs = search.changedEpochs
+        guard delivery == .exactlyOnce, !epochs.isEmpty else { return }
+        for (partition, outcome) in await target.epochEnds(epochs) {
+            switch outcome {
+            case .success(let end):
+                guard let offset = end.endOffset,
+                    let doubt = search.epochEnded(partition, at: offset, { state.partitions[$0].map })
+                else { continue }
+                do throws(KafkaError) {
+                    if try await !isWhereItWas(doubt) { search.foundCut(partition, at: doubt.end) }
+                } catch {
+                    search.fail(partition, error)
+                }
+            // Other makes cannot tell, or do not tell everybody: then only a log that is shorter shows.
+            case .failure(let error) where error.remedy == .stop: continue
+            case .failure(let error): search.fail(partition, error)
+            }
+        }
+    }
+
+    /// Whether the target still has the first copy behind the end of an epoch. Without a copy to look at nothing speaks
+    /// for a cut; with one whose record the source has no more, nothing speaks against it.
+    private func isWhereItWas(_ doubt: FootingSearch.CutDoubt) async throws(KafkaError) -> Bool {
+        guard let copy = try await record(of: doubt.target, at: doubt.copy.target, target) else { return true }
+        guard let record = try await record(of: doubt.source, at: doubt.copy.source, source) else { return false }
+        return ContentPrint(copy, ignoringTimestamp: false) == ContentPrint(record, ignoringTimestamp: false)
+    }
+
+    /// Nil for what retention or compaction has taken.
+    private func record(
+        of partition: TopicPartition, at offset: Int64, _ cluster: ClusterClient
+    ) async throws(KafkaError) -> Record? {
+        do throws(KafkaError) {
+            return try await cluster.record(of: partition, at: offset)
+        } catch {
+            if error.code == .offsetOutOfRange { return nil }
+            // With everything behind it gone, too, an answer holds nothing.
+            if case .unexpectedAnswer = error.reason { return nil }
+            throw error
         }
     }
 
@@ -240,12 +294,22 @@ extension Shard {
                 metadata: [
                     "topic": "\(partition.topic)", "partition": "\(partition.partition)", "records": "\(recovered)",
                 ])
-        case .refills(let offsets):
+        case .refills(let offsets, let doubled):
             logger.warning(
                 "the target's log went backwards; copying again what it has lost",
                 metadata: [
                     "topic": "\(partition.topic)", "partition": "\(partition.partition)",
-                    "targetEnd": "\(findings.endBefore)", "knownEnd": "\(findings.from)", "offsets": "\(offsets)",
+                    "cutAt": "\(findings.cut ?? 0)", "knownEnd": "\(findings.from)", "offsets": "\(offsets)",
+                ])
+            guard doubled > 0 else { return }
+            logger.warning(
+                """
+                records were on their way when the target's log was cut, and landed in front of what it had lost; they \
+                come once more in their place, and are there twice
+                """,
+                metadata: [
+                    "topic": "\(partition.topic)", "partition": "\(partition.partition)",
+                    "firstOffset": "\(findings.cut ?? 0)", "records": "\(doubled)",
                 ])
         case .foreignUnderOurID:
             stop(

@@ -19,6 +19,8 @@ actor Shard {
     let rateLimit: RateLimit
     let own: OwnProducers
     let sourceOrigins: OriginTable
+    /// Attempts in a row to find out where records come from.
+    var originFailures = 0
     let footingWake = Wake()
     let sourceThrottle: ThrottleMeter
     let targetThrottle: ThrottleMeter
@@ -100,7 +102,8 @@ actor Shard {
 
     /// Gives up what the target has not acknowledged; ``run()`` returns soon.
     func abandon() {
-        for index in state.partitions.indices where !state.partitions[index].window.isEmpty {
+        for index in state.partitions.indices
+        where !state.partitions[index].window.isEmpty || state.partitions[index].regression != nil {
             state.fail(index, .abandoned, "the flow stopped before the target acknowledged everything")
         }
         drain()

@@ -33,6 +33,15 @@ extension ShardState {
         if partitions[index].footing == .firm { partitions[index].footing = .uncertain }
     }
 
+    /// The target has elected a leader: its log may end earlier than we know. Nothing more goes there before that is
+    /// known, since a broker that has forgotten the producer would take it, in the wrong place.
+    mutating func leaderEpochChanged(_ index: Int) {
+        let partition = partitions[index]
+        guard delivery == .exactlyOnce, partition.targetEpoch >= 0, partition.seenTargetEpoch > partition.targetEpoch
+        else { return }
+        loseFooting(index)
+    }
+
     mutating func learn(epochs: [Int64: Int16], of index: Int) {
         partitions[index].recordedEpochs.merge(epochs) { max($0, $1) }
     }
@@ -40,8 +49,9 @@ extension ShardState {
     enum FootingResult: Hashable {
         /// With this many records of an earlier run that were not accounted for.
         case firm(recovered: Int64)
-        /// This many source offsets are copied again.
-        case refills(Int64)
+        /// This many source offsets are copied again. So many records lie in front of what is missing, which come once
+        /// more behind it.
+        case refills(Int64, doubled: Int64)
         /// The target's tail holds what this instance did not write.
         case foreignUnderOurID
         case recreated
@@ -57,8 +67,11 @@ extension ShardState {
         partitions[index].isTargetRecreated = false
         partitions[index].footingFailures = 0
         partitions[index].footingRestsUntil = .distantPast
-        if findings.hasRegressed || partition.regression != nil || (isRecreated && findings.from > 0) {
-            return .refills(refill(index, from: isRecreated ? 0 : findings.endBefore, end: findings.endBefore))
+        if let cut = findings.cut ?? (isRecreated && findings.from > 0 ? 0 : nil) {
+            let doubled = findings.tail.count
+            partitions[index].accounting.double(doubled)
+            partitions[index].metrics.doubled(doubled)
+            return .refills(refill(index, from: cut, findings), doubled: doubled)
         }
         defer { goOn(index, findings) }
         if partition.footing == .uncertain { return matchWindow(findings, index, now: now, wallClock: wallClock) }
@@ -74,8 +87,12 @@ extension ShardState {
         partitions[index].regression = nil
         partitions[index].needsNewEpoch = false
         partitions[index].targetEnd = findings.end
+        partitions[index].targetEpoch = findings.epoch
         partitions[index].footing = .firm
         partitions[index].wasFirm = true
+        // The leader has changed again behind the search.
+        let seen = partitions[index].seenTargetEpoch
+        if seen > findings.seenEpoch, seen > findings.epoch { leaderEpochChanged(index) }
         settlePassed(index)
         noteChange(index)
         enqueueIfReady(index)
@@ -122,7 +139,7 @@ extension ShardState {
     /// The partition is taken over anew once a checkpoint says so.
     ///
     /// - Returns: how many source offsets are gone back over.
-    private mutating func refill(_ index: Int, from targetOffset: Int64, end: Int64) -> Int64 {
+    private mutating func refill(_ index: Int, from targetOffset: Int64, _ findings: FootingFindings) -> Int64 {
         dropBuffered(index)
         let passed = partitions[index].passed
         let lost = partitions[index].map.first(fromTarget: targetOffset)?.source ?? passed
@@ -131,7 +148,8 @@ extension ShardState {
         partitions[index].position = source
         partitions[index].passed = source
         partitions[index].regression = nil
-        partitions[index].targetEnd = end
+        partitions[index].targetEnd = findings.end
+        partitions[index].targetEpoch = findings.epoch
         partitions[index].footing = .takeover
         partitions[index].awaitsCheckpoint = true
         partitions[index].metrics.targetWentBackwards()

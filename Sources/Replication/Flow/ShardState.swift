@@ -54,7 +54,9 @@ struct ShardState {
         enqueueIfReady(index)
     }
 
-    var isDrained: Bool { partitions.allSatisfy { $0.window.isEmpty || !$0.isActive } }
+    var isDrained: Bool {
+        partitions.allSatisfy { ($0.window.isEmpty && $0.regression == nil) || !$0.isActive }
+    }
 
     mutating func takeLeftOut(_ index: Int) -> [(Range<Int64>, String)] {
         leftOut.isEmpty ? [] : leftOut.removeValue(forKey: index) ?? []
@@ -178,7 +180,7 @@ extension ShardState {
 
     /// With nothing on the way, everything up to the position has passed.
     mutating func settlePassed(_ index: Int) {
-        guard partitions[index].window.isEmpty else { return }
+        guard partitions[index].window.isEmpty, partitions[index].regression == nil else { return }
         partitions[index].accounting.skip(partitions[index].openSkips)
         partitions[index].openSkips = [:]
         partitions[index].passed = partitions[index].position
@@ -280,17 +282,18 @@ extension ShardState {
     ) {
         for acknowledged in done {
             let batch = acknowledged.batch
-            if acknowledged.baseOffset >= 0, place(acknowledged.baseOffset, index) {
+            partitions[index].bufferedBytes -= batch.sizeInBytes
+            giveBack(batch)
+            guard place(acknowledged.baseOffset, index) else { continue }
+            if acknowledged.baseOffset >= 0 {
                 partitions[index].map.append(batch.sources, at: acknowledged.baseOffset)
                 partitions[index].targetEnd = acknowledged.baseOffset + Int64(batch.recordCount)
-            } else if partitions[index].regression == nil {
+            } else {
                 partitions[index].map.lose(upTo: batch.sources.end)
             }
             partitions[index].accounting.write(Int64(batch.recordCount))
             partitions[index].accounting.skip(batch.skipped)
             partitions[index].passed = batch.nextSourceOffset
-            partitions[index].bufferedBytes -= batch.sizeInBytes
-            giveBack(batch)
             partitions[index].metrics.acknowledged(
                 batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
                 pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
@@ -299,11 +302,13 @@ extension ShardState {
 
     /// Compares where a batch has landed with where it should have.
     ///
-    /// - Returns: false when the target's log has gone backwards.
+    /// - Parameter baseOffset: -1 when the broker does not tell.
+    /// - Returns: false when the target's log has gone backwards: the batch has not passed, and comes once more in its place.
     private mutating func place(_ baseOffset: Int64, _ index: Int) -> Bool {
         let expected = partitions[index].targetEnd
         guard partitions[index].regression == nil else { return false }
-        guard expected >= 0, baseOffset != expected, delivery == .exactlyOnce || baseOffset > expected else {
+        guard baseOffset >= 0, expected >= 0, baseOffset != expected, delivery == .exactlyOnce || baseOffset > expected
+        else {
             return true
         }
         if baseOffset > expected {
@@ -417,9 +422,17 @@ extension ShardState {
         if let id = metadata.topics[name.topic]?.id, id != .zero, id != partitions[index].targetTopicID {
             if partitions[index].targetTopicID != .zero {
                 partitions[index].isTargetRecreated = true
-                if partitions[index].footing == .firm, delivery == .exactlyOnce { loseFooting(index) }
+                if delivery == .exactlyOnce { loseFooting(index) }
             }
+            partitions[index].targetEpoch = -1
+            partitions[index].seenTargetEpoch = -1
             partitions[index].targetTopicID = id
+        }
+        if let epoch = metadata.partition(name.topic, name.partition)?.leaderEpoch,
+            epoch > partitions[index].seenTargetEpoch
+        {
+            partitions[index].seenTargetEpoch = epoch
+            leaderEpochChanged(index)
         }
         guard broker != partitions[index].targetLeader else { return }
         if let old = partitions[index].targetLeader { readyAtTargetBroker[old]?.removeAll { $0 == index } }

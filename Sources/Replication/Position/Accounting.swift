@@ -12,6 +12,9 @@ package struct Accounting: Hashable, Sendable, Codable {
     package private(set) var rewound: Int64 = 0
     /// Target offsets between our records that hold nothing of ours: other writers' records, markers of transactions.
     package private(set) var foreign: Int64 = 0
+    /// Records that landed on the target where its log had just been cut, and were copied once more in their place; nil for
+    /// none.
+    package private(set) var doubled: Int64?
 
     package init(start: Int64) {
         self.start = start
@@ -32,6 +35,10 @@ package struct Accounting: Hashable, Sendable, Codable {
 
     package mutating func meetForeign(_ offsets: Int64) {
         foreign += offsets
+    }
+
+    package mutating func double(_ records: Int64) {
+        if records > 0 { doubled = (doubled ?? 0) + records }
     }
 
     /// Source offsets now belong to another log, of which nothing has passed: the topic was created anew.

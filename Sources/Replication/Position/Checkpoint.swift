@@ -17,6 +17,9 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var producers: [String: Int16]?
     /// Id of the target topic; nil when written by a version without.
     package var targetTopicID: String?
+    /// Leader epoch of the target's log when it was last looked at: what lies below `targetOffset` is of that one or an
+    /// earlier one, unless the leader has changed unnoticed since. -1 when unknown; nil when written by a version without.
+    package var targetLeaderEpoch: Int32?
     /// Nil when written by a version that did not account.
     package var accounting: Accounting?
 }

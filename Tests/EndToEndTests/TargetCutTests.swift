@@ -1,0 +1,188 @@
+import Foundation
+import KafkaBroker
+import KafkaClient
+import KafkaWire
+import NIOCore
+import Replication
+import Testing
+
+/// The target's log loses its end, as after an unclean election, while batches are on their way to it.
+///
+/// Where the broker still remembers the producer, it refuses them: their sequences do not follow. Where it does not (its
+/// newest record is older than `producer.id.expiration.ms`, or nothing of it is left), it takes any sequence, as Kafka does
+/// (`ProducerAppendInfo.checkSequence` asks nothing of a producer without an epoch): then what was on its way lands where the
+/// log was cut, in front of the records that are missing there. Produce has no condition that a client could set against
+/// it, and a record that has landed cannot be taken back. Copied again in their place they are there twice; left out there, the
+/// newest record of a key would no longer be its last. The flow copies them again, and counts them.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct TargetCutTests {
+    /// Whether the target's broker remembers the producer when its log is cut.
+    enum Memory: CaseIterable {
+        case remembers, forgets
+
+        var properties: [String: String] {
+            self == .forgets ? ["producer.id.expiration.ms": "1"] : [:]
+        }
+    }
+
+    /// Numbered records of today, or of 2023.
+    private func produce(_ numbers: Range<Int>, _ memory: Memory, _ world: Replicated) async throws {
+        let time: Int64 = memory == .forgets ? 1_700_000_000_000 : Int64(Date().timeIntervalSince1970 * 1_000)
+        try await StateTopic("orders", client: world.sourceClient).append(
+            numbers.map { Record(offset: 0, timestamp: time, key: nil, value: ByteBuffer(string: "value \($0)")) })
+    }
+
+    private func partition(_ flow: Flow) async throws -> FlowStatus.Partition {
+        try #require(await flow.status().partitions.first)
+    }
+
+    /// Every record is there, in order, and those that are there twice were counted.
+    private func expectComplete(_ count: Int, doubled: Int64, _ world: Replicated) async throws {
+        let values = try await world.targetValues("east.orders")
+        // The last of each is the one in its place.
+        var seen: Set<String> = []
+        let inPlace = values.reversed().filter { seen.insert($0).inserted }.reversed()
+        #expect(Array(inPlace) == expectedValues(0..<count))
+        #expect(Int64(values.count - count) == doubled, "\(values)")
+    }
+
+    /// Cuts the target's log to `offset` while requests wait in front of it, and lets them go on then.
+    private func cut(
+        to offset: Int64, _ flow: Flow, _ world: Replicated, onItsWay: () async throws -> Void
+    ) async throws {
+        try await world.target.freeze(node: 1)
+        try await onItsWay()
+        try await eventually("records to be on their way") { try await partition(flow).bufferedBytes > 0 }
+        try await world.target.truncate(topic: "east.orders", partition: 0, to: offset)
+        try await world.target.thaw(node: 1)
+    }
+
+    /// Three batches of ten are on the target when its log is cut behind the first of them, with a fourth on its way.
+    private func withThreeBatches(
+        _ memory: Memory, _ body: (Replicated, Flow) async throws -> Void
+    ) async throws {
+        try await Replicated.run(targetProperties: memory.properties) { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
+                for start in [0, 10, 20] {
+                    try await produce(start..<start + 10, memory, world)
+                    try await world.caughtUp(flow, records: Int64(start + 10))
+                }
+                try await body(world, flow)
+            }
+        }
+    }
+
+    @Test(arguments: Memory.allCases)
+    func `what was on its way to a log that was cut is on the target once, or twice and counted`(
+        memory: Memory
+    ) async throws {
+        try await withThreeBatches(memory) { world, flow in
+            try await cut(to: 10, flow, world) { try await produce(30..<40, memory, world) }
+            try await world.caughtUp(flow, records: 40)
+            try await produce(40..<50, memory, world)
+            try await world.caughtUp(flow, records: 50)
+            let doubled = try await partition(flow).doubled
+
+            #expect(doubled == (memory == .forgets ? 10 : 0))
+            try await expectComplete(50, doubled: doubled, world)
+        }
+    }
+
+    @Test(arguments: Memory.allCases)
+    func `the same when the answer to what was on its way is lost`(memory: Memory) async throws {
+        try await withThreeBatches(memory) { world, flow in
+            world.target.intercept(.produce, times: 1, .disconnectAfterHandling)
+            try await cut(to: 10, flow, world) { try await produce(30..<35, memory, world) }
+            try await world.caughtUp(flow, records: 35)
+            try await produce(35..<50, memory, world)
+            try await world.caughtUp(flow, records: 50)
+
+            try await expectComplete(50, doubled: partition(flow).doubled, world)
+        }
+    }
+
+    @Test func `a log that is cut while nothing is on its way is filled again without waiting for a record`()
+        async throws
+    {
+        for memory in Memory.allCases {
+            try await withThreeBatches(memory) { world, flow in
+                try await world.target.truncate(topic: "east.orders", partition: 0, to: 10)
+                try await eventually("the loss to be made good") {
+                    try await world.targetValues("east.orders") == expectedValues(0..<30)
+                }
+                #expect(try await partition(flow).doubled == 0)
+            }
+        }
+    }
+
+    @Test func `a leader that changes without a loss takes nothing from the target and adds nothing`() async throws {
+        try await Replicated.run(nodes: 3) { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
+                for round in 0..<6 {
+                    try await world.produce(round * 10..<(round + 1) * 10, to: "orders")
+                    try await world.caughtUp(flow, records: Int64(round + 1) * 10)
+                    try await world.target.moveLeader(
+                        topic: "east.orders", partition: 0, to: Int32(round % 3) + 1)
+                }
+            }
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<60))
+        }
+    }
+
+    /// The crash comes after the batches have landed and before a checkpoint says so: all that the next run has to go by is
+    /// a checkpoint of before, and a log that may be longer than that says.
+    @Test(arguments: [5, 25]) func `a crash right after records landed where the log was cut`(landed: Int) async throws
+    {
+        try await Replicated.run(targetProperties: Memory.forgets.properties) { world in
+            try await world.createTopic("orders")
+            for start in [0, 10, 20] { try await produce(start..<start + 10, .forgets, world) }
+            let early = try await world.copy(until: 30)
+            let flow = try world.flow()
+            var end: Int64 = 0
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
+                try await produce(30..<31, .forgets, world)
+                try await world.caughtUp(flow, records: 31)
+                try await cut(to: 10, flow, world) { try await produce(31..<31 + landed, .forgets, world) }
+                try await world.caughtUp(flow, records: Int64(31 + landed))
+                let copies = try await StateTopic("east.orders", client: world.targetClient).readAll()
+                end = try #require(copies.first { $0.value == ByteBuffer(string: "value \(30 + landed)") }).offset + 1
+            }
+            // What the flow did about it never happened.
+            try await world.target.truncate(topic: "east.orders", partition: 0, to: end)
+            try await world.restore(early)
+            let next = try world.flow()
+            try await world.running(next) {
+                try await world.caughtUp(next, records: Int64(31 + landed))
+                let doubled = try await partition(next).doubled
+                #expect(doubled == landed)
+                try await expectComplete(31 + landed, doubled: doubled, world)
+            }
+        }
+    }
+
+    /// Nothing was cut, but the leader's epoch has changed behind the checkpoint.
+    @Test func `a crash after a leader change that lost nothing`() async throws {
+        try await Replicated.run(nodes: 2) { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<30, to: "orders")
+            let early = try await world.copy(until: 30)
+            let leader = try #require(await world.target.leader(topic: "east.orders", partition: 0))
+            try await world.target.moveLeader(topic: "east.orders", partition: 0, to: leader == 1 ? 2 : 1)
+            try await world.produce(30..<60, to: "orders")
+            try await world.copy(until: 60)
+            try await world.restore(early)
+            try await world.produce(60..<90, to: "orders")
+
+            let last = try await world.copy(until: 90)
+
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<90))
+            #expect(last.accounting?.doubled == nil)
+        }
+    }
+}
