@@ -30,6 +30,7 @@ bench: packages venv
 	$(SWIFT) build -c release
 	Scripts/install-packages.sh haproxy
 	python3 Scripts/bench.py $(BIN)/replicator
+	$(PYTHON) Scripts/bench_latency.py $(BIN)/replicator
 	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
 	$(BIN)/replicator-bench
 

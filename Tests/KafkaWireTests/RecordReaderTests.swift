@@ -55,7 +55,7 @@ import Testing
             #expect(try raw.headers == record.headers)
             #expect((raw.offset, raw.timestamp) == (record.offset, record.timestamp))
             #expect(raw.key == record.key && raw.value == record.value)
-            builder.append(raw, adding: [added])
+            builder.append(raw, adding: added)
         }
 
         var copies = try builder.finish().records()
@@ -66,6 +66,26 @@ import Testing
             return record
         }
         #expect(try copies.readAll() == expected)
+    }
+
+    @Test(arguments: GoldenBatch.batches, [0, 3, 11])
+    func `a stamp is the header with its number`(golden: GoldenBatch, numberPosition: Int) throws {
+        let batch = try golden.batch
+        let template = RecordHeader(key: ByteBuffer(string: "stamp"), value: ByteBuffer(repeating: 0xA5, count: 19))
+        let stamp = HeaderStamp(template, numberAt: numberPosition)
+        var stamped = RecordBatchBuilder()
+        var extended = RecordBatchBuilder()
+        var reader = try batch.records()
+        while let raw = try reader.nextRaw() {
+            let number = raw.offset &* 0x0102_0304_0506_0708
+            var header = template
+            header.value?.setInteger(number, at: numberPosition)
+            #expect(stamp.header(number) == header)
+            stamped.append(raw, adding: stamp, number)
+            extended.append(raw, adding: header)
+        }
+        #expect(stamp.sizeInBytes == 1 + 5 + 1 + 19)
+        #expect(try stamped.finish() == extended.finish())
     }
 
     @Test(arguments: GoldenBatch.batches)

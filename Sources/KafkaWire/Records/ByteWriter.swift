@@ -30,10 +30,14 @@ struct ByteWriter {
 
     @inline(__always)
     mutating func raw(_ source: ByteBuffer) {
-        source.withUnsafeReadableBytes { source in
-            UnsafeMutableRawBufferPointer(rebasing: bytes[position..<position + source.count]).copyMemory(from: source)
-            position += source.count
-        }
+        source.withUnsafeReadableBytes { raw($0, $0.indices) }
+    }
+
+    @inline(__always)
+    mutating func raw(_ source: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[position..<position + range.count])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[range]))
+        position += range.count
     }
 
     /// A length and as many bytes; -1 alone for null.
@@ -47,6 +51,13 @@ struct ByteWriter {
     mutating func header(_ header: RecordHeader) {
         nullable(header.key)
         nullable(header.value)
+    }
+
+    @inline(__always)
+    mutating func stamp(_ stamp: HeaderStamp, _ number: Int64) {
+        raw(stamp.encoded)
+        bytes.storeBytes(
+            of: number.bigEndian, toByteOffset: position - stamp.numberDistanceFromEnd, as: Int64.self)
     }
 
     // Sizes

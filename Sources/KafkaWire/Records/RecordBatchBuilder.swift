@@ -61,6 +61,11 @@ public struct RecordBatchBuilder: Sendable {
         26 + ByteWriter.size(nullable: key) + ByteWriter.size(nullable: value) + ByteWriter.size(headers: headers)
     }
 
+    /// An upper bound of what headers add to a record, in bytes.
+    public static func sizeBound(of headers: [RecordHeader]) -> Int {
+        5 + ByteWriter.size(headers: headers)
+    }
+
     /// Adds a record.
     ///
     /// - Parameter offsetDelta: its distance from the base offset, for batches with holes; by default the next one.
@@ -84,19 +89,41 @@ public struct RecordBatchBuilder: Sendable {
         append(timestamp: record.timestamp, key: record.key, value: record.value, headers: record.headers)
     }
 
-    /// Adds a record of another batch by copying its bytes, with `headers` after its own.
-    public mutating func append(
-        _ record: RawRecord, adding headers: [RecordHeader] = [], offsetDelta: Int32? = nil
+    /// Adds a record of another batch by copying its bytes.
+    public mutating func append(_ record: RawRecord, offsetDelta: Int32? = nil) {
+        append(record, offsetDelta: offsetDelta, moreHeaders: 0, size: 0) { _ in }
+    }
+
+    /// Adds a record of another batch by copying its bytes, with `header` behind its own.
+    public mutating func append(_ record: RawRecord, adding header: RecordHeader) {
+        append(record, moreHeaders: 1, size: ByteWriter.size(headers: [header])) { $0.header(header) }
+    }
+
+    /// Adds a record of another batch by copying its key and value, with other headers.
+    public mutating func append(_ record: RawRecord, replacingHeaders headers: [RecordHeader]) {
+        append(timestamp: record.timestamp, key: record.key, value: record.value, headers: headers)
+    }
+
+    /// Adds a record of another batch by copying its bytes, with a stamp behind its own headers.
+    public mutating func append(_ record: RawRecord, adding stamp: HeaderStamp, _ number: Int64) {
+        append(record, moreHeaders: 1, size: stamp.sizeInBytes) { $0.stamp(stamp, number) }
+    }
+
+    @inline(__always)
+    private mutating func append(
+        _ record: RawRecord, offsetDelta: Int32? = nil, moreHeaders: Int, size: Int,
+        writeHeaders: (inout ByteWriter) -> Void
     ) {
-        let headerCount = record.headerCount + headers.count
+        let headerCount = record.headerCount + moreHeaders
         let body =
-            record.keyAndValue.readableBytes + ByteWriter.size(varint: headerCount) + record.headerBytes.readableBytes
-            + ByteWriter.size(headers: headers)
+            record.keyAndValue.count + ByteWriter.size(varint: headerCount) + record.encodedHeaders.count + size
         append(timestamp: record.timestamp, offsetDelta: offsetDelta, bodySize: body) { writer in
-            writer.raw(record.keyAndValue)
-            writer.varint(headerCount)
-            writer.raw(record.headerBytes)
-            for header in headers { writer.header(header) }
+            record.payload.withUnsafeReadableBytes { payload in
+                writer.raw(payload, record.keyAndValue)
+                writer.varint(headerCount)
+                writer.raw(payload, record.encodedHeaders)
+            }
+            writeHeaders(&writer)
         }
     }
 

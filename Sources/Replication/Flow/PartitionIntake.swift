@@ -116,7 +116,7 @@ struct PartitionIntake {
         else { return }
         guard var records = try? batch.records() else { return }
         while let record = try? records.next() {
-            if rewriter.loopGuard?.verdict(on: record.headers, offset: record.offset) == .foreign {
+            if rewriter.loopGuard?.verdict(on: record.headers) == .foreign {
                 throw ForeignLoopHeader(offset: record.offset)
             }
         }

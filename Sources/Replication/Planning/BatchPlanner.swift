@@ -1,7 +1,7 @@
 package import KafkaWire
 
 /// Decides about a batch from its 61-byte header alone.
-package struct BatchPlanner: Hashable, Sendable {
+package struct BatchPlanner: Sendable {
     package var compression: CompressionChoice
     /// Set in identical naming with `loopPrevention: headers`: every record must be looked at.
     package var addsLoopHeader: Bool

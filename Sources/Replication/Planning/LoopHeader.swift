@@ -79,7 +79,9 @@ package struct LoopHeader: Hashable, Sendable {
 }
 
 /// Stamps records on their way out of one source partition, and knows those that have been on the target before.
-package struct LoopGuard: Hashable, Sendable {
+///
+/// A class, though nothing in it changes: it is handed on with each batch and asked for each record.
+package final class LoopGuard: Sendable {
     private let sourceCluster: String
     private let targetCluster: String
 
@@ -87,7 +89,13 @@ package struct LoopGuard: Hashable, Sendable {
     package let stamps: Bool
     package let stopsAtForeignHeaders: Bool
     private let partition: Int32
-    private let template: ByteBuffer
+    /// For a record that begins its way here; its number is the record's offset.
+    package let stamp: HeaderStamp
+
+    /// Adds a record with its stamp.
+    func stamp(_ record: RawRecord, into builder: inout RecordBatchBuilder) {
+        builder.append(record, adding: stamp, record.offset)
+    }
 
     package init(
         sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32, stamps: Bool = true,
@@ -98,10 +106,12 @@ package struct LoopGuard: Hashable, Sendable {
         self.partition = partition
         self.sourceCluster = sourceCluster
         self.targetCluster = targetCluster
-        template = LoopHeader(
+        let template = LoopHeader(
             originCluster: sourceCluster, originTopicID: topicID, originPartition: partition, originOffset: 0,
-            chain: [sourceCluster]
-        ).encode()
+            chain: [sourceCluster])
+        stamp = HeaderStamp(
+            RecordHeader(key: LoopHeader.keyBytes, value: template.encode()),
+            numberAt: LoopHeader.offsetPosition(originCluster: sourceCluster))
     }
 
     /// The loop header of Amazon MSK Replicator.
@@ -115,21 +125,22 @@ package struct LoopGuard: Hashable, Sendable {
         case foreign
         /// It goes on as it is.
         case keep
-        /// It begins its way here: this header comes behind its own.
+        /// It begins its way here: the guard's ``LoopGuard/stamp`` with its offset comes behind its own headers.
+        case stamp
+        /// It came here without a header, in a batch of which the way is known: this one comes behind its own.
         case add(RecordHeader)
         /// It has come from elsewhere: these are its headers from now on.
         case replace([RecordHeader])
     }
 
     /// - Parameter chain: clusters that the whole batch is known to have come through before the source.
-    package func verdict(on headers: [RecordHeader], offset: Int64, cameThrough chain: [String] = []) -> Verdict {
+    package func verdict(on headers: [RecordHeader], cameThrough chain: [String] = []) -> Verdict {
         if stopsAtForeignHeaders, headers.contains(where: { $0.key == Self.foreignKeyBytes }) { return .foreign }
         guard let existing = headers.firstIndex(where: { $0.key == LoopHeader.keyBytes }),
             let value = headers[existing].value, var carried = LoopHeader(decoding: value)
         else {
             guard stamps else { return .keep }
-            let stamp = chain.isEmpty ? firstStamp(offset: offset) : laterStamp(chain)
-            return .add(RecordHeader(key: LoopHeader.keyBytes, value: stamp))
+            return chain.isEmpty ? .stamp : .add(RecordHeader(key: LoopHeader.keyBytes, value: laterStamp(chain)))
         }
         guard !carried.chain.contains(targetCluster) else { return .drop }
         guard stamps else { return .keep }
@@ -147,13 +158,6 @@ package struct LoopGuard: Hashable, Sendable {
             originCluster: chain.first ?? sourceCluster, originTopicID: .zero, originPartition: partition,
             originOffset: -1, chain: chain + [sourceCluster]
         ).encode()
-    }
-
-    /// Only the offset differs from one record of a partition to the next.
-    private func firstStamp(offset: Int64) -> ByteBuffer {
-        var stamp = template
-        stamp.setInteger(offset, at: stamp.readerIndex + LoopHeader.offsetPosition(originCluster: sourceCluster))
-        return stamp
     }
 }
 

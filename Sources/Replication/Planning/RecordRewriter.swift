@@ -6,7 +6,7 @@ internal import NIOCore
 ///
 /// One batch comes out of one, unless it has grown: headers were added, or a weaker codec was asked for. The source
 /// took a batch of the size it had, and the target's topic has the same limit, so a larger one is cut.
-package struct RecordRewriter: Hashable, Sendable {
+package struct RecordRewriter: Sendable {
     package var compression: CompressionChoice
     package var loopGuard: LoopGuard?
     /// Ceiling for what one batch may decompress to, in bytes.
@@ -52,74 +52,58 @@ package struct RecordRewriter: Hashable, Sendable {
     ) throws -> Result {
         // A checksum made anew would hide damage: what is taken apart is checked first.
         guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
-        let appendTime = batch.header.timestampType == .logAppendTime ? batch.header.maxTimestamp : nil
         let first = max(position, batch.header.baseOffset)
         return try rebuild(
-            first..<batch.header.nextOffset, chain, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes
-        ) {
-            var reader = try batch.records(limit: limit)
-            // What keeps its timestamp is copied without looking inside.
-            guard let appendTime else { return { try reader.nextRaw().map { .encoded($0) } } }
-            return {
-                guard var record = try reader.next() else { return nil }
-                record.timestamp = appendTime
-                return .decoded(record)
-            }
-        }
+            try batch.records(limit: limit), first..<batch.header.nextOffset, chain, codec: batch.header.codec ?? .none,
+            sourceSize: batch.sizeInBytes)
     }
 
     /// The same for a message set of format 0 or 1.
     package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
-        try rebuild(
-            position..<entry.offset + 1, [], codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes
-        ) {
-            var records = try entry.records(limit: limit)[...]
-            return { records.popFirst().map { .decoded($0) } }
+        let records = try entry.records(limit: limit)
+        var modern = RecordBatchBuilder(baseOffset: records.first?.offset ?? 0)
+        for record in records {
+            modern.append(
+                timestamp: record.timestamp, key: record.key, value: record.value,
+                offsetDelta: Int32(clamping: record.offset - (records.first?.offset ?? 0)))
         }
+        return try rebuild(
+            try modern.finish().records(limit: limit), position..<entry.offset + 1, [], codec: entry.codec ?? .none,
+            sourceSize: entry.bytes.readableBytes)
     }
 
-    private enum SourceRecord {
-        case encoded(RawRecord)
-        case decoded(Record)
-
-        var offset: Int64 {
-            switch self {
-            case .encoded(let raw): raw.offset
-            case .decoded(let record): record.offset
-            }
-        }
-    }
-
-    /// - Parameter open: begins to read the source's records from the first.
     private func rebuild(
-        _ range: Range<Int64>, _ chain: [String], codec: CompressionCodec, sourceSize: Int,
-        open: () throws -> () throws -> SourceRecord?
+        _ records: RecordReader, _ range: Range<Int64>, _ chain: [String], codec: CompressionCodec, sourceSize: Int
     ) throws -> Result {
         let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
         let ceiling = max(sourceSize, Self.smallestCut)
         let pieces = chosen == .none ? ceiling : max(ceiling, Self.smallestCutCompressed)
         let result = try rebuild(
-            range, chain, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling, next: open())
+            records, range, chain, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling)
         guard pieces > ceiling, result.batches.contains(where: { $0.records.sizeInBytes > ceiling }) else {
             return result
         }
         // The codec made less of it than hoped for.
         return try rebuild(
-            range, chain, codec: chosen, sourceSize: sourceSize, pieces: ceiling, ceiling: ceiling, next: open())
+            records, range, chain, codec: chosen, sourceSize: sourceSize, pieces: ceiling, ceiling: ceiling)
     }
 
     /// - Parameters:
+    ///   - records: the source's, from the first on.
     ///   - pieces: bytes of records gathered for one batch, before compression.
     ///   - ceiling: what a batch should not exceed in the end.
     private func rebuild(
-        _ range: Range<Int64>, _ chain: [String], codec chosen: CompressionCodec, sourceSize: Int, pieces: Int,
-        ceiling: Int, next: () throws -> SourceRecord?
+        _ records: RecordReader, _ range: Range<Int64>, _ chain: [String], codec chosen: CompressionCodec,
+        sourceSize: Int, pieces: Int, ceiling: Int
     ) throws -> Result {
+        var records = records
         var result = Result()
         var builder = RecordBatchBuilder(reserving: min(pieces, sourceSize + sourceSize / 8))
         var sources: SourceRuns?
         var inside: [SkipReason: Int64] = [:]
         var expected = range.lowerBound
+        // Looked up once: what is touched for each record makes the cost of the whole.
+        let loopGuard = loopGuard
         func skip(_ count: Int64, _ reason: SkipReason) {
             guard count > 0 else { return }
             result.trailing[reason, default: 0] += count
@@ -132,21 +116,36 @@ package struct RecordRewriter: Hashable, Sendable {
             sources = nil
             inside = [:]
         }
-        while let record = try next() {
+        while let record = try records.nextRaw() {
             guard record.offset >= range.lowerBound else { continue }
             skip(record.offset - expected, .compacted)
             expected = record.offset + 1
-            guard let outgoing = try stamped(record, chain) else {
+            let verdict = try loopGuard?.verdict(on: record.headers, cameThrough: chain) ?? .keep
+            let growth: Int
+            switch verdict {
+            case .drop:
                 skip(1, .loop)
                 continue
+            case .foreign: throw ForeignLoopHeader(offset: record.offset)
+            case .keep: growth = 0
+            case .stamp: growth = loopGuard?.stamp.sizeInBytes ?? 0
+            case .add(let header): growth = RecordBatchBuilder.sizeBound(of: [header])
+            case .replace(let headers): growth = RecordBatchBuilder.sizeBound(of: headers)
             }
-            if !builder.isEmpty, builder.sizeInBytes + outgoing.sizeBound > pieces {
+            if !builder.isEmpty, builder.sizeInBytes + record.sizeBound + growth > pieces {
                 try close()
             }
-            outgoing.append(to: &builder)
+            switch verdict {
+            case .stamp: loopGuard?.stamp(record, into: &builder)
+            case .add(let header): builder.append(record, adding: header)
+            case .replace(let headers): builder.append(record, replacingHeaders: headers)
+            case .keep, .drop, .foreign: builder.append(record)
+            }
             // What was skipped since the record before it belongs to the batch that passes it.
-            inside.merge(result.trailing) { $0 + $1 }
-            result.trailing = [:]
+            if !result.trailing.isEmpty {
+                inside.merge(result.trailing) { $0 + $1 }
+                result.trailing = [:]
+            }
             if sources == nil {
                 sources = SourceRuns(record.offset..<record.offset + 1)
             } else {
@@ -156,60 +155,6 @@ package struct RecordRewriter: Hashable, Sendable {
         try close()
         skip(range.upperBound - expected, .compacted)
         return result
-    }
-
-    /// A record as it goes on.
-    private enum OutgoingRecord {
-        case encoded(RawRecord, adding: [RecordHeader])
-        case decoded(Record)
-
-        var sizeBound: Int {
-            switch self {
-            case .encoded(let raw, let headers):
-                raw.sizeBound + RecordBatchBuilder.sizeBound(key: nil, value: nil, headers: headers)
-            case .decoded(let record):
-                RecordBatchBuilder.sizeBound(key: record.key, value: record.value, headers: record.headers)
-            }
-        }
-
-        func append(to builder: inout RecordBatchBuilder) {
-            switch self {
-            case .encoded(let raw, let headers): builder.append(raw, adding: headers)
-            case .decoded(let record): builder.append(record)
-            }
-        }
-    }
-
-    /// Nil for a record that must not go on.
-    private func stamped(_ record: SourceRecord, _ chain: [String]) throws -> OutgoingRecord? {
-        guard let loopGuard else {
-            switch record {
-            case .encoded(let raw): return .encoded(raw, adding: [])
-            case .decoded(let record): return .decoded(record)
-            }
-        }
-        switch record {
-        case .encoded(let raw):
-            switch loopGuard.verdict(on: try raw.headers, offset: raw.offset, cameThrough: chain) {
-            case .drop: return nil
-            case .foreign: throw ForeignLoopHeader(offset: raw.offset)
-            case .keep: return .encoded(raw, adding: [])
-            case .add(let header): return .encoded(raw, adding: [header])
-            case .replace(let headers):
-                return .decoded(
-                    Record(
-                        offset: raw.offset, timestamp: raw.timestamp, key: raw.key, value: raw.value, headers: headers))
-            }
-        case .decoded(var record):
-            switch loopGuard.verdict(on: record.headers, offset: record.offset, cameThrough: chain) {
-            case .drop: return nil
-            case .foreign: throw ForeignLoopHeader(offset: record.offset)
-            case .keep: break
-            case .add(let header): record.headers.append(header)
-            case .replace(let headers): record.headers = headers
-            }
-            return .decoded(record)
-        }
     }
 
     /// Random bytes grow a little in every codec, and a record may fill the limit to its last byte: such a batch stays
