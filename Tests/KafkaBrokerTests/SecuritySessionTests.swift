@@ -68,15 +68,30 @@ import Testing
         }
     }
 
-    @Test func `a token's session is no longer than the token`() async throws {
-        func token(_ life: Double) -> [UInt8] {
-            func part(_ text: String) -> String {
-                Data(text.utf8).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
-                    .replacing("=", with: "")
-            }
-            let claims = "{\"sub\":\"carol\",\"exp\":\(Date().timeIntervalSince1970 + life)}"
-            return Array("n,,\u{1}auth=Bearer \(part("{\"alg\":\"none\"}")).\(part(claims)).\u{1}\u{1}".utf8)
+    /// An unsecured token of this moment, as it is sent.
+    private func token(_ life: Double) -> [UInt8] {
+        func part(_ text: String) -> String {
+            Data(text.utf8).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+                .replacing("=", with: "")
         }
+        let now = Date().timeIntervalSince1970
+        let claims = "{\"sub\":\"carol\",\"iat\":\(now + min(0, life - 1)),\"exp\":\(now + life)}"
+        return Array("n,,\u{1}auth=Bearer \(part("{\"alg\":\"none\"}")).\(part(claims)).\u{1}\u{1}".utf8)
+    }
+
+    @Test func `a token that was issued this very moment is valid`() async throws {
+        try await withSecuredCluster(["sasl.enabled.mechanisms": "OAUTHBEARER"]) { cluster in
+            for _ in 1...50 {
+                try await RawConnection.open(port: cluster.ports[0]) { connection in
+                    _ = try await connection.shakeHands("OAUTHBEARER")
+                    let answer = try await connection.authenticate(token(100))
+                    #expect(answer.sessionLifetimeMs > 0, "\(String(buffer: answer.authBytes))")
+                }
+            }
+        }
+    }
+
+    @Test func `a token's session is no longer than the token`() async throws {
         try await withSecuredCluster(["sasl.enabled.mechanisms": "OAUTHBEARER"]) { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { connection in
                 _ = try await connection.shakeHands("OAUTHBEARER")

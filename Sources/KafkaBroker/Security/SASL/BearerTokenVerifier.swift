@@ -84,17 +84,21 @@ struct BearerTokenVerifier: Sendable {
                 return .failure(Refusal("no key fits the token's signature"))
             }
         }
-        return check(claims, now: Double(now) / 1000)
+        return check(claims, now: now)
     }
 
-    private func check(_ claims: [String: JSONValue], now: Double) -> Result<SASLIdentity, Refusal> {
+    private func check(_ claims: [String: JSONValue], now milliseconds: Int64) -> Result<SASLIdentity, Refusal> {
+        let now = Double(milliseconds) / 1000
+        // A token may tell its times more exactly than our clock does: one that was issued in this very millisecond has
+        // been issued.
+        let latestStart = Double(milliseconds + 1) / 1000 + clockSkew
         guard let expiry = claims["exp"]?.number, expiry.magnitude < 1e12 else {
             return .failure(Refusal("the token has no expiry"))
         }
         guard expiry + clockSkew > now else { return .failure(Refusal("the token has expired")) }
         for (claim, what) in [("iat", "issued"), ("nbf", "valid")] {
             guard let value = claims[claim] else { continue }
-            guard let start = value.number, start <= now + clockSkew, start <= expiry else {
+            guard let start = value.number, start < latestStart, start <= expiry else {
                 return .failure(Refusal("the token is not \(what) yet"))
             }
         }
