@@ -82,16 +82,29 @@ extension ClusterClient {
                 return topic
             }
         }
-        // Before version 4 asking for a topic could create it.
-        let response = try await sendToAnyone(request, versions: 4...13)
-        guard response.errorCode == .none else {
-            throw error(.broker(response.errorCode, message: nil), during: .request(.metadata))
-        }
+        let response = try await askUntilAnswered(request)
         cache.apply(response, for: topics, at: .now())
         for connection in pool.removeObsolete(cache.snapshot.brokers) {
             connection.handler.value.close(because: .connection(.abandoned(because: "the broker has left or moved")))
         }
     }
+
+    /// A broker that says it cannot tell at the moment is asked a few times: a program that starts must not end for that.
+    private func askUntilAnswered(_ request: MetadataRequest) async throws(KafkaError) -> MetadataResponse {
+        var refusals = 0
+        while true {
+            // Before version 4 asking for a topic could create it.
+            let response = try await sendToAnyone(request, versions: 4...13)
+            guard response.errorCode != .none else { return response }
+            let refusal = error(.broker(response.errorCode, message: nil), during: .request(.metadata))
+            refusals += 1
+            guard refusal.isRetriable, refusals <= Self.metadataRetries else { throw refusal }
+            try await pause(
+                settings.retryBackoff.delay(after: refusals, using: &random), during: .request(.metadata))
+        }
+    }
+
+    private static var metadataRetries: Int { 5 }
 
     /// Sends a harmless request to whoever answers: a broker that fails is left out and another is asked.
     func sendToAnyone<Request: KafkaRequest>(
