@@ -1,3 +1,4 @@
+public import KafkaWire
 public import Logging
 public import NIOCore
 
@@ -14,6 +15,8 @@ public struct BrokerSettings: Sendable {
     public var dataDirectory: String?
     /// Broker settings under Kafka's own names, as in `server.properties`.
     public var properties: [String: String]
+    /// The newest version of an API that is served, as by brokers of an earlier release; -1 leaves the API out.
+    public var newestVersions: [ApiKey: Int16]
     /// The cluster's id; nil takes the one in the data directory, or a new one.
     public var clusterID: String?
     public var logger: Logger
@@ -22,7 +25,7 @@ public struct BrokerSettings: Sendable {
 
     public init(
         listenHost: String = "127.0.0.1", port: Int = 0, nodeCount: Int = 1, dataDirectory: String? = nil,
-        properties: [String: String] = [:], clusterID: String? = nil,
+        properties: [String: String] = [:], newestVersions: [ApiKey: Int16] = [:], clusterID: String? = nil,
         logger: Logger = Logger(label: "broker"), eventLoopGroup: (any EventLoopGroup)? = nil
     ) {
         self.listenHost = listenHost
@@ -30,6 +33,7 @@ public struct BrokerSettings: Sendable {
         self.nodeCount = nodeCount
         self.dataDirectory = dataDirectory
         self.properties = properties
+        self.newestVersions = newestVersions
         self.clusterID = clusterID
         self.logger = logger
         self.eventLoopGroup = eventLoopGroup

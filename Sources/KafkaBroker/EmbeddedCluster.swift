@@ -83,7 +83,7 @@ public final class EmbeddedCluster: Sendable {
         let (state, router, id, listeners) = try await loop.submit {
             let cluster = try Cluster(settings, loop: loop.assumeIsolated())
             let bound = NIOLoopBound(cluster, eventLoop: loop)
-            return (bound, NIOLoopBound(cluster.routes(), eventLoop: loop), cluster.id, cluster.listeners)
+            return (bound, NIOLoopBound(cluster.routes(newestVersions: settings.newestVersions), eventLoop: loop), cluster.id, cluster.listeners)
         }.get()
         var ports: [[Int]] = listeners.map { _ in [] }
         do {

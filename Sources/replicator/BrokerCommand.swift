@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import KafkaBroker
+internal import KafkaWire
 internal import Logging
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -41,6 +42,13 @@ struct BrokerCommand: AsyncParsableCommand {
         help: ArgumentHelp("A broker setting under Kafka's own name; may be repeated.", valueName: "key=value"))
     var settings: [String] = []
 
+    @Option(
+        name: .customLong("newest-version"),
+        help: ArgumentHelp(
+            "The newest version of a request that is served, as by an earlier release: IncrementalAlterConfigs=-1 leaves "
+                + "it out. May be repeated.", valueName: "request=number"))
+    var newestVersions: [String] = []
+
     @Option(help: "How much to log to standard error: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "warning"
 
@@ -79,6 +87,22 @@ struct BrokerCommand: AsyncParsableCommand {
         return (host.isEmpty ? "0.0.0.0" : host, port)
     }
 
+    private func limits() throws -> [ApiKey: Int16] {
+        var limits: [ApiKey: Int16] = [:]
+        for text in newestVersions {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, let api = ApiKey(named: parts[0]), let version = Int16(parts[1]), version >= -1,
+                api != .apiVersions
+            else {
+                throw Failure(
+                    "--newest-version takes Kafka's name of a request and a version from -1 on, such as Produce=7, not "
+                        + "'\(text)'", exitCode: .usage)
+            }
+            limits[api] = version
+        }
+        return limits
+    }
+
     private func brokerSettings() throws -> BrokerSettings {
         let (host, port) = try Self.address("--listen", listen ?? "127.0.0.1:9092")
         var properties: [String: String] = [:]
@@ -103,7 +127,7 @@ struct BrokerCommand: AsyncParsableCommand {
         logger.logLevel = level
         return BrokerSettings(
             listenHost: host, port: port, nodeCount: nodes, dataDirectory: data,
-            properties: properties, logger: logger)
+            properties: properties, newestVersions: try limits(), logger: logger)
     }
 }
 

@@ -1,3 +1,4 @@
+import KafkaBroker
 import KafkaClient
 import KafkaWire
 import NIOCore
@@ -181,6 +182,40 @@ import Testing
         }
     }
 
+    @Test func `a planned stop carries over what groups have committed last, where nobody reads on the target`() async throws
+    {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            try await world.commit("seen", ["orders": [0: 100]])
+            // So long a pause that only the first look and the last one are within the test.
+            let flow = try world.flow { $0.sync.interval = .seconds(100_000) }
+            try await world.running(flow) {
+                try await world.caughtUp(flow, records: 100)
+                try await eventually("the first look at groups") { await !flow.status().groups.isEmpty }
+                try await world.commit("late", ["orders": [0: 70]])
+                try await world.commit("busy", ["orders": [0: 30]])
+                try await world.join("busy")
+            }
+            #expect(try await world.targetOffsets(of: "late").values.map(\.offset) == [70])
+            #expect(try await world.targetOffsets(of: "seen").values.map(\.offset) == [100])
+            #expect(try await world.targetOffsets(of: "busy").isEmpty)
+        }
+    }
+
+    @Test func `a planned stop ends when a cluster does not answer any more`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.commit("g", ["orders": [0: 0]])
+            let flow = try world.flow { $0.sync.interval = .seconds(100_000) }
+            try await world.running(flow) {
+                try await eventually("the first look at groups") { await !flow.status().groups.isEmpty }
+                world.source.intercept(.listGroups, times: 1_000, .drop)
+            }
+            #expect(await flow.status().state == "stopped")
+        }
+    }
+
     @Test func `the inspector compares the records at both ends and rewinds only when told`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
@@ -207,50 +242,6 @@ import Testing
             #expect((rewound.state, rewound.targetOffset) == ("synced", 12))
             #expect(try await inspector.inspect(group: "unknown") == nil)
             await inspector.close()
-        }
-    }
-}
-
-extension Replicated {
-    /// A topic on the target that somebody else has written to already.
-    fileprivate func occupyTarget(_ topic: String, partitions: Int32, records: Int) async throws {
-        let new = NewTopic(topic, partitions: partitions, replicationFactor: 1)
-        for (_, outcome) in await targetClient.createTopics([new]) { _ = try outcome.get() }
-        for partition in 0..<partitions { try await produceForeign(to: topic, partition: partition, records: records) }
-    }
-
-    fileprivate func produceForeign(to topic: String, partition: Int32 = 0, records: Int) async throws {
-        let foreign = (0..<records).map {
-            Record(offset: Int64($0), timestamp: 0, key: nil, value: ByteBuffer(string: "foreign \($0)"))
-        }
-        try await StateTopic(topic, partition: partition, client: targetClient).append(foreign)
-    }
-
-    fileprivate func commit(
-        _ group: String, _ offsets: [String: [Int32: Int64]], metadata: String? = nil, at client: ClusterClient? = nil
-    ) async throws {
-        var wanted: [TopicPartition: CommittedOffset] = [:]
-        for (topic, partitions) in offsets {
-            for (partition, offset) in partitions {
-                wanted[TopicPartition(topic, partition)] = CommittedOffset(offset: offset, metadata: metadata)
-            }
-        }
-        for (_, outcome) in await (client ?? sourceClient).commitOffsets(of: group, wanted) { try outcome.get() }
-    }
-
-    fileprivate func targetOffsets(
-        of group: String, at client: ClusterClient? = nil
-    ) async throws -> [TopicPartition: CommittedOffset] {
-        try await (client ?? targetClient).committedOffsets(of: group).mapValues { try $0.get() }
-    }
-
-    /// Waits until a group has just these positions on the target.
-    fileprivate func committed(
-        _ group: String, _ topic: String, _ offsets: [Int32: Int64], at client: ClusterClient? = nil
-    ) async throws {
-        try await eventually("\(group) to stand at \(offsets) of \(topic)") {
-            let found = try await targetOffsets(of: group, at: client)
-            return offsets.allSatisfy { found[TopicPartition(topic, $0.key)]?.offset == $0.value }
         }
     }
 }

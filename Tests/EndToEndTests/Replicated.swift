@@ -18,15 +18,18 @@ struct Replicated {
 
     static func run(
         nodes: Int = 1, sourceDirectory: String? = nil, sourceProperties: [String: String] = [:],
-        targetProperties: [String: String] = [:],
+        targetProperties: [String: String] = [:], sourceVersions: [ApiKey: Int16] = [:],
+        targetVersions: [ApiKey: Int16] = [:],
         _ body: (Replicated) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let source = try await EmbeddedCluster.start(
             BrokerSettings(
-                nodeCount: nodes, dataDirectory: sourceDirectory, properties: sourceProperties, logger: quiet))
+                nodeCount: nodes, dataDirectory: sourceDirectory, properties: sourceProperties,
+                newestVersions: sourceVersions, logger: quiet))
         let target = try await EmbeddedCluster.start(
-            BrokerSettings(nodeCount: nodes, properties: targetProperties, logger: quiet))
+            BrokerSettings(
+                nodeCount: nodes, properties: targetProperties, newestVersions: targetVersions, logger: quiet))
         let replicated = Replicated(
             source: source, target: target,
             sourceClient: client("east", source, group), targetClient: client("west", target, group), group: group)

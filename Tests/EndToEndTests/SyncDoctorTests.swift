@@ -7,18 +7,6 @@ import Replication
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SyncDoctorTests {
-    private func diagnosis(
-        of world: Replicated, probes: Bool = false, now: Int64 = 1_700_000_100_000,
-        _ edit: (inout FlowSettings) -> Void = { _ in }
-    ) async throws -> Diagnosis {
-        let doctor = Doctor(
-            try await world.flow(edit).settings, eventLoop: world.group.next(), logger: Replicated.quiet,
-            wallClock: { now })
-        let diagnosis = await doctor.examine(probes: probes)
-        await doctor.close()
-        return diagnosis
-    }
-
     private func problems(_ diagnosis: Diagnosis) -> [Finding] {
         diagnosis.findings.filter { $0.severity != .ok }
     }
@@ -27,7 +15,7 @@ import Testing
         try await Replicated.run(nodes: 3) { world in
             try await world.createTopic("orders", partitions: 2)
             try await world.produce(0..<10, to: "orders")
-            let diagnosis = try await diagnosis(of: world)
+            let diagnosis = try await world.diagnosis()
 
             #expect(problems(diagnosis).filter { $0.severity == .error } == [])
             #expect(diagnosis.findings.contains { $0.check == "reachability" && $0.what.contains("all 3 brokers") })
@@ -39,7 +27,7 @@ import Testing
         try await Replicated.run(nodes: 3) { world in
             try await world.createTopic("orders")
             world.target.intercept(.apiVersions, times: 1_000, node: 2, .disconnect)
-            let diagnosis = try await diagnosis(of: world) { $0.target.connectTimeout = .seconds(2) }
+            let diagnosis = try await world.diagnosis() { $0.target.connectTimeout = .seconds(2) }
             let finding = try #require(diagnosis.findings.first { $0.check == "reachability" && $0.severity == .error })
 
             #expect(finding.subject == "west broker 2")
@@ -64,7 +52,7 @@ import Testing
                     "message.timestamp.before.max.ms": "1000", "retention.ms": "1000",
                 ])
             for (_, outcome) in await world.targetClient.createTopics([copy]) { _ = try outcome.get() }
-            let diagnosis = try await diagnosis(of: world, now: 1_700_000_000_000 + 2 * week)
+            let diagnosis = try await world.diagnosis(now: 1_700_000_000_000 + 2 * week)
             let errors = Set(problems(diagnosis).filter { $0.severity == .error }.map(\.check))
             let warnings = Set(problems(diagnosis).filter { $0.severity == .warning }.map(\.check))
 
@@ -78,7 +66,7 @@ import Testing
     @Test func `a topic that the target would refuse is found without creating it`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
-            let diagnosis = try await diagnosis(of: world) { $0.sync.replicationFactor = .number(3) }
+            let diagnosis = try await world.diagnosis() { $0.sync.replicationFactor = .number(3) }
 
             #expect(problems(diagnosis).contains { $0.check == "creation" && $0.subject == "east.orders" })
             #expect(try await world.targetClient.metadata(.all).topics.isEmpty)
@@ -89,7 +77,7 @@ import Testing
     {
         try await Replicated.run { world in
             try await world.createTopic("orders")
-            let diagnosis = try await diagnosis(of: world, probes: true)
+            let diagnosis = try await world.diagnosis(probes: true)
             let fidelity = diagnosis.findings.filter { $0.check == "fidelity" }
 
             #expect(fidelity.map(\.what) == ["keeps producer ids", "keeps timestamps", "takes lone markers"])
@@ -103,7 +91,7 @@ import Testing
         try await Replicated.run { world in
             try await world.createTopic("orders")
             let pattern = try NamePattern("order")
-            let diagnosis = try await diagnosis(of: world) { $0.topics = NameSelection(allow: [pattern], deny: []) }
+            let diagnosis = try await world.diagnosis() { $0.topics = NameSelection(allow: [pattern], deny: []) }
 
             #expect(problems(diagnosis).map(\.check) == ["topics"])
         }
@@ -111,7 +99,7 @@ import Testing
 
     @Test func `one cluster on both ends is an error`() async throws {
         try await Replicated.run { world in
-            let diagnosis = try await diagnosis(of: world) { $0.target = Replicated.settings("west", world.source) }
+            let diagnosis = try await world.diagnosis() { $0.target = Replicated.settings("west", world.source) }
 
             #expect(problems(diagnosis).map(\.check) == ["clusters"])
         }

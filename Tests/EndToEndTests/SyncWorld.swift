@@ -20,4 +20,17 @@ extension Replicated {
             throw error
         }
     }
+
+    /// What the doctor says of the usual flow.
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    func diagnosis(
+        probes: Bool = false, now: Int64 = 1_700_000_100_000, _ edit: (inout FlowSettings) -> Void = { _ in }
+    ) async throws -> Diagnosis {
+        let doctor = Doctor(
+            try await flow(edit).settings, eventLoop: group.next(), logger: Self.quiet, wallClock: { now })
+        let diagnosis = await doctor.examine(probes: probes)
+        await doctor.close()
+        return diagnosis
+    }
 }

@@ -5,12 +5,14 @@ import pathlib
 import subprocess
 import tempfile
 
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import (
     AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AlterConfigOpType, ConfigEntry, ConfigResource,
     ConfigSource, ResourcePatternType, ResourceType)
 
 from harness import broker, check, equal, eventually, main, program
-from replicator import PATIENCE, admin, create_topic, delete_topic, flow, partition_count, replicator, topic_names
+from replicator import (
+    PATIENCE, QUIET, admin, create_topic, delete_topic, flow, partition_count, produce_numbers, replicator, topic_names)
 
 IN_STEP, DIFFERENCES, USAGE = 0, 1, 2
 
@@ -35,6 +37,19 @@ def settings(bootstrap, topic):
     entries = client.describe_configs([resource])[resource].result(PATIENCE)
     own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
     return {name: entry.value for name, entry in entries.items() if entry.source == own}
+
+
+def commit(bootstrap, group, topic, offsets):
+    client = Consumer({"bootstrap.servers": bootstrap, "group.id": group, **QUIET})
+    client.commit(offsets=[TopicPartition(topic, p, o) for p, o in offsets.items()], asynchronous=False)
+    client.close()
+
+
+def committed(bootstrap, group, topic, partitions):
+    client = Consumer({"bootstrap.servers": bootstrap, "group.id": group, **QUIET})
+    found = client.committed([TopicPartition(topic, p) for p in range(partitions)], timeout=PATIENCE)
+    client.close()
+    return {p.partition: p.offset for p in found if p.offset >= 0}
 
 
 class Plan:
@@ -87,6 +102,36 @@ def plan_of_a_new_flow():
         with replicator(east.bootstrap, west.bootstrap) as running:
             running.awaits("the flow runs", running.runs)
         equal("a run of the flow leaves nothing either", Plan(east.bootstrap, west.bootstrap).changes, [])
+
+
+def plan_of_groups():
+    """What would be committed for consumer groups, once; and what is not known yet, or left alone."""
+    with broker() as east, broker() as west:
+        create_topic(east.bootstrap, "orders", partitions=2)
+        produce_numbers(east.bootstrap, "orders", range(100), partitions=2)
+        commit(east.bootstrap, "billing", "orders", {0: 40, 1: 10})
+        new = Plan(east.bootstrap, west.bootstrap, "--apply")
+        equal("before the first run: exit status", new.status, IN_STEP)
+        equal("no group is changed", [c for c in new.changes if c[0] == "group"], [])
+        check("and it is said why", ("groupNotCopied", "billing") in new.notes, new.notes)
+        alone = flow(sync={"interval": "200ms", "groupOffsets": False})
+        with replicator(east.bootstrap, west.bootstrap, alone) as running:
+            running.copies(east.bootstrap, ["orders"])
+        before = Plan(east.bootstrap, west.bootstrap)
+        equal("differences: exit status", before.status, DIFFERENCES)
+        equal("the group's positions would be created", before.changes, [
+            ("group", "create", "billing east.orders", None, "2 partitions, lag 50: 0@40 1@10")])
+        group = before.flows[0]["groups"][0]
+        equal("each is listed", [(p["sourceOffset"], p["translatedOffset"], p["state"]) for p in group["partitions"]],
+              [(40, 40, "pending"), (10, 10, "pending")])
+        check("the group is idle", group["isIdleOnTarget"], group)
+        table = Plan(east.bootstrap, west.bootstrap, text=True)
+        check("the table has a row for it", "billing east.orders" in table.output, table.output)
+        equal("a plan commits nothing", committed(west.bootstrap, "billing", "east.orders", 2), {})
+        equal("applied: exit status", Plan(east.bootstrap, west.bootstrap, "--apply").status, IN_STEP)
+        equal("it is committed", committed(west.bootstrap, "billing", "east.orders", 2), {0: 40, 1: 10})
+        again = Plan(east.bootstrap, west.bootstrap)
+        equal("nothing is left to do", (again.status, again.changes), (IN_STEP, []))
 
 
 def settings_follow():
@@ -220,4 +265,4 @@ def usage():
         check("unreachable target: is named", "west" in gone.errors and "127.0.0.1:1" in gone.errors, gone.errors)
 
 
-main(plan_of_a_new_flow, settings_follow, access_rules_follow, deletion, usage)
+main(plan_of_a_new_flow, plan_of_groups, settings_follow, access_rules_follow, deletion, usage)

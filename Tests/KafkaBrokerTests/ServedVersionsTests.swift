@@ -1,5 +1,6 @@
 import KafkaBroker
 import KafkaWire
+import Logging
 import NIOCore
 import TestSupport
 import Testing
@@ -39,6 +40,27 @@ import Testing
                 #expect(response.apiKeys.map(\.maxVersion) == [4])
             }
         }
+    }
+
+    @Test func `an earlier release is told by what it does not serve`() async throws {
+        let limits: [ApiKey: Int16] = [.incrementalAlterConfigs: -1, .metadata: 7, .produce: 32_000]
+        let quiet = Logger(label: "test cluster") { _ in SwiftLogNoOpLogHandler() }
+        let cluster = try await EmbeddedCluster.start(BrokerSettings(newestVersions: limits, logger: quiet))
+        try await RawConnection.open(port: cluster.ports[0]) { connection in
+            let advertised = try await connection.send(ApiVersionsRequest(), version: 0).apiKeys
+            let newest = Dictionary(uniqueKeysWithValues: advertised.map { (ApiKey(rawValue: $0.apiKey), $0.maxVersion) })
+
+            #expect(newest[.incrementalAlterConfigs] == nil)
+            #expect(newest[.metadata] == 7)
+            #expect(newest[.produce] == ProduceRequest.versions.range.upperBound)
+            #expect(try await connection.send(MetadataRequest(), version: 7).errorCode == .none)
+        }
+        try await RawConnection.open(port: cluster.ports[0]) { connection async throws -> Void in
+            _ = await #expect(throws: RawConnection.Failure.closed) {
+                try await connection.send(MetadataRequest(), version: 8)
+            }
+        }
+        await cluster.shutdown()
     }
 
     @Test func `software names that are none are refused`() async throws {

@@ -15,14 +15,23 @@ struct ConfigStore {
         let source: Source
     }
 
-    /// A broker key's value, with what turns it into the topic key's unit.
-    typealias BrokerValue = (synonym: TopicConfigDefinition.BrokerSynonym, value: Value)
-
     let properties: [String: String]
     /// Set at run time for all nodes.
-    var dynamicDefaults: [String: String] = [:]
+    var dynamicDefaults: [String: String] = [:] { didSet { inherited = [:] } }
     /// Set at run time for one node.
-    var dynamic: [Int32: [String: String]] = [:]
+    var dynamic: [Int32: [String: String]] = [:] { didSet { inherited = [:] } }
+    /// What topics get that set nothing themselves, by node. Every topic is asked about it, and it hardly ever changes.
+    private var inherited: [Int32?: [Inherited]] = [:]
+
+    /// A topic key as it is without a value of the topic's own.
+    struct Inherited {
+        let definition: TopicConfigDefinition
+        /// In the topic key's unit.
+        let value: String
+        let source: Source
+        /// Every value that was given for it, the one in force first; ends with the default.
+        let values: [Value]
+    }
 
     init(properties: [String: String]) {
         self.properties = properties
@@ -57,25 +66,37 @@ struct ConfigStore {
         value(of: name, node: node)?.trimmed.lowercased() == "true"
     }
 
-    /// What the broker keys make of a topic key: every value that was given, the one in force first, under the
-    /// broker key's name and in its unit. The default is not among them.
-    func brokerValues(of topicKey: TopicConfigDefinition, node: Int32?) -> [BrokerValue] {
-        var found: [BrokerValue] = []
-        for synonym in topicKey.brokerSynonyms {
-            for value in values(of: synonym.name, node: node) where value.source != .defaultConfig {
-                found.append((synonym, value))
-            }
-        }
+    /// What the broker keys make of the topic keys, in the order of these.
+    mutating func topicDefaults(node: Int32?) -> [Inherited] {
+        if let known = inherited[node] { return known }
+        let found = TopicConfigs.all.map { inherited(of: $0, node: node) }
+        inherited[node] = found
         return found
     }
 
-    /// Topic keys whose default the broker's settings change, in the topic key's unit.
-    func topicDefaults(node: Int32?) -> [String: String] {
-        var defaults: [String: String] = [:]
-        for definition in TopicConfigs.all {
-            if let (synonym, value) = brokerValues(of: definition, node: node).first, let text = value.value {
-                defaults[definition.name] = synonym.inTopicUnit(text)
+    private func inherited(of topicKey: TopicConfigDefinition, node: Int32?) -> Inherited {
+        var given: [(value: Value, inForce: String?)] = []
+        var last: Value?
+        for synonym in topicKey.brokerSynonyms {
+            for value in values(of: synonym.name, node: node) {
+                if value.source == .defaultConfig {
+                    last = value
+                } else {
+                    given.append((value, value.value.map(synonym.inTopicUnit)))
+                }
             }
+        }
+        if let last { given.append((last, topicKey.defaultValue)) }
+        return Inherited(
+            definition: topicKey, value: given.first?.inForce ?? topicKey.defaultValue,
+            source: given.first?.value.source ?? .defaultConfig, values: given.map(\.value))
+    }
+
+    /// Topic keys whose default the broker's settings change, in the topic key's unit.
+    mutating func changedTopicDefaults(node: Int32?) -> [String: String] {
+        var defaults: [String: String] = [:]
+        for key in topicDefaults(node: node) where key.source != .defaultConfig {
+            defaults[key.definition.name] = key.value
         }
         return defaults
     }

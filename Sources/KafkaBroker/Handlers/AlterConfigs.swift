@@ -182,14 +182,14 @@ extension Cluster {
     /// What a key would be if the resource did not set it.
     private func inherited(_ definition: TopicConfigDefinition, _ target: Target) -> String {
         switch target {
-        case .topic: configs.topicDefaults(node: nil)[definition.name] ?? definition.defaultValue
+        case .topic: configs.changedTopicDefaults(node: nil)[definition.name] ?? definition.defaultValue
         case .broker: configs.value(of: definition.name) ?? definition.defaultValue
         }
     }
 
     func validateTopicConfigs(_ overrides: [String: String]) throws(AdminRefusal) {
         do throws(InvalidTopicConfig) {
-            try TopicConfigs.validate(overrides, brokerDefaults: configs.topicDefaults(node: nil))
+            try TopicConfigs.validate(overrides, brokerDefaults: configs.changedTopicDefaults(node: nil))
         } catch {
             throw AdminRefusal(.invalidConfig, error.message)
         }

@@ -90,23 +90,16 @@ extension Cluster {
 
     /// Every topic key, for a topic that sets `overrides` itself.
     func describeTopicConfigs(_ overrides: [String: String], node: Int32) -> [ConfigEntry] {
-        TopicConfigs.all.map { definition in
-            var given: [(ConfigStore.Value, inForce: String?)] = []
-            if let own = overrides[definition.name] {
-                given.append((ConfigStore.Value(name: definition.name, value: own, source: .topic), own))
+        configs.topicDefaults(node: node).map { inherited in
+            let name = inherited.definition.name
+            guard let own = overrides[name] else {
+                return ConfigEntry(
+                    definition: inherited.definition, value: inherited.value, source: inherited.source,
+                    isReadOnly: false, synonyms: inherited.values)
             }
-            for (synonym, value) in configs.brokerValues(of: definition, node: node) {
-                given.append((value, value.value.map(synonym.inTopicUnit)))
-            }
-            for synonym in definition.brokerSynonyms {
-                if let last = configs.values(of: synonym.name, node: nil).last, last.source == .defaultConfig {
-                    given.append((last, definition.defaultValue))
-                }
-            }
-            let first = given.first
             return ConfigEntry(
-                definition: definition, value: first?.inForce ?? definition.defaultValue,
-                source: first?.0.source ?? .defaultConfig, isReadOnly: false, synonyms: given.map(\.0))
+                definition: inherited.definition, value: own, source: .topic, isReadOnly: false,
+                synonyms: [ConfigStore.Value(name: name, value: own, source: .topic)] + inherited.values)
         }
     }
 

@@ -13,7 +13,7 @@ struct Route {
     typealias Answer = ([ByteBuffer]?) -> Void
 
     let api: ApiKey
-    let versions: ClosedRange<Int16>
+    private(set) var versions: ClosedRange<Int16>
     let isFlexible: (Int16) -> Bool
     let start: (RequestContext, ByteBuffer, @escaping Answer) throws(WireError) -> any PendingCall
     /// Answers every part of the request with one error, for fault injection.
@@ -60,6 +60,15 @@ struct Route {
         answer: @escaping (Request, RequestContext) -> Request.Response
     ) {
         self.init(request, versions: versions) { request, call in call.reply(answer(request, call.context)) }
+    }
+
+    /// The same for clients that are to see no version beyond `newest`; nil when none is left.
+    func limited(to newest: Int16?) -> Route? {
+        guard let newest, newest < versions.upperBound else { return self }
+        guard newest >= versions.lowerBound else { return nil }
+        var route = self
+        route.versions = versions.lowerBound...newest
+        return route
     }
 
     /// An answer that cannot be written is our own error: it is too long for a field of its version.

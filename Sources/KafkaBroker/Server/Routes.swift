@@ -2,7 +2,9 @@ import KafkaWire
 
 extension Cluster {
     /// Every API of this broker. What is not here is not advertised, and asking for it closes the connection.
-    func routes() -> RequestRouter {
+    ///
+    /// - Parameter newestVersions: see ``BrokerSettings/newestVersions``.
+    func routes(newestVersions: [ApiKey: Int16]) -> RequestRouter {
         var routes = [
             Route(ProduceRequest.self) { self.produce($0, $1) },
             Route(FetchRequest.self) { self.fetch($0, $1) },
@@ -51,7 +53,7 @@ extension Cluster {
             Route(AlterClientQuotasRequest.self) { self.alterClientQuotas($0, $1) },
             Route(DescribeUserScramCredentialsRequest.self) { self.describeSCRAMCredentials($0, $1) },
             Route(AlterUserScramCredentialsRequest.self) { self.alterSCRAMCredentials($0, $1) },
-        ]
+        ].compactMap { $0.limited(to: newestVersions[$0.api]) }
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }
         let topicNames = { (request: any KafkaRequest, node: Node) in self.topicNames(of: request, at: node) }

@@ -18,7 +18,7 @@ extension Cluster {
 
     /// The topic's own settings over those of the node that leads.
     private func logConfig(_ topic: Topic, leader: Int32) -> LogConfig {
-        let defaults = configs.topicDefaults(node: leader < 0 ? nil : leader)
+        let defaults = configs.changedTopicDefaults(node: leader < 0 ? nil : leader)
         do throws(InvalidTopicConfig) {
             var config = try LogConfig(defaults.merging(topic.overrides) { _, own in own })
             config.producerIDExpirationMs = Int64(configs.number("producer.id.expiration.ms"))

@@ -41,6 +41,31 @@ extension ClusterClient {
         }
     }
 
+    /// What we may do to a group, whether it exists or not; nil at a broker that does not tell (before Kafka 2.3).
+    ///
+    /// - Throws: GROUP_AUTHORIZATION_FAILED when we may not even describe it.
+    public func authorizedOperations(onGroup group: String) async throws(KafkaError) -> AuthorizedOperations? {
+        try await settle(during: .describeGroups, at: .group(group)) { () throws(KafkaError) in
+            let connection = try await self.connection(for: .coordinator(group: group), purpose: .admin)
+            // Version 6 has an error, and no operations, for a group that does not exist.
+            guard let version = connection.versions.version(of: DescribeGroupsRequest.self, within: 3...5) else {
+                return nil
+            }
+            var request = DescribeGroupsRequest()
+            request.groups = [group]
+            request.includeAuthorizedOperations = true
+            let response = try await connection.send(request, version: version)
+            var error = self.error(.unexpectedAnswer("it leaves \(group) out"), during: .request(.describeGroups))
+            error.group = group
+            guard let described = response.groups.first(where: { $0.groupID == group }) else { throw error }
+            guard described.errorCode == .none else {
+                error.reason = .broker(described.errorCode, message: described.errorMessage)
+                throw error
+            }
+            return AuthorizedOperations(described.authorizedOperations)
+        }
+    }
+
     /// What we may do to the cluster as a whole; nil at a broker that does not tell (before Kafka 2.3).
     public func authorizedOperationsOnCluster() async throws(KafkaError) -> AuthorizedOperations? {
         try await settle(during: .describeCluster) { () throws(KafkaError) in

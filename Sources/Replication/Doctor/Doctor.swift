@@ -84,6 +84,9 @@ public struct Doctor: Sendable {
         let progress = ProgressStore.topicName(flow: settings.name)
         let state = targetMetadata.topics[progress]?.partitions.isEmpty == false ? [progress] : []
         findings += await permissions.examineTarget(copies: copies.map(\.targetName), state: state)
+        let opposite = sourceMetadata.topics.keys.filter { $0 != progress && ProgressStore.flow(ofTopic: $0) != nil }
+        findings += await permissions.examineOpposite(opposite.sorted())
+        findings += await GroupExamination(settings: settings, source: source, target: target).examine()
         findings += await permissions.examineCreation(
             creations(seen, planner, progress: state.isEmpty ? progress : nil))
         findings += await examineTopics(seen, missing)

@@ -24,13 +24,29 @@ struct PermissionExamination: Sendable {
             needs.append(Need(operation: .describeConfigs, severity: .warning, why: "its settings cannot be copied"))
         }
         var cluster: [Need] = []
-        if settings.sync.acls {
-            cluster.append(Need(operation: .describe, severity: .warning, why: "access rules cannot be read"))
+        let describe = [
+            settings.sync.acls ? "access rules cannot be read" : nil,
+            settings.sync.groupOffsets
+                ? "only those consumer groups are seen that we may DESCRIBE one by one" : nil,
+        ].compactMap { $0 }
+        if !describe.isEmpty {
+            cluster.append(
+                Need(operation: .describe, severity: .warning, why: describe.joined(separator: ", and ")))
         }
         if settings.sync.quotas {
             cluster.append(Need(operation: .describeConfigs, severity: .warning, why: "client quotas cannot be read"))
         }
         return await examine(source, topics: topics, needs: needs, cluster: cluster)
+    }
+
+    /// - Parameter topics: progress topics of other flows on the source.
+    func examineOpposite(_ topics: [String]) async -> [Finding] {
+        guard settings.sync.groupOffsets, !topics.isEmpty else { return [] }
+        let need = Need(
+            operation: .read, severity: .error,
+            why: "a flow that goes the other way keeps its offset maps there, and consumer groups are not kept in step "
+                + "without them")
+        return await examine(source, topics: topics, needs: [need], cluster: [])
     }
 
     /// - Parameters:
@@ -41,7 +57,8 @@ struct PermissionExamination: Sendable {
             Need(operation: .write, severity: .error, why: "nothing can be written to it"),
             Need(
                 operation: .read, severity: .warning,
-                why: "at a start it cannot be read what an earlier run had written beyond its last checkpoint"),
+                why: "at a start it cannot be read what an earlier run had written beyond its last checkpoint"
+                    + (settings.sync.groupOffsets ? ", and no group's position can be committed in it" : "")),
         ]
         if settings.sync.partitions {
             needs.append(Need(operation: .alter, severity: .warning, why: "it cannot grow with its source"))
@@ -74,12 +91,12 @@ struct PermissionExamination: Sendable {
         _ client: ClusterClient, topics: [String], needs: [Need], cluster: [Need]
     ) async -> [Finding] {
         var findings: [Finding] = []
-        var told: [String: AuthorizedOperations] = [:]
-        var silent = false
+        var isSilent = false
         do throws(KafkaError) {
+            var told: [String: AuthorizedOperations] = [:]
             for names in topics.chunked(by: Self.batch) {
                 for (name, operations) in try await client.authorizedOperations(onTopics: names) {
-                    if let operations { told[name] = operations } else { silent = true }
+                    if let operations = operations?.credible { told[name] = operations } else { isSilent = true }
                 }
             }
             for need in needs {
@@ -88,12 +105,9 @@ struct PermissionExamination: Sendable {
                     .bounded(Self.shown, check: "permissions")
             }
             if !cluster.isEmpty {
-                if let operations = try await client.authorizedOperationsOnCluster() {
-                    findings += cluster.filter { !operations.allows($0.operation) }
-                        .map { missing($0, on: .cluster, "", of: client.settings) }
-                } else {
-                    silent = true
-                }
+                let (lacking, isUnknown) = try await lacking(cluster, on: client)
+                findings += lacking.map { missing($0, on: .cluster, "", of: client.settings) }
+                if isUnknown { isSilent = true }
             }
         } catch {
             return findings + [
@@ -102,12 +116,12 @@ struct PermissionExamination: Sendable {
                     why: "what is missing shows only when the flow runs")
             ]
         }
-        if silent {
+        if isSilent {
+            let all = Set(needs.map(\.operation) + cluster.map(\.operation)).map { "\($0)" }.sorted()
             findings.append(
-                Finding(
-                    .warning, "permissions", client.settings.name, "does not tell what we may do (before Kafka 2.3)",
-                    why: "what is missing shows only when the flow runs",
-                    remedy: "upgrade, or compare with Docs/Security.md"))
+                .cannotTell(
+                    client.settings, "what we may do to \(cluster.isEmpty ? "topics" : "topics or the cluster")",
+                    needed: "\(all.joined(separator: ", ")), as Docs/Security.md tells"))
         } else if findings.isEmpty, !topics.isEmpty || !cluster.isEmpty {
             let operations = Set(needs.map(\.operation) + cluster.map(\.operation)).map { "\($0)" }.sorted()
             findings.append(
@@ -116,6 +130,28 @@ struct PermissionExamination: Sendable {
                     "\(operations.joined(separator: ", ")) as needed, on \(topics.count) topics"))
         }
         return findings
+    }
+
+    /// Which of these needs a cluster denies, and whether it leaves any of them open.
+    ///
+    /// Kafka tells those who may not describe the cluster that they may do nothing, whatever else they may; others say
+    /// the same to everybody. So that answer is looked into.
+    private func lacking(
+        _ needs: [Need], on client: ClusterClient
+    ) async throws(KafkaError) -> (lacking: [Need], isUnknown: Bool) {
+        guard let told = try await client.authorizedOperationsOnCluster() else { return ([], true) }
+        if let operations = told.credible { return (needs.filter { !operations.allows($0.operation) }, false) }
+        do throws(KafkaError) {
+            _ = try await client.accessRules()
+            return ([], true)
+        } catch  where error.isNotOffered {
+            // Without an authorizer everybody may do everything.
+            return ([], error.code != .securityDisabled)
+        } catch  where error.isAuthorization {
+            // To be allowed to alter is to be allowed to describe.
+            let denied = needs.filter { $0.operation == .describe || $0.operation == .alter }
+            return (denied, denied.count < needs.count)
+        }
     }
 
     private func missing(
@@ -174,5 +210,21 @@ struct PermissionExamination: Sendable {
         guard findings.isEmpty else { return findings.bounded(Self.shown, check: "creation") }
         return topics.isEmpty
             ? [] : [Finding(.ok, "creation", settings.target.name, "would create \(topics.count) topics")]
+    }
+}
+
+extension AuthorizedOperations {
+    /// The same, unless it cannot be true: what may not be described would not have been described to us.
+    var credible: AuthorizedOperations? { allows(.describe) ? self : nil }
+}
+
+extension Finding {
+    /// A cluster does not say what we may do: a broker before Kafka 2.3, or one that leaves it out. That is no reason for
+    /// alarm, and none for trust.
+    static func cannotTell(_ cluster: ClusterSettings, _ what: String, needed: String) -> Finding {
+        Finding(
+            .warning, "permissions", cluster.name, "cannot tell: the cluster does not say \(what)",
+            why: "a permission that is missing shows only when the flow runs",
+            remedy: "if it has an authorizer, look with: \(MissingPermission.listing(of: cluster)); needed: \(needed)")
     }
 }

@@ -43,6 +43,10 @@ public actor Flow: Service {
     private var clusterIDs: (source: String, target: String) = ("", "")
     /// How long what is in flight may take to reach the target once the flow has been told to stop.
     private let shutdownTimeout: Duration = .seconds(30)
+    /// How long the last look at consumer groups may take after that.
+    private let lastGroupSyncTimeout: Duration = .seconds(10)
+    /// What is in flight did not reach the target in time.
+    private var isAbandoned = false
 
     private enum Phase: String {
         case starting, running, draining, stopped
@@ -136,6 +140,7 @@ public actor Flow: Service {
             background.cancelAll()
         }
         await storeCheckpoints()
+        await finishGroups()
         await source.close()
         await target.close()
         phase = .stopped
@@ -223,8 +228,13 @@ extension Flow {
         }
         for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty { await shard.add(partitions) }
         let topics = Set(fresh.map(\.source.topic)).sorted()
+        let shown = topics.prefix(20).joined(separator: ",")
         logger.info(
-            "replicating", metadata: ["topics": "\(topics.joined(separator: ","))", "partitions": "\(fresh.count)"])
+            "replicating",
+            metadata: [
+                "topics": "\(shown)\(topics.count > 20 ? ",… (\(topics.count) in all)" : "")",
+                "partitions": "\(fresh.count)",
+            ])
     }
 
     /// Where each partition begins: where it stopped last time; else, for topics that were there when the flow first
@@ -367,6 +377,29 @@ extension Flow {
         }
     }
 
+    /// After a planned stop groups stand on the target where they last committed at the source: what they committed while
+    /// the flow drained is carried over too, now that everything that was read has its place on the target.
+    ///
+    /// Bounded, and not tried when the target has been given up, or a cluster could not be asked the last time either.
+    private func finishGroups() async {
+        guard settings.sync.groupOffsets, !isAbandoned, await groupSync.isReachable else { return }
+        let isDone = await withTaskGroup(of: Bool.self) { group in
+            group.addTask { [settings, groupSync] in
+                await groupSync.synchronize(settings) { await self.forwardMaps() }
+                return true
+            }
+            group.addTask { [lastGroupSyncTimeout] in (try? await Task.sleep(for: lastGroupSyncTimeout)) == nil }
+            let isDone = await group.next() ?? true
+            group.cancelAll()
+            return isDone
+        }
+        if !isDone {
+            logger.warning(
+                "the last positions of consumer groups did not reach the target in time",
+                metadata: ["seconds": "\(lastGroupSyncTimeout.components.seconds)"])
+        }
+    }
+
     private func forwardMaps() async -> [ForwardPartition] {
         var maps: [ForwardPartition] = []
         for shard in shards {
@@ -440,6 +473,7 @@ extension Flow {
         await stop()
         guard (try? await Task.sleep(for: shutdownTimeout)) != nil else { return }
         logger.warning("the target did not take everything in time; the rest will be copied at the next start")
+        isAbandoned = true
         for shard in shards { await shard.abandon() }
     }
 

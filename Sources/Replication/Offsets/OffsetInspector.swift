@@ -55,7 +55,7 @@ public actor OffsetInspector {
     /// A flow that runs records what it has copied every second: a group that has only just read it is waited for.
     private func examine(_ group: String) async throws(KafkaError) -> GroupFinding? {
         for _ in 0..<5 {
-            let found = try await sync.examine([group]) { () throws(KafkaError) in try await self.recordedMaps() }.first
+            let found = try await look(at: group)
             let isAhead = found?.partitions.contains { partition in
                 switch partition.position {
                 case .success(let position): position.aheadBy > 0
@@ -64,60 +64,28 @@ public actor OffsetInspector {
             }
             guard isAhead == true, (try? await Task.sleep(for: .milliseconds(600))) != nil else { return found }
         }
-        return try await sync.examine([group]) { () throws(KafkaError) in try await self.recordedMaps() }.first
+        return try await look(at: group)
     }
 
-    private func recordedMaps() async throws(KafkaError) -> [ForwardPartition] {
-        let topic = ProgressStore.topicName(flow: settings.name)
-        var flow = RecordedFlow()
-        let metadata = try await target.metadata(.named([topic]))
-        guard metadata.topics[topic]?.partitions.isEmpty == false else { return [] }
-        for record in try await StateTopic(topic, client: target).readAll() {
-            do {
-                try flow.take(record)
-            } catch {
-                throw KafkaError(
-                    .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
-                    during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
-            }
-        }
-        return flow.checkpoints.keys.compactMap { partition in
-            guard let name = flow.targetName(of: partition.topic), let map = flow.map(of: partition) else { return nil }
-            return ForwardPartition(
-                source: partition, target: TopicPartition(name, partition.partition), map: map,
-                isSettled: false)
-        }
+    private func look(at group: String) async throws(KafkaError) -> GroupFinding? {
+        try await sync.examine([group]) { [settings, target] () throws(KafkaError) in
+            try await RecordedMaps.read(flow: settings.name, from: target).partitions
+        }.first
     }
 }
 
 // Both ends.
 extension OffsetInspector {
     private func report(on finding: GroupFinding) async -> OffsetReport {
-        let sourceEnds = await ends(of: finding.partitions.map(\.source), at: source)
-        let targetEnds = await ends(of: finding.partitions.map(\.target), at: target)
-        var partitions: [OffsetReport.Partition] = []
-        for partition in finding.partitions {
-            let status = FlowStatus.GroupPartition(partition)
+        var report = OffsetReport(
+            finding, flow: settings.name, sourceEnds: await source.logEnds(of: finding.partitions.map(\.source)),
+            targetEnds: await target.logEnds(of: finding.partitions.map(\.target)))
+        for (index, partition) in finding.partitions.enumerated() {
             let comparison = await compare(partition)
-            partitions.append(
-                OffsetReport.Partition(
-                    topic: status.topic, partition: status.partition, targetTopic: status.targetTopic,
-                    sourceOffset: status.sourceOffset, translatedOffset: status.translatedOffset,
-                    targetOffset: status.targetOffset,
-                    sourceLag: sourceEnds[partition.source].map { max(0, $0 - status.sourceOffset) },
-                    targetLag: targetEnds[partition.target].flatMap { end in
-                        status.translatedOffset.map { max(0, end - $0) }
-                    }, aheadBy: status.aheadBy, isSameRecord: comparison.isSame, state: status.state,
-                    reason: status.reason ?? comparison.difference))
+            report.partitions[index].isSameRecord = comparison.isSame
+            if report.partitions[index].reason == nil { report.partitions[index].reason = comparison.difference }
         }
-        return OffsetReport(
-            flow: settings.name, group: finding.group, targetGroup: finding.targetGroup, failure: finding.failure,
-            partitions: partitions)
-    }
-
-    private func ends(of partitions: [TopicPartition], at cluster: ClusterClient) async -> [TopicPartition: Int64] {
-        let queries = Dictionary(partitions.map { ($0, OffsetQuery.latest) }) { first, _ in first }
-        return await cluster.offsets(queries).compactMapValues { try? $0.get().offset }
+        return report
     }
 
     /// Reads the next record on both sides.

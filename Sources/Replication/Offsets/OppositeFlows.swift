@@ -36,8 +36,7 @@ actor OppositeFlows {
     func partitions(sourceID: String, targetID: String) async throws(KafkaError) -> [Partition] {
         let metadata = try await source.metadata(.all)
         let topics = metadata.topics.values.filter {
-            $0.name.hasPrefix("__replicator.") && $0.name.hasSuffix(".progress") && $0.name != ownTopic
-                && !$0.partitions.isEmpty
+            ProgressStore.flow(ofTopic: $0.name) != nil && $0.name != ownTopic && !$0.partitions.isEmpty
         }
         for gone in Set(readers.keys).subtracting(topics.map(\.name)) { readers[gone] = nil }
         var found: [Partition] = []

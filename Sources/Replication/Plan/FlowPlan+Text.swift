@@ -1,7 +1,9 @@
 extension FlowPlan {
     /// For people: what would be done, what would be left alone and why.
     public var text: String {
-        var lines = ["\(flow): \(source) → \(target), \(selectedTopics) of \(sourceTopics) topics"]
+        var title = "\(flow): \(source) → \(target), \(selectedTopics) of \(sourceTopics) topics"
+        if let groups, !groups.isEmpty { title += ", \(groups.count) consumer groups" }
+        var lines = [title]
         if changes.isEmpty {
             lines.append("  nothing to do")
         } else {
@@ -33,7 +35,9 @@ extension FlowPlan {
         guard let users, !users.isEmpty else { return [] }
         var table = TextTable("user", "credentials on \(source)", "on \(target)")
         for user in users {
-            table.add(user.name, user.mechanisms.joined(separator: ", "), user.isOnTarget ? "there" : "missing")
+            table.add(
+                user.name, user.mechanisms.joined(separator: ", "),
+                user.isOnTarget.map { $0 ? "there" : "missing" } ?? "not told")
         }
         return [
             "  SCRAM users (names only: the protocol never hands out secrets, so create them on \(target) yourself):"

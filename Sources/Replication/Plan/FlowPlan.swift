@@ -2,7 +2,7 @@
 public struct FlowPlan: Sendable, Codable, Equatable {
     /// A change; values are nil where there is nothing before or after.
     public struct Change: Sendable, Codable, Equatable {
-        /// `topic`, `partitions`, `config`, `acl` or `quota`.
+        /// `topic`, `partitions`, `config`, `acl`, `quota` or `group`.
         public var kind: String
         /// `create`, `change` or `remove`.
         public var change: String
@@ -24,8 +24,9 @@ public struct FlowPlan: Sendable, Codable, Equatable {
         public var name: String
         /// As `SCRAM-SHA-512 (8192 iterations)`.
         public var mechanisms: [String]
-        /// The target has SCRAM credentials for a user of that name, or of the name that the principal mapping gives.
-        public var isOnTarget: Bool
+        /// The target has SCRAM credentials for a user of that name, or of the name that the principal mapping gives. Nil
+        /// when the target does not tell.
+        public var isOnTarget: Bool?
     }
 
     public var flow: String
@@ -38,6 +39,9 @@ public struct FlowPlan: Sendable, Codable, Equatable {
     public var applied: Bool
     public var changes: [Change]
     public var notes: [Note]
+    /// Consumer groups with positions in what the flow copies, and each of these positions; nil when the flow leaves
+    /// groups alone, or they cannot be looked at.
+    public var groups: [OffsetReport]?
     /// Nil when the source does not tell.
     public var users: [User]?
 

@@ -13,6 +13,7 @@ public struct FlowPlanner: Sendable {
     private let ledger: SyncLedger
     private let applier: SyncApplier
     private let progress: ProgressStore
+    private let groups: GroupPlanner
     private let wallClock: @Sendable () -> Int64
 
     /// - Parameter wallClock: milliseconds since 1970.
@@ -30,6 +31,7 @@ public struct FlowPlanner: Sendable {
         ledger = SyncLedger(flow: settings.name, target: target, wallClock: wallClock)
         applier = SyncApplier(target: target, ledger: ledger, logger: logger)
         progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
+        groups = GroupPlanner(settings: settings, source: source, target: target, logger: logger)
     }
 
     public func close() async {
@@ -57,12 +59,15 @@ public struct FlowPlanner: Sendable {
                     error: outcome.error.map { SyncFailure.text(outcome.action, $0, settings.target) })
             }
         }
+        let groups = await groups.plan(for: seen.selected, applies: applies)
+        changes += groups.changes
         let listed = sourceMetadata.topics.values.filter { !$0.isInternal }.count
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             selectedTopics: seen.topicNames.count, sourceTopics: listed, applied: applies, changes: changes,
-            notes: (plan.notes + selectionNotes(seen.topicNames.count, of: listed)).map { FlowPlan.Note($0) },
-            users: await users())
+            notes: (plan.notes + groups.notes + selectionNotes(seen.topicNames.count, of: listed)).map {
+                FlowPlan.Note($0)
+            }, groups: groups.groups, users: await users())
     }
 
     private func clusters() async throws(FlowError) -> (ClusterMetadata, ClusterMetadata) {
@@ -128,7 +133,7 @@ public struct FlowPlanner: Sendable {
             }
             return FlowPlan.User(
                 name: name, mechanisms: mechanisms,
-                isOnTarget: atTarget?[String(principal.dropFirst("User:".count))] != nil)
+                isOnTarget: atTarget.map { $0[String(principal.dropFirst("User:".count))] != nil })
         }
     }
 }

@@ -6,6 +6,8 @@ struct GroupFinding: Sendable {
     let targetGroup: String
     /// The group could not be asked about, or its positions not be committed.
     var failure: String?
+    /// Whether somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
+    var hasMembersOnTarget: Bool? = false
     var partitions: [PartitionFinding] = []
 }
 

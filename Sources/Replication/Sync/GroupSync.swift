@@ -18,6 +18,8 @@ actor GroupSync {
     private var reported: [String: String] = [:]
     private var knownGroups: Set<String> = []
     private(set) var findings: [GroupFinding] = []
+    /// Whether both clusters could be asked the last time.
+    private(set) var isReachable = true
 
     /// Requests to a cluster at a time.
     private static let width = 16
@@ -50,10 +52,16 @@ actor GroupSync {
         do throws(KafkaError) {
             var found = try await examine(nil, maps)
             for index in found.indices { await apply(&found[index]) }
+            // A round that was broken off tells nothing.
+            guard !Task.isCancelled else { return }
             findings = found
+            isReachable = true
             groupCount.record(found.count)
             report()
+        } catch  where error.reason == .cancelled {
+            // The flow is stopping.
         } catch {
+            isReachable = false
             failures.increment()
             report("", "groups cannot be looked at, trying again", "\(error)", [:])
         }
@@ -81,7 +89,9 @@ actor GroupSync {
                         Self.finding(partition, committed, $0, $0.isSettled ? emptyEnds[$0.target] : nil)
                     }
                 }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
-            case .failure(let error): finding.failure = "\(error)"
+            case .failure(let error):
+                finding.failure = GroupFailure.text(
+                    error, group: finding.group, need: .describe, at: settings.source)
             case nil: continue
             }
             if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
@@ -139,20 +149,7 @@ actor GroupSync {
     private func offsets(
         of groups: [String], at cluster: ClusterClient
     ) async -> [String: Result<[TopicPartition: CommittedOffset], KafkaError>] {
-        var results: [String: Result<[TopicPartition: CommittedOffset], KafkaError>] = [:]
-        await withTaskGroup(of: (String, Result<[TopicPartition: CommittedOffset], KafkaError>).self) { tasks in
-            var waiting = groups[...]
-            for _ in 0..<Self.width {
-                guard let group = waiting.popFirst() else { break }
-                tasks.addTask { (group, await Self.offsets(of: group, at: cluster)) }
-            }
-            for await (group, result) in tasks {
-                results[group] = result
-                guard let next = waiting.popFirst() else { continue }
-                tasks.addTask { (next, await Self.offsets(of: next, at: cluster)) }
-            }
-        }
-        return results
+        await concurrently(groups, width: Self.width) { await Self.offsets(of: $0, at: cluster) }
     }
 
     private static func offsets(
@@ -177,16 +174,18 @@ extension GroupSync {
             let name = found[index].targetGroup
             switch committed[name] {
             case .success(let offsets):
-                let hasMembers = states[name].map { !["", "Empty", "Dead"].contains($0) } ?? false
+                let hasMembers = Self.hasMembers(states[name])
+                found[index].hasMembersOnTarget = hasMembers
                 for place in found[index].partitions.indices {
                     let partition = found[index].partitions[place]
                     let side = PartitionFinding.TargetSide(
-                        committed: offsets[partition.target]?.offset, hasMembers: hasMembers,
+                        committed: offsets[partition.target]?.offset, hasMembers: hasMembers ?? false,
                         bounds: bounds[partition.target])
                     found[index].partitions[place].atTarget = side.committed
                     found[index].partitions[place].verdict = PartitionFinding.verdict(on: partition.position, side)
                 }
-            case .failure(let error): found[index].failure = "\(error)"
+            case .failure(let error):
+                found[index].failure = GroupFailure.text(error, group: name, need: .read, at: settings.target)
             case nil: break
             }
         }
@@ -212,8 +211,8 @@ extension GroupSync {
                 }
             }
         }
-        let first = await ends(of: wanted, .earliest)
-        let last = await ends(of: wanted.union(empty), .latest)
+        let first = await starts(of: wanted)
+        let last = await target.logEnds(of: wanted.union(empty))
         emptyEnds.merge(last.filter { empty.contains($0.key) }) { _, new in new }
         var bounds: [TopicPartition: Range<Int64>] = [:]
         for (partition, first) in first {
@@ -222,9 +221,9 @@ extension GroupSync {
         return bounds
     }
 
-    private func ends(of partitions: Set<TopicPartition>, _ query: OffsetQuery) async -> [TopicPartition: Int64] {
+    private func starts(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
         guard !partitions.isEmpty else { return [:] }
-        let queries = Dictionary(uniqueKeysWithValues: partitions.map { ($0, query) })
+        let queries = Dictionary(uniqueKeysWithValues: partitions.map { ($0, OffsetQuery.earliest) })
         return await target.offsets(queries).compactMapValues { try? $0.get().offset }
     }
 
@@ -259,8 +258,19 @@ extension GroupSync {
                 finding.partitions[index].verdict = .synced
             case .failure(let error) where Self.meansMembers(error):
                 finding.partitions[index].verdict = .activeMembers
-            case .failure(let error): finding.failure = "\(error)"
+            case .failure(let error):
+                finding.failure = GroupFailure.text(
+                    error, group: finding.targetGroup, need: .read, at: settings.target)
             }
+        }
+    }
+
+    /// Nil for a state that was not told; a group that is not listed does not exist.
+    private static func hasMembers(_ state: String?) -> Bool? {
+        switch state {
+        case nil, "Empty", "Dead": false
+        case "": nil
+        default: true
         }
     }
 

@@ -6,20 +6,21 @@ struct MetadataObserver: Sendable {
     let settings: FlowSettings
     let source: ClusterClient
     let target: ClusterClient
+    private let topicNames: TopicNames
+
+    init(settings: FlowSettings, source: ClusterClient, target: ClusterClient) {
+        self.settings = settings
+        self.source = source
+        self.target = target
+        topicNames = TopicNames(settings)
+    }
 
     /// Resources named in one request; an answer holds about 4 KiB for each.
     private static let batch = 250
 
     /// The source topics that the flow copies, by name.
     func select(_ metadata: ClusterMetadata) -> [SelectedTopic] {
-        let selector = TopicSelector(
-            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
-        return metadata.topics.values.sorted { $0.name < $1.name }.compactMap { topic in
-            guard topic.error == .none,
-                let targetName = selector.targetName(of: topic.name, isInternal: topic.isInternal)
-            else { return nil }
-            return SelectedTopic(source: topic, targetName: targetName)
-        }
+        topicNames.select(metadata)
     }
 
     /// Adds the settings of source topics.
@@ -114,13 +115,11 @@ struct MetadataObserver: Sendable {
     func readGone(
         _ ledger: LedgerState, present: Set<String>, into seen: inout SyncObservation
     ) async throws(KafkaError) {
-        let selector = TopicSelector(
-            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
         let missing = ledger.topics.keys.filter { !present.contains($0) }.sorted()
         for names in missing.chunked(by: Self.batch) {
             let metadata = try await source.metadata(.named(names))
             for name in names where metadata.topics[name]?.error == .unknownTopicOrPartition {
-                seen.gone[name] = selector.targetName(of: name, isInternal: false)
+                seen.gone[name] = topicNames.targetName(of: name)
             }
         }
     }

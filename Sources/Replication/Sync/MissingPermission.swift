@@ -44,6 +44,11 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
         return "\(principal) lacks \(operation) on \(on) of \(cluster)"
     }
 
+    /// A refusal for lack of this permission, and what mends it.
+    func explanation(of error: KafkaError) -> String {
+        "\(error.code.map { "\($0)" } ?? "not authorized"): \(self); grant it with: \(command)"
+    }
+
     /// What somebody who may administer the cluster has to run.
     package var command: String {
         let option =
@@ -56,6 +61,13 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
         let pattern = pattern == .prefixed ? " --resource-pattern-type prefixed" : ""
         return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal '\(principal)' "
             + "--operation \(Self.word(operation)) \(option)\(pattern)"
+    }
+
+    /// What shows the permissions that were given to us, where a cluster does not tell us itself.
+    package static func listing(of cluster: ClusterSettings) -> String {
+        let permission = MissingPermission(.describe, on: .cluster, of: cluster)
+        return "kafka-acls.sh --bootstrap-server \(permission.bootstrapServer) --list "
+            + "--principal '\(permission.principal)'"
     }
 
     /// `DESCRIBE_CONFIGS` is `DescribeConfigs` to the tool.

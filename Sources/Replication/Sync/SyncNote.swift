@@ -17,6 +17,12 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case notCopied
         /// The flow's expressions match no topic.
         case nothingSelected
+        /// Positions of a consumer group have no place on the target.
+        case groupNotTranslated
+        /// Nothing has been copied yet of what a consumer group reads, so that its positions are not known.
+        case groupNotCopied
+        /// Somebody reads with the group on the target.
+        case groupActive
     }
 
     package var kind: Kind

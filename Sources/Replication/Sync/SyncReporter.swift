@@ -19,7 +19,8 @@ actor SyncReporter {
             switch note.kind {
             case .noAuthorizer, .sourceDeleted:
                 logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
-            case .changedByOthers, .partitionCount, .notPossible, .failed, .notCopied, .nothingSelected:
+            case .changedByOthers, .partitionCount, .notPossible, .failed, .notCopied, .nothingSelected,
+                .groupNotTranslated, .groupNotCopied, .groupActive:
                 logger.warning("\(note.message)", metadata: ["about": "\(note.subject)"])
             }
         }
@@ -46,8 +47,7 @@ actor SyncReporter {
 enum SyncFailure {
     static func text(_ action: SyncAction, _ error: KafkaError, _ target: ClusterSettings) -> String {
         guard error.isAuthorization else { return "\(error)" }
-        let missing = permission(for: action, target)
-        return "\(error.code.map { "\($0)" } ?? "not authorized"): \(missing); grant it with: \(missing.command)"
+        return permission(for: action, target).explanation(of: error)
     }
 
     static func permission(for action: SyncAction, _ target: ClusterSettings) -> MissingPermission {

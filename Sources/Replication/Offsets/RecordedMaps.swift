@@ -1,0 +1,45 @@
+internal import KafkaClient
+internal import KafkaWire
+
+/// The offset maps of a flow as it has recorded them on the target, for those who look from outside of it: at most about
+/// a second old while the flow runs.
+struct RecordedMaps: Sendable {
+    /// Whether the flow has ever been started.
+    let hasRun: Bool
+    /// The partitions that it copies, as far as it has recorded them.
+    let partitions: [ForwardPartition]
+
+    /// - Throws: when the target cannot be asked, or what is recorded there cannot be understood.
+    static func read(flow name: String, from target: ClusterClient) async throws(KafkaError) -> RecordedMaps {
+        let topic = ProgressStore.topicName(flow: name)
+        let metadata = try await target.metadata(.named([topic]))
+        guard metadata.topics[topic]?.partitions.isEmpty == false else {
+            return RecordedMaps(hasRun: false, partitions: [])
+        }
+        var flow = RecordedFlow()
+        for record in try await StateTopic(topic, client: target).readAll() {
+            do {
+                try flow.take(record)
+            } catch {
+                throw KafkaError(
+                    .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
+                    during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
+            }
+        }
+        let partitions = flow.checkpoints.keys.compactMap { partition -> ForwardPartition? in
+            guard let name = flow.targetName(of: partition.topic), let map = flow.map(of: partition) else { return nil }
+            return ForwardPartition(
+                source: partition, target: TopicPartition(name, partition.partition), map: map, isSettled: false)
+        }
+        return RecordedMaps(hasRun: flow.identity != nil, partitions: partitions)
+    }
+}
+
+extension ClusterClient {
+    /// The ends of these logs; those that cannot be asked for are left out.
+    func logEnds(of partitions: some Sequence<TopicPartition>) async -> [TopicPartition: Int64] {
+        let queries = Dictionary(partitions.map { ($0, OffsetQuery.latest) }) { first, _ in first }
+        guard !queries.isEmpty else { return [:] }
+        return await offsets(queries).compactMapValues { try? $0.get().offset }
+    }
+}

@@ -1,0 +1,67 @@
+import KafkaClient
+import KafkaWire
+import NIOCore
+
+// Consumer groups, and topics on the target that somebody else writes to.
+extension Replicated {
+    /// A topic on the target that somebody else has written to already.
+    func occupyTarget(_ topic: String, partitions: Int32, records: Int) async throws {
+        let new = NewTopic(topic, partitions: partitions, replicationFactor: 1)
+        for (_, outcome) in await targetClient.createTopics([new]) { _ = try outcome.get() }
+        for partition in 0..<partitions { try await produceForeign(to: topic, partition: partition, records: records) }
+    }
+
+    func produceForeign(to topic: String, partition: Int32 = 0, records: Int) async throws {
+        let foreign = (0..<records).map {
+            Record(offset: Int64($0), timestamp: 0, key: nil, value: ByteBuffer(string: "foreign \($0)"))
+        }
+        try await StateTopic(topic, partition: partition, client: targetClient).append(foreign)
+    }
+
+    func commit(
+        _ group: String, _ offsets: [String: [Int32: Int64]], metadata: String? = nil, at client: ClusterClient? = nil
+    ) async throws {
+        var wanted: [TopicPartition: CommittedOffset] = [:]
+        for (topic, partitions) in offsets {
+            for (partition, offset) in partitions {
+                wanted[TopicPartition(topic, partition)] = CommittedOffset(offset: offset, metadata: metadata)
+            }
+        }
+        for (_, outcome) in await (client ?? sourceClient).commitOffsets(of: group, wanted) { try outcome.get() }
+    }
+
+    func targetOffsets(
+        of group: String, at client: ClusterClient? = nil
+    ) async throws -> [TopicPartition: CommittedOffset] {
+        try await (client ?? targetClient).committedOffsets(of: group).mapValues { try $0.get() }
+    }
+
+    /// Waits until a group has just these positions on the target.
+    func committed(
+        _ group: String, _ topic: String, _ offsets: [Int32: Int64], at client: ClusterClient? = nil
+    ) async throws {
+        try await eventually("\(group) to stand at \(offsets) of \(topic)") {
+            let found = try await targetOffsets(of: group, at: client)
+            return offsets.allSatisfy { found[TopicPartition(topic, $0.key)]?.offset == $0.value }
+        }
+    }
+}
+
+extension Replicated {
+    /// Makes the target believe that somebody reads with a group there, for as long as the longest session.
+    func join(_ group: String) async throws {
+        var request = JoinGroupRequest()
+        request.groupID = group
+        request.sessionTimeoutMs = 1_800_000
+        request.rebalanceTimeoutMs = 1_800_000
+        request.protocolType = "consumer"
+        var assignor = JoinGroupRequest.JoinGroupRequestProtocol()
+        assignor.name = "range"
+        request.protocols = [assignor]
+        // Later versions want to be asked twice.
+        let response = try await targetClient.send(request, to: .coordinator(group: group), versions: 2...3)
+        guard response.errorCode == .none else {
+            throw NeverHappened(description: "\(group) cannot be joined: \(response.errorCode)")
+        }
+    }
+}
