@@ -93,8 +93,7 @@ extension ClusterClient {
     private func askUntilAnswered(_ request: MetadataRequest) async throws(KafkaError) -> MetadataResponse {
         var refusals = 0
         while true {
-            // Before version 4 asking for a topic could create it.
-            let response = try await sendToAnyone(request, versions: 4...13)
+            let response = try await sendToAnyone(request)
             guard response.errorCode != .none else { return response }
             let refusal = error(.broker(response.errorCode, message: nil), during: .request(.metadata))
             refusals += 1
@@ -107,13 +106,11 @@ extension ClusterClient {
     private static var metadataRetries: Int { 5 }
 
     /// Sends a harmless request to whoever answers: a broker that fails is left out and another is asked.
-    func sendToAnyone<Request: KafkaRequest>(
-        _ request: Request, versions: ClosedRange<Int16>? = nil
-    ) async throws(KafkaError) -> Request.Response {
+    func sendToAnyone<Request: KafkaRequest>(_ request: Request) async throws(KafkaError) -> Request.Response {
         var failures = 0
         while true {
             do {
-                return try await send(request, to: .any, versions: versions)
+                return try await send(request, to: .any)
             } catch {
                 failures += 1
                 // Each failure has closed a connection; when no broker is left, connecting fails and says so.

@@ -268,6 +268,7 @@ extension ShardState {
         _ index: Int, sequence: Int32, baseOffset: Int64, targetLogStart: Int64, now: NIODeadline, wallClock: Int64
     ) {
         failuresInARow[index] = nil
+        partitions[index].obstacle = nil
         let done = partitions[index].window.succeeded(sequence: sequence, baseOffset: baseOffset)
         acknowledge(done, index, now: now, wallClock: wallClock)
         partitions[index].map.trim(belowTarget: targetLogStart)
