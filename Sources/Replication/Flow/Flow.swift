@@ -409,7 +409,10 @@ extension Flow {
         var maps: [ForwardPartition] = []
         for shard in shards {
             maps += await shard.snapshot.map {
-                ForwardPartition(source: $0.source, target: $0.target, map: $0.map, isSettled: $0.window.isEmpty)
+                // Before a takeover is done the target may hold copies of an earlier run that the map does not know.
+                ForwardPartition(
+                    source: $0.source, target: $0.target, map: $0.map,
+                    isSettled: $0.window.isEmpty && $0.footing == .firm)
             }
         }
         return maps
