@@ -108,7 +108,6 @@ struct FailoverCommand: AsyncParsableCommand {
         }
         let opposite = try oppositeFlow(of: settings, in: file)
         if let report { try ReportFile.checkWritable(report) }
-        if let tail { try ReportFile.checkWritable(tail, option: "--tail") }
         LoggingOptions.bootstrapForPeople(from: .error)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let outcome: Result<Void, any Error>
@@ -235,8 +234,14 @@ struct FailoverCommand: AsyncParsableCommand {
 
     private func export(to path: String, _ failover: Failover) async throws {
         let file = try TailFile(path)
-        try await failover.exportTail { try file.append($0) }
-        try file.finish()
+        do {
+            try await failover.exportTail { try file.append($0) }
+            try file.finish()
+        } catch {
+            // A part of it would look like all of it.
+            file.discard()
+            throw error
+        }
         let report = await failover.report
         try write(report)
         if !json { print("\(file.count) records that had not reached \(report.target) are in \(path).") }

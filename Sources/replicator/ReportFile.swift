@@ -4,12 +4,10 @@ internal import Glibc
 /// A file that a command writes its report to.
 enum ReportFile {
     /// Finds out that a report cannot be written before the work it is about, not after.
-    ///
-    /// - Parameter option: that named the file.
-    static func checkWritable(_ path: String, option: String = "--report") throws(Failure) {
+    static func checkWritable(_ path: String) throws(Failure) {
         let descriptor = open(path, O_WRONLY | O_CREAT, 0o644)
         guard descriptor >= 0 else {
-            throw Failure("\(option): cannot write \(path): \(String(cString: strerror(errno)))", exitCode: .usage)
+            throw Failure("--report: cannot write \(path): \(String(cString: strerror(errno)))", exitCode: .usage)
         }
         close(descriptor)
     }

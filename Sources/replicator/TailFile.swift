@@ -72,6 +72,11 @@ final class TailFile: Sendable {
         }
     }
 
+    /// Takes away what was written.
+    func discard() {
+        unlink(Self.partial(path))
+    }
+
     private func failed() -> Failure { Failure("--tail: cannot write \(path): \(Self.reason)") }
 
     /// The name that the file has until it is whole.
