@@ -66,15 +66,13 @@ struct FlowMemory {
         failover = record
     }
 
-    /// The flow's partitions with their maps.
+    /// The flow's partitions with their maps, in order.
     ///
     /// - Parameter isSettled: whether nothing is on its way that the maps do not know yet.
     func partitions(isSettled: Bool) -> [ForwardPartition] {
-        flow.checkpoints.keys.compactMap { partition in
-            guard let name = flow.targetName(of: partition.topic), let map = flow.map(of: partition) else { return nil }
-            return ForwardPartition(
-                source: partition, target: TopicPartition(name, partition.partition), map: map, isSettled: isSettled)
-        }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
+        flow.partitions(isSettled: isSettled).sorted {
+            ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition)
+        }
     }
 }
 
