@@ -33,6 +33,7 @@ bench: packages venv
 	$(PYTHON) Scripts/bench_latency.py $(BIN)/replicator
 	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
 	$(BIN)/replicator-bench
+	REPLICATOR=$(BIN)/replicator TOPICS=10000 $(PYTHON) Tests/Interop/replicate_topics.py
 
 # What is made from the program itself: the manual page and the table of the protocol.
 docs: packages
