@@ -29,7 +29,27 @@ final class ProgressLine: Sendable {
     /// - Parameters:
     ///   - done: of `total`, in whatever unit.
     ///   - text: what stands behind the bar, given the seconds since the start.
-    func show(done: Int64, total: Int64, text: (_ seconds: Double) -> String) {
+    ///   - tellsTimeLeft: whether the time left is told, taken from the time that the part done has needed.
+    func show(
+        done: Int64, total: Int64, tellsTimeLeft: Bool = true, text: (_ seconds: Double) -> String
+    ) {
+        draw { seconds in
+            let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
+            let filled = Int(share * Double(Self.width))
+            let bar = String(repeating: "#", count: filled) + String(repeating: "·", count: Self.width - filled)
+            let left =
+                tellsTimeLeft && share > 0.01
+                ? ", \(Quantities.seconds((seconds / share - seconds).rounded(.up))) left" : ""
+            return "[\(bar)] \(Int(share * 100)) %  \(text(seconds))\(left)"
+        }
+    }
+
+    /// For work without an end: no bar.
+    func show(text: (_ seconds: Double) -> String) {
+        draw(text)
+    }
+
+    private func draw(_ text: (_ seconds: Double) -> String) {
         guard isTerminal else { return }
         let now = ContinuousClock.now
         let seconds: Double? = state.withLock { state in
@@ -39,11 +59,7 @@ final class ProgressLine: Sendable {
             return (now - state.start) / .seconds(1)
         }
         guard let seconds else { return }
-        let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
-        let filled = Int(share * Double(Self.width))
-        let bar = String(repeating: "#", count: filled) + String(repeating: "·", count: Self.width - filled)
-        let left = share > 0.01 ? ", \(Int((seconds / share - seconds).rounded(.up))) s left" : ""
-        write("\r\u{1B}[K\(title)  [\(bar)] \(Int(share * 100)) %  \(text(seconds))\(left)")
+        write("\r\u{1B}[K\(title)  \(text(seconds))")
     }
 
     /// Takes the bar away.

@@ -15,7 +15,7 @@ struct VerifyDocument: Codable {
     }
 
     private static func text(of flow: VerificationReport) -> String {
-        var lines = ["\(flow.flow): \(flow.source) -> \(flow.target)"]
+        var lines = ["\(flow.flow): \(flow.source) -> \(flow.target)" + lookedAt(in: flow)]
         var table = TextTable([
             "TOPIC": .left, "PARTITIONS": .right, "EQUAL": .right, "MISSING": .right, "EXTRA": .right,
             "DOUBLED": .right, "ALTERED": .right, "REORDERED": .right, "NOTES": .left,
@@ -43,6 +43,31 @@ struct VerifyDocument: Codable {
         return lines.joined(separator: "\n")
     }
 
+    /// What of the flow was looked at, where that is not everything.
+    private static func lookedAt(in flow: VerificationReport) -> String {
+        guard let share = flow.share, let seed = flow.seed else { return flow.mode == "full" ? "" : ", \(flow.mode)" }
+        let samples = flow.partitions.filter { !$0.isByKey }.compactMap(\.sample)
+        let offsets = samples.reduce(0) { $0 + $1.offsets }
+        let all = samples.reduce(0) { $0 + $1.of }
+        let keys = flow.partitions.filter(\.isByKey).reduce(0) { $0 + ($1.sample?.offsets ?? 0) }
+        var parts = ["sampled \(percent(share)) with --seed \(seed)"]
+        if all > 0 {
+            parts.append(
+                "\(Quantities.count(offsets)) of \(Quantities.count(all)) offsets looked at "
+                    + "(\(percent(Double(offsets) / Double(all))))")
+        }
+        if keys > 0 { parts.append("\(Quantities.count(keys)) keys") }
+        return ", " + parts.joined(separator: ", ")
+    }
+
+    /// Up to two decimals: `5 %`, `0.25 %`.
+    private static func percent(_ share: Double) -> String {
+        let hundredths = Int64((share * 10_000).rounded())
+        var decimals = "\(100 + hundredths % 100)".dropFirst()
+        while decimals.hasSuffix("0") { decimals = decimals.dropLast() }
+        return "\(hundredths / 100)" + (decimals.isEmpty ? "" : ".\(decimals)") + " %"
+    }
+
     private static func notes(on partitions: [PartitionVerification]) -> String {
         var notes: [String] = []
         if partitions.contains(where: \.isByKey) { notes.append("by key") }
@@ -57,7 +82,7 @@ struct VerifyDocument: Codable {
         return notes.joined(separator: ", ")
     }
 
-    private static func text(of difference: Difference) -> String {
+    static func text(of difference: Difference) -> String {
         var text = difference.kind.rawValue
         if !difference.parts.isEmpty {
             text += " (\(difference.parts.map(\.rawValue).joined(separator: ", ")))"

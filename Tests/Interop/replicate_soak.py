@@ -82,9 +82,22 @@ class Faults:
         self.running.kill()
         self.running.start()
 
+    def supervise(self):
+        """What a service manager does: a start that met a cluster out of reach is repeated."""
+        if self.running.is_alive():
+            return
+        reason = self.running.log().strip().rpartition("\n")[2]
+        check("it ends by itself only where a cluster is out of reach",
+              self.running.process.returncode == 1 and reason.startswith(("east:", "west:")), reason)
+        self.hits["start again"] += 1
+        self.running.start()
+
+    def runs(self):
+        """Waits until it runs, whatever met the start."""
+        eventually(lambda: self.supervise() or self.running.runs())
+
     def stop_in_order(self):
-        # A process that has just started does not listen to signals yet.
-        self.running.awaits("it answers", self.running.status)
+        self.runs()
         equal("it stops with status 0", self.running.stop(), 0)
 
     def stop_the_replicator(self):
@@ -160,6 +173,7 @@ class Faults:
             "kill_the_replicator", "kill_the_replicator", "stop_the_replicator", "kill_a_cluster", "freeze_a_node",
             "cut_connections", "move_a_leader", "answer_with_errors", "answer_with_errors", "lose_answers",
             "lose_answers", "delay_answers", "cut_the_target", "cut_the_target_between_runs"])
+        self.supervise()
         where = getattr(self, name)()
         self.hits[name.replace("_", " ") + (f" ({where})" if where else "")] += 1
 
@@ -189,6 +203,7 @@ def soak():
                 load.stop()
             for cluster in (source, target):
                 cluster.control.clear()
+            faults.runs()
             running.copies(source.bootstrap, ["t"], seconds=180)
             equal("no partition has stopped", running.failures(), [])
             for p in running.partitions():

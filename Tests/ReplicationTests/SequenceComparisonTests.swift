@@ -152,6 +152,38 @@ import Testing
         #expect(comparison.tally.total == 0)
     }
 
+    @Test func `what the target has and cannot be placed is named once it is settled, what may come is left`() {
+        var comparison = SequenceComparison()
+        comparison.keepsFindings = true
+        for print in Self.prints(0..<10) { comparison.add(source: print) }
+        var copy = Self.prints(0..<5)
+        copy[4].value = 7
+        for print in copy { comparison.add(target: print) }
+
+        #expect(comparison.advance(sourceHasEnded: true, targetHasEnded: false) == .target)
+        #expect(comparison.isTargetWaiting)
+        comparison.settle()
+
+        #expect(comparison.takeFindings() == [Self.difference(.altered, source: 4, target: 4, parts: [.value])])
+        #expect(comparison.takeFindings() == [])
+        #expect(comparison.firstWaitingSource == 5)
+        for print in Self.prints(0..<10)[5...] { comparison.add(target: print) }
+        #expect(comparison.advance(sourceHasEnded: true, targetHasEnded: true) == .nothing)
+        #expect(comparison.equal == 9)
+        #expect(comparison.tally.total == 1)
+    }
+
+    @Test func `what the target has beyond the source is named at once when the source has ended`() {
+        var comparison = SequenceComparison()
+        for print in Self.prints(0..<3) { comparison.add(source: print) }
+        for print in Self.prints([0, 1, 2, 2, 9]) { comparison.add(target: print) }
+
+        #expect(comparison.advance(sourceHasEnded: true, targetHasEnded: false) == .target)
+
+        #expect(comparison.tally.counts.doubled == 1)
+        #expect(comparison.tally.counts.extra == 1)
+    }
+
     /// Random edits: every one is counted, whatever kind it is, and nothing else.
     @Test(arguments: 0..<40)
     func `planted differences far apart are all found`(seed: Int) {

@@ -363,6 +363,8 @@ extension Flow {
             do throws(FlowError) {
                 try await discover(producer: producer)
             } catch {
+                // A flow that stops cuts it short: that is no failure.
+                guard !Task.isCancelled else { return }
                 logger.warning("discovery failed, trying again", metadata: ["error": "\(error)"])
             }
         }

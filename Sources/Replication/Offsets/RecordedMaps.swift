@@ -1,5 +1,4 @@
 internal import KafkaClient
-internal import KafkaWire
 
 /// The offset maps of a flow as it has recorded them on the target, for those who look from outside of it: at most about
 /// a second old while the flow runs.
@@ -11,21 +10,9 @@ struct RecordedMaps: Sendable {
 
     /// - Throws: when the target cannot be asked, or what is recorded there cannot be understood.
     static func read(flow name: String, from target: ClusterClient) async throws(KafkaError) -> RecordedMaps {
-        let topic = ProgressStore.topicName(flow: name)
-        let metadata = try await target.metadata(.named([topic]))
-        guard metadata.topics[topic]?.partitions.isEmpty == false else {
-            return RecordedMaps(hasRun: false, partitions: [])
-        }
-        var flow = RecordedFlow()
-        for record in try await StateTopic(topic, client: target).readAll() {
-            do {
-                try flow.take(record)
-            } catch {
-                throw KafkaError(
-                    .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
-                    during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
-            }
-        }
+        var reader = RecordedFlowReader(flow: name, target: target)
+        try await reader.refresh()
+        let flow = reader.recorded
         return RecordedMaps(hasRun: flow.identity != nil, partitions: flow.partitions(isSettled: false))
     }
 }

@@ -86,4 +86,13 @@ public struct DifferenceTally: Hashable, Sendable, Codable {
         if counts[difference.kind] < Self.examplesPerKind { examples.append(difference) }
         counts[difference.kind] += 1
     }
+
+    /// Takes in what was found elsewhere in the same partition.
+    mutating func add(_ other: DifferenceTally) {
+        for example in other.examples
+        where examples.count(where: { $0.kind == example.kind }) < Self.examplesPerKind {
+            examples.append(example)
+        }
+        counts.add(other)
+    }
 }

@@ -3,6 +3,8 @@ struct DifferingRegion {
     /// Records that are the same on both sides and in the same order.
     private(set) var equal: Int64 = 0
     private(set) var differences: [Difference] = []
+    /// Place in `source` of the last record that the target has, perhaps altered or elsewhere.
+    private(set) var lastPairedSource: Int?
 
     /// - Parameter recent: records that were matched just before, in which doubled ones are recognised.
     init(source: [RecordPrint], target: [RecordPrint], recent: Set<RecordPrint.Content>) {
@@ -33,6 +35,7 @@ struct DifferingRegion {
                     .altered, sourceOffset: source[pair.source].offset, targetOffset: target[pair.target].offset,
                     parts: source[pair.source].differences(from: target[pair.target])))
         }
+        lastPairedSource = matchedSource.max()
         for index in lonelySource where !matchedSource.contains(index) {
             differences.append(Difference(.missing, sourceOffset: source[index].offset))
         }

@@ -17,18 +17,18 @@ struct Examples {
             let partition = report.partitions[index]
             for (place, example) in partition.differences.examples.enumerated() where left > 0 {
                 left -= 1
-                let key: String?
-                if let offset = example.sourceOffset {
-                    key = await self.key(at: offset, of: TopicPartition(partition.topic, partition.partition), source)
-                } else if let offset = example.targetOffset {
-                    key = await self.key(
-                        at: offset, of: TopicPartition(partition.targetTopic, partition.partition), target)
-                } else {
-                    key = nil
-                }
-                report.partitions[index].differences.examples[place].key = key
+                report.partitions[index].differences.examples[place].key = await key(
+                    of: example, source: TopicPartition(partition.topic, partition.partition),
+                    target: TopicPartition(partition.targetTopic, partition.partition))
             }
         }
+    }
+
+    /// The key of the record that a difference is about; nil for one without, or that is not there any more.
+    func key(of difference: Difference, source: TopicPartition, target: TopicPartition) async -> String? {
+        if let offset = difference.sourceOffset { return await key(at: offset, of: source, self.source) }
+        if let offset = difference.targetOffset { return await key(at: offset, of: target, self.target) }
+        return nil
     }
 
     /// Nil for a record without a key, or one that is not there any more.

@@ -6,12 +6,12 @@ internal import KafkaWire
 ///
 /// Memory is bounded by reading more than once: when keys become too many, they are taken in slices by their hash.
 struct KeyedVerification {
-    let source: PartitionScan
-    let target: PartitionScan
-    let scope: OriginScope
-    let prints: PrintReader
-    let patience: Duration
-    let result: PartitionVerification
+    private let source: PartitionScan
+    private let target: PartitionScan
+    private let scope: OriginScope
+    private let prints: PrintReader
+    private let patience: Duration
+    private let result: PartitionVerification
 
     /// Keys held at once, on each side; about 100 bytes each.
     static let keysAtOnce = 1_000_000
@@ -23,6 +23,15 @@ struct KeyedVerification {
         var records: [UInt64: RecordPrint] = [:]
         /// Contents that a key has had, for keys that are looked at again.
         var seen: [UInt64: Set<RecordPrint.Content>] = [:]
+    }
+
+    init(_ compared: ComparedPair, patience: Duration, result: PartitionVerification) {
+        source = compared.sourceScan(compared.pair.sourceRange)
+        target = compared.targetScan(compared.pair.targetRange)
+        scope = compared.scope
+        prints = compared.prints
+        self.patience = patience
+        self.result = result
     }
 
     func run(
@@ -50,6 +59,7 @@ struct KeyedVerification {
         found.sourceStart = source.start
         found.sourceEnd = source.end
         found.targetStart = target.start
+        if prints.keys != nil { found.sample = PartitionVerification.Sample() }
         for slice in 0..<slices {
             let isWanted = { (key: UInt64) in key % slices == slice }
             var ours = Latest()
@@ -66,6 +76,7 @@ struct KeyedVerification {
             found.equal +=
                 Int64(ours.records.values.count { !$0.isTombstone })
                 - Int64(open.count { ours.records[$0].map { !$0.isTombstone } ?? false })
+            found.sample?.offsets += Int64(Set(ours.records.keys).union(theirs.records.keys).count)
             found.bytes += sourceScan.bytesRead + targetScan.bytesRead
             found.targetEnd = targetScan.reached
             progress(

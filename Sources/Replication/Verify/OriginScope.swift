@@ -3,13 +3,22 @@ internal import KafkaWire
 /// Which records of either side take part in a comparison, where two flows go opposite ways under the same names.
 struct OriginScope: Sendable {
     /// Set where records may come back: source records that have been on the target stay out.
-    var returning: Clusters?
+    private(set) var returning: Clusters?
     /// Whether target records may come from others than the source without being a difference.
     var allowsForeign = false
 
     struct Clusters: Hashable, Sendable {
         var source: String
         var target: String
+    }
+
+    init() {}
+
+    /// The scope of a flow between the clusters of a cut.
+    init(_ settings: FlowSettings, _ cut: VerificationCut, allowsForeign: Bool) {
+        guard settings.naming == .identical else { return }
+        returning = Clusters(source: cut.sourceID, target: cut.targetID)
+        self.allowsForeign = allowsForeign
     }
 
     /// A source record that came from the target, which no flow brings back.

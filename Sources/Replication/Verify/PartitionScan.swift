@@ -15,15 +15,21 @@ struct PartitionScan {
     private var entries: Deque<LogEntry> = []
     private let lane: Int
 
-    /// Bytes asked for at once.
-    private static let fetchBytes: Int32 = 4 << 20
+    private let fetchBytes: Int32
+
     /// Answers without a byte in a row before what is left is taken for a hole at the end of a compacted log.
     private static let patience = 4
 
-    init(client: ClusterClient, partition: TopicPartition, range: Range<Int64>, lane: Int) {
+    /// - Parameters:
+    ///   - lane: scans of different lanes do not wait for each other.
+    ///   - fetchBytes: asked for at once.
+    init(
+        client: ClusterClient, partition: TopicPartition, range: Range<Int64>, lane: Int, fetchBytes: Int32 = 4 << 20
+    ) {
         self.client = client
         self.partition = partition
         self.lane = lane
+        self.fetchBytes = fetchBytes
         start = range.lowerBound
         end = range.upperBound
         position = range.lowerBound
@@ -50,6 +56,12 @@ struct PartitionScan {
         end = max(end, newEnd)
     }
 
+    /// Lets go of what was fetched ahead: it will be fetched again.
+    mutating func rest() {
+        position = entries.first.map(firstOffset) ?? position
+        entries.removeAll(keepingCapacity: false)
+    }
+
     /// The next entry, without taking it; nil at the end.
     mutating func peek() async throws(KafkaError) -> LogEntry? {
         var empty = 0
@@ -72,7 +84,7 @@ struct PartitionScan {
         let fetched = try await client.read(
             FetchPosition(
                 topic: partition.topic, partition: partition.partition, fetchOffset: position,
-                maxBytes: Self.fetchBytes), isolation: .readCommitted, purpose: .fetch(lane))
+                maxBytes: fetchBytes), isolation: .readCommitted, purpose: .fetch(lane))
         guard let records = fetched.records else { return }
         bytesRead += Int64(records.readableBytes)
         var aborted = AbortedTransactions(fetched.abortedTransactions)

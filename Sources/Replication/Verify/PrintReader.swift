@@ -6,8 +6,10 @@ internal import KafkaWire
 struct PrintReader: Sendable {
     /// For targets that stamp records themselves.
     var ignoresTimestamp: Bool
+    /// Where only some keys are looked at.
+    var keys: Sampling?
 
-    /// Calls `body` with each record of the entry, legacy formats included.
+    /// Calls `body` with each record of the entry whose key is looked at, legacy formats included.
     ///
     /// - Parameter isWanted: asked about each record before it is hashed; formats before headers always take part.
     /// - Throws: `WireError` or `CompressionError` when the entry cannot be read.
@@ -19,11 +21,13 @@ struct PrintReader: Sendable {
         case .batch(let batch):
             var reader = try batch.records()
             while let record = try reader.nextRaw() {
-                guard try isWanted(record) else { continue }
+                guard keys?.includes(key: record.key) ?? true, try isWanted(record) else { continue }
                 body(try RecordPrint(record, ignoresTimestamp: ignoresTimestamp))
             }
         case .legacy(let legacy):
-            for record in try legacy.records() { body(RecordPrint(record, ignoresTimestamp: ignoresTimestamp)) }
+            for record in try legacy.records() where keys?.includes(key: record.key) ?? true {
+                body(RecordPrint(record, ignoresTimestamp: ignoresTimestamp))
+            }
         }
     }
 }

@@ -44,6 +44,9 @@ package struct SequenceComparison: Sendable {
     private let horizons: [Int]
     /// From this target offset on, what the source does not have is not judged: it may come from behind the cut.
     package var openEnd: Int64 = .max
+    /// Whether each difference is also kept until ``takeFindings()`` asks for it.
+    package var keepsFindings = false
+    private var findings: [Difference] = []
 
     /// Records that must be alike behind a place before it counts as one where both go on.
     private static let confirmation = 4
@@ -58,6 +61,18 @@ package struct SequenceComparison: Sendable {
 
     /// Nothing waits to be compared: both sides stand at the same place.
     package var isLevel: Bool { source.isEmpty && target.isEmpty }
+
+    /// The first source record that has not been found on the target; nil when all have.
+    package var firstWaitingSource: Int64? { source.first?.offset }
+
+    /// Whether target records wait that have not been found at the source.
+    package var isTargetWaiting: Bool { !target.isEmpty }
+
+    /// Differences named since the last time.
+    package mutating func takeFindings() -> [Difference] {
+        defer { findings.removeAll() }
+        return findings
+    }
 
     package mutating func add(source print: RecordPrint) { source.append(print) }
     package mutating func add(target print: RecordPrint) { target.append(print) }
@@ -86,6 +101,13 @@ package struct SequenceComparison: Sendable {
             }
             if let need = lookAhead(sourceHasEnded, targetHasEnded) { return need }
         }
+    }
+
+    /// Names what the target's records that wait are, once no others are to be waited for. What the source has behind
+    /// them may be on its way, and goes on waiting.
+    package mutating func settle() {
+        let region = DifferingRegion(source: Array(source), target: Array(target), recent: [])
+        name(sourceCount: region.lastPairedSource.map { $0 + 1 } ?? 0, targetCount: target.count)
     }
 
     private mutating func matchFronts() {
@@ -173,7 +195,10 @@ package struct SequenceComparison: Sendable {
         }
         let region = DifferingRegion(source: ours, target: theirs, recent: Set(recent))
         equal += region.equal
-        for difference in region.differences where isJudged(difference) { tally.add(difference) }
+        for difference in region.differences where isJudged(difference) {
+            tally.add(difference)
+            if keepsFindings { findings.append(difference) }
+        }
         for print in ours { remember(print) }
     }
 

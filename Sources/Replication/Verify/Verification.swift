@@ -1,11 +1,12 @@
 internal import DequeModule
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 public import Logging
 public import NIOCore
 internal import Synchronization
 
-/// Compares everything that a flow copies with what the target holds, up to a cut that is made at the start.
+/// Compares what a flow copies with what the target holds, up to a cut that is made at the start: everything, or a
+/// sample.
 ///
 /// Nothing is written anywhere. The target's ends are read before the source's, so that every record of the target's
 /// part of the cut must be in the source's.
@@ -19,6 +20,10 @@ public struct Verification: Sendable {
         public var allowsForeign = false
         /// Keys of compacted topics held at once in each lane.
         public var keysAtOnce = 1_000_000
+        /// Which part is looked at; nil for everything.
+        public var sampling: Sampling?
+        /// Source offsets to end at instead of where the source ends when the verification begins.
+        package var sourceEnds: [TopicPartition: Int64] = [:]
 
         public init() {}
     }
@@ -59,30 +64,40 @@ public struct Verification: Sendable {
         _ source: ClusterClient, _ target: ClusterClient, _ progress: @escaping @Sendable (VerificationProgress) -> Void
     ) async throws(FlowError) -> VerificationReport {
         let cut: VerificationCut
+        let recorded: RecordedFlowReader?
         do throws(KafkaError) {
-            cut = try await VerificationCut.make(settings, source: source, target: target)
+            cut = try await VerificationCut.make(
+                settings, source: source, target: target, sourceEnds: options.sourceEnds)
+            recorded = options.sampling == nil ? nil : try await recordings(cut, target)
         } catch {
             throw .kafka(error)
         }
-        let meter = ProgressMeter(total: cut.sourceOffsets, report: progress)
+        let meter = ProgressMeter(total: work(cut), report: progress)
         var report = VerificationReport(
-            flow: settings.name, source: settings.source.name, target: settings.target.name, mode: "full",
-            partitions: cut.unpaired)
+            flow: settings.name, source: settings.source.name, target: settings.target.name,
+            mode: options.sampling == nil ? "full" : "sampled", partitions: cut.unpaired)
+        report.seed = options.sampling?.seed
+        report.share = options.sampling?.share
+        let lanes = options.lanes
+        let verify = { @Sendable (pair: VerificationCut.Pair, lane: Int) async -> PartitionVerification in
+            let compared = self.compared(pair, cut, source, target, lane)
+            return await self.verify(compared, recorded?.map(of: pair), meter)
+        }
         await withTaskGroup(of: PartitionVerification.self) { group in
             var waiting = cut.pairs.makeIterator()
             var lane = 0
-            while lane < options.lanes, let pair = waiting.next() {
+            while lane < lanes, let pair = waiting.next() {
                 let number = lane
-                group.addTask { await self.verify(pair, cut, source, target, lane: number, meter) }
+                group.addTask { await verify(pair, number) }
                 lane += 1
             }
             var freed = 0
             for await verified in group {
                 report.partitions.append(verified)
                 guard let pair = waiting.next() else { continue }
-                let number = options.lanes + freed
+                let number = lanes + freed
                 freed += 1
-                group.addTask { await self.verify(pair, cut, source, target, lane: number % self.options.lanes, meter) }
+                group.addTask { await verify(pair, number % lanes) }
             }
         }
         report.partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
@@ -90,33 +105,61 @@ public struct Verification: Sendable {
         return report
     }
 
-    private func verify(
+    /// What the flow has recorded about the clusters at hand, once it has recorded what the cut holds.
+    private func recordings(
+        _ cut: VerificationCut, _ target: ClusterClient
+    ) async throws(KafkaError) -> RecordedFlowReader? {
+        guard var recorded = try await RecordedFlowReader.current(settings, cut, target) else { return nil }
+        let ends = Dictionary(
+            cut.pairs.filter { !$0.isCompacted }.map { ($0.source, $0.sourceRange.upperBound) }
+        ) { first, _ in first }
+        try await recorded.follow(to: ends, patience: options.patience)
+        return recorded
+    }
+
+    /// Source offsets to be passed: keys can only be told by reading everything.
+    private func work(_ cut: VerificationCut) -> Int64 {
+        guard let sampling = options.sampling else { return cut.sourceOffsets }
+        return cut.pairs.reduce(0) { sum, pair in
+            guard !pair.isCompacted else { return sum + Int64(pair.sourceRange.count) }
+            let ranges = sampling.ranges(of: pair.source.topic, partition: pair.source.partition, in: pair.sourceRange)
+            return sum + ranges.reduce(0) { $0 + Int64($1.count) }
+        }
+    }
+
+    private func compared(
         _ pair: VerificationCut.Pair, _ cut: VerificationCut, _ source: ClusterClient, _ target: ClusterClient,
-        lane: Int, _ meter: ProgressMeter
+        _ lane: Int
+    ) -> ComparedPair {
+        var prints = PrintReader(ignoresTimestamp: pair.targetStampsRecords)
+        if pair.isCompacted { prints.keys = options.sampling }
+        return ComparedPair(
+            pair: pair, source: source, target: target, lane: lane,
+            scope: OriginScope(settings, cut, allowsForeign: options.allowsForeign), prints: prints)
+    }
+
+    private func verify(
+        _ compared: ComparedPair, _ map: OffsetMap?, _ meter: ProgressMeter
     ) async -> PartitionVerification {
+        let pair = compared.pair
         let result = PartitionVerification(
             topic: pair.source.topic, targetTopic: pair.target.topic, partition: pair.source.partition)
-        let sourceScan = PartitionScan(client: source, partition: pair.source, range: pair.sourceRange, lane: lane)
-        let targetScan = PartitionScan(client: target, partition: pair.target, range: pair.targetRange, lane: lane)
-        let prints = PrintReader(ignoresTimestamp: pair.targetStampsRecords)
-        var scope = OriginScope()
-        if settings.naming == .identical {
-            scope.returning = OriginScope.Clusters(source: cut.sourceID, target: cut.targetID)
-            scope.allowsForeign = options.allowsForeign
-        }
+        let beginsLater = settings.startFrom != .earliest
         do throws(KafkaError) {
             if pair.isCompacted {
-                let keyed = KeyedVerification(
-                    source: sourceScan, target: targetScan, scope: scope, prints: prints, patience: options.patience,
-                    result: result)
+                let keyed = KeyedVerification(compared, patience: options.patience, result: result)
                 return try await keyed.run(keysAtOnce: options.keysAtOnce) { meter.add($0, $1, $2) }
             }
-            let allowance = SequenceComparison.LeadingAllowance(
-                source: settings.startFrom != .earliest || pair.targetRange.lowerBound > 0,
-                target: pair.sourceRange.lowerBound > 0)
-            var ordered = OrderedVerification(
-                source: sourceScan, target: targetScan, allowance: allowance, scope: scope, prints: prints,
-                patience: options.patience, result: result)
+            if let sampling = options.sampling {
+                var sampled = SampledVerification(
+                    compared, sampling: sampling, map: map, beginsLater: beginsLater,
+                    patience: options.patience, result: result)
+                return try await sampled.run { meter.add($0, $1, $2) }
+            }
+            let sides = compared.sides(
+                source: pair.sourceRange, target: pair.targetRange,
+                allowance: pair.allowance(beginsLater: beginsLater))
+            var ordered = OrderedVerification(sides, patience: options.patience, result: result)
             return try await ordered.run { meter.add($0, $1, $2) }
         } catch {
             var failed = result

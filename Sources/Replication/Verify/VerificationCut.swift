@@ -8,10 +8,20 @@ struct VerificationCut: Sendable {
         var target: TopicPartition
         var sourceRange: Range<Int64>
         var targetRange: Range<Int64>
+        /// Zero when the cluster has no topic ids; the same for the target's.
+        var sourceTopicID: KafkaUUID
+        var targetTopicID: KafkaUUID
         /// Either side removes records by key.
         var isCompacted: Bool
         /// The target topic has LogAppendTime: its timestamps are its own.
         var targetStampsRecords: Bool
+
+        /// What may stand at the beginning of one side only: where retention has passed over the other, or, if the
+        /// flow may have begun later than with the earliest record, before its first.
+        func allowance(beginsLater: Bool) -> SequenceComparison.LeadingAllowance {
+            SequenceComparison.LeadingAllowance(
+                source: beginsLater || targetRange.lowerBound > 0, target: sourceRange.lowerBound > 0)
+        }
     }
 
     var pairs: [Pair] = []
@@ -19,12 +29,16 @@ struct VerificationCut: Sendable {
     var unpaired: [PartitionVerification] = []
     var sourceID = ""
     var targetID = ""
+    /// Whether the flow copies any topic of the source.
+    var selectsAnything = false
 
     /// Source offsets to be passed.
     var sourceOffsets: Int64 { pairs.reduce(0) { $0 + Int64($1.sourceRange.count) } }
 
+    /// - Parameter sourceEnds: where to end instead of where the source ends now.
     static func make(
-        _ settings: FlowSettings, source: ClusterClient, target: ClusterClient
+        _ settings: FlowSettings, source: ClusterClient, target: ClusterClient,
+        sourceEnds: [TopicPartition: Int64] = [:]
     ) async throws(KafkaError) -> VerificationCut {
         let sourceMetadata = try await source.metadata(.all)
         let targetMetadata = try await target.metadata(.all)
@@ -36,6 +50,7 @@ struct VerificationCut: Sendable {
             names.append((topic.name, name))
         }
         var cut = VerificationCut()
+        cut.selectsAnything = !names.isEmpty
         cut.sourceID = sourceMetadata.clusterID ?? ""
         cut.targetID = targetMetadata.clusterID ?? ""
         var couples: [(source: TopicPartition, target: TopicPartition)] = []
@@ -56,14 +71,17 @@ struct VerificationCut: Sendable {
         let sourceConfigs = await configs(of: names.map(\.source), at: source)
         let targetConfigs = await configs(of: names.map(\.target), at: target)
         for couple in couples {
-            guard let sourceRange = sourceRanges[couple.source], let targetRange = targetRanges[couple.target] else {
+            guard var sourceRange = sourceRanges[couple.source], let targetRange = targetRanges[couple.target] else {
                 continue
             }
+            if let end = sourceEnds[couple.source] { sourceRange = sourceRange.clamped(to: 0..<max(0, end)) }
             let ours = sourceConfigs[couple.source.topic] ?? [:]
             let theirs = targetConfigs[couple.target.topic] ?? [:]
             cut.pairs.append(
                 Pair(
                     source: couple.source, target: couple.target, sourceRange: sourceRange, targetRange: targetRange,
+                    sourceTopicID: sourceMetadata.topics[couple.source.topic]?.id ?? .zero,
+                    targetTopicID: targetMetadata.topics[couple.target.topic]?.id ?? .zero,
                     isCompacted: [ours, theirs].contains { $0["cleanup.policy"]?.contains("compact") ?? false },
                     targetStampsRecords: theirs["message.timestamp.type"] == "LogAppendTime"))
         }
@@ -78,6 +96,22 @@ struct VerificationCut: Sendable {
             cut.unpaired.append(found)
         }
         return cut
+    }
+
+    /// Where pairs end now, the target looked at first; errors for those of which it cannot be said.
+    static func ends(
+        of pairs: [Pair], source: ClusterClient, target: ClusterClient
+    ) async -> Outcomes<TopicPartition, (source: Int64, target: Int64)> {
+        let theirs = await target.offsets(queries(pairs.map(\.target), .latest), isolation: .readCommitted)
+        let ours = await source.offsets(queries(pairs.map(\.source), .latest), isolation: .readCommitted)
+        var ends: Outcomes<TopicPartition, (source: Int64, target: Int64)> = [:]
+        for pair in pairs {
+            guard let sourceEnd = ours[pair.source], let targetEnd = theirs[pair.target] else { continue }
+            ends[pair.source] = sourceEnd.flatMap { end in
+                targetEnd.map { (end.offset ?? 0, $0.offset ?? 0) }
+            }
+        }
+        return ends
     }
 
     private static func ranges(

@@ -26,8 +26,31 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
     public var foreign: Int64 = 0
     /// Compared by the latest value of each key, since compaction removes records on either side.
     public var isByKey = false
+    /// What of the partition was looked at; nil where everything was.
+    public var sample: Sample?
     /// Why the partition could not be compared to its end.
     public var failure: String?
+
+    /// The part of a partition that a sampled verification looked at.
+    public struct Sample: Hashable, Sendable, Codable {
+        /// Stretches of source offsets; 0 where keys were chosen.
+        public var ranges = 0
+        /// Source offsets looked at; keys, where compared by key.
+        public var offsets: Int64 = 0
+        /// Of so many that could have been; where compared by key it is not known, and 0.
+        public var of: Int64 = 0
+        /// Stretches that were not found on the target.
+        public var unplaced = 0
+        /// Stretches whose copies stand elsewhere than the flow recorded.
+        public var displaced = 0
+
+        public init() {}
+
+        mutating func add(_ range: Range<Int64>) {
+            ranges += 1
+            offsets += Int64(range.count)
+        }
+    }
 
     public var isEqual: Bool { differences.total == 0 && failure == nil }
 
@@ -43,7 +66,12 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     public var flow: String
     public var source: String
     public var target: String
+    /// `full`, `sampled` or `rolling`.
     public var mode: String
+    /// Of a sampled verification: what to give to `--seed` to look at the same again.
+    public var seed: UInt64?
+    /// Of a sampled verification: the share that was asked for, at most 1.
+    public var share: Double?
     public var partitions: [PartitionVerification]
 
     /// Whether everything compared is the same, and everything could be compared.
