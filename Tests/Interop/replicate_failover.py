@@ -324,7 +324,8 @@ def killed_at(name):
             running.configure(east.bootstrap, west.bootstrap, there(), back(startFrom="latest"))
             arguments = ["--planned", "--yes", "--still", "1"]
             status, said = run_until_step(running, name, *arguments, then=lambda process: process.kill())
-            equal(f"{name}: it was killed", status, -signal.SIGKILL)
+            # The last step may be over before the signal arrives.
+            check(f"{name}: it was killed", status == -signal.SIGKILL or name == STEPS[-1] and status == 0, str(status))
             report = is_done(f"killed at {name}", failover(running, *arguments))
             expected = {p: list(range(p, 4_000, 3)) for p in range(3)}
             same(f"{name}: the target has every record once and in order", numbers(west.bootstrap, "orders"), expected)
@@ -379,7 +380,7 @@ def unplanned(**settings):
             equal("and read nothing twice", len(reader.stop()), left)
             produce_numbers(west.bootstrap, "orders", range(12_000, 12_300))
 
-            east.restart_on_alikeports()
+            east.restart_on_same_ports()
             report = is_done("with the source back", failover(running, "--unplanned", "--yes"))
             equal("now it is known what was left behind", {t["partition"]: t["records"] for t in report["tail"]},
                   {p: len(found) for p, found in lost.items()})
@@ -539,7 +540,7 @@ def source_lost_on_the_way():
             running.start().copies(east.bootstrap, ["orders"], ["there"])
             refused("lost before it begins", (lambda: (east.kill(), failover(
                 running, "--planned", "--yes", "--still", "1"))[1])(), 1, "does not answer", "--unplanned")
-            east.restart_on_alikeports()
+            east.restart_on_same_ports()
             running.copies(east.bootstrap, ["orders"], ["there"])
             status, said = run_until_step(
                 running, "still", "--planned", "--yes", "--still", "5", then=lambda process: east.kill())
