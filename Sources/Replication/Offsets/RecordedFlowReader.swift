@@ -3,14 +3,12 @@ internal import KafkaWire
 
 /// Reads what a flow has recorded on its target, and again what it has recorded since.
 struct RecordedFlowReader {
-    private let flow: String
-    private let target: ClusterClient
+    let target: ClusterClient
     private let log: StateTopic
     private var next: Int64 = 0
     private(set) var recorded = RecordedFlow()
 
     init(flow: String, target: ClusterClient) {
-        self.flow = flow
         self.target = target
         log = StateTopic(ProgressStore.topicName(flow: flow), client: target)
     }
