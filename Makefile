@@ -4,7 +4,7 @@ SWIFT ?= swift
 BIN = .build/release
 PYTHON = .venv/bin/python
 
-.PHONY: build test unit interop soak bench demo dist packages venv format sanitize clean
+.PHONY: build test unit interop soak bench demo dist docs packages venv format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -33,6 +33,13 @@ bench: packages venv
 	$(PYTHON) Scripts/bench_latency.py $(BIN)/replicator
 	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
 	$(BIN)/replicator-bench
+	REPLICATOR=$(BIN)/replicator TOPICS=10000 $(PYTHON) Tests/Interop/replicate_topics.py
+
+# What is made from the program itself: the manual page and the table of the protocol.
+docs: packages
+	$(SWIFT) build -c release --build-tests
+	Scripts/manual.py $(BIN)/replicator --write
+	REPLICATOR_WRITE_DOCS=1 $(SWIFT) test -c release --skip-build --filter ProtocolTableTests
 
 # A tarball that needs no Swift where it is unpacked.
 dist: packages

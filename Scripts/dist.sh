@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds dist/replicator-VERSION-MACHINE.tar.gz: the program with Swift's libraries inside, so that it runs where no Swift
-# is installed, with shell completions, systemd unit, example and documentation. Arguments go to `swift build`.
+# is installed, with manual page, shell completions, systemd unit, example and documentation. Arguments go to `swift build`.
 set -eu
 cd "$(dirname "$0")/.."
 # A folder of its own: what is linked statically there would confuse the next ordinary build.
@@ -19,14 +19,20 @@ if ldd "$program" | grep -i swift; then
 fi
 name=replicator-$("$program" --version)-$(uname -m)
 rm -rf "dist/$name" "dist/$name.tar.gz"
-mkdir -p "dist/$name/bin" "dist/$name/completions" "dist/$name/doc"
+mkdir -p "dist/$name/bin" "dist/$name/completions"
 cp "$program" "dist/$name/bin/replicator"
 strip "dist/$name/bin/replicator"
 for shell in bash zsh fish; do
     "dist/$name/bin/replicator" --generate-completion-script $shell >"dist/$name/completions/replicator.$shell"
 done
-cp replicator.yaml.example Packaging/replicator.service "dist/$name"
-cp README.md Docs/* "dist/$name/doc"
-ldd "dist/$name/bin/replicator" | awk '$2 == "=>" { print $1 }' | sort >"dist/$name/doc/needs-libraries.txt"
+# The documentation lies as it does here, since its pages lead to each other.
+cp -R README.md Docs replicator.yaml.example Packaging/replicator.service Packaging/replicator.1 "dist/$name"
+ldd "dist/$name/bin/replicator" | awk '$2 == "=>" { print $1 }' | sort >"dist/$name/needs-libraries.txt"
 tar -czf "dist/$name.tar.gz" -C dist "$name"
+
+# It must run from anywhere, without a word from this machine's environment.
+elsewhere=$(mktemp -d)
+trap 'rm -rf "$elsewhere"' EXIT
+tar -xzf "dist/$name.tar.gz" -C "$elsewhere"
+(cd "$elsewhere" && env -i "$name/bin/replicator" --version >/dev/null)
 ls -l "dist/$name.tar.gz"

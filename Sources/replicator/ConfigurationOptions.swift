@@ -22,10 +22,15 @@ struct ConfigurationOptions: ParsableArguments {
     /// The flows asked for, all of them when none is named.
     func select(from config: ConfigFile) throws -> [FlowSettings] {
         guard !flow.isEmpty else { return config.flows }
-        return try flow.map { name in
-            if let found = config.flows.first(where: { $0.name == name }) { return found }
-            let names = config.flows.map(\.name).joined(separator: ", ")
-            throw Failure("\(self.config) has no flow \"\(name)\"; there are: \(names)", exitCode: .usage)
-        }
+        return try flow.map { try config.flow($0, of: self.config) }
+    }
+}
+
+extension ConfigFile {
+    /// - Throws: ``Failure`` with exit code 2, naming the flows that there are.
+    func flow(_ name: String, of path: String) throws -> FlowSettings {
+        if let found = flows.first(where: { $0.name == name }) { return found }
+        let names = flows.map(\.name).joined(separator: ", ")
+        throw Failure("\(path) has no flow \"\(name)\"; there are: \(names)", exitCode: .usage)
     }
 }

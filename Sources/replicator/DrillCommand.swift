@@ -118,9 +118,7 @@ struct DrillCommand: AsyncParsableCommand {
         } catch {
             throw Failure("\(error)", exitCode: .usage)
         }
-        guard let chosen = flow == nil ? file.flows.first : file.flows.first(where: { $0.name == flow }) else {
-            throw Failure("\(path) has no flow \"\(flow ?? "")\"", exitCode: .usage)
-        }
+        let chosen = try flow.map { try file.flow($0, of: path) } ?? file.flows[0]
         guard scenario != .activePassive, scenario != .unplanned, scenario != .activeActive else {
             throw Failure(
                 "drill: \(scenario.rawValue) kills a cluster, which is not done to clusters of yours; "

@@ -81,7 +81,7 @@ struct MigrateCommand: AsyncParsableCommand {
         let loops = (0..<System.coreCount).map { _ in group.next() as any EventLoop }
         try await confirm(settings, loops[0])
         let migration = Migration(
-            settings, patience: .seconds(patience), owner: Self.owner, eventLoops: loops,
+            settings, patience: .seconds(patience), owner: Operator.process, eventLoops: loops,
             logger: Logger(label: "migrate"), wallClock: WallClock.milliseconds)
         let copying = ProgressLine("copying")
         let verifying = ProgressLine("verifying")
@@ -122,21 +122,8 @@ struct MigrateCommand: AsyncParsableCommand {
         await planner.close()
         if !json { print(plan.text) }
         guard !yes else { return }
-        guard isatty(STDIN_FILENO) == 1 else {
-            throw Failure("migrate: there is no terminal to ask at; say --yes", exitCode: .usage)
-        }
-        print("Copy everything from \(settings.source.name) to \(settings.target.name)? [y/N] ", terminator: "")
-        fflush(nil)
-        guard let answer = readLine()?.lowercased(), answer == "y" || answer == "yes" else {
-            throw Failure("migrate: nothing was done")
-        }
-    }
-
-    private static var owner: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "process \(getpid())" }
-        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return "process \(getpid()) on \(host)"
+        try Operator.confirm(
+            "Copy everything from \(settings.source.name) to \(settings.target.name)?", for: "migrate")
     }
 
     private static func awaitFile(_ path: String?) async {

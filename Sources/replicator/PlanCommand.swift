@@ -10,8 +10,8 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract: "Show what would be created, changed and removed on the target.",
         discussion: """
-            Compares topics, partitions, settings, access rules and quotas of both clusters as the running flow does, \
-            and changes nothing unless --apply is given.
+            Compares topics, partitions, settings, access rules, quotas and positions of consumer groups of both clusters \
+            as the running flow does, and changes nothing unless --apply is given.
 
             Exit codes: 0 nothing to do, or all of it done; 1 there are differences, or something failed; 2 wrong usage \
             or configuration.

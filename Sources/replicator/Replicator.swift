@@ -15,6 +15,7 @@ struct Replicator: AsyncParsableCommand {
             OffsetsCommand.self,
             VerifyCommand.self,
             MigrateCommand.self,
+            FailoverCommand.self,
             DrillCommand.self,
             StatusCommand.self,
             PauseCommand.self,

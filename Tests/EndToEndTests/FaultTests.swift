@@ -42,6 +42,18 @@ import Testing
         try await survives { $0.source.intercept(.fetch, times: 2, .error(code)) }
     }
 
+    @Test func `a start amid answers that time heals goes on`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            world.source.intercept(.metadata, times: 4, .error(.leaderNotAvailable))
+            world.target.intercept(.metadata, times: 4, .error(.leaderNotAvailable))
+            let flow = try world.flow()
+            try await world.running(flow) { try await world.caughtUp(flow, records: 100) }
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<100))
+        }
+    }
+
     @Test func `connections that break do not lose, double or reorder`() async throws {
         try await survives {
             $0.target.intercept(.produce, times: 2, .disconnect)

@@ -60,6 +60,30 @@ import Testing
         }
     }
 
+    @Test func `until it is known what an earlier run copied, no group is moved beyond it`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let first = try world.flow()
+            try await world.running(first) { try await world.caughtUp(first, records: 100) }
+            try await world.forgetCheckpoints(of: "east-to-west", "orders")
+            try await world.commit("g", ["orders": [0: 10]])
+            // The takeover does not get on, and groups are looked at meanwhile.
+            world.stallTakeovers()
+            let second = try world.flow()
+            try await world.running(second) {
+                for group in ["g", "h", "i"] {
+                    try await world.commit(group, ["orders": [0: 10]])
+                    try await eventually("a look at \(group)") {
+                        await second.status().groups.contains { $0.group == group }
+                    }
+                }
+                world.endStall()
+                try await world.committed("g", "east.orders", [0: 10])
+            }
+        }
+    }
+
     @Test func `positions move forward only`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

@@ -1,6 +1,7 @@
 import KafkaClient
 import KafkaWire
 import NIOCore
+import Testing
 
 // Consumer groups, and topics on the target that somebody else writes to.
 extension Replicated {
@@ -16,6 +17,14 @@ extension Replicated {
             Record(offset: Int64($0), timestamp: 0, key: nil, value: ByteBuffer(string: "foreign \($0)"))
         }
         try await StateTopic(topic, partition: partition, client: targetClient).append(foreign)
+    }
+
+    /// As if a flow had died before it recorded how far it came: what it recorded first counts again.
+    func forgetCheckpoints(of flow: String, _ topic: String) async throws {
+        let log = StateTopic("__replicator.\(flow).progress", client: targetClient)
+        let key = ByteBuffer(string: "partition/\(topic)/0")
+        let first = try #require(try await log.readAll().first { $0.key == key })
+        try await log.append([first])
     }
 
     func commit(

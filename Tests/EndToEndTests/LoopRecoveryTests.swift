@@ -8,10 +8,6 @@ import Testing
 /// Nothing goes round and nothing is missing after what happens to topics that flows run round: they are created anew,
 /// they are compacted, and flows stop and start one by one.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LoopRecoveryTests {
-    static let pairs: [[LoopPrevention]] = [
-        [.headers, .headers], [.producerIds, .producerIds], [.headers, .producerIds], [.producerIds, .headers],
-    ]
-
     private func pair(_ mesh: Mesh, _ settings: [LoopPrevention]) throws -> [Flow] {
         try [("a", "b", settings[0]), ("b", "a", settings[1])].map { from, to, prevention in
             try mesh.flow(from, to, prevention) { $0.policies.recreated = .continue }
@@ -39,7 +35,10 @@ import Testing
         }
     }
 
-    @Test(arguments: zip(pairs, [true, false, false, true]))
+    @Test(
+        arguments: zip(
+            [[LoopPrevention.headers, .headers], [.producerIds, .producerIds], [.headers, .producerIds]],
+            [true, true, false]))
     func `a topic created anew on one side gets back what the other side began, and nothing comes twice`(
         settings: [LoopPrevention], whileRunning: Bool
     ) async throws {
@@ -116,8 +115,8 @@ import Testing
         settings: [LoopPrevention]
     ) async throws {
         try await Mesh.run(["a", "b"], configs: ["cleanup.policy": "compact"]) { mesh in
-            for round in 0..<4 {
-                // The first time nobody has read yet what is compacted; later it is between two runs, then during one.
+            for round in 0..<3 {
+                // During a run, and between two, when nobody has read yet what is compacted.
                 try await overwrite(round, mesh)
                 if round == 2 { try await compact(mesh) }
                 let flows = try pair(mesh, settings)
@@ -150,11 +149,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [LoopPrevention.producerIds, .producerIds, .producerIds], [.headers, .producerIds, .headers],
-    ]) func `a ring of three, each of whose flows stops and starts while the others go on`(
-        settings: [LoopPrevention]
-    ) async throws {
+    @Test func `a ring of three, each of whose flows stops and starts while the others go on`() async throws {
+        let settings = [LoopPrevention.producerIds, .headers, .producerIds]
         try await Mesh.run(["a", "b", "c"]) { mesh in
             let ring = [("a", "b", settings[0]), ("b", "c", settings[1]), ("c", "a", settings[2])]
             for restarted in ring.indices {

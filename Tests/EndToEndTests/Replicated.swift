@@ -110,6 +110,18 @@ struct Replicated {
     }
 }
 
+// Takeovers.
+extension Replicated {
+    /// No flow finds out what it has on the target, until ``endStall()``.
+    func stallTakeovers() {
+        target.intercept(.writeTxnMarkers, times: .max, .error(.notEnoughReplicas))
+    }
+
+    func endStall() {
+        target.removeInterceptions()
+    }
+}
+
 // Records.
 extension Replicated {
     /// With a replica on every node.

@@ -106,14 +106,12 @@ import Testing
     @Test func `a log that is cut while nothing is on its way is filled again without waiting for a record`()
         async throws
     {
-        for memory in Memory.allCases {
-            try await withThreeBatches(memory) { world, flow in
-                try await world.target.truncate(topic: "east.orders", partition: 0, to: 10)
-                try await eventually("the loss to be made good") {
-                    try await world.targetValues("east.orders") == expectedValues(0..<30)
-                }
-                #expect(try await partition(flow).doubled == 0)
+        try await withThreeBatches(.forgets) { world, flow in
+            try await world.target.truncate(topic: "east.orders", partition: 0, to: 10)
+            try await eventually("the loss to be made good") {
+                try await world.targetValues("east.orders") == expectedValues(0..<30)
             }
+            #expect(try await partition(flow).doubled == 0)
         }
     }
 

@@ -65,17 +65,21 @@ def eventually(condition, seconds=20, pause=0.05):
 
 
 class Broker:
-    """A running `replicator broker`."""
+    """A running `replicator broker`.
 
-    def __init__(self, arguments):
+    `prefix` is a command that runs another one in surroundings of its own, and becomes it.
+    """
+
+    def __init__(self, arguments, prefix=()):
         self.arguments = arguments
+        self.prefix = list(prefix)
         self.process = None
         self.bootstrap = ""
         self.control = None
 
     def start(self):
         self.process = subprocess.Popen(
-            [program(), "broker", *self.arguments], stdout=subprocess.PIPE, text=True)
+            [*self.prefix, program(), "broker", *self.arguments], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             raise RuntimeError(f"the broker did not start: {line!r}, status {self.process.wait()}")

@@ -2,6 +2,7 @@
 points and go on at the other with the same group, and between them they see each record once."""
 
 import json
+import os
 import random
 import subprocess
 
@@ -9,16 +10,16 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka import KafkaConsumer
 
 from harness import broker, check, equal, eventually, main, program
-from replicator import PATIENCE, QUIET, create_topic, flow, produce_numbers, replicator, watermarks, watermarks
+from replicator import PATIENCE, QUIET, batches_of, create_topic, flow, produce_numbers, replicator, watermarks
 
-SEED = random.randrange(1 << 30)
+SEED = int(os.environ.get("GROUPS_SEED", random.randrange(1 << 30)))
 
 
 def confluent_reads(bootstrap, group, topic, count=None, isolation="read_committed"):
     """Reads `count` records, or all there are, with a group that must have a position; partition → values. Commits."""
     client = Consumer({
         "bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "isolation.level": isolation,
-        "auto.offset.reset": "earliest", "enable.partition.eof": True, "session.timeout.ms": 6000, **QUIET})
+        "auto.offset.reset": "earliest", "enable.partition.eof": True, "session.timeout.ms": 30_000, **QUIET})
     client.subscribe([topic])
     found, positions, ended = {}, {}, set()
     partitions = len(watermarks(bootstrap, topic))
@@ -42,7 +43,7 @@ def confluent_reads(bootstrap, group, topic, count=None, isolation="read_committ
                 left -= 1
             return left == 0
 
-        check(f"{group} reads what it should from {topic}", eventually(step, PATIENCE, 0))
+        check(f"{group} reads what it should from {topic}", eventually(step, 3 * PATIENCE, 0))
         if positions:
             client.commit(
                 offsets=[TopicPartition(topic, p, o) for p, o in positions.items()], asynchronous=False)
@@ -55,7 +56,7 @@ def python_reads(bootstrap, group, topic, count=None):
     """The same with kafka-python."""
     client = KafkaConsumer(
         topic, bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
-        session_timeout_ms=6000, heartbeat_interval_ms=1000, isolation_level="read_committed")
+        session_timeout_ms=30_000, heartbeat_interval_ms=3_000, isolation_level="read_committed")
     ends = {p: end for p, (_, end) in watermarks(bootstrap, topic).items()}
     found = {}
     left = count
@@ -75,7 +76,7 @@ def python_reads(bootstrap, group, topic, count=None):
                     left -= len(records)
             return done()
 
-        check(f"{group} reads what it should from {topic}", eventually(step, PATIENCE, 0))
+        check(f"{group} reads what it should from {topic}", eventually(step, 3 * PATIENCE, 0))
         positions = {p.partition: client.position(p) for p in client.assignment()}
         client.commit()
     finally:
@@ -87,20 +88,24 @@ def awaits_sync(running, flow_name, group, positions, states=("synced", "further
     """Waits until the status says that a group's newest positions are on the other side.
 
     A position that could hold something unread, such as an offset that the opposite flow has not reported on yet, is
-    taken at first, and moved on a moment later: `least` says how far it has to come.
+    taken at first, and moved on a moment later: `least` says how far it has to come. The opposite flow may move a
+    position over a marker or a hole in front of it.
     """
+    found = {}
+
     def synced():
         for f in running.status():
             for g in f.get("groups", []):
                 if f["name"] == flow_name and g["group"] == group:
-                    known = {p["partition"]: p for p in g["partitions"]}
+                    found.update({p["partition"]: p for p in g["partitions"]})
                     return all(
-                        known.get(p, {}).get("sourceOffset") == o and known[p]["state"] in states
-                        and (known[p].get("targetOffset") or 0) >= (least or {}).get(p, 0)
+                        found.get(p, {}).get("sourceOffset", -1) >= o and found[p]["state"] in states
+                        and (found[p].get("targetOffset") or 0) >= (least or {}).get(p, 0)
                         for p, o in positions.items())
         return False
 
-    running.awaits(f"{group} is in step in {flow_name}", synced)
+    if not running.awaits(f"{group} is in step in {flow_name}", synced):
+        print(f"wanted {positions}, at least {least}, found {found}")
 
 
 def joined(*parts):
@@ -170,6 +175,107 @@ def confluent_consumers():
 
 def python_consumers():
     there_and_back(python_reads, "python")
+
+
+class Journey:
+    """A group that moves between two clusters at random points, and what it has read on its way."""
+
+    def __init__(self, name, dice):
+        self.name, self.dice, self.found, self.positions = name, dice, {}, {}
+
+    def reads(self, bootstrap, topic, count=None):
+        """With one of the two clients, whichever comes."""
+        client = self.dice.choice((confluent_reads, python_reads))
+        found, positions = client(bootstrap, self.name, topic, count)
+        self.found = joined(self.found, found)
+        self.positions = positions
+
+    def least(self, bootstrap, topic):
+        """Behind the last record of each partition that it has read, as it lies on this cluster."""
+        least = {}
+        for messages in batches_of(bootstrap, topic):
+            for m in messages:
+                read = self.found.get(m.partition())
+                if read and int(m.value().split(b":")[0]) <= read[-1]:
+                    least[m.partition()] = m.offset() + 1
+        return {p: o for p, o in least.items() if p in self.positions}
+
+    def check(self, count, keys=None, partitions=3):
+        """Nothing twice, all in order, and nothing missing but what a newer record of its key has replaced."""
+        for partition in range(partitions):
+            read = self.found.get(partition, [])
+            equal(f"{self.name}-{partition}: nothing re-read, all in order", read, sorted(set(read)))
+            missed = set(range(partition, count, partitions)) - set(read)
+            if keys is not None:
+                missed = {n for n in missed if n + keys >= count}
+            equal(f"{self.name}-{partition}: nothing missed", sorted(missed), [])
+
+
+def produce_keyed(bootstrap, topic, numbers, keys, partitions=3):
+    """As `produce_numbers`, with `keys` keys by turns, in batches so small that segments are closed."""
+    client = Producer({
+        "bootstrap.servers": bootstrap, "enable.idempotence": True, "batch.num.messages": 10, "linger.ms": 1, **QUIET})
+    for n in numbers:
+        client.produce(topic, key=b"key %d" % (n % keys), value=b"%d:" % n + b"x" * 400, partition=n % partitions)
+        client.poll(0)
+    equal(f"{topic}: all numbers are produced", client.flush(PATIENCE), 0)
+
+
+def journeys(compacted):
+    """Two groups, one of them far behind, go there and back again and again; between their steps the replicator is killed
+    at random, and the brokers' cleaners take records out of the logs of either side."""
+    dice = random.Random(SEED + 2 + compacted)
+    keys = 60 if compacted else None
+    rounds, size = 6, 240
+    settings = {"log_cleaner_backoff_ms": 3_600_000}
+    with broker(control=True, **settings) as east, broker(control=True, **settings) as west:
+        # A segment takes what is written in one turn, since small batches are merged on their way; two do not fit.
+        config = {"cleanup_policy": "compact", "segment_bytes": 60_000, "min_cleanable_dirty_ratio": 0} if compacted else {}
+        create_topic(east.bootstrap, "orders", **config)
+        group, late = Journey("leading", dice), Journey("lagging", dice)
+        kills, cleaned = 0, 0
+        with replicator(east.bootstrap, west.bootstrap, *pair()) as running:
+            running.awaits("the flows run", running.runs)
+            here, there, name = east, west, "there"
+            for turn in range(rounds):
+                numbers = range(turn * size, (turn + 1) * size)
+                if compacted:
+                    produce_keyed(here.bootstrap, "orders", numbers, keys)
+                else:
+                    produce_numbers(here.bootstrap, "orders", numbers)
+                last = turn == rounds - 1
+                group.reads(here.bootstrap, "orders", None if last else dice.randrange(1, size))
+                late.reads(here.bootstrap, "orders", None if last else dice.randrange(1, 30))
+                if last:
+                    break
+                if dice.random() < 0.6:
+                    kills += 1
+                    running.kill()
+                    running.start()
+                running.copies(here.bootstrap, ["orders"], [name])
+                for side in (here, there) if compacted else ():
+                    # What is cleaned away before a crash, and before a checkpoint tells of it, is not known any more.
+                    for partition in range(3):
+                        if dice.random() < 0.7:
+                            sizes = side.control.partition("orders", partition, "compact")
+                            cleaned += sizes["bytesBefore"] > sizes["bytesAfter"]
+                for reader in (group, late):
+                    awaits_sync(
+                        running, name, reader.name, reader.positions, least=reader.least(there.bootstrap, "orders"))
+                here, there, name = there, here, "back" if name == "there" else "there"
+        print(f"measured: {kills} kills, {cleaned} logs cleaned")
+        group.check(rounds * size, keys)
+        late.check(rounds * size, keys)
+        if compacted:
+            check("the cleaners did something", cleaned > 0)
+
+
+def there_and_back_again():
+    journeys(False)
+
+
+def compacted_topics():
+    journeys(True)
 
 
 def transactions():
@@ -263,4 +369,6 @@ def command():
 
 if __name__ == "__main__":
     print(f"seed {SEED}", flush=True)
-    main(confluent_consumers, python_consumers, transactions, active_members, command)
+    main(
+        confluent_consumers, python_consumers, there_and_back_again, compacted_topics, transactions, active_members,
+        command)

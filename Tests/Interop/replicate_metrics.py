@@ -2,8 +2,6 @@
 
 import json
 import pathlib
-import socket
-import struct
 import tempfile
 import time
 
@@ -11,7 +9,8 @@ from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
 from harness import Broker, broker, check, equal, free_ports, main
-from replicator import PATIENCE, QUIET, Replicator, create_topic, fetch, flow, produce_numbers, raw_batches, replicator
+from replicator import (
+    PATIENCE, QUIET, Replicator, create_topic, fetch, flow, limit_client, produce_numbers, raw_batches, replicator)
 
 
 def metrics(running):
@@ -124,27 +123,11 @@ def a_cluster_that_goes_away_is_down():
             running.awaits("west is up again", lambda: value(metrics(running), "replicator_cluster_up", cluster="west") == 1)
 
 
-def limit_consumers(bootstrap, client_id, bytes_per_second):
-    """Sets a client id's consumer_byte_rate with a raw AlterClientQuotas (version 0): no Python client knows the request."""
-    def text(value):
-        return struct.pack(">h", len(value)) + value.encode()
-
-    host, port = bootstrap.split(",")[0].rsplit(":", 1)
-    body = (struct.pack(">hhi", 49, 0, 1) + text("interop") + struct.pack(">ii", 1, 1) + text("client-id") + text(client_id)
-            + struct.pack(">i", 1) + text("consumer_byte_rate") + struct.pack(">d??", bytes_per_second, False, False))
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(struct.pack(">i", len(body)) + body)
-        stream = connection.makefile("rb")
-        answer = stream.read(struct.unpack(">i", stream.read(4))[0])
-    # Correlation id, throttle time, number of entries, the first one's error.
-    equal("the quota is set", struct.unpack_from(">iiih", answer)[2:], (1, 0))
-
-
 def quotas_of_the_brokers_are_obeyed_and_shown():
     with broker(quota_window_size_seconds=1, quota_window_num=3) as east, broker() as west:
         create_topic(east.bootstrap, "orders", partitions=2)
         produce_numbers(east.bootstrap, "orders", range(4000), partitions=2, padding=1000, **{"batch.size": 20_000})
-        limit_consumers(east.bootstrap, "replicator", 400_000)
+        limit_client(east.bootstrap, "consumer_byte_rate", 400_000)
         with replicator(east.bootstrap, west.bootstrap) as running:
             started = time.monotonic()
             running.awaits("the flow runs", running.runs)

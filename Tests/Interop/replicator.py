@@ -168,6 +168,24 @@ def create_topic(bootstrap, topic, partitions=3, replicas=1, **config):
     await_partitions(bootstrap, topic, partitions)
 
 
+def limit_client(bootstrap, quota, bytes_per_second, client_id="replicator"):
+    """Sets a client id's quota, or takes it away with None, by a raw AlterClientQuotas (version 0): no Python client
+    knows the request."""
+    def text(value):
+        return struct.pack(">h", len(value)) + value.encode()
+
+    host, port = bootstrap.split(",")[0].rsplit(":", 1)
+    body = (struct.pack(">hhi", 49, 0, 1) + text("interop") + struct.pack(">ii", 1, 1) + text("client-id") + text(client_id)
+            + struct.pack(">i", 1) + text(quota)
+            + struct.pack(">d??", bytes_per_second or 0, bytes_per_second is None, False))
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(struct.pack(">i", len(body)) + body)
+        stream = connection.makefile("rb")
+        answer = stream.read(struct.unpack(">i", stream.read(4))[0])
+    # Correlation id, throttle time, number of entries, the first one's error.
+    equal(f"{quota} of {client_id} is changed", struct.unpack_from(">iiih", answer)[2:], (1, 0))
+
+
 def add_partitions(bootstrap, topic, count):
     client = admin(bootstrap)
     client.create_partitions([NewPartitions(topic, count)])[topic].result(PATIENCE)

@@ -15,6 +15,28 @@ import Testing
         #expect(config.http?.port == 9644)
     }
 
+    /// Whole configurations in README and Docs: blocks of YAML with clusters and flows.
+    private static let examples: [(document: String, text: String)] = {
+        let folder = (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: "Docs").path)) ?? []
+        let pages = ["README.md"] + folder.filter { $0.hasSuffix(".md") }.sorted().map { "Docs/\($0)" }
+        return pages.flatMap { page in
+            let text = (try? String(contentsOf: root.appending(path: page), encoding: .utf8)) ?? ""
+            return text.matches(of: /```yaml\n((?s:.*?))```/).map { (page, String($0.output.1)) }
+                .filter { $0.1.contains(/(?m)^clusters:/) && $0.1.contains(/(?m)^flows:/) }
+        }
+    }()
+
+    @Test func `configurations in the documents are valid as they are`() throws {
+        for (document, text) in Self.examples {
+            let secrets = text.matches(of: /\$\{env:(\w+)\}/).map { (String($0.output.1), "secret") }
+            #expect(throws: Never.self, "\(document): \(text)") {
+                try ConfigFile.parse(
+                    text, file: document, environment: Dictionary(secrets) { first, _ in first })
+            }
+        }
+        #expect(Self.examples.count > 2)
+    }
+
     /// The report of an unknown key lists the known ones, which makes it the list of what has to be documented.
     @Test(arguments: [
         ("clusters: {a: {x: 1}}", "clusters.a"), ("clusters: {a: {tls: {x: 1}}}", "clusters.a.tls"),

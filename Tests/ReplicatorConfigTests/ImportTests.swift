@@ -52,6 +52,26 @@ import Testing
         #expect(flow.compression == .codec(.zstd))
         #expect(flow.sync.groupOffsets)
         #expect(flow.sync.interval == .seconds(30))
+        #expect(flow.sync.replicationFactor == .number(3))
+    }
+
+    @Test(
+        arguments: [("-1", .broker), ("2", .number(2)), (nil, .source)] as [(String?, ReplicationFactor)])
+    func `how topics are made comes along`(factor: String?, expected: ReplicationFactor) throws {
+        let (result, config) = try imported(
+            """
+            clusters = a, b
+            a.bootstrap.servers = a:1
+            b.bootstrap.servers = b:1
+            a->b.enabled = true
+            config.properties.exclude = min\\\\.insync\\\\.replicas, segment.*
+            \(factor.map { "replication.factor = \($0)" } ?? "")
+            """)
+
+        let sync = try #require(config.flows.first).sync
+        #expect(sync.replicationFactor == expected)
+        #expect(sync.configExclude.map(\.text) == [#"min\.insync\.replicas"#, "segment.*"])
+        #expect(result.allRemarks.contains { $0.contains("had 2 replicas") } == (factor == nil))
     }
 
     @Test func `secrets are referred to, not copied`() throws {

@@ -82,25 +82,35 @@ extension ClusterClient {
                 return topic
             }
         }
-        // Before version 4 asking for a topic could create it.
-        let response = try await sendToAnyone(request, versions: 4...13)
-        guard response.errorCode == .none else {
-            throw error(.broker(response.errorCode, message: nil), during: .request(.metadata))
-        }
+        let response = try await askUntilAnswered(request)
         cache.apply(response, for: topics, at: .now())
         for connection in pool.removeObsolete(cache.snapshot.brokers) {
             connection.handler.value.close(because: .connection(.abandoned(because: "the broker has left or moved")))
         }
     }
 
+    /// A broker that says it cannot tell at the moment is asked a few times: a program that starts must not end for that.
+    private func askUntilAnswered(_ request: MetadataRequest) async throws(KafkaError) -> MetadataResponse {
+        var refusals = 0
+        while true {
+            let response = try await sendToAnyone(request)
+            guard response.errorCode != .none else { return response }
+            let refusal = error(.broker(response.errorCode, message: nil), during: .request(.metadata))
+            refusals += 1
+            guard refusal.isRetriable, refusals <= Self.metadataRetries else { throw refusal }
+            try await pause(
+                settings.retryBackoff.delay(after: refusals, using: &random), during: .request(.metadata))
+        }
+    }
+
+    private static var metadataRetries: Int { 5 }
+
     /// Sends a harmless request to whoever answers: a broker that fails is left out and another is asked.
-    func sendToAnyone<Request: KafkaRequest>(
-        _ request: Request, versions: ClosedRange<Int16>? = nil
-    ) async throws(KafkaError) -> Request.Response {
+    func sendToAnyone<Request: KafkaRequest>(_ request: Request) async throws(KafkaError) -> Request.Response {
         var failures = 0
         while true {
             do {
-                return try await send(request, to: .any, versions: versions)
+                return try await send(request, to: .any)
             } catch {
                 failures += 1
                 // Each failure has closed a connection; when no broker is left, connecting fails and says so.

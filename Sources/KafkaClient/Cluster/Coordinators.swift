@@ -24,7 +24,7 @@ extension ClusterClient {
         request.key = coordinator.key
         request.keyType = coordinator.keyType
         request.coordinatorKeys = [coordinator.key]
-        let response = try await sendToAnyone(request, versions: 1...6)
+        let response = try await sendToAnyone(request)
         let found = try answer(response, for: coordinator)
         // Under its address the broker may already be known; a new one is worth remembering.
         cache.learn(found)

@@ -43,14 +43,14 @@ public actor BrokerConnection {
         handler.value.close(because: .closed)
     }
 
-    /// The version to use: the highest that both sides know, within `bounds`.
+    /// The version to use: the highest that both sides know and ``ClientVersions`` has, within `bounds`.
     ///
     /// - Throws: `.unsupported` when there is none.
     public nonisolated func version<R: KafkaRequest>(
         of request: R.Type, within bounds: ClosedRange<Int16>? = nil
     ) throws(KafkaError) -> Int16 {
-        if let version = versions.version(of: request, within: bounds) { return version }
-        let needed = bounds.map { $0.clamped(to: R.versions.range) } ?? R.versions.range
+        let needed = ClientVersions.range(of: R.self, within: bounds)
+        if let version = versions.version(of: request, within: needed) { return version }
         throw error(.unsupported(R.apiKey, needed: needed, offered: versions.range(of: R.apiKey)), R.apiKey)
     }
 

@@ -15,8 +15,7 @@ extension ClusterClient {
             request.hostFilter = nil
             request.operation = AccessOperation.any.rawValue
             request.permissionType = AccessRule.Permission.any.rawValue
-            // Version 0 would tell only of literal names, and not say so.
-            let response = try await self.send(request, to: .any, versions: 1...3)
+            let response = try await self.send(request, to: .any)
             guard response.errorCode == .none else {
                 throw self.error(
                     .broker(response.errorCode, message: response.errorMessage), during: .request(.describeAcls))
@@ -55,8 +54,8 @@ extension ClusterClient {
     }
 
     /// Only literal names can be said in version 0.
-    private nonisolated func versions(for rules: [AccessRule]) -> ClosedRange<Int16> {
-        rules.allSatisfy { $0.pattern == .literal } ? 0...3 : 1...3
+    private nonisolated func versions(for rules: [AccessRule]) -> ClosedRange<Int16>? {
+        rules.allSatisfy { $0.pattern == .literal } ? nil : 1...3
     }
 
     /// Answers come in the order of the rules.

@@ -31,7 +31,7 @@ extension ClusterClient {
                 topic.name = name
                 return topic
             }
-            let response = try await self.sendToAnyone(request, versions: 4...13)
+            let response = try await self.sendToAnyone(request)
             var found: [String: AuthorizedOperations?] = [:]
             for topic in response.topics where topic.errorCode == .none {
                 guard let name = topic.name else { continue }

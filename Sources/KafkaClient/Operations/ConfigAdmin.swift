@@ -134,7 +134,7 @@ extension ClusterClient {
                 entry.configurationKeys = keys
                 return entry
             }
-            let response = try await client.send(request, to: target, versions: 1...4)
+            let response = try await client.send(request, to: target)
             var outcomes: Outcomes<ConfigResource, [String: ConfigEntry]> = [:]
             for result in response.results {
                 guard let resource = ConfigResource(type: result.resourceType, name: result.resourceName) else {

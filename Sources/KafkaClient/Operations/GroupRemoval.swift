@@ -9,7 +9,7 @@ extension ClusterClient {
                 try await settle(during: .deleteGroups, at: .group(name)) { () throws(KafkaError) in
                     var request = DeleteGroupsRequest()
                     request.groupsNames = [name]
-                    let response = try await self.send(request, to: .coordinator(group: name), versions: 0...2)
+                    let response = try await self.send(request, to: .coordinator(group: name))
                     let code = response.results.first?.errorCode ?? .none
                     guard code == .none else {
                         var error = self.error(.broker(code, message: nil), during: .request(.deleteGroups))

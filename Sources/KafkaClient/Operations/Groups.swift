@@ -64,9 +64,8 @@ extension ClusterClient {
         of group: String, _ partitions: [TopicPartition]? = nil
     ) async throws(KafkaError) -> Outcomes<TopicPartition, CommittedOffset> {
         try await settle(during: .offsetFetch, at: .group(group)) { () throws(KafkaError) in
-            // Version 10 names topics by id, which the caller does not have.
             let response = try await self.send(
-                Self.offsetFetch(group, partitions), to: .coordinator(group: group), versions: 2...9)
+                Self.offsetFetch(group, partitions), to: .coordinator(group: group))
             return try self.outcomes(in: response, group)
         }
     }
@@ -145,7 +144,7 @@ extension ClusterClient {
                     }
                     return topic
                 }
-                let response = try await send(request, to: .coordinator(group: group), versions: 2...9)
+                let response = try await send(request, to: .coordinator(group: group))
                 var outcomes: Outcomes<TopicPartition, Void> = [:]
                 for topic in response.topics {
                     for partition in topic.partitions {

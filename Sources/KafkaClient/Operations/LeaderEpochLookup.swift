@@ -26,8 +26,7 @@ extension ClusterClient {
                 }
                 return topic
             }
-            // Up to version 2 (Kafka 2.2) asking took the right to ClusterAction.
-            let response = try await client.send(request, to: leader, versions: 2...4)
+            let response = try await client.send(request, to: leader)
             return client.outcomes(in: response)
         }
     }

@@ -55,7 +55,7 @@ extension ClusterClient {
             let needsMaxTimestamp = partitions.contains { queries[$0] == .maxTimestamp }
             let response = try await client.send(
                 request, to: leader,
-                versions: needsMaxTimestamp ? 7...11 : (isolation == .readCommitted ? 2...11 : 1...11))
+                versions: needsMaxTimestamp ? 7...11 : isolation == .readCommitted ? 2...11 : nil)
             return client.outcomes(in: response)
         }
     }

@@ -79,7 +79,7 @@ extension ClusterClient {
             var request = InitProducerIdRequest()
             request.transactionalID = nil
             request.transactionTimeoutMs = .max
-            let response = try await self.send(request, to: .any, versions: 0...5)
+            let response = try await self.send(request, to: .any)
             guard response.errorCode == .none else {
                 throw self.error(.broker(response.errorCode, message: nil), during: .request(.initProducerId))
             }

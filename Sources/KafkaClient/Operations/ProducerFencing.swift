@@ -29,9 +29,7 @@ extension ClusterClient {
                 }
                 return marker
             }
-            // Version 2 would check epochs more strictly if it named a transaction version of 2; ours is 0.
-            let response = try await client.send(
-                request, to: leader, versions: 1...2, timeout: client.answerTimeout)
+            let response = try await client.send(request, to: leader, timeout: client.answerTimeout)
             var outcomes: Outcomes<TopicPartition, [ProducerIdentity]> = [:]
             for marker in response.markers {
                 for topic in marker.topics {

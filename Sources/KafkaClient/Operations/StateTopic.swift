@@ -130,8 +130,7 @@ extension ClusterClient {
             request.acks = -1
             request.timeoutMs = client.brokerTimeoutMs
             request.topicData = [topic]
-            // Version 13 names topics by id.
-            let response = try await client.send(request, to: leader, versions: 3...12, timeout: client.answerTimeout)
+            let response = try await client.send(request, to: leader, timeout: client.answerTimeout)
             guard let answer = response.responses.first?.partitionResponses.first else { return [:] }
             return [
                 partition: answer.errorCode.outcome(answer.baseOffset, message: answer.errorMessage) {

@@ -42,7 +42,7 @@ extension ClusterClient {
             request.validateOnly = validateOnly
             let usesDefaults = request.topics.contains { $0.numPartitions < 0 || $0.replicationFactor < 0 }
             let response = try await client.send(
-                request, to: .controller, versions: usesDefaults ? 4...7 : 1...7, timeout: client.answerTimeout)
+                request, to: .controller, versions: usesDefaults ? 4...7 : nil, timeout: client.answerTimeout)
             client.invalidateMetadata(generation: client.cache.snapshot.generation)
             var outcomes: Outcomes<String, CreatedTopic> = [:]
             for topic in response.topics {

@@ -27,6 +27,7 @@ extension KafkaError: CustomStringConvertible {
         .notEnoughReplicasAfterAppend:
             "fewer replicas are in sync than min.insync.replicas asks for; bring brokers back",
         .unknownTopicOrPartition: "the topic does not exist here, or this principal may not describe it",
+        .leaderNotAvailable: "the partition has no leader; bring the brokers back that hold its replicas",
         .offsetOutOfRange: "the range has expired or the log was truncated",
         .invalidTimestamp:
             "the record's time lies outside of what the topic allows (message.timestamp.before.max.ms, after.max.ms)",

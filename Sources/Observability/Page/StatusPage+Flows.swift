@@ -141,7 +141,7 @@ extension StatusPage {
               h('td', { class: 'num' }, p.targetOffset < 0 ? '–' : count(p.targetOffset)),
               h('td', { class: 'num wide dim' }, `${p.sourceLeader ?? '–'} → ${p.targetLeader ?? '–'}`),
               h('td', { class: p.reason || p.stuckForSeconds !== undefined ? 'reason' : 'num' },
-                p.reason ?? (p.stuckForSeconds !== undefined ? `no progress for ${seconds(p.stuckForSeconds)}` :
+                p.reason ?? (p.stuckForSeconds !== undefined ? `no progress for ${seconds(p.stuckForSeconds)}${p.obstacle ? ': ' + p.obstacle : ''}` :
                   h('button', { onclick: () => control(flow, p.state === 'paused' ? 'resume' : 'pause', topic, p.partition) },
                     p.state === 'paused' ? 'Resume' : 'Pause'))))));
           } };

@@ -101,8 +101,7 @@ struct FidelityProbe: Sendable {
         request.timeoutMs = 10_000
         request.topicData = [topicData]
         let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?.leader
-        // Version 13 names topics by id.
-        let response = try await target.send(request, to: leader.map { .broker($0) } ?? .any, versions: 3...12)
+        let response = try await target.send(request, to: leader.map { .broker($0) } ?? .any)
         guard let answer = response.responses.first?.partitionResponses.first else {
             throw KafkaError(
                 .unexpectedAnswer("no partition in it"), during: .request(.produce), cluster: settings.target.name)
@@ -131,7 +130,7 @@ struct FidelityProbe: Sendable {
         do throws(KafkaError) {
             let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?
                 .leader
-            let response = try await target.send(request, to: leader.map { .broker($0) } ?? .any, versions: 0...1)
+            let response = try await target.send(request, to: leader.map { .broker($0) } ?? .any)
             let code = response.markers.first?.topics.first?.partitions.first?.errorCode ?? .none
             if code == .none { return Finding(.ok, "fidelity", settings.target.name, "takes lone markers") }
             let permission = MissingPermission(.clusterAction, on: .cluster, of: settings.target)

@@ -52,9 +52,6 @@ struct Canary: Sendable {
 
     /// Where each partition ends now.
     func ends(_ client: ClusterClient) async throws(KafkaError) -> [TopicPartition: Int64] {
-        let queries = Dictionary(topicPartitions.map { ($0, OffsetQuery.latest) }) { first, _ in first }
-        var ends: [TopicPartition: Int64] = [:]
-        for (partition, outcome) in await client.offsets(queries) { ends[partition] = try outcome.get().offset ?? 0 }
-        return ends
+        try await client.bounds(.latest, of: topicPartitions)
     }
 }

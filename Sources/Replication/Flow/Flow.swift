@@ -199,7 +199,12 @@ extension Flow {
                 "topic is not replicated", metadata: ["topic": "\(refusal.topic)", "error": "\(refusal.error)"])
         }
         let fresh = found.partitions.filter { known[$0.source] == nil }
-        if !fresh.isEmpty { try await start(fresh, found, producer) }
+        if !fresh.isEmpty {
+            try await start(fresh, found, producer)
+        } else if phase == .starting, await progress.isNewFlow {
+            // Topics that come later are none that were there at the first start; others have to know the flow, too.
+            try await progress.storeIdentity()
+        }
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
     }
 
@@ -358,6 +363,8 @@ extension Flow {
             do throws(FlowError) {
                 try await discover(producer: producer)
             } catch {
+                // A flow that stops cuts it short: that is no failure.
+                guard !Task.isCancelled else { return }
                 logger.warning("discovery failed, trying again", metadata: ["error": "\(error)"])
             }
         }
@@ -404,7 +411,10 @@ extension Flow {
         var maps: [ForwardPartition] = []
         for shard in shards {
             maps += await shard.snapshot.map {
-                ForwardPartition(source: $0.source, target: $0.target, map: $0.map, isSettled: $0.window.isEmpty)
+                // Before a takeover is done the target may hold copies of an earlier run that the map does not know.
+                ForwardPartition(
+                    source: $0.source, target: $0.target, map: $0.map,
+                    isSettled: $0.window.isEmpty && $0.footing == .firm)
             }
         }
         return maps

@@ -10,6 +10,8 @@ public struct FlowStatus: Sendable, Codable {
         public var state: String
         /// Why it failed.
         public var reason: String?
+        /// What the target answers to records that it does not take for now; nil while it takes them.
+        public var obstacle: String?
         /// Every source offset below it has passed.
         public var sourceOffset: Int64
         /// The source's high watermark when it was last seen; -1 before.
@@ -93,6 +95,7 @@ extension FlowStatus.Partition {
             state = "failed"
             reason = why
         }
+        obstacle = partition.isActive ? partition.obstacle : nil
         sourceOffset = partition.passed
         sourceEnd = partition.highWatermark
         targetOffset = partition.targetEnd

@@ -57,6 +57,8 @@ struct PartitionState: Sendable {
     var status = Status.active
     /// Set when nothing more can be read: the partition stops once the target has what was read before.
     var endOfReading: Failure?
+    /// What the target answered when it last did not take a batch that it may take later; nil once it takes one.
+    var obstacle: String?
     /// Fetches leave the partition out until then, after the source has refused it.
     var fetchRestsUntil: NIODeadline = .distantPast
     /// Refusals by the source in a row.

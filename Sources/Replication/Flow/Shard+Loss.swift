@@ -8,9 +8,7 @@ internal import NIOCore
 extension Shard {
     /// Finds out why positions are out of their logs' range.
     func lookIntoRanges() async {
-        let indexes = state.partitions.indices.filter {
-            state.partitions[$0].isOutOfRange && state.partitions[$0].isActive
-        }
+        let indexes = state.outOfRange.filter { state.partitions[$0].isActive }.sorted()
         guard !indexes.isEmpty else { return }
         let partitions = indexes.map { state.partitions[$0].source }
         func query(_ wanted: OffsetQuery) async -> Outcomes<TopicPartition, FoundOffset> {
@@ -24,7 +22,7 @@ extension Shard {
                 case .success(let end)? = ends[partition.source],
                 let start = start.offset, let end = end.offset
             else { continue }
-            state.partitions[index].isOutOfRange = false
+            state.setOutOfRange(index, false)
             if partition.position < start {
                 expired(index, until: start, end: end)
             } else if partition.position > end {

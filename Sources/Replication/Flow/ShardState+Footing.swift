@@ -6,18 +6,17 @@ internal import NIOCore
 extension ShardState {
     /// Partitions to find footing for: nothing of them is in flight, and they do not rest.
     func partitionsWithoutFooting(now: NIODeadline) -> [Int] {
-        partitions.indices.filter { index in
-            let partition = partitions[index]
-            return partition.isActive && partition.footing != .firm && !partition.awaitsCheckpoint
-                && partition.window.answersOutstanding == 0
-                && partition.footingRestsUntil <= now && partition.targetLeader != nil
-        }
+        withoutFooting.filter { index in
+            partitions[index].isActive && !partitions[index].awaitsCheckpoint
+                && partitions[index].window.answersOutstanding == 0
+                && partitions[index].footingRestsUntil <= now && partitions[index].targetLeader != nil
+        }.sorted()
     }
 
     /// When the next of them has rested.
     var nextFootingRest: NIODeadline? {
-        partitions.lazy.filter { $0.isActive && $0.footing != .firm && $0.footingRestsUntil > .distantPast }
-            .map(\.footingRestsUntil).min()
+        withoutFooting.lazy.filter { partitions[$0].isActive && partitions[$0].footingRestsUntil > .distantPast }
+            .map { partitions[$0].footingRestsUntil }.min()
     }
 
     /// - Returns: how many searches have failed in a row.
@@ -30,7 +29,7 @@ extension ShardState {
 
     /// Nothing more goes out before it is known what the target has.
     mutating func loseFooting(_ index: Int) {
-        if partitions[index].footing == .firm { partitions[index].footing = .uncertain }
+        if partitions[index].footing == .firm { setFooting(.uncertain, of: index) }
     }
 
     /// The target has elected a leader: its log may end earlier than we know. Nothing more goes there before that is
@@ -88,7 +87,7 @@ extension ShardState {
         partitions[index].needsNewEpoch = false
         partitions[index].targetEnd = findings.end
         partitions[index].targetEpoch = findings.epoch
-        partitions[index].footing = .firm
+        setFooting(.firm, of: index)
         partitions[index].wasFirm = true
         // The leader has changed again behind the search.
         let seen = partitions[index].seenTargetEpoch
@@ -150,7 +149,7 @@ extension ShardState {
         partitions[index].regression = nil
         partitions[index].targetEnd = findings.end
         partitions[index].targetEpoch = findings.epoch
-        partitions[index].footing = .takeover
+        setFooting(.takeover, of: index)
         partitions[index].awaitsCheckpoint = true
         partitions[index].metrics.targetWentBackwards()
         return passed - source

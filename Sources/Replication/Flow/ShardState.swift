@@ -17,6 +17,10 @@ struct ShardState {
     private var leftOut: [Int: [(Range<Int64>, String)]] = [:]
     /// What partitions wait to learn.
     private(set) var needs: Set<OriginRules.Need> = []
+    /// Partitions of which it is not known what the target has. Kept apart, since they are looked for after each answer.
+    private(set) var withoutFooting: Set<Int> = []
+    /// Partitions whose position the source has refused, for a reason yet to be found.
+    private(set) var outOfRange: Set<Int> = []
     private var failuresInARow: [Int: Int] = [:]
     private(set) var intake: PartitionIntake
     let policies: FlowPolicies
@@ -50,8 +54,19 @@ struct ShardState {
         let index = partitions.count
         partitions.append(partition)
         bySource[partition.source] = index
+        setFooting(partition.footing, of: index)
         noteChange(index)
         enqueueIfReady(index)
+    }
+
+    mutating func setFooting(_ footing: Footing, of index: Int) {
+        partitions[index].footing = footing
+        if footing == .firm { withoutFooting.remove(index) } else { withoutFooting.insert(index) }
+    }
+
+    mutating func setOutOfRange(_ index: Int, _ isOutOfRange: Bool) {
+        partitions[index].isOutOfRange = isOutOfRange
+        if isOutOfRange { outOfRange.insert(index) } else { outOfRange.remove(index) }
     }
 
     var isDrained: Bool {
@@ -269,6 +284,7 @@ extension ShardState {
         _ index: Int, sequence: Int32, baseOffset: Int64, targetLogStart: Int64, now: NIODeadline, wallClock: Int64
     ) {
         failuresInARow[index] = nil
+        partitions[index].obstacle = nil
         let done = partitions[index].window.succeeded(sequence: sequence, baseOffset: baseOffset)
         acknowledge(done, index, now: now, wallClock: wallClock)
         partitions[index].map.trim(belowTarget: targetLogStart)

@@ -78,7 +78,7 @@ extension Shard {
             refreshLeaders()
         case .offsetOutOfRange:
             // Stock brokers leave the bounds of the log out of this answer: they are asked for.
-            state.partitions[index].isOutOfRange = true
+            state.setOutOfRange(index, true)
             rest(index)
             footingWake.ring()
         case .topicAuthorizationFailed:

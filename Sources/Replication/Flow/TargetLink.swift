@@ -23,7 +23,7 @@ extension Shard {
                 }
                 do throws(KafkaError) {
                     let connection = try await target.connection(to: broker, purpose: .produce(0))
-                    let version = try connection.version(of: ProduceRequest.self, within: 3...12)
+                    let version = try connection.version(of: ProduceRequest.self)
                     let sendings = state.nextSendings(to: broker)
                     guard !sendings.isEmpty else { continue }
                     do throws(KafkaError) {
@@ -134,14 +134,14 @@ extension Shard {
             case .retry(let refresh):
                 state.notWritten(sending.index, renewsEpoch: false, rests: true, now: now)
                 if refresh { refreshLeaders() }
-                debug(answer.errorCode, sending)
+                note(answer, to: sending)
             case .uncertain(let refresh):
                 state.notWritten(sending.index, isUncertain: true, renewsEpoch: false, rests: true, now: now)
                 if refresh { refreshLeaders() }
-                debug(answer.errorCode, sending)
+                note(answer, to: sending)
             case .renewEpoch:
                 state.notWritten(sending.index, renewsEpoch: true, rests: false, now: now)
-                debug(answer.errorCode, sending)
+                note(answer, to: sending)
             case .quarantine(let explanation):
                 if oldest != sending.sequence {
                     // Behind another failure; it will be its turn.
@@ -182,11 +182,15 @@ extension Shard {
         ringAllTargets()
     }
 
-    private func debug(_ code: ErrorCode, _ sending: ShardState.Sending) {
+    /// Remembers why a batch was not taken, for when it lasts.
+    private func note(_ answer: ProduceResponse.PartitionProduceResponse, to sending: ShardState.Sending) {
+        var text = "\(target.settings.name) answers \(answer.errorCode)"
+        if let message = answer.errorMessage, !message.isEmpty { text += ", \"\(message)\"" }
+        state.partitions[sending.index].obstacle = text
         logger.debug(
             "target did not take a batch, sending it again",
             metadata: [
-                "topic": "\(sending.target.topic)", "partition": "\(sending.target.partition)", "error": "\(code)",
+                "topic": "\(sending.target.topic)", "partition": "\(sending.target.partition)", "reason": "\(text)",
             ])
     }
 }

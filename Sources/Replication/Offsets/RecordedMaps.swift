@@ -13,12 +13,20 @@ struct RecordedMaps: Sendable {
         var reader = RecordedFlowReader(flow: name, target: target)
         try await reader.refresh()
         let flow = reader.recorded
-        let partitions = flow.checkpoints.keys.compactMap { partition -> ForwardPartition? in
-            guard let name = flow.targetName(of: partition.topic), let map = flow.map(of: partition) else { return nil }
+        return RecordedMaps(hasRun: flow.identity != nil, partitions: flow.partitions(isSettled: false))
+    }
+}
+
+extension RecordedFlow {
+    /// The partitions that the flow copies, as far as it has recorded them, with their maps.
+    ///
+    /// - Parameter isSettled: whether nothing is on its way that the maps do not know yet.
+    func partitions(isSettled: Bool) -> [ForwardPartition] {
+        checkpoints.keys.compactMap { partition in
+            guard let name = targetName(of: partition.topic), let map = map(of: partition) else { return nil }
             return ForwardPartition(
-                source: partition, target: TopicPartition(name, partition.partition), map: map, isSettled: false)
+                source: partition, target: TopicPartition(name, partition.partition), map: map, isSettled: isSettled)
         }
-        return RecordedMaps(hasRun: flow.identity != nil, partitions: partitions)
     }
 }
 

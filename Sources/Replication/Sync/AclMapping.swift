@@ -5,13 +5,15 @@ package import KafkaClient
 /// | rule at the source | `topics` | `full` |
 /// |---|---|---|
 /// | ALLOW WRITE on topics | not copied | not copied |
+/// | DENY WRITE on topics, in identical naming | not copied | not copied |
 /// | ALLOW ALL on topics | ALLOW READ | ALLOW READ |
 /// | other rules on single topics that the flow copies | as they are | as they are |
 /// | PREFIXED patterns of topics | not copied | when the flow copies a topic that begins so |
 /// | groups, transactional ids | not copied | as they are |
 /// | the cluster, tokens, users | not copied | not copied |
 ///
-/// The first three rows are MirrorMaker 2's rules, which MSK Replicator has too: a copy is for reading.
+/// Leaving ALLOW WRITE out and taking ALLOW ALL for READ are MirrorMaker 2's rules, which MSK Replicator has too: a copy is
+/// for reading.
 package struct AclMapping {
     private let mode: AclMode
     private let naming: TopicNaming
@@ -50,7 +52,8 @@ package struct AclMapping {
     }
 
     private func topicRule(_ rule: AccessRule) -> Verdict {
-        if rule.permission == .allow, rule.operation == .write { return .ignored }
+        // Where producers may move to the target with their topics' names, a fence at the source must not follow them.
+        if rule.operation == .write, rule.permission == .allow || naming == .identical { return .ignored }
         var copy = renamed(rule)
         if rule.permission == .allow, rule.operation == .all { copy.operation = .read }
         switch rule.pattern {

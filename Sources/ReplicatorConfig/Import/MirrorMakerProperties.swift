@@ -243,6 +243,7 @@ extension MirrorMakerProperties {
             ("sync.groupOffsets", flag(value("sync.group.offsets.enabled", flow: flow), default: false)),
             ("sync.newTopics", flag(value("refresh.topics.enabled", flow: flow), default: true)),
         ]
+        settings += topics(flow, &remarks)
         if settings[2].1 == "false" {
             remarks.append("group offsets were not synchronised (sync.group.offsets.enabled); true costs little here")
         }
@@ -252,6 +253,27 @@ extension MirrorMakerProperties {
         if let shortest = intervals.min() {
             settings.append(("sync.interval", "\(min(shortest, 86_400))s"))
             remarks.append("there is one sync.interval for everything; the default would be 5s")
+        }
+        return settings
+    }
+}
+
+// How topics are made.
+extension MirrorMakerProperties {
+    private mutating func topics(
+        _ flow: (source: String, target: String), _ remarks: inout [String]
+    ) -> [(key: String, value: String)] {
+        var settings: [(key: String, value: String)] = []
+        if let factor = value("replication.factor", flow: flow) {
+            settings.append(("sync.replicationFactor", factor == "-1" ? "broker" : factor))
+        } else {
+            remarks.append("new topics had 2 replicas (replication.factor); here they have as many as at the source")
+        }
+        let excluded = take(
+            ["config.properties.exclude", "config.properties.blacklist"]
+                .flatMap { ["\(flow.source)->\(flow.target).\($0)", $0] })
+        if let excluded {
+            settings.append(("sync.configExclude", ImportedConfiguration.list(Self.elements(excluded))))
         }
         return settings
     }

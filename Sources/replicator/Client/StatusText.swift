@@ -81,10 +81,16 @@ struct StatusText {
                 "\(partition.topic)-\(partition.partition)", isStuck ? "stuck" : partition.state,
                 Quantities.count(partition.sourceOffset), Quantities.count(partition.sourceEnd),
                 Quantities.count(partition.targetOffset), Quantities.count(partition.lag),
-                partition.reason ?? partition.stuckForSeconds.map { "no progress for \($0) s" } ?? "",
+                partition.reason ?? Self.standstill(partition) ?? "",
             ])
         }
         return table.lines
+    }
+
+    private static func standstill(_ partition: FlowStatus.Partition) -> String? {
+        partition.stuckForSeconds.map { seconds in
+            "no progress for \(seconds) s" + (partition.obstacle.map { ": \($0)" } ?? "")
+        }
     }
 
     private func indented(_ lines: [String]) -> [String] {

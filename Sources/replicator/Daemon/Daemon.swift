@@ -59,7 +59,7 @@ extension Daemon {
     private func look(at now: ContinuousClock.Instant) async {
         var statuses: [FlowStatus] = []
         for flow in flows { statuses.append(await flow.status()) }
-        notice(watchdog.look(statuses.flatMap(Self.looks), at: now))
+        notice(watchdog.look(statuses.flatMap(Self.looks), at: now), statuses)
         let elapsed = lastLook.map { Double(($0.duration(to: now)) / .seconds(1)) } ?? 0
         lastLook = now
         let isDue = nextHistory.map { $0 <= now } ?? true
@@ -88,20 +88,24 @@ extension Daemon {
     }
 
     /// Each partition that has come to a standstill is told once.
-    private func notice(_ found: [ProgressWatchdog.Stuck]) {
+    private func notice(_ found: [ProgressWatchdog.Stuck], _ statuses: [FlowStatus]) {
         let now = Dictionary(grouping: found, by: \.flow)
         for flow in flows {
             let known = Set((stuck[flow.name] ?? []).map(\.place))
             let fresh = (now[flow.name] ?? []).filter { !known.contains($0.place) }
             if let first = fresh.first {
+                let partition = statuses.first { $0.name == flow.name }?.partitions
+                    .first { $0.topic == first.topic && $0.partition == first.partition }
+                var metadata: Logger.Metadata = [
+                    "flow": "\(flow.name)", "topic": "\(first.topic)", "partition": "\(first.partition)",
+                    "offset": "\(first.offset)", "lag": "\(first.lag)",
+                ]
+                metadata["reason"] = partition?.obstacle.map { "\($0)" }
                 logger.warning(
                     fresh.count == 1
                         ? "partition makes no progress although there is something to copy"
                         : "\(fresh.count) partitions make no progress although there is something to copy",
-                    metadata: [
-                        "flow": "\(flow.name)", "topic": "\(first.topic)", "partition": "\(first.partition)",
-                        "offset": "\(first.offset)", "lag": "\(first.lag)",
-                    ])
+                    metadata: metadata)
             }
         }
         stuck = now

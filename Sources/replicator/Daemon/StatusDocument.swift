@@ -126,7 +126,7 @@ struct FlowDocument: Sendable, Codable {
             if partition.state == "failed" { return "\(name) has stopped: \(partition.reason ?? "")" }
             guard let seconds = partition.stuckForSeconds else { return nil }
             return "\(name) has made no progress for \(seconds) s at offset \(partition.sourceOffset), "
-                + "\(partition.lag) behind"
+                + "\(partition.lag) behind" + (partition.obstacle.map { ": \($0)" } ?? "")
         }
     }
 }

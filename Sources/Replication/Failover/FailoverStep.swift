@@ -1,0 +1,39 @@
+/// Whether there is time to do it in order.
+public enum FailoverKind: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Both clusters answer: nothing is left behind.
+    case planned
+    /// The source is lost or cannot be waited for: what it alone holds is left behind, and listed.
+    case unplanned
+}
+
+/// One step of a failover. Each finds out what is left for it to do, so that it may be taken again.
+public enum FailoverStep: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Looks whether everything stands in order. Changes nothing.
+    case preflight
+    /// Takes the right to write at the source from the producers.
+    case fence
+    /// Waits until the source's ends stand still, and takes them for fixed.
+    case still
+    /// Waits until everything below those ends is on the target.
+    case drain
+    /// Notes how far every partition had come when the source was lost.
+    case cut
+    /// Commits every selected group's positions on the target.
+    case groups
+    /// Compares the last records of every partition.
+    case verify
+    /// Has the opposite flow begin where the target's own records begin.
+    case opposite
+    /// Gives producers of the target back the right to write that an earlier failover took from them.
+    case lift
+    /// Notes that the target has taken over.
+    case handOver
+
+    /// The steps of a failover, in order.
+    public static func steps(of kind: FailoverKind) -> [FailoverStep] {
+        switch kind {
+        case .planned: [.preflight, .fence, .still, .drain, .groups, .verify, .opposite, .lift, .handOver]
+        case .unplanned: [.preflight, .cut, .groups, .opposite, .lift, .handOver]
+        }
+    }
+}
