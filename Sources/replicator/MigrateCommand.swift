@@ -6,7 +6,6 @@ internal import NIOCore
 internal import NIOPosix
 internal import Replication
 internal import ReplicatorConfig
-internal import UnixSignals
 
 /// `replicator migrate`: moves once, and proves it.
 struct MigrateCommand: AsyncParsableCommand {
@@ -19,7 +18,9 @@ struct MigrateCommand: AsyncParsableCommand {
             compares source and target record by record. Without --cut-over the cut-over is when everything is there; \
             with --cut-over FILE it is when that file exists: stop the producers, then create it.
 
-            It can be interrupted (Ctrl-C) and run again: it goes on where it stopped. The flow must not run elsewhere.
+            It can be interrupted (Ctrl-C) and run again: it goes on where it stopped. The flow must not run elsewhere. It \
+            does not begin where the target holds records that the flow has not brought. A cluster that does not answer \
+            for --patience seconds ends it.
 
             Exit codes: 0 everything is copied and equal, 1 it is not, or was interrupted, 2 wrong usage or configuration.
             """)
@@ -34,7 +35,9 @@ struct MigrateCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Wait this long for groups, and for a target that does not move.", valueName: "SECONDS"))
+        help: ArgumentHelp(
+            "Wait this long for groups, a target that does not move, a cluster that does not answer.",
+            valueName: "SECONDS"))
     var patience = 30
 
     @Option(name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"))
@@ -86,33 +89,23 @@ struct MigrateCommand: AsyncParsableCommand {
             copying.finish()
             verifying.finish()
         }
-        let report = try await withThrowingTaskGroup(of: MigrationReport?.self) { tasks in
-            tasks.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { await migration.interrupt() }
-                return nil
-            }
-            tasks.addTask { [cutOver] in
-                try await migration.run {
-                    await Self.awaitFile(cutOver)
-                } progress: { progress in
-                    copying.show(done: progress.passed, total: progress.total) { _ in
-                        "\(progress.phase.rawValue): \(Quantities.count(progress.passed)) of "
-                            + "\(Quantities.count(progress.total)) offsets, \(progress.partitions) partitions"
-                    }
-                } verified: { progress in
-                    verifying.show(done: progress.compared, total: progress.total) { seconds in
-                        "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets, "
-                            + "\(Quantities.bytes(Double(progress.bytes) / seconds))/s"
-                    }
+        return try await Interruption.letting {
+            await migration.interrupt()
+        } finish: { [cutOver] in
+            try await migration.run {
+                await Self.awaitFile(cutOver)
+            } progress: { progress in
+                // A run that goes on where another stopped begins in the middle: the rate tells, not the share.
+                copying.show(done: progress.passed, total: progress.total, tellsTimeLeft: false) { _ in
+                    MigrateText.line(progress)
+                }
+            } verified: { progress in
+                verifying.show(done: progress.compared, total: progress.total) { seconds in
+                    "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets, "
+                        + "\(Quantities.bytes(Double(progress.bytes) / seconds))/s"
                 }
             }
-            defer { tasks.cancelAll() }
-            while let done = try await tasks.next() {
-                if let done { return done }
-            }
-            throw Failure("migrate: interrupted")
         }
-        return report
     }
 
     /// Says what would be done, and asks.

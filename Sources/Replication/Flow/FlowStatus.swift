@@ -22,6 +22,8 @@ public struct FlowStatus: Sendable, Codable {
         public var lag: Int64
         /// Records that the target has got: of all source offsets that have passed, those that were not skipped.
         public var written: Int64
+        /// Bytes that the batches read since the flow was started last take at the source.
+        public var readBytes: Int64
         /// Source offsets that have passed without a record on the target, by reason.
         public var skipped: [String: Int64]
         /// Target offsets among ours that hold something else: other writers' records, markers.
@@ -99,6 +101,7 @@ extension FlowStatus.Partition {
         targetOffset = partition.targetEnd
         lag = partition.lag
         written = partition.accounting.written
+        readBytes = partition.readBytes
         skipped = partition.accounting.skipped
         foreign = partition.accounting.foreign
         doubled = partition.accounting.doubled ?? 0

@@ -26,6 +26,8 @@ struct PartitionIntake {
         var need: OriginRules.Need?
         /// Skipped since the last batch that goes on: passes with the next.
         var open: [SkipReason: Int64] = [:]
+        /// Bytes of what was passed, as it came.
+        var sourceBytes: Int64 = 0
 
         fileprivate mutating func skip(_ count: Int64, _ reason: SkipReason) {
             guard count > 0 else { return }
@@ -46,6 +48,8 @@ struct PartitionIntake {
         var reader = LogEntryReader(records)
         do {
             while outcome.need == nil, let entry = try reader.next() {
+                let before = state.position
+                defer { if state.position > before { outcome.sourceBytes += Int64(entry.bytes.readableBytes) } }
                 switch entry {
                 case .batch(let batch): try take(batch, &aborted, at: now, &state, &outcome)
                 case .legacy(let entry): try take(entry, at: now, &state, &outcome)

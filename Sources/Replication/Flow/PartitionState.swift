@@ -86,6 +86,8 @@ struct PartitionState: Sendable {
     /// The id that was recorded, while the present one is another.
     var isTargetRecreated = false
     var accounting: Accounting
+    /// Bytes of source batches taken in by this run.
+    var readBytes: Int64 = 0
     /// Skipped since the last batch that goes on.
     var openSkips: [SkipReason: Int64] = [:]
     /// Leader epoch of the last batch read; -1 when unknown.

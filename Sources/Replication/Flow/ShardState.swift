@@ -168,6 +168,7 @@ extension ShardState {
         let outcome = intake.take(
             records.contiguous, aborted: fetched.abortedTransactions, at: now, into: &partitions[index])
         partitions[index].metrics.took(bytes: records.readableBytes, outcome: outcome)
+        partitions[index].readBytes += outcome.sourceBytes
         if let need = outcome.need {
             partitions[index].need = need
             needs.insert(need)

@@ -8,7 +8,7 @@ public import NIOCore
 ///
 /// ```
 ///   copying ──▶ following ──▶ draining ──▶ verifying ──▶ done
-///      └───────────┴────────────┴──▶ interrupted: another run goes on from there
+///      └───────────┴────────────┴───────────┴──▶ interrupted: another run goes on from there
 /// ```
 public actor Migration {
     private let settings: FlowSettings
@@ -22,9 +22,18 @@ public actor Migration {
     private let flow: Flow
     private var report: MigrationReport
     private var isInterrupted = false
+    private var rate = TransferRate()
+    /// How far the flow was when it had found everything.
+    private var first: TransferRate.Mark?
+
+    /// How long what is under way may take to reach the target once the flow has been told to stop.
+    private static let shutdownTimeout: Duration = .seconds(30)
+    /// Questions beside the copy are given up after this time, and asked again.
+    private static let impatience: Duration = .seconds(10)
 
     /// - Parameters:
-    ///   - patience: how long the target may stand still while it is verified, and how long groups may take.
+    ///   - patience: how long the target may stand still while it is verified, how long groups may take, and how long a
+    ///     cluster may not answer.
     ///   - owner: who migrates, as a second run would be told.
     public init(
         _ settings: FlowSettings, patience: Duration, owner: String, eventLoops: [any EventLoop], logger: Logger,
@@ -39,13 +48,21 @@ public actor Migration {
         self.eventLoops = eventLoops
         self.logger = logger
         self.wallClock = wallClock
-        source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
-        target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
+        source = ClusterClient(Self.impatient(settings.source), eventLoop: eventLoops[0], logger: logger)
+        target = ClusterClient(Self.impatient(settings.target), eventLoop: eventLoops[0], logger: logger)
         flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
         report = MigrationReport(settings)
     }
 
-    /// Lets what is under way reach the target and ends; another run goes on from there.
+    private static func impatient(_ settings: ClusterSettings) -> ClusterSettings {
+        var settings = settings
+        settings.operationTimeout = min(settings.operationTimeout, impatience)
+        settings.requestTimeout = min(settings.requestTimeout, impatience)
+        return settings
+    }
+
+    /// Lets what is under way reach the target and ends; another run goes on from there. To be left without waiting
+    /// for that, cancel the task that runs it.
     public func interrupt() async {
         isInterrupted = true
         await flow.stop()
@@ -76,24 +93,32 @@ public actor Migration {
         _ verified: @escaping @Sendable (VerificationProgress) -> Void
     ) async throws -> MigrationReport {
         let begin = ContinuousClock.now
+        try await MigrationPreflight(settings: settings, source: source, target: target).check()
         try await flow.prepare()
         let lock = MigrationLock(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
         try await lock.acquire()
+        let outcome: Result<Void, any Error>
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    while (try? await Task.sleep(for: MigrationLock.renewal)) != nil { try await lock.renew() }
+                    try await self.copy(cutOver, progress)
+                    try await self.verify(progress, verified)
                 }
-                try await copy(cutOver, progress)
-                group.cancelAll()
+                // These end only when something stands against going on.
+                group.addTask { try await self.keep(lock) }
+                group.addTask { try await self.watch(self.source) }
+                group.addTask { try await self.watch(self.target) }
+                group.addTask { try await self.keepMeasuring() }
+                defer { group.cancelAll() }
+                try await group.next()
             }
-            try await verify(progress, verified)
+            outcome = .success(())
         } catch {
-            // The next attempt need not wait until the claim has run out.
-            try? await lock.release()
-            throw error
+            outcome = .failure(error)
         }
-        try await lock.release()
+        // The next attempt need not wait until the claim has run out.
+        try? await lock.release()
+        try outcome.get()
         report.seconds = (ContinuousClock.now - begin) / .seconds(1)
         return report
     }
@@ -102,51 +127,98 @@ public actor Migration {
         _ progress: @Sendable (MigrationProgress) -> Void,
         _ verified: @escaping @Sendable (VerificationProgress) -> Void
     ) async throws {
-        if isInterrupted {
+        guard !isInterrupted else {
             report.phase = .interrupted
-        } else {
-            report.phase = .verifying
-            progress(MigrationProgress(phase: .verifying, passed: 0, total: 0, partitions: report.partitions))
-            var options = Verification.Options()
-            options.patience = patience
-            let verification = Verification(settings, options: options, eventLoops: eventLoops, logger: logger)
-            report.verification = try await verification.run(progress: verified)
-            report.phase = .done
+            return
         }
+        await measure()
+        report.phase = .verifying
+        progress(MigrationProgress(phase: .verifying, partitions: report.partitions))
+        var options = Verification.Options()
+        options.patience = patience
+        let ends = FlowProgress(await flow.status()).offsets
+        options.sourceEnds = ends
+        let verification = Verification(settings, options: options, eventLoops: eventLoops, logger: logger)
+        report.verification = try await withThrowingTaskGroup(of: VerificationReport?.self) { group in
+            group.addTask { try await verification.run(progress: verified) }
+            group.addTask {
+                try await self.untilInterrupted()
+                return nil
+            }
+            // Interrupted, it reports what has not been compared.
+            while let ended = try await group.next() {
+                group.cancelAll()
+                if let ended { return ended }
+            }
+            return nil
+        }
+        guard !isInterrupted else {
+            report.phase = .interrupted
+            return
+        }
+        let now = try await endsAtSource()
+        report.writtenAfterCutOver = now.reduce(0) { $0 + max(0, $1.value - (ends[$1.key] ?? $1.value)) }
+        report.phase = .done
+    }
+
+    private func untilInterrupted() async throws {
+        while !isInterrupted { try await Task.sleep(for: .milliseconds(100)) }
+    }
+
+    private enum CopyEnd {
+        /// With what has ended it, if it did not end in order.
+        case flowEnded((any Error)?)
+        case followed
     }
 
     private func copy(
         _ cutOver: @escaping @Sendable () async -> Void, _ progress: @escaping @Sendable (MigrationProgress) -> Void
     ) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: CopyEnd.self) { group in
             let flow = flow
-            group.addTask { try await flow.run() }
-            do {
-                try await follow(cutOver, progress)
-            } catch {
-                await flow.stop()
-                try? await group.waitForAll()
-                throw error
+            group.addTask {
+                do {
+                    try await flow.run()
+                    return .flowEnded(nil)
+                } catch {
+                    return .flowEnded(error)
+                }
+            }
+            group.addTask {
+                try await self.follow(cutOver, progress)
+                return .followed
+            }
+            defer { group.cancelAll() }
+            let outcome = await group.nextResult()
+            if case .success(.flowEnded(let error)) = outcome {
+                if let error { throw error }
+                guard isInterrupted else { throw MigrationError.flowEnded("it stopped by itself; see the log") }
+                return
             }
             await flow.stop()
-            try await group.waitForAll()
+            // Whatever comes first: what is under way has reached the target, or it takes too long. What is not
+            // acknowledged then is looked for at the target by the next run.
+            group.addTask {
+                try await Task.sleep(for: Self.shutdownTimeout)
+                return .followed
+            }
+            _ = await group.nextResult()
+            _ = try outcome?.get()
         }
+        note(await flow.status())
     }
 
     private func follow(
         _ cutOver: @escaping @Sendable () async -> Void, _ progress: @escaping @Sendable (MigrationProgress) -> Void
     ) async throws {
         report.phase = .copying
-        var start: Int64?
-        try await moves(until: { $0.isCaughtUp }, progress) { passed in
-            if start == nil { start = passed }
-        }
+        try await moves(until: { $0.isCaughtUp }, progress)
         guard !isInterrupted else { return }
         report.phase = .following
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await cutOver() }
             group.addTask { [self] in
-                try await moves(until: { _ in Task.isCancelled }, progress) { _ in }
+                try await moves(until: { _ in Task.isCancelled }, progress)
             }
             // Whichever comes first: the word to cut over, or trouble.
             try await group.next()
@@ -155,31 +227,46 @@ public actor Migration {
         guard !isInterrupted else { return }
         report.phase = .draining
         let ends = try await endsAtSource()
-        try await moves(until: { $0.hasPassed(ends) }, progress) { passed in
-            report.copiedOffsets = passed - (start ?? passed)
-        }
+        try await moves(until: { $0.hasPassed(ends) }, progress)
         guard !isInterrupted, settings.sync.groupOffsets else { return }
         try await bringGroupsOver()
     }
 
     /// Watches the flow until a condition holds or the migration is interrupted.
     private func moves(
-        until isDone: (FlowProgress) -> Bool, _ progress: @Sendable (MigrationProgress) -> Void,
-        _ note: (Int64) -> Void
+        until isDone: (FlowProgress) -> Bool, _ progress: @Sendable (MigrationProgress) -> Void
     ) async throws {
         while !isInterrupted {
-            let now = FlowProgress(await flow.status())
-            report.partitions = now.partitions
-            report.topics = now.topics
+            let now = note(await flow.status())
             guard now.failures.isEmpty else { throw MigrationError.partitionsFailed(now.failures) }
             if now.state == "stopped" { throw MigrationError.flowEnded("it stopped by itself; see the log") }
-            // Before that its partitions are not all known, nor where they stand.
-            if now.state == "running" { note(now.passed) }
             progress(
-                MigrationProgress(phase: report.phase, passed: now.passed, total: now.end, partitions: now.partitions))
+                MigrationProgress(
+                    phase: report.phase, partitions: now.partitions, passed: now.mark.offsets, total: now.end,
+                    records: report.copiedRecords, bytes: report.copiedBytes, sourceBytes: report.sourceBytes,
+                    recordsPerSecond: rate.perSecond?.records, bytesPerSecond: rate.perSecond?.bytes,
+                    secondsLeft: rate.secondsLeft(for: now.end - now.mark.offsets)))
             if now.state == "running", isDone(now) { return }
             guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
         }
+    }
+
+    /// Takes in how far the flow is.
+    @discardableResult
+    private func note(_ status: FlowStatus) -> FlowProgress {
+        let now = FlowProgress(status)
+        report.partitions = now.partitions
+        report.topics = now.topics
+        report.skippedOffsets = now.skipped
+        // Before that its partitions are not all known, nor where they stand.
+        guard now.state != "starting" else { return now }
+        let begin = first ?? now.mark
+        first = begin
+        rate.look(now.mark, at: .now)
+        report.copiedOffsets = now.mark.offsets - begin.offsets
+        report.copiedRecords = now.mark.records - begin.records
+        report.copiedBytes = now.mark.bytes
+        return now
     }
 
     private func endsAtSource() async throws -> [TopicPartition: Int64] {
@@ -205,25 +292,80 @@ public actor Migration {
     }
 }
 
+// What stands against going on.
+extension Migration {
+    /// Keeps the claim; that the target does not answer is for ``watch(_:)`` to judge.
+    private func keep(_ lock: MigrationLock) async throws {
+        while true {
+            try await Task.sleep(for: MigrationLock.renewal)
+            do {
+                try await lock.renew()
+            } catch let error as KafkaError where error.isRetriable {
+                continue
+            }
+        }
+    }
+
+    /// Asks a cluster now and then whether it is there.
+    private func watch(_ cluster: ClusterClient) async throws {
+        let clock = ContinuousClock()
+        var lastAnswer = clock.now
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            do {
+                _ = try await cluster.metadata(.none)
+                lastAnswer = clock.now
+            } catch {
+                let silence = clock.now - lastAnswer
+                guard silence >= patience else { continue }
+                throw MigrationError.clusterLost(
+                    cluster: cluster.settings.name, seconds: Int(silence.components.seconds), reason: "\(error)")
+            }
+        }
+    }
+
+    private func keepMeasuring() async throws {
+        while true {
+            await measure()
+            try await Task.sleep(for: report.partitions == 0 ? .milliseconds(100) : .seconds(10))
+        }
+    }
+
+    /// Asks how many bytes there are at the source, which it need not tell.
+    private func measure() async {
+        let partitions = await flow.status().partitions.map { TopicPartition($0.topic, $0.partition) }
+        let known = await source.logSizes(of: partitions).values.compactMap { try? $0.get() }
+        // A part of them would say too little.
+        report.sourceBytes = partitions.isEmpty || known.count < partitions.count ? nil : known.reduce(0, +)
+    }
+}
+
 /// A flow's status, summed up.
 private struct FlowProgress {
     let state: String
     let partitions: Int
     let topics: Int
-    let passed: Int64
+    let mark: TransferRate.Mark
     let end: Int64
     let failures: [String]
-    private let offsets: [TopicPartition: Int64]
+    let skipped: [String: Int64]
+    let offsets: [TopicPartition: Int64]
 
     init(_ status: FlowStatus) {
         state = status.state
         partitions = status.partitions.count
         topics = Set(status.partitions.map(\.topic)).count
-        passed = status.partitions.reduce(0) { $0 + $1.sourceOffset }
+        mark = TransferRate.Mark(
+            offsets: status.partitions.reduce(0) { $0 + $1.sourceOffset },
+            records: status.partitions.reduce(0) { $0 + $1.written },
+            bytes: status.partitions.reduce(0) { $0 + $1.readBytes })
         end = status.partitions.reduce(0) { $0 + max($1.sourceEnd, $1.sourceOffset) }
         failures = status.partitions.filter { $0.state == "failed" }.map {
             "\($0.topic)-\($0.partition): \($0.reason ?? "")"
         }
+        var skipped: [String: Int64] = [:]
+        for partition in status.partitions { skipped.merge(partition.skipped, uniquingKeysWith: +) }
+        self.skipped = skipped
         offsets = Dictionary(
             status.partitions.map { (TopicPartition($0.topic, $0.partition), $0.sourceOffset) }
         ) { first, _ in first }

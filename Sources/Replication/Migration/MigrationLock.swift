@@ -19,6 +19,7 @@ actor MigrationLock {
     private let log: StateTopic
     private let owner: String
     private let wallClock: @Sendable () -> Int64
+    private var lastRenewed: Int64 = 0
 
     private static let key = ByteBuffer(string: "migration")
     /// A claim that was not renewed for so long belongs to nobody: 20 s.
@@ -34,7 +35,7 @@ actor MigrationLock {
 
     /// - Throws: ``MigrationError/alreadyRunning(flow:owner:)`` when somebody else migrates.
     func acquire() async throws {
-        try await renew()
+        try await claim()
         var holder: String?
         for record in try await log.readAll() where record.key == Self.key {
             guard let value = record.value,
@@ -51,7 +52,21 @@ actor MigrationLock {
         }
     }
 
-    func renew() async throws { try await write(isReleased: false) }
+    /// Keeps others away for another ``lifetime``. A claim that has run out meanwhile, because the target did not
+    /// answer, may belong to somebody else by now.
+    ///
+    /// - Throws: as ``acquire()``.
+    func renew() async throws {
+        guard wallClock() - lastRenewed < Self.lifetime else { return try await acquire() }
+        try await claim()
+    }
+
+    private func claim() async throws {
+        // The claim's age counts from when it was said, not from when it was heard.
+        let now = wallClock()
+        try await write(isReleased: false)
+        lastRenewed = now
+    }
 
     func release() async throws { try await write(isReleased: true) }
 
@@ -61,22 +76,5 @@ actor MigrationLock {
         try await log.append([
             Record(offset: 0, timestamp: now, key: Self.key, value: ByteBuffer(bytes: json), headers: [])
         ])
-    }
-}
-
-/// Why a migration does not go on.
-public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
-    case alreadyRunning(flow: String, owner: String)
-    case partitionsFailed([String])
-    case flowEnded(String)
-
-    public var description: String {
-        switch self {
-        case .alreadyRunning(let flow, let owner):
-            "flow \"\(flow)\" is being migrated by \(owner) at this moment: wait for it, or stop it and try again in 20 s"
-        case .partitionsFailed(let partitions):
-            "cannot go on: \(partitions.joined(separator: "; "))"
-        case .flowEnded(let why): "the flow ended before everything was copied: \(why)"
-        }
     }
 }
