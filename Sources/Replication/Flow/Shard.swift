@@ -27,6 +27,8 @@ actor Shard {
 
     var state: ShardState
     private(set) var isDraining = false
+    /// Everything fetched has reached the target: nothing is taken in any more.
+    private(set) var hasEnded = false
     private var sourceLinks: [Int32: Link] = [:]
     private var targetLinks: [Int32: Link] = [:]
     private let leadersWake = Wake()
@@ -139,7 +141,7 @@ actor Shard {
 
     var snapshot: [PartitionState] { state.partitions }
 
-    var isFinished: Bool { isDraining && state.isDrained }
+    var isFinished: Bool { hasEnded || (isDraining && state.isDrained) }
 
     func link(source broker: Int32) -> Link { sourceLinks[broker] ?? Link() }
     func link(target broker: Int32) -> Link { targetLinks[broker] ?? Link() }
@@ -169,6 +171,7 @@ actor Shard {
 
     func endIfDrained() {
         guard isFinished else { return }
+        hasEnded = true
         newLinksContinuation.finish()
         leadersWake.ring()
         footingWake.ring()

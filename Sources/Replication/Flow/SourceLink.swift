@@ -45,6 +45,8 @@ extension Shard {
         let response = try await connection.send(request, version: version)
         obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
         let arrived = try session.accept(response)
+        // An answer that comes after the end would go out just to be cut off.
+        guard !hasEnded else { return }
         for fetched in arrived { take(fetched) }
         spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
     }

@@ -11,6 +11,12 @@ package struct RecordedFlow: Sendable {
 
     package init() {}
 
+    /// Whether the flow has ever had a producer id to write with: it registers one before it writes. Flows that ran
+    /// before registrations were kept here are told by the ids in their checkpoints.
+    package var hasWritten: Bool {
+        !producers.isEmpty || checkpoints.values.contains { $0.producers?.isEmpty == false }
+    }
+
     /// Takes a record as it was read.
     ///
     /// - Throws: when it is none of ours although its key is.

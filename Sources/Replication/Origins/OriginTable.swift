@@ -29,14 +29,14 @@ actor OriginTable {
         return known.filter { ids.contains($0.key) }
     }
 
-    /// Every flow that has ever begun to write to the cluster has an id registered there. Looked at once for each topic of
+    /// Every flow that has ever written to the cluster has an id registered there. Looked at once for each topic of
     /// that name, and again should it hold less than before.
     private func checkWhole(_ id: KafkaUUID, _ found: [(Int64, OriginRecord)]) async throws(KafkaError) {
         guard id != checkedID || !known.keys.allSatisfy(Set(found.map(\.0)).contains) else { return }
         let registered = Set(found.map(\.1.flow))
         for name in try await cluster.metadata(.all).topics.keys.sorted() {
             guard let flow = ProgressStore.flow(ofTopic: name), !registered.contains(flow),
-                try await hasBegun(flow, progress: name)
+                try await hasWritten(flow, progress: name)
             else { continue }
             throw KafkaError(
                 .unexpectedAnswer(
@@ -48,13 +48,13 @@ actor OriginTable {
         checkedID = id
     }
 
-    private func hasBegun(_ flow: String, progress topic: String) async throws(KafkaError) -> Bool {
+    private func hasWritten(_ flow: String, progress topic: String) async throws(KafkaError) -> Bool {
         var recorded = RecordedFlow()
         for record in try await StateTopic(topic, client: cluster).readAll() {
             // What is none of a flow's own says nothing about a flow.
             try? recorded.take(record)
         }
-        return recorded.identity != nil
+        return recorded.hasWritten
     }
 
     static func read(_ log: StateTopic) async throws(KafkaError) -> [(Int64, OriginRecord)] {
