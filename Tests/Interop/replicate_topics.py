@@ -17,7 +17,7 @@ from replicator import QUIET, Replicator, admin, flow, memory
 
 TOPICS = int(os.environ.get("TOPICS", 2_000))
 # Only ends what would otherwise hang.
-PATIENCE = 300
+PATIENCE = 300 + TOPICS // 5
 # How long the replicator is watched while nothing happens; nothing is proved by it.
 IDLE_SECONDS = 15
 IN_STEP, DIFFERENCES = 0, 1
