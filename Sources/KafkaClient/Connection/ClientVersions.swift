@@ -40,6 +40,7 @@ package enum ClientVersions {
         // Version 0 does not tell where a value comes from.
         .describeConfigs: 1...4,
         .alterConfigs: 0...2,
+        .describeLogDirs: 0...5,
         .saslAuthenticate: 0...2,
         .createPartitions: 0...3,
         .deleteGroups: 0...2,
