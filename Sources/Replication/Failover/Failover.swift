@@ -82,11 +82,11 @@ public actor Failover {
                 memory.failover, flow: settings.name, kind: options.kind, owner: owner, now: wallClock())
             switch opening {
             case .isFinished(let record): try await complete(record)
-            case .begins(let record): try await claimed { try await perform(record) }
+            case .begins(let record): try await claimed { try await self.perform(record) }
             case .goesOn(let record):
                 let reached = record.completed.map { " after the step \($0.rawValue)" } ?? ""
                 say(.note("A failover that was begun before ended\(reached); going on with it."))
-                try await claimed { try await perform(record) }
+                try await claimed { try await self.perform(record) }
             }
             report.isDone = true
         }
@@ -113,12 +113,14 @@ public actor Failover {
                 throw FailoverError.nothingToUndo(flow: settings.name)
             }
             self.record = record
-            try await claimed {
-                try await take(.lift) { try await liftOwnFence() }
-                self.record?.closed = wallClock()
-                try await remember()
-            }
+            try await claimed { try await self.takeBack() }
         }
+    }
+
+    private func takeBack() async throws {
+        try await take(.lift) { try await liftOwnFence() }
+        record?.closed = wallClock()
+        try await remember()
     }
 
     /// Hands out every record that an unplanned failover left behind, in order, partition by partition.
@@ -181,10 +183,12 @@ public actor Failover {
             report.tail = []
             return
         }
-        try await claimed {
-            for step in [FailoverStep.opposite, .lift] { try await take(step) { try await perform(step) } }
-        }
+        try await claimed { try await self.perform([.opposite, .lift]) }
         try await listTail { _ in }
+    }
+
+    private func perform(_ steps: [FailoverStep]) async throws {
+        for step in steps { try await take(step) { try await perform(step) } }
     }
 
     private func perform(_ step: FailoverStep) async throws -> Ending {
@@ -250,17 +254,16 @@ extension Failover {
         try await Task.sleep(for: .milliseconds(250))
     }
 
-    /// Keeps other failovers and migrations of the flow away meanwhile.
-    private func claimed(_ body: () async throws -> Void) async throws {
+    /// Keeps other failovers and migrations of the flow away meanwhile; ends when that fails.
+    private func claimed(_ body: @escaping @Sendable () async throws -> Void) async throws {
         let lock = MigrationLock(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
         try await acquire(lock)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    while (try? await Task.sleep(for: MigrationLock.renewal)) != nil { try await lock.renew() }
-                }
+                group.addTask { try await lock.keep() }
+                group.addTask { try await body() }
                 defer { group.cancelAll() }
-                try await body()
+                try await group.next()
             }
         } catch {
             // The next attempt need not wait until the claim has run out.

@@ -105,7 +105,7 @@ public actor Migration {
                     try await self.verify(progress, verified)
                 }
                 // These end only when something stands against going on.
-                group.addTask { try await self.keep(lock) }
+                group.addTask { try await lock.keep() }
                 group.addTask { try await self.watch(self.source) }
                 group.addTask { try await self.watch(self.target) }
                 group.addTask { try await self.keepMeasuring() }
@@ -294,18 +294,6 @@ public actor Migration {
 
 // What stands against going on.
 extension Migration {
-    /// Keeps the claim; that the target does not answer is for ``watch(_:)`` to judge.
-    private func keep(_ lock: MigrationLock) async throws {
-        while true {
-            try await Task.sleep(for: MigrationLock.renewal)
-            do {
-                try await lock.renew()
-            } catch let error as KafkaError where error.isRetriable {
-                continue
-            }
-        }
-    }
-
     /// Asks a cluster now and then whether it is there.
     private func watch(_ cluster: ClusterClient) async throws {
         let clock = ContinuousClock()

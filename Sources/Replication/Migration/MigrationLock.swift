@@ -24,7 +24,7 @@ actor MigrationLock {
     private static let key = ByteBuffer(string: "migration")
     /// A claim that was not renewed for so long belongs to nobody: 20 s.
     static let lifetime: Int64 = 20_000
-    static let renewal: Duration = .seconds(5)
+    private static let renewal: Duration = .seconds(5)
 
     init(flow: String, target: ClusterClient, owner: String, wallClock: @escaping @Sendable () -> Int64) {
         self.flow = flow
@@ -56,9 +56,23 @@ actor MigrationLock {
     /// answer, may belong to somebody else by now.
     ///
     /// - Throws: as ``acquire()``.
-    func renew() async throws {
+    private func renew() async throws {
         guard wallClock() - lastRenewed < Self.lifetime else { return try await acquire() }
         try await claim()
+    }
+
+    /// Keeps the claim until cancelled. A target that does not answer for a while is no reason to end.
+    ///
+    /// - Throws: when the claim has gone to somebody else meanwhile.
+    func keep() async throws {
+        while true {
+            try await Task.sleep(for: Self.renewal)
+            do {
+                try await renew()
+            } catch let error as KafkaError where error.isRetriable {
+                continue
+            }
+        }
     }
 
     private func claim() async throws {
