@@ -164,6 +164,45 @@ import Testing
         }
     }
 
+    /// The same, with a log that was cut no further than the checkpoint: what has landed must not be taken for the records
+    /// that came behind the checkpoint.
+    @Test(arguments: [Int64(10), 20], [5, 25]) func `a crash right after records landed at a cut behind the checkpoint`(
+        cutAt: Int64, landed: Int
+    ) async throws {
+        try await Replicated.run(targetProperties: Memory.forgets.properties) { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow()
+            var early: Checkpoint?
+            var end: Int64 = 0
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
+                try await produce(0..<10, .forgets, world)
+                try await eventually("a checkpoint of that") {
+                    early = try await world.recorded().checkpoints[Replicated.orders]
+                    return early?.sourceOffset == 10
+                }
+                for start in [10, 20] {
+                    try await produce(start..<start + 10, .forgets, world)
+                    try await world.caughtUp(flow, records: Int64(start + 10))
+                }
+                try await cut(to: cutAt, flow, world) { try await produce(30..<30 + landed, .forgets, world) }
+                try await world.caughtUp(flow, records: Int64(30 + landed))
+                let copies = try await StateTopic("east.orders", client: world.targetClient).readAll()
+                end = try #require(copies.first { $0.value == ByteBuffer(string: "value \(29 + landed)") }).offset + 1
+            }
+            // What the flow did about it never happened.
+            try await world.target.truncate(topic: "east.orders", partition: 0, to: end)
+            try await world.restore(try #require(early))
+            let next = try world.flow()
+            try await world.running(next) {
+                try await world.caughtUp(next, records: Int64(30 + landed))
+                let doubled = try await partition(next).doubled
+                #expect(doubled == landed)
+                try await expectComplete(30 + landed, doubled: doubled, world)
+            }
+        }
+    }
+
     /// Nothing was cut, but the leader's epoch has changed behind the checkpoint.
     @Test func `a crash after a leader change that lost nothing`() async throws {
         try await Replicated.run(nodes: 2) { world in

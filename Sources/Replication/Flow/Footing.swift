@@ -40,7 +40,12 @@ struct FootingFindings: Sendable {
         var skipped: [SkipReason: Int64]
         /// Source ranges with the target offsets of their copies; nil when only the end is known.
         var copies: [(sources: Range<Int64>, target: Int64)]?
+        /// The log was cut behind what was written: where, and how many records lie there that come once more in their place.
+        var landed: (offset: Int64, records: Int64)?
     }
+
+    /// Where the target's log was cut, however that was found out.
+    var cutAt: Int64? { cut ?? recovery?.landed?.offset }
 }
 
 extension TailAlignment {

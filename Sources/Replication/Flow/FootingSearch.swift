@@ -59,7 +59,7 @@ struct FootingSearch {
         entries[partition.target] = Entry(
             index: index, source: partition.source, footing: partition.footing, from: from, known: known,
             knownEpoch: partition.targetEpoch, seenEpoch: partition.seenTargetEpoch,
-            tail: TargetTail(from: max(0, from), ours: ours))
+            tail: TargetTail(from: max(0, from), ours: ours, leaderEpoch: partition.targetEpoch))
         if let regression = partition.regression { foundCut(partition.target, at: regression.target) }
         if partition.isTargetRecreated, from > 0 { foundCut(partition.target, at: 0) }
         bySource[partition.source] = partition.target
@@ -405,6 +405,7 @@ extension FootingSearch.Walk {
         return FootingFindings.Recovery(
             start: start, position: position,
             readEpoch: scratch.position == position ? scratch.lastReadEpoch : -1, written: written, skipped: reasons,
-            copies: alignment.copies(in: tail))
+            copies: alignment.copies(in: tail),
+            landed: alignment.cut.map { (offset: $0.offset, records: tail.count - $0.number) })
     }
 }

@@ -299,7 +299,7 @@ extension Shard {
                 "the target's log went backwards; copying again what it has lost",
                 metadata: [
                     "topic": "\(partition.topic)", "partition": "\(partition.partition)",
-                    "cutAt": "\(findings.cut ?? 0)", "knownEnd": "\(findings.from)", "offsets": "\(offsets)",
+                    "cutAt": "\(findings.cutAt ?? 0)", "knownEnd": "\(findings.from)", "offsets": "\(offsets)",
                 ])
             guard doubled > 0 else { return }
             logger.warning(
@@ -309,7 +309,7 @@ extension Shard {
                 """,
                 metadata: [
                     "topic": "\(partition.topic)", "partition": "\(partition.partition)",
-                    "firstOffset": "\(findings.cut ?? 0)", "records": "\(doubled)",
+                    "firstOffset": "\(findings.cutAt ?? 0)", "records": "\(doubled)",
                 ])
         case .foreignUnderOurID:
             stop(

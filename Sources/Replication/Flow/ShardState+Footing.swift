@@ -67,10 +67,13 @@ extension ShardState {
         partitions[index].footingFailures = 0
         partitions[index].footingRestsUntil = .distantPast
         if let cut = findings.cut ?? (isRecreated && findings.from > 0 ? 0 : nil) {
-            let doubled = findings.tail.count
-            partitions[index].accounting.double(doubled)
-            partitions[index].metrics.doubled(doubled)
-            return .refills(refill(index, from: cut, findings), doubled: doubled)
+            return .refills(refill(index, from: cut, findings), doubled: double(findings.tail.count, index))
+        }
+        if let landed = findings.recovery?.landed, findings.recovery?.start == partition.passed {
+            _ = recover(findings, index)
+            for producer in findings.epochs { partitions[index].window.renew(producer) }
+            awaitCheckpoint(index, findings)
+            return .refills(0, doubled: double(landed.records, index))
         }
         defer { goOn(index, findings) }
         if partition.footing == .uncertain { return matchWindow(findings, index, now: now, wallClock: wallClock) }
@@ -147,12 +150,24 @@ extension ShardState {
         partitions[index].position = source
         partitions[index].passed = source
         partitions[index].regression = nil
+        awaitCheckpoint(index, findings)
+        return passed - source
+    }
+
+    /// Nothing is added to a log that was cut before a checkpoint says so; then the partition is taken over anew.
+    private mutating func awaitCheckpoint(_ index: Int, _ findings: FootingFindings) {
         partitions[index].targetEnd = findings.end
         partitions[index].targetEpoch = findings.epoch
         setFooting(.takeover, of: index)
         partitions[index].awaitsCheckpoint = true
         partitions[index].metrics.targetWentBackwards()
-        return passed - source
+    }
+
+    /// - Returns: `records`, which come once more in their place.
+    private mutating func double(_ records: Int64, _ index: Int) -> Int64 {
+        partitions[index].accounting.double(records)
+        partitions[index].metrics.doubled(records)
+        return records
     }
 
     /// A checkpoint holds where these partitions stood after their target's log had gone backwards.

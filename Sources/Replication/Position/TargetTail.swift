@@ -34,11 +34,29 @@ package struct TargetTail: Sendable {
     /// The target gives records its own time: timestamps tell nothing.
     package private(set) var ignoresTimestamps = false
     package private(set) var highestEpochs: [Int64: Int16] = [:]
+    /// Where another leader epoch begins among our records: the log may have been cut there.
+    package private(set) var seams: [Seam] = []
+    private var leaderEpoch: Int32
+    private var isBehindSeam = false
 
-    /// - Parameter ours: producer ids that only this flow writes under.
-    package init(from offset: Int64, ours: Set<Int64>) {
+    /// A place among our records where a leader epoch has begun.
+    package struct Seam: Hashable, Sendable {
+        /// The first record behind it, by its number among all that were.
+        package var number: Int64
+        /// Where that record's batch begins in the log.
+        package var offset: Int64
+        /// The first of those prints that are left of it, and of those behind it.
+        package var firstPrint: Int
+    }
+
+    /// - Parameters:
+    ///   - ours: producer ids that only this flow writes under.
+    ///   - leaderEpoch: of what lies in front of `offset`; -1 when unknown, or when it does not matter whether the log was
+    ///     cut.
+    package init(from offset: Int64, ours: Set<Int64>, leaderEpoch: Int32 = -1) {
         position = offset
         self.ours = ours
+        self.leaderEpoch = leaderEpoch
     }
 
     /// Takes in what a fetch from ``position`` brought.
@@ -61,12 +79,18 @@ package struct TargetTail: Sendable {
         // A tail begins where a batch has ended. One that reaches across has come since the log was cut: it counts whole.
         let first = batches.isEmpty && !header.isControl ? header.baseOffset : max(position, header.baseOffset)
         position = header.nextOffset
+        if leaderEpoch >= 0, header.partitionLeaderEpoch > leaderEpoch {
+            leaderEpoch = header.partitionLeaderEpoch
+            isBehindSeam = true
+        }
         guard ours.contains(header.producerID), !header.isControl else {
             foreign += header.nextOffset - first
             return
         }
         highestEpochs[header.producerID] = max(highestEpochs[header.producerID] ?? 0, header.producerEpoch)
         if header.timestampType == .logAppendTime { ignoresTimestamps = true }
+        if isBehindSeam { seams.append(Seam(number: count, offset: first, firstPrint: prints.count)) }
+        isBehindSeam = false
         for (offset, print) in try batch.prints(ignoringTimestamp: ignoresTimestamps) where offset >= first {
             prints.append((count + offset - first, print))
         }
