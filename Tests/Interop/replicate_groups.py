@@ -221,6 +221,17 @@ def produce_keyed(bootstrap, topic, numbers, keys, partitions=3):
     equal(f"{topic}: all numbers are produced", client.flush(PATIENCE), 0)
 
 
+def clean(dice, *sides):
+    """Takes what is overwritten out of some of the partitions' logs; returns of how many."""
+    cleaned = 0
+    for side in sides:
+        for partition in range(3):
+            if dice.random() < 0.7:
+                sizes = side.control.partition("orders", partition, "compact")
+                cleaned += sizes["bytesBefore"] > sizes["bytesAfter"]
+    return cleaned
+
+
 def journeys(compacted):
     """Two groups, one of them far behind, go there and back again and again; between their steps the replicator is killed
     at random, and the brokers' cleaners take records out of the logs of either side."""
@@ -248,17 +259,16 @@ def journeys(compacted):
                 late.reads(here.bootstrap, "orders", None if last else dice.randrange(1, 30))
                 if last:
                     break
+                isCleanedFirst = dice.random() < 0.5
+                if compacted and isCleanedFirst:
+                    cleaned += clean(dice, here, there)
                 if dice.random() < 0.6:
                     kills += 1
                     running.kill()
                     running.start()
                 running.copies(here.bootstrap, ["orders"], [name])
-                for side in (here, there) if compacted else ():
-                    # What is cleaned away before a crash, and before a checkpoint tells of it, is not known any more.
-                    for partition in range(3):
-                        if dice.random() < 0.7:
-                            sizes = side.control.partition("orders", partition, "compact")
-                            cleaned += sizes["bytesBefore"] > sizes["bytesAfter"]
+                if compacted and not isCleanedFirst:
+                    cleaned += clean(dice, here, there)
                 for reader in (group, late):
                     awaits_sync(
                         running, name, reader.name, reader.positions, least=reader.least(there.bootstrap, "orders"))

@@ -4,26 +4,39 @@ import Replication
 import Testing
 
 @Suite struct TailAlignmentTests {
-    /// A seeded world: what the source held, how much of it an earlier run wrote, what compaction has left of both.
+    /// A seeded world: what the source held, how much of it an earlier run wrote, what a cut and compaction have left.
     private struct World {
         var random: SeededGenerator
         let start: Int64 = 1_000
         let producerID: Int64 = 7
         var source: [Record] = []
         var written = 0
+        /// The target's log was cut there, and so many records that were on their way landed behind it.
+        var cut: (at: Int, landed: Int)?
 
-        init(seed: UInt64) {
+        init(seed: UInt64, hasEquals: Bool = false, isCut: Bool = false) {
             random = SeededGenerator(seed: seed)
             let count = Int.random(in: 1...120, using: &random)
             let keys = Int.random(in: 1...40, using: &random)
             for number in 0..<count {
                 source.append(
                     Record(
-                        offset: start + Int64(number), timestamp: Int64(number),
+                        offset: start + Int64(number), timestamp: hasEquals ? 0 : Int64(number),
                         key: ByteBuffer(string: "k\(Int.random(in: 0..<keys, using: &random))"),
-                        value: ByteBuffer(string: "v\(number)")))
+                        value: ByteBuffer(string: hasEquals ? "v" : "v\(number)")))
             }
             written = Int.random(in: 0...count, using: &random)
+            if isCut, written < count {
+                cut = (
+                    at: Int.random(in: 0...written, using: &random),
+                    landed: Int.random(in: 1...count - written, using: &random))
+            }
+        }
+
+        /// The numbers of the records that the target's log was made of, in its order.
+        var copied: [Int] {
+            guard let cut else { return Array(0..<written) }
+            return Array(0..<cut.at) + (written..<written + cut.landed)
         }
 
         /// What a cleaner leaves that has come up to `end`: of each key the last record before it.
@@ -36,11 +49,14 @@ import Testing
         }
 
         /// Batches as a log holds them: each spans what it spanned before; empty ones may be gone.
-        mutating func batches(_ records: [Record], span: Range<Int64>) throws -> [RecordBatch] {
+        mutating func batches(_ records: [Record]) throws -> [RecordBatch] {
             var batches: [RecordBatch] = []
-            var first = span.lowerBound
-            while first < span.upperBound {
-                let next = min(span.upperBound, first + Int64.random(in: 1...15, using: &random))
+            var first: Int64 = 0
+            let end = Int64(copied.count)
+            let seam = Int64(cut?.at ?? 0)
+            while first < end {
+                let until = first < seam ? seam : end
+                let next = min(until, first + Int64.random(in: 1...15, using: &random))
                 let inside = records.filter { (first..<next).contains($0.offset) }
                 if !inside.isEmpty {
                     var builder = RecordBatchBuilder(
@@ -50,7 +66,7 @@ import Testing
                             timestamp: record.timestamp, key: record.key, value: record.value,
                             offsetDelta: Int32(record.offset - first))
                     }
-                    batches.append(try builder.finish().spanning(to: next - 1))
+                    batches.append(try builder.finish().spanning(to: next - 1, leaderEpoch: first < seam ? 3 : 4))
                 }
                 first = next
             }
@@ -58,11 +74,11 @@ import Testing
         }
     }
 
-    /// Walks as the engine does and says where it would go on.
-    private func position(_ world: inout World, source: [Record], target: [Record]) throws -> Int64 {
-        let end = Int64(world.written)
-        var tail = TargetTail(from: 0, ours: [world.producerID])
-        for batch in try world.batches(target, span: 0..<end) {
+    /// Walks as the engine does.
+    private func walk(_ world: inout World, source: [Record], target: [Record]) throws -> TailAlignment {
+        let end = Int64(world.copied.count)
+        var tail = TargetTail(from: 0, ours: [world.producerID], leaderEpoch: world.cut == nil ? 4 : 3)
+        for batch in try world.batches(target) {
             try tail.take(batch.bytes, until: end)
         }
         tail.close(at: end)
@@ -77,26 +93,56 @@ import Testing
             try alignment.take(builder.finish(), sources: sources, hasHole: hasHole, next: last.offset + 1)
             before = last.offset + 1
         }
-        return alignment.position
+        alignment.end()
+        return alignment
     }
 
-    private func check(_ seed: UInt64, compactsSource: Bool, compactsTarget: Bool) throws {
-        var world = World(seed: seed)
+    /// What is left of both logs, and what was found out from that.
+    private struct Outcome {
+        var world: World
+        var source: [Record]
+        var target: [Record]
+        var alignment: TailAlignment
+
+        /// Numbers of the source's records that are still to be written.
+        var rest: [Int] { source.filter { $0.offset >= alignment.position }.map { Int($0.offset - world.start) } }
+    }
+
+    private func outcome(_ world: World, compactsSource: Bool, compactsTarget: Bool) throws -> Outcome {
+        var world = world
         let source = compactsSource ? world.cleaned(world.source) : world.source
-        var copies = world.source.prefix(world.written).enumerated().map { index, record in
-            var copy = record
-            copy.offset = Int64(index)
+        var copies = world.copied.enumerated().map { offset, number in
+            var copy = world.source[number]
+            copy.offset = Int64(offset)
             return copy
         }
         if compactsTarget { copies = world.cleaned(copies) }
+        let alignment = try walk(&world, source: source, target: copies)
+        return Outcome(world: world, source: source, target: copies, alignment: alignment)
+    }
 
-        let position = try position(&world, source: source, target: copies)
+    private func check(_ seed: UInt64, compactsSource: Bool, compactsTarget: Bool) throws {
+        let outcome = try outcome(World(seed: seed), compactsSource: compactsSource, compactsTarget: compactsTarget)
+        let (world, alignment) = (outcome.world, outcome.alignment)
 
         // Nothing that was written comes again, nothing that was not is left out.
         let end = world.start + Int64(world.written)
-        let again = source.filter { $0.offset >= position && $0.offset < end }
-        let lost = source.filter { $0.offset < position && $0.offset >= end }
+        let again = outcome.source.filter { $0.offset >= alignment.position && $0.offset < end }
+        let lost = outcome.source.filter { $0.offset < alignment.position && $0.offset >= end }
         #expect(again.isEmpty && lost.isEmpty, "seed \(seed): again \(again.count), lost \(lost.count)")
+        // What is left on both sides has found each other.
+        let left = Set(outcome.source.map { $0.offset - world.start }).intersection(outcome.target.map(\.offset))
+        let pairs = try pairs(#require(alignment.copies), world)
+        #expect(pairs.allSatisfy { $0.source == $0.target }, "seed \(seed)")
+        #expect(left.isSubset(of: pairs.map(\.source)), "seed \(seed)")
+    }
+
+    private func pairs(
+        _ copies: [(sources: Range<Int64>, target: Int64)], _ world: World
+    ) -> [(source: Int64, target: Int64)] {
+        copies.flatMap { copy in
+            copy.sources.map { ($0 - world.start, copy.target + $0 - copy.sources.lowerBound) }
+        }
     }
 
     @Test func `without holes counting finds the place`() throws {
@@ -114,6 +160,41 @@ import Testing
     @Test func `both compacted since the crash lose nothing and double nothing`() throws {
         for seed in 0..<400 { try check(UInt64(seed), compactsSource: true, compactsTarget: true) }
     }
+
+    @Test(arguments: [false, true], [false, true])
+    func `nothing is missing behind a cut that had records on their way`(
+        compactsSource: Bool, compactsTarget: Bool
+    ) throws {
+        for seed in 0..<1_000 {
+            let world = World(seed: UInt64(seed), isCut: true)
+            guard let cut = world.cut else { continue }
+            let outcome = try outcome(world, compactsSource: compactsSource, compactsTarget: compactsTarget)
+            let rest = Set(outcome.rest)
+            let missing = outcome.source.map { Int($0.offset - world.start) }.filter { $0 >= cut.at && !rest.contains($0) }
+            // Where the cut took nothing, or the source has nothing of it any more, what landed may stay.
+            let isInPlace = !outcome.source.contains { (cut.at..<world.written).contains(Int($0.offset - world.start)) }
+            let landed = world.written..<world.written + cut.landed
+            #expect(missing.allSatisfy { isInPlace && landed.contains($0) }, "seed \(seed): missing \(missing)")
+            guard !compactsSource, !compactsTarget else { continue }
+            // Nothing that stayed in front of the cut comes again.
+            #expect(rest.allSatisfy { $0 >= cut.at }, "seed \(seed)")
+            #expect(outcome.alignment.cut?.offset == (isInPlace ? nil : Int64(cut.at)), "seed \(seed)")
+        }
+    }
+
+    @Test func `among equal records no copy is guessed`() throws {
+        var certain = 0
+        for seed in 0..<1_000 {
+            let world = World(seed: UInt64(seed), hasEquals: true)
+            let outcome = try outcome(world, compactsSource: seed % 2 == 0, compactsTarget: true)
+            guard let copies = outcome.alignment.copies else { continue }
+            certain += 1
+            // What was not written yet passes for its equal that was, of which the source has nothing any more.
+            let pairs = pairs(copies, world).filter { $0.source < world.written }
+            #expect(pairs.allSatisfy { $0.source == $0.target }, "seed \(seed)")
+        }
+        #expect(certain > 0)
+    }
 }
 
 extension Array {
@@ -124,9 +205,13 @@ extension Array {
 
 extension RecordBatch {
     /// As compaction leaves it: the batch ends where it did, though its last records are gone.
-    fileprivate func spanning(to lastOffset: Int64) throws -> RecordBatch {
+    fileprivate func spanning(to lastOffset: Int64, leaderEpoch: Int32) throws -> RecordBatch {
         let base = header.baseOffset
-        return try RecordBatch(rewritingHeader { $0.lastOffsetDelta = Int32(lastOffset - base) }.contiguous)
+        return try RecordBatch(
+            rewritingHeader {
+                $0.lastOffsetDelta = Int32(lastOffset - base)
+                $0.partitionLeaderEpoch = leaderEpoch
+            }.contiguous)
     }
 }
 

@@ -47,25 +47,3 @@ struct FootingFindings: Sendable {
     /// Where the target's log was cut, however that was found out.
     var cutAt: Int64? { cut ?? recovery?.landed?.offset }
 }
-
-extension TailAlignment {
-    /// Pairs what was counted with the tail's offsets.
-    func copies(in tail: TargetTail) -> [(sources: Range<Int64>, target: Int64)]? {
-        guard isExact else { return nil }
-        var copies: [(sources: Range<Int64>, target: Int64)] = []
-        var sources = counted[...]
-        for batch in tail.batches {
-            var target = batch.baseOffset
-            let end = batch.baseOffset + batch.count
-            while target < end, let range = sources.popFirst() {
-                let count = min(Int64(range.count), end - target)
-                copies.append((range.lowerBound..<range.lowerBound + count, target))
-                target += count
-                if count < Int64(range.count) {
-                    sources = [range.lowerBound + count..<range.upperBound] + sources
-                }
-            }
-        }
-        return copies
-    }
-}

@@ -383,14 +383,15 @@ struct FootingSearch {
                 end: entry.now.offset, epoch: entry.now.epoch, cut: entry.cut, tail: entry.tail, from: entry.from,
                 seenEpoch: entry.seenEpoch)
             findings.epochs = entry.renewed.map { ProducerIdentity(id: $0.key, epoch: $0.value) }
-            if let walk = entry.walk { findings.recovery = walk.recovery(entry.tail) }
+            if var walk = entry.walk { findings.recovery = walk.recovery(entry.tail) }
             return (entry.index, findings)
         }
     }
 }
 
 extension FootingSearch.Walk {
-    fileprivate func recovery(_ tail: TargetTail) -> FootingFindings.Recovery {
+    fileprivate mutating func recovery(_ tail: TargetTail) -> FootingFindings.Recovery {
+        alignment.end()
         let start = scratch.passed
         let position = alignment.position
         let written = min(alignment.recovered, position - start)
@@ -405,7 +406,7 @@ extension FootingSearch.Walk {
         return FootingFindings.Recovery(
             start: start, position: position,
             readEpoch: scratch.position == position ? scratch.lastReadEpoch : -1, written: written, skipped: reasons,
-            copies: alignment.copies(in: tail),
+            copies: alignment.copies,
             landed: alignment.cut.map { (offset: $0.offset, records: tail.count - $0.number) })
     }
 }

@@ -6,6 +6,8 @@ package import NIOCore
 package struct TargetTail: Sendable {
     /// One batch of ours as it lies in the log.
     package struct Batch: Hashable, Sendable {
+        /// Of its first record, among all of ours that were.
+        package var number: Int64
         package var baseOffset: Int64
         /// How many records it had when it was written; compaction keeps the span of a batch.
         package var count: Int64
@@ -96,10 +98,16 @@ package struct TargetTail: Sendable {
         }
         batches.append(
             Batch(
-                baseOffset: first, count: header.nextOffset - first,
+                number: count, baseOffset: first, count: header.nextOffset - first,
                 producer: ProducerStamp(
                     id: header.producerID, epoch: header.producerEpoch, sequence: header.baseSequence)))
         count += header.nextOffset - first
+    }
+
+    /// The batch that one of our records is in, by the record's number.
+    package func batch(of number: Int64) -> Batch? {
+        let behind = batches.partitioningIndex { $0.number > number }
+        return behind > 0 ? batches[behind - 1] : nil
     }
 
     /// Nothing more can be read although the end is not reached: compaction has removed the rest.
