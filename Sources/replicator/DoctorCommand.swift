@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import Replication
 
 /// `replicator doctor`: whether flows can work, and what stands against it.
@@ -28,16 +27,17 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         let flows = try common.select(from: try common.load())
         LoggingOptions.bootstrapForPeople(from: .critical)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        var diagnoses: [Diagnosis] = []
-        for settings in flows {
-            let doctor = Doctor(
-                settings, eventLoop: group.next(), logger: Logger(label: "replicator"),
-                wallClock: WallClock.milliseconds)
-            diagnoses.append(await doctor.examine(probes: probe))
-            await doctor.close()
+        let diagnoses = try await EventLoops.with(1, for: "doctor") { loops in
+            var diagnoses: [Diagnosis] = []
+            for settings in flows {
+                let doctor = Doctor(
+                    settings, eventLoop: loops[0], logger: Logger(label: "replicator"),
+                    wallClock: WallClock.milliseconds)
+                diagnoses.append(await doctor.examine(probes: probe))
+                await doctor.close()
+            }
+            return diagnoses
         }
-        try await group.shutdownGracefully()
         print(json ? try JSONText.pretty(["flows": diagnoses]) : diagnoses.map(\.text).joined(separator: "\n\n"))
         guard diagnoses.allSatisfy(\.isHealthy) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
     }

@@ -3,7 +3,6 @@ internal import KafkaBroker
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import Replication
 internal import ReplicatorConfig
 internal import Synchronization
@@ -58,21 +57,8 @@ struct DrillCommand: AsyncParsableCommand {
 
     func run() async throws {
         LoggingOptions.bootstrapForPeople(from: .critical)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let outcome: Result<DrillReport, any Error>
-        do {
-            let report =
-                if let config { try await drill(onClustersOf: config, group) } else { try await drillEmbedded(group) }
-            outcome = .success(report)
-        } catch {
-            outcome = .failure(error)
-        }
-        try await group.shutdownGracefully()
-        let report: DrillReport
-        switch outcome {
-        case .success(let done): report = done
-        case .failure(let failure as Failure): throw failure
-        case .failure(let error): throw Failure("\(error)")
+        let report = try await EventLoops.with(for: "drill") { loops in
+            if let config { try await drill(onClustersOf: config, loops) } else { try await drillEmbedded(loops) }
         }
         print(json ? try JSONText.pretty(report) : DrillText.table(report))
         guard report.isGood else { throw Failure("drill: it did not go as it must") }
@@ -86,7 +72,7 @@ struct DrillCommand: AsyncParsableCommand {
         return settings
     }
 
-    private func drillEmbedded(_ group: MultiThreadedEventLoopGroup) async throws -> DrillReport {
+    private func drillEmbedded(_ loops: [any EventLoop]) async throws -> DrillReport {
         var quiet = Logger(label: "broker")
         quiet.logLevel = .critical
         let east = try await EmbeddedCluster.start(BrokerSettings(nodeCount: 3, logger: quiet))
@@ -97,7 +83,7 @@ struct DrillCommand: AsyncParsableCommand {
             outcome = .success(
                 try await drill(
                     settings, clusters.0, clusters.1, flowPrefix: "drill",
-                    faults: EmbeddedClusters(source: east, target: west), group))
+                    faults: EmbeddedClusters(source: east, target: west), loops))
         } catch {
             outcome = .failure(error)
         }
@@ -111,7 +97,7 @@ struct DrillCommand: AsyncParsableCommand {
             name: name, bootstrapServers: bootstrapServers.split(separator: ",").compactMap { HostAndPort(String($0)) })
     }
 
-    private func drill(onClustersOf path: String, _ group: MultiThreadedEventLoopGroup) async throws -> DrillReport {
+    private func drill(onClustersOf path: String, _ loops: [any EventLoop]) async throws -> DrillReport {
         let file: ConfigFile
         do {
             file = try ConfigFile.load(path)
@@ -132,13 +118,13 @@ struct DrillCommand: AsyncParsableCommand {
         let outcome: Result<DrillReport, any Error>
         do {
             outcome = .success(
-                try await drill(settings, chosen.source, chosen.target, flowPrefix: name, faults: faults, group))
+                try await drill(settings, chosen.source, chosen.target, flowPrefix: name, faults: faults, loops))
         } catch {
             outcome = .failure(error)
         }
         let left = await CanaryCleaning.clean(
             [chosen.source, chosen.target], topic: name, group: name, flows: ["\(name)-there", "\(name)-back"],
-            eventLoop: group.next(), logger: Logger(label: "drill"))
+            eventLoop: loops[0], logger: Logger(label: "drill"))
         let report = try outcome.get()
         guard left.isEmpty else { throw Failure("drill: cannot remove what it left: \(left.joined(separator: "; "))") }
         return report
@@ -146,15 +132,14 @@ struct DrillCommand: AsyncParsableCommand {
 
     private func drill(
         _ settings: DrillSettings, _ source: ClusterSettings, _ target: ClusterSettings, flowPrefix: String,
-        faults: any DrillClusters, _ group: MultiThreadedEventLoopGroup
+        faults: any DrillClusters, _ loops: [any EventLoop]
     ) async throws -> DrillReport {
         let isQuiet = json
         let drill = Drill(
             settings,
             forward: try flow("\(flowPrefix)-there", source, target, settings),
             backward: try flow("\(flowPrefix)-back", target, source, settings), faults: faults,
-            eventLoops: (0..<System.coreCount).map { _ in group.next() }, logger: Logger(label: "drill"),
-            wallClock: WallClock.milliseconds
+            eventLoops: loops, logger: Logger(label: "drill"), wallClock: WallClock.milliseconds
         ) { event in
             if !isQuiet { print(DrillText.line(event)) }
         }

@@ -3,10 +3,8 @@ internal import Glibc
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import Replication
 internal import ReplicatorConfig
-internal import UnixSignals
 
 /// `replicator failover`: has a flow's target take its source's place.
 struct FailoverCommand: AsyncParsableCommand {
@@ -77,11 +75,7 @@ struct FailoverCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Do not ask.")
     var yes = false
 
-    @Option(name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"))
-    var report: String?
-
-    @Flag(name: .long, help: "Print the report as JSON, and nothing else.")
-    var json = false
+    @OptionGroup var reporting: ReportOptions
 
     func validate() throws {
         let tasks = [planned, unplanned, undo, tail != nil].count { $0 }
@@ -107,21 +101,9 @@ struct FailoverCommand: AsyncParsableCommand {
             throw Failure("failover: name the flow with --flow", exitCode: .usage)
         }
         let opposite = try oppositeFlow(of: settings, in: file)
-        if let report { try ReportFile.checkWritable(report) }
+        try reporting.checkWritable()
         LoggingOptions.bootstrapForPeople(from: .error)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let outcome: Result<Void, any Error>
-        do {
-            outcome = .success(try await act(settings, opposite, group))
-        } catch {
-            outcome = .failure(error)
-        }
-        try await group.shutdownGracefully()
-        switch outcome {
-        case .success: return
-        case .failure(let failure as Failure): throw failure
-        case .failure(let error): throw Failure("failover: \(error)")
-        }
+        try await EventLoops.with(for: "failover") { try await act(settings, opposite, $0) }
     }
 
     /// The flow between the same clusters the other way round, with names of the same kind.
@@ -152,7 +134,7 @@ struct FailoverCommand: AsyncParsableCommand {
     }
 
     private func failover(
-        _ settings: FlowSettings, _ opposite: FlowSettings?, _ group: MultiThreadedEventLoopGroup
+        _ settings: FlowSettings, _ opposite: FlowSettings?, _ loops: [any EventLoop]
     ) -> Failover {
         // A tail is that of an unplanned failover; it is waited for, since the source is meant to be back.
         let kind: FailoverKind = unplanned ? .unplanned : .planned
@@ -162,11 +144,10 @@ struct FailoverCommand: AsyncParsableCommand {
         options.patience = .seconds(patience)
         options.comparedRecords = Int64(compare)
         options.leavesGroups = leaveGroups
-        let isQuiet = json
+        let isQuiet = reporting.json
         return Failover(
             settings, opposite: opposite, options: options, owner: Operator.process,
-            eventLoops: (0..<System.coreCount).map { _ in group.next() }, logger: Logger(label: "failover"),
-            wallClock: WallClock.milliseconds
+            eventLoops: loops, logger: Logger(label: "failover"), wallClock: WallClock.milliseconds
         ) { event in
             guard !isQuiet else { return }
             print(FailoverText.lines(event, kind: kind))
@@ -176,42 +157,31 @@ struct FailoverCommand: AsyncParsableCommand {
     }
 
     private func act(
-        _ settings: FlowSettings, _ opposite: FlowSettings?, _ group: MultiThreadedEventLoopGroup
+        _ settings: FlowSettings, _ opposite: FlowSettings?, _ loops: [any EventLoop]
     ) async throws {
-        if let tail { return try await export(to: tail, failover(settings, opposite, group)) }
-        let failover = failover(settings, opposite, group)
+        if let tail { return try await export(to: tail, failover(settings, opposite, loops)) }
+        let failover = failover(settings, opposite, loops)
         if undo {
             try await failover.undo()
             return try finish(await failover.report, settings)
         }
         if dryRun {
-            try await reporting(failover) { try await failover.rehearse() }
+            try await telling(failover) { try await failover.rehearse() }
             return try finish(await failover.report, settings)
         }
         if !yes {
-            try await self.failover(settings, opposite, group).rehearse()
+            try await self.failover(settings, opposite, loops).rehearse()
             try Operator.confirm(
                 "Have \(settings.target.name) take over from \(settings.source.name)?", for: "failover")
         }
-        try await reporting(failover) {
-            try await withThrowingTaskGroup(of: Bool.self) { tasks in
-                tasks.addTask {
-                    for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { await failover.interrupt() }
-                    return false
-                }
-                tasks.addTask {
-                    try await failover.run()
-                    return true
-                }
-                defer { tasks.cancelAll() }
-                while let isDone = try await tasks.next(), !isDone {}
-            }
+        try await telling(failover) {
+            try await Interruption.letting { await failover.interrupt() } finish: { try await failover.run() }
         }
         try finish(await failover.report, settings)
     }
 
     /// Reports also what failed: which step, and what it found.
-    private func reporting(_ failover: Failover, _ body: () async throws -> Void) async throws {
+    private func telling(_ failover: Failover, _ body: () async throws -> Void) async throws {
         do {
             try await body()
         } catch {
@@ -221,14 +191,13 @@ struct FailoverCommand: AsyncParsableCommand {
     }
 
     private func write(_ done: FailoverReport) throws {
-        let document = try JSONText.pretty(done)
-        if let report { try ReportFile.write(document, to: report) }
-        if json { print(document) }
+        let document = try reporting.write(done)
+        if reporting.json { print(document) }
     }
 
     private func finish(_ done: FailoverReport, _ settings: FlowSettings) throws {
         try write(done)
-        guard !json, !undo else { return }
+        guard !reporting.json, !undo else { return }
         print(FailoverText.summary(done, settings, config: common.config))
     }
 
@@ -244,6 +213,6 @@ struct FailoverCommand: AsyncParsableCommand {
         }
         let report = await failover.report
         try write(report)
-        if !json { print("\(file.count) records that had not reached \(report.target) are in \(path).") }
+        if !reporting.json { print("\(file.count) records that had not reached \(report.target) are in \(path).") }
     }
 }

@@ -3,7 +3,6 @@ internal import Glibc
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import Replication
 internal import ReplicatorConfig
 
@@ -40,11 +39,7 @@ struct MigrateCommand: AsyncParsableCommand {
             valueName: "SECONDS"))
     var patience = 30
 
-    @Option(name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"))
-    var report: String?
-
-    @Flag(name: .long, help: "Print the report as JSON.")
-    var json = false
+    @OptionGroup var reporting: ReportOptions
 
     func validate() throws {
         guard (1...86_400).contains(patience) else { throw ValidationError("--patience takes 1 to 86400 seconds") }
@@ -55,30 +50,15 @@ struct MigrateCommand: AsyncParsableCommand {
         guard flows.count == 1, let settings = flows.first else {
             throw Failure("migrate: name the flow to migrate with --flow", exitCode: .usage)
         }
-        if let report { try ReportFile.checkWritable(report) }
+        try reporting.checkWritable()
         if let cutOver, access(cutOver, F_OK) == 0 {
             throw Failure("--cut-over: \(cutOver) exists already; remove it first", exitCode: .usage)
         }
         LoggingOptions.bootstrapForPeople(from: .warning)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let outcome: Result<MigrationReport, any Error>
-        do {
-            outcome = .success(try await migrate(settings, group))
-        } catch {
-            outcome = .failure(error)
-        }
-        try await group.shutdownGracefully()
-        switch outcome {
-        case .success(let done): try finish(done)
-        case .failure(let failure as Failure): throw failure
-        case .failure(let error): throw Failure("migrate: \(error)")
-        }
+        try finish(await EventLoops.with(for: "migrate") { try await migrate(settings, $0) })
     }
 
-    private func migrate(
-        _ settings: FlowSettings, _ group: MultiThreadedEventLoopGroup
-    ) async throws -> MigrationReport {
-        let loops = (0..<System.coreCount).map { _ in group.next() as any EventLoop }
+    private func migrate(_ settings: FlowSettings, _ loops: [any EventLoop]) async throws -> MigrationReport {
         try await confirm(settings, loops[0])
         let migration = Migration(
             settings, patience: .seconds(patience), owner: Operator.process, eventLoops: loops,
@@ -120,7 +100,7 @@ struct MigrateCommand: AsyncParsableCommand {
             throw error
         }
         await planner.close()
-        if !json { print(plan.text) }
+        if !reporting.json { print(plan.text) }
         guard !yes else { return }
         try Operator.confirm(
             "Copy everything from \(settings.source.name) to \(settings.target.name)?", for: "migrate")
@@ -134,9 +114,8 @@ struct MigrateCommand: AsyncParsableCommand {
     }
 
     private func finish(_ done: MigrationReport) throws {
-        let document = try JSONText.pretty(MigrateText.Document(done))
-        if let report { try ReportFile.write(document, to: report) }
-        print(json ? document : MigrateText.text(done))
+        let document = try reporting.write(MigrateText.Document(done))
+        print(reporting.json ? document : MigrateText.text(done))
         guard done.phase != .interrupted else {
             throw Failure("migrate: interrupted; run it again to go on where it stopped")
         }

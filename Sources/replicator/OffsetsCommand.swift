@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import Replication
 
 /// `replicator offsets`: where a consumer group stands on both clusters.
@@ -45,23 +44,22 @@ struct OffsetsCommand: AsyncParsableCommand {
         let flows = try common.select(from: common.load())
         var logger = Logger(label: "replicator", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .error
-        let threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        var reports: [OffsetReport] = []
-        for settings in flows {
-            let inspector = OffsetInspector(settings, eventLoop: threads.next(), logger: logger)
-            do throws(FlowError) {
-                if let report = try await inspector.inspect(
-                    group: group, topics: topic.isEmpty ? nil : Set(topic), action: action)
-                {
-                    reports.append(report)
+        let reports = try await EventLoops.with(1, for: "offsets") { loops in
+            var reports: [OffsetReport] = []
+            for settings in flows {
+                let inspector = OffsetInspector(settings, eventLoop: loops[0], logger: logger)
+                do {
+                    let report = try await inspector.inspect(
+                        group: group, topics: topic.isEmpty ? nil : Set(topic), action: action)
+                    if let report { reports.append(report) }
+                } catch {
+                    await inspector.close()
+                    throw error
                 }
-            } catch {
                 await inspector.close()
-                throw Failure("\(error)")
             }
-            await inspector.close()
+            return reports
         }
-        try await threads.shutdownGracefully()
         guard !reports.isEmpty else {
             throw Failure(
                 "group \"\(group)\" has committed no offsets in topics that the flows copy, "

@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import Replication
 
 /// `replicator plan`: what flows would change on their targets, before anything is done.
@@ -31,21 +30,22 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let flows = try common.select(from: try common.load())
         LoggingOptions.bootstrapForPeople(from: .error)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        var plans: [FlowPlan] = []
-        var failures: [String] = []
-        for settings in flows {
-            let planner = FlowPlanner(
-                settings, eventLoop: group.next(), logger: Logger(label: "replicator"),
-                wallClock: WallClock.milliseconds)
-            do {
-                plans.append(try await planner.plan(applies: apply, overwrites: overwrite))
-            } catch {
-                failures.append("flow \"\(settings.name)\": \(error)")
+        let (plans, failures) = try await EventLoops.with(1, for: "plan") { loops in
+            var plans: [FlowPlan] = []
+            var failures: [String] = []
+            for settings in flows {
+                let planner = FlowPlanner(
+                    settings, eventLoop: loops[0], logger: Logger(label: "replicator"),
+                    wallClock: WallClock.milliseconds)
+                do {
+                    plans.append(try await planner.plan(applies: apply, overwrites: overwrite))
+                } catch {
+                    failures.append("flow \"\(settings.name)\": \(error)")
+                }
+                await planner.close()
             }
-            await planner.close()
+            return (plans, failures)
         }
-        try await group.shutdownGracefully()
         print(json ? try JSONText.pretty(["flows": plans]) : plans.map(\.text).joined(separator: "\n\n"))
         // The other flows' plans stand all the same.
         guard failures.isEmpty else { throw Failure(failures.joined(separator: "\n")) }

@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
 internal import Replication
 internal import ReplicatorConfig
 
@@ -57,11 +56,7 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Partitions compared at the same time.", valueName: "N"))
     var parallel = 4
 
-    @Option(name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"))
-    var report: String?
-
-    @Flag(name: .long, help: "Print the report as JSON.")
-    var json = false
+    @OptionGroup var reporting: ReportOptions
 
     enum Mode: String, CaseIterable {
         case full, sampled, rolling
@@ -96,28 +91,17 @@ struct VerifyCommand: AsyncParsableCommand {
         let config = try common.load()
         let flows = try common.select(from: config)
         LoggingOptions.bootstrapForPeople(from: .error)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let outcome: Result<[VerificationReport], any Error>
-        do {
-            let loops = (0..<System.coreCount).map { _ in group.next() as any EventLoop }
-            outcome = .success(
-                mode == .rolling ? try await follow(flows, config, loops) : try await compare(flows, config, loops))
-        } catch {
-            outcome = .failure(error)
+        let reports = try await EventLoops.with(for: "verify") { loops in
+            mode == .rolling ? try await follow(flows, config, loops) : try await compare(flows, config, loops)
         }
-        try await group.shutdownGracefully()
-        switch outcome {
-        case .success(let reports): try finish(VerifyDocument(flows: reports))
-        case .failure(let failure as Failure): throw failure
-        case .failure(let error): throw Failure("\(error)")
-        }
+        try finish(VerifyDocument(flows: reports))
     }
 
     private func finish(_ document: VerifyDocument) throws {
-        if let report { try ReportFile.write(try JSONText.pretty(document), to: report) }
-        switch (json, mode) {
+        let report = try reporting.write(document)
+        switch (reporting.json, mode) {
         case (true, .rolling): print(try JSONText.line(RollingLine.summary(document)))
-        case (true, _): print(try JSONText.pretty(document))
+        case (true, _): print(report)
         case (false, _): print(document.text)
         }
         guard document.isEqual else { throw Failure("verify: source and target differ") }
@@ -140,7 +124,7 @@ extension VerifyCommand {
     ) async throws -> [VerificationReport] {
         let seed = UInt64(seed ?? .random(in: 0 ... .max))
         return try await Interruption.cancelling {
-            if let report { try ReportFile.checkWritable(report) }
+            try reporting.checkWritable()
             var reports: [VerificationReport] = []
             for settings in flows {
                 var options = options(settings, config)
@@ -174,9 +158,9 @@ extension VerifyCommand {
     ) async throws -> [VerificationReport] {
         let line = ProgressLine("rolling")
         defer { line.finish() }
-        let output = RollingOutput(json: json, line: line)
+        let output = RollingOutput(json: reporting.json, line: line)
         return try await Interruption.ending { [length] interruption in
-            if let report { try ReportFile.checkWritable(report) }
+            try reporting.checkWritable()
             return try await withThrowingTaskGroup(of: VerificationReport.self) { group in
                 for settings in flows {
                     let rolling = RollingVerification(

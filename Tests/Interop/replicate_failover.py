@@ -542,6 +542,13 @@ def source_lost_on_the_way():
                 running, "--planned", "--yes", "--still", "1"))[1])(), 1, "does not answer", "--unplanned")
             east.restart_on_same_ports()
             running.copies(east.bootstrap, ["orders"], ["there"])
+            # A closed terminal too. The claim is given back: who comes next need not wait until it has run out.
+            for number in signal.SIGINT, signal.SIGHUP:
+                status, said = run_until_step(
+                    running, "still", "--planned", "--yes", "--still", "60",
+                    then=lambda process: process.send_signal(number))
+                equal(f"{number.name} ends it with status 1", status, 1)
+                check(f"{number.name}: it was interrupted", "interrupted" in said, said)
             status, said = run_until_step(
                 running, "still", "--planned", "--yes", "--still", "5", then=lambda process: east.kill())
             equal("a planned failover ends with status 1", status, 1)
