@@ -100,7 +100,11 @@ struct MigrateCommand: AsyncParsableCommand {
             throw error
         }
         await planner.close()
-        if !reporting.json { print(plan.text) }
+        if !reporting.json {
+            print(plan.text)
+            // Whoever watches through a pipe sees it before it is done.
+            fflush(nil)
+        }
         guard !yes else { return }
         try Operator.confirm(
             "Copy everything from \(settings.source.name) to \(settings.target.name)?", for: "migrate")

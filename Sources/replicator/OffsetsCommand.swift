@@ -63,7 +63,7 @@ struct OffsetsCommand: AsyncParsableCommand {
         guard !reports.isEmpty else {
             throw Failure(
                 "group \"\(group)\" has committed no offsets in topics that the flows copy, "
-                    + "or consumerGroups leaves it out")
+                    + "consumerGroups leaves it out, or the flow has never run")
         }
         print(json ? try JSONText.pretty(["groups": reports]) : OffsetTable(reports).text)
         guard reports.allSatisfy(\.isExact) else {

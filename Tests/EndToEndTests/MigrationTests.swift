@@ -36,6 +36,26 @@ import Testing
         }
     }
 
+    @Test func `each run counts what it copies itself, and waits for no round of the usual interval`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            // In front of the second run's records stands its fence.
+            for (numbers, position) in [(0..<100, 90), (100..<150, 141)] {
+                try await world.produce(numbers, to: "orders")
+                try await world.commit("billing", ["orders": [0: Int64(numbers.upperBound) - 10]])
+                let migration = try await world.migration { $0.sync.interval = .seconds(86_400) }
+
+                let report = try await migration.run(cutOver: {}, progress: { _ in }, verified: { _ in })
+
+                #expect(report.isComplete, "\(report)")
+                #expect(report.copiedRecords == numbers.count)
+                #expect(report.copiedOffsets == numbers.count)
+                let found = try await world.targetOffsets(of: "billing")
+                #expect(found.values.map(\.offset) == [Int64(position)])
+            }
+        }
+    }
+
     @Test func `a source that does not tell its size is migrated all the same, and nothing is made up`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

@@ -34,6 +34,26 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 10]) func `a target that has everything is not waited for, however its batches were cut`(
+        size: Int
+    ) async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            for start in stride(from: 0, to: 100, by: size) { try await world.produce(start..<start + size, to: "orders") }
+            try await world.produce(0..<100, to: "east.orders", client: world.targetClient, creating: true)
+            var options = Verification.Options()
+            options.patience = .seconds(86_400)
+            let verification = Verification(
+                try await world.flow().settings, options: options, eventLoops: [world.group.next()],
+                logger: Replicated.quiet)
+
+            let report = try await verification.run()
+
+            #expect(report.isEqual)
+            #expect(report.equal == 100)
+        }
+    }
+
     // Sampled.
 
     @Test func `a sample is compared through the map, and says how much it was`() async throws {

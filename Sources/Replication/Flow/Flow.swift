@@ -36,6 +36,9 @@ public actor Flow: Service {
     private var topicMetrics: TopicMetrics.Table
     /// The settings have changed: the next look at the clusters is due at once.
     private var isLookDue = false
+    /// The next look at consumer groups is due at once.
+    private var areGroupsDue = false
+    private var groupRounds = (begun: 0, ended: 0)
     private var reportedTopics: Set<String> = []
     private var phase = Phase.starting
     private var isPrepared = false
@@ -340,13 +343,19 @@ extension Flow {
 
     /// - Returns: false when there is to be no other look.
     private func awaitNextLook() async -> Bool {
+        guard await restsOneInterval(unless: { isLookDue }) else { return false }
+        isLookDue = false
+        return phase == .running
+    }
+
+    /// - Returns: false when the task was cancelled.
+    private func restsOneInterval(unless isDue: () -> Bool) async -> Bool {
         let end = ContinuousClock.now + settings.sync.interval
-        while !isLookDue, ContinuousClock.now < end {
+        while !isDue(), ContinuousClock.now < end {
             let rest = min(end - ContinuousClock.now, .milliseconds(500))
             guard (try? await Task.sleep(for: rest)) != nil else { return false }
         }
-        isLookDue = false
-        return phase == .running
+        return true
     }
 
     /// Settings of topics, access rules and quotas; records do not wait for them.
@@ -375,13 +384,27 @@ extension Flow {
 extension Flow {
     private func keepGroups() async {
         while !Task.isCancelled, phase == .running {
+            areGroupsDue = false
+            groupRounds.begun += 1
             if settings.sync.groupOffsets {
                 await groupSync.synchronize(settings) { await self.forwardMaps() }
             } else {
                 await groupSync.rest()
             }
-            guard (try? await Task.sleep(for: settings.sync.interval)) != nil else { return }
+            groupRounds.ended += 1
+            guard await restsOneInterval(unless: { areGroupsDue }) else { return }
         }
+    }
+
+    /// Has the groups looked at now, not when it is their turn: what has passed by now has its place in what is found.
+    ///
+    /// - Returns: whether both clusters could be asked.
+    /// - Throws: `CancellationError`.
+    func lookAtGroups() async throws -> Bool {
+        let round = groupRounds.begun + 1
+        areGroupsDue = true
+        while groupRounds.ended < round, phase == .running { try await Task.sleep(for: .milliseconds(100)) }
+        return await groupSync.isReachable
     }
 
     /// After a planned stop groups stand on the target where they last committed at the source: what they committed while

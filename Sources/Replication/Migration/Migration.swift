@@ -23,8 +23,8 @@ public actor Migration {
     private var report: MigrationReport
     private var isInterrupted = false
     private var rate = TransferRate()
-    /// How far the flow was when it had found everything.
-    private var first: TransferRate.Mark?
+    /// What earlier runs have copied.
+    private var before = FlowVolume()
 
     /// How long what is under way may take to reach the target once the flow has been told to stop.
     private static let shutdownTimeout: Duration = .seconds(30)
@@ -99,6 +99,7 @@ public actor Migration {
         try await lock.acquire()
         let outcome: Result<Void, any Error>
         do {
+            try await recall()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await self.copy(cutOver, progress)
@@ -159,6 +160,15 @@ public actor Migration {
         let now = try await endsAtSource()
         report.writtenAfterCutOver = now.reduce(0) { $0 + max(0, $1.value - (ends[$1.key] ?? $1.value)) }
         report.phase = .done
+    }
+
+    /// Nobody else copies by now: what is recorded is what this run begins with.
+    private func recall() async throws {
+        var reader = RecordedFlowReader(flow: settings.name, target: target)
+        try await reader.refresh()
+        for checkpoint in reader.recorded.checkpoints.values {
+            if let accounting = checkpoint.accounting { before.add(accounting.written, accounting.skipped) }
+        }
     }
 
     private func untilInterrupted() async throws {
@@ -260,11 +270,9 @@ public actor Migration {
         report.skippedOffsets = now.skipped
         // Before that its partitions are not all known, nor where they stand.
         guard now.state != "starting" else { return now }
-        let begin = first ?? now.mark
-        first = begin
         rate.look(now.mark, at: .now)
-        report.copiedOffsets = now.mark.offsets - begin.offsets
-        report.copiedRecords = now.mark.records - begin.records
+        report.copiedOffsets = now.volume.offsets - before.offsets
+        report.copiedRecords = now.volume.records - before.records
         report.copiedBytes = now.mark.bytes
         return now
     }
@@ -282,13 +290,13 @@ public actor Migration {
     /// Waits until every group stands on the target where it stands at the source.
     private func bringGroupsOver() async throws {
         let deadline = ContinuousClock.now + patience
-        var rounds = 0
-        repeat {
-            // The first look may be older than what was copied last.
-            try await Task.sleep(for: settings.sync.interval)
-            report.groupsNotInStep = await flow.status().groups.compactMap(\.obstacle)
-            rounds += 1
-        } while (rounds < 2 || !report.groupsNotInStep.isEmpty) && ContinuousClock.now < deadline && !isInterrupted
+        while true {
+            let isKnown = try await flow.lookAtGroups()
+            report.groupsNotInStep =
+                isKnown ? await flow.status().groups.compactMap(\.obstacle) : ["groups could not be looked at, see the log"]
+            if report.groupsNotInStep.isEmpty || ContinuousClock.now > deadline || isInterrupted { return }
+            try await Task.sleep(for: min(settings.sync.interval, .seconds(1)))
+        }
     }
 }
 
@@ -329,11 +337,24 @@ extension Migration {
 }
 
 /// A flow's status, summed up.
+/// What a flow has copied since it exists.
+private struct FlowVolume {
+    private(set) var records: Int64 = 0
+    /// Source offsets, those that were skipped among them.
+    private(set) var offsets: Int64 = 0
+
+    mutating func add(_ written: Int64, _ skipped: [String: Int64]) {
+        records += written
+        offsets += written + skipped.values.reduce(0, +)
+    }
+}
+
 private struct FlowProgress {
     let state: String
     let partitions: Int
     let topics: Int
     let mark: TransferRate.Mark
+    let volume: FlowVolume
     let end: Int64
     let failures: [String]
     let skipped: [String: Int64]
@@ -347,6 +368,9 @@ private struct FlowProgress {
             offsets: status.partitions.reduce(0) { $0 + $1.sourceOffset },
             records: status.partitions.reduce(0) { $0 + $1.written },
             bytes: status.partitions.reduce(0) { $0 + $1.readBytes })
+        var volume = FlowVolume()
+        for partition in status.partitions { volume.add(partition.written, partition.skipped) }
+        self.volume = volume
         end = status.partitions.reduce(0) { $0 + max($1.sourceEnd, $1.sourceOffset) }
         failures = status.partitions.filter { $0.state == "failed" }.map {
             "\($0.topic)-\($0.partition): \($0.reason ?? "")"

@@ -78,8 +78,8 @@ public actor OffsetInspector {
 extension OffsetInspector {
     private func report(on finding: GroupFinding) async -> OffsetReport {
         var report = OffsetReport(
-            finding, flow: settings.name, sourceEnds: await source.logEnds(of: finding.partitions.map(\.source)),
-            targetEnds: await target.logEnds(of: finding.partitions.map(\.target)))
+            finding, flow: settings.name, sourceEnds: await source.logEnds(of: Set(finding.partitions.map(\.source))),
+            targetEnds: await target.logEnds(of: Set(finding.partitions.map(\.target))))
         for (index, partition) in finding.partitions.enumerated() {
             let comparison = await compare(partition)
             report.partitions[index].isSameRecord = comparison.isSame

@@ -31,10 +31,20 @@ extension RecordedFlow {
 }
 
 extension ClusterClient {
-    /// The ends of these logs; those that cannot be asked for are left out.
-    func logEnds(of partitions: some Sequence<TopicPartition>) async -> [TopicPartition: Int64] {
-        let queries = Dictionary(partitions.map { ($0, OffsetQuery.latest) }) { first, _ in first }
+    /// The ends of these logs; those that do not exist, or cannot be asked for, are left out.
+    func logEnds(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
+        let queries = Dictionary(uniqueKeysWithValues: await existing(partitions).map { ($0, OffsetQuery.latest) })
         guard !queries.isEmpty else { return [:] }
         return await offsets(queries).compactMapValues { try? $0.get().offset }
+    }
+
+    /// Without those of which the cluster knows nothing: a question about them would be asked again until they
+    /// appear, or time is up.
+    private func existing(_ partitions: Set<TopicPartition>) async -> Set<TopicPartition> {
+        let topics = Set(partitions.map(\.topic)).sorted()
+        guard !topics.isEmpty, let known = try? await metadata(.named(topics), allowingAge: .seconds(1)) else {
+            return partitions
+        }
+        return partitions.filter { known.topics[$0.topic]?.partitions[$0.partition] != nil }
     }
 }

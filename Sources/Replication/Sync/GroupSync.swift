@@ -211,8 +211,8 @@ extension GroupSync {
                 }
             }
         }
-        let first = await starts(of: wanted)
         let last = await target.logEnds(of: wanted.union(empty))
+        let first = await starts(of: wanted.intersection(last.keys))
         emptyEnds.merge(last.filter { empty.contains($0.key) }) { _, new in new }
         var bounds: [TopicPartition: Range<Int64>] = [:]
         for (partition, first) in first {

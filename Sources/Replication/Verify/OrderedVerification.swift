@@ -37,9 +37,7 @@ struct OrderedVerification {
             let now = (bytes: sides.bytesRead, differences: sides.comparison.tally.total)
             progress(movedSource(), now.bytes - reported.bytes, now.differences - reported.differences)
             reported = now
-            let targetHasEnded = sides.target.isAtEnd ? try await targetHasEnded() : false
-            let need = sides.comparison.advance(
-                sourceHasEnded: sides.source.isAtEnd, targetHasEnded: targetHasEnded)
+            let need = sides.comparison.advance(sourceHasEnded: sides.source.isAtEnd, targetHasEnded: isTargetOver)
             // What the target received behind the cut is somebody else's turn: it may never end.
             let isPassed = sides.source.isAtEnd && sides.comparison.isLevel && (sides.target.isAtEnd || hasPassedCut)
             if need == .nothing || isPassed {
@@ -49,7 +47,7 @@ struct OrderedVerification {
             switch need {
             case .nothing: break
             case .source: try await sides.takeSource()
-            case .target: try await sides.takeTarget()
+            case .target: if sides.target.isAtEnd { try await awaitTarget() } else { try await sides.takeTarget() }
             }
         }
     }
@@ -69,20 +67,17 @@ struct OrderedVerification {
         return result
     }
 
-    /// Whether the target will not get what the source still has: it has not grown for as long as patience lasts.
-    private mutating func targetHasEnded() async throws(KafkaError) -> Bool {
-        if isTargetOver || sides.source.isAtEnd && sides.comparison.isLevel { return true }
+    /// Waits until the target has more, or has not grown for as long as patience lasts: then it will not get what the
+    /// source still has.
+    private mutating func awaitTarget() async throws(KafkaError) {
         let clock = ContinuousClock()
         let deadline = clock.now + patience
         while true {
             let end = try await sides.target.currentEnd()
-            if end > sides.target.end {
-                sides.extend(target: end)
-                return false
-            }
+            if end > sides.target.end { return sides.extend(target: end) }
             guard clock.now < deadline else {
                 isTargetOver = true
-                return true
+                return
             }
             do {
                 try await clock.sleep(for: .milliseconds(100))
