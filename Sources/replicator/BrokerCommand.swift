@@ -74,7 +74,8 @@ struct BrokerCommand: AsyncParsableCommand {
             BrokerService(cluster: cluster, control: control.map { (host: $0.host, ports: controlPorts) }))
         let group = ServiceGroup(
             configuration: .init(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: settings.logger))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: settings.logger.forLifecycle))
         try await group.run()
     }
 

@@ -43,3 +43,12 @@ struct LoggingOptions: ParsableArguments {
         }
     }
 }
+
+extension Logger {
+    /// For what starts and ends services: below `info` it writes out everything that they hold, the configuration included.
+    var forLifecycle: Logger {
+        var logger = self
+        logger.logLevel = max(logLevel, .info)
+        return logger
+    }
+}

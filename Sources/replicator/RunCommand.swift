@@ -58,7 +58,7 @@ struct RunCommand: AsyncParsableCommand {
                             service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                             failureTerminationBehavior: .gracefullyShutdownGroup)
                     },
-                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger.forLifecycle))
             try await serviceGroup.run()
         } catch let error as FlowError {
             throw Failure("\(error)")

@@ -60,6 +60,20 @@ import Testing
         #expect(map.translate(6) == .record(pair(6, 9)))
     }
 
+    @Test func `a target that was cut among copies in unknown places may have lost all of them`() {
+        var map = OffsetMap(start: 0)
+        map.append(SourceRuns(0..<3), at: 0)
+        map.lose(upTo: 6)
+        map.append(SourceRuns(6..<8), at: 9)
+
+        #expect(map.firstGone(fromTarget: 2) == (2, 0))
+        #expect(map.firstGone(fromTarget: 3) == (3, 3))
+        #expect(map.firstGone(fromTarget: 8) == (3, 3))
+        #expect(map.firstGone(fromTarget: 9) == (6, 0))
+        #expect(map.firstGone(fromTarget: 10) == (7, 0))
+        #expect(map.firstGone(fromTarget: 11) == (8, 0))
+    }
+
     @Test func `a target that went backwards takes its copies with it until they are made again`() {
         var map = OffsetMap(start: 0)
         map.append(SourceRuns(0..<10), at: 0)
@@ -387,6 +401,15 @@ private struct ModelMap {
             let found = map.first(fromTarget: target)
             #expect(
                 found?.source == expected?.source && found?.target == expected?.target,
+                "seed \(seed), target offset \(target)")
+            let before = index > 0 ? pairs[index - 1].source : -1
+            let known = expected?.source ?? passed
+            let unknown = lost.filter {
+                expected?.target != target && $0.upperBound > map.start && $0.lowerBound > before
+                    && $0.lowerBound < known
+            }
+            #expect(
+                map.firstGone(fromTarget: target).source == unknown.map(\.lowerBound).min() ?? known,
                 "seed \(seed), target offset \(target)")
             var foreign = target
             var next = index

@@ -67,7 +67,10 @@ extension ShardState {
         partitions[index].footingFailures = 0
         partitions[index].footingRestsUntil = .distantPast
         if let cut = findings.cut ?? (isRecreated && findings.from > 0 ? 0 : nil) {
-            return .refills(refill(index, from: cut, findings), doubled: double(findings.tail.count, index))
+            let gone = partition.map.firstGone(fromTarget: cut)
+            return .refills(
+                refill(index, from: gone.source, findings),
+                doubled: double(findings.tail.count + gone.uncertain, index))
         }
         if let landed = findings.recovery?.landed, findings.recovery?.start == partition.passed {
             _ = recover(findings, index)
@@ -141,11 +144,10 @@ extension ShardState {
     /// The partition is taken over anew once a checkpoint says so.
     ///
     /// - Returns: how many source offsets are gone back over.
-    private mutating func refill(_ index: Int, from targetOffset: Int64, _ findings: FootingFindings) -> Int64 {
+    private mutating func refill(_ index: Int, from gone: Int64, _ findings: FootingFindings) -> Int64 {
         dropBuffered(index)
         let passed = partitions[index].passed
-        let lost = partitions[index].map.first(fromTarget: targetOffset)?.source ?? passed
-        let source = min(lost, partitions[index].regression?.source ?? passed, passed)
+        let source = min(gone, partitions[index].regression?.source ?? passed, passed)
         partitions[index].accounting.rewind(passed - source)
         partitions[index].position = source
         partitions[index].passed = source

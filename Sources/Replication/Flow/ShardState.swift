@@ -335,8 +335,9 @@ extension ShardState {
         }
         // Before anything else goes there, what the target has lost is copied again.
         // Nothing of ours, when only a marker was cut off.
-        guard let lost = partitions[index].map.first(fromTarget: baseOffset) else { return true }
-        partitions[index].regression = PartitionState.Regression(target: baseOffset, source: lost.source)
+        let gone = partitions[index].map.firstGone(fromTarget: baseOffset).source
+        guard gone < partitions[index].map.passed else { return true }
+        partitions[index].regression = PartitionState.Regression(target: baseOffset, source: gone)
         loseFooting(index)
         return false
     }

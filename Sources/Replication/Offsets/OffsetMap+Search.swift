@@ -43,6 +43,21 @@ extension OffsetMap {
         }?.first(fromTarget: offset)
     }
 
+    /// Where to go back to when the target has lost everything from an offset on.
+    ///
+    /// - Returns: the first source offset whose copy is gone, or may be; and how many source offsets behind it lie in lost
+    ///   ranges, so that their copies may be there still.
+    package func firstGone(fromTarget offset: Int64) -> (source: Int64, uncertain: Int64) {
+        let pair = first(fromTarget: offset)
+        if let pair, pair.target == offset { return (pair.source, 0) }
+        let known = pair?.source ?? passed
+        // Those whose copies lie somewhere between the last that is kept for certain and the first that is gone for certain.
+        let between = lost.filter {
+            $0.lowerBound < known && (first(fromSource: $0.upperBound)?.source ?? passed) >= known
+        }
+        return (between.first?.lowerBound ?? known, between.reduce(0) { $0 + Int64($1.count) })
+    }
+
     /// The first target offset at or after `offset` that holds none of the known copies.
     package func firstForeign(fromTarget offset: Int64) -> Int64 {
         var offset = offset
