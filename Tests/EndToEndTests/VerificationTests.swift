@@ -54,6 +54,35 @@ import Testing
         }
     }
 
+    @Test func `partitions whose copies are still on their way do not keep the others waiting`() async throws {
+        try await Replicated.run { world in
+            let partitions = 0..<8 as Range<Int32>
+            try await world.createTopic("orders", partitions: 8)
+            let copies = NewTopic("east.orders", partitions: 8, replicationFactor: 1)
+            for (_, outcome) in await world.targetClient.createTopics([copies]) { _ = try outcome.get() }
+            for partition in partitions {
+                try await world.produce(0..<10, to: "orders", partition: partition)
+                try await world.produce(0..<9, to: "east.orders", partition: partition, client: world.targetClient)
+            }
+            var options = Verification.Options()
+            options.patience = .seconds(86_400)
+            options.lanes = 1
+            let verification = Verification(
+                try await world.flow().settings, options: options, eventLoops: [world.group.next()],
+                logger: Replicated.quiet)
+            let told = Told()
+
+            async let report = verification.run { told.take(compared: $0.compared) }
+            try await eventually("all of them to wait for their last record") { told.compared >= 8 * 9 }
+            for partition in partitions {
+                try await world.produce(9..<10, to: "east.orders", partition: partition, client: world.targetClient)
+            }
+
+            #expect(try await report.isEqual)
+            #expect(try await report.equal == 80)
+        }
+    }
+
     // Sampled.
 
     @Test func `a sample is compared through the map, and says how much it was`() async throws {

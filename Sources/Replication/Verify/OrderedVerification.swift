@@ -7,15 +7,18 @@ internal import KafkaWire
 struct OrderedVerification {
     private(set) var sides: PartitionComparison
     private let patience: Duration
+    /// What it leaves while it waits for the target; nil where nobody else wants to go on meanwhile.
+    private let lanes: Lanes?
     private var result: PartitionVerification
     private var passedSource: Int64
     /// The target was waited for in vain: it is not waited for again.
     private var isTargetOver = false
 
     /// - Parameter sides: as far as they have come; their ends are the cut.
-    init(_ sides: PartitionComparison, patience: Duration, result: PartitionVerification) {
+    init(_ sides: PartitionComparison, patience: Duration, lanes: Lanes? = nil, result: PartitionVerification) {
         self.sides = sides
         self.patience = patience
+        self.lanes = lanes
         self.result = result
         self.sides.comparison.openEnd = sides.target.end
         passedSource = sides.source.reached
@@ -70,19 +73,26 @@ struct OrderedVerification {
     /// Waits until the target has more, or has not grown for as long as patience lasts: then it will not get what the
     /// source still has.
     private mutating func awaitTarget() async throws(KafkaError) {
+        let (target, patience) = (sides.target, patience)
+        let growth = { @Sendable () async throws(KafkaError) in try await target.growth(within: patience) }
+        let end = if let lanes { try await lanes.rest(during: growth) } else { try await growth() }
+        if let end { sides.extend(target: end) } else { isTargetOver = true }
+    }
+}
+
+extension PartitionScan {
+    /// Where the log ends once it has grown beyond what is scanned; nil when it has not in this time.
+    fileprivate func growth(within patience: Duration) async throws(KafkaError) -> Int64? {
         let clock = ContinuousClock()
         let deadline = clock.now + patience
         while true {
-            let end = try await sides.target.currentEnd()
-            if end > sides.target.end { return sides.extend(target: end) }
-            guard clock.now < deadline else {
-                isTargetOver = true
-                return
-            }
+            let now = try await currentEnd()
+            if now > end { return now }
+            guard clock.now < deadline else { return nil }
             do {
                 try await clock.sleep(for: .milliseconds(100))
             } catch {
-                throw KafkaError(.cancelled, during: .request(.fetch), cluster: sides.target.client.settings.name)
+                throw KafkaError(.cancelled, during: .request(.fetch), cluster: client.settings.name)
             }
         }
     }

@@ -78,27 +78,18 @@ public struct Verification: Sendable {
             mode: options.sampling == nil ? "full" : "sampled", partitions: cut.unpaired)
         report.seed = options.sampling?.seed
         report.share = options.sampling?.share
-        let lanes = options.lanes
-        let verify = { @Sendable (pair: VerificationCut.Pair, lane: Int) async -> PartitionVerification in
-            let compared = self.compared(pair, cut, source, target, lane)
-            return await self.verify(compared, recorded?.map(of: pair), meter)
-        }
+        let lanes = Lanes(options.lanes)
         await withTaskGroup(of: PartitionVerification.self) { group in
-            var waiting = cut.pairs.makeIterator()
-            var lane = 0
-            while lane < lanes, let pair = waiting.next() {
-                let number = lane
-                group.addTask { await verify(pair, number) }
-                lane += 1
+            for (number, pair) in cut.pairs.enumerated() {
+                group.addTask {
+                    await lanes.enter()
+                    let compared = self.compared(pair, cut, source, target, number % self.options.lanes)
+                    let verified = await self.verify(compared, recorded?.map(of: pair), meter, lanes)
+                    await lanes.leave()
+                    return verified
+                }
             }
-            var freed = 0
-            for await verified in group {
-                report.partitions.append(verified)
-                guard let pair = waiting.next() else { continue }
-                let number = lanes + freed
-                freed += 1
-                group.addTask { await verify(pair, number % lanes) }
-            }
+            for await verified in group { report.partitions.append(verified) }
         }
         report.partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         await Examples(source: source, target: target).fill(&report)
@@ -139,7 +130,7 @@ public struct Verification: Sendable {
     }
 
     private func verify(
-        _ compared: ComparedPair, _ map: OffsetMap?, _ meter: ProgressMeter
+        _ compared: ComparedPair, _ map: OffsetMap?, _ meter: ProgressMeter, _ lanes: Lanes
     ) async -> PartitionVerification {
         let pair = compared.pair
         let result = PartitionVerification(
@@ -159,7 +150,7 @@ public struct Verification: Sendable {
             let sides = compared.sides(
                 source: pair.sourceRange, target: pair.targetRange,
                 allowance: pair.allowance(beginsLater: beginsLater))
-            var ordered = OrderedVerification(sides, patience: options.patience, result: result)
+            var ordered = OrderedVerification(sides, patience: options.patience, lanes: lanes, result: result)
             return try await ordered.run { meter.add($0, $1, $2) }
         } catch {
             var failed = result
