@@ -50,7 +50,7 @@ soak: build venv
 	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator replicate_soak
 
 sanitize: packages
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel
 
 packages:
 	@Scripts/install-packages.sh

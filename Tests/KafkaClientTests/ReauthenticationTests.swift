@@ -141,15 +141,11 @@ import Testing
     }
 
     @Test func `a broker that goes away while a session is renewed is a lost connection`() async throws {
-        let handshakes = Mutex(0)
+        let goesAway = Mutex(false)
         let broker = try await FakeBroker.ordinary { request in
             switch request.header.apiKey {
             case .saslHandshake:
-                let count = handshakes.withLock { count in
-                    count += 1
-                    return count
-                }
-                return count < 3 ? [try request.reply(SaslHandshakeResponse())] : [.close]
+                return goesAway.withLock { $0 } ? [.close] : [try request.reply(SaslHandshakeResponse())]
             case .saslAuthenticate:
                 var response = SaslAuthenticateResponse()
                 response.sessionLifetimeMs = 50
@@ -162,6 +158,7 @@ import Testing
             $0.security = Self.security(Secret("secret"))
         } _: { client in
             let connection = try await client.connection(to: 1, purpose: .fetch(0))
+            goesAway.withLock { $0 = true }
             return try await kafkaError {
                 while true { _ = try await connection.send(ListGroupsRequest()) }
             }
