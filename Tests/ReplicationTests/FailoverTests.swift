@@ -242,8 +242,8 @@ import Testing
     }
 
     /// How many of the source's records are there by the walk.
-    private func there(_ source: [String], _ target: [String]) -> Int {
-        var walk = TailWalk(there: target.map(print))
+    private func there(_ source: [String], _ target: [String], seams: [Int] = []) -> Int {
+        var walk = TailWalk(there: target.map(print), seams: seams)
         var count = 0
         for (place, text) in source.enumerated() where walk.take(print(text)) { count = place + 1 }
         return count
@@ -260,5 +260,18 @@ import Testing
     ])
     func `everything up to the last match is there`(source: String, target: String, expected: Int) {
         #expect(there(source.map { "\($0)" }, target.map { "\($0)" }) == expected)
+    }
+
+    @Test(arguments: [
+        ("abcdef", "abcd", [2], 4), ("abcdef", "abcd", [0, 2], 4), ("aaaa", "aa", [1], 2),
+        // The log was cut there, and what was on its way has landed: what the cut took is not there.
+        ("abcdef", "abef", [2], 2), ("abcdef", "ef", [0], 0), ("abcdef", "abcf", [2, 3], 3),
+        // Everything in front of the seam was compacted away, or nothing behind it is left.
+        ("cdef", "abcd", [2], 2), ("abcdef", "ab", [2], 2),
+    ])
+    func `behind a leader change only what fits without a gap is there`(
+        source: String, target: String, seams: [Int], expected: Int
+    ) {
+        #expect(there(source.map { "\($0)" }, target.map { "\($0)" }, seams: seams) == expected)
     }
 }

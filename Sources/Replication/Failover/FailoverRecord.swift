@@ -114,6 +114,8 @@ public struct PartitionCut: Hashable, Sendable, Codable {
     public var sourceOffset: Int64
     /// Where the target's log was at that checkpoint; -1 before the first record.
     public var targetOffset: Int64
+    /// The leader epoch that the target's log was in at that checkpoint; nil when that is not known.
+    public var targetLeaderEpoch: Int32?
     /// Where the target's log ended.
     public var targetEnd: Int64
     /// Records of the flow between the two: they are there too, beyond the last checkpoint.

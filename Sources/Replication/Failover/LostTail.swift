@@ -20,7 +20,7 @@ struct LostTail {
         var tail = FailoverReport.Tail(
             topic: cut.topic, partition: cut.partition, copiedBelow: cut.copiedBelow, records: 0, sourceEnd: end)
         guard cut.sourceOffset < end else { return tail }
-        let present = TailWalk(there: try await recordsBeyondCheckpoint(cut))
+        let present = try await walkBeyondCheckpoint(cut)
         tail.copiedBelow = try await firstLost(cut, from: max(start, cut.sourceOffset), until: end, present)
         try await walk(cut, from: max(start, tail.copiedBelow), until: end) { record in
             tail.records = (tail.records ?? 0) + 1
@@ -30,10 +30,11 @@ struct LostTail {
         return tail
     }
 
-    /// Prints of what the flow wrote beyond its last checkpoint before the cut.
-    private func recordsBeyondCheckpoint(_ cut: PartitionCut) async throws -> [ContentPrint] {
-        guard cut.beyondCheckpoint > 0 else { return [] }
-        return try await Self.tail(of: cut, at: target, ours: ours).prints.map(\.print)
+    /// Beside what the flow wrote beyond its last checkpoint before the cut.
+    private func walkBeyondCheckpoint(_ cut: PartitionCut) async throws -> TailWalk {
+        guard cut.beyondCheckpoint > 0 else { return TailWalk(there: []) }
+        let tail = try await Self.tail(of: cut, at: target, ours: ours)
+        return TailWalk(there: tail.prints.map(\.print), seams: tail.seams.map(\.firstPrint))
     }
 
     /// What of the target's log is the flow's, between the checkpoint and the cut.
@@ -41,7 +42,8 @@ struct LostTail {
         of cut: PartitionCut, at target: ClusterClient, ours: Set<Int64>
     ) async throws -> TargetTail {
         let start = try await target.bounds(.earliest, of: [cut.target])[cut.target] ?? 0
-        var tail = TargetTail(from: max(start, cut.targetOffset), ours: ours)
+        var tail = TargetTail(
+            from: max(start, cut.targetOffset), ours: ours, leaderEpoch: cut.targetLeaderEpoch ?? -1)
         while tail.position < cut.targetEnd {
             let before = tail.position
             let fetched = try await target.read(

@@ -34,10 +34,12 @@ struct SourceCut {
             }
             var cut = PartitionCut(partition, sourceOffset: checkpoint.sourceOffset, targetEnd: end)
             cut.targetOffset = checkpoint.targetOffset
+            cut.targetLeaderEpoch = checkpoint.targetLeaderEpoch
             if end > max(0, checkpoint.targetOffset) {
                 let tail = try await LostTail.tail(of: cut, at: target, ours: ours)
                 cut.beyondCheckpoint = tail.count
-                if let last = tail.batches.last { cut.lastOrigin = try await origin(of: last, in: cut) }
+                // Behind a seam the last one need not be in its place.
+                if tail.seams.isEmpty, let last = tail.batches.last { cut.lastOrigin = try await origin(of: last, in: cut) }
             }
             cuts.append(cut)
         }

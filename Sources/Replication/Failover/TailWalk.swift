@@ -3,25 +3,47 @@
 ///
 /// A flow writes in order and leaves nothing out. So the source is walked from the checkpoint beside the target's
 /// records, and everything up to the last match is there.
+///
+/// Where the target's leader has changed, its log may have been cut, and what was on its way have landed there in front of
+/// what is missing: what lies behind such a seam counts only if the source has nothing in between.
 package struct TailWalk: Sendable {
     private var places: [ContentPrint: [Int]] = [:]
     private var lastPlace = -1
     private let count: Int
+    private var seams: ArraySlice<Int>
+    /// Nothing of the source since the last match was without one.
+    private var isGapless = true
+    private var isCut = false
 
-    /// - Parameter there: prints of the flow's records on the target beyond the checkpoint, in order.
-    package init(there: [ContentPrint]) {
+    /// - Parameters:
+    ///   - there: prints of the flow's records on the target beyond the checkpoint, in order.
+    ///   - seams: places among them where another leader epoch begins.
+    package init(there: [ContentPrint], seams: [Int] = []) {
         count = there.count
+        self.seams = seams[...]
         for (place, print) in there.enumerated() { places[print, default: []].append(place) }
     }
 
     /// Whether the target's records are all accounted for: what follows is not there.
-    package var isDone: Bool { lastPlace >= count - 1 }
+    package var isDone: Bool { isCut || lastPlace >= count - 1 }
 
     /// Takes the source's next record that the flow would write.
     ///
     /// - Returns: whether it matches a record of the target; then it and everything before it are there.
     package mutating func take(_ print: ContentPrint) -> Bool {
-        guard !isDone, let place = places[print]?.first(where: { $0 > lastPlace }) else { return false }
+        guard !isDone else { return false }
+        guard let place = places[print]?.first(where: { $0 > lastPlace }) else {
+            isGapless = false
+            return false
+        }
+        while let seam = seams.first, seam <= place {
+            guard isGapless else {
+                isCut = true
+                return false
+            }
+            seams.removeFirst()
+        }
+        isGapless = true
         lastPlace = place
         return true
     }
