@@ -300,7 +300,8 @@ struct FootingSearch {
                 }
                 let scratch = partition(entry.index)
                 entry.walk = Walk(
-                    scratch: scratch, alignment: TailAlignment(start: scratch.position, tail: entry.tail))
+                    scratch: scratch, alignment: TailAlignment(
+                        start: scratch.position, tail: entry.tail, isAnew: scratch.isSourceAnew))
             }
         }
     }

@@ -31,6 +31,8 @@ struct PartitionState: Sendable {
     let target: TopicPartition
     /// Changes when the topic is created anew and replication goes on with that.
     var sourceTopicID: KafkaUUID
+    /// The source's topic is another one than it was at the last checkpoint, until the partition has footing again.
+    var isSourceAnew = false
     let metrics: TopicMetrics
     let rewriter: RecordRewriter
 

@@ -91,6 +91,7 @@ extension ShardState {
         partitions[index].successors = [:]
         partitions[index].regression = nil
         partitions[index].needsNewEpoch = false
+        partitions[index].isSourceAnew = false
         partitions[index].targetEnd = findings.end
         partitions[index].targetEpoch = findings.epoch
         setFooting(.firm, of: index)

@@ -29,6 +29,11 @@ extension ShardState {
 
     /// The topic is another one: its offsets begin anew, and so does what is known of them.
     mutating func beginAnew(_ index: Int, topicID: KafkaUUID) {
+        // Batches of the topic before that wait for an answer are told from those of this one by what the target has.
+        if !partitions[index].window.isEmpty || partitions[index].footing != .firm {
+            setFooting(.takeover, of: index)
+            partitions[index].isSourceAnew = true
+        }
         dropBuffered(index)
         let passed = partitions[index].passed
         partitions[index].accounting.rewind(passed)

@@ -25,6 +25,7 @@ package struct TailAlignment: Sendable {
 
     private let start: Int64
     private let tail: TargetTail
+    private let isAnew: Bool
     /// Our records on the target: at least as many, and at most.
     private var minimum: Int64
     private var maximum: Int64
@@ -44,14 +45,18 @@ package struct TailAlignment: Sendable {
     /// Where the target's log was cut, or may have been: its records from there on lie in front of what is missing.
     package private(set) var cut: TargetTail.Seam?
 
-    /// - Parameter start: the source offset of the checkpoint that the tail begins at.
-    package init(start: Int64, tail: TargetTail) {
+    /// - Parameters:
+    ///   - start: the source offset of the checkpoint that the tail begins at.
+    ///   - isAnew: the source's topic has been created anew since that checkpoint: what the tail begins with may be copies of
+    ///     the topic before, of which the source has nothing any more.
+    package init(start: Int64, tail: TargetTail, isAnew: Bool = false) {
         self.start = start
         self.tail = tail
-        minimum = tail.count
+        minimum = isAnew ? 0 : tail.count
         maximum = tail.count + tail.gaps
-        isCounting = tail.gaps == 0
-        seams = tail.seams[...]
+        isCounting = tail.gaps == 0 && !isAnew
+        self.isAnew = isAnew
+        seams = isAnew ? [] : tail.seams[...]
         found = start
         if !isCounting { index(from: 0) }
     }
@@ -60,7 +65,7 @@ package struct TailAlignment: Sendable {
     package var isDone: Bool { cut != nil || walked >= maximum }
 
     /// How many records the earlier run is known to have written.
-    package var recovered: Int64 { minimum }
+    package var recovered: Int64 { isAnew ? matches.reduce(0) { $0 + Int64($1.sources.count) } : minimum }
 
     /// Where to go on. A source offset below `start + recovered` cannot be: each record took one.
     package var position: Int64 { maximum == 0 ? start : max(found, start + minimum) }
