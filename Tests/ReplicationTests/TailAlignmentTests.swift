@@ -182,6 +182,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 5]) func `copies of a topic before are not taken for those of the one that has its name now`(
+        written: Int
+    ) throws {
+        func batch(_ name: String, _ numbers: Range<Int>, at offset: Int64) throws -> RecordBatch {
+            var builder = RecordBatchBuilder(baseOffset: offset, producerID: 7, producerEpoch: 0, baseSequence: 0)
+            for number in numbers {
+                builder.append(
+                    timestamp: 1, key: nil, value: ByteBuffer(string: "\(name) \(number)"),
+                    offsetDelta: Int32(number - numbers.lowerBound))
+            }
+            return try builder.finish()
+        }
+        var tail = TargetTail(from: 0, ours: [7])
+        try tail.take(try batch("before", 0..<4, at: 0).bytes, until: 4)
+        if written > 0 { try tail.take(try batch("now", 0..<written, at: 4).bytes, until: 4 + Int64(written)) }
+        var alignment = TailAlignment(start: 0, tail: tail, isAnew: true)
+        try alignment.take(try batch("now", 0..<10, at: 0), sources: [0..<10], hasHole: false, next: 10)
+        alignment.end()
+
+        #expect(alignment.position == Int64(written))
+        #expect(alignment.recovered == Int64(written))
+        #expect(alignment.cut == nil)
+    }
+
     @Test func `among equal records no copy is guessed`() throws {
         var certain = 0
         for seed in 0..<1_000 {
