@@ -31,6 +31,8 @@ struct FootingFindings: Sendable {
     var recovery: Recovery?
 
     struct Recovery: Sendable {
+        /// Which topic was walked; of one that has its name now it tells nothing.
+        var sourceTopicID: KafkaUUID
         /// Where the walk began; if the partition has moved since, it tells nothing.
         var start: Int64
         var position: Int64

@@ -300,7 +300,8 @@ struct FootingSearch {
                 }
                 let scratch = partition(entry.index)
                 entry.walk = Walk(
-                    scratch: scratch, alignment: TailAlignment(
+                    scratch: scratch,
+                    alignment: TailAlignment(
                         start: scratch.position, tail: entry.tail, isAnew: scratch.isSourceAnew))
             }
         }
@@ -405,7 +406,7 @@ extension FootingSearch.Walk {
         }
         if rest > 0 { reasons[.compacted] = rest }
         return FootingFindings.Recovery(
-            start: start, position: position,
+            sourceTopicID: scratch.sourceTopicID, start: start, position: position,
             readEpoch: scratch.position == position ? scratch.lastReadEpoch : -1, written: written, skipped: reasons,
             copies: alignment.copies,
             landed: alignment.cut.map { (offset: $0.offset, records: tail.count - $0.number) })

@@ -72,6 +72,11 @@ extension ShardState {
                 refill(index, from: gone.source, findings),
                 doubled: double(findings.tail.count + gone.uncertain, index))
         }
+        if let walked = findings.recovery?.sourceTopicID, walked != partition.sourceTopicID {
+            // Created anew behind the search: what it has counted belongs to the topic before. It is searched again.
+            for producer in findings.epochs { partitions[index].window.renew(producer) }
+            return .firm(recovered: 0)
+        }
         if let landed = findings.recovery?.landed, findings.recovery?.start == partition.passed {
             _ = recover(findings, index)
             for producer in findings.epochs { partitions[index].window.renew(producer) }

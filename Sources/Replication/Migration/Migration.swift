@@ -336,7 +336,6 @@ extension Migration {
     }
 }
 
-/// A flow's status, summed up.
 /// What a flow has copied since it exists.
 private struct FlowVolume {
     private(set) var records: Int64 = 0
@@ -349,6 +348,7 @@ private struct FlowVolume {
     }
 }
 
+/// A flow's status, summed up.
 private struct FlowProgress {
     let state: String
     let partitions: Int
@@ -364,13 +364,12 @@ private struct FlowProgress {
         state = status.state
         partitions = status.partitions.count
         topics = Set(status.partitions.map(\.topic)).count
-        mark = TransferRate.Mark(
-            offsets: status.partitions.reduce(0) { $0 + $1.sourceOffset },
-            records: status.partitions.reduce(0) { $0 + $1.written },
-            bytes: status.partitions.reduce(0) { $0 + $1.readBytes })
         var volume = FlowVolume()
         for partition in status.partitions { volume.add(partition.written, partition.skipped) }
         self.volume = volume
+        mark = TransferRate.Mark(
+            offsets: status.partitions.reduce(0) { $0 + $1.sourceOffset }, records: volume.records,
+            bytes: status.partitions.reduce(0) { $0 + $1.readBytes })
         end = status.partitions.reduce(0) { $0 + max($1.sourceEnd, $1.sourceOffset) }
         failures = status.partitions.filter { $0.state == "failed" }.map {
             "\($0.topic)-\($0.partition): \($0.reason ?? "")"
