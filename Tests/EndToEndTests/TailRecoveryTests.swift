@@ -129,4 +129,27 @@ import Testing
             #expect(values(after) == values(found) + expectedValues(more))
         }
     }
+
+    @Test func `copies of the topic before, behind the checkpoint, are not taken for those of one created anew`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await overwrite(0..<10, keys: 200, world)
+            let early = try await world.copy(until: 10)
+            try await overwrite(10..<31, keys: 200, world)
+            try await world.copy(until: 31)
+            try await world.restore(early)
+            _ = try await world.source.recreateTopic("orders")
+            try await overwrite(100..<160, keys: 200, world)
+            let copies = StateTopic("east.orders", client: world.targetClient)
+
+            try await world.copy(until: 60) { $0.policies.recreated = .continue }
+            #expect(values(try await copies.readAll()) == expectedValues(0..<31) + expectedValues(100..<160))
+
+            // Nor is anything of the new one written again when that is forgotten, too.
+            try await world.restore(early)
+            try await overwrite(160..<170, keys: 200, world)
+            try await world.copy(until: 70) { $0.policies.recreated = .continue }
+            #expect(values(try await copies.readAll()) == expectedValues(0..<31) + expectedValues(100..<170))
+        }
+    }
 }

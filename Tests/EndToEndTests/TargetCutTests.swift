@@ -45,6 +45,24 @@ import Testing
         #expect(Int64(values.count - count) == doubled, "\(values)")
     }
 
+    /// The flow died when the last of `count` records had landed: what it did about that never happened, and all that the
+    /// next run has to go by is this checkpoint.
+    private func expectComplete(
+        _ count: Int, landed: Int, afterCrashAt checkpoint: Checkpoint, _ world: Replicated
+    ) async throws {
+        let copies = try await StateTopic("east.orders", client: world.targetClient).readAll()
+        let last = try #require(copies.first { $0.value == ByteBuffer(string: "value \(count - 1)") })
+        try await world.target.truncate(topic: "east.orders", partition: 0, to: last.offset + 1)
+        try await world.restore(checkpoint)
+        let next = try world.flow()
+        try await world.running(next) {
+            try await world.caughtUp(next, records: Int64(count))
+            let doubled = try await partition(next).doubled
+            #expect(doubled == landed)
+            try await expectComplete(count, doubled: doubled, world)
+        }
+    }
+
     /// Cuts the target's log to `offset` while requests wait in front of it, and lets them go on then.
     private func cut(
         to offset: Int64, _ flow: Flow, _ world: Replicated, onItsWay: () async throws -> Void
@@ -141,26 +159,14 @@ import Testing
             for start in [0, 10, 20] { try await produce(start..<start + 10, .forgets, world) }
             let early = try await world.copy(until: 30)
             let flow = try world.flow()
-            var end: Int64 = 0
             try await world.running(flow) {
                 try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
                 try await produce(30..<31, .forgets, world)
                 try await world.caughtUp(flow, records: 31)
                 try await cut(to: 10, flow, world) { try await produce(31..<31 + landed, .forgets, world) }
                 try await world.caughtUp(flow, records: Int64(31 + landed))
-                let copies = try await StateTopic("east.orders", client: world.targetClient).readAll()
-                end = try #require(copies.first { $0.value == ByteBuffer(string: "value \(30 + landed)") }).offset + 1
             }
-            // What the flow did about it never happened.
-            try await world.target.truncate(topic: "east.orders", partition: 0, to: end)
-            try await world.restore(early)
-            let next = try world.flow()
-            try await world.running(next) {
-                try await world.caughtUp(next, records: Int64(31 + landed))
-                let doubled = try await partition(next).doubled
-                #expect(doubled == landed)
-                try await expectComplete(31 + landed, doubled: doubled, world)
-            }
+            try await expectComplete(31 + landed, landed: landed, afterCrashAt: early, world)
         }
     }
 
@@ -173,7 +179,6 @@ import Testing
             try await world.createTopic("orders")
             let flow = try world.flow()
             var early: Checkpoint?
-            var end: Int64 = 0
             try await world.running(flow) {
                 try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
                 try await produce(0..<10, .forgets, world)
@@ -187,19 +192,8 @@ import Testing
                 }
                 try await cut(to: cutAt, flow, world) { try await produce(30..<30 + landed, .forgets, world) }
                 try await world.caughtUp(flow, records: Int64(30 + landed))
-                let copies = try await StateTopic("east.orders", client: world.targetClient).readAll()
-                end = try #require(copies.first { $0.value == ByteBuffer(string: "value \(29 + landed)") }).offset + 1
             }
-            // What the flow did about it never happened.
-            try await world.target.truncate(topic: "east.orders", partition: 0, to: end)
-            try await world.restore(try #require(early))
-            let next = try world.flow()
-            try await world.running(next) {
-                try await world.caughtUp(next, records: Int64(30 + landed))
-                let doubled = try await partition(next).doubled
-                #expect(doubled == landed)
-                try await expectComplete(30 + landed, doubled: doubled, world)
-            }
+            try await expectComplete(30 + landed, landed: landed, afterCrashAt: #require(early), world)
         }
     }
 
