@@ -175,7 +175,11 @@ struct FailoverCommand: AsyncParsableCommand {
                 "Have \(settings.target.name) take over from \(settings.source.name)?", for: "failover")
         }
         try await telling(failover) {
-            try await Interruption.letting { await failover.interrupt() } finish: { try await failover.run() }
+            try await Interruption.letting {
+                await failover.interrupt()
+            } finish: {
+                try await failover.run()
+            }
         }
         try finish(await failover.report, settings)
     }

@@ -130,7 +130,9 @@ import Testing
         }
     }
 
-    @Test func `copies of the topic before, behind the checkpoint, are not taken for those of one created anew`() async throws {
+    @Test func `copies of the topic before, behind the checkpoint, are not taken for those of one created anew`()
+        async throws
+    {
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await overwrite(0..<10, keys: 200, world)

@@ -39,7 +39,9 @@ import Testing
     ) async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
-            for start in stride(from: 0, to: 100, by: size) { try await world.produce(start..<start + size, to: "orders") }
+            for start in stride(from: 0, to: 100, by: size) {
+                try await world.produce(start..<start + size, to: "orders")
+            }
             try await world.produce(0..<100, to: "east.orders", client: world.targetClient, creating: true)
             var options = Verification.Options()
             options.patience = .seconds(86_400)

@@ -29,7 +29,8 @@ import Testing
             if isCut, written < count {
                 cut = (
                     at: Int.random(in: 0...written, using: &random),
-                    landed: Int.random(in: 1...count - written, using: &random))
+                    landed: Int.random(in: 1...count - written, using: &random)
+                )
             }
         }
 
@@ -170,7 +171,9 @@ import Testing
             guard let cut = world.cut else { continue }
             let outcome = try outcome(world, compactsSource: compactsSource, compactsTarget: compactsTarget)
             let rest = Set(outcome.rest)
-            let missing = outcome.source.map { Int($0.offset - world.start) }.filter { $0 >= cut.at && !rest.contains($0) }
+            let missing = outcome.source.map { Int($0.offset - world.start) }.filter {
+                $0 >= cut.at && !rest.contains($0)
+            }
             // Where the cut took nothing, or the source has nothing of it any more, what landed may stay.
             let isInPlace = !outcome.source.contains { (cut.at..<world.written).contains(Int($0.offset - world.start)) }
             let landed = world.written..<world.written + cut.landed
@@ -182,7 +185,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 1, 5]) func `copies of a topic before are not taken for those of the one that has its name now`(
+    @Test(arguments: [0, 1, 5])
+    func `copies of a topic before are not taken for those of the one that has its name now`(
         written: Int
     ) throws {
         func batch(_ name: String, _ numbers: Range<Int>, at offset: Int64) throws -> RecordBatch {

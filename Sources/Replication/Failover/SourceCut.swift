@@ -39,7 +39,9 @@ struct SourceCut {
                 let tail = try await LostTail.tail(of: cut, at: target, ours: ours)
                 cut.beyondCheckpoint = tail.count
                 // Behind a seam the last one need not be in its place.
-                if tail.seams.isEmpty, let last = tail.batches.last { cut.lastOrigin = try await origin(of: last, in: cut) }
+                if tail.seams.isEmpty, let last = tail.batches.last {
+                    cut.lastOrigin = try await origin(of: last, in: cut)
+                }
             }
             cuts.append(cut)
         }

@@ -293,7 +293,8 @@ public actor Migration {
         while true {
             let isKnown = try await flow.lookAtGroups()
             report.groupsNotInStep =
-                isKnown ? await flow.status().groups.compactMap(\.obstacle) : ["groups could not be looked at, see the log"]
+                isKnown
+                ? await flow.status().groups.compactMap(\.obstacle) : ["groups could not be looked at, see the log"]
             if report.groupsNotInStep.isEmpty || ContinuousClock.now > deadline || isInterrupted { return }
             try await Task.sleep(for: min(settings.sync.interval, .seconds(1)))
         }
