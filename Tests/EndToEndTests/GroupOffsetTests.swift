@@ -206,7 +206,8 @@ import Testing
         }
     }
 
-    @Test func `a planned stop carries over what groups have committed last, where nobody reads on the target`() async throws
+    @Test func `a planned stop carries over what groups have committed last, where nobody reads on the target`()
+        async throws
     {
         try await Replicated.run { world in
             try await world.createTopic("orders")

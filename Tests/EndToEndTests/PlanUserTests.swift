@@ -54,7 +54,8 @@ import Testing
         }
     }
 
-    @Test func `a source that may not be asked for users has none in its plan, and nothing else suffers`() async throws {
+    @Test func `a source that may not be asked for users has none in its plan, and nothing else suffers`() async throws
+    {
         try await Replicated.run { world in
             try await world.createTopic("orders")
             world.source.intercept(.describeUserScramCredentials, .error(.clusterAuthorizationFailed))

@@ -187,4 +187,42 @@ import Testing
                 try await world.targetValues("east.orders") == expectedValues(0..<13) + expectedValues(14..<20))
         }
     }
+
+    @Test(arguments: [[3], [3, 4, 12], [18, 19]])
+    func `records that were set aside behind the checkpoint do not shift what is counted`(setAside: [Int]) async throws
+    {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            for (_, outcome) in await world.targetClient.createTopics([
+                NewTopic("east.orders", partitions: 1, replicationFactor: 1, configs: ["cleanup.policy": "compact"])
+            ]) { _ = try outcome.get() }
+            func edit(_ settings: inout FlowSettings) {
+                settings.policies.quarantined = .continue
+                settings.sync.topicConfigs = false
+            }
+            try await world.produce(0..<1, to: "orders")
+            let early = try await world.copy(until: 1, edit)
+            try await StateTopic("orders", client: world.sourceClient).append(
+                (1..<20).map { number in
+                    Record(
+                        offset: 0, timestamp: 1_700_000_000_000,
+                        key: setAside.contains(number) ? nil : ByteBuffer(string: "key \(number)"),
+                        value: ByteBuffer(string: "value \(number)"))
+                })
+            try await world.copy(until: 20, edit)
+            try await world.restore(early)
+            try await world.produce(20..<30, to: "orders")
+
+            let last = try await world.copy(until: 30, edit)
+
+            let expected = (0..<30).filter { !setAside.contains($0) }
+            #expect(try await world.targetValues("east.orders") == expected.map { "value \($0)" })
+            #expect(last.accounting?.skipped[SkipReason.quarantined.rawValue] == Int64(setAside.count))
+            let map = try #require(try await world.recorded().map(of: Replicated.orders))
+            for record in try await StateTopic("east.orders", client: world.targetClient).readAll() {
+                let source = Int64(String(buffer: try #require(record.value)).dropFirst(6))
+                #expect(map.first(fromTarget: record.offset)?.source == source)
+            }
+        }
+    }
 }

@@ -321,7 +321,7 @@ extension Flow {
                 state.passed = 0
                 state.map = OffsetMap(start: 0)
                 state.lastReadEpoch = -1
-                state.isSourceAnew = true
+                state.isOtherLog = true
             } else if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id {
                 state.status = .failed(
                     PartitionState.recreatedExplanation(

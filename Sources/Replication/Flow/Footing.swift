@@ -13,6 +13,8 @@ enum Footing: Hashable, Sendable {
 
 /// What was found out about one partition's place on the target.
 struct FootingFindings: Sendable {
+    /// Why was searched.
+    var footing: Footing
     /// Epochs to go on with, by producer id; empty to keep those in use.
     var epochs: [ProducerIdentity] = []
     /// Where the target's log ends now.
@@ -42,10 +44,19 @@ struct FootingFindings: Sendable {
         var skipped: [SkipReason: Int64]
         /// Source ranges with the target offsets of their copies; nil when only the end is known.
         var copies: [(sources: Range<Int64>, target: Int64)]?
+        /// The source's log was cut behind where the walk began: where, and how many records the target has of what is gone.
+        var sourceCut: (offset: Int64, records: Int64)?
         /// The log was cut behind what was written: where, and how many records lie there that come once more in their place.
         var landed: (offset: Int64, records: Int64)?
     }
 
     /// Where the target's log was cut, however that was found out.
     var cutAt: Int64? { cut ?? recovery?.landed?.offset }
+
+    /// The source's log has become another one behind the search: it has to begin again.
+    func areOutdated(for partition: PartitionState) -> Bool {
+        if footing == .uncertain, partition.footing == .takeover { return true }
+        guard let recovery else { return false }
+        return recovery.sourceTopicID != partition.sourceTopicID || recovery.start != partition.passed
+    }
 }

@@ -24,6 +24,8 @@ struct FootingSearch {
         var cut: Int64?
         var tail: TargetTail
         var walk: Walk?
+        /// The source was cut in front of where the walk would begin.
+        var sourceCut: LogEnd?
         /// The source cannot be asked, or the walk is over.
         var isWalked = false
     }
@@ -39,6 +41,10 @@ struct FootingSearch {
         var alignment: TailAlignment
         var skipped: [SkipReason: Int64] = [:]
         var hasGap = false
+        /// There was nothing more to read.
+        var hasEnded = false
+        /// The source's log goes no further than that.
+        var isWhole = false
     }
 
     /// Every producer id of the flow, and those of them that nobody can have used before this process.
@@ -302,7 +308,7 @@ struct FootingSearch {
                 entry.walk = Walk(
                     scratch: scratch,
                     alignment: TailAlignment(
-                        start: scratch.position, tail: entry.tail, isAnew: scratch.isSourceAnew))
+                        start: scratch.position, tail: entry.tail, isOtherLog: scratch.isOtherLog))
             }
         }
     }
@@ -342,8 +348,7 @@ struct FootingSearch {
                 walk.hasGap = false
                 let wasDone = walk.alignment.isDone
                 do {
-                    try walk.alignment.take(
-                        batch.records, sources: batch.sources.ranges, hasHole: hasHole, next: batch.nextSourceOffset)
+                    try walk.alignment.take(batch.records, sources: batch.sources.ranges, hasHole: hasHole)
                 } catch {
                     isReadable = false
                 }
@@ -351,7 +356,8 @@ struct FootingSearch {
             }
             let end = fetched.lastStableOffset >= 0 ? fetched.lastStableOffset : fetched.highWatermark
             let hasMoved = walk.scratch.position > before
-            if unknown == nil, !isReadable || (!hasMoved && walk.scratch.position >= end) { entry.isWalked = true }
+            walk.hasEnded = isReadable && !hasMoved && walk.scratch.position >= end
+            if unknown == nil, !isReadable || walk.hasEnded { entry.isWalked = true }
             entry.walk = walk
         }
         return unknown
@@ -376,14 +382,70 @@ struct FootingSearch {
         update(target) { $0.isWalked = true }
     }
 
+    // A source that was cut
+
+    /// Sources to walk, with the leader epoch that they were last read in; -1 when unknown.
+    var readEpochs: [TopicPartition: Int32] {
+        var epochs: [TopicPartition: Int32] = [:]
+        for target in unwalkedTargets {
+            guard let entry = entries[target], let walk = entry.walk else { continue }
+            epochs[entry.source] = walk.scratch.lastReadEpoch
+        }
+        return epochs
+    }
+
+    /// Where the epoch has ended that a source was last read in.
+    mutating func readEpochEnded(_ source: TopicPartition, at end: EpochEnd?) {
+        guard let target = bySource[source] else { return }
+        update(target) { entry in
+            guard let walk = entry.walk else { return }
+            guard let end, let offset = end.endOffset, offset < walk.scratch.position else {
+                entry.walk?.alignment.sourceEpochEnded(at: end?.endOffset)
+                return
+            }
+            entry.sourceCut = LogEnd(offset: offset, epoch: end.epoch ?? -1)
+            entry.isWalked = true
+        }
+    }
+
+    /// Sources that were cut in front of where they were to be walked from: that has to be dealt with first.
+    var sourceCuts: [(index: Int, end: LogEnd)] {
+        targets.compactMap { target in
+            entries[target].flatMap { entry in entry.sourceCut.map { (entry.index, $0) } }
+        }
+    }
+
+    /// Sources that end before all copies were found, although they may have been cut: with the newest epoch known.
+    var shortSources: [TopicPartition: Int32] {
+        var epochs: [TopicPartition: Int32] = [:]
+        for target in targets {
+            guard let entry = entries[target], let walk = entry.walk, walk.hasEnded, walk.alignment.isDoubted,
+                !walk.alignment.isDone
+            else { continue }
+            epochs[entry.source] = max(walk.scratch.lastReadEpoch, walk.scratch.sourceLeader?.epoch ?? -1)
+        }
+        return epochs
+    }
+
+    /// How far the leader's own log goes: what its followers do not have yet cannot be read.
+    mutating func sourceEnds(_ source: TopicPartition, at end: Int64?, cluster: String) {
+        guard let target = bySource[source], let walk = entries[target]?.walk, let end else { return }
+        guard end > walk.scratch.position else { return update(target) { $0.walk?.isWhole = true } }
+        fail(
+            target,
+            KafkaError(
+                .unexpectedAnswer("the source shows its log up to offset \(walk.scratch.position) only, of \(end)"),
+                during: .request(.fetch), cluster: cluster, topic: source.topic, partition: source.partition))
+    }
+
     // Findings
 
     var findings: [(Int, FootingFindings)] {
         targets.compactMap { target in
             guard let entry = entries[target] else { return nil }
             var findings = FootingFindings(
-                end: entry.now.offset, epoch: entry.now.epoch, cut: entry.cut, tail: entry.tail, from: entry.from,
-                seenEpoch: entry.seenEpoch)
+                footing: entry.footing, end: entry.now.offset, epoch: entry.now.epoch, cut: entry.cut, tail: entry.tail,
+                from: entry.from, seenEpoch: entry.seenEpoch)
             findings.epochs = entry.renewed.map { ProducerIdentity(id: $0.key, epoch: $0.value) }
             if var walk = entry.walk { findings.recovery = walk.recovery(entry.tail) }
             return (entry.index, findings)
@@ -398,10 +460,12 @@ extension FootingSearch.Walk {
         let position = alignment.position
         let written = min(alignment.recovered, position - start)
         var rest = position - start - written
-        var reasons: [SkipReason: Int64] = [:]
+        let setAside = min(rest, alignment.setAside)
+        var reasons: [SkipReason: Int64] = setAside > 0 ? [.quarantined: setAside] : [:]
+        rest -= setAside
         for reason in SkipReason.allCases where reason != .compacted {
             let count = min(rest, skipped[reason] ?? 0)
-            if count > 0 { reasons[reason] = count }
+            if count > 0 { reasons[reason, default: 0] += count }
             rest -= count
         }
         if rest > 0 { reasons[.compacted] = rest }
@@ -409,6 +473,7 @@ extension FootingSearch.Walk {
             sourceTopicID: scratch.sourceTopicID, start: start, position: position,
             readEpoch: scratch.position == position ? scratch.lastReadEpoch : -1, written: written, skipped: reasons,
             copies: alignment.copies,
+            sourceCut: alignment.isDone || isWhole ? alignment.sourceCut(walkedTo: scratch.position) : nil,
             landed: alignment.cut.map { (offset: $0.offset, records: tail.count - $0.number) })
     }
 }

@@ -31,8 +31,9 @@ struct PartitionState: Sendable {
     let target: TopicPartition
     /// Changes when the topic is created anew and replication goes on with that.
     var sourceTopicID: KafkaUUID
-    /// The source's topic is another one than it was at the last checkpoint, until the partition has footing again.
-    var isSourceAnew = false
+    /// Until the partition has footing again: the source's log is not the one any more that was copied. Its topic was created
+    /// anew, or its end was cut.
+    var isOtherLog = false
     let metrics: TopicMetrics
     let rewriter: RecordRewriter
 

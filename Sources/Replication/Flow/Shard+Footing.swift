@@ -51,6 +51,11 @@ extension Shard {
         }
         // Everything has reached the target while it was being asked.
         guard !Task.isCancelled else { return }
+        for (index, cut) in search.sourceCuts {
+            state.learn(epochs: search.knownEpochs(of: state.partitions[index].target), of: index)
+            search.drop(index)
+            truncated(index, endsAt: cut.offset, epoch: cut.epoch)
+        }
         for (index, error) in search.failures {
             state.learn(epochs: search.knownEpochs(of: state.partitions[index].target), of: index)
             failedFooting(index, error)
@@ -254,6 +259,41 @@ extension Shard {
 
     private func walkSources(_ search: inout FootingSearch) async {
         search.beginWalks { state.partitions[$0] }
+        await findSourceCuts(&search)
+        await walkToEnds(&search)
+        await findSourceEnds(&search)
+    }
+
+    /// Before anything is counted: whether the source has still what was read last (KIP-320).
+    private func findSourceCuts(_ search: inout FootingSearch) async {
+        let epochs = search.readEpochs
+        for source in epochs.filter({ $0.value < 0 }).keys { search.readEpochEnded(source, at: nil) }
+        let known = epochs.filter { $0.value >= 0 }
+        guard !known.isEmpty else { return }
+        for (partition, outcome) in await source.epochEnds(known) {
+            switch outcome {
+            case .success(let end): search.readEpochEnded(partition, at: end)
+            // Other makes cannot tell, or do not tell everybody: then contents do.
+            case .failure(let error) where error.remedy == .stop: search.readEpochEnded(partition, at: nil)
+            case .failure(let error): search.failSource(partition, error)
+            }
+        }
+    }
+
+    /// A leader that was just elected shows its log only as far as its followers have it.
+    private func findSourceEnds(_ search: inout FootingSearch) async {
+        let sources = search.shortSources
+        guard !sources.isEmpty else { return }
+        for (partition, outcome) in await source.epochEnds(sources) {
+            switch outcome {
+            case .success(let end): search.sourceEnds(partition, at: end.endOffset, cluster: source.settings.name)
+            case .failure(let error) where error.remedy == .stop: continue
+            case .failure(let error): search.failSource(partition, error)
+            }
+        }
+    }
+
+    private func walkToEnds(_ search: inout FootingSearch) async {
         while true {
             let positions = search.unwalked
             guard !positions.isEmpty else { return }
@@ -316,6 +356,7 @@ extension Shard {
                 index, .fenced,
                 "the target holds records under this flow's producer id that this instance did not write: "
                     + "another instance of the flow runs")
+        case .sourceWasCut(let offset, let records): sourceWasCut(index, at: offset, records: records)
         case .recreated:
             stop(
                 index, .recreated,

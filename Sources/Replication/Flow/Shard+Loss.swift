@@ -70,6 +70,19 @@ extension Shard {
         note(index, explanation + "; going on at \(end)", reason: .truncated, offsets: cut)
     }
 
+    /// The same, found out when what had been copied was not remembered.
+    func sourceWasCut(_ index: Int, at offset: Int64, records: Int64) {
+        let explanation =
+            "the source's log was cut at offset \(offset): \(records) records that were copied from behind it are no longer "
+            + "at the source"
+        guard state.policies.truncated == .continue else {
+            return stop(
+                index, .truncated,
+                explanation + ". With policies: {truncated: continue} replication goes on at \(offset)")
+        }
+        note(index, explanation, reason: .truncated, offsets: records)
+    }
+
     /// Offsets mean nothing in a topic that only has the name of the one they belong to.
     func recreated(_ index: Int, topicID: KafkaUUID) {
         let explanation = state.partitions[index].recreatedExplanation(nowID: topicID)

@@ -31,7 +31,8 @@ actor Shard {
     private(set) var hasEnded = false
     private var sourceLinks: [Int32: Link] = [:]
     private var targetLinks: [Int32: Link] = [:]
-    private let leadersWake = Wake()
+    private let sourceLeadersWake = Wake()
+    private let targetLeadersWake = Wake()
     private let newLinks: AsyncStream<NewLink>
     private let newLinksContinuation: AsyncStream<NewLink>.Continuation
 
@@ -80,7 +81,8 @@ actor Shard {
     /// Replicates until ``drain()`` was called and everything fetched has reached the target.
     func run() async {
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.followLeaders() }
+            group.addTask { await self.followSourceLeaders() }
+            group.addTask { await self.followTargetLeaders() }
             group.addTask { await self.keepFooting() }
             for await link in newLinks {
                 switch link {
@@ -166,14 +168,15 @@ actor Shard {
 
     /// Somebody who leads a partition no longer does, or cannot be reached.
     func refreshLeaders() {
-        leadersWake.ring()
+        sourceLeadersWake.ring()
+        targetLeadersWake.ring()
     }
 
     func endIfDrained() {
         guard isFinished else { return }
         hasEnded = true
         newLinksContinuation.finish()
-        leadersWake.ring()
+        refreshLeaders()
         footingWake.ring()
         ringAll()
     }
@@ -249,15 +252,23 @@ actor Shard {
         }
     }
 
-    /// Looks leaders up again whenever a link asks for it.
-    private func followLeaders() async {
-        var wakes = leadersWake.makeWaiter()
+    // Leaders are looked up again whenever a link asks for it; of each cluster by itself, since the other may be silent.
+
+    private func followSourceLeaders() async {
+        var wakes = sourceLeadersWake.makeWaiter()
         while await wakes.next() != nil, !isFinished {
-            let sourceTopics = Set(state.partitions.map(\.source.topic))
-            let targetTopics = Set(state.partitions.map(\.target.topic))
-            let sourceMetadata = try? await source.metadata(.named(Array(sourceTopics)))
-            let targetMetadata = try? await target.metadata(.named(Array(targetTopics)))
-            update(source: sourceMetadata, target: targetMetadata)
+            let topics = Set(state.partitions.map(\.source.topic))
+            guard let metadata = try? await source.metadata(.named(Array(topics))) else { continue }
+            update(source: metadata, target: nil)
+        }
+    }
+
+    private func followTargetLeaders() async {
+        var wakes = targetLeadersWake.makeWaiter()
+        while await wakes.next() != nil, !isFinished {
+            let topics = Set(state.partitions.map(\.target.topic))
+            guard let metadata = try? await target.metadata(.named(Array(topics))) else { continue }
+            update(source: nil, target: metadata)
         }
     }
 }

@@ -54,6 +54,8 @@ extension ShardState {
         /// The target's tail holds what this instance did not write.
         case foreignUnderOurID
         case recreated
+        /// So many records that the target has are no longer at the source.
+        case sourceWasCut(at: Int64, records: Int64)
     }
 
     /// Takes in what the target was found to have.
@@ -72,12 +74,14 @@ extension ShardState {
                 refill(index, from: gone.source, findings),
                 doubled: double(findings.tail.count + gone.uncertain, index))
         }
-        if let walked = findings.recovery?.sourceTopicID, walked != partition.sourceTopicID {
-            // Created anew behind the search: what it has counted belongs to the topic before. It is searched again.
+        if findings.areOutdated(for: partition) {
             for producer in findings.epochs { partitions[index].window.renew(producer) }
             return .firm(recovered: 0)
         }
-        if let landed = findings.recovery?.landed, findings.recovery?.start == partition.passed {
+        if let cut = findings.recovery?.sourceCut, policies.truncated == .stop {
+            return .sourceWasCut(at: cut.offset, records: cut.records)
+        }
+        if let landed = findings.recovery?.landed {
             _ = recover(findings, index)
             for producer in findings.epochs { partitions[index].window.renew(producer) }
             awaitCheckpoint(index, findings)
@@ -85,7 +89,9 @@ extension ShardState {
         }
         defer { goOn(index, findings) }
         if partition.footing == .uncertain { return matchWindow(findings, index, now: now, wallClock: wallClock) }
-        return .firm(recovered: recover(findings, index))
+        let recovered = recover(findings, index)
+        if let cut = findings.recovery?.sourceCut { return .sourceWasCut(at: cut.offset, records: cut.records) }
+        return .firm(recovered: recovered)
     }
 
     private mutating func goOn(_ index: Int, _ findings: FootingFindings) {
@@ -96,7 +102,7 @@ extension ShardState {
         partitions[index].successors = [:]
         partitions[index].regression = nil
         partitions[index].needsNewEpoch = false
-        partitions[index].isSourceAnew = false
+        partitions[index].isOtherLog = false
         partitions[index].targetEnd = findings.end
         partitions[index].targetEpoch = findings.epoch
         setFooting(.firm, of: index)
@@ -127,9 +133,7 @@ extension ShardState {
     /// What an earlier run wrote beyond its checkpoint has passed.
     private mutating func recover(_ findings: FootingFindings, _ index: Int) -> Int64 {
         partitions[index].accounting.meetForeign(findings.tail.foreign)
-        guard let recovery = findings.recovery, recovery.start == partitions[index].passed,
-            recovery.position > recovery.start
-        else { return 0 }
+        guard let recovery = findings.recovery, recovery.position > recovery.start else { return 0 }
         partitions[index].accounting.write(recovery.written)
         partitions[index].accounting.skip(recovery.skipped)
         if let copies = recovery.copies {

@@ -15,6 +15,7 @@ extension ShardState {
     ///
     /// - Returns: how many offsets had passed and are gone.
     mutating func goBack(_ index: Int, to end: Int64, epoch: Int32) -> Int64 {
+        doubtTarget(index)
         partitions[index].lastReadEpoch = epoch
         dropBuffered(index)
         let cut = partitions[index].passed - end
@@ -29,11 +30,7 @@ extension ShardState {
 
     /// The topic is another one: its offsets begin anew, and so does what is known of them.
     mutating func beginAnew(_ index: Int, topicID: KafkaUUID) {
-        // Batches of the topic before that wait for an answer are told from those of this one by what the target has.
-        if !partitions[index].window.isEmpty || partitions[index].footing != .firm {
-            setFooting(.takeover, of: index)
-            partitions[index].isSourceAnew = true
-        }
+        doubtTarget(index)
         dropBuffered(index)
         let passed = partitions[index].passed
         partitions[index].accounting.rewind(passed)
@@ -44,5 +41,13 @@ extension ShardState {
         partitions[index].passed = 0
         partitions[index].map = OffsetMap(start: 0)
         noteChange(index)
+    }
+
+    /// The source's log becomes another one. Copies of what it was that wait for an answer, or were not counted yet, are told
+    /// from those of what it is by what the target has.
+    private mutating func doubtTarget(_ index: Int) {
+        guard !partitions[index].window.isEmpty || partitions[index].footing != .firm else { return }
+        setFooting(.takeover, of: index)
+        partitions[index].isOtherLog = true
     }
 }
