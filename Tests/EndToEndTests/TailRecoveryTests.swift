@@ -154,4 +154,25 @@ import Testing
             #expect(values(try await copies.readAll()) == expectedValues(0..<31) + expectedValues(100..<170))
         }
     }
+
+    @Test func `records that a run copied again since it did not look are not counted twice by one that does`()
+        async throws
+    {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let early = try await world.copy(until: 10)
+            for start in [10, 20] { try await world.produce(start..<start + 10, to: "orders") }
+            try await world.copy(until: 30)
+            try await world.restore(early)
+            try await world.copy(until: 30) { $0.delivery = .atLeastOnce }
+            try await world.restore(early)
+            for start in [30, 40] { try await world.produce(start..<start + 10, to: "orders") }
+
+            try await world.copy(until: 50)
+
+            #expect(
+                try await world.targetValues("east.orders") == expectedValues(0..<30) + expectedValues(10..<50))
+        }
+    }
 }

@@ -50,6 +50,11 @@ def check(what, holds, detail=""):
         print(f"FAILED: {what} {detail}", flush=True)
 
 
+def failures():
+    """How many expectations did not hold so far."""
+    return len(_failed)
+
+
 def equal(what, found, expected):
     check(what, found == expected, f"expected {expected!r}, found {found!r}")
 

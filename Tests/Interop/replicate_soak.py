@@ -3,38 +3,64 @@
 `SOAK_SECONDS` says for how long (45), `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults, their
 order, their places and the pauses between them. Records are numbered per partition; at the end the target must hold what was
 produced, record by record: nothing missing, doubled, reordered, altered or misplaced. A second topic is created anew now and
-then: the target must hold its records of all lives. Only where the target's log was cut
-under batches on their way may records be there twice, no more of them than the replicator says itself: the last of each in its
-place (Docs/ReplicationSemantics.md).
+then, a third loses the end of its log at the source: the target must hold all that these ever held. Topics appear, settings
+change, and a group's position follows. Only where the target's log was cut under batches on their way may records be there
+twice, no more of them than the replicator says itself: the last of each in its place (Docs/ReplicationSemantics.md).
 """
 
 import collections
 import os
 import random
+import re
 import tempfile
 import threading
 import time
 
-from confluent_kafka import TIMESTAMP_CREATE_TIME, KafkaException, Producer
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
-from harness import broker, check, equal, eventually, main
+from harness import broker, check, equal, eventually, failures, main
 from replicator import (
-    PATIENCE, QUIET, Copy, create_topic, flow, limit_client, numbers, produce_numbers, read, replicator)
+    PATIENCE, QUIET, Copy, add_partitions, admin, batches_of, create_topic, flow, limit_client, numbers, partition_count,
+    produce_numbers, read, replicator)
 
 PARTITIONS = 3
 NODES = 3
+GROUP = "readers"
+# Topics that appear while it runs, at most.
+MOST_NEW = 5
+# What a log says about positions.
+NOTABLE = re.compile(r"accounted for|backwards|landed|are lost|created anew|went|cannot find out|starting|stopped")
 # Far more than what a cut or a crash can take back from the target: the source must still have that.
 KEPT = 15_000
 DAY = 86_400_000
 
+COORDINATOR_ERRORS = ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"]
+CONTROLLER_ERRORS = ["NOT_CONTROLLER", "REQUEST_TIMED_OUT"]
+
+# Every API that the replicator asks in such a flow, with what Kafka answers when it cannot just then.
 ERRORS = {
-    "Produce": ["NOT_LEADER_OR_FOLLOWER", "REQUEST_TIMED_OUT", "NOT_ENOUGH_REPLICAS_AFTER_APPEND", "KAFKA_STORAGE_ERROR",
-                "NOT_ENOUGH_REPLICAS"],
+    "ApiVersions": ["REQUEST_TIMED_OUT"],
+    "CreatePartitions": CONTROLLER_ERRORS,
+    "CreateTopics": CONTROLLER_ERRORS,
+    "DescribeAcls": ["REQUEST_TIMED_OUT"],
+    "DescribeCluster": ["REQUEST_TIMED_OUT"],
+    "DescribeConfigs": ["REQUEST_TIMED_OUT"],
+    "DescribeGroups": COORDINATOR_ERRORS,
+    "DescribeProducers": ["NOT_LEADER_OR_FOLLOWER"],
     "Fetch": ["NOT_LEADER_OR_FOLLOWER", "UNKNOWN_LEADER_EPOCH", "FETCH_SESSION_ID_NOT_FOUND", "OFFSET_NOT_AVAILABLE"],
+    "FindCoordinator": ["COORDINATOR_NOT_AVAILABLE"],
+    "IncrementalAlterConfigs": CONTROLLER_ERRORS,
+    "InitProducerId": COORDINATOR_ERRORS,
+    "ListGroups": ["COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"],
     "ListOffsets": ["NOT_LEADER_OR_FOLLOWER", "OFFSET_NOT_AVAILABLE"],
     "Metadata": ["LEADER_NOT_AVAILABLE"],
+    "OffsetCommit": COORDINATOR_ERRORS,
+    "OffsetFetch": COORDINATOR_ERRORS,
+    "OffsetForLeaderEpoch": ["NOT_LEADER_OR_FOLLOWER", "FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH"],
+    "Produce": ["NOT_LEADER_OR_FOLLOWER", "REQUEST_TIMED_OUT", "NOT_ENOUGH_REPLICAS_AFTER_APPEND", "KAFKA_STORAGE_ERROR",
+                "NOT_ENOUGH_REPLICAS"],
     "WriteTxnMarkers": ["NOT_LEADER_OR_FOLLOWER"],
-    "DescribeProducers": ["NOT_LEADER_OR_FOLLOWER"],
 }
 
 
@@ -75,13 +101,40 @@ class Load:
         equal("everything was produced", (len(self.producer), self.failed[:3]), (0, []))
 
 
+class Numbers:
+    """A topic whose first partition holds numbers from 0 on at the source, or once held them: the target must have them all."""
+
+    def __init__(self, name, source, target):
+        self.name, self.source, self.target = name, source, target
+        self.count = 0
+        self.partitions = 1
+
+    def grow(self, by):
+        produce_numbers(self.source.bootstrap, self.name, range(self.count, self.count + by), partitions=1)
+        self.count += by
+
+    def found(self):
+        return numbers(self.target.bootstrap, f"east.{self.name}")[0]
+
+    def is_copied(self):
+        try:
+            return len(self.found()) >= self.count
+        except (KafkaException, KeyError, RuntimeError):
+            # An earlier fault still strikes, or the topic is not there yet.
+            return False
+
+
 class Faults:
     """What can happen, each as a method; `hits` counts what did."""
 
     def __init__(self, dice, source, target, running):
         self.dice, self.source, self.target, self.running = dice, source, target, running
         self.hits = collections.Counter()
-        self.renewed = 0
+        self.asked = collections.Counter()
+        self.renewed = Numbers("u", source, target)
+        self.shortened = Numbers("v", source, target)
+        self.new = []
+        self.retention = None
 
     def side(self):
         return self.dice.choice([("source", self.source, "t"), ("target", self.target, "east.t")])
@@ -114,6 +167,8 @@ class Faults:
 
     def kill_a_cluster(self):
         name, cluster, _ = self.side()
+        # Errors that nobody has met go with it.
+        self.asked -= self.not_met(cluster)
         cluster.kill()
         time.sleep(self.dice.uniform(0, 0.5))
         cluster.restart_on_same_ports()
@@ -140,9 +195,22 @@ class Faults:
 
     def answer_with_errors(self):
         name, cluster, _ = self.side()
+        times = self.dice.randint(1, 4)
         api = self.dice.choice(sorted(ERRORS))
-        cluster.control.intercept(api, "error", error=self.dice.choice(ERRORS[api]), times=self.dice.randint(1, 4))
-        return f"{name} {api}"
+        cluster.control.intercept(api, "error", error=self.dice.choice(ERRORS[api]), times=times)
+        self.asked[api] += times
+        return name
+
+    def not_met(self, cluster):
+        left = collections.Counter()
+        for entry in cluster.control.interceptions():
+            if entry["action"] == "error":
+                left[entry["api"]] += entry["times"]
+        return left
+
+    def injected(self):
+        """How many requests of each API were answered with an error."""
+        return self.asked - self.not_met(self.source) - self.not_met(self.target)
 
     def lose_answers(self):
         api = self.dice.choice(["Produce", "Produce", "WriteTxnMarkers", "InitProducerId"])
@@ -174,23 +242,72 @@ class Faults:
         self.source.control.partition("t", partition, "expire", offset=copied[0] - KEPT)
         return None
 
+    def after_copying(self, topic, change):
+        """Changes a topic of numbers when all it holds is copied, in half of the cases while nobody replicates, and
+        soon enough for the last checkpoint to be older."""
+        eventually(lambda: self.supervise() or topic.is_copied())
+        is_down = self.dice.random() < 0.5
+        if is_down:
+            topic.grow(self.dice.randint(1, 100))
+            eventually(lambda: self.supervise() or topic.is_copied())
+            self.running.kill()
+        try:
+            change()
+            topic.grow(self.dice.randint(1, 100))
+        finally:
+            if is_down:
+                self.running.start()
+        return "at rest" if is_down else "running"
+
     def create_a_topic_anew(self):
         """Its records of this life are copied; those of the next begin at offset 0 again."""
-        eventually(lambda: self.supervise() or self.has_copied_second_topic())
-        self.source.control.recreate("u")
-        self.fill_the_second_topic()
+        return self.after_copying(self.renewed, lambda: self.source.control.recreate("u"))
 
-    def has_copied_second_topic(self):
-        try:
-            return len(numbers(self.target.bootstrap, "east.u")[0]) >= self.renewed
-        except KafkaException:
-            # An earlier fault still strikes.
-            return False
+    def cut_the_source(self):
+        """What it loses is copied; what comes instead has the same offsets."""
+        def cut():
+            end = self.source.control.topic("v")["partitions"][0]["logEndOffset"]
+            self.source.control.partition("v", 0, "truncate", offset=max(0, end - self.dice.randint(1, 150)))
 
-    def fill_the_second_topic(self):
-        count = self.dice.randint(1, 100)
-        produce_numbers(self.source.bootstrap, "u", range(self.renewed, self.renewed + count), partitions=1)
-        self.renewed += count
+        return self.after_copying(self.shortened, cut)
+
+    def let_a_topic_appear(self):
+        if len(self.new) == MOST_NEW:
+            return "enough of them"
+        topic = Numbers(f"new{len(self.new)}", self.source, self.target)
+        insist(lambda: create_topic(self.source.bootstrap, topic.name, partitions=1, replicas=NODES))
+        self.new.append(topic)
+        topic.grow(self.dice.randint(1, 50))
+        return None
+
+    def give_a_topic_partitions(self):
+        if not self.new:
+            return "no topic"
+        topic = self.dice.choice(self.new)
+        topic.partitions += 1
+        insist(lambda: add_partitions(self.source.bootstrap, topic.name, topic.partitions))
+        return None
+
+    def change_a_setting(self):
+        self.retention = str(self.dice.randint(30, 60) * DAY)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, "t", incremental_configs=[
+            ConfigEntry("retention.ms", self.retention, incremental_operation=AlterConfigOpType.SET)])
+        client = admin(self.source.bootstrap)
+        insist(lambda: client.incremental_alter_configs([resource])[resource].result(PATIENCE))
+
+    def has_setting(self):
+        resource = ConfigResource(ConfigResource.Type.TOPIC, "east.t")
+        client = admin(self.target.bootstrap)
+        found = insist(lambda: client.describe_configs([resource])[resource].result(PATIENCE))
+        return self.retention in (None, found["retention.ms"].value)
+
+    def move_a_group(self):
+        """To a place that was copied; only forward."""
+        places = [
+            TopicPartition("t", p["partition"], self.dice.randint(p["sourceOffset"] // 2, p["sourceOffset"]))
+            for p in self.running.partitions() if p["topic"] == "t" and p["sourceOffset"] > 0]
+        if places:
+            commit(self.source.bootstrap, places)
 
     def cut_the_target(self):
         self.cut_the_target_log()
@@ -216,16 +333,51 @@ class Faults:
             "kill_the_replicator", "kill_the_replicator", "stop_the_replicator", "kill_a_cluster", "freeze_a_node",
             "cut_connections", "move_a_leader", "answer_with_errors", "answer_with_errors", "lose_answers",
             "lose_answers", "delay_answers", "cut_the_target", "cut_the_target_between_runs", "throttle",
-            "expire_the_source", "create_a_topic_anew"])
+            "expire_the_source", "create_a_topic_anew", "cut_the_source", "let_a_topic_appear",
+            "give_a_topic_partitions", "change_a_setting", "move_a_group"])
         self.supervise()
         where = getattr(self, name)()
         self.hits[name.replace("_", " ") + (f" ({where})" if where else "")] += 1
+
+
+def insist(action):
+    """Does what an injected error may refuse a few times; what it returns."""
+    for attempt in range(20):
+        try:
+            return action()
+        except KafkaException:
+            if attempt == 19:
+                raise
+            time.sleep(0.2)
+
+
+def commit(bootstrap, places):
+    """Positions of the group; those that are behind where it stands are left out."""
+    client = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP, "enable.auto.commit": False, **QUIET})
+    try:
+        known = {p.partition: p.offset for p in insist(lambda: client.committed(places, timeout=PATIENCE))}
+        places = [p for p in places if p.offset > known[p.partition]]
+        if places:
+            insist(lambda: client.commit(offsets=places, asynchronous=False))
+    finally:
+        client.close()
+
+
+def committed(bootstrap, topic):
+    """Where the group stands: partition → offset."""
+    client = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP, "enable.auto.commit": False, **QUIET})
+    try:
+        places = [TopicPartition(topic, p) for p in range(PARTITIONS)]
+        return {p.partition: p.offset for p in client.committed(places, timeout=PATIENCE)}
+    finally:
+        client.close()
 
 
 def soak():
     seed = int(os.environ.get("SOAK_SEED", random.SystemRandom().randrange(1 << 32)))
     seconds = float(os.environ.get("SOAK_SECONDS", 45))
     dice = random.Random(seed)
+    before = failures()
     # Older than brokers remember producers, or of today.
     age = dice.choice([0, 3 * DAY])
     compression = dice.choice(["keep", "lz4"])
@@ -235,11 +387,15 @@ def soak():
             broker(nodes=NODES, data=f"{folder}/west", control=True) as target:
         create_topic(source.bootstrap, "t", partitions=PARTITIONS, replicas=NODES)
         create_topic(source.bootstrap, "u", partitions=1, replicas=NODES)
-        settings = flow(compression=compression, policies={"recreated": "continue"})
+        create_topic(source.bootstrap, "v", partitions=1, replicas=NODES)
+        settings = flow(
+            compression=compression, policies={"recreated": "continue", "truncated": "continue"},
+            consumerGroups={"allow": [GROUP]})
         with replicator(source.bootstrap, target.bootstrap, settings) as running:
             running.awaits("the replicator runs", running.runs)
             faults = Faults(dice, source, target, running)
-            faults.fill_the_second_topic()
+            for topic in (faults.renewed, faults.shortened):
+                topic.grow(dice.randint(1, 100))
             load = Load(source.bootstrap, age)
             end = time.monotonic() + seconds
             try:
@@ -248,23 +404,38 @@ def soak():
                     time.sleep(dice.uniform(0.05, 1.5))
             finally:
                 load.stop()
+            injected = faults.injected()
             for cluster in (source, target):
                 cluster.control.clear()
             faults.runs()
-            running.copies(source.bootstrap, ["t", "u"], seconds=180)
+            topics = ["t", "u", "v"] + [topic.name for topic in faults.new]
+            running.copies(source.bootstrap, topics, seconds=180)
             equal("no partition has stopped", running.failures(), [])
             for p in running.partitions():
                 equal(
                     f"the account of {p['topic']}-{p['partition']} is not short of anything",
                     p["written"] + sum(p["skipped"].values()) >= p["sourceOffset"], True)
             wanted = load.written
+            places = {p: len(wanted[p]) - dice.randint(1, 50) for p in range(PARTITIONS)}
+            commit(source.bootstrap, [TopicPartition("t", p, place) for p, place in places.items()])
             # What was truncated at the last moment is noticed by the next batch, or the next start.
             equal("it stops with status 0", running.stop(), 0)
             running.start()
-            running.copies(source.bootstrap, ["t", "u"], seconds=180)
+            running.copies(source.bootstrap, topics, seconds=180)
             eventually(lambda: sum(map(len, read(target.bootstrap, "east.t").values())) >= sum(map(len, wanted.values())))
-            eventually(faults.has_copied_second_topic)
+            for topic in (faults.renewed, faults.shortened, *faults.new):
+                eventually(topic.is_copied)
             found = read(target.bootstrap, "east.t")
+            offsets = last_offsets(target.bootstrap, "east.t")
+            for p, place in places.items():
+                before, next_one = (offsets[p][wanted[p][n].value] for n in (place - 1, place))
+                eventually(lambda: before < committed(target.bootstrap, "east.t")[p] <= next_one)
+                there = committed(target.bootstrap, "east.t")[p]
+                check(f"the group reads on at record {place} of partition {p}", before < there <= next_one,
+                      f"behind {before} and not behind {next_one} was expected, it is {there} (seed {seed})")
+            if faults.retention:
+                check("the setting has followed", eventually(faults.has_setting), faults.retention)
+            log = running.log()
             doubled = {p["partition"]: p["doubled"] for p in running.partitions() if p["topic"] == "t"}
         for partition in range(PARTITIONS):
             extra = len(found[partition]) - len(wanted[partition])
@@ -274,9 +445,24 @@ def soak():
             same = in_place == wanted[partition]
             check(f"partition {partition} holds what was produced", same,
                   "" if same else difference(wanted[partition], in_place) + f" (seed {seed})")
-        equal("the topic of many lives holds them all", numbers(target.bootstrap, "east.u")[0], list(range(faults.renewed)))
+        for topic in (faults.renewed, faults.shortened, *faults.new):
+            equal(f"{topic.name} holds all that it ever held (seed {seed})", topic.found(), list(range(topic.count)))
+            equal(f"{topic.name} has all partitions", partition_count(target.bootstrap, f"east.{topic.name}"), topic.partitions)
+        if failures() > before:
+            print("\n".join(line for line in log.splitlines() if NOTABLE.search(line)), flush=True)
         print(f"measured: {sum(map(len, wanted.values()))} records, {sum(doubled.values())} counted as doubled; " + ", ".join(
             f"{count} × {name}" for name, count in sorted(faults.hits.items())))
+        print("measured: requests answered with an error: " + ", ".join(
+            f"{count} × {api}" for api, count in sorted(injected.items())))
+
+
+def last_offsets(bootstrap, topic):
+    """Partition → value → offset of the last record with it."""
+    found = {p: {} for p in range(PARTITIONS)}
+    for messages in batches_of(bootstrap, topic):
+        for m in messages:
+            found[m.partition()][m.value()] = m.offset()
+    return found
 
 
 def last_of_each(records):

@@ -15,6 +15,8 @@ import Testing
         var cut: (at: Int, landed: Int)?
         /// Numbers of the records that the target refused, and that were left out.
         var setAside: Set<Int> = []
+        /// What was copied last was copied once more.
+        var isDoubled = false
         /// The source's log was cut there, and has grown again. Of what it has held before, `old` are its numbers.
         var sourceCut: (at: Int, old: Range<Int>)?
 
@@ -59,6 +61,7 @@ import Testing
 
         /// The numbers of the records that the target's log was made of, in its order.
         var copied: [Int] {
+            if isDoubled { return Array(0..<written) + (Int(written / 3)..<written) }
             if let sourceCut { return Array(0..<sourceCut.at) + sourceCut.old + (sourceCut.at..<written) }
             guard let cut else { return (0..<written).filter { !setAside.contains($0) } }
             return Array(0..<cut.at) + (written..<written + cut.landed)
@@ -119,6 +122,7 @@ import Testing
             try alignment.take(builder.finish(), sources: sources, hasHole: hasHole)
             before = last.offset + 1
         }
+        if !alignment.isDone { alignment.sourceEnded() }
         alignment.end()
         return alignment
     }
@@ -211,6 +215,16 @@ import Testing
                 UInt64(seed), known, compactsSource: false, compactsTarget: compactsTarget)
             guard !compactsTarget else { continue }
             #expect(outcome.alignment.setAside == world.setAside.filter { $0 < last }.count, "seed \(seed)")
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `records that were copied twice do not count twice`(compactsTarget: Bool) throws {
+        for seed in 0..<1_000 {
+            var world = World(seed: UInt64(seed))
+            world.isDoubled = true
+            let outcome = try outcome(world, compactsSource: false, compactsTarget: compactsTarget)
+            #expect(outcome.rest == Array(world.written..<world.source.count), "seed \(seed)")
         }
     }
 

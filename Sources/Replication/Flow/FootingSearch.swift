@@ -43,8 +43,6 @@ struct FootingSearch {
         var hasGap = false
         /// There was nothing more to read.
         var hasEnded = false
-        /// The source's log goes no further than that.
-        var isWhole = false
     }
 
     /// Every producer id of the flow, and those of them that nobody can have used before this process.
@@ -415,14 +413,14 @@ struct FootingSearch {
         }
     }
 
-    /// Sources that end before all copies were found, although they may have been cut: with the newest epoch known.
+    /// Sources that end before all copies were found, with the last epoch that was read.
     var shortSources: [TopicPartition: Int32] {
         var epochs: [TopicPartition: Int32] = [:]
         for target in targets {
-            guard let entry = entries[target], let walk = entry.walk, walk.hasEnded, walk.alignment.isDoubted,
-                !walk.alignment.isDone
-            else { continue }
-            epochs[entry.source] = max(walk.scratch.lastReadEpoch, walk.scratch.sourceLeader?.epoch ?? -1)
+            guard let entry = entries[target], let walk = entry.walk, walk.hasEnded, !walk.alignment.isDone else {
+                continue
+            }
+            epochs[entry.source] = walk.scratch.lastReadEpoch
         }
         return epochs
     }
@@ -430,7 +428,7 @@ struct FootingSearch {
     /// How far the leader's own log goes: what its followers do not have yet cannot be read.
     mutating func sourceEnds(_ source: TopicPartition, at end: Int64?, cluster: String) {
         guard let target = bySource[source], let walk = entries[target]?.walk, let end else { return }
-        guard end > walk.scratch.position else { return update(target) { $0.walk?.isWhole = true } }
+        guard end > walk.scratch.position else { return update(target) { $0.walk?.alignment.sourceEnded() } }
         fail(
             target,
             KafkaError(
@@ -473,7 +471,7 @@ extension FootingSearch.Walk {
             sourceTopicID: scratch.sourceTopicID, start: start, position: position,
             readEpoch: scratch.position == position ? scratch.lastReadEpoch : -1, written: written, skipped: reasons,
             copies: alignment.copies,
-            sourceCut: alignment.isDone || isWhole ? alignment.sourceCut(walkedTo: scratch.position) : nil,
+            sourceCut: alignment.sourceCut(walkedTo: scratch.position),
             landed: alignment.cut.map { (offset: $0.offset, records: tail.count - $0.number) })
     }
 }

@@ -38,6 +38,8 @@ package struct TailAlignment: Sendable {
     /// Of the last print that was found in the source.
     private var lastPlace = -1
     private var matchedPrints = 0
+    /// Once as much was walked as there may be: the contents of what is on the target and was not found yet.
+    private var awaited: Set<ContentPrint>?
     /// The last that were counted, of whose copies nothing is left to compare.
     private var blind: [(source: Int64, print: ContentPrint)] = []
     /// Equal records were compared: which of them is whose copy is not certain.
@@ -54,6 +56,7 @@ package struct TailAlignment: Sendable {
     /// The first of those that is not the copied one, by its offset.
     private var firstStranger: Int64?
     private var hasSourceHole = false
+    private var isAtEnd = false
     /// Records of the source between copied ones that have no copy themselves.
     private var uncopied: Int64 = 0
     /// Where the target's log was cut, or may have been: its records from there on lie in front of what is missing.
@@ -89,30 +92,42 @@ package struct TailAlignment: Sendable {
     }
 
     /// Whether the source may have been cut behind the checkpoint.
-    package var isDoubted: Bool { doubtedFrom != nil }
+    private var isDoubted: Bool { doubtedFrom != nil }
 
     /// Whether the walk has gone far enough.
     package var isDone: Bool {
         if cut != nil { return true }
         if walked < maximum { return false }
         if isCounting || lastPlace == tail.prints.count - 1 { return true }
-        // Where nothing was taken from the source, everything that is on the target is still to come.
-        let isWhole = !hasSourceHole && countIsKnown && !tail.prints.isEmpty
-        return !isWhole && walked >= maximum + uncopied
+        // Where nothing was taken from the source, what else is on the target is still to come.
+        if !hasSourceHole, !isOtherLog, !isDoubted, awaited.map({ !$0.isEmpty }) ?? true { return false }
+        return walked >= maximum + uncopied
     }
 
-    private var countIsKnown: Bool { !isOtherLog && !isDoubted }
+    /// There is nothing more to walk: the source's log ends where the walk has.
+    package mutating func sourceEnded() {
+        isAtEnd = true
+    }
+
+    /// Whether each record on the target is known to stand for one of the source's: a run that did not care may have copied
+    /// some more than once. Where nothing was taken from the source, contents tell better: what was copied last.
+    private var countIsKnown: Bool {
+        guard !isOtherLog, !isDoubted else { return false }
+        if cut != nil || hasSourceHole || !(isDone || isAtEnd) { return true }
+        guard matchedPrints == tail.prints.count else { return false }
+        return hasEquals || tail.prints.last?.number != tail.count - 1
+    }
 
     /// How many records the earlier run is known to have written.
     package var recovered: Int64 {
         countIsKnown ? minimum : matches.reduce(0) { $0 + Int64($1.sources.count) }
     }
 
-    /// Where to go on. Where the source is what it was, an offset below `start + recovered` cannot be: each record took one.
+    /// Where to go on. With the count known, an offset below `start + recovered` cannot be: each record took one.
     package var position: Int64 { countIsKnown && maximum > 0 ? max(found, start + minimum) : found }
 
     /// Records of the source that the earlier run has passed and the target has never got: it had refused them.
-    package var setAside: Int64 { countIsKnown && tail.prints.count == Int(maximum) ? uncopied : 0 }
+    package var setAside: Int64 { tail.prints.count == Int(maximum) ? uncopied : 0 }
 
     /// The next batch that would be written.
     ///
@@ -146,11 +161,8 @@ package struct TailAlignment: Sendable {
     /// The walk is over, or cannot go on. A seam behind which nothing has been found may be where the log was cut.
     package mutating func end() {
         if cut == nil, let seam = seams.first { wasCut(at: seam) }
-        if !isDoubted {
-            settleBlind()
-        } else if !blind.isEmpty {
-            stopCounting()
-        }
+        guard !blind.isEmpty else { return }
+        if isDoubted || isAtEnd { stopCounting() } else { settleBlind() }
     }
 
     private mutating func wasCut(at seam: TargetTail.Seam) {
@@ -221,6 +233,10 @@ package struct TailAlignment: Sendable {
 
     private mutating func compare(_ print: ContentPrint, _ source: Int64) {
         walked += 1
+        if walked >= maximum, awaited == nil {
+            let found = tail.prints.prefix(lastPlace + 1).map(\.print)
+            awaited = Set(tail.prints.dropFirst(found.count).map(\.print)).subtracting(found)
+        }
         guard let place = nextPlace(of: print, source) else {
             if let doubtedFrom, source >= doubtedFrom { firstStranger = firstStranger ?? source }
             return
@@ -231,6 +247,7 @@ package struct TailAlignment: Sendable {
             dropSeams(upTo: copy)
         }
         uncopied += walked - matched - 1
+        awaited?.subtract(tail.prints[(lastPlace + 1)...place].map(\.print))
         lastPlace = place
         matchedPrints += 1
         matched = walked
@@ -255,12 +272,12 @@ package struct TailAlignment: Sendable {
     // Findings
 
     /// Where the source's log was cut, or a little behind it, and how many records that the target has are no longer there.
-    /// Nil when that is not so, or cannot be known. Only once the source's end is reached, or the walk is done.
+    /// Nil when that is not so, or cannot be known.
     ///
     /// - Parameter end: where the walk has ended.
     package func sourceCut(walkedTo end: Int64) -> (offset: Int64, records: Int64)? {
         let missing = tail.prints.count - matchedPrints
-        guard isDoubted, cut == nil, !hasSourceHole, missing > 0 else { return nil }
+        guard isDoubted, isDone || isAtEnd, cut == nil, !hasSourceHole, missing > 0 else { return nil }
         return (offset: firstStranger ?? end, records: Int64(missing))
     }
 
