@@ -11,8 +11,29 @@ public struct EpochEnd: Sendable, Hashable {
 extension ClusterClient {
     /// Asks leaders where epochs ended (KIP-320): how a log that was truncated or recreated is noticed.
     public func epochEnds(_ epochs: [TopicPartition: Int32]) async -> Outcomes<TopicPartition, EpochEnd> {
-        await settleAtLeaders(epochs.keys, during: .offsetForLeaderEpoch) {
+        await epochEnds(of: epochs.keys) { _, partition in (asked: epochs[partition] ?? -1, current: -1) }
+    }
+
+    /// Asks leaders how far their own logs go, beyond what their followers have and readers see. A leader that another has
+    /// followed does not answer.
+    ///
+    /// - Returns: no end where the cluster tells no leader epochs.
+    public func leaderLogEnds(of partitions: some Collection<TopicPartition>) async
+        -> Outcomes<TopicPartition, EpochEnd>
+    {
+        await epochEnds(of: partitions) { metadata, partition in
+            let epoch = metadata.partition(partition.topic, partition.partition)?.leaderEpoch ?? -1
+            return (asked: epoch, current: epoch)
+        }
+    }
+
+    private func epochEnds(
+        of partitions: some Collection<TopicPartition>,
+        _ epochs: @escaping @Sendable (ClusterMetadata, TopicPartition) -> (asked: Int32, current: Int32)
+    ) async -> Outcomes<TopicPartition, EpochEnd> {
+        await settleAtLeaders(partitions, during: .offsetForLeaderEpoch) {
             client, leader, partitions throws(KafkaError) in
+            let metadata = client.knownMetadata
             var request = OffsetForLeaderEpochRequest()
             request.replicaID = -1
             request.topics = Dictionary(grouping: partitions, by: \.topic).map { name, partitions in
@@ -21,7 +42,7 @@ extension ClusterClient {
                 topic.partitions = partitions.map { partition in
                     var entry = OffsetForLeaderEpochRequest.OffsetForLeaderPartition()
                     entry.partition = partition.partition
-                    entry.leaderEpoch = epochs[partition] ?? -1
+                    (entry.leaderEpoch, entry.currentLeaderEpoch) = epochs(metadata, partition)
                     return entry
                 }
                 return topic

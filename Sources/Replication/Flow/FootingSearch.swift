@@ -413,16 +413,14 @@ struct FootingSearch {
         }
     }
 
-    /// Sources that end before all copies were found, with the last epoch that was read.
-    var shortSources: [TopicPartition: Int32] {
-        var epochs: [TopicPartition: Int32] = [:]
-        for target in targets {
+    /// Sources that end before all copies were found.
+    var shortSources: [TopicPartition] {
+        targets.compactMap { target in
             guard let entry = entries[target], let walk = entry.walk, walk.hasEnded, !walk.alignment.isDone else {
-                continue
+                return nil
             }
-            epochs[entry.source] = walk.scratch.lastReadEpoch
+            return entry.source
         }
-        return epochs
     }
 
     /// How far the leader's own log goes: what its followers do not have yet cannot be read.

@@ -280,22 +280,11 @@ extension Shard {
         }
     }
 
-    /// A leader that was just elected shows its log only as far as its followers have it. Where its own epoch ends tells how far
-    /// it goes.
+    /// A leader that was just elected shows its log only as far as its followers have it.
     private func findSourceEnds(_ search: inout FootingSearch) async {
-        var epochs = search.shortSources
-        guard !epochs.isEmpty else { return }
-        do throws(KafkaError) {
-            let metadata = try await source.metadata(.named(Array(Set(epochs.keys.map(\.topic)))))
-            for (partition, read) in epochs {
-                epochs[partition] = max(
-                    read, metadata.partition(partition.topic, partition.partition)?.leaderEpoch ?? -1)
-            }
-        } catch {
-            for partition in epochs.keys { search.failSource(partition, error) }
-            return
-        }
-        for (partition, outcome) in await source.epochEnds(epochs) {
+        let sources = search.shortSources
+        guard !sources.isEmpty else { return }
+        for (partition, outcome) in await source.leaderLogEnds(of: sources) {
             switch outcome {
             case .success(let end): search.sourceEnds(partition, at: end.endOffset, cluster: source.settings.name)
             case .failure(let error) where error.remedy == .stop: continue
