@@ -1,6 +1,6 @@
 """Exactly once under a random, seeded, bounded schedule of faults; counts how often each fault was hit.
 
-`SOAK_SECONDS` says for how long (45), `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults, their
+`SOAK_SECONDS` says for how long (90), `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults, their
 order, their places and the pauses between them. Records are numbered per partition; at the end the target must hold what was
 produced, record by record: nothing missing, doubled, reordered, altered or misplaced. A second topic is created anew now and
 then, a third loses the end of its log at the source: the target must hold all that these ever held. Topics appear, settings
@@ -375,7 +375,7 @@ def committed(bootstrap, topic):
 
 def soak():
     seed = int(os.environ.get("SOAK_SEED", random.SystemRandom().randrange(1 << 32)))
-    seconds = float(os.environ.get("SOAK_SECONDS", 45))
+    seconds = float(os.environ.get("SOAK_SECONDS", 90))
     dice = random.Random(seed)
     before = failures()
     # Older than brokers remember producers, or of today.

@@ -26,6 +26,10 @@ package struct TailAlignment: Sendable {
         package var number: Int64
     }
 
+    /// So many records in a row are taken for set aside at most, and as many more as there are copies. What cannot be found for
+    /// another reason is not looked for in all of the source.
+    private static let mostSetAside: Int64 = 100_000
+
     private let start: Int64
     private let tail: TargetTail
     private let isOtherLog: Bool
@@ -99,8 +103,11 @@ package struct TailAlignment: Sendable {
         if cut != nil { return true }
         if walked < maximum { return false }
         if isCounting || lastPlace == tail.prints.count - 1 { return true }
-        // Where nothing was taken from the source, what else is on the target is still to come.
-        if !hasSourceHole, !isOtherLog, !isDoubted, awaited.map({ !$0.isEmpty }) ?? true { return false }
+        // Where nothing was taken from the source, what else is on the target is still to come: the target has refused what lies
+        // in between.
+        if !hasSourceHole, !isOtherLog, !isDoubted, awaited.map({ !$0.isEmpty }) ?? true {
+            return walked - matched > maximum + Self.mostSetAside
+        }
         return walked >= maximum + uncopied
     }
 
@@ -284,7 +291,7 @@ package struct TailAlignment: Sendable {
     /// Source ranges with the target offsets of their copies; nil when only ``position`` is known. Nothing in between has
     /// a copy: what had one was compacted away, there or here.
     package var copies: [(sources: Range<Int64>, target: Int64)]? {
-        guard isCounting ? walked >= maximum || isDoubted : !hasEquals else { return nil }
+        guard isCounting ? walked >= maximum || isDoubted || isAtEnd : !hasEquals else { return nil }
         var copies: [(sources: Range<Int64>, target: Int64)] = []
         for match in matches {
             var (source, number) = (match.sources.lowerBound, match.number)
