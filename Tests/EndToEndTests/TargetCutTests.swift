@@ -79,7 +79,8 @@ import Testing
         _ memory: Memory, _ body: (Replicated, Flow) async throws -> Void
     ) async throws {
         try await Replicated.run(targetProperties: memory.properties) { world in
-            try await world.createTopic("orders")
+            // What is old is to stay.
+            try await world.createTopic("orders", configs: ["retention.ms": "-1"])
             let flow = try world.flow()
             try await world.running(flow) {
                 try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
@@ -118,6 +119,31 @@ import Testing
             try await world.caughtUp(flow, records: 50)
 
             try await expectComplete(50, doubled: partition(flow).doubled, world)
+        }
+    }
+
+    @Test(arguments: Memory.allCases, [10, 7])
+    func `a batch that is refused while a broker takes the next one is not taken for it`(
+        memory: Memory, second: Int
+    ) async throws {
+        try await withThreeBatches(memory) { world, flow in
+            try await world.target.freeze(node: 1)
+            try await produce(30..<40, memory, world)
+            try await eventually("a batch to be on its way") { try await partition(flow).bufferedBytes > 0 }
+            let first = try await partition(flow).bufferedBytes
+            try await produce(40..<40 + second, memory, world)
+            try await eventually("another to be behind it") { try await partition(flow).bufferedBytes > first }
+            world.target.intercept(.produce, times: 1, topic: "east.orders", .error(.notEnoughReplicas))
+            // As often as Kafka looks for producers to forget.
+            try await world.target.jumpClock(byMilliseconds: 600_000)
+            try await world.target.thaw(node: 1)
+            try await world.caughtUp(flow, records: Int64(40 + second))
+            try await produce(40 + second..<60, memory, world)
+            try await world.caughtUp(flow, records: 60)
+
+            let doubled = try await partition(flow).doubled
+            #expect(doubled == (memory == .forgets ? Int64(second) : 0))
+            try await expectComplete(60, doubled: doubled, world)
         }
     }
 

@@ -190,6 +190,25 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         entries.first { $0.baseOffset == nil }.map { ($0.batch, $0.recordCount) }
     }
 
+    /// A batch is acknowledged, and one before it is not although no answer is out: unless that was just not heard, the broker
+    /// has taken them in another order.
+    public var isOutOfOrder: Bool {
+        outstanding == 0 && entries.first?.baseOffset == nil && entries.contains { $0.baseOffset != nil }
+    }
+
+    /// Everything that has not passed yet, oldest first, with its number of records: also what is acknowledged behind something
+    /// that is not.
+    public var batches: [(batch: Batch, recordCount: Int32)] { entries.map { ($0.batch, $0.recordCount) } }
+
+    /// What was acknowledged behind something that is not goes out again, behind it. Only when no answer is out, and before the
+    /// epochs of all ids are renewed: the broker has the sequences already.
+    public mutating func forgetAcknowledgements() {
+        precondition(outstanding == 0, "whoever waits for answers need not forget any")
+        for index in entries.indices { entries[index].baseOffset = nil }
+        sent = 0
+        phase = .proving
+    }
+
     /// Starts again at sequence 0 of a new epoch, for all of this id that is not acknowledged. Only when no answer is
     /// out.
     public mutating func renew(_ identity: ProducerIdentity) {

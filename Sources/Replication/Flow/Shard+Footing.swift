@@ -324,6 +324,15 @@ extension Shard {
         }
     }
 
+    private func reportDoubled(_ records: Int64, of partition: TopicPartition, from offset: Int64, _ reason: String) {
+        logger.warning(
+            "\(reason); they come once more in their place, and are there twice",
+            metadata: [
+                "topic": "\(partition.topic)", "partition": "\(partition.partition)", "firstOffset": "\(offset)",
+                "records": "\(records)",
+            ])
+    }
+
     private func apply(_ findings: FootingFindings, to index: Int) {
         let partition = state.partitions[index].target
         switch state.apply(findings, to: index, now: .now(), wallClock: wallClock()) {
@@ -342,15 +351,13 @@ extension Shard {
                     "cutAt": "\(findings.cutAt ?? 0)", "knownEnd": "\(findings.from)", "offsets": "\(offsets)",
                 ])
             guard doubled > 0 else { return }
-            logger.warning(
-                """
-                records were on their way when the target's log was cut, and landed in front of what it had lost; they \
-                come once more in their place, and are there twice
-                """,
-                metadata: [
-                    "topic": "\(partition.topic)", "partition": "\(partition.partition)",
-                    "firstOffset": "\(findings.cutAt ?? 0)", "records": "\(doubled)",
-                ])
+            reportDoubled(
+                doubled, of: partition, from: findings.cutAt ?? 0,
+                "records were on their way when the target's log was cut, and landed in front of what it had lost")
+        case .landed(let offset, let records):
+            reportDoubled(
+                records, of: partition, from: offset,
+                "the target has forgotten our producer id, and took records although it had refused those before them")
         case .foreignUnderOurID:
             stop(
                 index, .fenced,

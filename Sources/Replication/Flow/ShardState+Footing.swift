@@ -51,6 +51,8 @@ extension ShardState {
         /// This many source offsets are copied again. So many records lie in front of what is missing, which come once
         /// more behind it.
         case refills(Int64, doubled: Int64)
+        /// So many records lie in front of what the target had refused, and come once more behind it.
+        case landed(at: Int64, records: Int64)
         /// The target's tail holds what this instance did not write.
         case foreignUnderOurID
         case recreated
@@ -119,15 +121,32 @@ extension ShardState {
     private mutating func matchWindow(
         _ findings: FootingFindings, _ index: Int, now: NIODeadline, wallClock: Int64
     ) -> FootingResult {
+        let tail = findings.tail
+        var landed: (offset: Int64, records: Int64)?
+        func isInLog(_ sent: (batch: OutgoingBatch, recordCount: Int32), _ batch: TargetTail.Batch) -> Bool {
+            guard Int64(sent.recordCount) == batch.count else { return false }
+            // Damaged at the source: then the target has not taken it.
+            guard let prints = try? sent.batch.records.prints(ignoringTimestamp: tail.ignoresTimestamps) else {
+                return false
+            }
+            return tail.holds(prints.map(\.print), in: batch)
+        }
         // Those behind a lost answer may have been acknowledged already, and pass with it.
-        for batch in findings.tail.batches where batch.baseOffset >= partitions[index].targetEnd {
-            guard let oldest = partitions[index].window.oldest, Int64(oldest.recordCount) == batch.count else {
+        for batch in tail.batches where batch.baseOffset >= partitions[index].targetEnd {
+            if let oldest = partitions[index].window.oldest, isInLog(oldest, batch) {
+                acknowledge(
+                    partitions[index].window.found(baseOffset: batch.baseOffset), index, now: now,
+                    wallClock: wallClock)
+            } else if partitions[index].window.batches.contains(where: { isInLog($0, batch) }) {
+                // The broker has forgotten us, and has taken it in front of one that it had refused.
+                landed = (landed?.offset ?? batch.baseOffset, (landed?.records ?? 0) + batch.count)
+            } else {
                 return .foreignUnderOurID
             }
-            acknowledge(
-                partitions[index].window.found(baseOffset: batch.baseOffset), index, now: now, wallClock: wallClock)
         }
-        return .firm(recovered: 0)
+        guard let landed else { return .firm(recovered: 0) }
+        partitions[index].window.forgetAcknowledgements()
+        return .landed(at: landed.offset, records: double(landed.records, index))
     }
 
     /// What an earlier run wrote beyond its checkpoint has passed.

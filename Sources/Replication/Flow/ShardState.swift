@@ -288,6 +288,7 @@ extension ShardState {
         let done = partitions[index].window.succeeded(sequence: sequence, baseOffset: baseOffset)
         acknowledge(done, index, now: now, wallClock: wallClock)
         partitions[index].map.trim(belowTarget: targetLogStart)
+        checkOrder(index)
         settlePassed(index)
         noteChange(index)
         enqueueIfReady(index)
@@ -351,6 +352,7 @@ extension ShardState {
         partitions[index].window.failed()
         if renewsEpoch { partitions[index].needsNewEpoch = true }
         if isUncertain || renewsEpoch, delivery == .exactlyOnce { loseFooting(index) }
+        checkOrder(index)
         takeApartIfRefused(index)
         if rests {
             let failures = min(failuresInARow[index, default: 0] + 1, 6)
@@ -366,6 +368,19 @@ extension ShardState {
             }
         }
         enqueueIfReady(index)
+    }
+
+    /// A broker that has forgotten the producer takes any sequence: a batch may have landed although the one in front of it
+    /// was refused. What the target has is looked at then; without a look it all goes out again, in its order.
+    private mutating func checkOrder(_ index: Int) {
+        guard partitions[index].window.isOutOfOrder else { return }
+        partitions[index].refusal = nil
+        partitions[index].needsNewEpoch = true
+        if delivery == .exactlyOnce {
+            loseFooting(index)
+        } else {
+            partitions[index].window.forgetAcknowledgements()
+        }
     }
 
     /// Leaves the partition alone from now on.

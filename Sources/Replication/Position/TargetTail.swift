@@ -104,6 +104,14 @@ package struct TargetTail: Sendable {
         count += header.nextOffset - first
     }
 
+    /// Whether a batch of ours holds these records: as many, and each that is left the same.
+    package func holds(_ records: [ContentPrint], in batch: Batch) -> Bool {
+        guard Int64(records.count) == batch.count else { return false }
+        let first = prints.partitioningIndex { $0.number >= batch.number }
+        return prints[first...].prefix { $0.number < batch.number + batch.count }
+            .allSatisfy { records[Int($0.number - batch.number)] == $0.print }
+    }
+
     /// The batch that one of our records is in, by the record's number.
     package func batch(of number: Int64) -> Batch? {
         let behind = batches.partitioningIndex { $0.number > number }
