@@ -363,6 +363,7 @@ extension ShardState {
             partitions[index].window.answersOutstanding == 0
         {
             partitions[index].needsNewEpoch = false
+            partitions[index].window.forgetAcknowledgements()
             for old in partitions[index].window.producers {
                 partitions[index].window.renew(ProducerIdentity(id: old.id, epoch: old.epoch &+ 1))
             }
@@ -373,14 +374,11 @@ extension ShardState {
     /// A broker that has forgotten the producer takes any sequence: a batch may have landed although the one in front of it
     /// was refused. What the target has is looked at then; without a look it all goes out again, in its order.
     private mutating func checkOrder(_ index: Int) {
-        guard partitions[index].window.isOutOfOrder else { return }
+        let isRefused = partitions[index].refusal != nil
+        guard partitions[index].window.isOutOfOrder, delivery == .exactlyOnce || isRefused else { return }
         partitions[index].refusal = nil
         partitions[index].needsNewEpoch = true
-        if delivery == .exactlyOnce {
-            loseFooting(index)
-        } else {
-            partitions[index].window.forgetAcknowledgements()
-        }
+        if delivery == .exactlyOnce { loseFooting(index) }
     }
 
     /// Leaves the partition alone from now on.
