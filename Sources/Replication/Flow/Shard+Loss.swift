@@ -61,11 +61,7 @@ extension Shard {
         let explanation =
             "the source's log was cut at offset \(end), and had been read up to \(partition.position): what was "
             + "copied from between is no longer at the source"
-        guard state.policies.truncated == .continue else {
-            return stop(
-                index, .truncated,
-                explanation + ". With policies: {truncated: continue} replication goes on at \(end)")
-        }
+        guard mayGoOnBehindCut(index, at: end, explanation) else { return }
         let cut = state.goBack(index, to: end, epoch: epoch)
         note(index, explanation + "; going on at \(end)", reason: .truncated, offsets: cut)
     }
@@ -75,12 +71,17 @@ extension Shard {
         let explanation =
             "the source's log was cut at offset \(offset): \(records) records that were copied from behind it are no longer "
             + "at the source"
-        guard state.policies.truncated == .continue else {
-            return stop(
-                index, .truncated,
-                explanation + ". With policies: {truncated: continue} replication goes on at \(offset)")
-        }
+        guard mayGoOnBehindCut(index, at: offset, explanation) else { return }
         note(index, explanation, reason: .truncated, offsets: records)
+    }
+
+    /// Stops the partition unless policy says otherwise.
+    private func mayGoOnBehindCut(_ index: Int, at offset: Int64, _ explanation: String) -> Bool {
+        if state.policies.truncated == .continue { return true }
+        stop(
+            index, .truncated,
+            explanation + ". With policies: {truncated: continue} replication goes on at \(offset)")
+        return false
     }
 
     /// Offsets mean nothing in a topic that only has the name of the one they belong to.
