@@ -89,10 +89,27 @@ import Testing
             world.target.intercept(.createTopics, times: 1, .error(.topicAuthorizationFailed))
 
             let error = await #expect(throws: FlowError.self) { try await flow.run() }
-            #expect(error?.description.hasPrefix("cannot create topic east.orders on west: ") == true)
+            #expect(error?.description.hasPrefix("west: cannot create topic east.orders: ") == true)
             #expect(error?.description.contains("TOPIC_AUTHORIZATION_FAILED") == true)
             let topics = try await world.targetClient.metadata(.all).topics.keys
             #expect(Set(topics) == ["__replicator.east-to-west.progress", "__replicator_origins"])
+        }
+    }
+
+    @Test func `progress that cannot be read is reported with the cluster that keeps it, first and once`() async throws
+    {
+        try await Replicated.run { world in
+            let flow = try world.flow()
+            world.target.intercept(.listOffsets, times: 1, .error(.topicAuthorizationFailed))
+
+            let error = await #expect(throws: FlowError.self) { try await flow.prepare() }
+            let text = error?.description ?? ""
+            #expect(
+                text.hasPrefix(
+                    "west: cannot read the progress kept in topic __replicator.east-to-west.progress: ListOffsets "),
+                "\(text)")
+            #expect(text.contains("TOPIC_AUTHORIZATION_FAILED"), "\(text)")
+            #expect(text.components(separatedBy: "west: ").count == 2, "\(text)")
         }
     }
 

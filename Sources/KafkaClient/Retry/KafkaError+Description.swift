@@ -2,8 +2,11 @@ import KafkaWire
 
 extension KafkaError: CustomStringConvertible {
     /// `west: Produce to orders-3 at broker 2 (b2:9092): NOT_ENOUGH_REPLICAS (19); …`
-    public var description: String {
-        var text = "\(cluster): \(operation)"
+    public var description: String { "\(cluster): \(withoutCluster)" }
+
+    /// The description, for a sentence that has named the cluster.
+    public var withoutCluster: String {
+        var text = "\(operation)"
         if let topic {
             text += " of \(topic)"
             if let partition { text += "-\(partition)" }

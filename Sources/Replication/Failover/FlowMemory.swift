@@ -34,7 +34,7 @@ struct FlowMemory {
             next = read.next
             for record in read.records { try take(record) }
         } catch {
-            throw .unreadableProgress(topic: topic, cluster: client.settings.name, reason: "\(error)")
+            throw .unreadableProgress(topic: topic, error)
         }
     }
 

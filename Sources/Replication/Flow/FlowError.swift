@@ -11,6 +11,10 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     /// What the target holds about this flow cannot be read.
     case unreadableProgress(topic: String, cluster: String, reason: String)
 
+    static func unreadableProgress(topic: String, _ error: KafkaError) -> FlowError {
+        .unreadableProgress(topic: topic, cluster: error.cluster, reason: error.withoutCluster)
+    }
+
     public var description: String {
         switch self {
         case .kafka(let error): "\(error)"
@@ -22,9 +26,9 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
                 + "restore the old value, give the flow another name, "
                 + "or delete the topic \(ProgressStore.topicName(flow: flow)) on the target to begin anew"
         case .cannotCreateTopic(let topic, let cluster, let reason):
-            "cannot create topic \(topic) on \(cluster): \(reason)"
+            "\(cluster): cannot create topic \(topic): \(reason)"
         case .unreadableProgress(let topic, let cluster, let reason):
-            "cannot read the progress kept in topic \(topic) on \(cluster): \(reason)"
+            "\(cluster): cannot read the progress kept in topic \(topic): \(reason)"
         }
     }
 }

@@ -41,7 +41,7 @@ actor ProgressStore {
             if metadata.topics[topic]?.partitions.isEmpty ?? true { try await create(brokers: metadata.brokers.count) }
             for record in try await log.readAll() { try take(record) }
         } catch {
-            throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: "\(error)")
+            throw .unreadableProgress(topic: topic, error)
         }
     }
 

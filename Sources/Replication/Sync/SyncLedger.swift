@@ -26,7 +26,7 @@ actor SyncLedger {
             if metadata.topics[topic]?.partitions.isEmpty ?? true { return }
             try take(try await log.readAll())
         } catch {
-            throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: "\(error)")
+            throw .unreadableProgress(topic: topic, error)
         }
         isOpen = true
     }
