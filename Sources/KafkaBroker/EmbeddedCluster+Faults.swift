@@ -103,6 +103,22 @@ extension EmbeddedCluster {
         try await onLoop { try $0.jumpClock(by: milliseconds) }
     }
 
+    /// Makes the disk that holds the logs slow, nearly full, or both; in force when this returns, until the next call.
+    ///
+    /// The nodes share the disk, and one thread: while it waits for the disk everything else waits too.
+    /// - Parameters:
+    ///   - delay: milliseconds that each read, write and flush takes longer, 0 to 10,000.
+    ///   - bytesLeft: how many bytes can still be written; appends that need more are refused with KAFKA_STORAGE_ERROR.
+    ///     Nil: as many as the disk really has.
+    /// - Throws: `BrokerError.notPossible` when everything is kept in memory.
+    public func setDisk(delay milliseconds: UInt32 = 0, bytesLeft: Int? = nil) throws(BrokerError) {
+        guard let disk else { throw .notPossible("everything is kept in memory: there is no disk") }
+        guard milliseconds <= 10_000 else {
+            throw .notPossible("an access to the disk takes 0 to 10000 ms longer, not \(milliseconds)")
+        }
+        disk.set(delay: milliseconds, bytesLeft: bytesLeft)
+    }
+
     /// Nodes, topics with their offsets and leaders, and groups, as they are now.
     public func snapshot() async -> ClusterSnapshot {
         await onLoop { $0.snapshot() }

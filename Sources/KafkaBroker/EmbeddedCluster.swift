@@ -28,10 +28,12 @@ public final class EmbeddedCluster: Sendable {
     private let state: NIOLoopBound<Cluster>
     private let router: NIOLoopBound<RequestRouter>
     let interceptions: Interceptions
+    /// Nil where everything is kept in memory.
+    let disk: DiskFaults?
 
     private init(
         loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?, state: NIOLoopBound<Cluster>,
-        router: NIOLoopBound<RequestRouter>, interceptions: Interceptions, clusterID: String,
+        router: NIOLoopBound<RequestRouter>, interceptions: Interceptions, disk: DiskFaults?, clusterID: String,
         listeners: [SecuredListener], allPorts: [[Int]]
     ) {
         self.loop = loop
@@ -39,6 +41,7 @@ public final class EmbeddedCluster: Sendable {
         self.state = state
         self.router = router
         self.interceptions = interceptions
+        self.disk = disk
         self.clusterID = clusterID
         self.listeners = listeners
         self.allPorts = allPorts
@@ -80,10 +83,11 @@ public final class EmbeddedCluster: Sendable {
         _ settings: BrokerSettings, on loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?
     ) async throws -> EmbeddedCluster {
         let interceptions = Interceptions()
-        let (state, router, id, listeners) = try await loop.submit {
+        let (state, router, disk, id, listeners) = try await loop.submit {
             let cluster = try Cluster(settings, loop: loop.assumeIsolated())
             let bound = NIOLoopBound(cluster, eventLoop: loop)
-            return (bound, NIOLoopBound(cluster.routes(newestVersions: settings.newestVersions), eventLoop: loop), cluster.id, cluster.listeners)
+            let router = NIOLoopBound(cluster.routes(newestVersions: settings.newestVersions), eventLoop: loop)
+            return (bound, router, cluster.storage.faults, cluster.id, cluster.listeners)
         }.get()
         var ports: [[Int]] = listeners.map { _ in [] }
         do {
@@ -106,7 +110,7 @@ public final class EmbeddedCluster: Sendable {
             "broker is ready", metadata: ["nodes": "\(settings.nodeCount)", "ports": "\(ports)", "cluster": "\(id)"])
         return EmbeddedCluster(
             loop: loop, ownedGroup: ownedGroup, state: state, router: router, interceptions: interceptions,
-            clusterID: id, listeners: listeners, allPorts: ports)
+            disk: disk, clusterID: id, listeners: listeners, allPorts: ports)
     }
 
     /// Closes all connections, then the logs, flushed. The cluster cannot be used afterwards.

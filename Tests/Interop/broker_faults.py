@@ -1,6 +1,7 @@
 """Faults through the control endpoint, seen by confluent-kafka."""
 
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -76,6 +77,9 @@ def refusals():
         refused("no JSON", 400, "INVALID_REQUEST", "POST", "/clock", b"{")
         refused("not an object", 400, "INVALID_REQUEST", "POST", "/clock", [])
         refused("missing key", 400, "INVALID_REQUEST", "POST", "/clock", {})
+        refused("too slow a disk", 400, "INVALID_REQUEST", "POST", "/disk", {"delayMs": 10_001})
+        refused("less than a full disk", 400, "INVALID_REQUEST", "POST", "/disk", {"bytesLeft": -1})
+        refused("no disk", 409, "NOT_POSSIBLE", "POST", "/disk", {"delayMs": 1})
         refused("unknown key", 400, "INVALID_REQUEST", "POST", "/clock", {"jumpMs": 1, "jump": 1})
         refused("wrong type", 400, "INVALID_REQUEST", "POST", "/clock", {"jumpMs": "far"})
         refused("too far", 409, "NOT_POSSIBLE", "POST", "/clock", {"jumpMs": 1 << 62})
@@ -218,4 +222,25 @@ def logs():
         equal("and back", control.jump(-8 * day), 0)
 
 
-main(refusals, state_and_nodes, interceptions, logs)
+def disks():
+    with tempfile.TemporaryDirectory(prefix="disk-") as folder, broker(data=folder, control=True) as cluster:
+        control = cluster.control
+        create(cluster, "t")
+        write(cluster, "t", [b"a"])
+
+        control.disk(bytesLeft=10)
+        refused = write(cluster, "t", [b"b" * 100], message_timeout_ms=1500)[0]
+        check("a full disk takes nothing", isinstance(refused, KafkaError), refused)
+        equal("what was there is read", read(cluster, "t", 10)[0], [(0, b"a")])
+        control.disk()
+        equal("it goes on where it was", write(cluster, "t", [b"c"]), [1])
+
+        control.disk(delayMs=300)
+        start = time.monotonic()
+        equal("a slow disk takes it", write(cluster, "t", [b"d"]), [2])
+        check("and its time", time.monotonic() - start >= 0.3)
+        control.disk()
+        equal("all is there", read(cluster, "t", 10)[0], [(0, b"a"), (1, b"c"), (2, b"d")])
+
+
+main(refusals, state_and_nodes, interceptions, logs, disks)

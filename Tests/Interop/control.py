@@ -41,6 +41,9 @@ class Control:
     def jump(self, milliseconds):
         return self.call("POST", "/clock", {"jumpMs": milliseconds})["clockOffset"]
 
+    def disk(self, **state):
+        return self.call("POST", "/disk", state)
+
     def intercept(self, api, action, **body):
         return self.call("POST", "/interceptions", {"api": api, "action": action, **body})["interceptions"]
 

@@ -9,6 +9,7 @@ twice, no more of them than the replicator says itself: the last of each in its 
 """
 
 import collections
+import contextlib
 import os
 import random
 import re
@@ -225,6 +226,27 @@ class Faults:
             times=self.dice.randint(1, 5))
         return name
 
+    def slow_disk(self):
+        name, cluster, _ = self.side()
+        with self.disk(cluster, delayMs=self.dice.randint(5, 60)):
+            time.sleep(self.dice.uniform(0.2, 1.5))
+        return name
+
+    def full_disk(self):
+        name, cluster, _ = self.side()
+        with self.disk(cluster, bytesLeft=self.dice.choice([0, 100, 20_000])):
+            time.sleep(self.dice.uniform(0.2, 1.5))
+        return name
+
+    @staticmethod
+    @contextlib.contextmanager
+    def disk(cluster, **state):
+        cluster.control.disk(**state)
+        try:
+            yield
+        finally:
+            cluster.control.disk()
+
     def throttle(self):
         name, cluster, _ = self.side()
         quota = "consumer_byte_rate" if name == "source" else "producer_byte_rate"
@@ -332,9 +354,9 @@ class Faults:
         name = self.dice.choice([
             "kill_the_replicator", "kill_the_replicator", "stop_the_replicator", "kill_a_cluster", "freeze_a_node",
             "cut_connections", "move_a_leader", "answer_with_errors", "answer_with_errors", "lose_answers",
-            "lose_answers", "delay_answers", "cut_the_target", "cut_the_target_between_runs", "throttle",
-            "expire_the_source", "create_a_topic_anew", "cut_the_source", "let_a_topic_appear",
-            "give_a_topic_partitions", "change_a_setting", "move_a_group"])
+            "lose_answers", "delay_answers", "slow_disk", "full_disk", "throttle", "cut_the_target",
+            "cut_the_target_between_runs", "expire_the_source", "create_a_topic_anew", "cut_the_source",
+            "let_a_topic_appear", "give_a_topic_partitions", "change_a_setting", "move_a_group"])
         self.supervise()
         where = getattr(self, name)()
         self.hits[name.replace("_", " ") + (f" ({where})" if where else "")] += 1

@@ -1,5 +1,13 @@
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Where the logs of a broker live.
 package enum LogStorage: Sendable {
     /// Nothing survives the process.
@@ -7,9 +15,17 @@ package enum LogStorage: Sendable {
     /// Kafka's layout below this directory: one directory per partition, `<topic>-<partition>`.
     /// `faults` lets tests and drills take the disk away.
     case directory(String, faults: DiskFaults? = nil)
+
+    /// What goes wrong with the disk; nil without one.
+    var faults: DiskFaults? {
+        switch self {
+        case .memory: nil
+        case .directory(_, let faults): faults
+        }
+    }
 }
 
-/// A disk that fails on demand: full, or broken.
+/// A disk that fails on demand: full, broken, or slow.
 package final class DiskFaults: Sendable {
     private struct State {
         var bytesLeft: Int?
@@ -18,6 +34,7 @@ package final class DiskFaults: Sendable {
         var truncateError: Int32 = 0
         var stepsLeft: Int?
         var stepError: Int32 = 0
+        var microseconds: UInt32 = 0
     }
 
     private let state = Mutex(State())
@@ -44,6 +61,23 @@ package final class DiskFaults: Sendable {
         state.withLock {
             $0.stepsLeft = steps; $0.stepError = errno
         }
+    }
+
+    /// Each read, write and flush takes `milliseconds` longer; the disk is full after `bytesLeft` bytes. Nothing else is
+    /// wrong with it.
+    package func set(delay milliseconds: UInt32, bytesLeft: Int?) {
+        state.withLock {
+            $0 = State()
+            $0.microseconds = milliseconds * 1_000
+            $0.bytesLeft = bytesLeft
+            $0.writeError = ENOSPC
+        }
+    }
+
+    /// Waits as long as an access to a slow disk does. Whoever asks is blocked, as by a disk.
+    func wait() {
+        let microseconds = state.withLock { $0.microseconds }
+        if microseconds > 0 { usleep(microseconds) }
     }
 
     /// The disk works again.

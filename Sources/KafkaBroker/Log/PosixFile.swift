@@ -64,6 +64,7 @@ final class PosixFile {
     /// Up to `count` bytes from `position`; fewer only at the end of the file.
     func readUpTo(_ count: Int, at position: Int) throws(LogError) -> ByteBuffer {
         guard count > 0 else { return ByteBuffer() }
+        faults?.wait()
         var buffer = ByteBufferAllocator().buffer(capacity: count)
         var problem: Int32 = 0
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
@@ -85,6 +86,7 @@ final class PosixFile {
     /// All bytes of both pieces at `position`, with one call where the system takes them at once.
     /// After an error any part of them may have been written.
     func write(_ head: ByteBuffer, _ tail: ByteBuffer, at position: Int) throws(LogError) {
+        faults?.wait()
         let total = head.readableBytes + tail.readableBytes
         let granted = faults?.allowance(for: total) ?? (bytes: total, errno: 0)
         let problem = head.withUnsafeReadableBytes { head in
@@ -126,6 +128,7 @@ final class PosixFile {
 
     /// Waits until the file's bytes and size are on the disk.
     func flush() throws(LogError) {
+        faults?.wait()
         if let error = faults?.flushError, error != 0 { throw LogError("flush", path: path, errno: error) }
         #if canImport(Darwin)
         let result = Self.retrying { fsync(descriptor) }

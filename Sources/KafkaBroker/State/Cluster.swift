@@ -45,7 +45,7 @@ final class Cluster {
         quotas = ClientQuotas(configs)
         let listeners = try SecuredListener.all(settings)
         self.listeners = listeners
-        storage = settings.dataDirectory.map { .directory($0) } ?? .memory
+        storage = settings.dataDirectory.map { .directory($0, faults: DiskFaults()) } ?? .memory
         let records = try settings.dataDirectory.map(ClusterJournal.load) ?? []
         id = try Self.identity(records, settings)
         let racks = settings.properties["broker.rack"]?.split(separator: ",").map { String($0.trimmed) } ?? []

@@ -48,6 +48,11 @@ struct ControlServer: Service {
             try await cluster.jumpClock(byMilliseconds: try await Self.body(request, ClockBody.self).jumpMs)
             return try Self.json(["clockOffset": await cluster.snapshot().clockOffset])
         }
+        router.post("/disk") { request, _ in
+            let disk = try await Self.body(request, DiskBody.self)
+            try cluster.setDisk(delay: try disk.milliseconds(), bytesLeft: try disk.left())
+            return try Self.done()
+        }
         return router
     }
 
