@@ -148,6 +148,71 @@ import Testing
         }
     }
 
+    /// Two batches are on their way to a broker that refuses the first, forgets the producer, and takes the second.
+    ///
+    /// - Returns: the checkpoint before that.
+    private func withRefused(
+        second: Int, checkpointAt offset: Int64, _ body: (Replicated, Flow, Checkpoint) async throws -> Void
+    ) async throws {
+        try await Replicated.run(targetProperties: Memory.forgets.properties) { world in
+            try await world.createTopic("orders", configs: ["retention.ms": "-1"])
+            let flow = try world.flow()
+            var early: Checkpoint?
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
+                for start in [0, 10, 20] {
+                    try await produce(start..<start + 10, .forgets, world)
+                    try await world.caughtUp(flow, records: Int64(start + 10))
+                    guard start + 10 == offset else { continue }
+                    try await eventually("a checkpoint of that") {
+                        early = try await world.recorded().checkpoints[Replicated.orders]
+                        return early?.sourceOffset == offset
+                    }
+                }
+                try await world.target.freeze(node: 1)
+                try await produce(30..<40, .forgets, world)
+                try await eventually("a batch to be on its way") { try await partition(flow).bufferedBytes > 0 }
+                let first = try await partition(flow).bufferedBytes
+                try await produce(40..<40 + second, .forgets, world)
+                try await eventually("another to be behind it") { try await partition(flow).bufferedBytes > first }
+                world.target.intercept(.produce, times: 1, topic: "east.orders", .error(.notEnoughReplicas))
+                try await world.target.jumpClock(byMilliseconds: 600_000)
+                try await world.target.thaw(node: 1)
+                try await world.caughtUp(flow, records: Int64(40 + second))
+            }
+            try await body(world, flow, #require(early))
+        }
+    }
+
+    @Test(arguments: [10, 7], [Int64(10), 30])
+    func `a crash right after a batch was refused and the next one taken`(
+        second: Int, checkpointAt: Int64
+    ) async throws {
+        try await withRefused(second: second, checkpointAt: checkpointAt) { world, _, early in
+            try await expectComplete(40 + second, landed: second, afterCrashAt: early, world)
+        }
+    }
+
+    @Test func `a crash right after both were copied again behind the one that was taken`() async throws {
+        try await withRefused(second: 7, checkpointAt: 30) { world, _, _ in
+            var recorded = RecordedFlow()
+            var counted: Checkpoint?
+            for record in try await StateTopic(Replicated.progress, client: world.targetClient).readAll() {
+                try recorded.take(record)
+                let checkpoint = recorded.checkpoints[Replicated.orders]
+                if counted == nil, checkpoint?.accounting?.doubled == 7 { counted = checkpoint }
+            }
+            // Nothing was copied again before a checkpoint said what had landed.
+            #expect(counted?.sourceOffset == 30)
+            try await world.restore(#require(counted))
+            let next = try world.flow()
+            try await world.running(next) {
+                try await world.caughtUp(next, records: 47)
+                try await expectComplete(47, doubled: partition(next).doubled, world)
+            }
+        }
+    }
+
     @Test func `a log that is cut while nothing is on its way is filled again without waiting for a record`()
         async throws
     {

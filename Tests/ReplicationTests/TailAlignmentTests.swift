@@ -298,6 +298,49 @@ import Testing
         #expect(alignment.cut == nil)
     }
 
+    /// Batches of two records each at an offset, in an epoch, with a sequence.
+    private func tailOfPairs(
+        following: [TargetTail.ProducerStamp] = [], _ batches: [(offset: Int64, epoch: Int16, sequence: Int32)]
+    ) throws -> TargetTail {
+        var tail = TargetTail(from: 10, ours: [7], following: following)
+        for (offset, epoch, sequence) in batches {
+            var builder = RecordBatchBuilder(
+                baseOffset: offset, producerID: 7, producerEpoch: epoch, baseSequence: sequence)
+            for place in 0..<2 {
+                builder.append(
+                    timestamp: 1, key: nil, value: ByteBuffer(string: "\(offset) \(place)"), offsetDelta: Int32(place))
+            }
+            try tail.take(builder.finish().bytes, until: offset + 2)
+        }
+        return tail
+    }
+
+    @Test func `what sequences leave out is a seam, unless it was cleaned away, sent twice, or of another epoch`()
+        throws
+    {
+        let following = [TargetTail.ProducerStamp(id: 7, epoch: 3, sequence: 20)]
+        func seams(_ batches: [(offset: Int64, epoch: Int16, sequence: Int32)]) throws -> [Int64] {
+            let seams = try tailOfPairs(following: following, batches).seams
+            #expect(seams.allSatisfy { $0.isRefusal })
+            return seams.map(\.offset)
+        }
+
+        #expect(try seams([(10, 3, 20), (12, 3, 22), (14, 4, 0), (16, 4, 2)]).isEmpty)
+        // In front of all, in the middle, at the beginning of an epoch.
+        #expect(try seams([(10, 3, 22), (12, 3, 24)]) == [10])
+        #expect(try seams([(10, 3, 20), (12, 3, 24), (14, 3, 26)]) == [12])
+        #expect(try seams([(10, 3, 20), (12, 4, 2), (14, 4, 4)]) == [12])
+        // The cleaner leaves the offsets: of all that is left out, or of a part of it.
+        #expect(try seams([(10, 3, 20), (16, 3, 26)]).isEmpty)
+        #expect(try seams([(10, 3, 20), (14, 3, 26)]) == [14])
+        // Sent again, and taken for new.
+        #expect(try seams([(10, 3, 20), (12, 3, 22), (14, 3, 20), (16, 3, 24)]).isEmpty)
+        #expect(try seams([(10, 3, 20), (12, 2, 8), (14, 3, 22)]).isEmpty)
+        // They begin again at 0 behind the last.
+        #expect(try tailOfPairs(following: [], [(10, 3, .max - 1), (12, 3, 0)]).seams.isEmpty)
+        #expect(try tailOfPairs(following: [], [(10, 3, 40), (12, 3, 42)]).seams.isEmpty)
+    }
+
     @Test func `among equal records no copy is guessed`() throws {
         var certain = 0
         for seed in 0..<1_000 {

@@ -101,6 +101,14 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         lanes.map { ProducerIdentity(id: $0.key, epoch: $0.value.epoch) }
     }
 
+    /// The sequence of each id that follows on everything that has passed.
+    public var nextSequences: [Int64: Int32] {
+        var sequences = lanes.mapValues(\.nextSequence)
+        // Behind one that was not sent yet none was.
+        for entry in entries.reversed() { if let sequence = entry.sequence { sequences[entry.producerID] = sequence } }
+        return sequences
+    }
+
     public var isEmpty: Bool { entries.isEmpty }
     public var count: Int { entries.count }
     public var answersOutstanding: Int { outstanding }

@@ -4,8 +4,8 @@
 /// A flow writes in order and leaves nothing out. So the source is walked from the checkpoint beside the target's
 /// records, and everything up to the last match is there.
 ///
-/// Where the target's leader has changed, its log may have been cut, and what was on its way have landed there in front of
-/// what is missing: what lies behind such a seam counts only if the source has nothing in between.
+/// Where the target's leader has changed, its log may have been cut, and what was on its way has landed there in front of
+/// what is missing; the same goes for a batch whose sequence leaves some out. What lies behind such a seam counts only if the source has nothing in between.
 package struct TailWalk: Sendable {
     private var places: [ContentPrint: [Int]] = [:]
     private var lastPlace = -1
@@ -17,7 +17,7 @@ package struct TailWalk: Sendable {
 
     /// - Parameters:
     ///   - there: prints of the flow's records on the target beyond the checkpoint, in order.
-    ///   - seams: places among them where another leader epoch begins.
+    ///   - seams: places among them where something may be missing.
     package init(there: [ContentPrint], seams: [Int] = []) {
         count = there.count
         self.seams = seams[...]

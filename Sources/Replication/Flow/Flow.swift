@@ -309,6 +309,7 @@ extension Flow {
             state.targetEpoch = checkpoint.targetLeaderEpoch ?? -1
             state.lastReadEpoch = checkpoint.sourceLeaderEpoch
             for (id, epoch) in checkpoint.producers ?? [:] { state.recordedEpochs[Int64(id) ?? -1] = epoch }
+            state.recordedFollowing = checkpoint.following ?? []
             state.isTargetRecreated =
                 checkpoint.targetTopicID.map { $0 != state.targetTopicID.hexadecimal } ?? false
             let id = pair.sourceTopicID.hexadecimal
@@ -473,7 +474,8 @@ extension Flow {
                     producers: Dictionary(
                         partition.knownEpochs.map { ("\($0.key)", $0.value) }
                     ) { first, _ in first },
-                    targetTopicID: partition.targetTopicID.hexadecimal, targetLeaderEpoch: partition.targetEpoch,
+                    following: partition.following, targetTopicID: partition.targetTopicID.hexadecimal,
+                    targetLeaderEpoch: partition.targetEpoch,
                     accounting: partition.accounting)
                 // Of a log that was cut only the search knows how far it holds what has passed.
                 if partition.wasFirm || partition.awaitsCheckpoint, partition.isActive, partition.regression == nil,

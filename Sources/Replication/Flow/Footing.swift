@@ -46,8 +46,16 @@ struct FootingFindings: Sendable {
         var copies: [(sources: Range<Int64>, target: Int64)]?
         /// The source's log was cut behind where the walk began: where, and how many records the target has of what is gone.
         var sourceCut: (offset: Int64, records: Int64)?
-        /// The log was cut behind what was written: where, and how many records lie there that come once more in their place.
-        var landed: (offset: Int64, records: Int64)?
+        var landed: Landed?
+    }
+
+    /// Records that landed in front of what is missing, and come once more behind it, in their place.
+    struct Landed: Sendable {
+        /// Of the first of them.
+        var offset: Int64
+        var records: Int64
+        /// What is missing was refused; else the log was cut.
+        var behindRefused: Bool
     }
 
     /// Where the target's log was cut, however that was found out.

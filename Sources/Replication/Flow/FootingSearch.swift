@@ -63,7 +63,8 @@ struct FootingSearch {
         entries[partition.target] = Entry(
             index: index, source: partition.source, footing: partition.footing, from: from, known: known,
             knownEpoch: partition.targetEpoch, seenEpoch: partition.seenTargetEpoch,
-            tail: TargetTail(from: max(0, from), ours: ours, leaderEpoch: partition.targetEpoch))
+            tail: TargetTail(
+                from: max(0, from), ours: ours, leaderEpoch: partition.targetEpoch, following: partition.following))
         if let regression = partition.regression { foundCut(partition.target, at: regression.target) }
         if partition.isTargetRecreated, from > 0 { foundCut(partition.target, at: 0) }
         bySource[partition.source] = partition.target
@@ -470,6 +471,9 @@ extension FootingSearch.Walk {
             readEpoch: scratch.position == position ? scratch.lastReadEpoch : -1, written: written, skipped: reasons,
             copies: alignment.copies,
             sourceCut: alignment.sourceCut(walkedTo: scratch.position),
-            landed: alignment.cut.map { (offset: $0.offset, records: tail.count - $0.number) })
+            landed: alignment.cut.map { seam in
+                FootingFindings.Landed(
+                    offset: seam.offset, records: tail.count - seam.number, behindRefused: seam.isRefusal)
+            })
     }
 }

@@ -82,6 +82,8 @@ struct PartitionState: Sendable {
     var footingFailures = 0
     /// Highest epochs that an earlier run is known to have used, by producer id.
     var recordedEpochs: [Int64: Int16] = [:]
+    /// What would have followed on what an earlier run had passed.
+    var recordedFollowing: [TargetTail.ProducerStamp] = []
     /// Ids to use in place of those that are used up.
     var successors: [Int64: Int64] = [:]
     /// Id of the target topic; zero when unknown.
@@ -136,6 +138,14 @@ struct PartitionState: Sendable {
         var known = recordedEpochs
         for producer in window.producers { known[producer.id] = max(known[producer.id] ?? -1, producer.epoch) }
         return known
+    }
+
+    /// What each of our producer ids would write next behind ``targetEnd``, as far as that is known; by id.
+    var following: [TargetTail.ProducerStamp] {
+        guard wasFirm else { return recordedFollowing }
+        return window.nextSequences.map { id, sequence in
+            TargetTail.ProducerStamp(id: id, epoch: window.epoch(of: id), sequence: sequence)
+        }.sorted { $0.id < $1.id }
     }
 
     var isActive: Bool { status == .active }

@@ -85,12 +85,18 @@ extension ShardState {
         }
         if let landed = findings.recovery?.landed {
             _ = recover(findings, index)
-            for producer in findings.epochs { partitions[index].window.renew(producer) }
-            awaitCheckpoint(index, findings)
-            return .refills(0, doubled: double(landed.records, index))
+            startOver(index, findings)
+            let doubled = double(landed.records, index)
+            if landed.behindRefused { return .landed(at: landed.offset, records: doubled) }
+            partitions[index].metrics.targetWentBackwards()
+            return .refills(0, doubled: doubled)
+        }
+        if partition.footing == .uncertain {
+            let result = matchWindow(findings, index, now: now, wallClock: wallClock)
+            if case .landed = result { startOver(index, findings) } else { goOn(index, findings) }
+            return result
         }
         defer { goOn(index, findings) }
-        if partition.footing == .uncertain { return matchWindow(findings, index, now: now, wallClock: wallClock) }
         let recovered = recover(findings, index)
         if let cut = findings.recovery?.sourceCut { return .sourceWasCut(at: cut.offset, records: cut.records) }
         return .firm(recovered: recovered)
@@ -145,7 +151,6 @@ extension ShardState {
             }
         }
         guard let landed else { return .firm(recovered: 0) }
-        partitions[index].window.forgetAcknowledgements()
         return .landed(at: landed.offset, records: double(landed.records, index))
     }
 
@@ -182,16 +187,24 @@ extension ShardState {
         partitions[index].passed = source
         partitions[index].regression = nil
         awaitCheckpoint(index, findings)
+        partitions[index].metrics.targetWentBackwards()
         return passed - source
     }
 
-    /// Nothing is added to a log that was cut before a checkpoint says so; then the partition is taken over anew.
+    /// What has not passed comes once more, behind what has landed in front of it.
+    private mutating func startOver(_ index: Int, _ findings: FootingFindings) {
+        dropBuffered(index)
+        for producer in findings.epochs { partitions[index].window.renew(producer) }
+        awaitCheckpoint(index, findings)
+    }
+
+    /// Nothing is added to a log that something is missing from before a checkpoint says so; then the partition is taken over
+    /// anew.
     private mutating func awaitCheckpoint(_ index: Int, _ findings: FootingFindings) {
         partitions[index].targetEnd = findings.end
         partitions[index].targetEpoch = findings.epoch
         setFooting(.takeover, of: index)
         partitions[index].awaitsCheckpoint = true
-        partitions[index].metrics.targetWentBackwards()
     }
 
     /// - Returns: `records`, which come once more in their place.

@@ -15,6 +15,8 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var map: OffsetMap.Edge?
     /// Epochs in use by producer id, for clusters that do not tell; nil when written by a version without.
     package var producers: [String: Int16]?
+    /// What each producer id would write next behind `targetOffset`, by id; nil when written by a version without.
+    package var following: [TargetTail.ProducerStamp]?
     /// Id of the target topic; nil when written by a version without.
     package var targetTopicID: String?
     /// Leader epoch of the target's log when it was last looked at: what lies below `targetOffset` is of that one or an

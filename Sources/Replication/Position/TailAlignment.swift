@@ -12,8 +12,9 @@ package import KafkaWire
 /// target  ▪▪▪▪▪▪▪▪▪▪▪ ▪▪|              and target records may have been compacted
 /// ```
 ///
-/// Where the target's leader has changed, its log may have been cut, and what were on their way have landed there in front of
-/// what is missing. What lies behind such a seam is in its place only if its contents fit and the source has nothing in
+/// Where the target's leader has changed, its log may have been cut, and what was on its way has landed there in front of
+/// what is missing. Where sequences are left out, a broker that has forgotten the producer has refused a batch and taken the next.
+/// What lies behind such a seam is in its place only if its contents fit and the source has nothing in
 /// between. Where that might have been compacted away on the target it is copied again: rather twice than not at all.
 ///
 /// Where the source's leader has changed, its log may have been cut and have grown again with other records. From there on
@@ -63,7 +64,8 @@ package struct TailAlignment: Sendable {
     private var isAtEnd = false
     /// Records of the source between copied ones that have no copy themselves.
     private var uncopied: Int64 = 0
-    /// Where the target's log was cut, or may have been: its records from there on lie in front of what is missing.
+    /// Where the target's log was cut or has refused something, or may have: its records from there on lie in front of what is
+    /// missing.
     package private(set) var cut: TargetTail.Seam?
 
     /// - Parameters:

@@ -15,10 +15,16 @@ package struct TargetTail: Sendable {
     }
 
     /// Who wrote a batch.
-    package struct ProducerStamp: Hashable, Sendable {
+    package struct ProducerStamp: Hashable, Sendable, Codable {
         package var id: Int64
         package var epoch: Int16
         package var sequence: Int32
+
+        package init(id: Int64, epoch: Int16, sequence: Int32) {
+            self.id = id
+            self.epoch = epoch
+            self.sequence = sequence
+        }
     }
 
     private let ours: Set<Int64>
@@ -36,12 +42,15 @@ package struct TargetTail: Sendable {
     /// The target gives records its own time: timestamps tell nothing.
     package private(set) var ignoresTimestamps = false
     package private(set) var highestEpochs: [Int64: Int16] = [:]
-    /// Where another leader epoch begins among our records: the log may have been cut there.
+    /// Where something of ours may be missing among our records: another leader epoch begins, so that the log may have been cut
+    /// there, or sequences are left out, which the broker has refused before it forgot our producer id.
     package private(set) var seams: [Seam] = []
     private var leaderEpoch: Int32
     private var isBehindSeam = false
+    /// What follows next of each id, and how many offsets were gaps by then.
+    private var following: [Int64: (stamp: ProducerStamp, gaps: Int64)]
 
-    /// A place among our records where a leader epoch has begun.
+    /// A place among our records where something may be missing.
     package struct Seam: Hashable, Sendable {
         /// The first record behind it, by its number among all that were.
         package var number: Int64
@@ -49,13 +58,19 @@ package struct TargetTail: Sendable {
         package var offset: Int64
         /// The first of those prints that are left of it, and of those behind it.
         package var firstPrint: Int
+        /// Sequences are left out; no leader epoch begins.
+        package var isRefusal: Bool
     }
 
     /// - Parameters:
     ///   - ours: producer ids that only this flow writes under.
     ///   - leaderEpoch: of what lies in front of `offset`; -1 when unknown, or when it does not matter whether the log was
     ///     cut.
-    package init(from offset: Int64, ours: Set<Int64>, leaderEpoch: Int32 = -1) {
+    ///   - following: epoch and sequence of each id that would follow on what lies in front of `offset`, where they are known.
+    package init(
+        from offset: Int64, ours: Set<Int64>, leaderEpoch: Int32 = -1, following: [ProducerStamp] = []
+    ) {
+        self.following = Dictionary(following.map { ($0.id, ($0, 0)) }) { first, _ in first }
         position = offset
         self.ours = ours
         self.leaderEpoch = leaderEpoch
@@ -91,7 +106,11 @@ package struct TargetTail: Sendable {
         }
         highestEpochs[header.producerID] = max(highestEpochs[header.producerID] ?? 0, header.producerEpoch)
         if header.timestampType == .logAppendTime { ignoresTimestamps = true }
-        if isBehindSeam { seams.append(Seam(number: count, offset: first, firstPrint: prints.count)) }
+        let leavesOutSequences = leavesOutSequences(header)
+        if isBehindSeam || leavesOutSequences {
+            seams.append(
+                Seam(number: count, offset: first, firstPrint: prints.count, isRefusal: !isBehindSeam))
+        }
         isBehindSeam = false
         for (offset, print) in try batch.prints(ignoringTimestamp: ignoresTimestamps) where offset >= first {
             prints.append((count + offset - first, print))
@@ -102,6 +121,23 @@ package struct TargetTail: Sendable {
                 producer: ProducerStamp(
                     id: header.producerID, epoch: header.producerEpoch, sequence: header.baseSequence)))
         count += header.nextOffset - first
+    }
+
+    /// Whether sequences in front of the batch are missing that compaction cannot have removed: it leaves their offsets. A sequence
+    /// that was there before is none: what was sent again may be there twice.
+    private mutating func leavesOutSequences(_ header: RecordBatchHeader) -> Bool {
+        let (id, epoch) = (header.producerID, header.producerEpoch)
+        var leftOut: Int32 = 0
+        var gapsBetween = gaps
+        if let before = following[id] {
+            guard epoch >= before.stamp.epoch else { return false }
+            leftOut = (header.baseSequence &- (epoch == before.stamp.epoch ? before.stamp.sequence : 0)) & .max
+            guard leftOut < 1 << 30 else { return false }
+            gapsBetween -= before.gaps
+        }
+        let next = (header.baseSequence &+ Int32(truncatingIfNeeded: header.nextOffset - header.baseOffset)) & .max
+        following[id] = (ProducerStamp(id: id, epoch: epoch, sequence: next), gaps)
+        return leftOut > gapsBetween
     }
 
     /// Whether a batch of ours holds these records: as many, and each that is left the same.
