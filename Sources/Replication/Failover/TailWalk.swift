@@ -5,7 +5,8 @@
 /// records, and everything up to the last match is there.
 ///
 /// Where the target's leader has changed, its log may have been cut, and what was on its way has landed there in front of
-/// what is missing; the same goes for a batch whose sequence leaves some out. What lies behind such a seam counts only if the source has nothing in between.
+/// what is missing; the same goes for a batch whose sequence leaves some out. What lies behind such a seam counts only if the
+/// source has nothing in between.
 package struct TailWalk: Sendable {
     private var places: [ContentPrint: [Int]] = [:]
     private var lastPlace = -1

@@ -14,8 +14,8 @@ package import KafkaWire
 ///
 /// Where the target's leader has changed, its log may have been cut, and what was on its way has landed there in front of
 /// what is missing. Where sequences are left out, a broker that has forgotten the producer has refused a batch and taken the next.
-/// What lies behind such a seam is in its place only if its contents fit and the source has nothing in
-/// between. Where that might have been compacted away on the target it is copied again: rather twice than not at all.
+/// What lies behind such a seam is in its place only if its contents fit and the source has nothing in between. Where that might
+/// have been compacted away on the target it is copied again: rather twice than not at all.
 ///
 /// Where the source's leader has changed, its log may have been cut and have grown again with other records. From there on
 /// nothing counts but contents: how many records the target has of what was there before tells nothing of what is there now.
