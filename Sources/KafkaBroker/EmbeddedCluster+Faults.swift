@@ -110,13 +110,14 @@ extension EmbeddedCluster {
     ///   - delay: milliseconds that each read, write and flush takes longer, 0 to 10,000.
     ///   - bytesLeft: how many bytes can still be written; appends that need more are refused with KAFKA_STORAGE_ERROR.
     ///     Nil: as many as the disk really has.
-    /// - Throws: `BrokerError.notPossible` when everything is kept in memory.
-    public func setDisk(delay milliseconds: UInt32 = 0, bytesLeft: Int? = nil) throws(BrokerError) {
-        guard let disk else { throw .notPossible("everything is kept in memory: there is no disk") }
-        guard milliseconds <= 10_000 else {
-            throw .notPossible("an access to the disk takes 0 to 10000 ms longer, not \(milliseconds)")
+    /// - Throws: `BrokerError.invalidSettings` for a value out of its range, `.notPossible` when everything is kept in memory.
+    public func setDisk(delay milliseconds: Int = 0, bytesLeft: Int? = nil) throws(BrokerError) {
+        guard (0...10_000).contains(milliseconds) else {
+            throw .invalidSettings("an access to the disk takes 0 to 10000 ms longer, not \(milliseconds)")
         }
-        disk.set(delay: milliseconds, bytesLeft: bytesLeft)
+        guard bytesLeft ?? 0 >= 0 else { throw .invalidSettings("a disk has no less than 0 bytes left") }
+        guard let disk else { throw .notPossible("everything is kept in memory: there is no disk") }
+        disk.set(delay: UInt32(milliseconds), bytesLeft: bytesLeft)
     }
 
     /// Nodes, topics with their offsets and leaders, and groups, as they are now.

@@ -122,23 +122,29 @@ import Testing
         }
     }
 
+    /// Two batches are on their way, of ten records and of `second`. The broker refuses the first, looks for producers to forget, and
+    /// meets the second.
+    private func refuseTheFirst(second: Int, _ memory: Memory, _ flow: Flow, _ world: Replicated) async throws {
+        try await world.target.freeze(node: 1)
+        try await produce(30..<40, memory, world)
+        try await eventually("a batch to be on its way") { try await partition(flow).bufferedBytes > 0 }
+        let first = try await partition(flow).bufferedBytes
+        try await produce(40..<40 + second, memory, world)
+        try await eventually("another to be behind it") { try await partition(flow).bufferedBytes > first }
+        world.target.intercept(.produce, times: 1, topic: "east.orders", .error(.notEnoughReplicas))
+        // As often as Kafka looks.
+        try await world.target.jumpClock(byMilliseconds: 600_000)
+        try await world.target.thaw(node: 1)
+        try await world.caughtUp(flow, records: Int64(40 + second))
+    }
+
     @Test(arguments: [(Memory.forgets, 10), (.forgets, 7), (.remembers, 7)], DeliveryGuarantee.allCases)
     func `a batch that is refused while a broker takes the next one is not taken for it`(
         world: (memory: Memory, second: Int), delivery: DeliveryGuarantee
     ) async throws {
         let (memory, second) = world
         try await withThreeBatches(memory, delivery) { world, flow in
-            try await world.target.freeze(node: 1)
-            try await produce(30..<40, memory, world)
-            try await eventually("a batch to be on its way") { try await partition(flow).bufferedBytes > 0 }
-            let first = try await partition(flow).bufferedBytes
-            try await produce(40..<40 + second, memory, world)
-            try await eventually("another to be behind it") { try await partition(flow).bufferedBytes > first }
-            world.target.intercept(.produce, times: 1, topic: "east.orders", .error(.notEnoughReplicas))
-            // As often as Kafka looks for producers to forget.
-            try await world.target.jumpClock(byMilliseconds: 600_000)
-            try await world.target.thaw(node: 1)
-            try await world.caughtUp(flow, records: Int64(40 + second))
+            try await refuseTheFirst(second: second, memory, flow, world)
             try await produce(40 + second..<60, memory, world)
             try await world.caughtUp(flow, records: 60)
 
@@ -148,11 +154,12 @@ import Testing
         }
     }
 
-    /// Two batches are on their way to a broker that refuses the first, forgets the producer, and takes the second.
+    /// A flow that has met a forgetful broker behind three batches of ten, and has stopped.
     ///
-    /// - Returns: the checkpoint before that.
+    /// - Parameters:
+    ///   - offset: which of the checkpoints before that `body` is given.
     private func withRefused(
-        second: Int, checkpointAt offset: Int64, _ body: (Replicated, Flow, Checkpoint) async throws -> Void
+        second: Int, checkpointAt offset: Int64, _ body: (Replicated, Checkpoint) async throws -> Void
     ) async throws {
         try await Replicated.run(targetProperties: Memory.forgets.properties) { world in
             try await world.createTopic("orders", configs: ["retention.ms": "-1"])
@@ -169,18 +176,9 @@ import Testing
                         return early?.sourceOffset == offset
                     }
                 }
-                try await world.target.freeze(node: 1)
-                try await produce(30..<40, .forgets, world)
-                try await eventually("a batch to be on its way") { try await partition(flow).bufferedBytes > 0 }
-                let first = try await partition(flow).bufferedBytes
-                try await produce(40..<40 + second, .forgets, world)
-                try await eventually("another to be behind it") { try await partition(flow).bufferedBytes > first }
-                world.target.intercept(.produce, times: 1, topic: "east.orders", .error(.notEnoughReplicas))
-                try await world.target.jumpClock(byMilliseconds: 600_000)
-                try await world.target.thaw(node: 1)
-                try await world.caughtUp(flow, records: Int64(40 + second))
+                try await refuseTheFirst(second: second, .forgets, flow, world)
             }
-            try await body(world, flow, #require(early))
+            try await body(world, #require(early))
         }
     }
 
@@ -188,13 +186,13 @@ import Testing
     func `a crash right after a batch was refused and the next one taken`(
         second: Int, checkpointAt: Int64
     ) async throws {
-        try await withRefused(second: second, checkpointAt: checkpointAt) { world, _, early in
+        try await withRefused(second: second, checkpointAt: checkpointAt) { world, early in
             try await expectComplete(40 + second, landed: second, afterCrashAt: early, world)
         }
     }
 
     @Test func `a crash right after both were copied again behind the one that was taken`() async throws {
-        try await withRefused(second: 7, checkpointAt: 30) { world, _, _ in
+        try await withRefused(second: 7, checkpointAt: 30) { world, _ in
             var recorded = RecordedFlow()
             var counted: Checkpoint?
             for record in try await StateTopic(Replicated.progress, client: world.targetClient).readAll() {

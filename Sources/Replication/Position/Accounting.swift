@@ -12,8 +12,8 @@ package struct Accounting: Hashable, Sendable, Codable {
     package private(set) var rewound: Int64 = 0
     /// Target offsets between our records that hold nothing of ours: other writers' records, markers of transactions.
     package private(set) var foreign: Int64 = 0
-    /// Records that landed on the target where its log had just been cut, and were copied once more in their place; nil for
-    /// none.
+    /// Records that landed on the target in front of what is missing, since its log was cut or the broker had forgotten us, and were
+    /// copied once more in their place; nil for none.
     package private(set) var doubled: Int64?
 
     package init(start: Int64) {

@@ -87,20 +87,8 @@ struct ClockBody: ControlBody {
 /// `POST /disk`: nothing at all is a disk that works.
 struct DiskBody: ControlBody {
     enum CodingKeys: String, CodingKey, CaseIterable { case delayMs, bytesLeft }
-    var delayMs: Int64?
-    var bytesLeft: Int64?
-
-    func milliseconds() throws(ControlFailure) -> UInt32 {
-        let delay = delayMs ?? 0
-        guard (0...10_000).contains(delay) else { throw ControlFailure(.invalidRequest, "\"delayMs\" is 0 to 10000") }
-        return UInt32(delay)
-    }
-
-    func left() throws(ControlFailure) -> Int? {
-        guard let bytesLeft else { return nil }
-        guard bytesLeft >= 0 else { throw ControlFailure(.invalidRequest, "\"bytesLeft\" is not negative") }
-        return Int(bytesLeft)
-    }
+    var delayMs: Int?
+    var bytesLeft: Int?
 }
 
 /// A request that takes nothing.

@@ -50,7 +50,7 @@ struct ControlServer: Service {
         }
         router.post("/disk") { request, _ in
             let disk = try await Self.body(request, DiskBody.self)
-            try cluster.setDisk(delay: try disk.milliseconds(), bytesLeft: try disk.left())
+            try cluster.setDisk(delay: disk.delayMs ?? 0, bytesLeft: disk.bytesLeft)
             return try Self.done()
         }
         return router
