@@ -2,6 +2,7 @@ import KafkaBroker
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// What a compacted log must hold, kept the plain way: every record that was ever appended, and what became of its
@@ -78,7 +79,7 @@ struct CompactionRun {
     private var serial = 0
 
     init(seed: UInt64) {
-        dice = SeededGenerator(state: seed)
+        dice = seeded(seed)
     }
 
     /// One random append or end of a transaction.

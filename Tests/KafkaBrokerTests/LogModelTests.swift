@@ -2,6 +2,7 @@ import KafkaBroker
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// The log as an array: what it must look like after any sequence of operations.
@@ -40,12 +41,12 @@ private struct LogModel {
     func readable(from offset: Int64) -> [String] { values[Int(max(offset, start))...].compactMap { $0 } }
 }
 
-@Suite struct `The log against a model` {
+@Suite(.printsSeed) struct `The log against a model` {
     private static let now = LogHarness.now
 
     @Test(arguments: StorageKind.allCases, [UInt64](1...24))
     func `any sequence of operations leaves what an array would hold`(_ kind: StorageKind, _ seed: UInt64) throws {
-        var random = SeededGenerator(state: seed)
+        var random = seeded(seed)
         let harness = try LogHarness(kind)
         let configs = [
             "segment.bytes": "\(Int.random(in: 300...5_000, using: &random))",

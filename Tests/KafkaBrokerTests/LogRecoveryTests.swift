@@ -2,6 +2,7 @@ import Foundation
 import KafkaBroker
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite struct `Opening a log again` {

@@ -3,28 +3,13 @@ import KafkaBroker
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 enum StorageKind: CaseIterable, CustomTestStringConvertible {
     case memory, disk
 
     var testDescription: String { self == .memory ? "memory" : "disk" }
-}
-
-/// A directory that goes with the process. (A test's own variables may end before its last use of the files.)
-struct TemporaryDirectory {
-    let path: String
-
-    private static let root: String = {
-        let root = NSTemporaryDirectory() + "/log-tests-" + UUID().uuidString
-        atexit { try? FileManager.default.removeItem(atPath: TemporaryDirectory.root) }
-        return root
-    }()
-
-    init() throws {
-        path = Self.root + "/" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
 }
 
 /// Opens one log again and again over the same storage.
@@ -129,17 +114,4 @@ struct LogRecord: Equatable {
     let offset: Int64
     let value: String?
     let batch: RecordBatchHeader
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
 }

@@ -1,10 +1,11 @@
 import Foundation
 import KafkaBroker
 import KafkaWire
+import TestSupport
 import Testing
 
 /// Retention against what it promises, over random logs: what goes is old or too much, and nothing stays that should go.
-@Suite struct RetentionPropertyTests {
+@Suite(.printsSeed) struct RetentionPropertyTests {
     private struct Written {
         let offset: Int64
         let value: String
@@ -49,7 +50,7 @@ import Testing
 
     @Test(arguments: [UInt64](1...8))
     func `by time only segments go that are old as a whole, and all of those at the front`(seed: UInt64) throws {
-        var dice = SeededGenerator(state: seed)
+        var dice = seeded(seed)
         var now = LogHarness.now
         let retention = Int64.random(in: 500...3000, using: &dice)
         let harness = try LogHarness(.disk)
@@ -79,7 +80,7 @@ import Testing
 
     @Test(arguments: [UInt64](1...8))
     func `by size the log keeps what it may, less one segment at most`(seed: UInt64) throws {
-        var dice = SeededGenerator(state: seed)
+        var dice = seeded(seed)
         var now = LogHarness.now
         let limit = Int.random(in: 500...4000, using: &dice)
         let harness = try LogHarness(.disk)

@@ -1,11 +1,12 @@
 import KafkaClient
 import KafkaWire
+import TestSupport
 import Testing
 
-@Suite struct BackoffTests {
+@Suite(.printsSeed) struct BackoffTests {
     @Test func `pauses double up to the maximum`() {
         let backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(1), jitter: 0)
-        var random = SampleSource(seed: 1)
+        var random = seeded(1)
 
         let delays = (0...6).map { backoff.delay(after: $0, using: &random) }
 
@@ -14,7 +15,7 @@ import Testing
 
     @Test func `jitter stays within its share and differs`() {
         let backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(1), jitter: 0.2)
-        var random = SampleSource(seed: 1)
+        var random = seeded(1)
 
         let delays = (0..<100).map { _ in backoff.delay(after: 1, using: &random) }
 
@@ -23,7 +24,7 @@ import Testing
     }
 
     @Test func `any number of failures is a number`() {
-        var random = SampleSource(seed: 1)
+        var random = seeded(1)
         let backoff = Backoff(initial: .milliseconds(1), maximum: .seconds(5), jitter: 0)
         #expect(backoff.delay(after: .max, using: &random) == .seconds(5))
     }

@@ -1,9 +1,11 @@
 import KafkaClient
+import KafkaWire
+import TestSupport
 import Testing
 
 /// When credentials that end are fetched anew; no clock but the numbers given.
-@Suite struct CredentialRenewalTests {
-    private var random = SystemRandomNumberGenerator()
+@Suite(.printsSeed) struct CredentialRenewalTests {
+    private var random = seeded(1)
 
     private static func used(_ step: CredentialRenewal<String>.Step) -> String? {
         if case .use(let value) = step { value } else { nil }

@@ -1,7 +1,9 @@
 import KafkaClient
+import KafkaWire
+import TestSupport
 import Testing
 
-@Suite struct ProduceWindowTests {
+@Suite(.printsSeed) struct ProduceWindowTests {
     private func window(_ batches: String...) -> ProduceWindow<String> {
         var window = ProduceWindow<String>(producer: ProducerIdentity(id: 7, epoch: 0))
         for batch in batches { window.enqueue(batch, recordCount: 10) }
@@ -115,7 +117,7 @@ import Testing
     /// Against a model broker that deduplicates as Kafka does, under seeded losses of requests and of answers: every
     /// batch ends up in the log once, in order.
     @Test(arguments: 0..<200) func `no schedule of failures loses, doubles or reorders`(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = seeded(seed)
         var window = ProduceWindow<Int>(producer: ProducerIdentity(id: 1, epoch: 0))
         var broker = ModelBroker()
         var inFlight: [(sequence: Int32, answer: Int64?)] = []
@@ -176,7 +178,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-@Suite struct ProduceWindowLanesTests {
+@Suite(.printsSeed) struct ProduceWindowLanesTests {
     private func window(_ batches: (String, Int64)...) -> ProduceWindow<String> {
         var window = ProduceWindow<String>(producer: ProducerIdentity(id: 7, epoch: 3))
         window.enqueue("first", recordCount: 10)

@@ -1,4 +1,5 @@
 import KafkaClient
+import TestSupport
 import Testing
 
 /// Passwords that never show themselves, and that may change where they are kept.

@@ -1,12 +1,13 @@
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// All codecs that change bytes.
 let realCodecs: [CompressionCodec] = [.gzip, .snappy, .lz4, .zstd]
 
-@Suite struct CodecTests {
+@Suite(.printsSeed) struct CodecTests {
     private static let sizes = [0, 1, 2, 100, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537, 200_000, 1_500_000]
 
     @Test(arguments: CompressionCodec.allCases, sizes)
@@ -63,7 +64,7 @@ let realCodecs: [CompressionCodec] = [.gzip, .snappy, .lz4, .zstd]
     }
 }
 
-@Suite struct CodecFormatTests {
+@Suite(.printsSeed) struct CodecFormatTests {
     private static let fox = ByteBuffer(string: String(repeating: "the quick brown fox ", count: 5))
 
     @Test func `snappy is written in the framing of the Java library`() throws {
@@ -161,7 +162,7 @@ let realCodecs: [CompressionCodec] = [.gzip, .snappy, .lz4, .zstd]
 enum Sample {
     /// Incompressible bytes, the same each time.
     static func noise(_ count: Int) -> ByteBuffer {
-        var random = SampleSource(seed: UInt64(count))
+        var random = seeded(UInt64(count))
         var bytes = ByteBuffer()
         for _ in 0...count / 8 { bytes.writeInteger(random.next()) }
         return bytes.readSlice(length: count) ?? ByteBuffer()

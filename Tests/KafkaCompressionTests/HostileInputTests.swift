@@ -1,9 +1,10 @@
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
-@Suite struct HostileInputTests {
+@Suite(.printsSeed) struct HostileInputTests {
     private static let mebibyte = 1 << 20
 
     @Test(arguments: realCodecs)
@@ -64,7 +65,7 @@ import Testing
         let limit = OutputLimit(bytes: 100_000)
         let original = try codec.compress(Sample.text(5000))
         for seed in 0..<3000 as Range<UInt64> {
-            var random = SampleSource(seed: seed)
+            var random = seeded(seed)
             var mutant = original
             for _ in 0...(random.next() % 4) {
                 let at = Int(random.next() % UInt64(random.next() % 2 == 0 ? 24 : mutant.readableBytes))

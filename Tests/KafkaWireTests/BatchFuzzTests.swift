@@ -2,13 +2,14 @@ import Foundation
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// Seeded mutations of all golden batches through every decoder of records. A decoder may refuse anything and may
 /// return anything well-formed; it may not trap, and it may not produce more than its limit.
 ///
 /// `REPLICATOR_FUZZ_INPUTS` is the number of inputs, `REPLICATOR_FUZZ_SEED` where their seeds begin.
-@Suite struct BatchFuzzTests {
+@Suite(.printsSeed) struct BatchFuzzTests {
     private static let limit = OutputLimit(bytes: 4 << 20)
 
     @Test func `mutated batches are refused or read, never more`() {
@@ -20,7 +21,7 @@ import Testing
         var refused = 0
 
         for seed in firstSeed..<firstSeed + inputs {
-            var random = SampleSource(seed: seed)
+            var random = seeded(seed)
             let log = random.mutation(of: originals)
             do {
                 read += try Self.decode(log)
@@ -64,7 +65,7 @@ import Testing
     }
 }
 
-extension SampleSource {
+extension SeededGenerator {
     /// One to three originals, some bytes changed, some bytes cut out or doubled, lengths and counts preferred.
     fileprivate mutating func mutation(of originals: [ByteBuffer]) -> ByteBuffer {
         var log: [UInt8] = []

@@ -1,8 +1,9 @@
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
-@Suite struct ChecksumTests {
+@Suite(.printsSeed) struct ChecksumTests {
     @Test(
         arguments: [
             (Array("123456789".utf8), 0xE306_9283),
@@ -23,7 +24,7 @@ import Testing
 
     @Test(arguments: 0..<50 as Range<UInt64>)
     func `a checksum continues where another ended`(seed: UInt64) {
-        var random = SampleSource(seed: seed)
+        var random = seeded(seed)
         let bytes = random.randomBytes(Int.random(in: 0...5000, using: &random))
         let cut = Int.random(in: 0...bytes.count, using: &random)
 
@@ -38,7 +39,7 @@ import Testing
 
     @Test(arguments: 0..<200 as Range<UInt64>)
     func `a shifted difference of heads is the difference of the wholes`(seed: UInt64) {
-        var random = SampleSource(seed: seed)
+        var random = seeded(seed)
         let headLength = Int.random(in: 1...100, using: &random)
         let (old, new) = (random.randomBytes(headLength), random.randomBytes(headLength))
         // Small, large, and around the powers of two that the tables stand for.
@@ -54,7 +55,7 @@ import Testing
     }
 
     @Test func `shifts add up, whatever their length`() {
-        var random = SampleSource(seed: 7)
+        var random = seeded(7)
         for _ in 0..<1000 {
             let crc = UInt32(truncatingIfNeeded: random.next())
             let first = Int.random(in: 0...(1 << 39), using: &random)
@@ -65,7 +66,7 @@ import Testing
     }
 }
 
-extension SampleSource {
+extension SeededGenerator {
     /// Incompressible bytes.
     mutating func randomBytes(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }

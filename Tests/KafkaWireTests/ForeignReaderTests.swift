@@ -2,10 +2,11 @@ import Foundation
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// The other direction of the golden batches: kafka-python and aiokafka read what we write.
-@Suite struct ForeignReaderTests {
+@Suite(.printsSeed) struct ForeignReaderTests {
     private static var python: String? { ProcessInfo.processInfo.environment["REPLICATOR_PYTHON"] }
 
     @Test(.enabled(if: python != nil, "REPLICATOR_PYTHON does not name a Python with kafka-python and aiokafka"))
@@ -28,7 +29,7 @@ import Testing
         var cases: [String] = []
         for codec in CompressionCodec.allCases {
             for seed in 0..<10 as Range<UInt64> {
-                var random = SampleSource(seed: seed)
+                var random = seeded(seed)
                 var records = random.records(base: 40)
                 for index in records.indices {
                     // Their readers decode header names as text and times as what a clock can show.

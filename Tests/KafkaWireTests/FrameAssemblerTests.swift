@@ -1,8 +1,9 @@
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
-struct FrameAssemblerTests {
+@Suite(.printsSeed) struct FrameAssemblerTests {
     private static let frames: [ByteBuffer] = [0, 1, 3, 4, 5, 200, 70_000, 0, 300_000].map { length in
         ByteBuffer(bytes: (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ length) })
     }
@@ -33,7 +34,7 @@ struct FrameAssemblerTests {
 
     @Test(arguments: 0..<20 as Range<UInt64>)
     func `pieces of any sizes give the same frames`(seed: UInt64) throws {
-        var random = SampleSource(seed: seed)
+        var random = seeded(seed)
         let largest = 1 << Int.random(in: 4...18, using: &random)
 
         #expect(try frames(of: Self.stream) { Int.random(in: 1...largest, using: &random) } == Self.frames)

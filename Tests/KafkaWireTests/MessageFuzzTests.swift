@@ -1,12 +1,13 @@
 import Foundation
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// Damaged messages, frames and streams by the thousand. `REPLICATOR_FUZZ_INPUTS` says how many, `REPLICATOR_FUZZ_SEED`
 /// the first of them; input number n is made from seed n alone. A trap ends the process: the last line printed and the two
 /// variables narrow it down.
-struct MessageFuzzTests {
+@Suite(.printsSeed) struct MessageFuzzTests {
     private static let seeds: Range<UInt64> = {
         let environment = ProcessInfo.processInfo.environment
         let first = environment["REPLICATOR_FUZZ_SEED"].flatMap(UInt64.init) ?? 0
@@ -22,7 +23,7 @@ struct MessageFuzzTests {
     @Test func `a damaged message is an error, or a message that can be written and read again`() throws {
         for seed in Self.seeds {
             if seed % 10_000 == 0 { print("fuzzing messages from seed \(seed)") }
-            var random = SampleSource(seed: seed)
+            var random = seeded(seed)
             let message = DefinedMessage.all.randomElement(using: &random)!
             let bytes = try damagedBody(of: message, using: &random)
 
@@ -36,7 +37,7 @@ struct MessageFuzzTests {
 
     @Test func `a damaged stream gives frames and headers, or an error`() throws {
         for seed in Self.seeds.prefix(Self.seeds.count / 10) {
-            var random = SampleSource(seed: seed)
+            var random = seeded(seed)
             var stream = ByteBuffer()
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 let golden = golden.randomElement(using: &random)!
@@ -63,7 +64,7 @@ struct MessageFuzzTests {
         #expect(written == again, "\(Message.self) \(version), seed \(seed)")
     }
 
-    private func readStream(_ stream: ByteBuffer, using random: inout SampleSource) {
+    private func readStream(_ stream: ByteBuffer, using random: inout SeededGenerator) {
         var stream = stream
         var assembler = FrameAssembler(limit: 1 << 16)
         do throws(WireError) {
@@ -81,7 +82,7 @@ struct MessageFuzzTests {
     }
 
     /// A golden or sampled message with a few things wrong, or plain noise.
-    private func damagedBody(of message: DefinedMessage, using random: inout SampleSource) throws -> ByteBuffer {
+    private func damagedBody(of message: DefinedMessage, using random: inout SeededGenerator) throws -> ByteBuffer {
         var bytes: ByteBuffer
         switch random.next() % 8 {
         case 0:
@@ -97,7 +98,7 @@ struct MessageFuzzTests {
     }
 
     private func sample<Message: KafkaMessage>(
-        _ type: Message.Type, version: Int16, using random: inout SampleSource
+        _ type: Message.Type, version: Int16, using random: inout SeededGenerator
     ) throws -> ByteBuffer {
         try Message.sample(version: version, from: &random).encodeContiguously(version: version)
     }
@@ -109,7 +110,7 @@ struct MessageFuzzTests {
         [0], [1], [0xFF],
     ]
 
-    private func damage(_ buffer: inout ByteBuffer, using random: inout SampleSource) {
+    private func damage(_ buffer: inout ByteBuffer, using random: inout SeededGenerator) {
         var bytes = Array(buffer.readableBytesView)
         for _ in 0..<Int.random(in: 0...4, using: &random) {
             let at = Int.random(in: 0...bytes.count, using: &random)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Files that the scripts in `Fixtures` made from software that is not ours.
 enum ProtocolFixture {

@@ -1,9 +1,10 @@
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
-@Suite struct RecordBatchTests {
+@Suite(.printsSeed) struct RecordBatchTests {
     @Test(arguments: GoldenBatch.batches)
     func `the header of a foreign batch is read`(golden: GoldenBatch) throws {
         let header = try golden.batch.header
@@ -112,7 +113,7 @@ import Testing
     }
 }
 
-@Suite struct BatchHeaderPatchTests {
+@Suite(.printsSeed) struct BatchHeaderPatchTests {
     private static let patch = BatchHeaderPatch(
         baseOffset: 0, producerID: 1 << 50, producerEpoch: 12, baseSequence: 99, isTransactional: false)
 
@@ -136,7 +137,7 @@ import Testing
 
     @Test(arguments: 0..<100 as Range<UInt64>)
     func `any patch on any payload has the checksum of a full computation`(seed: UInt64) throws {
-        var random = SampleSource(seed: seed)
+        var random = seeded(seed)
         var builder = RecordBatchBuilder(
             baseOffset: Int64(random.next() >> 2), producerID: Int64(random.next() >> 1), producerEpoch: 1)
         builder.append(
@@ -202,7 +203,7 @@ import Testing
     }
 }
 
-@Suite struct LogEntryReaderTests {
+@Suite(.printsSeed) struct LogEntryReaderTests {
     private static let entries = (
         GoldenBatch.batches[0].bytes, GoldenBatch.messageSets[0].bytes, GoldenBatch.batches[3].bytes
     )

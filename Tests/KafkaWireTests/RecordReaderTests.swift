@@ -1,9 +1,10 @@
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
-@Suite struct RecordReaderTests {
+@Suite(.printsSeed) struct RecordReaderTests {
     @Test(arguments: GoldenBatch.batches)
     func `the records of a foreign batch are read`(golden: GoldenBatch) throws {
         var reader = try golden.batch.records()
@@ -177,7 +178,7 @@ import Testing
     }
 }
 
-@Suite struct RecordBatchBuilderTests {
+@Suite(.printsSeed) struct RecordBatchBuilderTests {
     @Test func `a builder starts anew after each batch`() throws {
         var builder = RecordBatchBuilder(baseOffset: 7, producerID: 5, producerEpoch: 1, baseSequence: 0)
         builder.append(timestamp: 10, key: nil, value: ByteBuffer(string: "first"))
@@ -218,7 +219,7 @@ import Testing
 
     @Test(arguments: CompressionCodec.allCases, 0..<20 as Range<UInt64>)
     func `what is built is read back`(codec: CompressionCodec, seed: UInt64) throws {
-        var random = SampleSource(seed: seed)
+        var random = seeded(seed)
         let records = random.records(base: 1000)
         var builder = RecordBatchBuilder(baseOffset: 1000, partitionLeaderEpoch: 3)
         for record in records { builder.append(record) }
@@ -234,7 +235,7 @@ import Testing
     }
 }
 
-extension SampleSource {
+extension SeededGenerator {
     /// Records with contiguous offsets and everything else at random, edge values included.
     mutating func records(base: Int64) -> [Record] {
         (0..<Int64.random(in: 1...60, using: &self)).map { index in

@@ -1,9 +1,10 @@
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// What we write we read back, whatever the fields hold.
-struct RoundTripTests {
+@Suite(.printsSeed) struct RoundTripTests {
     @Test(arguments: DefinedMessage.Kind.allCases)
     func `sampled messages survive being written and read, in every version`(kind: DefinedMessage.Kind) throws {
         for message in DefinedMessage.all where message.kind == kind {
@@ -67,7 +68,7 @@ struct RoundTripTests {
     }
 
     private func check<Message: KafkaMessage>(_ type: Message.Type, version: Int16, seed: UInt64) throws {
-        var source = SampleSource(seed: seed)
+        var source = seeded(seed)
         let sample = try Message.sample(version: version, from: &source)
         let bytes = try sample.encodeContiguously(version: version)
         #expect(try Message.decode(bytes, version: version) == sample, "\(Message.self) \(version), seed \(seed)")
@@ -76,7 +77,7 @@ struct RoundTripTests {
     private func sampleIsFresh<Message: KafkaMessage>(
         _ type: Message.Type, version: Int16, seed: UInt64
     ) throws -> Bool {
-        var source = SampleSource(seed: seed)
+        var source = seeded(seed)
         return try Message.sample(version: version, from: &source) == Message()
     }
 }

@@ -2,10 +2,11 @@ import KafkaClient
 import KafkaWire
 import NIOCore
 import Replication
+import TestSupport
 import Testing
 
 /// What a failover decides, without clusters.
-@Suite struct FailoverTests {
+@Suite(.printsSeed) struct FailoverTests {
     private static let partition = TopicPartition("orders", 0)
 
     private func record(
@@ -201,7 +202,7 @@ import Testing
     /// Whatever the order of copies, markers and own records: nothing of the target's own lies before it.
     @Test(arguments: 0..<200 as Range<UInt64>)
     func `it is the first record of the target's own, by a model`(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = seeded(seed)
         var map = OffsetMap(start: 0)
         var source: Int64 = 0
         var log: [Character] = []

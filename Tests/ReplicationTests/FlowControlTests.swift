@@ -1,8 +1,7 @@
 import KafkaClient
 import NIOCore
-import Testing
-
 import Replication
+import Testing
 
 @Suite struct TokenBucketTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)

@@ -1,10 +1,12 @@
+import KafkaWire
 import Replication
+import TestSupport
 import Testing
 
-@Suite struct GroupPositionTests {
+@Suite(.printsSeed) struct GroupPositionTests {
     @Test func `between a flow and its opposite a group neither re-reads nor misses a record`() throws {
         for seed in 0..<300 {
-            var random = SeededRandom(seed: UInt64(seed))
+            var random = seeded(UInt64(seed))
             var world = TwoLogs(seed: seed)
             // A group at the source, the target idle: what a standby is.
             for _ in 0..<Int.random(in: 0...60, using: &random) { world.step(writesAtTarget: false, using: &random) }
@@ -24,7 +26,7 @@ import Testing
 
     @Test func `whatever both sides write and however far the flows are, nothing is missed`() throws {
         for seed in 0..<400 {
-            var random = SeededRandom(seed: UInt64(seed) &+ 10_000)
+            var random = seeded(UInt64(seed) &+ 10_000)
             var world = TwoLogs(seed: seed)
             for _ in 0..<Int.random(in: 0...120, using: &random) { world.step(writesAtTarget: true, using: &random) }
             for offset in 0...Int64(world.east.count) {
@@ -46,7 +48,7 @@ import Testing
 
     @Test func `syncing back what came from the other side changes nothing`() throws {
         for seed in 0..<200 {
-            var random = SeededRandom(seed: UInt64(seed) &+ 20_000)
+            var random = seeded(UInt64(seed) &+ 20_000)
             var world = TwoLogs(seed: seed)
             for _ in 0..<80 { world.step(writesAtTarget: true, using: &random) }
             world.settle()
@@ -103,7 +105,7 @@ private struct TwoLogs {
 
     init(seed: Int) { self.seed = seed }
 
-    mutating func step(writesAtTarget: Bool, using random: inout SeededRandom) {
+    mutating func step(writesAtTarget: Bool, using random: inout SeededGenerator) {
         switch Int.random(in: 0..<12, using: &random) {
         case 0..<4: writeEast(using: &random)
         case 4..<7: if writesAtTarget { writeWest(using: &random) }
@@ -114,7 +116,7 @@ private struct TwoLogs {
         }
     }
 
-    mutating func stepAfterFailover(using random: inout SeededRandom) {
+    mutating func stepAfterFailover(using random: inout SeededGenerator) {
         switch Int.random(in: 0..<4, using: &random) {
         case 0, 1: writeWest(using: &random)
         case 2: copyBackward()
@@ -122,14 +124,14 @@ private struct TwoLogs {
         }
     }
 
-    private mutating func writeEast(using random: inout SeededRandom) {
+    private mutating func writeEast(using random: inout SeededGenerator) {
         guard Int.random(in: 0..<4, using: &random) > 0 else { return east.append(nil) }
         bornEast.insert(next)
         east.append(next)
         next += 1
     }
 
-    private mutating func writeWest(using random: inout SeededRandom) {
+    private mutating func writeWest(using random: inout SeededGenerator) {
         guard Int.random(in: 0..<4, using: &random) > 0 else { return west.append(nil) }
         bornWest.insert(next)
         west.append(next)

@@ -3,9 +3,10 @@ import KafkaClient
 import KafkaWire
 import NIOCore
 import Replication
+import TestSupport
 import Testing
 
-@Suite struct OffsetMapTests {
+@Suite(.printsSeed) struct OffsetMapTests {
     @Test func `a source without holes is one segment however long it is`() {
         var map = OffsetMap(start: 100)
         for batch in 0..<1_000 {
@@ -103,7 +104,7 @@ import Testing
     }
 
     @Test func `trimming forgets what the target no longer has`() {
-        var random = SeededRandom(seed: 3)
+        var random = seeded(3)
         var (map, _) = irregular(20_000, using: &random)
         let before = map.estimatedBytes
         map.trim(belowTarget: map.targetEnd - 100)
@@ -127,7 +128,7 @@ import Testing
     }
 
     @Test(arguments: 0..<40) func `it agrees with a plain list of pairs`(seed: Int) throws {
-        var random = SeededRandom(seed: UInt64(seed))
+        var random = seeded(UInt64(seed))
         var model = ModelMap()
         var map = OffsetMap(start: 0)
         var stored = StoredBlocks()
@@ -151,7 +152,7 @@ import Testing
     }
 
     @Test(arguments: 0..<20) func `blocks newer than the checkpoint do no harm`(seed: Int) {
-        var random = SeededRandom(seed: UInt64(seed) &+ 1_000)
+        var random = seeded(UInt64(seed) &+ 1_000)
         var (map, model) = irregular(Int.random(in: 1...600, using: &random), using: &random)
         var stored = StoredBlocks()
         let edge = map.edge
@@ -175,7 +176,7 @@ import Testing
     }
 
     @Test(arguments: 0..<20) func `a block that was written reads back the same`(seed: Int) throws {
-        var random = SeededRandom(seed: UInt64(seed))
+        var random = seeded(UInt64(seed))
         let (map, _) = irregular(600, using: &random)
 
         for entry in map.stored {
@@ -185,7 +186,7 @@ import Testing
     }
 
     @Test func `what the progress topic holds of a map makes the same map again`() throws {
-        var random = SeededRandom(seed: 11)
+        var random = seeded(11)
         let (map, model) = irregular(900, using: &random)
         let edge = String(decoding: try JSONEncoder().encode(map.edge), as: UTF8.self)
         let json =
@@ -213,7 +214,7 @@ import Testing
     }
 
     @Test func `damaged blocks are errors, never traps`() throws {
-        var random = SeededRandom(seed: 5)
+        var random = seeded(5)
         let (map, _) = irregular(3_000, using: &random)
         let bytes = try #require(map.stored.first).block.bytes
         for length in 0..<bytes.readableBytes {
@@ -239,7 +240,7 @@ import Testing
 
     /// Figures of Docs/Architecture.md.
     @Test func `a million records take few bytes`() {
-        var random = SeededRandom(seed: 1)
+        var random = seeded(1)
         let million: Int64 = 1_000_000
         func bytes(_ next: (inout OffsetMap, Int64, Int64) -> (Int64, Int64)) -> (stored: Int, memory: Int) {
             var map = OffsetMap(start: 0)
@@ -283,7 +284,7 @@ import Testing
         OffsetSegment.Pair(source: source, target: target)
     }
 
-    private func irregular(_ pieces: Int, using random: inout SeededRandom) -> (OffsetMap, ModelMap) {
+    private func irregular(_ pieces: Int, using random: inout SeededGenerator) -> (OffsetMap, ModelMap) {
         var map = OffsetMap(start: 0)
         var model = ModelMap()
         for _ in 0..<pieces { Step.copy.apply(to: &map, &model, using: &random) }
@@ -295,7 +296,7 @@ import Testing
 private enum Step: CaseIterable {
     case copy, copyRegular, skip, foreign, rewind, targetBackwards, lose
 
-    static func random(using random: inout SeededRandom) -> Step {
+    static func random(using random: inout SeededGenerator) -> Step {
         // Mostly copies, or nothing would ever grow.
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<45: .copy
@@ -308,7 +309,7 @@ private enum Step: CaseIterable {
         }
     }
 
-    func apply(to map: inout OffsetMap, _ model: inout ModelMap, using random: inout SeededRandom) {
+    func apply(to map: inout OffsetMap, _ model: inout ModelMap, using random: inout SeededGenerator) {
         switch self {
         case .copy:
             let first = model.passed + Int64.random(in: 0...2, using: &random)
@@ -383,7 +384,7 @@ private struct ModelMap {
     }
 
     /// Compares at random offsets and at the last ones.
-    func check(_ map: OffsetMap, _ seed: Int, using random: inout SeededRandom) {
+    func check(_ map: OffsetMap, _ seed: Int, using random: inout SeededGenerator) {
         #expect(map.passed == passed, "seed \(seed)")
         let sources = (0..<40).map { _ in Int64.random(in: 0...passed, using: &random) }
         for offset in sources + Array(max(0, passed - 20)...passed) {

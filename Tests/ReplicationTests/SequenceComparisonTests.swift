@@ -1,7 +1,9 @@
+import KafkaWire
 import Replication
+import TestSupport
 import Testing
 
-@Suite struct SequenceComparisonTests {
+@Suite(.printsSeed) struct SequenceComparisonTests {
     /// A record whose key, value, headers and time all follow from one number.
     private static func print(_ number: Int, at offset: Int) -> RecordPrint {
         let hash = UInt64(number + 1000)
@@ -187,7 +189,7 @@ import Testing
     /// Random edits: every one is counted, whatever kind it is, and nothing else.
     @Test(arguments: 0..<40)
     func `planted differences far apart are all found`(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = seeded(UInt64(seed))
         var target: [RecordPrint] = []
         var planted: [Difference.Kind: Int] = [:]
         let source = Self.prints(0..<20_000)
@@ -229,18 +231,5 @@ import Testing
     ) -> Difference {
         Difference(
             kind, sourceOffset: source.map { Int64($0) }, targetOffset: target.map { Int64($0) }, parts: parts)
-    }
-}
-
-/// Seeded, so that a failure can be repeated.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

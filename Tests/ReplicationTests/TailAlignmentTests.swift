@@ -1,9 +1,10 @@
 import KafkaWire
 import NIOCore
 import Replication
+import TestSupport
 import Testing
 
-@Suite struct TailAlignmentTests {
+@Suite(.printsSeed) struct TailAlignmentTests {
     /// A seeded world: what the source held, how much of it an earlier run wrote, what a cut and compaction have left.
     private struct World {
         var random: SeededGenerator
@@ -21,7 +22,7 @@ import Testing
         var sourceCut: (at: Int, old: Range<Int>)?
 
         init(seed: UInt64, hasEquals: Bool = false, isCut: Bool = false, setsAside: Bool = false) {
-            random = SeededGenerator(seed: seed)
+            random = seeded(seed)
             let count = Int.random(in: 1...120, using: &random)
             let keys = Int.random(in: 1...40, using: &random)
             for number in 0..<count {
@@ -371,22 +372,5 @@ extension RecordBatch {
                 $0.lastOffsetDelta = Int32(lastOffset - base)
                 $0.partitionLeaderEpoch = leaderEpoch
             }.contiguous)
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed, on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -43,12 +43,12 @@ extension KafkaMessage {
     }
 
     /// A message whose fields hold seeded values, for property tests.
-    public static func sample(version: Int16, from source: inout SampleSource) throws(WireError) -> Self {
+    package static func sample(version: Int16, from source: inout SeededGenerator) throws(WireError) -> Self {
         var coder = WireCoder(
             samplingFrom: source, version: try checked(version), isFlexible: versions.isFlexible(version))
         var message = Self()
         try coder.structure(&message)
-        source = coder.sampleSource
+        source = coder.generator
         return message
     }
 

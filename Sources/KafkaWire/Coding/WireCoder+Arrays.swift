@@ -65,7 +65,7 @@ extension WireCoder {
                 try element(&self, &written)
             }
         case .sample:
-            let count = nullable && sampleNull() ? nil : sampleSource.count()
+            let count = nullable && sampleNull() ? nil : generator.count()
             values = try count.map { count throws(WireError) in try elements(count, initial, element) }
         case .trace:
             trace("[")

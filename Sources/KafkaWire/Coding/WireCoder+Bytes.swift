@@ -13,7 +13,7 @@ extension WireCoder {
         case .write:
             try writeCount(value.readableBytes)
             buffer.writeImmutableBuffer(value)
-        case .sample: value = ByteBuffer(bytes: sampleSource.bytes())
+        case .sample: value = ByteBuffer(bytes: generator.bytes())
         case .trace: trace("bytes")
         }
     }
@@ -26,7 +26,7 @@ extension WireCoder {
         case .write:
             try writeCount(value?.readableBytes)
             if let value { value.forEachSlice { reference($0) } }
-        case .sample: value = sampleNull() ? nil : RecordBytes(ByteBuffer(bytes: sampleSource.bytes()))
+        case .sample: value = sampleNull() ? nil : RecordBytes(ByteBuffer(bytes: generator.bytes()))
         case .trace: trace("records?")
         }
     }

@@ -8,7 +8,7 @@ extension WireCoder {
         switch direction {
         case .read: value = try readInteger(UInt8.self) != 0
         case .write: buffer.writeInteger(value ? 1 : 0, as: UInt8.self)
-        case .sample: value = sampleSource.next() & 1 == 0
+        case .sample: value = generator.next() & 1 == 0
         case .trace: trace("bool", initially: value, unless: false)
         }
     }
@@ -31,7 +31,7 @@ extension WireCoder {
         switch direction {
         case .read: value = Double(bitPattern: try readInteger(UInt64.self))
         case .write: buffer.writeInteger(value.bitPattern)
-        case .sample: value = Double(Int32(truncatingIfNeeded: sampleSource.next()))
+        case .sample: value = Double(Int32(truncatingIfNeeded: generator.next()))
         case .trace: trace("float64", initially: value, unless: 0)
         }
     }
@@ -45,7 +45,7 @@ extension WireCoder {
         case .write:
             buffer.writeInteger(value.high)
             buffer.writeInteger(value.low)
-        case .sample: value = KafkaUUID(high: sampleSource.next(), low: sampleSource.next())
+        case .sample: value = KafkaUUID(high: generator.next(), low: generator.next())
         case .trace: trace("uuid")
         }
     }
@@ -56,7 +56,7 @@ extension WireCoder {
         switch direction {
         case .read: value = try readInteger(Value.self)
         case .write: buffer.writeInteger(value)
-        case .sample: value = sampleSource.integer(Value.self)
+        case .sample: value = generator.integer(Value.self)
         case .trace: trace(name, initially: value, unless: 0)
         }
     }

@@ -10,7 +10,7 @@ extension WireCoder {
             guard let read = try readString() else { throw .unexpectedNull(at: at) }
             value = read
         case .write: try writeString(value)
-        case .sample: value = sampleSource.string()
+        case .sample: value = generator.string()
         case .trace: trace("string", initially: value, unless: "")
         }
     }
@@ -27,7 +27,7 @@ extension WireCoder {
         switch direction {
         case .read: value = try readString()
         case .write: try writeString(value)
-        case .sample: value = sampleNull() ? nil : sampleSource.string()
+        case .sample: value = sampleNull() ? nil : generator.string()
         case .trace: trace("string?", initially: value ?? "null", unless: "")
         }
     }

@@ -15,6 +15,6 @@ extension WireCoder {
 
     /// Null every third time.
     mutating func sampleNull() -> Bool {
-        sampleSource.next() % 3 == 0
+        generator.next() % 3 == 0
     }
 }

@@ -19,7 +19,7 @@ public struct WireCoder {
     let origin: Int
     /// Pieces already finished when writing; record bytes are referenced here, never copied.
     var pieces: [ByteBuffer] = []
-    var sampleSource = SampleSource(seed: 0)
+    var generator = SeededGenerator(seed: 0)
     var traced: [String] = []
 
     /// - Parameter position: what errors shall call the first byte of `buffer`.
@@ -33,9 +33,9 @@ public struct WireCoder {
         self.init(version: version, isFlexible: isFlexible, direction: .write, buffer: buffer)
     }
 
-    init(samplingFrom source: SampleSource, version: Int16, isFlexible: Bool) {
+    init(samplingFrom source: SeededGenerator, version: Int16, isFlexible: Bool) {
         self.init(version: version, isFlexible: isFlexible, direction: .sample)
-        sampleSource = source
+        generator = source
     }
 
     init(tracingVersion version: Int16, isFlexible: Bool) {

@@ -121,7 +121,7 @@ extension WireCoder {
         case .sample:
             var tags = WireTags(self)
             try value.codeTags(&tags)
-            sampleSource = tags.wire.sampleSource
+            generator = tags.wire.generator
         case .trace:
             var tags = WireTags(WireCoder(tracingVersion: version, isFlexible: true))
             try value.codeTags(&tags)
