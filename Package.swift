@@ -78,13 +78,17 @@ let package = Package(
         target(
             "Replication",
             ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore, metrics, logging, lifecycle, deque]),
+        target(
+            "ReplicationTools",
+            ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore, logging, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", "KafkaWire", yams]),
         target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore]),
         .executableTarget(
             name: "replicator",
             dependencies: [
-                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird,
+                "ReplicatorConfig", "Observability", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker",
+                "KafkaWire", arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1,
+                hummingbird,
                 httpTypes,
             ],
             swiftSettings: settings),
@@ -111,6 +115,9 @@ let package = Package(
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
         tests(
             "ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
+        tests(
+            "ReplicationToolsTests",
+            ["ReplicationTools", "Replication", "KafkaClient", "KafkaWire", "TestSupport", nioCore]),
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
         tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
 
@@ -130,8 +137,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Replication", "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", nioCore, nioPosix,
-                logging, lifecycle,
+                "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression",
+                nioCore,
+                nioPosix, logging, lifecycle,
             ]),
     ]
 )

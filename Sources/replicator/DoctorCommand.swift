@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Logging
 internal import NIOCore
-internal import Replication
+internal import ReplicationTools
 
 /// `replicator doctor`: whether flows can work, and what stands against it.
 struct DoctorCommand: AsyncParsableCommand {

@@ -1,5 +1,5 @@
 internal import KafkaBroker
-internal import Replication
+internal import ReplicationTools
 internal import Synchronization
 
 /// Emergencies of two embedded clusters.

@@ -4,6 +4,7 @@ internal import KafkaClient
 internal import Logging
 internal import NIOCore
 internal import Replication
+internal import ReplicationTools
 internal import ReplicatorConfig
 
 /// `replicator failover`: has a flow's target take its source's place.

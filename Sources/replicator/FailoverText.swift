@@ -1,5 +1,6 @@
 internal import KafkaClient
 internal import Replication
+internal import ReplicationTools
 
 /// What `failover` prints for people.
 enum FailoverText {

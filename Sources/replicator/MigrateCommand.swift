@@ -4,6 +4,7 @@ internal import KafkaClient
 internal import Logging
 internal import NIOCore
 internal import Replication
+internal import ReplicationTools
 internal import ReplicatorConfig
 
 /// `replicator migrate`: moves once, and proves it.

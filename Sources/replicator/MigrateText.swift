@@ -1,4 +1,4 @@
-internal import Replication
+internal import ReplicationTools
 
 /// What `migrate` prints.
 enum MigrateText {

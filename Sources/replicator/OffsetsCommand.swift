@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
 internal import Replication
+internal import ReplicationTools
 
 /// `replicator offsets`: where a consumer group stands on both clusters.
 struct OffsetsCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Logging
 internal import NIOCore
 internal import Replication
+internal import ReplicationTools
 
 /// `replicator plan`: what flows would change on their targets, before anything is done.
 struct PlanCommand: AsyncParsableCommand {

@@ -1,4 +1,4 @@
-internal import Replication
+internal import ReplicationTools
 internal import Synchronization
 
 /// What `verify --mode rolling` says while it goes on.

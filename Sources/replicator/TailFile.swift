@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import NIOCore
-internal import Replication
+internal import ReplicationTools
 internal import Synchronization
 
 /// Records that a failover left behind, one JSON object per line; keys and values in base 64, since they are bytes.

@@ -3,6 +3,7 @@ internal import KafkaClient
 internal import Logging
 internal import NIOCore
 internal import Replication
+internal import ReplicationTools
 internal import ReplicatorConfig
 
 /// `replicator verify`: compares what flows have copied, record by record.

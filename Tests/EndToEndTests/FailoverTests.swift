@@ -4,6 +4,7 @@ import KafkaWire
 import NIOCore
 import NIOPosix
 import Replication
+import ReplicationTools
 import Testing
 
 /// Failovers between two embedded clusters: what foreign clients cannot bring about. The rest is in `replicate_failover.py`.

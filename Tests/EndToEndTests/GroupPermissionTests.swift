@@ -2,6 +2,7 @@ import KafkaBroker
 import KafkaClient
 import KafkaWire
 import Replication
+import ReplicationTools
 import Testing
 
 /// What clusters with authorizers let a flow do with consumer groups: named by the doctor, and by the flow itself.

@@ -3,6 +3,7 @@ import KafkaClient
 import KafkaWire
 import NIOCore
 import Replication
+import ReplicationTools
 import Testing
 
 /// Positions of consumer groups in plans, which a flow then leaves as they are.

@@ -2,6 +2,7 @@ import KafkaBroker
 import KafkaClient
 import KafkaWire
 import Replication
+import ReplicationTools
 import Testing
 
 /// Clusters that lack what later releases of Kafka have.

@@ -3,6 +3,7 @@ import KafkaClient
 import KafkaWire
 import NIOCore
 import Replication
+import ReplicationTools
 import Testing
 
 /// Users with SCRAM credentials in plans: by name only, since the protocol tells no more.

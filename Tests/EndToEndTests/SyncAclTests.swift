@@ -3,6 +3,7 @@ import KafkaClient
 import KafkaWire
 import NIOPosix
 import Replication
+import ReplicationTools
 import Testing
 
 /// Access rules and quotas between two clusters with authorizers, through plans and a running flow.

@@ -4,6 +4,7 @@ import KafkaWire
 import Logging
 import NIOCore
 import Replication
+import ReplicationTools
 import Testing
 
 /// Settings of topics between two clusters, through a running flow and through plans.

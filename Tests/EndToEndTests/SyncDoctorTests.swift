@@ -4,6 +4,7 @@ import KafkaWire
 import NIOCore
 import NIOPosix
 import Replication
+import ReplicationTools
 import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SyncDoctorTests {

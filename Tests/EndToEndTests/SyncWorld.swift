@@ -2,6 +2,7 @@ import KafkaClient
 import NIOCore
 import NIOPosix
 import Replication
+import ReplicationTools
 
 extension Replicated {
     /// A plan for the usual flow from source to target.

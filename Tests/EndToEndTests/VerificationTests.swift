@@ -3,6 +3,7 @@ import KafkaWire
 import NIOCore
 import NIOPosix
 import Replication
+import ReplicationTools
 import Synchronization
 import Testing
 

@@ -357,12 +357,6 @@ import Testing
     }
 }
 
-extension Array {
-    fileprivate func chunked(by size: Int) -> [ArraySlice<Element>] {
-        stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
-    }
-}
-
 extension RecordBatch {
     /// As compaction leaves it: the batch ends where it did, though its last records are gone.
     fileprivate func spanning(to lastOffset: Int64, leaderEpoch: Int32) throws -> RecordBatch {

@@ -373,7 +373,7 @@ extension Flow {
     ///
     /// - Returns: whether both clusters could be asked.
     /// - Throws: `CancellationError`.
-    func lookAtGroups() async throws -> Bool {
+    package func lookAtGroups() async throws -> Bool {
         let round = groupRounds.begun + 1
         areGroupsDue = true
         while groupRounds.ended < round, phase == .running { try await Task.sleep(for: .milliseconds(100)) }

@@ -11,7 +11,7 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     /// What the target holds about this flow cannot be read.
     case unreadableProgress(topic: String, cluster: String, reason: String)
 
-    static func unreadableProgress(topic: String, _ error: KafkaError) -> FlowError {
+    package static func unreadableProgress(topic: String, _ error: KafkaError) -> FlowError {
         .unreadableProgress(topic: topic, cluster: error.cluster, reason: error.withoutCluster)
     }
 

@@ -1,4 +1,4 @@
-internal import KafkaClient
+package import KafkaClient
 
 /// Where a consumer group stands on both clusters, for `replicator offsets` and `replicator plan`.
 public struct OffsetReport: Sendable, Codable, Equatable {
@@ -45,7 +45,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
 
 extension OffsetReport {
     /// What was found, without the records having been compared.
-    init(
+    package init(
         _ finding: GroupFinding, flow: String, sourceEnds: [TopicPartition: Int64], targetEnds: [TopicPartition: Int64]
     ) {
         self.flow = flow

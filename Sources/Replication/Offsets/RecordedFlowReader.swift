@@ -1,14 +1,14 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 
 /// Reads what a flow has recorded on its target, and again what it has recorded since.
-struct RecordedFlowReader {
-    let target: ClusterClient
+package struct RecordedFlowReader {
+    package let target: ClusterClient
     private let log: StateTopic
     private var next: Int64 = 0
-    private(set) var recorded = RecordedFlow()
+    package private(set) var recorded = RecordedFlow()
 
-    init(flow: String, target: ClusterClient) {
+    package init(flow: String, target: ClusterClient) {
         self.target = target
         log = StateTopic(ProgressStore.topicName(flow: flow), client: target)
     }
@@ -16,7 +16,7 @@ struct RecordedFlowReader {
     /// Reads what has been recorded since the last time; a flow that has never run has recorded nothing.
     ///
     /// - Throws: also when a record is not one of ours.
-    mutating func refresh() async throws(KafkaError) {
+    package mutating func refresh() async throws(KafkaError) {
         let topic = log.partition.topic
         if next == 0 {
             let metadata = try await target.metadata(.named([topic]))

@@ -1,15 +1,15 @@
-internal import KafkaClient
+package import KafkaClient
 
 /// The offset maps of a flow as it has recorded them on the target, for those who look from outside of it: at most about
 /// a second old while the flow runs.
-struct RecordedMaps: Sendable {
+package struct RecordedMaps: Sendable {
     /// Whether the flow has ever been started.
-    let hasRun: Bool
+    package let hasRun: Bool
     /// The partitions that it copies, as far as it has recorded them.
-    let partitions: [ForwardPartition]
+    package let partitions: [ForwardPartition]
 
     /// - Throws: when the target cannot be asked, or what is recorded there cannot be understood.
-    static func read(flow name: String, from target: ClusterClient) async throws(KafkaError) -> RecordedMaps {
+    package static func read(flow name: String, from target: ClusterClient) async throws(KafkaError) -> RecordedMaps {
         var reader = RecordedFlowReader(flow: name, target: target)
         try await reader.refresh()
         let flow = reader.recorded
@@ -21,7 +21,7 @@ extension RecordedFlow {
     /// The partitions that the flow copies, as far as it has recorded them, with their maps.
     ///
     /// - Parameter isSettled: whether nothing is on its way that the maps do not know yet.
-    func partitions(isSettled: Bool) -> [ForwardPartition] {
+    package func partitions(isSettled: Bool) -> [ForwardPartition] {
         checkpoints.keys.compactMap { partition in
             guard let name = targetName(of: partition.topic), let map = map(of: partition) else { return nil }
             return ForwardPartition(
@@ -32,7 +32,7 @@ extension RecordedFlow {
 
 extension ClusterClient {
     /// The ends of these logs; those that do not exist, or cannot be asked for, are left out.
-    func logEnds(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
+    package func logEnds(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
         let queries = Dictionary(uniqueKeysWithValues: await existing(partitions).map { ($0, OffsetQuery.latest) })
         guard !queries.isEmpty else { return [:] }
         return await offsets(queries).compactMapValues { try? $0.get().offset }

@@ -1,15 +1,15 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 
 /// What a cluster's `__replicator_origins` says about producer ids: batches of these did not begin on that cluster.
-actor OriginTable {
+package actor OriginTable {
     private let log: StateTopic
     private let cluster: ClusterClient
     private var known: [Int64: Provenance] = [:]
     /// The topic that was found to be whole; nil before any was.
     private var checkedID: KafkaUUID?
 
-    init(of cluster: ClusterClient) {
+    package init(of cluster: ClusterClient) {
         self.cluster = cluster
         log = StateTopic(OriginRecord.topic, client: cluster)
     }
@@ -18,7 +18,7 @@ actor OriginTable {
     /// by then was not written by a replicator.
     ///
     /// - Throws: also when registrations are lost: then nobody can tell, and records would go round.
-    func lookUp(_ ids: Set<Int64>) async throws(KafkaError) -> [Int64: Provenance] {
+    package func lookUp(_ ids: Set<Int64>) async throws(KafkaError) -> [Int64: Provenance] {
         if !ids.allSatisfy({ known[$0] != nil }) {
             let metadata = try await cluster.metadata(.named([OriginRecord.topic]))
             let topic = metadata.topics[OriginRecord.topic]
@@ -57,7 +57,7 @@ actor OriginTable {
         return recorded.hasWritten
     }
 
-    static func read(_ log: StateTopic) async throws(KafkaError) -> [(Int64, OriginRecord)] {
+    package static func read(_ log: StateTopic) async throws(KafkaError) -> [(Int64, OriginRecord)] {
         var found: [(Int64, OriginRecord)] = []
         for record in try await log.readAll() {
             guard let key = record.key, let value = record.value else { continue }

@@ -1,10 +1,10 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 
 /// The producer ids that a flow writes under, one for each provenance: registered in the target's
 /// `__replicator_origins` before their first use, found again there, reused for ever. The flow's progress holds them too:
 /// should that topic be deleted, they are registered again.
-actor OwnProducers {
+package actor OwnProducers {
     private let flow: String
     private let sourceClusterID: String
     private let targetClusterID: String
@@ -23,7 +23,7 @@ actor OwnProducers {
     private var isRegistering = false
     private var turns: [CheckedContinuation<Void, Never>] = []
 
-    init(
+    package init(
         flow: String, sourceClusterID: String, targetClusterID: String, target: ClusterClient,
         progress: ProgressStore, wallClock: @escaping @Sendable () -> Int64
     ) {
@@ -39,7 +39,7 @@ actor OwnProducers {
     /// Creates the topic if it is missing, and finds the flow's ids.
     ///
     /// - Returns: those that were no longer registered, and are again.
-    func open() async throws(FlowError) -> Set<Int64> {
+    package func open() async throws(FlowError) -> Set<Int64> {
         do throws(KafkaError) { try await find() } catch { throw .kafka(error) }
         let lost = await progress.producers.filter { registrations[$0.key] == nil && isOurs($0.value) }
         do throws(KafkaError) { try await register(lost) } catch { throw .kafka(error) }
@@ -81,7 +81,8 @@ actor OwnProducers {
     /// The id to write records of this provenance under.
     ///
     /// - Parameter replacing: an id whose epochs are used up.
-    func producerID(for provenance: Provenance, replacing used: Int64? = nil) async throws(KafkaError) -> Int64 {
+    package func producerID(for provenance: Provenance, replacing used: Int64? = nil) async throws(KafkaError) -> Int64
+    {
         await waitForTurn()
         defer { passTurn() }
         if let known = byProvenance[provenance], known != used { return known }

@@ -24,6 +24,23 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var targetLeaderEpoch: Int32?
     /// Nil when written by a version that did not account.
     package var accounting: Accounting?
+
+    package init(
+        sourceOffset: Int64, targetOffset: Int64, sourceLeaderEpoch: Int32, sourceTopicID: String,
+        map: OffsetMap.Edge? = nil, producers: [String: Int16]? = nil, following: [TargetTail.ProducerStamp]? = nil,
+        targetTopicID: String? = nil, targetLeaderEpoch: Int32? = nil, accounting: Accounting? = nil
+    ) {
+        self.sourceOffset = sourceOffset
+        self.targetOffset = targetOffset
+        self.sourceLeaderEpoch = sourceLeaderEpoch
+        self.sourceTopicID = sourceTopicID
+        self.map = map
+        self.producers = producers
+        self.following = following
+        self.targetTopicID = targetTopicID
+        self.targetLeaderEpoch = targetLeaderEpoch
+        self.accounting = accounting
+    }
 }
 
 /// What a flow is, once and for all: recorded at its first start, compared at each later one.
@@ -33,6 +50,13 @@ package struct FlowIdentity: Hashable, Sendable, Codable {
     package var targetClusterID: String
     package var naming: String
     package var startFrom: String
+
+    package init(sourceClusterID: String, targetClusterID: String, naming: String, startFrom: String) {
+        self.sourceClusterID = sourceClusterID
+        self.targetClusterID = targetClusterID
+        self.naming = naming
+        self.startFrom = startFrom
+    }
 
     /// The first thing that differs, with both values.
     package func difference(from other: FlowIdentity) -> (what: String, recorded: String, configured: String)? {
@@ -50,7 +74,7 @@ package struct FlowIdentity: Hashable, Sendable, Codable {
 
 extension TopicNaming {
     /// The form that is recorded and compared.
-    var recorded: String {
+    package var recorded: String {
         switch self {
         case .prefix(let alias, let separator): "prefix \(alias)\(separator)"
         case .identical: "identical"
@@ -66,7 +90,7 @@ extension TopicNaming {
 }
 
 extension StartPosition {
-    var recorded: String {
+    package var recorded: String {
         switch self {
         case .earliest: "earliest"
         case .latest: "latest"
@@ -77,7 +101,7 @@ extension StartPosition {
 
 extension KafkaUUID {
     /// 32 hexadecimal digits.
-    var hexadecimal: String {
+    package var hexadecimal: String {
         [high, low].map { half in
             let digits = String(half, radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits

@@ -1,8 +1,8 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 
 /// A flow's memory: the compacted topic `__replicator.<flow>.progress` on the target, read whole at start.
-actor ProgressStore {
+package actor ProgressStore {
     private let flow: String
     private let target: ClusterClient
     private let log: StateTopic
@@ -10,17 +10,17 @@ actor ProgressStore {
     private var configured: FlowIdentity?
     private var recorded = RecordedFlow()
 
-    init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
+    package init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
         self.flow = flow
         self.target = target
         self.wallClock = wallClock
         log = StateTopic(Self.topicName(flow: flow), client: target)
     }
 
-    static func topicName(flow: String) -> String { "__replicator.\(flow).progress" }
+    package static func topicName(flow: String) -> String { "__replicator.\(flow).progress" }
 
     /// The flow whose progress a topic keeps; nil for other topics.
-    static func flow(ofTopic name: String) -> String? {
+    package static func flow(ofTopic name: String) -> String? {
         let (prefix, suffix) = ("__replicator.", ".progress")
         guard name.hasPrefix(prefix), name.hasSuffix(suffix), name.utf8.count > prefix.utf8.count + suffix.utf8.count
         else { return nil }
@@ -35,7 +35,7 @@ actor ProgressStore {
     var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 
     /// Creates the topic if it is missing, and reads what it holds.
-    func open() async throws(FlowError) {
+    package func open() async throws(FlowError) {
         do throws(KafkaError) {
             let metadata = try await target.metadata(.named([topic]))
             if metadata.topics[topic]?.partitions.isEmpty ?? true { try await create(brokers: metadata.brokers.count) }
@@ -68,14 +68,14 @@ actor ProgressStore {
     }
 
     /// - Throws: ``FlowError/identityDiffers(flow:what:recorded:configured:)``.
-    func check(_ wanted: FlowIdentity) throws(FlowError) {
+    package func check(_ wanted: FlowIdentity) throws(FlowError) {
         configured = wanted
         guard let difference = recorded.identity?.difference(from: wanted) else { return }
         throw .identityDiffers(
             flow: flow, what: difference.what, recorded: difference.recorded, configured: difference.configured)
     }
 
-    func storeIdentity() async throws(FlowError) {
+    package func storeIdentity() async throws(FlowError) {
         guard let configured else { return }
         try await append([.identity(configured)])
     }
@@ -96,7 +96,7 @@ actor ProgressStore {
 
     /// - Parameter maps: offset maps of the same moment; what has changed of them is written before the checkpoints
     ///   that go with it.
-    func store(
+    package func store(
         _ changed: [TopicPartition: Checkpoint], maps: [TopicPartition: OffsetMap] = [:]
     ) async throws(FlowError) {
         try await append(

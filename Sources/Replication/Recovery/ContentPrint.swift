@@ -6,7 +6,7 @@ package struct ContentPrint: Hashable, Sendable {
     private let bits: Int
 
     package init(_ record: Record, ignoringTimestamp: Bool) {
-        bits = RecordPrint(record, ignoresTimestamp: ignoringTimestamp).content.hashValue
+        bits = RecordFingerprint(record, ignoresTimestamp: ignoringTimestamp).content.hashValue
     }
 }
 

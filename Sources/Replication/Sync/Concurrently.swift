@@ -2,7 +2,7 @@
 ///
 /// - Parameter width: how many at a time.
 /// - Returns: what came of each.
-func concurrently<Item: Hashable & Sendable, Value: Sendable>(
+package func concurrently<Item: Hashable & Sendable, Value: Sendable>(
     _ items: [Item], width: Int, _ body: @escaping @Sendable (Item) async -> Value
 ) async -> [Item: Value] {
     await withTaskGroup(of: (Item, Value).self) { tasks in

@@ -1,27 +1,27 @@
-internal import KafkaClient
+package import KafkaClient
 
 /// What was found out about one consumer group on both clusters.
-struct GroupFinding: Sendable {
-    let group: String
-    let targetGroup: String
+package struct GroupFinding: Sendable {
+    package let group: String
+    package let targetGroup: String
     /// The group could not be asked about, or its positions not be committed.
-    var failure: String?
+    package var failure: String?
     /// Whether somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
     var hasMembersOnTarget: Bool? = false
-    var partitions: [PartitionFinding] = []
+    package var partitions: [PartitionFinding] = []
 }
 
 /// A group's position in one partition on either side, and what is to be done about it.
-struct PartitionFinding: Sendable {
-    let source: TopicPartition
-    let target: TopicPartition
-    let committed: CommittedOffset
-    let position: Result<GroupPosition, TranslationRefusal>
+package struct PartitionFinding: Sendable {
+    package let source: TopicPartition
+    package let target: TopicPartition
+    package let committed: CommittedOffset
+    package let position: Result<GroupPosition, TranslationRefusal>
     /// What the group has committed on the target; nil when nothing.
-    var atTarget: Int64?
-    var verdict: Verdict
+    package var atTarget: Int64?
+    package var verdict: Verdict
 
-    enum Verdict: Hashable, Sendable {
+    package enum Verdict: Hashable, Sendable {
         /// Both sides stand at the same record.
         case synced
         /// The target's position is to become this one.

@@ -1,12 +1,19 @@
-internal import KafkaClient
+package import KafkaClient
 
 /// A source partition that this flow copies.
-struct ForwardPartition: Sendable {
-    let source: TopicPartition
-    let target: TopicPartition
-    let map: OffsetMap
+package struct ForwardPartition: Sendable {
+    package let source: TopicPartition
+    package let target: TopicPartition
+    package let map: OffsetMap
     /// Nothing is on its way to the target that the map does not know yet.
-    let isSettled: Bool
+    package let isSettled: Bool
+
+    package init(source: TopicPartition, target: TopicPartition, map: OffsetMap, isSettled: Bool) {
+        self.source = source
+        self.target = target
+        self.map = map
+        self.isSettled = isSettled
+    }
 }
 
 /// Which target partition a group's position in a source partition moves to, and by which maps.

@@ -1,7 +1,7 @@
-internal import KafkaClient
+package import KafkaClient
 
 /// Which consumer groups a flow keeps in step, and what they are called on the target.
-struct GroupSelector {
+package struct GroupSelector {
     private let matcher: NameMatcher
     private let internalGroups: NameMatcher
     private let prefix: String
@@ -11,7 +11,7 @@ struct GroupSelector {
         "__replicator.*", ".*__amazon_msk_replicator_.*", #"amazon\.msk\.canary\.group\..*"#,
     ]
 
-    init(_ settings: FlowSettings) {
+    package init(_ settings: FlowSettings) {
         matcher = NameMatcher(settings.consumerGroups)
         internalGroups = NameMatcher(
             NameSelection(allow: Self.internalPatterns.compactMap { try? NamePattern($0) }, deny: []))
@@ -22,12 +22,12 @@ struct GroupSelector {
     ///
     /// Only groups of consumers: others, such as Connect's own, commit no offsets of topics. With a prefix those that
     /// carry it already have come from here.
-    func targetName(of group: GroupListing) -> String? {
+    package func targetName(of group: GroupListing) -> String? {
         guard group.protocolType.isEmpty || group.protocolType == "consumer" else { return nil }
         return targetName(of: group.id)
     }
 
-    func targetName(of group: String) -> String? {
+    package func targetName(of group: String) -> String? {
         guard !internalGroups.selects(group), matcher.selects(group) else { return nil }
         guard prefix.isEmpty || !group.hasPrefix(prefix) else { return nil }
         return prefix + group

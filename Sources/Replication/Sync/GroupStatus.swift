@@ -3,7 +3,7 @@ internal import KafkaClient
 // What `/api/status` says about consumer groups.
 
 extension FlowStatus.Group {
-    init(_ finding: GroupFinding) {
+    package init(_ finding: GroupFinding) {
         group = finding.group
         targetGroup = finding.targetGroup
         partitions = finding.partitions.map { FlowStatus.GroupPartition($0) }

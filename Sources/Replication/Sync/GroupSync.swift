@@ -1,10 +1,10 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
-internal import Logging
+package import Logging
 internal import Metrics
 
 /// Keeps the positions of consumer groups on the target in step with those at the source, translated exactly.
-actor GroupSync {
+package actor GroupSync {
     private var settings: FlowSettings
     private let source: ClusterClient
     private let target: ClusterClient
@@ -24,7 +24,7 @@ actor GroupSync {
     /// Requests to a cluster at a time.
     private static let width = 16
 
-    init(settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger) {
+    package init(settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger) {
         self.settings = settings
         self.source = source
         self.target = target
@@ -73,7 +73,7 @@ actor GroupSync {
     ///   - names: nil for all that the flow's settings select.
     ///   - maps: called once, after everything that has to be older than the maps.
     /// - Throws: when a cluster cannot be asked at all.
-    func examine(
+    package func examine(
         _ names: [String]?, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async throws(KafkaError) -> [GroupFinding] {
         let selected = try await select(names)
@@ -231,7 +231,7 @@ extension GroupSync {
     /// meantime.
     ///
     /// - Parameter isRewindAllowed: also where the target's position is further.
-    func apply(_ finding: inout GroupFinding, allowingRewind isRewindAllowed: Bool = false) async {
+    package func apply(_ finding: inout GroupFinding, allowingRewind isRewindAllowed: Bool = false) async {
         var offsets: [TopicPartition: CommittedOffset] = [:]
         for partition in finding.partitions {
             let wanted: Int64

@@ -1,14 +1,14 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 
 /// Reads what sync compares, in requests of bounded size.
-struct MetadataObserver: Sendable {
+package struct MetadataObserver: Sendable {
     let settings: FlowSettings
     let source: ClusterClient
     let target: ClusterClient
     private let topicNames: TopicNames
 
-    init(settings: FlowSettings, source: ClusterClient, target: ClusterClient) {
+    package init(settings: FlowSettings, source: ClusterClient, target: ClusterClient) {
         self.settings = settings
         self.source = source
         self.target = target
@@ -19,14 +19,14 @@ struct MetadataObserver: Sendable {
     private static let batch = 250
 
     /// The source topics that the flow copies, by name.
-    func select(_ metadata: ClusterMetadata) -> [SelectedTopic] {
+    package func select(_ metadata: ClusterMetadata) -> [SelectedTopic] {
         topicNames.select(metadata)
     }
 
     /// Adds the settings of source topics.
     ///
     /// - Returns: errors by topic, where the settings could not be read and another attempt may help.
-    func readSourceConfigs(
+    package func readSourceConfigs(
         of topics: [SelectedTopic], into seen: inout SyncObservation
     ) async -> [String: KafkaError] {
         var errors: [String: KafkaError] = [:]
@@ -44,7 +44,7 @@ struct MetadataObserver: Sendable {
     }
 
     /// Adds the settings of target topics; those that cannot be read are left alone this time.
-    func readTargetConfigs(of topics: [SelectedTopic], into seen: inout SyncObservation) async {
+    package func readTargetConfigs(of topics: [SelectedTopic], into seen: inout SyncObservation) async {
         for (name, outcome) in await configs(of: topics.map(\.targetName), at: target) {
             switch outcome {
             case .success(let entries): seen.targetConfigs[name] = entries
@@ -57,7 +57,7 @@ struct MetadataObserver: Sendable {
 
     /// What the target makes of topics without settings: as the flow's own progress topic shows it, or any other topic,
     /// or a broker.
-    func defaults(_ metadata: ClusterMetadata) async -> TargetDefaults {
+    package func defaults(_ metadata: ClusterMetadata) async -> TargetDefaults {
         let progress = ProgressStore.topicName(flow: settings.name)
         let there = metadata.topics.values.filter { $0.error == .none && !$0.partitions.isEmpty }.map(\.name).sorted()
         if let topic = there.first(where: { $0 == progress }) ?? there.first {
@@ -72,7 +72,7 @@ struct MetadataObserver: Sendable {
     }
 
     /// Adds the access rules of both clusters.
-    func readAcls(into seen: inout SyncObservation) async {
+    package func readAcls(into seen: inout SyncObservation) async {
         do throws(KafkaError) {
             let atSource = try await rules(of: source, &seen)
             let atTarget = try await rules(of: target, &seen)
@@ -101,7 +101,7 @@ struct MetadataObserver: Sendable {
     }
 
     /// Adds the quotas of both clusters.
-    func readQuotas(into seen: inout SyncObservation) async {
+    package func readQuotas(into seen: inout SyncObservation) async {
         do throws(KafkaError) {
             seen.quotas = .init(source: try await source.clientQuotas(), target: try await target.clientQuotas())
         } catch {
@@ -112,7 +112,7 @@ struct MetadataObserver: Sendable {
 
     /// Finds out which remembered topics are certainly gone: a topic that is only not listed may be one that we may no
     /// longer describe.
-    func readGone(
+    package func readGone(
         _ ledger: LedgerState, present: Set<String>, into seen: inout SyncObservation
     ) async throws(KafkaError) {
         let missing = ledger.topics.keys.filter { !present.contains($0) }.sorted()
@@ -151,7 +151,7 @@ struct MetadataObserver: Sendable {
 
 extension Array {
     /// Pieces of at most `count` elements.
-    func chunked(by count: Int) -> [[Element]] {
+    package func chunked(by count: Int) -> [[Element]] {
         stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
     }
 }

@@ -84,7 +84,7 @@ extension KafkaError {
     }
 
     /// Whether the cluster lacks the function, whoever asks.
-    var isNotOffered: Bool {
+    package var isNotOffered: Bool {
         if case .unsupported = reason { return true }
         return code == .unsupportedVersion || code == .securityDisabled
     }

@@ -1,6 +1,6 @@
 package import KafkaClient
 internal import KafkaWire
-internal import Logging
+package import Logging
 
 /// What became of a planned change; no error when it was made.
 package struct SyncOutcome: Sendable {
@@ -9,10 +9,16 @@ package struct SyncOutcome: Sendable {
 }
 
 /// Makes planned changes on the target, remembers what is ours, and logs each change once.
-struct SyncApplier: Sendable {
+package struct SyncApplier: Sendable {
     let target: ClusterClient
     let ledger: SyncLedger
     let logger: Logger
+
+    package init(target: ClusterClient, ledger: SyncLedger, logger: Logger) {
+        self.target = target
+        self.ledger = ledger
+        self.logger = logger
+    }
 
     /// Things named in one request. A controller refuses requests that would make very many partitions at once.
     private static let batch = 250
@@ -20,7 +26,7 @@ struct SyncApplier: Sendable {
 
     /// - Returns: an outcome for each action. What fails does not keep the rest from being done.
     /// - Throws: when what is ours cannot be remembered: then nothing more is changed.
-    func apply(_ plan: SyncPlan) async throws(FlowError) -> [SyncOutcome] {
+    package func apply(_ plan: SyncPlan) async throws(FlowError) -> [SyncOutcome] {
         try await ledger.store(plan.bookkeeping)
         var outcomes: [SyncOutcome] = []
         outcomes += try await createTopics(plan.actions)

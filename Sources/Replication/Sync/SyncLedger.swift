@@ -1,17 +1,17 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 
 /// What a flow put on the target, so that it takes back its own and never anybody else's. Kept beside the checkpoints in
 /// the progress topic.
-actor SyncLedger {
+package actor SyncLedger {
     private let target: ClusterClient
     private let topic: String
     private let log: StateTopic
     private let wallClock: @Sendable () -> Int64
-    private(set) var state = LedgerState()
+    package private(set) var state = LedgerState()
     private var isOpen = false
 
-    init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
+    package init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
         self.target = target
         self.wallClock = wallClock
         topic = ProgressStore.topicName(flow: flow)
@@ -19,7 +19,7 @@ actor SyncLedger {
     }
 
     /// Reads what is remembered, once. A flow that has never run remembers nothing, and has no progress topic.
-    func open() async throws(FlowError) {
+    package func open() async throws(FlowError) {
         guard !isOpen else { return }
         do throws(KafkaError) {
             let metadata = try await target.metadata(.named([topic]))

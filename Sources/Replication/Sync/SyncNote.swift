@@ -29,4 +29,10 @@ package struct SyncNote: Hashable, Sendable, Codable {
     /// Topic, key, rule or cluster.
     package var subject: String
     package var message: String
+
+    package init(kind: Kind, subject: String, message: String) {
+        self.kind = kind
+        self.subject = subject
+        self.message = message
+    }
 }

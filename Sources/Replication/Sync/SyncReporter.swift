@@ -1,4 +1,4 @@
-internal import KafkaClient
+package import KafkaClient
 internal import Logging
 
 /// Says once what sync leaves alone or could not do; a thing that changes is said again.
@@ -44,8 +44,8 @@ actor SyncReporter {
 }
 
 /// Why a planned change could not be made, with the permission that was missing if that is why.
-enum SyncFailure {
-    static func text(_ action: SyncAction, _ error: KafkaError, _ target: ClusterSettings) -> String {
+package enum SyncFailure {
+    package static func text(_ action: SyncAction, _ error: KafkaError, _ target: ClusterSettings) -> String {
         guard error.isAuthorization else { return "\(error)" }
         return permission(for: action, target).explanation(of: error)
     }

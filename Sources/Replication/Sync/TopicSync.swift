@@ -1,10 +1,10 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
-internal import Logging
+package import Logging
 
 /// Looks at both clusters and makes the target's topics what the flow needs: there, with the source's settings, and
 /// with at least as many partitions.
-struct TopicSync: Sendable {
+package struct TopicSync: Sendable {
     private let settings: FlowSettings
     private let source: ClusterClient
     private let target: ClusterClient
@@ -19,7 +19,7 @@ struct TopicSync: Sendable {
     let metadata: MetadataSync
 
     /// - Parameter wallClock: milliseconds since 1970.
-    init(
+    package init(
         settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger,
         wallClock: @escaping @Sendable () -> Int64
     ) {
@@ -183,7 +183,7 @@ extension TopicSync {
 // Offsets at the source.
 extension TopicSync {
     /// The offset at which a position begins, for each partition.
-    func offsets(
+    package func offsets(
         of partitions: [TopicPartition], at position: StartPosition
     ) async throws(FlowError) -> [TopicPartition: Int64] {
         guard !partitions.isEmpty else { return [:] }

@@ -1,4 +1,5 @@
 internal import Replication
+internal import ReplicationTools
 
 /// A status document for a terminal.
 struct StatusText {

@@ -1,0 +1,116 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+/// Whether the clusters let us keep consumer groups in step: DESCRIBE on each group at the source, READ on each on the
+/// target. Both are asked what we may do to each group (KIP-430), whether it exists there or not.
+struct GroupExamination: Sendable {
+    let settings: FlowSettings
+    let source: ClusterClient
+    let target: ClusterClient
+
+    /// Groups that are looked at; each costs a question or two to either cluster.
+    private static let examined = 1_000
+    /// Questions to a cluster at a time.
+    private static let width = 16
+    private static let shown = 10
+
+    func examine() async -> [Finding] {
+        guard settings.sync.groupOffsets else { return [] }
+        let selected: [(group: String, targetGroup: String)]
+        do throws(KafkaError) {
+            let selector = GroupSelector(settings)
+            selected = try await source.listGroups().compactMap { group in
+                selector.targetName(of: group).map { (group.id, $0) }
+            }
+        } catch {
+            return [
+                Finding(
+                    .error, "groups", settings.source.name, "consumer groups cannot be listed: \(error)",
+                    why: "no group is kept in step",
+                    remedy: "mend what the reason says, or set sync.groupOffsets to false")
+            ]
+        }
+        guard !selected.isEmpty else {
+            return [
+                Finding(
+                    .ok, "groups", settings.source.name,
+                    "no consumer group is selected, or may be seen; positions of later ones are kept in step")
+            ]
+        }
+        let groups = selected.prefix(Self.examined)
+        var findings = await examine(
+            groups.map(\.group), on: source, need: .describe, why: "its positions cannot be read")
+        findings += await examine(
+            groups.map(\.targetGroup), on: target, need: .read, why: "its positions cannot be committed there")
+        if selected.count > groups.count {
+            findings.append(
+                Finding(
+                    .warning, "groups", settings.source.name,
+                    "only the first \(groups.count) of \(selected.count) consumer groups were looked at",
+                    why: "what is missing for the others shows only when the flow runs"))
+        }
+        return findings
+    }
+
+    private enum Answer: Sendable {
+        case allowed
+        case denied
+        case untold
+        case failed(KafkaError)
+    }
+
+    private func examine(
+        _ groups: [String], on client: ClusterClient, need: AccessOperation, why: String
+    ) async -> [Finding] {
+        let cluster = client.settings
+        let answers = await concurrently(groups, width: Self.width) {
+            await Self.answer(about: $0, at: client, need)
+        }
+        var missing: [Finding] = []
+        var failed: [Finding] = []
+        var isSilent = false
+        for group in groups {
+            switch answers[group] {
+            case .denied:
+                let permission = MissingPermission(need, on: .group, group, of: cluster)
+                missing.append(
+                    Finding(
+                        .error, "permissions", group, "\(permission)", why: why,
+                        remedy: "\(permission.command); or leave the group out with consumerGroups.deny"))
+            case .failed(let error):
+                failed.append(
+                    Finding(
+                        .warning, "permissions", group, "\(cluster.name) cannot be asked about it: \(error)",
+                        why: "what is missing shows only when the flow runs"))
+            case .untold: isSilent = true
+            case .allowed, nil: break
+            }
+        }
+        var findings =
+            missing.bounded(Self.shown, check: "permissions") + failed.bounded(Self.shown, check: "permissions")
+        if isSilent {
+            findings.append(
+                .cannotTell(
+                    cluster, "what we may do to consumer groups", needed: "\(need) on \(groups.count) groups"))
+        } else if findings.isEmpty {
+            findings.append(
+                Finding(.ok, "permissions", cluster.name, "\(need) as needed, on \(groups.count) consumer groups"))
+        }
+        return findings
+    }
+
+    private static func answer(
+        about group: String, at client: ClusterClient, _ need: AccessOperation
+    ) async -> Answer {
+        do throws(KafkaError) {
+            guard let told = try await client.authorizedOperations(onGroup: group)?.credible else { return .untold }
+            return told.allows(need) ? .allowed : .denied
+        } catch  where error.isAuthorization {
+            // What may not be described may not be read either.
+            return .denied
+        } catch {
+            return .failed(error)
+        }
+    }
+}

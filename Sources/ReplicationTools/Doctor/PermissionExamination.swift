@@ -1,0 +1,231 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+/// Whether the clusters let us do what the flow needs. They are asked for the operations that we are authorized to
+/// (KIP-430); what they do not tell is tried out where trying changes nothing.
+struct PermissionExamination: Sendable {
+    let settings: FlowSettings
+    let source: ClusterClient
+    let target: ClusterClient
+
+    private struct Need {
+        let operation: AccessOperation
+        let severity: Finding.Severity
+        let why: String
+    }
+
+    /// Findings shown in full for one kind of permission.
+    private static let shown = 10
+    private static let batch = 250
+
+    func examineSource(_ topics: [String]) async -> [Finding] {
+        var needs = [Need(operation: .read, severity: .error, why: "its records cannot be read")]
+        if settings.sync.topicConfigs {
+            needs.append(Need(operation: .describeConfigs, severity: .warning, why: "its settings cannot be copied"))
+        }
+        var cluster: [Need] = []
+        let describe = [
+            settings.sync.acls ? "access rules cannot be read" : nil,
+            settings.sync.groupOffsets
+                ? "only those consumer groups are seen that we may DESCRIBE one by one" : nil,
+        ].compactMap { $0 }
+        if !describe.isEmpty {
+            cluster.append(
+                Need(operation: .describe, severity: .warning, why: describe.joined(separator: ", and ")))
+        }
+        if settings.sync.quotas {
+            cluster.append(Need(operation: .describeConfigs, severity: .warning, why: "client quotas cannot be read"))
+        }
+        return await examine(source, topics: topics, needs: needs, cluster: cluster)
+    }
+
+    /// - Parameter topics: progress topics of other flows on the source.
+    func examineOpposite(_ topics: [String]) async -> [Finding] {
+        guard settings.sync.groupOffsets, !topics.isEmpty else { return [] }
+        let need = Need(
+            operation: .read, severity: .error,
+            why: "a flow that goes the other way keeps its offset maps there, and consumer groups are not kept in step "
+                + "without them")
+        return await examine(source, topics: topics, needs: [need], cluster: [])
+    }
+
+    /// - Parameters:
+    ///   - copies: topics of the flow that exist on the target.
+    ///   - state: those of the flow's own topics that exist there.
+    func examineTarget(copies: [String], state: [String]) async -> [Finding] {
+        var needs = [
+            Need(operation: .write, severity: .error, why: "nothing can be written to it"),
+            Need(
+                operation: .read, severity: .warning,
+                why: "at a start it cannot be read what an earlier run had written beyond its last checkpoint"
+                    + (settings.sync.groupOffsets ? ", and no group's position can be committed in it" : "")),
+        ]
+        if settings.sync.partitions {
+            needs.append(Need(operation: .alter, severity: .warning, why: "it cannot grow with its source"))
+        }
+        if settings.sync.topicConfigs {
+            needs.append(Need(operation: .describeConfigs, severity: .warning, why: "its settings cannot be compared"))
+            needs.append(
+                Need(operation: .alterConfigs, severity: .warning, why: "its settings cannot follow the source"))
+        }
+        var cluster: [Need] = []
+        if settings.sync.acls {
+            cluster.append(Need(operation: .describe, severity: .warning, why: "access rules cannot be read"))
+            cluster.append(Need(operation: .alter, severity: .warning, why: "access rules cannot be copied"))
+        }
+        if settings.sync.quotas {
+            cluster.append(Need(operation: .alterConfigs, severity: .warning, why: "client quotas cannot be copied"))
+        }
+        var findings = await examine(target, topics: copies, needs: needs, cluster: cluster)
+        if !state.isEmpty {
+            let own = [
+                Need(operation: .read, severity: .error, why: "the flow cannot find out how far it had come"),
+                Need(operation: .write, severity: .error, why: "the flow cannot remember how far it has come"),
+            ]
+            findings += await examine(target, topics: state, needs: own, cluster: [])
+        }
+        return findings + (await producerID())
+    }
+
+    private func examine(
+        _ client: ClusterClient, topics: [String], needs: [Need], cluster: [Need]
+    ) async -> [Finding] {
+        var findings: [Finding] = []
+        var isSilent = false
+        do throws(KafkaError) {
+            var told: [String: AuthorizedOperations] = [:]
+            for names in topics.chunked(by: Self.batch) {
+                for (name, operations) in try await client.authorizedOperations(onTopics: names) {
+                    if let operations = operations?.credible { told[name] = operations } else { isSilent = true }
+                }
+            }
+            for need in needs {
+                let lacking = topics.filter { told[$0].map { !$0.allows(need.operation) } ?? false }
+                findings += lacking.map { missing(need, on: .topic, $0, of: client.settings) }
+                    .bounded(Self.shown, check: "permissions")
+            }
+            if !cluster.isEmpty {
+                let (lacking, isUnknown) = try await lacking(cluster, on: client)
+                findings += lacking.map { missing($0, on: .cluster, "", of: client.settings) }
+                if isUnknown { isSilent = true }
+            }
+        } catch {
+            return findings + [
+                Finding(
+                    .warning, "permissions", client.settings.name, "cannot be asked for: \(error)",
+                    why: "what is missing shows only when the flow runs")
+            ]
+        }
+        if isSilent {
+            let all = Set(needs.map(\.operation) + cluster.map(\.operation)).map { "\($0)" }.sorted()
+            findings.append(
+                .cannotTell(
+                    client.settings, "what we may do to \(cluster.isEmpty ? "topics" : "topics or the cluster")",
+                    needed: "\(all.joined(separator: ", ")), as Docs/Security.md tells"))
+        } else if findings.isEmpty, !topics.isEmpty || !cluster.isEmpty {
+            let operations = Set(needs.map(\.operation) + cluster.map(\.operation)).map { "\($0)" }.sorted()
+            findings.append(
+                Finding(
+                    .ok, "permissions", client.settings.name,
+                    "\(operations.joined(separator: ", ")) as needed, on \(topics.count) topics"))
+        }
+        return findings
+    }
+
+    /// Which of these needs a cluster denies, and whether it leaves any of them open.
+    ///
+    /// Kafka tells those who may not describe the cluster that they may do nothing, whatever else they may; others say
+    /// the same to everybody. So that answer is looked into.
+    private func lacking(
+        _ needs: [Need], on client: ClusterClient
+    ) async throws(KafkaError) -> (lacking: [Need], isUnknown: Bool) {
+        guard let told = try await client.authorizedOperationsOnCluster() else { return ([], true) }
+        if let operations = told.credible { return (needs.filter { !operations.allows($0.operation) }, false) }
+        do throws(KafkaError) {
+            _ = try await client.accessRules()
+            return ([], true)
+        } catch  where error.isNotOffered {
+            // Without an authorizer everybody may do everything.
+            return ([], error.code != .securityDisabled)
+        } catch  where error.isAuthorization {
+            // To be allowed to alter is to be allowed to describe.
+            let denied = needs.filter { $0.operation == .describe || $0.operation == .alter }
+            return (denied, denied.count < needs.count)
+        }
+    }
+
+    private func missing(
+        _ need: Need, on resource: AccessRule.ResourceType, _ name: String, of cluster: ClusterSettings
+    ) -> Finding {
+        let permission = MissingPermission(need.operation, on: resource, name, of: cluster)
+        return Finding(
+            need.severity, "permissions", resource == .cluster ? cluster.name : name, "\(permission)", why: need.why,
+            remedy: permission.command)
+    }
+
+    /// Harmless: an id that nobody uses costs nothing.
+    private func producerID() async -> [Finding] {
+        do throws(KafkaError) {
+            _ = try await target.initProducerID()
+            return []
+        } catch  where error.isAuthorization {
+            let permission = MissingPermission(.idempotentWrite, on: .cluster, of: settings.target)
+            return [
+                Finding(
+                    .error, "permissions", settings.target.name, "\(permission)",
+                    why: "no producer id is given to us, so nothing can be written idempotently",
+                    remedy: permission.command)
+            ]
+        } catch {
+            return [
+                Finding(
+                    .error, "permissions", settings.target.name, "gives no producer id: \(error)",
+                    why: "nothing can be written idempotently")
+            ]
+        }
+    }
+
+    /// Asks the target whether it would create these topics, which it answers without doing it.
+    func examineCreation(_ topics: [NewTopic]) async -> [Finding] {
+        var findings: [Finding] = []
+        for batch in topics.chunked(by: Self.batch) {
+            for (name, outcome) in await target.createTopics(batch, validateOnly: true).sorted(by: { $0.key < $1.key })
+            {
+                guard case .failure(let error) = outcome, error.code != .topicAlreadyExists else { continue }
+                guard error.isAuthorization else {
+                    findings.append(
+                        Finding(
+                            .error, "creation", name, "would be refused: \(error.reason.words)",
+                            why: "the topic cannot be copied",
+                            remedy: "create it yourself, or mend what the reason says"))
+                    continue
+                }
+                let permission = MissingPermission(.create, on: .topic, name, of: settings.target)
+                findings.append(
+                    Finding(
+                        .error, "permissions", name, "\(permission)", why: "the topic cannot be created",
+                        remedy: permission.command))
+            }
+        }
+        guard findings.isEmpty else { return findings.bounded(Self.shown, check: "creation") }
+        return topics.isEmpty
+            ? [] : [Finding(.ok, "creation", settings.target.name, "would create \(topics.count) topics")]
+    }
+}
+
+extension AuthorizedOperations {
+    /// The same, unless it cannot be true: what may not be described would not have been described to us.
+    var credible: AuthorizedOperations? { allows(.describe) ? self : nil }
+}
+
+extension Finding {
+    /// A cluster does not say what we may do: a broker before Kafka 2.3, or one that leaves it out. That is no reason for
+    /// alarm, and none for trust.
+    static func cannotTell(_ cluster: ClusterSettings, _ what: String, needed: String) -> Finding {
+        Finding(
+            .warning, "permissions", cluster.name, "cannot tell: the cluster does not say \(what)",
+            why: "a permission that is missing shows only when the flow runs",
+            remedy: "if it has an authorizer, look with: \(MissingPermission.listing(of: cluster)); needed: \(needed)")
+    }
+}

@@ -1,0 +1,32 @@
+public import KafkaClient
+internal import KafkaWire
+public import Logging
+public import NIOCore
+internal import Replication
+
+/// Takes away what a drill on somebody's clusters has left: its topic, its group and its flows' progress.
+public enum CanaryCleaning {
+    /// - Returns: what could not be removed, in words; empty when nothing is left.
+    public static func clean(
+        _ clusters: [ClusterSettings], topic: String, group: String, flows: [String], eventLoop: any EventLoop,
+        logger: Logger
+    ) async -> [String] {
+        var left: [String] = []
+        for settings in clusters {
+            let client = ClusterClient(settings, eventLoop: eventLoop, logger: logger)
+            let names = [topic] + flows.map { ProgressStore.topicName(flow: $0) }
+            for (name, outcome) in await client.deleteTopics(names) {
+                if case .failure(let error) = outcome, error.code != .unknownTopicOrPartition {
+                    left.append("topic \(name) on \(settings.name): \(error)")
+                }
+            }
+            for (name, outcome) in await client.deleteGroups([group]) {
+                if case .failure(let error) = outcome, error.code != .groupIDNotFound {
+                    left.append("group \(name) on \(settings.name): \(error)")
+                }
+            }
+            await client.close()
+        }
+        return left
+    }
+}

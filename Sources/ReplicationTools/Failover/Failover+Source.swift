@@ -1,0 +1,202 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+// Keeping producers away from the source, and draining it.
+extension Failover {
+    func fence() async throws -> Ending {
+        guard !options.fence.isEmpty else { return (.skipped, "nobody is kept out") }
+        let topics = try await selectedTopics().map(\.source.name)
+        let known = record?.fence ?? []
+        let missing = FenceRule.missing(
+            topics: topics, principals: options.fence, known: known, existing: try await source.accessRules())
+        let writable = try await writableTopics(topics)
+        // Remembered first: what is not remembered would never be taken away again.
+        record?.fence = known + missing
+        try await remember()
+        for (_, outcome) in await source.createAccessRules((known + missing).map(\.rule)) {
+            if case .failure(let error) = outcome {
+                throw FailoverError.cannotFence(cluster: settings.source.name, reason: "\(error)")
+            }
+        }
+        try await checkOppositeMayWrite(writable, missing)
+        return (
+            .done,
+            "\(options.fence.joined(separator: ", ")) may not write to \(Self.count(topics.count, "topic")) of "
+                + "\(settings.source.name) any more"
+        )
+    }
+
+    /// Topics of the source that we may write to ourselves, as the opposite flow has to.
+    private func writableTopics(_ topics: [String]) async throws -> Set<String> {
+        guard opposite != nil, !topics.isEmpty else { return [] }
+        let operations = try await source.authorizedOperations(onTopics: topics)
+        return Set(operations.filter { $0.value?.allows(.write) == true }.keys)
+    }
+
+    private func checkOppositeMayWrite(_ writable: Set<String>, _ added: [FenceRule]) async throws {
+        guard let opposite, !writable.isEmpty else { return }
+        let lost = writable.subtracting(try await writableTopics(writable.sorted()))
+        guard !lost.isEmpty else { return }
+        try await removeFence(added, on: source)
+        record?.fence.removeAll { added.contains($0) }
+        try await remember()
+        throw FailoverError.shutsOutOpposite(
+            cluster: settings.source.name, opposite: opposite.name, topics: lost.sorted())
+    }
+
+    func removeFence(_ rules: [FenceRule], on cluster: ClusterClient) async throws {
+        for (_, outcome) in await cluster.deleteAccessRules(rules.map(\.rule)) { try outcome.get() }
+    }
+
+    func previewFence() async throws -> String {
+        guard !options.fence.isEmpty else { return "nobody would be kept out" }
+        let missing = FenceRule.missing(
+            topics: try await selectedTopics().map(\.source.name), principals: options.fence,
+            known: memory.failover?.fence ?? [], existing: try await source.accessRules())
+        return "would add \(Self.count(missing.count, "rule")) to \(settings.source.name)"
+            + (missing.first.map { ", such as \($0.rule)" } ?? "")
+    }
+
+    func awaitStillness() async throws -> Ending {
+        var partitions = try await selectedPartitions()
+        var watch = EndsWatch(for: options.still)
+        let begin = ContinuousClock.now
+        while true {
+            watch.look(try await look(at: partitions), at: .now)
+            if let fixed = watch.fixed(at: .now) {
+                // A topic may have come meanwhile.
+                let present = try await selectedPartitions()
+                if Set(present) == Set(partitions) {
+                    ends = fixed
+                    return (
+                        .done, "the ends of \(Self.count(fixed.count, "partition")) stand still"
+                    )
+                }
+                partitions = present
+            }
+            guard ContinuousClock.now - begin < options.patience + options.still else { throw restless(watch) }
+            try await pause()
+        }
+    }
+
+    private func look(
+        at partitions: [TopicPartition]
+    ) async throws(KafkaError) -> [TopicPartition: EndsWatch.End] {
+        // What is committed first: else a record between the two looks would seem to be of an open transaction.
+        let committed = try await source.bounds(.latest, of: partitions, isolation: .readCommitted)
+        let all = try await source.bounds(.latest, of: partitions)
+        var ends: [TopicPartition: EndsWatch.End] = [:]
+        for (partition, end) in all {
+            ends[partition] = EndsWatch.End(all: end, committed: committed[partition] ?? end)
+        }
+        return ends
+    }
+
+    private func restless(_ watch: EndsWatch) -> FailoverError {
+        let moving = watch.moving.map { "\($0.partition) (+\($0.offsets))" }
+        guard moving.isEmpty, !watch.open.isEmpty else {
+            return .stillWritten(
+                cluster: settings.source.name, partitions: moving, isFenced: !options.fence.isEmpty,
+                opposite: opposite?.name)
+        }
+        return .openTransactions(cluster: settings.source.name, partitions: watch.open.map(\.description))
+    }
+
+    func previewStillness() async throws -> String {
+        let partitions = try await selectedPartitions()
+        var watch = EndsWatch(for: .seconds(2))
+        watch.look(try await look(at: partitions), at: .now)
+        try await Task.sleep(for: .seconds(1))
+        watch.look(try await look(at: partitions), at: .now)
+        let moving = watch.moving.map { "\($0.partition) (+\($0.offsets))" }
+        if !moving.isEmpty { return "\(settings.source.name) is written to now: \(moving.joined(separator: ", "))" }
+        return watch.open.isEmpty
+            ? "nothing was written to \(settings.source.name) for a second"
+            : "open transactions: \(watch.open.map(\.description).joined(separator: ", "))"
+    }
+
+    func drain() async throws -> Ending {
+        var behind = try await behind(ends)
+        let began = behind.values.reduce(0, +)
+        var lastMove = ContinuousClock.now
+        while !behind.isEmpty {
+            try await pause()
+            let now = try await self.behind(ends)
+            if now != behind { lastMove = .now }
+            behind = now
+            guard !behind.isEmpty, ContinuousClock.now - lastMove >= options.takeOverAfter else { continue }
+            try await copyOurselves()
+            behind = try await self.behind(ends)
+        }
+        // Whatever comes later has been written by somebody who has not moved.
+        record?.cut = memory.partitions(isSettled: true).compactMap { partition in
+            ends[partition.source].map { PartitionCut(partition, sourceOffset: $0, targetEnd: partition.map.targetEnd) }
+        }
+        return (
+            .done,
+            began == 0 ? "everything was there already" : "the last \(Self.count(began, "offset")) are there too"
+        )
+    }
+
+    /// Nobody runs the flow: we do, until everything has passed.
+    private func copyOurselves() async throws {
+        say(
+            .note(
+                "Nobody moves flow \(settings.name): running it here. An instance of it that is paused or hangs will find "
+                    + "its partitions taken over, and has to be restarted later."))
+        let flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
+        try await flow.prepare()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await flow.run() }
+            let outcome: Result<Void, any Error>
+            do {
+                outcome = .success(try await awaitPassing(flow))
+            } catch {
+                outcome = .failure(error)
+            }
+            await flow.stop()
+            try? await group.waitForAll()
+            try outcome.get()
+        }
+    }
+
+    private func awaitPassing(_ flow: Flow) async throws {
+        var lastMove = ContinuousClock.now
+        var before: Int64 = -1
+        while await !flow.hasPassed(ends) {
+            let partitions = await flow.status().partitions
+            let failed = partitions.filter {
+                $0.state == "failed" && ends[TopicPartition($0.topic, $0.partition)] != nil
+            }
+            guard failed.isEmpty else {
+                throw FailoverError.partitionsFailed(
+                    failed.map { "\($0.topic)-\($0.partition): \($0.reason ?? "")" })
+            }
+            let passed = partitions.reduce(0) { $0 + $1.sourceOffset }
+            if passed != before { lastMove = .now }
+            before = passed
+            guard ContinuousClock.now - lastMove < options.patience else {
+                let behind = partitions.filter { $0.lag > 0 }.map { "\($0.topic)-\($0.partition)" }
+                throw FailoverError.doesNotMove(flow: settings.name, partitions: behind)
+            }
+            try await pause()
+        }
+    }
+
+    func previewDrain() async throws -> String {
+        let behind = try await behind(try await committedEnds())
+        guard !behind.isEmpty else { return "everything is on \(settings.target.name)" }
+        return
+            "\(Self.count(behind.values.reduce(0, +), "offset")) in \(Self.count(behind.count, "partition")) are not on "
+            + "\(settings.target.name) yet"
+    }
+
+    func liftOwnFence() async throws -> Ending {
+        let rules = record?.fence ?? []
+        guard !rules.isEmpty else { return (.skipped, "nobody was kept out of \(settings.source.name)") }
+        try await removeFence(rules, on: source)
+        record?.fence = []
+        return (.done, "\(Self.count(rules.count, "rule")) taken away from \(settings.source.name)")
+    }
+}

@@ -1,0 +1,97 @@
+internal import KafkaClient
+public import Replication
+
+/// Why a failover cannot begin, or does not go on.
+public enum FailoverError: Error, Sendable, CustomStringConvertible {
+    /// Something stands against it: each in words, with what mends it. Nothing was changed.
+    case notReady(flow: String, obstacles: [String])
+    case otherKind(flow: String, recorded: FailoverKind, wanted: FailoverKind, isFinished: Bool)
+    /// Another failover, or a migration, of the flow is at work.
+    case busy(flow: String, owner: String)
+    /// Records keep coming to the source.
+    case stillWritten(cluster: String, partitions: [String], isFenced: Bool, opposite: String?)
+    /// Records were written to the source after the target had taken over.
+    case writtenSince(cluster: String, partitions: [String])
+    case openTransactions(cluster: String, partitions: [String])
+    /// The fence would keep out the flow that brings records back.
+    case shutsOutOpposite(cluster: String, opposite: String, topics: [String])
+    case cannotFence(cluster: String, reason: String)
+    case doesNotMove(flow: String, partitions: [String])
+    case partitionsFailed([String])
+    case groupsStillRead(cluster: String, groups: [String])
+    case groupsNotInStep(target: String, groups: [String])
+    case recordsDiffer([String])
+    /// There is no failover of which a tail could be listed.
+    case noTail(flow: String)
+    case nothingToUndo(flow: String)
+    case interrupted
+    case flow(FlowError)
+
+    public var description: String {
+        switch self {
+        case .notReady(let flow, let obstacles):
+            "flow \"\(flow)\" cannot be failed over:\n" + obstacles.map { "  - \($0)" }.joined(separator: "\n")
+        case .otherKind(let flow, let recorded, let wanted, true):
+            "flow \"\(flow)\" has been failed over already, \(recorded.rawValue), so that there is nothing "
+                + "\(wanted.rawValue) to do: to come back, fail the opposite flow over; to begin anew, --undo this one"
+        case .otherKind(let flow, let recorded, let wanted, false):
+            "an \(recorded.rawValue) failover of flow \"\(flow)\" has been begun: go on with --\(recorded.rawValue), or "
+                + "take it back with --undo before a \(wanted.rawValue) one"
+        case .busy(let flow, let owner):
+            "flow \"\(flow)\" is at this moment in the hands of \(owner): wait for it, or stop it and try again in 20 s"
+        case .stillWritten(let cluster, let partitions, let isFenced, let opposite):
+            "\(cluster) is still written to: \(Self.list(partitions)). "
+                + (isFenced
+                    ? "The fence does not hold them off: they write as somebody else, or as a super user; name them with "
+                        + "--fence, or stop them"
+                    : "Stop the producers, or have them kept out with --fence PRINCIPAL")
+                + (opposite.map {
+                    ". If these are copies that flow \"\($0)\" brings, the producers are on the other side: then it is "
+                        + "\"\($0)\" that has to be failed over"
+                } ?? "")
+        case .writtenSince(let cluster, let partitions):
+            "\(cluster) has been written to since it was left: \(Self.list(partitions)). A producer has not moved (--tail "
+                + "FILE shows what it wrote), or everybody has come back without failing the opposite flow over: then "
+                + "take this failover back with --undo, and begin anew"
+        case .openTransactions(let cluster, let partitions):
+            "transactions are open on \(cluster): \(Self.list(partitions)). Let their producers end them, or wait until "
+                + "their time-outs abort them, and run this again"
+        case .shutsOutOpposite(let cluster, let opposite, let topics):
+            "the fence would keep flow \"\(opposite)\" itself from writing to \(cluster) (\(Self.list(topics))), and so "
+                + "from bringing anything back. It has been taken away again: name the producers one by one with "
+                + "--fence, or make the replicator's user a super user"
+        case .cannotFence(let cluster, let reason):
+            "producers cannot be kept out of \(cluster): \(reason). Stop them yourself, and run this without --fence"
+        case .doesNotMove(let flow, let partitions):
+            "flow \"\(flow)\" does not get on: \(Self.list(partitions)). Look at `replicator status` and "
+                + "`replicator doctor`, and run this again; if the source is lost, use --unplanned"
+        case .partitionsFailed(let partitions):
+            "partitions have stopped: \(partitions.joined(separator: "; "))"
+        case .groupsStillRead(let cluster, let groups):
+            "consumers still read on \(cluster): \(groups.joined(separator: "; ")). Stop them, and run this again"
+        case .groupsNotInStep(let target, let groups):
+            "groups do not stand on \(target) where they stood: \(groups.joined(separator: "; ")). Stop their consumers "
+                + "on \(target), set them with `replicator offsets`, leave them out with consumerGroups.deny, or go on "
+                + "without them with --leave-groups"
+        case .recordsDiffer(let partitions):
+            "the copies are not equal: \(partitions.joined(separator: "; ")). `replicator verify` compares everything; "
+                + "--undo takes the failover back"
+        case .noTail(let flow):
+            "flow \"\(flow)\" has not been failed over: nothing was left behind"
+        case .nothingToUndo(let flow): "flow \"\(flow)\" has no failover that could be undone"
+        case .interrupted: "interrupted; run it again to go on"
+        case .flow(let error): "\(error)"
+        }
+    }
+
+    /// The first few, and how many more.
+    private static func list(_ items: [String]) -> String {
+        let shown = items.prefix(10).joined(separator: ", ")
+        return items.count > 10 ? "\(shown) and \(items.count - 10) more" : shown
+    }
+}
+
+extension FailoverError {
+    /// Whether it is about a cluster that does not answer.
+    static func kafka(_ error: KafkaError) -> FailoverError { .flow(.kafka(error)) }
+}

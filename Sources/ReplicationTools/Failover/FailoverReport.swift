@@ -1,0 +1,99 @@
+internal import KafkaClient
+internal import Replication
+
+/// What a failover did, and what it found.
+public struct FailoverReport: Hashable, Sendable, Codable {
+    public enum Outcome: String, Hashable, Sendable, Codable {
+        case done
+        /// There was nothing to do.
+        case skipped
+        case failed
+        /// In a dry run: what it would do.
+        case planned
+    }
+
+    public struct Step: Hashable, Sendable, Codable {
+        public var step: FailoverStep
+        public var outcome: Outcome
+        /// What it did or found, or would.
+        public var text: String
+        public var seconds: Double
+
+        package init(_ step: FailoverStep, _ outcome: Outcome, _ text: String, seconds: Double) {
+            self.step = step
+            self.outcome = outcome
+            self.text = text
+            self.seconds = seconds
+        }
+    }
+
+    /// What the source alone has of one partition.
+    public struct Tail: Hashable, Sendable, Codable {
+        public var topic: String
+        public var partition: Int32
+        /// Every source offset below it is on the target.
+        public var copiedBelow: Int64
+        /// Records that never made it; nil while the source cannot be asked.
+        public var records: Int64?
+        /// Where the source's log ends; nil while the source cannot be asked.
+        public var sourceEnd: Int64?
+    }
+
+    public var flow: String
+    public var source: String
+    public var target: String
+    public var kind: FailoverKind
+    public var isDryRun = false
+    /// Whether the target has taken over.
+    public var isDone = false
+    public var seconds = 0.0
+    public var steps: [Step] = []
+    /// What was fixed: partitions, and how many groups stand where they stood.
+    public var partitions = 0
+    public var groupsInStep = 0
+    public var groupsNotInStep: [String] = []
+    /// Records compared by the step `verify`.
+    public var verified: Int64 = 0
+    /// After an unplanned failover: what was left behind, for each partition.
+    public var tail: [Tail] = []
+    /// The flow that brings records back; nil when there is none.
+    public var opposite: String?
+
+    init(_ settings: FlowSettings, kind: FailoverKind, opposite: FlowSettings?) {
+        flow = settings.name
+        source = settings.source.name
+        target = settings.target.name
+        self.kind = kind
+        self.opposite = opposite?.name
+    }
+}
+
+/// What is told while a failover is under way.
+public enum FailoverEvent: Hashable, Sendable {
+    /// A step begins: what it is about to do, in words.
+    case begins(FailoverStep, String)
+    /// Something that happens within a step.
+    case note(String)
+    case ended(FailoverReport.Step)
+}
+
+/// How a failover is done.
+public struct FailoverOptions: Hashable, Sendable {
+    public var kind: FailoverKind
+    /// Who is kept from writing at the source, as in `User:orders`; nobody when empty.
+    public var fence: [String] = []
+    /// How long the source's ends have to stand still to count as fixed.
+    public var still: Duration = .seconds(5)
+    /// How long anything is waited for that has to come true and does not move.
+    public var patience: Duration = .seconds(60)
+    /// How long the flow may stand still, with something left to copy, before it counts as run by nobody.
+    public var takeOverAfter: Duration = .seconds(10)
+    /// How many of the last records of each partition are compared.
+    public var comparedRecords: Int64 = 10_000
+    /// Goes on though groups are not in step.
+    public var leavesGroups = false
+
+    public init(kind: FailoverKind) {
+        self.kind = kind
+    }
+}

@@ -1,0 +1,65 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import NIOCore
+internal import Replication
+
+/// Finds out how far every partition of a flow had come, from the target alone.
+struct SourceCut {
+    let settings: FlowSettings
+    let target: ClusterClient
+    let memory: FlowMemory
+    /// Producer ids that only the flow writes under.
+    let ours: Set<Int64>
+
+    /// The ids that are registered for the flow.
+    static func ownProducers(of flow: FlowIdentity, named name: String, on target: ClusterClient) async throws
+        -> Set<Int64>
+    {
+        let metadata = try await target.metadata(.named([OriginRecord.topic]))
+        guard metadata.topics[OriginRecord.topic]?.partitions.isEmpty == false else { return [] }
+        let registered = try await OriginTable.read(StateTopic(OriginRecord.topic, client: target))
+        return Set(
+            registered.filter {
+                $0.1.flow == name && $0.1.sourceClusterID == flow.sourceClusterID
+                    && $0.1.targetClusterID == flow.targetClusterID
+            }.map(\.0))
+    }
+
+    func make() async throws -> [PartitionCut] {
+        let partitions = memory.partitions(isSettled: false)
+        let ends = try await target.bounds(.latest, of: partitions.map(\.target))
+        var cuts: [PartitionCut] = []
+        for partition in partitions {
+            guard let checkpoint = memory.flow.checkpoints[partition.source], let end = ends[partition.target] else {
+                continue
+            }
+            var cut = PartitionCut(partition, sourceOffset: checkpoint.sourceOffset, targetEnd: end)
+            cut.targetOffset = checkpoint.targetOffset
+            cut.targetLeaderEpoch = checkpoint.targetLeaderEpoch
+            if end > max(0, checkpoint.targetOffset) {
+                let tail = try await LostTail.tail(of: cut, at: target, ours: ours)
+                cut.beyondCheckpoint = tail.count
+                // Behind a seam the last one need not be in its place.
+                if tail.seams.isEmpty, let last = tail.batches.last {
+                    cut.lastOrigin = try await origin(of: last, in: cut)
+                }
+            }
+            cuts.append(cut)
+        }
+        return cuts
+    }
+
+    /// The source offset of a batch's last record that began at the source, if it says so itself.
+    private func origin(of batch: TargetTail.Batch, in cut: PartitionCut) async throws -> Int64? {
+        guard settings.naming == .identical, settings.loopPrevention == .headers,
+            let sourceID = memory.flow.identity?.sourceClusterID
+        else { return nil }
+        let log = StateTopic(cut.targetTopic, partition: cut.partition, client: target)
+        let last = batch.baseOffset + batch.count - 1
+        guard let record = try await target.record(of: log.partition, at: last),
+            let header = LostTail.loopHeader(of: record), header.originCluster == sourceID,
+            header.originPartition == cut.partition, header.originOffset >= 0
+        else { return nil }
+        return header.originOffset
+    }
+}

@@ -1,0 +1,33 @@
+/// Why a migration does not begin, or does not go on.
+public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
+    case partitionsFailed([String])
+    case flowEnded(String)
+    /// The flow selects no topic of the source.
+    case nothingSelected(flow: String, source: String)
+    /// The same flow has gone the other way: source and target have changed places.
+    case swapped(flow: String, source: String, target: String)
+    /// Partitions of the target hold records that this flow has not brought.
+    case targetNotEmpty(target: String, [String])
+    /// A cluster has not answered for so long.
+    case clusterLost(cluster: String, seconds: Int, reason: String)
+
+    public var description: String {
+        switch self {
+        case .partitionsFailed(let partitions):
+            "cannot go on: \(partitions.joined(separator: "; "))"
+        case .flowEnded(let why): "the flow ended before everything was copied: \(why)"
+        case .nothingSelected(let flow, let source):
+            "there is nothing to migrate: flow \"\(flow)\" selects none of the topics on \(source); "
+                + "see its topics.allow, and whether source and target have changed places"
+        case .swapped(let flow, let source, let target):
+            "\(source) holds the progress of flow \"\(flow)\" from \(target): source and target have changed places; "
+                + "exchange them, or give the way back a name of its own"
+        case .targetNotEmpty(let target, let partitions):
+            "\(target) holds records already that this flow has not brought, which would stay among the copies: "
+                + "\(partitions.joined(separator: ", ")); delete those topics there, or leave them out of topics.allow"
+        case .clusterLost(let cluster, let seconds, let reason):
+            "\(cluster) has not answered for \(seconds) s: \(reason); what is copied is kept: once it answers, run "
+                + "migrate again to go on where it stopped"
+        }
+    }
+}

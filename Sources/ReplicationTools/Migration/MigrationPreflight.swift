@@ -1,0 +1,48 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+/// What must hold before a migration writes anything: it would not end well otherwise, only later.
+struct MigrationPreflight {
+    let settings: FlowSettings
+    let source: ClusterClient
+    let target: ClusterClient
+
+    /// Partitions named in an error.
+    private static let examples = 5
+
+    /// - Throws: ``MigrationError`` or `KafkaError`.
+    func check() async throws {
+        let cut = try await VerificationCut.make(settings, source: source, target: target)
+        try await checkDirection(cut)
+        guard cut.selectsAnything else {
+            throw MigrationError.nothingSelected(flow: settings.name, source: settings.source.name)
+        }
+        try await checkTarget(cut)
+    }
+
+    /// The progress of a flow lies on its target.
+    private func checkDirection(_ cut: VerificationCut) async throws {
+        var onSource = RecordedFlowReader(flow: settings.name, target: source)
+        try await onSource.refresh()
+        guard let identity = onSource.recorded.identity, identity.targetClusterID == cut.sourceID,
+            identity.sourceClusterID == cut.targetID
+        else { return }
+        throw MigrationError.swapped(
+            flow: settings.name, source: settings.source.name, target: settings.target.name)
+    }
+
+    /// Where the flow has not begun, the target is empty.
+    private func checkTarget(_ cut: VerificationCut) async throws {
+        var onTarget = RecordedFlowReader(flow: settings.name, target: target)
+        try await onTarget.refresh()
+        let begun = onTarget.recorded.checkpoints
+        let full = cut.pairs.filter { begun[$0.source] == nil && !$0.targetRange.isEmpty }
+        guard !full.isEmpty else { return }
+        var partitions = full.prefix(Self.examples).map {
+            "\($0.target.topic)-\($0.target.partition) (\($0.targetRange.count) offsets)"
+        }
+        if full.count > Self.examples { partitions.append("and \(full.count - Self.examples) more") }
+        throw MigrationError.targetNotEmpty(target: settings.target.name, partitions)
+    }
+}

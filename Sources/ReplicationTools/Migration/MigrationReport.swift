@@ -1,0 +1,74 @@
+internal import KafkaClient
+internal import Replication
+
+/// Where a migration stands.
+public enum MigrationPhase: String, Hashable, Sendable, Codable {
+    /// What the source held at the start is being copied.
+    case copying
+    /// Everything is there; what comes in is followed until the cut-over.
+    case following
+    /// The source's ends are fixed, the rest is on its way.
+    case draining
+    case verifying
+    case done
+    /// Stopped before its end; another run goes on where this one stopped.
+    case interrupted
+}
+
+/// How far a migration has come.
+public struct MigrationProgress: Hashable, Sendable {
+    public var phase: MigrationPhase
+    public var partitions: Int
+    /// Source offsets that have passed, of all there are.
+    public var passed: Int64 = 0
+    public var total: Int64 = 0
+    /// Records that the target has got in this run.
+    public var records: Int64 = 0
+    /// Bytes that what was read in this run takes at the source.
+    public var bytes: Int64 = 0
+    /// What all that is selected takes at the source; nil while, or where, that is not told.
+    public var sourceBytes: Int64?
+    /// Of the last ten seconds; nil before a second has passed.
+    public var recordsPerSecond: Double?
+    public var bytesPerSecond: Double?
+    /// Until everything that the source holds now has passed; nil where that cannot be told.
+    public var secondsLeft: Double?
+}
+
+/// What a migration did, and whether the copy is equal.
+public struct MigrationReport: Hashable, Sendable, Codable {
+    public var flow: String
+    public var source: String
+    public var target: String
+    public var phase = MigrationPhase.copying
+    public var seconds = 0.0
+    public var topics = 0
+    public var partitions = 0
+    /// Source offsets that this run has copied or skipped.
+    public var copiedOffsets: Int64 = 0
+    /// Records that the target has got in this run.
+    public var copiedRecords: Int64 = 0
+    /// Bytes that what was read in this run takes at the source.
+    public var copiedBytes: Int64 = 0
+    /// Bytes that everything selected takes at the source; nil where the source does not tell (it wants DESCRIBE on the
+    /// cluster).
+    public var sourceBytes: Int64?
+    /// Source offsets that have no record on the target, by reason, of all runs.
+    public var skippedOffsets: [String: Int64] = [:]
+    /// Source offsets behind those that were copied and compared: somebody still writes there.
+    public var writtenAfterCutOver: Int64 = 0
+    /// Positions of consumer groups that are not in step on the target, in words.
+    public var groupsNotInStep: [String] = []
+    public var verification: VerificationReport?
+
+    /// Whether everything is copied and found equal, and every group can go on at the target.
+    public var isComplete: Bool {
+        phase == .done && (verification?.isEqual ?? false) && groupsNotInStep.isEmpty && writtenAfterCutOver == 0
+    }
+
+    init(_ settings: FlowSettings) {
+        flow = settings.name
+        source = settings.source.name
+        target = settings.target.name
+    }
+}

@@ -1,0 +1,127 @@
+internal import DequeModule
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+/// Both sides of a partition on their way past each other: as bytes while they hold the same batches, which are not
+/// decompressed then; else record by record, until both stand at the same place again.
+///
+/// Who drives it decides how long a side that has nothing more is waited for.
+struct PartitionComparison {
+    private(set) var source: PartitionScan
+    private(set) var target: PartitionScan
+    var comparison: SequenceComparison
+    let scope: OriginScope
+    let prints: PrintReader
+    /// Source records that came from the target.
+    private(set) var loops: Int64 = 0
+    /// Target records that did not come from the source.
+    private(set) var foreign: Int64 = 0
+    private(set) var equalInWholeBatches: Int64 = 0
+    /// Batches compared as a whole last: what is doubled behind them is recognised.
+    private var recentBatches: Deque<LogEntry> = []
+
+    private static let recentBatchCount = 4
+
+    init(
+        source: PartitionScan, target: PartitionScan, comparison: SequenceComparison, scope: OriginScope,
+        prints: PrintReader
+    ) {
+        self.source = source
+        self.target = target
+        self.comparison = comparison
+        self.scope = scope
+        self.prints = prints
+    }
+
+    var bytesRead: Int64 { source.bytesRead + target.bytesRead }
+
+    /// Ends that only ever move on.
+    mutating func extend(source end: Int64) { source.extend(to: end) }
+    mutating func extend(target end: Int64) { target.extend(to: end) }
+
+    /// Lets what was fetched ahead go; it is fetched again when it is wanted.
+    mutating func rest() {
+        source.rest()
+        target.rest()
+    }
+
+    /// Takes in what both sides hold alike from here on, while both stand at the same place.
+    mutating func compareWholeBatches() async throws(KafkaError) {
+        while case .batch(let ours)? = try await source.peek(), case .batch(let theirs)? = try await target.peek(),
+            isWhole(ours, in: source), isWhole(theirs, in: target), ours.holdsSameRecords(as: theirs)
+        {
+            _ = try await source.next()
+            _ = try await target.next()
+            comparison.addEqual(Int64(ours.header.recordCount))
+            equalInWholeBatches += Int64(ours.header.recordCount)
+            recentBatches.append(.batch(theirs))
+            if recentBatches.count > Self.recentBatchCount { recentBatches.removeFirst() }
+        }
+    }
+
+    /// Compares everything between fixed ends.
+    mutating func runToEnds() async throws(KafkaError) {
+        while true {
+            if comparison.isLevel { try await compareWholeBatches() }
+            switch comparison.advance(sourceHasEnded: source.isAtEnd, targetHasEnded: target.isAtEnd) {
+            case .nothing: return
+            case .source: try await takeSource()
+            case .target: try await takeTarget()
+            }
+        }
+    }
+
+    private func isWhole(_ batch: RecordBatch, in scan: PartitionScan) -> Bool {
+        scan.contains(batch.header.baseOffset) && scan.contains(batch.header.lastOffset)
+    }
+
+    mutating func takeSource() async throws(KafkaError) {
+        guard let entry = try await source.next() else { return }
+        try recallRecentBatches()
+        let found = try source.prints(of: entry, prints, isOutside: scope.isLoop)
+        for print in found.inside { comparison.add(source: print) }
+        loops += found.outside
+    }
+
+    mutating func takeTarget() async throws(KafkaError) {
+        guard let entry = try await target.next() else { return }
+        try recallRecentBatches()
+        let found = try target.prints(of: entry, prints, isOutside: scope.isForeign)
+        for print in found.inside { comparison.add(target: print) }
+        foreign += found.outside
+    }
+
+    /// Batches that were equal as a whole have left nothing in the comparison's memory.
+    private mutating func recallRecentBatches() throws(KafkaError) {
+        while let entry = recentBatches.popFirst() {
+            for print in try target.prints(of: entry, prints, isOutside: { _ in false }).inside {
+                comparison.remember(print)
+            }
+        }
+    }
+}
+
+extension PartitionScan {
+    /// The prints of an entry's records that lie in what is scanned, and how many of those do not take part.
+    func prints(
+        of entry: LogEntry, _ prints: PrintReader, isOutside: (RawRecord) throws(WireError) -> Bool
+    ) throws(KafkaError) -> (inside: [RecordFingerprint], outside: Int64) {
+        var outside: Int64 = 0
+        var inside: [RecordFingerprint] = []
+        do {
+            try prints.read(entry) { record in
+                guard contains(record.offset) else { return false }
+                let isOut = try isOutside(record)
+                if isOut { outside += 1 }
+                return !isOut
+            } _: { print in
+                // Formats before headers are not asked about first.
+                if contains(print.offset) { inside.append(print) }
+            }
+        } catch {
+            throw damaged("\(error)")
+        }
+        return (inside, outside)
+    }
+}

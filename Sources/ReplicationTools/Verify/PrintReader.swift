@@ -1,0 +1,49 @@
+internal import KafkaClient
+internal import KafkaCompression
+internal import KafkaWire
+internal import Replication
+
+/// Turns log entries into the prints that are compared.
+struct PrintReader: Sendable {
+    /// For targets that stamp records themselves.
+    var ignoresTimestamp: Bool
+    /// Where only some keys are looked at.
+    var keys: Sampling?
+
+    /// Calls `body` with each record of the entry whose key is looked at, legacy formats included.
+    ///
+    /// - Parameter isWanted: asked about each record before it is hashed; formats before headers always take part.
+    /// - Throws: `WireError` or `CompressionError` when the entry cannot be read.
+    func read(
+        _ entry: LogEntry, isWanted: (RawRecord) throws -> Bool, _ body: (RecordFingerprint) -> Void
+    ) throws {
+        guard entry.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
+        switch entry {
+        case .batch(let batch):
+            var reader = try batch.records()
+            while let record = try reader.nextRaw() {
+                guard keys?.includes(key: record.key) ?? true, try isWanted(record) else { continue }
+                body(try RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp))
+            }
+        case .legacy(let legacy):
+            for record in try legacy.records() where keys?.includes(key: record.key) ?? true {
+                body(RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp))
+            }
+        }
+    }
+}
+
+extension RecordBatch {
+    /// Whether two batches hold the same records, told without decompressing: the same bytes under headers that give
+    /// them the same meaning. False says nothing.
+    func holdsSameRecords(as other: RecordBatch) -> Bool {
+        header.recordCount == other.header.recordCount
+            && header.lastOffsetDelta == other.header.lastOffsetDelta
+            && header.baseTimestamp == other.header.baseTimestamp
+            && header.maxTimestamp == other.header.maxTimestamp
+            && header.codec == other.header.codec
+            && header.timestampType == .createTime && other.header.timestampType == .createTime
+            && !header.hasDeleteHorizon && !other.header.hasDeleteHorizon
+            && payload == other.payload
+    }
+}

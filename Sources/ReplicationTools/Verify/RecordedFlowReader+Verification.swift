@@ -1,0 +1,51 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+// What a verification asks of a flow's records.
+extension RecordedFlowReader {
+    /// What a flow has recorded about the clusters of a cut; nil where it has recorded nothing about those.
+    static func current(
+        _ settings: FlowSettings, _ cut: VerificationCut, _ target: ClusterClient
+    ) async throws(KafkaError) -> RecordedFlowReader? {
+        var reader = RecordedFlowReader(flow: settings.name, target: target)
+        try await reader.refresh()
+        guard let identity = reader.recorded.identity, identity.sourceClusterID == cut.sourceID,
+            identity.targetClusterID == cut.targetID
+        else { return nil }
+        return reader
+    }
+
+    /// Reads on until the flow has passed these source offsets, or has not moved for as long as patience lasts.
+    /// Partitions that it has not begun to copy are not waited for.
+    mutating func follow(to ends: [TopicPartition: Int64], patience: Duration) async throws(KafkaError) {
+        let clock = ContinuousClock()
+        var deadline = clock.now + patience
+        var passed: [TopicPartition: Int64] = [:]
+        while true {
+            try await refresh()
+            let now = recorded.checkpoints.mapValues(\.sourceOffset)
+            if ends.allSatisfy({ now[$0.key, default: .max] >= $0.value }) { return }
+            if now != passed { deadline = clock.now + patience }
+            passed = now
+            guard clock.now < deadline else { return }
+            do {
+                try await clock.sleep(for: .milliseconds(300))
+            } catch {
+                throw KafkaError(.cancelled, during: .request(.fetch), cluster: target.settings.name)
+            }
+        }
+    }
+
+    /// The map of a pair of partitions; nil when the flow has recorded nothing of these very topics.
+    func map(of pair: VerificationCut.Pair) -> OffsetMap? {
+        guard let checkpoint = recorded.checkpoints[pair.source],
+            recorded.targetName(of: pair.source.topic) == pair.target.topic,
+            pair.sourceTopicID == .zero || checkpoint.sourceTopicID == pair.sourceTopicID.hexadecimal,
+            pair.targetTopicID == .zero
+                || checkpoint.targetTopicID ?? pair.targetTopicID.hexadecimal
+                    == pair.targetTopicID.hexadecimal
+        else { return nil }
+        return recorded.map(of: pair.source)
+    }
+}

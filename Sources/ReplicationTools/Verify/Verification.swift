@@ -1,0 +1,187 @@
+internal import DequeModule
+package import KafkaClient
+internal import KafkaWire
+public import Logging
+public import NIOCore
+public import Replication
+internal import Synchronization
+
+/// Compares what a flow copies with what the target holds, up to a cut that is made at the start: everything, or a
+/// sample.
+///
+/// Nothing is written anywhere. The target's ends are read before the source's, so that every record of the target's
+/// part of the cut must be in the source's.
+public struct Verification: Sendable {
+    public struct Options: Sendable {
+        /// How long a target that has stopped moving is waited for before what it lacks counts as missing.
+        public var patience: Duration = .seconds(10)
+        /// Partitions compared at the same time.
+        public var lanes = 4
+        /// Whether another flow writes to the same topics of the target under the same names.
+        public var allowsForeign = false
+        /// Keys of compacted topics held at once in each lane.
+        public var keysAtOnce = 1_000_000
+        /// Which part is looked at; nil for everything.
+        public var sampling: Sampling?
+        /// Source offsets to end at instead of where the source ends when the verification begins.
+        package var sourceEnds: [TopicPartition: Int64] = [:]
+
+        public init() {}
+    }
+
+    private let settings: FlowSettings
+    private let options: Options
+    private let eventLoops: [any EventLoop]
+    private let logger: Logger
+
+    public init(_ settings: FlowSettings, options: Options = Options(), eventLoops: [any EventLoop], logger: Logger) {
+        precondition(!eventLoops.isEmpty, "a verification needs an event loop")
+        self.settings = settings
+        self.options = options
+        self.eventLoops = eventLoops
+        self.logger = logger
+    }
+
+    /// - Parameter progress: called often, from any thread.
+    /// - Throws: ``FlowError`` when a cluster cannot be asked at all. A partition that cannot be compared is reported
+    ///   as failed, and the others go on.
+    public func run(
+        progress: @escaping @Sendable (VerificationProgress) -> Void = { _ in }
+    ) async throws(FlowError) -> VerificationReport {
+        let source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
+        let target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
+        let outcome: Result<VerificationReport, FlowError>
+        do throws(FlowError) {
+            outcome = .success(try await run(source, target, progress))
+        } catch {
+            outcome = .failure(error)
+        }
+        await source.close()
+        await target.close()
+        return try outcome.get()
+    }
+
+    private func run(
+        _ source: ClusterClient, _ target: ClusterClient, _ progress: @escaping @Sendable (VerificationProgress) -> Void
+    ) async throws(FlowError) -> VerificationReport {
+        let cut: VerificationCut
+        let recorded: RecordedFlowReader?
+        do throws(KafkaError) {
+            cut = try await VerificationCut.make(
+                settings, source: source, target: target, sourceEnds: options.sourceEnds)
+            recorded = options.sampling == nil ? nil : try await recordings(cut, target)
+        } catch {
+            throw .kafka(error)
+        }
+        let meter = ProgressMeter(total: work(cut), report: progress)
+        var report = VerificationReport(
+            flow: settings.name, source: settings.source.name, target: settings.target.name,
+            mode: options.sampling == nil ? "full" : "sampled", partitions: cut.unpaired)
+        report.seed = options.sampling?.seed
+        report.share = options.sampling?.share
+        let lanes = Lanes(options.lanes)
+        await withTaskGroup(of: PartitionVerification.self) { group in
+            for (number, pair) in cut.pairs.enumerated() {
+                group.addTask {
+                    await lanes.enter()
+                    let compared = self.compared(pair, cut, source, target, number % self.options.lanes)
+                    let verified = await self.verify(compared, recorded?.map(of: pair), meter, lanes)
+                    await lanes.leave()
+                    return verified
+                }
+            }
+            for await verified in group { report.partitions.append(verified) }
+        }
+        report.partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        await Examples(source: source, target: target).fill(&report)
+        return report
+    }
+
+    /// What the flow has recorded about the clusters at hand, once it has recorded what the cut holds.
+    private func recordings(
+        _ cut: VerificationCut, _ target: ClusterClient
+    ) async throws(KafkaError) -> RecordedFlowReader? {
+        guard var recorded = try await RecordedFlowReader.current(settings, cut, target) else { return nil }
+        let ends = Dictionary(
+            cut.pairs.filter { !$0.isCompacted }.map { ($0.source, $0.sourceRange.upperBound) }
+        ) { first, _ in first }
+        try await recorded.follow(to: ends, patience: options.patience)
+        return recorded
+    }
+
+    /// Source offsets to be passed: keys can only be told by reading everything.
+    private func work(_ cut: VerificationCut) -> Int64 {
+        guard let sampling = options.sampling else { return cut.sourceOffsets }
+        return cut.pairs.reduce(0) { sum, pair in
+            guard !pair.isCompacted else { return sum + Int64(pair.sourceRange.count) }
+            let ranges = sampling.ranges(of: pair.source.topic, partition: pair.source.partition, in: pair.sourceRange)
+            return sum + ranges.reduce(0) { $0 + Int64($1.count) }
+        }
+    }
+
+    private func compared(
+        _ pair: VerificationCut.Pair, _ cut: VerificationCut, _ source: ClusterClient, _ target: ClusterClient,
+        _ lane: Int
+    ) -> ComparedPair {
+        var prints = PrintReader(ignoresTimestamp: pair.targetStampsRecords)
+        if pair.isCompacted { prints.keys = options.sampling }
+        return ComparedPair(
+            pair: pair, source: source, target: target, lane: lane,
+            scope: OriginScope(settings, cut, allowsForeign: options.allowsForeign), prints: prints)
+    }
+
+    private func verify(
+        _ compared: ComparedPair, _ map: OffsetMap?, _ meter: ProgressMeter, _ lanes: Lanes
+    ) async -> PartitionVerification {
+        let pair = compared.pair
+        let result = PartitionVerification(
+            topic: pair.source.topic, targetTopic: pair.target.topic, partition: pair.source.partition)
+        let beginsLater = settings.startFrom != .earliest
+        do throws(KafkaError) {
+            if pair.isCompacted {
+                let keyed = KeyedVerification(compared, patience: options.patience, result: result)
+                return try await keyed.run(keysAtOnce: options.keysAtOnce) { meter.add($0, $1, $2) }
+            }
+            if let sampling = options.sampling {
+                var sampled = SampledVerification(
+                    compared, sampling: sampling, map: map, beginsLater: beginsLater,
+                    patience: options.patience, result: result)
+                return try await sampled.run { meter.add($0, $1, $2) }
+            }
+            let sides = compared.sides(
+                source: pair.sourceRange, target: pair.targetRange,
+                allowance: pair.allowance(beginsLater: beginsLater))
+            var ordered = OrderedVerification(sides, patience: options.patience, lanes: lanes, result: result)
+            return try await ordered.run { meter.add($0, $1, $2) }
+        } catch {
+            var failed = result
+            failed.sourceStart = pair.sourceRange.lowerBound
+            failed.sourceEnd = pair.sourceRange.upperBound
+            failed.failure =
+                error.code == .offsetOutOfRange
+                ? "\(error): retention removed records while they were compared; run verify again" : "\(error)"
+            return failed
+        }
+    }
+}
+
+/// Sums what the lanes report.
+private final class ProgressMeter: Sendable {
+    private let state: Mutex<VerificationProgress>
+    private let report: @Sendable (VerificationProgress) -> Void
+
+    init(total: Int64, report: @escaping @Sendable (VerificationProgress) -> Void) {
+        state = Mutex(VerificationProgress(compared: 0, total: total, bytes: 0, differences: 0))
+        self.report = report
+    }
+
+    func add(_ offsets: Int64, _ bytes: Int64, _ differences: Int64) {
+        let now = state.withLock { progress in
+            progress.compared += offsets
+            progress.bytes += bytes
+            progress.differences += differences
+            return progress
+        }
+        report(now)
+    }
+}

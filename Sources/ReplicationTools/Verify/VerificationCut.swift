@@ -1,0 +1,149 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+/// What is compared: pairs of partitions, and where each begins and ends.
+struct VerificationCut: Sendable {
+    struct Pair: Sendable {
+        var source: TopicPartition
+        var target: TopicPartition
+        var sourceRange: Range<Int64>
+        var targetRange: Range<Int64>
+        /// Zero when the cluster has no topic ids; the same for the target's.
+        var sourceTopicID: KafkaUUID
+        var targetTopicID: KafkaUUID
+        /// Either side removes records by key.
+        var isCompacted: Bool
+        /// The target topic has LogAppendTime: its timestamps are its own.
+        var targetStampsRecords: Bool
+
+        /// What may stand at the beginning of one side only: where retention has passed over the other, or, if the
+        /// flow may have begun later than with the earliest record, before its first.
+        func allowance(beginsLater: Bool) -> SequenceComparison.LeadingAllowance {
+            SequenceComparison.LeadingAllowance(
+                source: beginsLater || targetRange.lowerBound > 0, target: sourceRange.lowerBound > 0)
+        }
+    }
+
+    var pairs: [Pair] = []
+    /// Partitions that hold records and have no counterpart.
+    var unpaired: [PartitionVerification] = []
+    var sourceID = ""
+    var targetID = ""
+    /// Whether the flow copies any topic of the source.
+    var selectsAnything = false
+
+    /// Source offsets to be passed.
+    var sourceOffsets: Int64 { pairs.reduce(0) { $0 + Int64($1.sourceRange.count) } }
+
+    /// - Parameter sourceEnds: where to end instead of where the source ends now.
+    static func make(
+        _ settings: FlowSettings, source: ClusterClient, target: ClusterClient,
+        sourceEnds: [TopicPartition: Int64] = [:]
+    ) async throws(KafkaError) -> VerificationCut {
+        let sourceMetadata = try await source.metadata(.all)
+        let targetMetadata = try await target.metadata(.all)
+        let selector = TopicSelector(
+            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
+        var names: [(source: String, target: String)] = []
+        for topic in sourceMetadata.topics.values.sorted(by: { $0.name < $1.name }) where topic.error == .none {
+            guard let name = selector.targetName(of: topic.name, isInternal: topic.isInternal) else { continue }
+            names.append((topic.name, name))
+        }
+        var cut = VerificationCut()
+        cut.selectsAnything = !names.isEmpty
+        cut.sourceID = sourceMetadata.clusterID ?? ""
+        cut.targetID = targetMetadata.clusterID ?? ""
+        var couples: [(source: TopicPartition, target: TopicPartition)] = []
+        var alone: [TopicPartition] = []
+        for name in names {
+            let numbers = sourceMetadata.topics[name.source]?.partitions.keys.sorted() ?? []
+            for number in numbers {
+                if targetMetadata.partition(name.target, number) != nil {
+                    couples.append((TopicPartition(name.source, number), TopicPartition(name.target, number)))
+                } else {
+                    alone.append(TopicPartition(name.source, number))
+                }
+            }
+        }
+        // The target first: whatever it has by now, the source must have by then.
+        let targetRanges = try await ranges(of: couples.map(\.target), at: target)
+        let sourceRanges = try await ranges(of: couples.map(\.source) + alone, at: source)
+        let sourceConfigs = await configs(of: names.map(\.source), at: source)
+        let targetConfigs = await configs(of: names.map(\.target), at: target)
+        for couple in couples {
+            guard var sourceRange = sourceRanges[couple.source], let targetRange = targetRanges[couple.target] else {
+                continue
+            }
+            if let end = sourceEnds[couple.source] { sourceRange = sourceRange.clamped(to: 0..<max(0, end)) }
+            let ours = sourceConfigs[couple.source.topic] ?? [:]
+            let theirs = targetConfigs[couple.target.topic] ?? [:]
+            cut.pairs.append(
+                Pair(
+                    source: couple.source, target: couple.target, sourceRange: sourceRange, targetRange: targetRange,
+                    sourceTopicID: sourceMetadata.topics[couple.source.topic]?.id ?? .zero,
+                    targetTopicID: targetMetadata.topics[couple.target.topic]?.id ?? .zero,
+                    isCompacted: [ours, theirs].contains { $0["cleanup.policy"]?.contains("compact") ?? false },
+                    targetStampsRecords: theirs["message.timestamp.type"] == "LogAppendTime"))
+        }
+        for partition in alone {
+            guard let range = sourceRanges[partition], !range.isEmpty else { continue }
+            var found = PartitionVerification(
+                topic: partition.topic, targetTopic: settings.naming.targetName(of: partition.topic),
+                partition: partition.partition)
+            found.sourceStart = range.lowerBound
+            found.sourceEnd = range.upperBound
+            found.failure = "the target has no such partition: \(range.count) offsets of the source are not there"
+            cut.unpaired.append(found)
+        }
+        return cut
+    }
+
+    /// Where pairs end now, the target looked at first; errors for those of which it cannot be said.
+    static func ends(
+        of pairs: [Pair], source: ClusterClient, target: ClusterClient
+    ) async -> Outcomes<TopicPartition, (source: Int64, target: Int64)> {
+        let theirs = await target.offsets(queries(pairs.map(\.target), .latest), isolation: .readCommitted)
+        let ours = await source.offsets(queries(pairs.map(\.source), .latest), isolation: .readCommitted)
+        var ends: Outcomes<TopicPartition, (source: Int64, target: Int64)> = [:]
+        for pair in pairs {
+            guard let sourceEnd = ours[pair.source], let targetEnd = theirs[pair.target] else { continue }
+            ends[pair.source] = sourceEnd.flatMap { end in
+                targetEnd.map { (end.offset ?? 0, $0.offset ?? 0) }
+            }
+        }
+        return ends
+    }
+
+    private static func ranges(
+        of partitions: [TopicPartition], at client: ClusterClient
+    ) async throws(KafkaError) -> [TopicPartition: Range<Int64>] {
+        let ends = await client.offsets(queries(partitions, .latest), isolation: .readCommitted)
+        let starts = await client.offsets(queries(partitions, .earliest))
+        var ranges: [TopicPartition: Range<Int64>] = [:]
+        for partition in partitions {
+            guard let start = try starts[partition]?.get().offset, let end = try ends[partition]?.get().offset else {
+                continue
+            }
+            ranges[partition] = start..<max(start, end)
+        }
+        return ranges
+    }
+
+    private static func queries(
+        _ partitions: [TopicPartition], _ query: OffsetQuery
+    ) -> [TopicPartition: OffsetQuery] {
+        Dictionary(partitions.map { ($0, query) }) { first, _ in first }
+    }
+
+    /// Settings in effect; empty for a topic whose settings we may not see.
+    private static func configs(of topics: [String], at client: ClusterClient) async -> [String: [String: String]] {
+        var configs: [String: [String: String]] = [:]
+        let keys = ["cleanup.policy", "message.timestamp.type"]
+        for (resource, outcome) in await client.describeConfigs(topics.map { .topic($0) }, keys: keys) {
+            guard case .topic(let name) = resource, case .success(let entries) = outcome else { continue }
+            configs[name] = entries.compactMapValues(\.value)
+        }
+        return configs
+    }
+}
