@@ -106,7 +106,7 @@ private struct OffsetTable {
 
     private func row(_ partition: OffsetReport.Partition) -> [String] {
         func number(_ value: Int64?) -> String { value.map { "\($0)" } ?? "-" }
-        let state = partition.aheadBy > 0 ? "\(partition.state), \(partition.aheadBy) ahead" : partition.state
+        let state = partition.aheadBy > 0 ? "\(partition.state), \(partition.aheadBy) ahead" : partition.state.rawValue
         return [
             partition.topic, "\(partition.partition)", number(partition.sourceOffset),
             number(partition.translatedOffset), number(partition.targetOffset), number(partition.sourceLag),

@@ -47,7 +47,7 @@ import Testing
                 try await world.produce(200..<300, to: "orders")
                 try await eventually("the rest, or a partition that has stopped") {
                     let partition = await flow.status().partitions.first
-                    return partition?.sourceOffset == 300 || partition?.state == "failed"
+                    return partition?.sourceOffset == 300 || partition?.state == .failed
                 }
                 #expect(await flow.status().partitions.first?.reason == nil)
             }
@@ -82,7 +82,7 @@ import Testing
             try await world.createTopic("orders")
             let flow = try world.flow()
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 for round in 0..<20 {
                     if round % 3 == 1 { world.target.intercept(.produce, times: 1, .disconnectAfterHandling) }
                     try await world.produce(round * 25..<(round + 1) * 25, to: "orders")
@@ -105,7 +105,7 @@ import Testing
             try await world.restore(early)
             let flow = try world.flow()
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 world.target.intercept(.produce, times: 1, .disconnectAfterHandling)
                 try await world.produce(200..<300, to: "orders")
                 try await world.caughtUp(flow, records: 300)
@@ -186,7 +186,7 @@ import Testing
                     try await world.produce(20..<30, to: "orders")
                     try await world.caughtUp(second, records: 30)
                     try await eventually("the first to be shut out") {
-                        await first.status().partitions.first?.state == "failed"
+                        await first.status().partitions.first?.state == .failed
                     }
                 }
             }

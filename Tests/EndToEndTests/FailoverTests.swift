@@ -79,7 +79,7 @@ import Testing
         try await Replicated.run { world in
             let flow = try world.flow { $0.naming = .identical }
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 try await world.createTopic("orders")
                 try await world.produce(0..<10, to: "orders")
                 try await world.caughtUp(flow, records: 10)

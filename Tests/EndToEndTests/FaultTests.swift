@@ -15,7 +15,7 @@ import Testing
             try await world.createTopic("orders", partitions: 2)
             let flow = try world.flow()
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 for round in 0..<20 {
                     if round % 5 == 1 { try await faults(world) }
                     for partition in 0..<2 {
@@ -118,7 +118,7 @@ import Testing
             try await world.createTopic("orders")
             let first = try world.flow()
             try await world.running(first) {
-                try await eventually("the flow to run") { await first.status().state == "running" }
+                try await eventually("the flow to run") { await first.status().state == .running }
             }
             let second = try world.flow { $0.naming = .identical }
 
@@ -135,7 +135,7 @@ import Testing
                 $0.bufferBytes = 4 << 20; $0.shards = 1
             }
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 try await world.target.freeze(node: 1)
                 for round in 0..<200 { try await world.produce(round * 1_000..<(round + 1) * 1_000, to: "orders") }
                 try await world.target.thaw(node: 1)
@@ -163,7 +163,7 @@ import Testing
             try await world.running(flow) {
                 try await eventually("one partition to stop and the other to be copied") {
                     let partitions = await flow.status().partitions
-                    return partitions.contains { $0.partition == 0 && $0.state == "failed" }
+                    return partitions.contains { $0.partition == 0 && $0.state == .failed }
                         && partitions.contains { $0.partition == 1 && $0.sourceOffset == 30 }
                 }
                 let stopped = try #require(await flow.status().partitions.first { $0.partition == 0 })

@@ -94,7 +94,7 @@ import Testing
                 try await world.committed("g", "east.orders", [0: 60])
                 try await world.commit("g", ["orders": [0: 20]])
                 try await eventually("the rewind to be seen") {
-                    await flow.status().groups.first?.partitions.first?.state == "further"
+                    await flow.status().groups.first?.partitions.first?.state == .further
                 }
                 #expect(try await world.targetOffsets(of: "g")[TopicPartition("east.orders", 0)]?.offset == 60)
                 try await world.commit("g", ["orders": [0: 70]])
@@ -110,13 +110,13 @@ import Testing
             try await world.commit("old", ["orders": [0: 20]])
             let flow = try world.flow { $0.startFrom = .latest }
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 try await world.produce(50..<60, to: "orders")
                 try await world.commit("young", ["orders": [0: 55]])
                 try await world.committed("young", "east.orders", [0: 5])
                 let groups = await flow.status().groups
                 let old = try #require(groups.first { $0.group == "old" })
-                #expect(old.state == "refused")
+                #expect(old.state == .refused)
                 #expect(old.reason?.contains("outside the known range: copies are known from source offset 50") == true)
             }
             #expect(try await world.targetOffsets(of: "old").isEmpty)
@@ -237,7 +237,7 @@ import Testing
                 try await eventually("the first look at groups") { await !flow.status().groups.isEmpty }
                 world.source.intercept(.listGroups, times: 1_000, .drop)
             }
-            #expect(await flow.status().state == "stopped")
+            #expect(await flow.status().state == .stopped)
         }
     }
 
@@ -254,17 +254,20 @@ import Testing
 
             let first = try #require(try await inspector.inspect(group: "g")?.partitions.first)
             #expect((first.translatedOffset, first.sourceLag, first.targetLag) == (22, 30, 30))
-            #expect((first.isSameRecord, first.state, first.targetOffset) == (true, "pending", nil))
+            #expect(
+                (first.isSameRecord, first.state, first.targetOffset) == (
+                    true, FlowStatus.GroupPartition.State.pending, nil
+                ))
 
             let applied = try #require(try await inspector.inspect(group: "g", action: .apply)?.partitions.first)
-            #expect((applied.state, applied.targetOffset) == ("synced", 22))
+            #expect((applied.state, applied.targetOffset) == (FlowStatus.GroupPartition.State.synced, 22))
 
             try await world.commit("g", ["orders": [0: 10]])
             let further = try #require(try await inspector.inspect(group: "g", action: .apply)?.partitions.first)
-            #expect((further.state, further.targetOffset) == ("further", 22))
+            #expect((further.state, further.targetOffset) == (FlowStatus.GroupPartition.State.further, 22))
             let rewound = try #require(
                 try await inspector.inspect(group: "g", action: .applyAndRewind)?.partitions.first)
-            #expect((rewound.state, rewound.targetOffset) == ("synced", 12))
+            #expect((rewound.state, rewound.targetOffset) == (FlowStatus.GroupPartition.State.synced, 12))
             #expect(try await inspector.inspect(group: "unknown") == nil)
             await inspector.close()
         }

@@ -91,7 +91,7 @@ import Testing
             try await world.running(flow) {
                 try await eventually("the refusal") {
                     let group = await flow.status().groups.first
-                    return group?.state == "failed"
+                    return group?.state == .failed
                         && group?.reason?.contains("lacks READ on GROUP billing of west; grant it with: ") == true
                 }
                 try await allow(.read, on: .group, "billing", at: world.targetClient)

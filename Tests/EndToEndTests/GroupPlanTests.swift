@@ -33,7 +33,7 @@ import Testing
             #expect(before.text.contains("group"))
             let report = try #require(before.groups?.first)
             #expect((report.group, report.isIdleOnTarget) == ("billing", true))
-            #expect(report.partitions.map(\.state) == ["pending", "pending"])
+            #expect(report.partitions.map(\.state) == [.pending, .pending])
             #expect(report.partitions.map(\.sourceLag) == [10, 40])
             #expect(try await world.targetOffsets(of: "billing").isEmpty)
 
@@ -78,7 +78,7 @@ import Testing
                 $0.sync.groupOffsets = false
             }
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 try await world.produce(50..<60, to: "orders")
                 try await world.caughtUp(flow, records: 60)
             }

@@ -79,7 +79,7 @@ import Testing
                 try await mesh.world.running(flow) {
                     try await eventually("the policy to be followed") {
                         guard let partition = await flow.status().partitions.first else { return false }
-                        return policy == .stop ? partition.state == "failed" : partition.sourceOffset == 1
+                        return policy == .stop ? partition.state == .failed : partition.sourceOffset == 1
                     }
                     let reason = await flow.status().partitions.first?.reason
                     #expect((reason?.contains("__mskmr") ?? false) == (policy == .stop))

@@ -67,7 +67,7 @@ import Testing
             try await world.produce(0..<10, to: "orders")
             let flow = try world.flow { $0.startFrom = .latest }
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 try await world.produce(10..<20, to: "orders")
                 try await world.createTopic("clicks")
                 try await world.produce(0..<5, to: "clicks")
@@ -87,7 +87,7 @@ import Testing
             try await world.createTopic("orders")
             let flow = try world.flow { $0.startFrom = .latest }
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 for (_, outcome) in await world.sourceClient.createPartitions(["orders": 2]) { _ = try outcome.get() }
                 try await world.produce(0..<7, to: "orders", partition: 1)
                 try await eventually("the new partition") {
@@ -105,7 +105,7 @@ import Testing
                 configs: ["cleanup.policy": "compact", "min.insync.replicas": "1", "retention.ms": "1234567"])
             let flow = try world.flow()
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
             }
             let metadata = try await world.targetClient.metadata(.named(["east.orders"]))
             let configs = try #require(

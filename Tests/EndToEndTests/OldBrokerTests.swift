@@ -60,7 +60,7 @@ import Testing
             try await world.createTopic("orders", configs: ["segment.ms": "60000"])
             let flow = try world.flow()
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 try await set("orders", ["segment.ms": .set("70000")], at: world.sourceClient)
                 try await eventually("the change") {
                     try await own(copy, at: world.targetClient)["segment.ms"] == "70000"

@@ -59,7 +59,7 @@ import Testing
             let second = try world.flow()
             try await world.running(second) {
                 try await eventually("one to stop and the other to go on") {
-                    let stopped = await partition(second)?.state == "failed"
+                    let stopped = await partition(second)?.state == .failed
                     return await partition(second, 1)?.sourceOffset == 10 && stopped
                 }
                 #expect(await partition(second)?.reason?.contains("no longer has offset 10") == true)
@@ -81,7 +81,7 @@ import Testing
             try await world.running(second) {
                 try await eventually("the policy to be followed") {
                     let found = await partition(second)
-                    return policy == .stop ? found?.state == "failed" : found?.sourceOffset == 50
+                    return policy == .stop ? found?.state == .failed : found?.sourceOffset == 50
                 }
                 if policy == .stop {
                     #expect(await partition(second)?.reason?.contains("was cut at offset 20") == true)
@@ -155,7 +155,7 @@ import Testing
                 _ = try await world.target.recreateTopic("east.orders")
                 try await eventually("the policy to be followed") {
                     policy == .stop
-                        ? await partition(flow)?.state == "failed"
+                        ? await partition(flow)?.state == .failed
                         : try await world.targetValues("east.orders") == expectedValues(0..<30)
                 }
             }

@@ -78,7 +78,7 @@ import Testing
             let flow = try world.flow()
             try await world.running(flow) {
                 try await eventually("the partition to stop") {
-                    await flow.status().partitions.first?.state == "failed"
+                    await flow.status().partitions.first?.state == .failed
                 }
                 let reason = try #require(try await partition(flow).reason)
                 #expect(reason.contains("was cut at offset \(place.rawValue)"), "\(reason)")

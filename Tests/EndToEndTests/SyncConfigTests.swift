@@ -27,7 +27,7 @@ import Testing
             try await world.createTopic("orders", configs: ["segment.ms": "60000", "max.message.bytes": "2000000"])
             let first = try world.flow()
             try await world.running(first) {
-                try await eventually("the flow to run") { await first.status().state == "running" }
+                try await eventually("the flow to run") { await first.status().state == .running }
                 try await set("orders", ["segment.ms": .set("70000")], at: world.sourceClient)
                 try await eventually("the change") {
                     try await own("segment.ms", of: copy, at: world.targetClient) == "70000"
@@ -53,7 +53,7 @@ import Testing
             try await world.createTopic("orders")
             let flow = try world.flow()
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
             }
             #expect(try await own("retention.ms", of: copy, at: world.targetClient) == "604800000")
             #expect(try await own("cleanup.policy", of: copy, at: world.targetClient) == "delete")

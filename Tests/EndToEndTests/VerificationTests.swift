@@ -144,7 +144,7 @@ import Testing
             try await world.produce(0..<3_000, to: "orders")
             let flow = try world.flow { $0.startFrom = .latest }
             try await world.running(flow) {
-                try await eventually("the flow to run") { await flow.status().state == "running" }
+                try await eventually("the flow to run") { await flow.status().state == .running }
                 try await world.produce(3_000..<9_000, to: "orders")
                 try await world.caughtUp(flow, records: 9_000)
             }

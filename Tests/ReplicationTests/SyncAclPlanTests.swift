@@ -8,7 +8,7 @@ import Testing
     private func mapping(
         _ mode: AclMode, naming: TopicNaming = .prefix(alias: "east", separator: "."), allow: String = "orders.*",
         topics: [String] = ["orders", "orders.eu"], principals: [String: String] = [:]
-    ) throws -> AclMapping {
+    ) throws -> ACLMapping {
         let cluster = ClusterSettings(name: "c", bootstrapServers: [])
         var settings = FlowSettings(
             name: "f", source: cluster, target: cluster,
@@ -17,7 +17,7 @@ import Testing
             targetAlias: "west")
         settings.sync.aclMode = mode
         settings.sync.principals = principals
-        return AclMapping(settings, topics: topics)
+        return ACLMapping(settings, topics: topics)
     }
 
     private static func allow(
@@ -100,7 +100,7 @@ import Testing
         let kept = Self.allow(.read, .topic, "east.orders")
         let dropped = Self.allow(.describe, .topic, "east.orders")
         let others = Self.allow(.write, .topic, "east.orders", to: "User:bob")
-        let plan = AclPlanner.plan(
+        let plan = ACLPlanner.plan(
             source: [Self.allow(.read, .topic, "orders"), Self.allow(.read, .topic, "orders.eu")],
             target: [kept, dropped, others], owned: [kept: .ours, dropped: .ours], mapping: try mapping(.topics))
 
@@ -111,9 +111,9 @@ import Testing
     @Test func `a rule that was there before us stays when the source drops its own`() throws {
         let there = Self.allow(.read, .topic, "east.orders")
         let mapping = try mapping(.topics)
-        let both = AclPlanner.plan(
+        let both = ACLPlanner.plan(
             source: [Self.allow(.read, .topic, "orders")], target: [there], owned: [:], mapping: mapping)
-        let after = AclPlanner.plan(source: [], target: [there], owned: [:], mapping: mapping)
+        let after = ACLPlanner.plan(source: [], target: [there], owned: [:], mapping: mapping)
 
         #expect(both.isEmpty && both.bookkeeping.isEmpty)
         #expect(after.isEmpty)
@@ -122,7 +122,7 @@ import Testing
     @Test func `a rule of ours that somebody removed is named and not created again, unless asked for`() throws {
         let ours = Self.allow(.read, .topic, "east.orders")
         func plan(overwrites: Bool) throws -> SyncPlan {
-            AclPlanner.plan(
+            ACLPlanner.plan(
                 source: [Self.allow(.read, .topic, "orders")], target: [], owned: [ours: .ours],
                 mapping: try mapping(.topics), overwrites: overwrites)
         }
@@ -134,7 +134,7 @@ import Testing
     @Test func `a rule that was being created when we died is ours if it is there, and is created if not`() throws {
         let rule = Self.allow(.read, .topic, "east.orders")
         func plan(target: [AccessRule]) throws -> SyncPlan {
-            AclPlanner.plan(
+            ACLPlanner.plan(
                 source: [Self.allow(.read, .topic, "orders")], target: target, owned: [rule: .pending],
                 mapping: try mapping(.topics))
         }

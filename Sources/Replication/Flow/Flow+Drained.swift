@@ -5,7 +5,7 @@ internal import KafkaWire
 extension Flow {
     /// Whether the flow copies all partitions of a topic.
     package func copies(_ topic: String, partitions: Int32) async -> Bool {
-        let found = await status().partitions.filter { $0.topic == topic && $0.state == "active" }
+        let found = await status().partitions.filter { $0.topic == topic && $0.state == .active }
         return found.count >= Int(partitions)
     }
 
@@ -23,7 +23,7 @@ extension Flow {
         return positions.allSatisfy { partition, offset in
             found.contains {
                 $0.topic == partition.topic && $0.partition == partition.partition && $0.sourceOffset >= offset
-                    && ($0.state == "synced" || $0.state == "further")
+                    && ($0.state == .synced || $0.state == .further)
             }
         }
     }

@@ -39,13 +39,6 @@ package enum PartitionReport: Hashable, Sendable {
     case duplicated(DuplicateCause, offset: Int64, records: Int64)
     /// Recovery has failed so often in a row.
     case recoveryFailed(KafkaError, attempt: Int)
-
-    package enum DuplicateCause: Hashable, Sendable {
-        /// Records were in flight when the target's log was truncated.
-        case truncation
-        /// The target had forgotten the producer, and took records although it had refused those before them.
-        case outOfOrderAppend
-    }
 }
 
 /// A partition's wish to be fetched, as the session with its source broker is told of it.

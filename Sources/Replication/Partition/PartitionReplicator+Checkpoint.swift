@@ -44,10 +44,10 @@ extension PartitionReplicator {
     }
 
     /// The next sequence of each of our producer ids behind the known end of the target's log, as far as that is known; by id.
-    var following: [TargetTail.ProducerStamp] {
+    var following: [ProducerStamp] {
         guard hasStreamed else { return recordedFollowing }
         return window.nextSequences.map { id, sequence in
-            TargetTail.ProducerStamp(id: id, epoch: window.epoch(of: id), sequence: sequence)
+            ProducerStamp(id: id, epoch: window.epoch(of: id), sequence: sequence)
         }.sorted { $0.id < $1.id }
     }
 

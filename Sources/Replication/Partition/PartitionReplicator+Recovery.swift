@@ -208,7 +208,7 @@ extension PartitionReplicator {
         phase = .awaitingCheckpoint(.init(isSourceReplaced: isSourceReplaced))
     }
 
-    private mutating func duplicate(_ cause: PartitionReport.DuplicateCause, from offset: Int64, _ records: Int64) {
+    private mutating func duplicate(_ cause: DuplicateCause, from offset: Int64, _ records: Int64) {
         guard records > 0 else { return }
         accounting.double(records)
         metrics.doubled(records)
@@ -226,7 +226,9 @@ extension TargetTail {
     fileprivate func holds(_ sent: OutgoingBatch, in batch: Batch) -> Bool {
         guard Int64(sent.recordCount) == batch.count else { return false }
         // Damaged at the source: then the target has not taken it.
-        guard let prints = try? sent.records.prints(ignoringTimestamp: ignoresTimestamps) else { return false }
-        return holds(prints.map(\.print), in: batch)
+        guard let fingerprints = try? sent.records.fingerprints(ignoringTimestamp: ignoresTimestamps) else {
+            return false
+        }
+        return holds(fingerprints.map(\.fingerprint), in: batch)
     }
 }

@@ -57,7 +57,7 @@ package struct PartitionReplicator: Sendable {
     /// Highest epochs that an earlier run is known to have used, by producer id.
     var recordedEpochs: [Int64: Int16] = [:]
     /// Sequences that would have followed on what an earlier run had completed.
-    var recordedFollowing: [TargetTail.ProducerStamp] = []
+    var recordedFollowing: [ProducerStamp] = []
     /// Ids to use in place of those whose epochs are used up.
     var successors: [Int64: Int64] = [:]
 

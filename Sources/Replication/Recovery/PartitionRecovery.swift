@@ -77,7 +77,7 @@ package struct PartitionRecovery: Sendable {
     private var before = LogEnd()
     private(set) var now = LogEnd()
     private(set) var truncation: Int64?
-    private(set) var tail: TargetTail
+    package private(set) var tail: TargetTail
 
     /// - Parameters:
     ///   - ours: every producer id of the flow.
@@ -92,6 +92,14 @@ package struct PartitionRecovery: Sendable {
         tail = TargetTail(
             from: max(0, subject.from), ours: ours, leaderEpoch: subject.leaderEpoch, following: subject.following)
         if let truncation = subject.truncation { foundTruncation(at: truncation) }
+    }
+
+    /// A recovery that changes nothing: it begins with the tail, up to a known end, and neither asks for producers nor fences
+    /// any.
+    package init(reading subject: RecoverySubject, ours: Set<Int64>, until end: LogEnd) {
+        self.init(subject, ours: ours, fresh: [])
+        now = end
+        readTail(LogRangeScan(from: tail.position, to: end.offset))
     }
 
     /// Nil once the recovery is over.

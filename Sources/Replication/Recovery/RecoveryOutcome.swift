@@ -42,8 +42,16 @@ package struct RecoveryOutcome: Sendable {
         /// Of the first of them.
         package var offset: Int64
         package var records: Int64
-        package var cause: PartitionReport.DuplicateCause
+        package var cause: DuplicateCause
     }
+}
+
+/// Why records are on the target twice.
+package enum DuplicateCause: Hashable, Sendable {
+    /// They were in flight when the target's log was truncated.
+    case truncation
+    /// The target had forgotten the producer, and took them although it had refused those before them.
+    case outOfOrderAppend
 }
 
 /// Why a partition is recovered.

@@ -12,7 +12,7 @@ package struct RecoverySubject: Sendable {
     /// Highest epoch known of each of our producer ids.
     let knownEpochs: [Int64: Int16]
     /// Sequence of each id that would follow at ``from``.
-    let following: [TargetTail.ProducerStamp]
+    let following: [ProducerStamp]
     /// Leader epoch of the target's log when it was last read.
     let leaderEpoch: Int32
     let metadataEpoch: Int32
@@ -27,4 +27,22 @@ package struct RecoverySubject: Sendable {
     let cursor: SourceCursor
     let rewriter: RecordRewriter
     let map: OffsetMap
+}
+
+extension RecoverySubject {
+    /// A partition whose flow is gone, by its checkpoint.
+    ///
+    /// - Parameters:
+    ///   - from: the target offset of the checkpoint.
+    ///   - leaderEpoch: of the target's log at the checkpoint; -1 when unknown.
+    package init(
+        source: TopicPartition, target: TopicPartition, from: Int64, following: [ProducerStamp],
+        leaderEpoch: Int32, cursor: SourceCursor, rewriter: RecordRewriter
+    ) {
+        self.init(
+            source: source, target: target, cause: .takeover, delivery: .exactlyOnce, from: from, knownEpochs: [:],
+            following: following, leaderEpoch: leaderEpoch, metadataEpoch: -1, truncation: nil, renewsEpoch: false,
+            isSourceReplaced: false, sourceTopicID: .zero, completedOffset: cursor.position, cursor: cursor,
+            rewriter: rewriter, map: OffsetMap(start: cursor.position))
+    }
 }

@@ -1,11 +1,11 @@
-internal import KafkaClient
+package import KafkaClient
 package import KafkaWire
 package import NIOCore
 
 /// The source read beside the target's tail, from the checkpoint on.
 package struct SourceMatch: Sendable {
     private(set) var cursor: SourceCursor
-    var matcher: TailAlignment
+    var matcher: TailMatcher
     private var skipped: [SkipReason: Int64] = [:]
     private var hasGap = false
     private var isUnreadable = false
@@ -26,7 +26,7 @@ package struct SourceMatch: Sendable {
             self.end = end
         }
 
-        init(_ fetched: FetchedPartition) {
+        package init(_ fetched: FetchedPartition) {
             records = fetched.records?.contiguous ?? ByteBuffer()
             aborted = fetched.abortedTransactions
             end = fetched.lastStableOffset >= 0 ? fetched.lastStableOffset : fetched.highWatermark
@@ -36,7 +36,7 @@ package struct SourceMatch: Sendable {
     init(_ subject: RecoverySubject, _ tail: TargetTail) {
         cursor = subject.cursor
         scan = LogRangeScan(from: cursor.position, to: .max)
-        matcher = TailAlignment(start: cursor.position, tail: tail, isOtherLog: subject.isSourceReplaced)
+        matcher = TailMatcher(start: cursor.position, tail: tail, isOtherLog: subject.isSourceReplaced)
     }
 
     var isOver: Bool { matcher.isDone || isUnreadable || hasReachedEnd }
@@ -88,12 +88,12 @@ package struct SourceMatch: Sendable {
         return RecoveryOutcome.Resumption(
             sourceTopicID: subject.sourceTopicID, start: start, position: position,
             leaderEpoch: cursor.position == position ? cursor.leaderEpoch : -1, written: written,
-            skipped: reasons(for: position - start - written, quarantined: matcher.setAside), copies: matcher.copies,
-            sourceTruncation: matcher.sourceCut(walkedTo: cursor.position),
-            outOfOrder: matcher.cut.map { place in
+            skipped: reasons(for: position - start - written, quarantined: matcher.quarantined), copies: matcher.copies,
+            sourceTruncation: matcher.sourceTruncation(readTo: cursor.position),
+            outOfOrder: matcher.outOfOrder.map { place in
                 RecoveryOutcome.OutOfOrder(
                     offset: place.offset, records: tail.count - place.number,
-                    cause: place.isRefusal ? .outOfOrderAppend : .truncation)
+                    cause: place.kind == .sequenceGap ? .outOfOrderAppend : .truncation)
             })
     }
 

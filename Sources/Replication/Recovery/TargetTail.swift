@@ -1,8 +1,8 @@
 internal import KafkaWire
 package import NIOCore
 
-/// What of a target partition's log is ours from some offset on: what an earlier run wrote beyond its last
-/// checkpoint, or what became of batches whose answers were lost.
+/// Our records in a target partition's log from some offset on: those that an earlier run wrote beyond its last checkpoint,
+/// or batches whose answers were lost.
 package struct TargetTail: Sendable {
     /// One batch of ours as it lies in the log.
     package struct Batch: Hashable, Sendable {
@@ -14,25 +14,12 @@ package struct TargetTail: Sendable {
         package var producer: ProducerStamp
     }
 
-    /// Who wrote a batch.
-    package struct ProducerStamp: Hashable, Sendable, Codable {
-        package var id: Int64
-        package var epoch: Int16
-        package var sequence: Int32
-
-        package init(id: Int64, epoch: Int16, sequence: Int32) {
-            self.id = id
-            self.epoch = epoch
-            self.sequence = sequence
-        }
-    }
-
     private let ours: Set<Int64>
     /// The next offset to read.
     package private(set) var position: Int64
     package private(set) var batches: [Batch] = []
-    /// Prints of our records that are still there, each with its number among all that were.
-    package private(set) var prints: [(number: Int64, print: ContentPrint)] = []
+    /// Fingerprints of our records that are still there, each with its number among all that were.
+    package private(set) var fingerprints: [(number: Int64, fingerprint: ContentFingerprint)] = []
     /// Offsets that nothing is left of: compaction has removed whole batches, ours or others'.
     package private(set) var gaps: Int64 = 0
     /// Offsets of other writers' records, and of markers.
@@ -42,24 +29,28 @@ package struct TargetTail: Sendable {
     /// The target gives records its own time: timestamps tell nothing.
     package private(set) var ignoresTimestamps = false
     package private(set) var highestEpochs: [Int64: Int16] = [:]
-    /// Where something of ours may be missing among our records: another leader epoch begins, so that the log may have been cut
-    /// there, or sequences are left out, which the broker has refused before it forgot our producer id.
-    package private(set) var seams: [Seam] = []
+    /// Places among our records where some may be missing.
+    package private(set) var discontinuities: [Discontinuity] = []
     private var leaderEpoch: Int32
-    private var isBehindSeam = false
+    /// A leader epoch has begun since the last record of ours.
+    private var hasNewEpoch = false
     /// What follows next of each id, and how many offsets were gaps by then.
     private var following: [Int64: (stamp: ProducerStamp, gaps: Int64)]
 
-    /// A place among our records where something may be missing.
-    package struct Seam: Hashable, Sendable {
+    /// A place among our records where some may be missing.
+    package struct Discontinuity: Hashable, Sendable {
+        package enum Kind: Hashable, Sendable {
+            /// Another leader epoch begins: the log may have been truncated there.
+            case leaderEpoch
+            /// Sequences are left out: the broker has refused them before it forgot our producer id.
+            case sequenceGap
+        }
+
+        package var kind: Kind
         /// The first record behind it, by its number among all that were.
         package var number: Int64
         /// Where that record's batch begins in the log.
         package var offset: Int64
-        /// The first of those prints that are left of it, and of those behind it.
-        package var firstPrint: Int
-        /// Sequences are left out; no leader epoch begins.
-        package var isRefusal: Bool
     }
 
     /// - Parameters:
@@ -98,7 +89,7 @@ package struct TargetTail: Sendable {
         position = header.nextOffset
         if leaderEpoch >= 0, header.partitionLeaderEpoch > leaderEpoch {
             leaderEpoch = header.partitionLeaderEpoch
-            isBehindSeam = true
+            hasNewEpoch = true
         }
         guard ours.contains(header.producerID), !header.isControl else {
             foreign += header.nextOffset - first
@@ -107,13 +98,14 @@ package struct TargetTail: Sendable {
         highestEpochs[header.producerID] = max(highestEpochs[header.producerID] ?? 0, header.producerEpoch)
         if header.timestampType == .logAppendTime { ignoresTimestamps = true }
         let leavesOutSequences = leavesOutSequences(header)
-        if isBehindSeam || leavesOutSequences {
-            seams.append(
-                Seam(number: count, offset: first, firstPrint: prints.count, isRefusal: !isBehindSeam))
+        if hasNewEpoch || leavesOutSequences {
+            discontinuities.append(
+                Discontinuity(kind: hasNewEpoch ? .leaderEpoch : .sequenceGap, number: count, offset: first))
         }
-        isBehindSeam = false
-        for (offset, print) in try batch.prints(ignoringTimestamp: ignoresTimestamps) where offset >= first {
-            prints.append((count + offset - first, print))
+        hasNewEpoch = false
+        for (offset, fingerprint) in try batch.fingerprints(ignoringTimestamp: ignoresTimestamps)
+        where offset >= first {
+            fingerprints.append((count + offset - first, fingerprint))
         }
         batches.append(
             Batch(
@@ -123,8 +115,8 @@ package struct TargetTail: Sendable {
         count += header.nextOffset - first
     }
 
-    /// Whether sequences in front of the batch are missing that compaction cannot have removed: it leaves their offsets. A sequence
-    /// that was there before is none: what was sent again may be there twice.
+    /// True if the sequence jumps further than compaction explains: compaction removes records but keeps their offsets. A sequence
+    /// seen before is a resend, not a gap.
     private mutating func leavesOutSequences(_ header: RecordBatchHeader) -> Bool {
         let (id, epoch) = (header.producerID, header.producerEpoch)
         var leftOut: Int32 = 0
@@ -141,11 +133,11 @@ package struct TargetTail: Sendable {
     }
 
     /// Whether a batch of ours holds these records: as many, and each that is left the same.
-    package func holds(_ records: [ContentPrint], in batch: Batch) -> Bool {
+    package func holds(_ records: [ContentFingerprint], in batch: Batch) -> Bool {
         guard Int64(records.count) == batch.count else { return false }
-        let first = prints.partitioningIndex { $0.number >= batch.number }
-        return prints[first...].prefix { $0.number < batch.number + batch.count }
-            .allSatisfy { records[Int($0.number - batch.number)] == $0.print }
+        let first = fingerprints.partitioningIndex { $0.number >= batch.number }
+        return fingerprints[first...].prefix { $0.number < batch.number + batch.count }
+            .allSatisfy { records[Int($0.number - batch.number)] == $0.fingerprint }
     }
 
     /// The batch that one of our records is in, by the record's number.

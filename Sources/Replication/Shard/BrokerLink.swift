@@ -3,7 +3,7 @@ internal import NIOCore
 
 /// State of the task that talks to one broker, as the rest of the shard sees it.
 struct BrokerLink {
-    let wake = Wake()
+    let signal = Signal()
     var requestsInFlight = 0
     /// Connection failures in a row.
     private(set) var failures = 0

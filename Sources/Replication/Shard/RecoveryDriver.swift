@@ -251,7 +251,8 @@ extension Shard {
     private func isCopy(_ pair: OffsetSegment.Pair, _ subject: RecoverySubject) async throws(KafkaError) -> Bool {
         guard let copy = try await record(of: subject.target, at: pair.target, target) else { return true }
         guard let record = try await record(of: subject.source, at: pair.source, source) else { return false }
-        return ContentPrint(copy, ignoringTimestamp: false) == ContentPrint(record, ignoringTimestamp: false)
+        return ContentFingerprint(copy, ignoringTimestamp: false)
+            == ContentFingerprint(record, ignoringTimestamp: false)
     }
 
     /// Nil for a record that retention or compaction has taken.

@@ -23,7 +23,7 @@ extension Shard {
 
     func limitChanged() {
         liftLimits()
-        wakeSources()
+        notifySources()
     }
 
     /// A broker answers at once and says for how long it will not listen (KIP-219): nothing is asked of it meanwhile.

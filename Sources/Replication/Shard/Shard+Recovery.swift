@@ -7,16 +7,16 @@ internal import NIOCore
 /// range. Many partitions at once, in few requests.
 extension Shard {
     func runRecovery() async {
-        var wakes = recoveryWake.makeWaiter()
+        var signals = recoverySignal.makeWaiter()
         while !isFinished, !Task.isCancelled {
             let needs = scheduler.needs
             if !needs.isEmpty {
                 if await learn(needs) { continue }
-                eventLoop.scheduleTask(in: .milliseconds(500)) { [recoveryWake] in recoveryWake.ring() }
+                eventLoop.scheduleTask(in: .milliseconds(500)) { [recoverySignal] in recoverySignal.notify() }
             }
             await findSourceRanges()
             guard await recoverPartitions() else {
-                guard await wakes.next() != nil else { return }
+                guard await signals.next() != nil else { return }
                 continue
             }
         }

@@ -48,7 +48,7 @@ extension Shard {
     }
 }
 
-extension PartitionReport.DuplicateCause {
+extension DuplicateCause {
     fileprivate var explanation: String {
         switch self {
         case .truncation:

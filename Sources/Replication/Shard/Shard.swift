@@ -17,11 +17,11 @@ actor Shard {
     let logger: Logger
     let wallClock: @Sendable () -> Int64
     let rateLimit: RateLimit
-    let own: OwnProducers
+    let own: FlowProducerIDs
     let sourceOrigins: OriginTable
     /// Attempts in a row to find out where records come from.
     var originFailures = 0
-    let recoveryWake = Wake()
+    let recoverySignal = Signal()
     let sourceThrottle: ThrottleMeter
     let targetThrottle: ThrottleMeter
 
@@ -31,8 +31,8 @@ actor Shard {
     private(set) var hasEnded = false
     private var sourceLinks: [Int32: BrokerLink] = [:]
     private var targetLinks: [Int32: BrokerLink] = [:]
-    private let sourceLeadersWake = Wake()
-    private let targetLeadersWake = Wake()
+    private let sourceLeadersSignal = Signal()
+    private let targetLeadersSignal = Signal()
     /// When the next call of ``tick()`` is scheduled.
     private var tickAt: NIODeadline?
     private let newLinks: AsyncStream<NewLink>
@@ -45,7 +45,7 @@ actor Shard {
 
     init(
         source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, scheduler: ShardScheduler,
-        rateLimit: RateLimit, own: OwnProducers, sourceOrigins: OriginTable, logger: Logger,
+        rateLimit: RateLimit, own: FlowProducerIDs, sourceOrigins: OriginTable, logger: Logger,
         wallClock: @escaping @Sendable () -> Int64
     ) {
         self.source = source
@@ -85,7 +85,7 @@ actor Shard {
     func drain() {
         isDraining = true
         endIfDrained()
-        wakeAll()
+        notifyAll()
     }
 
     /// Gives up what the target has not acknowledged; ``run()`` returns soon.
@@ -120,7 +120,19 @@ actor Shard {
         perform()
     }
 
-    var snapshot: [PartitionReplicator] { Array(scheduler.partitions) }
+    /// Progress of the partitions that had an event since the last call.
+    func takeProgress() -> [PartitionProgress] { scheduler.takeProgress() }
+
+    /// Status of each partition whose topic is selected.
+    var statuses: [FlowStatus.Partition] { scheduler.partitions.filter(\.isSelected).map { FlowStatus.Partition($0) } }
+
+    /// The offset maps of the moment.
+    var forwardPartitions: [ForwardPartition] {
+        // Before a recovery is done the target may hold copies of an earlier run that the map does not know.
+        scheduler.partitions.map {
+            ForwardPartition(source: $0.source, target: $0.target, map: $0.map, isSettled: $0.isIdle)
+        }
+    }
 
     var isFinished: Bool { hasEnded || (isDraining && scheduler.isDrained) }
 
@@ -130,10 +142,10 @@ actor Shard {
     func perform() {
         let changes = scheduler.takeChanges()
         for (index, report) in changes.reports { log(report, of: index) }
-        if changes.hasBudget { wakeSources() }
-        for broker in changes.sources { sourceLinks[broker]?.wake.ring() }
-        for broker in changes.targets { targetLinks[broker]?.wake.ring() }
-        if changes.isRecoveryDue { recoveryWake.ring() }
+        if changes.hasBudget { notifySources() }
+        for broker in changes.sources { sourceLinks[broker]?.signal.notify() }
+        for broker in changes.targets { targetLinks[broker]?.signal.notify() }
+        if changes.isRecoveryDue { recoverySignal.notify() }
         if changes.areLeadersStale { refreshLeaders() }
         if changes.isDeadlineNew { scheduleTick() }
     }
@@ -156,17 +168,17 @@ actor Shard {
         hasEnded = true
         newLinksContinuation.finish()
         refreshLeaders()
-        recoveryWake.ring()
-        wakeAll()
+        recoverySignal.notify()
+        notifyAll()
     }
 
-    private func wakeAll() {
-        wakeSources()
-        for link in targetLinks.values { link.wake.ring() }
+    private func notifyAll() {
+        notifySources()
+        for link in targetLinks.values { link.signal.notify() }
     }
 
-    func wakeSources() {
-        for link in sourceLinks.values { link.wake.ring() }
+    func notifySources() {
+        for link in sourceLinks.values { link.signal.notify() }
     }
 }
 
@@ -175,7 +187,7 @@ extension Shard {
     func link(source broker: Int32) -> BrokerLink { sourceLinks[broker] ?? BrokerLink() }
     func link(target broker: Int32) -> BrokerLink { targetLinks[broker] ?? BrokerLink() }
 
-    func wake(target broker: Int32) { targetLinks[broker]?.wake.ring() }
+    func notify(target broker: Int32) { targetLinks[broker]?.signal.notify() }
 
     func succeeded(source broker: Int32) {
         sourceLinks[broker]?.succeeded()
@@ -210,21 +222,21 @@ extension Shard {
                 "\(side) broker cannot be used, trying again",
                 metadata: ["broker": "\(broker)", "attempt": "\(link.failures)", "error": "\(error)"])
         }
-        let wake = link.wake
-        eventLoop.scheduleTask(in: pause) { wake.ring() }
+        let signal = link.signal
+        eventLoop.scheduleTask(in: pause) { signal.notify() }
         refreshLeaders()
     }
 
     func hold(source broker: Int32, for pause: TimeAmount, _ until: WritableKeyPath<BrokerLink, NIODeadline>) {
-        guard let wake = sourceLinks[broker]?.wake else { return }
+        guard let signal = sourceLinks[broker]?.signal else { return }
         sourceLinks[broker]?[keyPath: until] = .now() + pause
-        eventLoop.scheduleTask(in: pause) { wake.ring() }
+        eventLoop.scheduleTask(in: pause) { signal.notify() }
     }
 
     func hold(target broker: Int32, for pause: TimeAmount) {
-        guard let wake = targetLinks[broker]?.wake else { return }
+        guard let signal = targetLinks[broker]?.signal else { return }
         targetLinks[broker]?.throttledUntil = .now() + pause
-        eventLoop.scheduleTask(in: pause) { wake.ring() }
+        eventLoop.scheduleTask(in: pause) { signal.notify() }
     }
 
     func liftLimits() {
@@ -247,13 +259,13 @@ extension Shard {
 extension Shard {
     /// Somebody who leads a partition no longer does, or cannot be reached.
     func refreshLeaders() {
-        sourceLeadersWake.ring()
-        targetLeadersWake.ring()
+        sourceLeadersSignal.notify()
+        targetLeadersSignal.notify()
     }
 
     private func followSourceLeaders() async {
-        var wakes = sourceLeadersWake.makeWaiter()
-        while await wakes.next() != nil, !isFinished {
+        var signals = sourceLeadersSignal.makeWaiter()
+        while await signals.next() != nil, !isFinished {
             let topics = Set(scheduler.partitions.map(\.source.topic))
             guard let metadata = try? await source.metadata(.named(Array(topics))) else { continue }
             update(source: metadata, target: nil)
@@ -261,8 +273,8 @@ extension Shard {
     }
 
     private func followTargetLeaders() async {
-        var wakes = targetLeadersWake.makeWaiter()
-        while await wakes.next() != nil, !isFinished {
+        var signals = targetLeadersSignal.makeWaiter()
+        while await signals.next() != nil, !isFinished {
             let topics = Set(scheduler.partitions.map(\.target.topic))
             guard let metadata = try? await target.metadata(.named(Array(topics))) else { continue }
             update(source: nil, target: metadata)

@@ -10,7 +10,7 @@ internal import NIOCore
 /// partition under what it wants then, so that nobody else has to remember anything after an event.
 struct ShardScheduler {
     private var slots: [Slot] = []
-    var budget: FrameLedger
+    var budget: FrameBudget
     var intake: BatchIntake
     private let limits: Limits
     private var bySource: [TopicPartition: Int] = [:]
@@ -21,6 +21,8 @@ struct ShardScheduler {
     /// Partitions of which something has to be found out. Kept apart, since they are asked for after each answer.
     private var questions: Set<Int> = []
     private var pausing: Set<Int> = []
+    /// Partitions with an event since their progress was last taken.
+    private var progressed: [Int] = []
     private var changes = ShardChanges()
 
     struct Limits: Sendable {
@@ -41,10 +43,11 @@ struct ShardScheduler {
         var queuedAt: Int32?
         var hasQuestion = false
         var isPausing = false
+        var hasProgressed = false
     }
 
     init(budget: Int, limits: Limits, intake: BatchIntake) {
-        self.budget = FrameLedger(budget: budget)
+        self.budget = FrameBudget(budget: budget)
         self.limits = limits
         self.intake = intake
     }
@@ -104,12 +107,15 @@ extension ShardScheduler {
             if isPausing { pausing.insert(index) } else { pausing.remove(index) }
         }
         if isPausing { changes.isDeadlineNew = true }
+        guard !slots[index].hasProgressed else { return }
+        slots[index].hasProgressed = true
+        progressed.append(index)
     }
 
     private mutating func apply(_ effects: PartitionEffects, _ index: Int) {
         // Booked before anything of it is given back.
         if let held = effects.held { budget.book(frame: held.frame, bytes: held.bytes, batches: held.batches) }
-        for frame in effects.released { budget.giveBack(frame) }
+        for frame in effects.released { budget.release(frame) }
         if !effects.released.isEmpty { changes.hasBudget = true }
         if effects.areLeadersStale { changes.areLeadersStale = true }
         for report in effects.reports { changes.reports.append((index, report)) }
@@ -138,7 +144,16 @@ extension ShardScheduler {
         changes.targets.insert(leader)
     }
 
-    /// What the events since the last call have changed for the shard.
+    /// Progress of the partitions that had an event since the last call.
+    mutating func takeProgress() -> [PartitionProgress] {
+        defer { progressed = [] }
+        return progressed.map { index in
+            slots[index].hasProgressed = false
+            return PartitionProgress(slots[index].partition)
+        }
+    }
+
+    /// Changes for the shard by the events since the last call.
     mutating func takeChanges() -> ShardChanges {
         defer { changes = ShardChanges() }
         return changes

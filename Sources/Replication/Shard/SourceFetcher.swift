@@ -11,12 +11,12 @@ extension Shard {
 
     func runSourceFetcher(_ broker: Int32) async {
         var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
-        var wakes = link(source: broker).wake.makeWaiter()
+        var signals = link(source: broker).signal.makeWaiter()
         while !isDraining {
             scheduler.update(&session, of: broker)
             let bytes = min(scheduler.fetchableBytes, rateLimit.largestRead)
             guard bytes > 0, !session.isEmpty, link(source: broker).mayAsk(at: .now()) else {
-                guard await wakes.next() != nil else { break }
+                guard await signals.next() != nil else { break }
                 continue
             }
             do throws(KafkaError) {

@@ -10,14 +10,14 @@ extension Shard {
     private static let acknowledgementTimeout: Int32 = 30_000
 
     func runTargetProducer(_ broker: Int32) async {
-        let wake = link(target: broker).wake
+        let signal = link(target: broker).signal
         await withDiscardingTaskGroup { group in
-            var wakes = wake.makeWaiter()
+            var signals = signal.makeWaiter()
             while !isFinished {
                 guard link(target: broker).requestsInFlight < Self.pipelineDepth, scheduler.hasWork(atTarget: broker),
                     link(target: broker).mayAsk(at: .now())
                 else {
-                    guard await wakes.next() != nil else { break }
+                    guard await signals.next() != nil else { break }
                     continue
                 }
                 do throws(KafkaError) {
@@ -75,7 +75,7 @@ extension Shard {
             lost(sendings)
             failed(target: broker, error)
         }
-        wake(target: broker)
+        notify(target: broker)
         endIfDrained()
     }
 

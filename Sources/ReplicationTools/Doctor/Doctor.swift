@@ -82,10 +82,10 @@ public struct Doctor: Sendable {
 
         let permissions = PermissionExamination(settings: settings, source: source, target: target)
         findings += await permissions.examineSource(seen.selected.map(\.source.name))
-        let progress = ProgressStore.topicName(flow: settings.name)
+        let progress = ProgressTopic.name(flow: settings.name)
         let state = targetMetadata.topics[progress]?.partitions.isEmpty == false ? [progress] : []
         findings += await permissions.examineTarget(copies: copies.map(\.targetName), state: state)
-        let opposite = sourceMetadata.topics.keys.filter { $0 != progress && ProgressStore.flow(ofTopic: $0) != nil }
+        let opposite = sourceMetadata.topics.keys.filter { $0 != progress && ProgressTopic.flow(of: $0) != nil }
         findings += await permissions.examineOpposite(opposite.sorted())
         findings += await GroupExamination(settings: settings, source: source, target: target).examine()
         findings += await permissions.examineCreation(

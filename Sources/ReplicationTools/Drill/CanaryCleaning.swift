@@ -14,7 +14,7 @@ public enum CanaryCleaning {
         var left: [String] = []
         for settings in clusters {
             let client = ClusterClient(settings, eventLoop: eventLoop, logger: logger)
-            let names = [topic] + flows.map { ProgressStore.topicName(flow: $0) }
+            let names = [topic] + flows.map { ProgressTopic.name(flow: $0) }
             for (name, outcome) in await client.deleteTopics(names) {
                 if case .failure(let error) = outcome, error.code != .unknownTopicOrPartition {
                     left.append("topic \(name) on \(settings.name): \(error)")

@@ -15,7 +15,8 @@ extension Failover {
         try await recall()
         guard let identity = memory.flow.identity else { return (.skipped, "the flow has copied nothing") }
         let ours = try await SourceCut.ownProducers(of: identity, named: settings.name, on: target)
-        let cuts = try await SourceCut(settings: settings, target: target, memory: memory, ours: ours).make()
+        let cuts = try await SourceCut(settings: settings, source: source, target: target, memory: memory, ours: ours)
+            .make()
         record?.cut = cuts
         let beyond = cuts.reduce(0) { $0 + $1.beyondCheckpoint }
         return (

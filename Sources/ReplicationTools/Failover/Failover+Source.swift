@@ -167,7 +167,7 @@ extension Failover {
         while await !flow.hasPassed(ends) {
             let partitions = await flow.status().partitions
             let failed = partitions.filter {
-                $0.state == "failed" && ends[TopicPartition($0.topic, $0.partition)] != nil
+                $0.state == .failed && ends[TopicPartition($0.topic, $0.partition)] != nil
             }
             guard failed.isEmpty else {
                 throw FailoverError.partitionsFailed(

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 package import KafkaClient
 internal import KafkaWire
 package import NIOCore
-internal import Replication
+package import Replication
 
 /// What is remembered of a failover, under the key `failover` in the progress topic of its flow, on the target: so that
 /// one that was killed can be gone on with, and that what it did to the source can be undone.
@@ -117,6 +117,11 @@ public struct PartitionCut: Hashable, Sendable, Codable {
     public var targetOffset: Int64
     /// The leader epoch that the target's log was in at that checkpoint; nil when that is not known.
     public var targetLeaderEpoch: Int32?
+    /// The next sequence of each of the flow's producer ids at that checkpoint; nil in records of versions without: then a
+    /// batch that the target refused in front of the first one that it took is not noticed.
+    package var following: [ProducerStamp]?
+    /// The leader epoch that the source was last read in at that checkpoint; nil in records of versions without.
+    package var sourceLeaderEpoch: Int32?
     /// Where the target's log ended.
     public var targetEnd: Int64
     /// Records of the flow between the two: they are there too, beyond the last checkpoint.

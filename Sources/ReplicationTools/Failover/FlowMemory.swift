@@ -15,7 +15,7 @@ struct FlowMemory {
 
     /// - Parameter client: of the cluster that the flow writes to.
     init(flow name: String, on client: ClusterClient) {
-        topic = ProgressStore.topicName(flow: name)
+        topic = ProgressTopic.name(flow: name)
         self.client = client
         log = StateTopic(topic, client: client)
     }

@@ -21,70 +21,18 @@ struct LostTail {
         var tail = FailoverReport.Tail(
             topic: cut.topic, partition: cut.partition, copiedBelow: cut.copiedBelow, records: 0, sourceEnd: end)
         guard cut.sourceOffset < end else { return tail }
-        let present = try await walkBeyondCheckpoint(cut)
-        tail.copiedBelow = try await firstLost(cut, from: max(start, cut.sourceOffset), until: end, present)
-        try await walk(cut, from: max(start, tail.copiedBelow), until: end) { record in
+        tail.copiedBelow = try await TailRecovery(settings: settings, source: source, target: target, ours: ours)
+            .copiedBelow(cut)
+        try await scan(cut, from: max(start, tail.copiedBelow), until: end) { record in
             tail.records = (tail.records ?? 0) + 1
             try lost(LostRecord(record, of: cut.source))
-            return true
         }
         return tail
-    }
-
-    /// Beside what the flow wrote beyond its last checkpoint before the cut.
-    private func walkBeyondCheckpoint(_ cut: PartitionCut) async throws -> TailWalk {
-        guard cut.beyondCheckpoint > 0 else { return TailWalk(there: []) }
-        let tail = try await Self.tail(of: cut, at: target, ours: ours)
-        return TailWalk(there: tail.prints.map(\.print), seams: tail.seams.map(\.firstPrint))
-    }
-
-    /// What of the target's log is the flow's, between the checkpoint and the cut.
-    static func tail(
-        of cut: PartitionCut, at target: ClusterClient, ours: Set<Int64>
-    ) async throws -> TargetTail {
-        let start = try await target.bounds(.earliest, of: [cut.target])[cut.target] ?? 0
-        var tail = TargetTail(
-            from: max(start, cut.targetOffset), ours: ours, leaderEpoch: cut.targetLeaderEpoch ?? -1)
-        while tail.position < cut.targetEnd {
-            let before = tail.position
-            let fetched = try await target.read(
-                FetchPosition(
-                    topic: cut.targetTopic, partition: cut.partition, fetchOffset: before, maxBytes: 4 << 20),
-                isolation: .readUncommitted)
-            if let records = fetched.records { try tail.take(records.contiguous, until: cut.targetEnd) }
-            if tail.position == before { tail.close(at: cut.targetEnd) }
-        }
-        return tail
-    }
-
-    /// Source offset behind the last record that is on the target.
-    private func firstLost(
-        _ cut: PartitionCut, from: Int64, until end: Int64, _ walk: TailWalk
-    ) async throws -> Int64 {
-        var walk = walk
-        var first = cut.copiedBelow
-        let ignoresTimestamp = try await stampsRecords(cut.targetTopic)
-        guard !walk.isDone else { return first }
-        try await self.walk(cut, from: from, until: end) { record in
-            if walk.take(ContentPrint(record, ignoringTimestamp: ignoresTimestamp)) {
-                first = max(first, record.offset + 1)
-            }
-            return !walk.isDone
-        }
-        return first
-    }
-
-    private func stampsRecords(_ topic: String) async throws -> Bool {
-        let described = await target.describeConfigs([.topic(topic)], keys: ["message.timestamp.type"])
-        guard case .success(let entries)? = described[.topic(topic)] else { return false }
-        return entries["message.timestamp.type"]?.value == "LogAppendTime"
     }
 
     /// Hands out the source's committed records that did not come from the target.
-    ///
-    /// - Parameter body: returns whether to go on.
-    private func walk(
-        _ cut: PartitionCut, from: Int64, until end: Int64, _ body: (Record) throws -> Bool
+    private func scan(
+        _ cut: PartitionCut, from: Int64, until end: Int64, _ body: (Record) throws -> Void
     ) async throws {
         guard from < end else { return }
         let targetID = try await target.clusterID()
@@ -107,7 +55,7 @@ struct LostTail {
             }
             for record in try records(of: entry) where scan.contains(record.offset) {
                 if mayReturn, Self.loopHeader(of: record)?.chain.contains(targetID) == true { continue }
-                guard try body(record) else { return }
+                try body(record)
             }
         }
     }

@@ -75,7 +75,7 @@ struct OppositeStart {
     private func register(
         from clusterID: String, to targetID: String, _ store: ProgressStore
     ) async throws(FlowError) {
-        let producers = OwnProducers(
+        let producers = FlowProducerIDs(
             flow: opposite.name, sourceClusterID: clusterID, targetClusterID: targetID, target: source,
             progress: store, wallClock: wallClock)
         _ = try await producers.open()

@@ -6,6 +6,7 @@ internal import Replication
 /// Finds out how far every partition of a flow had come, from the target alone.
 struct SourceCut {
     let settings: FlowSettings
+    let source: ClusterClient
     let target: ClusterClient
     let memory: FlowMemory
     /// Producer ids that only the flow writes under.
@@ -36,11 +37,14 @@ struct SourceCut {
             var cut = PartitionCut(partition, sourceOffset: checkpoint.sourceOffset, targetEnd: end)
             cut.targetOffset = checkpoint.targetOffset
             cut.targetLeaderEpoch = checkpoint.targetLeaderEpoch
+            cut.following = checkpoint.following
+            cut.sourceLeaderEpoch = checkpoint.sourceLeaderEpoch
             if end > max(0, checkpoint.targetOffset) {
-                let tail = try await LostTail.tail(of: cut, at: target, ours: ours)
+                let tail = try await TailRecovery(settings: settings, source: source, target: target, ours: ours)
+                    .tail(of: cut)
                 cut.beyondCheckpoint = tail.count
-                // Behind a seam the last one need not be in its place.
-                if tail.seams.isEmpty, let last = tail.batches.last {
+                // Behind a discontinuity the last one need not be in its place.
+                if tail.discontinuities.isEmpty, let last = tail.batches.last {
                     cut.lastOrigin = try await origin(of: last, in: cut)
                 }
             }

@@ -250,14 +250,14 @@ public actor Migration {
         while !isInterrupted {
             let now = note(await flow.status())
             guard now.failures.isEmpty else { throw MigrationError.partitionsFailed(now.failures) }
-            if now.state == "stopped" { throw MigrationError.flowEnded("it stopped by itself; see the log") }
+            if now.state == .stopped { throw MigrationError.flowEnded("it stopped by itself; see the log") }
             progress(
                 MigrationProgress(
                     phase: report.phase, partitions: now.partitions, passed: now.mark.offsets, total: now.end,
                     records: report.copiedRecords, bytes: report.copiedBytes, sourceBytes: report.sourceBytes,
                     recordsPerSecond: rate.perSecond?.records, bytesPerSecond: rate.perSecond?.bytes,
                     secondsLeft: rate.secondsLeft(for: now.end - now.mark.offsets)))
-            if now.state == "running", isDone(now) { return }
+            if now.state == .running, isDone(now) { return }
             guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
         }
     }
@@ -270,7 +270,7 @@ public actor Migration {
         report.topics = now.topics
         report.skippedOffsets = now.skipped
         // Before that its partitions are not all known, nor where they stand.
-        guard now.state != "starting" else { return now }
+        guard now.state != .starting else { return now }
         rate.look(now.mark, at: .now)
         report.copiedOffsets = now.volume.offsets - before.offsets
         report.copiedRecords = now.volume.records - before.records
@@ -352,7 +352,7 @@ private struct FlowVolume {
 
 /// A flow's status, summed up.
 private struct FlowProgress {
-    let state: String
+    let state: FlowStatus.State
     let partitions: Int
     let topics: Int
     let mark: TransferRate.Mark
@@ -373,7 +373,7 @@ private struct FlowProgress {
             offsets: status.partitions.reduce(0) { $0 + $1.sourceOffset }, records: volume.records,
             bytes: status.partitions.reduce(0) { $0 + $1.readBytes })
         end = status.partitions.reduce(0) { $0 + max($1.sourceEnd, $1.sourceOffset) }
-        failures = status.partitions.filter { $0.state == "failed" }.map {
+        failures = status.partitions.filter { $0.state == .failed }.map {
             "\($0.topic)-\($0.partition): \($0.reason ?? "")"
         }
         var skipped: [String: Int64] = [:]

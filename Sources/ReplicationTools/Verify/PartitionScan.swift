@@ -18,9 +18,6 @@ struct PartitionScan {
 
     private let fetchBytes: Int32
 
-    /// Answers without a byte in a row before what is left is taken for a hole at the end of a compacted log.
-    private static let patience = 4
-
     /// - Parameters:
     ///   - lane: scans of different lanes do not wait for each other.
     ///   - fetchBytes: asked for at once.
@@ -65,14 +62,13 @@ struct PartitionScan {
 
     /// The next entry, without taking it; nil at the end.
     mutating func peek() async throws(KafkaError) -> LogEntry? {
-        var empty = 0
-        while entries.isEmpty, position < end {
-            let before = position
+        var scan = LogRangeScan(from: position, to: end)
+        while entries.isEmpty, !scan.isDone {
             try await read()
-            guard position == before, entries.isEmpty else { continue }
-            empty += 1
-            if empty >= Self.patience { position = end }
+            scan.read(upTo: position)
         }
+        // The rest is a hole at the end of a compacted log.
+        if scan.isExhausted { position = end }
         return entries.first
     }
 

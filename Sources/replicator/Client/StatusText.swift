@@ -79,7 +79,7 @@ struct StatusText {
         for partition in partitions {
             let isStuck = partition.stuckForSeconds != nil
             table.add([
-                "\(partition.topic)-\(partition.partition)", isStuck ? "stuck" : partition.state,
+                "\(partition.topic)-\(partition.partition)", isStuck ? "stuck" : partition.state.rawValue,
                 Quantities.count(partition.sourceOffset), Quantities.count(partition.sourceEnd),
                 Quantities.count(partition.targetOffset), Quantities.count(partition.lag),
                 partition.reason ?? Self.standstill(partition) ?? "",

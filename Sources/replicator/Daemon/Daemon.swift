@@ -83,7 +83,7 @@ extension Daemon {
         flow.partitions.map {
             ProgressWatchdog.Look(
                 flow: flow.name, topic: $0.topic, partition: $0.partition, offset: $0.sourceOffset, lag: $0.lag,
-                isMeantToMove: $0.state == "active" && flow.state == "running")
+                isMeantToMove: $0.state == .active && flow.state == .running)
         }
     }
 
@@ -117,7 +117,7 @@ extension Daemon {
         var status = status
         var since: [String: [Int32: ContinuousClock.Instant]] = [:]
         for one in found { since[one.topic, default: [:]][one.partition] = one.since }
-        for index in status.partitions.indices where status.partitions[index].state == "active" {
+        for index in status.partitions.indices where status.partitions[index].state == .active {
             let partition = status.partitions[index]
             status.partitions[index].stuckForSeconds = since[partition.topic]?[partition.partition].map {
                 Int(($0.duration(to: now)) / .seconds(1))

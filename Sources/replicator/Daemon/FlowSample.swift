@@ -45,7 +45,7 @@ extension FlowSample.Topic {
         topic = partitions[0].topic
         targetTopic = partitions[0].targetTopic
         self.partitions = partitions.count
-        let states = Set(partitions.map { $0.stuckForSeconds == nil ? $0.state : "stuck" })
+        let states = Set(partitions.map { $0.stuckForSeconds == nil ? $0.state.rawValue : "stuck" })
         state = ["failed", "stuck", "paused"].first { states.contains($0) } ?? "active"
         lag = partitions.reduce(0) { $0 + $1.lag }
         bytesPerSecond = 0

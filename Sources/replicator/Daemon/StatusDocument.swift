@@ -120,10 +120,10 @@ struct FlowDocument: Sendable, Codable {
 
     /// Why the flow is not ready: it does not run, or a partition of it has stopped or stands still.
     var obstacles: [String] {
-        guard status.state == "running" else { return ["flow \(status.name) is \(status.state)"] }
+        guard status.state == .running else { return ["flow \(status.name) is \(status.state)"] }
         return status.partitions.compactMap { partition in
             let name = "flow \(status.name): \(partition.topic)-\(partition.partition)"
-            if partition.state == "failed" { return "\(name) has stopped: \(partition.reason ?? "")" }
+            if partition.state == .failed { return "\(name) has stopped: \(partition.reason ?? "")" }
             guard let seconds = partition.stuckForSeconds else { return nil }
             return "\(name) has made no progress for \(seconds) s at offset \(partition.sourceOffset), "
                 + "\(partition.lag) behind" + (partition.obstacle.map { ": \($0)" } ?? "")
@@ -133,7 +133,7 @@ struct FlowDocument: Sendable, Codable {
 
 extension FlowStatus.Partition {
     /// Whether it has stopped or stands still.
-    var isProblem: Bool { state == "failed" || stuckForSeconds != nil }
+    var isProblem: Bool { state == .failed || stuckForSeconds != nil }
 }
 
 /// How the last attempt went to take over a changed configuration.

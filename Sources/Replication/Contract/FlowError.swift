@@ -1,0 +1,34 @@
+public import KafkaClient
+
+/// Why a flow cannot start, or cannot go on, in words for the person who runs it.
+public enum FlowError: Error, Sendable, CustomStringConvertible {
+    case kafka(KafkaError)
+    /// Source and target turned out to be one cluster.
+    case sameCluster(source: String, target: String, clusterID: String)
+    /// The flow has run before with other settings that may not change.
+    case identityDiffers(flow: String, what: String, recorded: String, configured: String)
+    case cannotCreateTopic(topic: String, cluster: String, reason: String)
+    /// What the target holds about this flow cannot be read.
+    case unreadableProgress(topic: String, cluster: String, reason: String)
+
+    package static func unreadableProgress(topic: String, _ error: KafkaError) -> FlowError {
+        .unreadableProgress(topic: topic, cluster: error.cluster, reason: error.withoutCluster)
+    }
+
+    public var description: String {
+        switch self {
+        case .kafka(let error): "\(error)"
+        case .sameCluster(let source, let target, let clusterID):
+            "source \"\(source)\" and target \"\(target)\" are the same cluster (cluster id \(clusterID)): "
+                + "correct bootstrapServers of one of them"
+        case .identityDiffers(let flow, let what, let recorded, let configured):
+            "flow \"\(flow)\" was started before with \(what) \(recorded), now it is \(configured): "
+                + "restore the old value, give the flow another name, "
+                + "or delete the topic \(ProgressTopic.name(flow: flow)) on the target to begin anew"
+        case .cannotCreateTopic(let topic, let cluster, let reason):
+            "\(cluster): cannot create topic \(topic): \(reason)"
+        case .unreadableProgress(let topic, let cluster, let reason):
+            "\(cluster): cannot read the progress kept in topic \(topic): \(reason)"
+        }
+    }
+}

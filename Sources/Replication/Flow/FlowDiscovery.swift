@@ -1,0 +1,65 @@
+internal import KafkaClient
+
+/// Finds partitions that a flow does not copy yet, and where each of them begins.
+struct FlowDiscovery {
+    let topicSync: TopicSync
+    let progress: ProgressStore
+    let startFrom: StartPosition
+
+    /// A partition to begin with.
+    struct NewPartition: Sendable {
+        let pair: TopicSync.PartitionPair
+        let position: Int64
+        /// Nil for one that no run before has copied.
+        let checkpoint: Checkpoint?
+        let map: OffsetMap
+    }
+
+    /// Records where new partitions begin before anything of them is copied.
+    ///
+    /// - Parameter isStarting: the flow starts; partitions that appear later begin at their earliest offset.
+    func begin(_ pairs: [TopicSync.PartitionPair], isStarting: Bool) async throws(FlowError) -> [NewPartition] {
+        let isFirstStart = isStarting ? await progress.isNewFlow : false
+        guard !pairs.isEmpty else {
+            // Topics that come later are none that were there at the first start; others have to know the flow, too.
+            if isFirstStart { try await progress.storeIdentity() }
+            return []
+        }
+        let recorded = await progress.known
+        let positions = try await positions(of: pairs, recorded, isFirstStart: isFirstStart)
+        var new: [NewPartition] = []
+        for pair in pairs {
+            guard let position = positions[pair.source] else { continue }
+            new.append(
+                NewPartition(
+                    pair: pair, position: position, checkpoint: recorded[pair.source],
+                    map: await progress.map(of: pair.source) ?? OffsetMap(start: position)))
+        }
+        try await progress.store(firstCheckpoints(of: new))
+        if isFirstStart { try await progress.storeIdentity() }
+        return new
+    }
+
+    /// Where each partition begins: where it stopped last time; else, for topics that were there when the flow first
+    /// started, where the configuration says; else at its earliest offset, since nobody has read it yet.
+    private func positions(
+        of pairs: [TopicSync.PartitionPair], _ recorded: [TopicPartition: Checkpoint], isFirstStart: Bool
+    ) async throws(FlowError) -> [TopicPartition: Int64] {
+        var offsets: [TopicPartition: Int64] = [:]
+        for pair in pairs { offsets[pair.source] = recorded[pair.source]?.sourceOffset }
+        let unknown = pairs.map(\.source).filter { offsets[$0] == nil }
+        let found = try await topicSync.offsets(of: unknown, at: isFirstStart ? startFrom : .earliest)
+        return offsets.merging(found) { recorded, _ in recorded }
+    }
+
+    private func firstCheckpoints(of new: [NewPartition]) -> [TopicPartition: Checkpoint] {
+        var checkpoints: [TopicPartition: Checkpoint] = [:]
+        for partition in new where partition.checkpoint == nil {
+            checkpoints[partition.pair.source] = Checkpoint(
+                sourceOffset: partition.position, targetOffset: -1, sourceLeaderEpoch: -1,
+                sourceTopicID: partition.pair.sourceTopicID.hexadecimal,
+                map: OffsetMap(start: partition.position).edge)
+        }
+        return checkpoints
+    }
+}

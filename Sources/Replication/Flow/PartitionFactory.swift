@@ -1,0 +1,48 @@
+internal import KafkaClient
+internal import KafkaCompression
+internal import KafkaWire
+
+/// Builds the partitions of a flow from its settings and what a discovery has found.
+struct PartitionFactory {
+    let settings: FlowSettings
+    let sourceClusterID: String
+    let targetClusterID: String
+    /// The id that most records are written under.
+    let producer: ProducerIdentity
+
+    func partition(
+        _ new: FlowDiscovery.NewPartition, in found: TopicSync.Discovery, metrics: TopicMetrics
+    ) -> PartitionReplicator {
+        let pair = new.pair
+        var partition = PartitionReplicator(
+            source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID, metrics: metrics,
+            rewriter: RecordRewriter(
+                compression: settings.compression, loopGuard: loopGuard(of: pair), limit: .default),
+            rules: PartitionReplicator.Rules(
+                policies: settings.policies, delivery: settings.delivery, targetCluster: settings.target.name),
+            position: new.position, map: new.map, producer: producer)
+        let source = found.sourceMetadata.partition(pair.source.topic, pair.source.partition)
+        partition.sourceDescribed(
+            topicID: pair.sourceTopicID,
+            leader: source?.leader.map { PartitionLeader(broker: $0, epoch: source?.leaderEpoch ?? -1) })
+        let target = found.targetMetadata.partition(pair.target.topic, pair.target.partition)
+        partition.targetDescribed(
+            topicID: found.targetMetadata.topics[pair.target.topic]?.id ?? .zero, leader: target?.leader,
+            epoch: target?.leaderEpoch ?? -1)
+        if let checkpoint = new.checkpoint { partition.restore(checkpoint) }
+        return partition
+    }
+
+    private func loopGuard(of pair: TopicSync.PartitionPair) -> LoopGuard? {
+        guard settings.naming == .identical else { return nil }
+        return LoopGuard(
+            sourceCluster: sourceClusterID, targetCluster: targetClusterID, topicID: pair.sourceTopicID,
+            partition: pair.source.partition, stamps: settings.stampsRecords,
+            stopsAtForeignHeaders: settings.onForeignLoopHeader == .stop)
+    }
+}
+
+extension FlowSettings {
+    /// Each record gets a header that says where it came from.
+    var stampsRecords: Bool { naming == .identical && loopPrevention == .headers }
+}

@@ -1,0 +1,47 @@
+internal import KafkaClient
+
+// What `/api/status` says about consumer groups.
+
+extension FlowStatus.Group {
+    package init(_ finding: GroupFinding) {
+        group = finding.group
+        targetGroup = finding.targetGroup
+        partitions = finding.partitions.map { FlowStatus.GroupPartition($0) }
+        if let failure = finding.failure {
+            state = .failed
+            reason = failure
+        } else if let refused = partitions.first(where: { $0.state == .refused }) {
+            state = .refused
+            reason = refused.reason.map { "\(refused.topic)-\(refused.partition): \($0)" }
+        } else if partitions.contains(where: { $0.state == .activeMembers }) {
+            state = .activeMembers
+            reason = "the group has active members on the target"
+        } else {
+            state = .synced
+        }
+    }
+}
+
+extension FlowStatus.GroupPartition {
+    init(_ finding: PartitionFinding) {
+        topic = finding.source.topic
+        partition = finding.source.partition
+        targetTopic = finding.target.topic
+        sourceOffset = finding.committed.offset
+        targetOffset = finding.atTarget
+        aheadBy = 0
+        if case .success(let position) = finding.position {
+            translatedOffset = position.target
+            aheadBy = position.aheadBy
+        }
+        switch finding.verdict {
+        case .synced: state = .synced
+        case .move: state = .pending
+        case .further: state = .further
+        case .activeMembers: state = .activeMembers
+        case .refused(let why):
+            state = .refused
+            reason = why
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package import KafkaClient
+
+/// Where a consumer group stands on both clusters, for `replicator offsets` and `replicator plan`.
+public struct OffsetReport: Sendable, Codable, Equatable {
+    public var flow: String
+    public var group: String
+    public var targetGroup: String
+    /// Whether nobody reads with the group on the target: only then are its positions there touched. Nil when the target
+    /// does not tell (before Kafka 2.6) and refuses commits instead.
+    public var isIdleOnTarget: Bool?
+    /// The group could not be asked about, or its positions not be committed.
+    public var failure: String?
+    public var partitions: [Partition]
+
+    public struct Partition: Sendable, Codable, Equatable {
+        public var topic: String
+        public var partition: Int32
+        public var targetTopic: String
+        /// The next offset that the group reads at the source.
+        public var sourceOffset: Int64
+        /// The same place on the target; nil when it is not known.
+        public var translatedOffset: Int64?
+        /// What the group has committed on the target; nil when nothing.
+        public var targetOffset: Int64?
+        /// Source offsets from the group's position to the end; nil when the end is not known.
+        public var sourceLag: Int64?
+        /// Target offsets from the translated position to the end; nil when either is not known.
+        public var targetLag: Int64?
+        /// Source offsets before the group's position that have not passed yet.
+        public var aheadBy: Int64
+        /// Whether the next record is the same on both sides in key, value and timestamp; nil when there is none to
+        /// compare.
+        public var isSameRecord: Bool?
+        public var state: FlowStatus.GroupPartition.State
+        /// Why it is refused, or how the records differ.
+        public var reason: String?
+    }
+
+    /// Whether every position has an exact counterpart, and no record differs from its copy.
+    public var isExact: Bool {
+        failure == nil && partitions.allSatisfy { $0.state != .refused && $0.isSameRecord != false && $0.aheadBy == 0 }
+    }
+}
+
+extension OffsetReport {
+    /// What was found, without the records having been compared.
+    package init(
+        _ finding: GroupFinding, flow: String, sourceEnds: [TopicPartition: Int64], targetEnds: [TopicPartition: Int64]
+    ) {
+        self.flow = flow
+        group = finding.group
+        targetGroup = finding.targetGroup
+        isIdleOnTarget = finding.hasMembersOnTarget.map { !$0 }
+        failure = finding.failure
+        partitions = finding.partitions.map { partition in
+            Partition(
+                FlowStatus.GroupPartition(partition), sourceEnd: sourceEnds[partition.source],
+                targetEnd: targetEnds[partition.target])
+        }
+    }
+}
+
+extension OffsetReport.Partition {
+    fileprivate init(_ status: FlowStatus.GroupPartition, sourceEnd: Int64?, targetEnd: Int64?) {
+        self.init(
+            topic: status.topic, partition: status.partition, targetTopic: status.targetTopic,
+            sourceOffset: status.sourceOffset, translatedOffset: status.translatedOffset,
+            targetOffset: status.targetOffset, sourceLag: sourceEnd.map { max(0, $0 - status.sourceOffset) },
+            targetLag: targetEnd.flatMap { end in status.translatedOffset.map { max(0, end - $0) } },
+            aheadBy: status.aheadBy, isSameRecord: nil, state: status.state, reason: status.reason)
+    }
+}

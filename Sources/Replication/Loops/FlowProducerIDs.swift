@@ -1,0 +1,152 @@
+package import KafkaClient
+internal import KafkaWire
+
+/// The producer ids that a flow writes under, one for each provenance: registered in the target's
+/// `__replicator_origins` before their first use, found again there, reused for ever. The flow's progress holds them too:
+/// should that topic be deleted, they are registered again.
+package actor FlowProducerIDs {
+    private let flow: String
+    private let sourceClusterID: String
+    private let targetClusterID: String
+    private let target: ClusterClient
+    private let log: StateTopic
+    private let progress: ProgressStore
+    private let wallClock: @Sendable () -> Int64
+    private var byProvenance: [Provenance: Int64] = [:]
+    private var registrations: [Int64: OriginRecord] = [:]
+    /// Every id that was ever registered for the flow; what they wrote is ours.
+    var all: Set<Int64> { Set(registrations.keys) }
+    /// Ids that nobody can have written under before this process.
+    private(set) var fresh: Set<Int64> = []
+    /// Whether the target lets us fence, as far as is known.
+    private(set) var canFence = true
+    private var isRegistering = false
+    private var turns: [CheckedContinuation<Void, Never>] = []
+
+    package init(
+        flow: String, sourceClusterID: String, targetClusterID: String, target: ClusterClient,
+        progress: ProgressStore, wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.flow = flow
+        self.sourceClusterID = sourceClusterID
+        self.targetClusterID = targetClusterID
+        self.target = target
+        self.progress = progress
+        self.wallClock = wallClock
+        log = StateTopic(OriginRecord.topic, client: target)
+    }
+
+    /// Creates the topic if it is missing, and finds the flow's ids.
+    ///
+    /// - Returns: those that were no longer registered, and are again.
+    package func open() async throws(FlowError) -> Set<Int64> {
+        do throws(KafkaError) { try await find() } catch { throw .kafka(error) }
+        let lost = await progress.producers.filter { registrations[$0.key] == nil && isOurs($0.value) }
+        do throws(KafkaError) { try await register(lost) } catch { throw .kafka(error) }
+        try await progress.store(producers: registrations)
+        return Set(lost.keys)
+    }
+
+    private func find() async throws(KafkaError) {
+        let metadata = try await target.metadata(.named([OriginRecord.topic]))
+        if metadata.topics[OriginRecord.topic]?.partitions.isEmpty ?? true {
+            try await create(brokers: metadata.brokers.count)
+        }
+        for (id, record) in try await OriginTable.read(log) where isOurs(record) { take(id, record) }
+    }
+
+    private func isOurs(_ record: OriginRecord) -> Bool {
+        record.flow == flow && record.sourceClusterID == sourceClusterID && record.targetClusterID == targetClusterID
+    }
+
+    private func take(_ id: Int64, _ record: OriginRecord) {
+        registrations[id] = record
+        let provenance = record.provenance
+        // Ids grow: the largest is the newest, which took over when the epochs of the one before were used up.
+        byProvenance[provenance] = max(byProvenance[provenance] ?? id, id)
+    }
+
+    private func create(brokers: Int) async throws(KafkaError) {
+        let wanted = NewTopic(
+            OriginRecord.topic, partitions: 1, replicationFactor: Int16(max(1, min(3, brokers))),
+            configs: ["cleanup.policy": "compact"])
+        switch await target.createTopics([wanted])[OriginRecord.topic] {
+        // Another flow may have been quicker.
+        case .failure(let error) where error.code == .topicAlreadyExists: break
+        case .failure(let error): throw error
+        case .success, nil: break
+        }
+    }
+
+    /// The id to write records of this provenance under.
+    ///
+    /// - Parameter replacing: an id whose epochs are used up.
+    package func producerID(for provenance: Provenance, replacing used: Int64? = nil) async throws(KafkaError) -> Int64
+    {
+        await waitForTurn()
+        defer { passTurn() }
+        if let known = byProvenance[provenance], known != used { return known }
+        let producer = try await target.initProducerID()
+        let record = OriginRecord(
+            flow: flow, sourceClusterID: sourceClusterID, targetClusterID: targetClusterID,
+            originClusterID: provenance.chain.first ?? sourceClusterID, chain: provenance.chain,
+            carriesHeaders: provenance.carriesHeaders, registered: wallClock())
+        try await register([producer.id: record])
+        do {
+            try await progress.store(producers: registrations)
+        } catch {
+            throw cannotRegister(error)
+        }
+        fresh.insert(producer.id)
+        return producer.id
+    }
+
+    private func register(_ new: [Int64: OriginRecord]) async throws(KafkaError) {
+        guard !new.isEmpty else { return }
+        let records: [Record]
+        do {
+            records = try new.map { id, record in
+                Record(
+                    offset: 0, timestamp: record.registered, key: OriginRecord.key(of: id), value: try record.value())
+            }
+        } catch {
+            throw cannotRegister(error)
+        }
+        try await log.append(records)
+        for (id, record) in new { take(id, record) }
+    }
+
+    private func cannotRegister(_ error: any Error) -> KafkaError {
+        KafkaError(
+            .unexpectedAnswer("a producer id cannot be registered: \(error)"), during: .request(.produce),
+            cluster: target.settings.name, topic: OriginRecord.topic, partition: 0)
+    }
+
+    /// - Returns: whether that is news.
+    func fencingRefused() -> Bool {
+        defer { canFence = false }
+        return canFence
+    }
+
+    /// Another id in place of one whose epochs are used up; the same one for all who ask.
+    func successor(of used: Int64) async throws(KafkaError) -> (provenance: Provenance, producerID: Int64)? {
+        guard let provenance = registrations[used]?.provenance else { return nil }
+        return (provenance, try await producerID(for: provenance, replacing: used))
+    }
+
+    private func waitForTurn() async {
+        guard isRegistering else {
+            isRegistering = true
+            return
+        }
+        await withCheckedContinuation { turns.append($0) }
+    }
+
+    private func passTurn() {
+        guard !turns.isEmpty else {
+            isRegistering = false
+            return
+        }
+        turns.removeFirst().resume()
+    }
+}

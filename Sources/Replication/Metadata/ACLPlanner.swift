@@ -1,0 +1,54 @@
+package import KafkaClient
+
+/// Decides which access rules have to be created on the target, and which of ours have to go.
+package enum ACLPlanner {
+    /// - Parameters:
+    ///   - owned: the rules on the target that are ours, or were about to be.
+    ///   - overwrites: create again what somebody removed.
+    package static func plan(
+        source: [AccessRule], target: [AccessRule], owned: [AccessRule: LedgerState.Ownership], mapping: ACLMapping,
+        overwrites: Bool = false
+    ) -> SyncPlan {
+        var plan = SyncPlan()
+        var wanted: Set<AccessRule> = []
+        for rule in source {
+            switch mapping.target(of: rule) {
+            case .copied(let copy): wanted.insert(copy)
+            case .ignored: break
+            case .left(let reason):
+                plan.notes.append(
+                    SyncNote(kind: .notCopied, subject: "\(rule)", message: "the rule \(rule) is not copied: \(reason)")
+                )
+            }
+        }
+        let there = Set(target)
+        for rule in wanted.sorted(by: { $0.description < $1.description }) {
+            switch (there.contains(rule), owned[rule]) {
+            case (true, .pending): plan.bookkeeping.append(.acl(rule, .ours))
+            case (true, .ours), (true, nil): break
+            case (false, nil), (false, .pending): plan.actions.append(.createAcl(rule))
+            case (false, .ours):
+                if overwrites {
+                    plan.actions.append(.createAcl(rule))
+                } else {
+                    plan.notes.append(removedByOthers(rule))
+                }
+            }
+        }
+        for rule in owned.keys.filter({ !wanted.contains($0) }).sorted(by: { $0.description < $1.description }) {
+            if there.contains(rule) {
+                plan.actions.append(.deleteAcl(rule))
+            } else {
+                plan.bookkeeping.append(.acl(rule, nil))
+            }
+        }
+        return plan
+    }
+
+    private static func removedByOthers(_ rule: AccessRule) -> SyncNote {
+        SyncNote(
+            kind: .changedByOthers, subject: "\(rule)",
+            message: "somebody removed the rule \(rule), which the source still has: it is left alone; "
+                + "create it there again, or run plan --apply --overwrite")
+    }
+}

@@ -1,0 +1,157 @@
+package import KafkaClient
+internal import KafkaWire
+
+/// Reads what sync compares, in requests of bounded size.
+package struct MetadataObserver: Sendable {
+    let settings: FlowSettings
+    let source: ClusterClient
+    let target: ClusterClient
+    private let topicNames: TopicNames
+
+    package init(settings: FlowSettings, source: ClusterClient, target: ClusterClient) {
+        self.settings = settings
+        self.source = source
+        self.target = target
+        topicNames = TopicNames(settings)
+    }
+
+    /// Resources named in one request; an answer holds about 4 KiB for each.
+    private static let batch = 250
+
+    /// The source topics that the flow copies, by name.
+    package func select(_ metadata: ClusterMetadata) -> [SelectedTopic] {
+        topicNames.select(metadata)
+    }
+
+    /// Adds the settings of source topics.
+    ///
+    /// - Returns: errors by topic, where the settings could not be read and another attempt may help.
+    package func readSourceConfigs(
+        of topics: [SelectedTopic], into seen: inout SyncObservation
+    ) async -> [String: KafkaError] {
+        var errors: [String: KafkaError] = [:]
+        for (name, outcome) in await configs(of: topics.map(\.source.name), at: source) {
+            switch outcome {
+            case .success(let entries): seen.sourceConfigs[name] = entries
+            case .failure(let error) where error.isAuthorization || error.isNotOffered:
+                seen.withoutConfigs.insert(name)
+                seen.notes.append(
+                    unreadable(error, "settings of \(name)", .describeConfigs, on: .topic, name, of: settings.source))
+            case .failure(let error): errors[name] = error
+            }
+        }
+        return errors
+    }
+
+    /// Adds the settings of target topics; those that cannot be read are left alone this time.
+    package func readTargetConfigs(of topics: [SelectedTopic], into seen: inout SyncObservation) async {
+        for (name, outcome) in await configs(of: topics.map(\.targetName), at: target) {
+            switch outcome {
+            case .success(let entries): seen.targetConfigs[name] = entries
+            case .failure(let error):
+                seen.notes.append(
+                    unreadable(error, "settings of \(name)", .describeConfigs, on: .topic, name, of: settings.target))
+            }
+        }
+    }
+
+    /// What the target makes of topics without settings: as the flow's own progress topic shows it, or any other topic,
+    /// or a broker.
+    package func defaults(_ metadata: ClusterMetadata) async -> TargetDefaults {
+        let progress = ProgressTopic.name(flow: settings.name)
+        let there = metadata.topics.values.filter { $0.error == .none && !$0.partitions.isEmpty }.map(\.name).sorted()
+        if let topic = there.first(where: { $0 == progress }) ?? there.first {
+            let described = await target.describeConfigs([.topic(topic)], withInherited: true)[.topic(topic)]
+            if case .success(let entries) = described { return TargetDefaults(topic: entries) }
+        }
+        guard let broker = metadata.brokers.keys.min() else { return .unknown }
+        guard case .success(let entries) = await target.describeConfigs([.broker(broker)])[.broker(broker)] else {
+            return .unknown
+        }
+        return TargetDefaults(broker: entries)
+    }
+
+    /// Adds the access rules of both clusters.
+    package func readAcls(into seen: inout SyncObservation) async {
+        do throws(KafkaError) {
+            let atSource = try await rules(of: source, &seen)
+            let atTarget = try await rules(of: target, &seen)
+            if let atSource, let atTarget { seen.acls = .init(source: atSource, target: atTarget) }
+        } catch {
+            let settings = error.cluster == self.settings.source.name ? self.settings.source : self.settings.target
+            seen.notes.append(unreadable(error, "access rules", .describe, on: .cluster, "", of: settings))
+        }
+    }
+
+    /// Nil, and a note, for a cluster that has none.
+    private func rules(
+        of cluster: ClusterClient, _ seen: inout SyncObservation
+    ) async throws(KafkaError) -> [AccessRule]? {
+        do throws(KafkaError) {
+            return try await cluster.accessRules()
+        } catch  where error.isNotOffered {
+            seen.notes.append(
+                SyncNote(
+                    kind: .noAuthorizer, subject: cluster.settings.name,
+                    message:
+                        "\(cluster.settings.name) keeps no access rules (\(error.code.map { "\($0)" } ?? "not offered")): "
+                        + "none are copied; set sync.acls to false if that is meant so"))
+            return nil
+        }
+    }
+
+    /// Adds the quotas of both clusters.
+    package func readQuotas(into seen: inout SyncObservation) async {
+        do throws(KafkaError) {
+            seen.quotas = .init(source: try await source.clientQuotas(), target: try await target.clientQuotas())
+        } catch {
+            let settings = error.cluster == self.settings.source.name ? self.settings.source : self.settings.target
+            seen.notes.append(unreadable(error, "client quotas", .describeConfigs, on: .cluster, "", of: settings))
+        }
+    }
+
+    /// Finds out which remembered topics are certainly gone: a topic that is only not listed may be one that we may no
+    /// longer describe.
+    package func readGone(
+        _ ledger: LedgerState, present: Set<String>, into seen: inout SyncObservation
+    ) async throws(KafkaError) {
+        let missing = ledger.topics.keys.filter { !present.contains($0) }.sorted()
+        for names in missing.chunked(by: Self.batch) {
+            let metadata = try await source.metadata(.named(names))
+            for name in names where metadata.topics[name]?.error == .unknownTopicOrPartition {
+                seen.gone[name] = topicNames.targetName(of: name)
+            }
+        }
+    }
+
+    private func configs(
+        of topics: [String], at cluster: ClusterClient
+    ) async -> Outcomes<String, [String: ConfigEntry]> {
+        var found: Outcomes<String, [String: ConfigEntry]> = [:]
+        for names in topics.chunked(by: Self.batch) {
+            for (resource, outcome) in await cluster.describeConfigs(names.map { .topic($0) }) {
+                if case .topic(let name) = resource { found[name] = outcome }
+            }
+        }
+        return found
+    }
+
+    private func unreadable(
+        _ error: KafkaError, _ what: String, _ operation: AccessOperation, on resource: AccessRule.ResourceType,
+        _ name: String, of cluster: ClusterSettings
+    ) -> SyncNote {
+        var message = "cannot read \(what) on \(cluster.name): \(error)"
+        if error.isAuthorization {
+            let missing = MissingPermission(operation, on: resource, name, of: cluster)
+            message = "cannot read \(what): \(missing); grant it with: \(missing.command)"
+        }
+        return SyncNote(kind: .failed, subject: "\(cluster.name) \(what)", message: message)
+    }
+}
+
+extension Array {
+    /// Pieces of at most `count` elements.
+    package func chunked(by count: Int) -> [[Element]] {
+        stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
+    }
+}

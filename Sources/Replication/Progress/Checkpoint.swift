@@ -1,0 +1,110 @@
+internal import FoundationEssentials
+internal import KafkaWire
+
+/// How far one partition has come.
+package struct Checkpoint: Hashable, Sendable, Codable {
+    /// Every source offset below it is on the target, or was skipped for a counted reason.
+    package var sourceOffset: Int64
+    /// Everything of ours below this target offset is accounted for; -1 when nothing is known.
+    package var targetOffset: Int64
+    /// Leader epoch of the last source batch read; -1 when unknown.
+    package var sourceLeaderEpoch: Int32
+    /// Id of the source topic, as 32 hexadecimal digits; zero for brokers without topic ids.
+    package var sourceTopicID: String
+    /// What of the offset map is not in a block of segments; nil when written by a version without maps.
+    package var map: OffsetMap.Edge?
+    /// Epochs in use by producer id, for clusters that do not tell; nil when written by a version without.
+    package var producers: [String: Int16]?
+    /// What each producer id would write next behind `targetOffset`, by id; nil when written by a version without.
+    package var following: [ProducerStamp]?
+    /// Id of the target topic; nil when written by a version without.
+    package var targetTopicID: String?
+    /// Leader epoch of the target's log when it was last looked at: what lies below `targetOffset` is of that one or an
+    /// earlier one, unless the leader has changed unnoticed since. -1 when unknown; nil when written by a version without.
+    package var targetLeaderEpoch: Int32?
+    /// Nil when written by a version that did not account.
+    package var accounting: Accounting?
+
+    package init(
+        sourceOffset: Int64, targetOffset: Int64, sourceLeaderEpoch: Int32, sourceTopicID: String,
+        map: OffsetMap.Edge? = nil, producers: [String: Int16]? = nil, following: [ProducerStamp]? = nil,
+        targetTopicID: String? = nil, targetLeaderEpoch: Int32? = nil, accounting: Accounting? = nil
+    ) {
+        self.sourceOffset = sourceOffset
+        self.targetOffset = targetOffset
+        self.sourceLeaderEpoch = sourceLeaderEpoch
+        self.sourceTopicID = sourceTopicID
+        self.map = map
+        self.producers = producers
+        self.following = following
+        self.targetTopicID = targetTopicID
+        self.targetLeaderEpoch = targetLeaderEpoch
+        self.accounting = accounting
+    }
+}
+
+/// What a flow is, once and for all: recorded at its first start, compared at each later one.
+package struct FlowIdentity: Hashable, Sendable, Codable {
+    package var version = 1
+    package var sourceClusterID: String
+    package var targetClusterID: String
+    package var naming: String
+    package var startFrom: String
+
+    package init(sourceClusterID: String, targetClusterID: String, naming: String, startFrom: String) {
+        self.sourceClusterID = sourceClusterID
+        self.targetClusterID = targetClusterID
+        self.naming = naming
+        self.startFrom = startFrom
+    }
+
+    /// The first thing that differs, with both values.
+    package func difference(from other: FlowIdentity) -> (what: String, recorded: String, configured: String)? {
+        if sourceClusterID != other.sourceClusterID {
+            return ("source cluster id", sourceClusterID, other.sourceClusterID)
+        }
+        if targetClusterID != other.targetClusterID {
+            return ("target cluster id", targetClusterID, other.targetClusterID)
+        }
+        if naming != other.naming { return ("naming", naming, other.naming) }
+        if startFrom != other.startFrom { return ("startFrom", startFrom, other.startFrom) }
+        return nil
+    }
+}
+
+extension TopicNaming {
+    /// The form that is recorded and compared.
+    package var recorded: String {
+        switch self {
+        case .prefix(let alias, let separator): "prefix \(alias)\(separator)"
+        case .identical: "identical"
+        }
+    }
+
+    /// The name on the target of a flow that recorded its naming so; nil for a form that this version does not know.
+    static func targetName(of topic: String, recorded: String) -> String? {
+        if recorded == TopicNaming.identical.recorded { return topic }
+        let prefix = "prefix "
+        return recorded.hasPrefix(prefix) ? recorded.dropFirst(prefix.count) + topic : nil
+    }
+}
+
+extension StartPosition {
+    package var recorded: String {
+        switch self {
+        case .earliest: "earliest"
+        case .latest: "latest"
+        case .timestamp(let milliseconds): "\(milliseconds) ms"
+        }
+    }
+}
+
+extension KafkaUUID {
+    /// 32 hexadecimal digits.
+    package var hexadecimal: String {
+        [high, low].map { half in
+            let digits = String(half, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}
