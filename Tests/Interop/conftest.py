@@ -1,4 +1,5 @@
-"""How pytest runs these tests: brokers are started and ended, expectations counted and reported, and nothing is left behind."""
+"""How pytest runs these tests: brokers are started and ended, expectations counted and reported, and nothing is left
+behind."""
 
 import collections
 import signal

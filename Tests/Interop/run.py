@@ -1,11 +1,11 @@
 """Runs the interoperability tests against one replicator executable: `run.py EXECUTABLE [PYTEST ARGUMENT ...]`.
 
-First those that may run side by side, then those that need the machine for themselves (`alone`), one after the other. The
-arguments are pytest's, as `-k soak` or `operations/test_drill.py`. JUnit files and a table of seconds go to the folder
-INTEROP_TIMES names, or to .build/test-times; INTEROP_WORKERS says how many run side by side.
+First those that may run side by side, then those that need the machine for themselves (`alone`), one after the other.
+The arguments are pytest's, as `-k soak` or `operations/test_drill.py`. JUnit files and a table of seconds go to the
+folder INTEROP_TIMES names, or to .build/test-times; INTEROP_WORKERS says how many run side by side.
 
-The last line is `N passed, N failed`, which counts expectations of both parts. The exit status is 1 if anything failed, or
-if nothing was checked.
+The last line is `N passed, N failed`, which counts expectations of both parts. The exit status is 1 if anything failed,
+or if nothing was checked.
 """
 
 import collections
@@ -68,7 +68,8 @@ def table(tests, seconds):
     yield "seconds of each file, workers that ran side by side added up:"
     yield from (f"{spent:8.1f}  {name}" for name, spent in files.most_common())
     yield "the slowest tests:"
-    yield from (f"{test.seconds:8.1f}  {test.file}::{test.name}" for test in sorted(tests, key=lambda t: -t.seconds)[:25])
+    yield from (f"{test.seconds:8.1f}  {test.file}::{test.name}"
+                for test in sorted(tests, key=lambda t: -t.seconds)[:25])
     yield "by the clock:"
     yield from (f"{spent:8.1f}  {part}" for part, spent in seconds.items())
 

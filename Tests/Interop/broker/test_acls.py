@@ -21,7 +21,8 @@ SETTINGS = {
 ALICE = "User:alice"
 
 
-def acl(operation, type, name, pattern=ResourcePatternType.LITERAL, permission=AclPermissionType.ALLOW, principal=ALICE):
+def acl(operation, type, name, pattern=ResourcePatternType.LITERAL, permission=AclPermissionType.ALLOW,
+        principal=ALICE):
     return AclBinding(type, name, pattern, principal, "*", operation, permission)
 
 

@@ -1,4 +1,5 @@
-"""Compaction by `replicator broker`, as librdkafka, aiokafka and kafka-python see it: last values, real holes, restarts."""
+"""Compaction by `replicator broker`, as librdkafka, aiokafka and kafka-python see it: last values, real holes,
+restarts."""
 
 import asyncio
 

@@ -1,4 +1,5 @@
-"""kill -9 of `replicator broker --data` under load, again and again: every acknowledged record is there, once, in order."""
+"""kill -9 of `replicator broker --data` under load, again and again: every acknowledged record is there, once, in
+order."""
 
 import threading
 

@@ -53,7 +53,8 @@ class Member:
         self.log, self.name, self.error = log, name, None
         self.stopping = threading.Event()
         self.consumer = Consumer({
-            "bootstrap.servers": cluster.bootstrap, "group.id": group, "client.id": name, "auto.offset.reset": "earliest",
+            "bootstrap.servers": cluster.bootstrap, "group.id": group, "client.id": name,
+            "auto.offset.reset": "earliest",
             "enable.auto.commit": False, "session.timeout.ms": 6000, "heartbeat.interval.ms": 200,
             "partition.assignment.strategy": strategy,
             **{key.replace("_", "."): value for key, value in settings.items()}})

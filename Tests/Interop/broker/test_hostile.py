@@ -1,4 +1,5 @@
-"""Clients that mean no good, or die at a bad moment: their connections suffer, memory stays bounded, others are served."""
+"""Clients that mean no good, or die at a bad moment: their connections suffer, memory stays bounded, others are served.
+"""
 
 import random
 import resource

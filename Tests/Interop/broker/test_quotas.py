@@ -1,6 +1,7 @@
 """Client quotas of `replicator broker`: set with kafka-python's messages, felt by librdkafka."""
 
 import kafka
+import pytest
 from confluent_kafka import Consumer, Producer
 from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
@@ -11,6 +12,7 @@ def send(admin, request):
     return admin._manager.run(admin._manager.send, request)
 
 
+@pytest.mark.long
 def test_quotas_throttle_the_client_they_name(cluster):
     admin = kafka.KafkaAdminClient(bootstrap_servers=cluster.bootstrap)
     entity = AlterClientQuotasRequest.EntryData

@@ -293,6 +293,7 @@ def test_unsecured_tokens():
             check(f"{what}: status", "invalid_token" in errors[0].str(), errors[0].str())
 
 
+@pytest.mark.long
 def test_signed_tokens(tmp_path):
     (tmp_path / "keys.json").write_text(json.dumps(key_set(tmp_path)))
     settings = {

@@ -1,4 +1,5 @@
-"""Transactions of librdkafka, aiokafka and kafka-python against `replicator broker`: commit, abort, fencing, offsets."""
+"""Transactions of librdkafka, aiokafka and kafka-python against `replicator broker`: commit, abort, fencing, offsets.
+"""
 
 import asyncio
 

@@ -53,13 +53,16 @@ def test_pause_and_resume_lose_nothing(east, west):
         orders, clicks = Traffic(east.bootstrap, "orders", 2), Traffic(east.bootstrap, "clicks")
         running.awaits("records flow", lambda: offset(running, "orders") > 0 and offset(running, "clicks") > 0)
 
-        result = command("pause", "--url", f"http://{running.http}", "--flow", "flow", "--topic", "orders", "--partition", "1")
+        result = command("pause", "--url", f"http://{running.http}", "--flow", "flow", "--topic", "orders",
+                         "--partition", "1")
         equal("pausing a partition succeeds", (result.returncode, result.stderr), (0, ""))
         equal("it says what it did", result.stdout, "partition orders-1 of flow flow is paused\n")
         equal("only that partition is paused", states(running),
               {("orders", 0): "active", ("orders", 1): "paused", ("clicks", 0): "active"})
-        running.awaits("it stands while the others go on", lambda: stands(running, ("orders", 1), [("orders", 0), ("clicks", 0)]))
-        running.awaits("its lag grows", lambda: [p for p in running.partitions() if p["partition"] == 1][0]["sourceOffset"]
+        running.awaits("it stands while the others go on",
+                       lambda: stands(running, ("orders", 1), [("orders", 0), ("clicks", 0)]))
+        running.awaits("its lag grows",
+                       lambda: [p for p in running.partitions() if p["partition"] == 1][0]["sourceOffset"]
                        < watermarks(east.bootstrap, "orders")[1][1] - 100)
         equal("a pause is no obstacle", running.obstacles(), "")
 
@@ -91,7 +94,8 @@ def test_wishes_that_cannot_be_granted(east, west):
     create_topic(east.bootstrap, "orders", partitions=1)
     with replicator(east.bootstrap, west.bootstrap) as running:
         running.awaits("the flow runs", running.runs)
-        equal("an unknown flow", post(running, "/api/flows/nope/pause"), (404, "no flow is called nope; there are: flow\n"))
+        equal("an unknown flow", post(running, "/api/flows/nope/pause"),
+              (404, "no flow is called nope; there are: flow\n"))
         status, text = post(running, "/api/flows/flow/pause?topic=nope")
         equal("an unknown topic", (status, "does not replicate topic nope" in text), (404, True))
         equal("an unknown partition", post(running, "/api/flows/flow/pause?topic=orders&partition=7")[0], 404)
@@ -131,7 +135,8 @@ def test_status_lines_up(east, west):
             table = lines[top:top + rows + 1]
             column = table[0].index("STATE")
             check(f"columns of {title.strip()} line up", all(
-                line[column:].startswith(("STATE", "active")) and line[column - 1] == " " for line in table), "\n".join(table))
+                line[column:].startswith(("STATE", "active")) and line[column - 1] == " " for line in table),
+                "\n".join(table))
             ends = {line.index("LAG") + 3 if i == 0 else None for i, line in enumerate(table)} - {None}
             check(f"numbers of {title.strip()} end below their title", all(
                 line[:max(ends)].rstrip()[-1].isdigit() for line in table[1:]), "\n".join(table))
@@ -180,7 +185,8 @@ def test_reload_takes_over_what_may_change(east, west):
             False, ["flow flow: compression cannot change while the flow runs: restart, or restore the old value"]))
         equal("and nothing of it is applied", ("clicks", 0) in states(running), False)
         report = reload(flow(name="other"))
-        equal("flows may not come and go", [m.split(":")[0] for m in report["messages"]], ["flow flow is gone", "flow other is new"])
+        equal("flows may not come and go", [m.split(":")[0] for m in report["messages"]],
+              ["flow flow is gone", "flow other is new"])
         running.configure(east.bootstrap, west.bootstrap, flow(topics=["orders"], sync={"intervall": "1s"}))
         running.process.send_signal(signal.SIGHUP)
         running.awaits("a mistake is named as at the start", lambda: 'did you mean \\"interval\\"' in json.dumps(
@@ -204,12 +210,14 @@ def test_a_limit_is_kept(east, west):
         running.awaits("records flow", lambda: sum(p["sourceOffset"] for p in running.partitions()) > 0)
         first = sum(p["sourceOffset"] for p in running.partitions())
         begin = time.monotonic()
-        running.awaits("some seconds' worth is copied", lambda: sum(p["sourceOffset"] for p in running.partitions()) >= first + 3000)
+        running.awaits("some seconds' worth is copied",
+                       lambda: sum(p["sourceOffset"] for p in running.partitions()) >= first + 3000)
         spent = time.monotonic() - begin
         passed = sum(p["sourceOffset"] for p in running.partitions()) - first
         # Batches arrive whole and a second's worth may have been saved up; a slow machine is only slower.
         measured(f"{passed * 1.03 / spent:.0f} kB/s under a limit of 500 kB/s")
-        check("not faster than allowed", passed * 1000 <= 500_000 * (spent + 1) + 1_500_000, f"{passed} KB in {spent} s")
+        check("not faster than allowed", passed * 1000 <= 500_000 * (spent + 1) + 1_500_000,
+              f"{passed} KB in {spent} s")
         running.configure(east.bootstrap, west.bootstrap, flow())
         running.process.send_signal(signal.SIGHUP)
         running.copies(east.bootstrap, ["orders"])
@@ -264,10 +272,13 @@ def test_what_stands_still_is_named(east, west):
         equal("it is ready", eventually(lambda: running.obstacles() == ""), True)
         west.control.node(1, "freeze")
         produce_numbers(east.bootstrap, "orders", range(100, 150), partitions=1)
-        running.awaits("lag without progress is an obstacle", lambda: "orders-0 has made no progress for" in running.obstacles())
-        check("it says where it stands and how far it is behind", "at offset 100, 50 behind" in running.obstacles(), running.obstacles())
+        running.awaits("lag without progress is an obstacle",
+                       lambda: "orders-0 has made no progress for" in running.obstacles())
+        check("it says where it stands and how far it is behind", "at offset 100, 50 behind" in running.obstacles(),
+              running.obstacles())
         check("a partition without lag is none", "quiet" not in running.obstacles(), running.obstacles())
-        running.awaits("the log says so", lambda: "makes no progress although there is something to copy" in running.log())
+        running.awaits("the log says so",
+                       lambda: "makes no progress although there is something to copy" in running.log())
         result = command("status", "--url", running.http)
         equal("status shows it and ends with 1", (result.returncode, "no progress for" in result.stdout), (1, True))
         west.control.node(1, "thaw")
@@ -282,14 +293,16 @@ def test_what_stands_still_is_named(east, west):
 def test_leader_moves_are_events(east, west):
     create_topic(east.bootstrap, "orders", partitions=1, replicas=3)
     with replicator(east.bootstrap, west.bootstrap) as running:
-        running.awaits("the leader is known", lambda: [p.get("sourceLeader") for p in running.partitions()] not in ([], [None]))
+        running.awaits("the leader is known",
+                       lambda: [p.get("sourceLeader") for p in running.partitions()] not in ([], [None]))
         old = running.partitions()[0]["sourceLeader"]
         new = old % 3 + 1
         # Two looks at it apart, so that there is one before.
         running.awaits("it is looked at", lambda: "orders" in running.get("/api/history?flow=flow&topics=all"))
         east.control.partition("orders", 0, "leader", node=new)
         produce_numbers(east.bootstrap, "orders", range(10), partitions=1)
-        running.awaits("its move is an event", lambda: f"leader on the source moved: orders-0 from broker {old} to {new}"
+        running.awaits("its move is an event",
+                       lambda: f"leader on the source moved: orders-0 from broker {old} to {new}"
                        in running.get("/api/events"))
         running.copies(east.bootstrap, ["orders"])
 
@@ -300,7 +313,8 @@ def test_bad_surroundings_are_named(east, west):
         running.awaits("the flow runs", running.runs)
         config = ["--config", str(running.path)]
         second = command("run", *config)
-        equal("a port in use ends it before anything is created", (second.returncode, "cannot listen on" in second.stderr), (1, True))
+        equal("a port in use ends it before anything is created",
+              (second.returncode, "cannot listen on" in second.stderr), (1, True))
         equal("an unknown flow", command("run", "--flow", "nope", *config).returncode, 2)
         equal("a missing file", command("run", "--config", "/nowhere/replicator.yaml").returncode, 2)
         nobody = free_address()
@@ -321,7 +335,8 @@ def test_the_command_line_explains_itself():
     for name in listed:
         result = command(name, "--help")
         check(f"{name} --help says what it is for and how to use it", result.returncode == 0
-              and "OVERVIEW:" in result.stdout and "USAGE:" in result.stdout and len(result.stdout) > 300, result.stdout)
+              and "OVERVIEW:" in result.stdout and "USAGE:" in result.stdout and len(result.stdout) > 300,
+              result.stdout)
     for shell in ("bash", "zsh", "fish"):
         script = command("--generate-completion-script", shell)
         check(f"completions for {shell}", script.returncode == 0 and "resume" in script.stdout)
@@ -352,4 +367,5 @@ def test_other_configurations_can_be_imported(east, west, tmp_path):
     neither = command("import", "/etc/hostname")
     equal("what is neither is refused", (neither.returncode, "neither mm2.properties" in neither.stderr), (2, True))
     nothing = tmp_path / "nothing"
-    equal("what is not there is named", command("import", str(nothing)).stderr, f"cannot read {nothing}: no such file\n")
+    equal("what is not there is named", command("import", str(nothing)).stderr,
+          f"cannot read {nothing}: no such file\n")

@@ -73,7 +73,8 @@ def test_missing_permission_is_named_with_its_remedy(east, west):
     allow("READ")
     allow("DESCRIBE_CONFIGS")
     again = Doctor(east.bootstrap, west.bootstrap, "--json")
-    equal("what it said mends it", [f for f in again.findings if f["subject"] == "orders" and f["severity"] != "ok"], [])
+    equal("what it said mends it", [f for f in again.findings if f["subject"] == "orders" and f["severity"] != "ok"],
+          [])
     equal("mended: exit status", again.status, HEALTHY)
 
 

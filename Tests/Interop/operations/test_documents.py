@@ -1,4 +1,5 @@
-"""Documents, manual page and the program agree: commands, flags and links that are named are there, and the other way round."""
+"""Documents, manual page and the program agree: commands, flags and links that are named are there, and the other way
+round."""
 
 import json
 import os
@@ -140,7 +141,8 @@ def test_the_manual_page_is_complete():
     check("the manual page is up to date: `make docs` writes it anew", fresh == kept)
     plain = re.sub(r"\\f.", "", kept).replace("\\-", "-")
     for name, flags in commands().items():
-        check(f"the manual page has {name or 'the program'}", f".SS replicator {name}\n" in plain if name else ".SH NAME" in plain)
+        check(f"the manual page has {name or 'the program'}",
+              f".SS replicator {name}\n" in plain if name else ".SH NAME" in plain)
         helped = subprocess.run([program(), *name.split(), "--help"], capture_output=True, text=True).stdout
         for flag in set(FLAG.findall(helped.split("USAGE:")[1])) - {"--version"}:
             check(f"the manual page has {flag} of {name}", flag in plain)
@@ -177,4 +179,5 @@ def test_completions_complete():
         names = {name for name in commands() if name}
         equal("all commands", names - offered("replicator", ""), set())
         equal("those that begin so", offered("replicator", "verif"), {"verify"})
-        check("flags of a command", {"--config", "--flow"} <= offered("replicator", "run", "--"), offered("replicator", "run", "--"))
+        check("flags of a command", {"--config", "--flow"} <= offered("replicator", "run", "--"),
+              offered("replicator", "run", "--"))

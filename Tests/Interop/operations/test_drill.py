@@ -19,9 +19,10 @@ def drill(*arguments):
 
 
 def tell(report):
-    measured(f"{report['scenario']}: RPO {report['rpoRecords']} records, {report['rpoSeconds']:.2f} s; RTO "
-          f"{max(report['rtoConsumersSeconds'], report['rtoProducersSeconds']):.2f} s; read twice {report['readTwice']}, "
-          f"of them after a commit {report['rereadAfterCommit']}")
+    recovery = max(report["rtoConsumersSeconds"], report["rtoProducersSeconds"])
+    measured(f"{report['scenario']}: RPO {report['rpoRecords']} records, {report['rpoSeconds']:.2f} s; "
+             f"RTO {recovery:.2f} s; read twice {report['readTwice']}, "
+             f"of them after a commit {report['rereadAfterCommit']}")
 
 
 def is_clean(report, status, *zero):

@@ -68,23 +68,28 @@ def test_files_that_are_no_configuration():
     refused("not YAML", "clusters: [\n", "my.yaml:2", "not valid YAML")
     refused("a list", "- a\n- b\n", "my.yaml:1", "mapping")
     refused("no flows", "clusters:\n  a: {bootstrapServers: 'x:1'}\n", "flows", "missing required key")
-    refused("no clusters", "flows:\n  - {name: f, source: a, target: b, topics: {allow: ['.*']}}\n", "clusters", "missing")
+    refused("no clusters", "flows:\n  - {name: f, source: a, target: b, topics: {allow: ['.*']}}\n", "clusters",
+            "missing")
 
 
 def test_keys_and_values_that_are_wrong():
-    refused("unknown key", config(flow="startFom: earliest"), "my.yaml:8:5", "flows[0].startFom", "unknown key", 'did you mean "startFrom"')
+    refused("unknown key", config(flow="startFom: earliest"), "my.yaml:8:5", "flows[0].startFom", "unknown key",
+            'did you mean "startFrom"')
     refused("unknown key at the top", config(more="htpp: {}\n"), "my.yaml:10:1", "htpp", 'did you mean "http"')
     refused("duplicate key", config(flow="name: again"), "my.yaml", "name", "twice")
     refused("wrong type", config(flow="naming: prefix"), "my.yaml:8", "flows[0].naming", "mapping", '"prefix"')
-    refused("wrong boolean", config(flow="sync: {acls: maybe}"), "my.yaml:8", "flows[0].sync.acls", "true or false", "maybe")
+    refused("wrong boolean", config(flow="sync: {acls: maybe}"), "my.yaml:8", "flows[0].sync.acls", "true or false",
+            "maybe")
     refused("wrong number", config(flow="shards: many"), "my.yaml:8", "flows[0].shards", "integer", "many")
     refused("number out of range", config(flow="shards: 0"), "my.yaml:8", "flows[0].shards", "1…64")
     refused("wrong time span", config(flow="sync: {interval: 5}"), "my.yaml:8", "interval", "5s")
     refused("wrong word", config(flow="compression: brotli"), "my.yaml:8", "compression", "zstd", "brotli")
     refused("wrong start", config(flow="startFrom: yesterday"), "my.yaml:8", "startFrom", "yesterday", "ISO-8601")
-    refused("bad expression", config(topics='{allow: ["orders.*", "(unclosed"]}'), "my.yaml:9", "flows[0].topics.allow", "(unclosed", "not a regular expression")
+    refused("bad expression", config(topics='{allow: ["orders.*", "(unclosed"]}'), "my.yaml:9", "flows[0].topics.allow",
+            "(unclosed", "not a regular expression")
     refused("selects nothing", config(topics="{allow: []}"), "my.yaml:9", "allow", "selects nothing")
-    refused("bad address", config(source="localhost"), "my.yaml:2", "clusters.east.bootstrapServers", "localhost", "HOST:PORT")
+    refused("bad address", config(source="localhost"), "my.yaml:2", "clusters.east.bootstrapServers", "localhost",
+            "HOST:PORT")
     refused("unknown cluster", config().replace("target: west", "target: wets"), "my.yaml:7", "wets", "east, west")
     refused("bad http address", config(more="http: {listen: here}\n"), "my.yaml:10", "http.listen", "HOST:PORT")
     refused("missing variable", config(source="${env:NOT_THERE}"), "my.yaml:2", "NOT_THERE")
@@ -100,7 +105,8 @@ def test_wrong_usage():
     refused("unknown flow", config(), "my.yaml", '"other"', "flow", arguments=("--flow", "other"))
     refused("unknown option", config(), "--nonsense", arguments=("--nonsense",))
     refused("unknown level", config(), "loud", arguments=("--log-level", "loud"))
-    for arguments, word in ((["nonsense"], "nonsense"), (["broker", "--set", "x"], "KEY=VALUE"), (["broker", "--listen", "x"], "HOST:PORT")):
+    for arguments, word in ((["nonsense"], "nonsense"), (["broker", "--set", "x"], "KEY=VALUE"),
+                            (["broker", "--listen", "x"], "HOST:PORT")):
         done = command(*arguments)
         equal(f"{arguments}: exit status", done.returncode, USAGE)
         check(f"{arguments}: says {word}", word in done.stderr, done.stderr)
@@ -113,7 +119,8 @@ def test_wrong_usage():
 @pytest.mark.cluster(nodes=2)
 def test_source_and_target_are_one_cluster(cluster):
     refused("same name", config().replace("target: west", "target: east"), "my.yaml:7", "same cluster", "east")
-    refused("same address", config("127.0.0.1:1,127.0.0.1:9", "127.0.0.1:1"), "my.yaml:7", "same cluster", "127.0.0.1:1")
+    refused("same address", config("127.0.0.1:1,127.0.0.1:9", "127.0.0.1:1"), "my.yaml:7", "same cluster",
+            "127.0.0.1:1")
     first, second = cluster.addresses
     create_topic(cluster.bootstrap, "t")
     before = topic_names(cluster.bootstrap)
@@ -127,13 +134,15 @@ def test_clusters_that_cannot_be_reached(east):
     before = topic_names(east.bootstrap)
     refused("target that nobody serves", config(east.bootstrap, nobody), "west", nobody, "refused", status=FAILED)
     refused("source that nobody serves", config(nobody, east.bootstrap), "east", nobody, "refused", status=FAILED)
-    refused("name that does not resolve", config(east.bootstrap, "no-such-host.invalid:9092"), "west", "no-such-host.invalid", status=FAILED)
+    refused("name that does not resolve", config(east.bootstrap, "no-such-host.invalid:9092"), "west",
+            "no-such-host.invalid", status=FAILED)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         address = "127.0.0.1:%d" % silent.getsockname()[1]
         text = config(east.bootstrap, address).replace(
-            f'west: {{bootstrapServers: "{address}"', f'west: {{connectTimeout: 1s, requestTimeout: 2s, bootstrapServers: "{address}"')
+            f'west: {{bootstrapServers: "{address}"',
+            f'west: {{connectTimeout: 1s, requestTimeout: 2s, bootstrapServers: "{address}"')
         refused("listener that says nothing", text, "west", address, status=FAILED)
     equal("nothing is created", topic_names(east.bootstrap), before)
 
@@ -156,7 +165,8 @@ def test_target_cannot_be_used(east, west):
     """The target refuses a topic's name: said at once, with topic and cluster."""
     long = "x" * 249
     create_topic(east.bootstrap, long, partitions=1)
-    refused("name too long for the target", config(east.bootstrap, west.bootstrap), f"east.{long}", "west", status=FAILED)
+    refused("name too long for the target", config(east.bootstrap, west.bootstrap), f"east.{long}", "west",
+            status=FAILED)
 
 
 def test_flow_keeps_its_identity(east, west):

@@ -1,5 +1,5 @@
-"""`replicator failover`: planned with nothing read twice or missed, back with only the delta copied, killed and run again,
-unplanned with what was left behind listed exactly, and refused where it cannot end well."""
+"""`replicator failover`: planned with nothing read twice or missed, back with only the delta copied, killed and run
+again, unplanned with what was left behind listed exactly, and refused where it cannot end well."""
 
 import base64
 import contextlib
@@ -81,8 +81,8 @@ def same(what, found, expected):
     detail = ""
     if not alike and isinstance(found, list):
         missing, extra = set(expected) - set(found), set(found) - set(expected)
-        detail = (f"{len(found)} instead of {len(expected)}, missing {sorted(missing)[:10]}, extra {sorted(extra)[:10]}, "
-                  f"first {found[:5]}")
+        detail = (f"{len(found)} instead of {len(expected)}, missing {sorted(missing)[:10]}, "
+                  f"extra {sorted(extra)[:10]}, first {found[:5]}")
     check(what, alike, detail)
 
 
@@ -351,6 +351,7 @@ def test_killed_at_a_step_and_run_again(east, west, name):
         same(f"{name}: the source has each record once", all_numbers(east.bootstrap), list(range(4_300)))
 
 
+@pytest.mark.long
 @pytest.mark.east(data=True)
 @pytest.mark.parametrize("settings", [
     pytest.param({}, id="with headers"), pytest.param({"loopPrevention": "producerIds"}, id="without headers")])
@@ -366,7 +367,8 @@ def test_unplanned_lists_what_was_left_behind(east, west, settings):
         check("the group is brought over", eventually(
             lambda: committed(west.bootstrap) == committed(east.bootstrap), seconds=PATIENCE))
         produce_numbers(east.bootstrap, "orders", range(2_000, 12_000), padding=1_000)
-        check("it copies on", eventually(lambda: sum(e for _, e in watermarks(west.bootstrap, "orders").values()) > 3_000,
+        check("it copies on",
+              eventually(lambda: sum(e for _, e in watermarks(west.bootstrap, "orders").values()) > 3_000,
                                          seconds=PATIENCE))
         running.kill()
         originals = numbers(east.bootstrap, "orders")
@@ -427,7 +429,8 @@ def check_export(running, originals, lost):
 def snapshot(cluster):
     """Everything of a cluster that a failover might change."""
     topics = sorted(topic_names(cluster.bootstrap))
-    return {t: watermarks(cluster.bootstrap, t) for t in topics}, committed(cluster.bootstrap), len(acls(cluster.bootstrap))
+    ends = {t: watermarks(cluster.bootstrap, t) for t in topics}
+    return ends, committed(cluster.bootstrap), len(acls(cluster.bootstrap))
 
 
 def test_dry_run_changes_nothing(guarded_east, guarded_west):
@@ -455,84 +458,103 @@ def test_dry_run_changes_nothing(guarded_east, guarded_west):
             equal("nothing has changed", (snapshot(east), snapshot(west)), before)
 
 
-def test_refuses_what_cannot_end_well(east, west):
+PLANNED = ["--planned", "--yes", "--still", "1"]
+
+
+def test_refuses_what_cannot_begin(east, west):
     create_topic(east.bootstrap, "orders", partitions=2)
     produce_numbers(east.bootstrap, "orders", range(100), partitions=2)
-    planned = ["--planned", "--yes", "--still", "1"]
     with between(east, west) as running:
-        refused("never run", failover(running, *planned), 1, "has never run")
-        refused("unknown flow", failover(running, *planned, flow="elsewhere"), 2, "has no flow")
-        refused("planned and unplanned", failover(running, *planned, "--unplanned"), 2)
+        refused("never run", failover(running, *PLANNED), 1, "has never run")
+        refused("unknown flow", failover(running, *PLANNED, flow="elsewhere"), 2, "has no flow")
+        refused("planned and unplanned", failover(running, *PLANNED, "--unplanned"), 2)
         refused("nothing said", failover(running, "--yes"), 2, "--planned, --unplanned")
-        refused("a report that cannot be written", failover(running, *planned, "--report", "/nowhere/r"), 2, "/nowhere/r")
+        refused("a report that cannot be written", failover(running, *PLANNED, "--report", "/nowhere/r"), 2,
+                "/nowhere/r")
         refused("a tail that cannot be written", failover(running, "--tail", "/nowhere/r"), 2, "/nowhere/r")
-        refused("no principal", failover(running, *planned, "--fence", "alice"), 2, "User:orders")
+        refused("no principal", failover(running, *PLANNED, "--fence", "alice"), 2, "User:orders")
         running.start().copies(east.bootstrap, ["orders"], ["there"])
         refused("nobody to ask", failover(running, "--planned"), 2, "--yes")
-        refused("no rules to fence with", failover(running, *planned, "--fence", "User:alice"), 1, "no authorizer")
+        refused("no rules to fence with", failover(running, *PLANNED, "--fence", "User:alice"), 1, "no authorizer")
         refused("no tail", failover(running, "--tail", str(running.folder / "tail")), 1, "nothing was left behind")
         with between(east, west, there()) as alone:
-            refused("no way back", failover(alone, *planned), 2, "no flow from west to east", "--one-way")
+            refused("no way back", failover(alone, *PLANNED), 2, "no flow from west to east", "--one-way")
         with between(west, east) as exchanged:
-            refused("exchanged clusters", failover(exchanged, *planned), 1, "are exchanged")
+            refused("exchanged clusters", failover(exchanged, *PLANNED), 1, "are exchanged")
+
+
+@pytest.fixture
+def copied(east, west):
+    """A replicator that has copied a hundred numbers from two partitions, and has nothing to copy back."""
+    create_topic(east.bootstrap, "orders", partitions=2)
+    produce_numbers(east.bootstrap, "orders", range(100), partitions=2)
+    with between(east, west) as running:
+        running.start().copies(east.bootstrap, ["orders"], ["there"])
         running.copies(west.bootstrap, ["orders"], ["back"])
-        traffic = Traffic(east.bootstrap, "orders", partitions=2)
-        refused("a source that is written to", failover(running, *planned, "--patience", "4"), 1,
-                "east is still written to", "orders-0 (+", "orders-1 (+")
-        refused("a failover of the opposite flow meanwhile", failover(running, *planned, flow="back"), 1,
-                "a failover of flow there has been begun", "--undo")
-        equal("it is taken back", failover(running, "--undo")[0], 0)
-        refused("the wrong flow", failover(running, *planned, "--patience", "4", flow="back"), 1,
-                "west is still written to", "the producers are on the other side")
-        equal("this one too", failover(running, "--undo", flow="back")[0], 0)
-        # One that waits for stillness, and another meanwhile.
-        status, said = run_until_step(
-            running, "still", *planned, "--patience", "60", then=lambda process: refused(
-                "a second one", failover(running, *planned), 1, "in the hands of process") or traffic.stop())
-        equal(f"the first one comes to its end {said}", status, 0)
-        failover(running, "--undo")
-        # A consumer that has something left to read.
-        slow = Consumer({
-            "bootstrap.servers": east.bootstrap, "group.id": "slow", "auto.offset.reset": "earliest",
-            "enable.auto.commit": False, **QUIET})
-        slow.subscribe(["orders"])
-        check("it reads", eventually(lambda: slow.poll(0.5), seconds=PATIENCE))
-        slow.commit(offsets=[TopicPartition("orders", 0, 1)], asynchronous=False)
-        refused("a consumer at work", failover(running, *planned, "--patience", "5"), 1,
-                "still read on east", "group slow")
-        slow.close()
-        # One that reads at the target already, and is behind there.
-        ahead = Consumer({
-            "bootstrap.servers": west.bootstrap, "group.id": "slow", "enable.auto.commit": False, **QUIET})
-        commit(east.bootstrap, {0: 20}, group="slow")
-        ahead.subscribe(["orders"])
-        ahead.poll(1)
-        check("it has joined", eventually(lambda: ahead.poll(0.5) or ahead.assignment(), seconds=PATIENCE))
-        commit(east.bootstrap, {0: 40}, group="slow")
-        refused("a consumer at the target", failover(running, *planned, "--patience", "5"), 1,
-                "do not stand on west", "slow: orders-0", "--leave-groups")
-        report = is_done("without it", failover(running, *planned, "--leave-groups"))
-        equal("which is reported", len(report.get("groupsNotInStep", [])), 1)
-        ahead.close()
-        is_done("again", failover(running, *planned))
-        produce_numbers(east.bootstrap, "orders", [1], partitions=2)
-        refused("again, with a producer that has not moved", failover(running, *planned), 1,
-                "has been written to since it was left", "orders-1 (1 records)")
-        transactions(east, running, planned)
+        yield running
 
 
-def transactions(east, running, planned):
-    failover(running, "--undo")
+@pytest.mark.long
+def test_refuses_a_source_that_is_written_to(copied, east):
+    traffic = Traffic(east.bootstrap, "orders", partitions=2)
+    refused("a source that is written to", failover(copied, *PLANNED, "--patience", "4"), 1,
+            "east is still written to", "orders-0 (+", "orders-1 (+")
+    refused("a failover of the opposite flow meanwhile", failover(copied, *PLANNED, flow="back"), 1,
+            "a failover of flow there has been begun", "--undo")
+    equal("it is taken back", failover(copied, "--undo")[0], 0)
+    refused("the wrong flow", failover(copied, *PLANNED, "--patience", "4", flow="back"), 1,
+            "west is still written to", "the producers are on the other side")
+    equal("this one too", failover(copied, "--undo", flow="back")[0], 0)
+    # One that waits for stillness, and another meanwhile.
+    status, said = run_until_step(
+        copied, "still", *PLANNED, "--patience", "60", then=lambda process: refused(
+            "a second one", failover(copied, *PLANNED), 1, "in the hands of process") or traffic.stop())
+    equal(f"the first one comes to its end {said}", status, 0)
+
+
+@pytest.mark.long
+def test_refuses_while_consumers_are_at_work(copied, east, west):
+    # A consumer that has something left to read.
+    slow = Consumer({
+        "bootstrap.servers": east.bootstrap, "group.id": "slow", "auto.offset.reset": "earliest",
+        "enable.auto.commit": False, **QUIET})
+    slow.subscribe(["orders"])
+    check("it reads", eventually(lambda: slow.poll(0.5), seconds=PATIENCE))
+    slow.commit(offsets=[TopicPartition("orders", 0, 1)], asynchronous=False)
+    refused("a consumer at work", failover(copied, *PLANNED, "--patience", "5"), 1,
+            "still read on east", "group slow")
+    slow.close()
+    # One that reads at the target already, and is behind there.
+    ahead = Consumer({
+        "bootstrap.servers": west.bootstrap, "group.id": "slow", "enable.auto.commit": False, **QUIET})
+    commit(east.bootstrap, {0: 20}, group="slow")
+    ahead.subscribe(["orders"])
+    ahead.poll(1)
+    check("it has joined", eventually(lambda: ahead.poll(0.5) or ahead.assignment(), seconds=PATIENCE))
+    commit(east.bootstrap, {0: 40}, group="slow")
+    refused("a consumer at the target", failover(copied, *PLANNED, "--patience", "5"), 1,
+            "do not stand on west", "slow: orders-0", "--leave-groups")
+    report = is_done("without it", failover(copied, *PLANNED, "--leave-groups"))
+    equal("which is reported", len(report.get("groupsNotInStep", [])), 1)
+    ahead.close()
+    is_done("again", failover(copied, *PLANNED))
+    produce_numbers(east.bootstrap, "orders", [1], partitions=2)
+    refused("again, with a producer that has not moved", failover(copied, *PLANNED), 1,
+            "has been written to since it was left", "orders-1 (1 records)")
+
+
+def test_refuses_while_a_transaction_is_open(copied, east):
     producer = Producer({"bootstrap.servers": east.bootstrap, "transactional.id": "t", **QUIET})
     producer.init_transactions(PATIENCE)
     producer.begin_transaction()
     producer.produce("orders", b"1", partition=1)
     producer.flush(PATIENCE)
-    refused("an open transaction", failover(running, *planned, "--patience", "4"), 1, "are open on east: orders-1")
+    refused("an open transaction", failover(copied, *PLANNED, "--patience", "4"), 1, "are open on east: orders-1")
     producer.commit_transaction(PATIENCE)
-    is_done("once it has ended", failover(running, *planned))
+    is_done("once it has ended", failover(copied, *PLANNED))
 
 
+@pytest.mark.long
 @pytest.mark.east(data=True)
 def test_source_lost_on_the_way(east, west):
     create_topic(east.bootstrap, "orders", partitions=3)

@@ -61,7 +61,8 @@ def test_counts_and_bytes_are_true(east, west):
         check("every batch written has its latency", value(
             found, "replicator_pipeline_latency_seconds_count", topic="orders") >= 2)
         for cluster in ("east", "west"):
-            running.awaits(f"{cluster} is up", lambda: value(metrics(running), "replicator_cluster_up", cluster=cluster) == 1)
+            running.awaits(f"{cluster} is up",
+                           lambda: value(metrics(running), "replicator_cluster_up", cluster=cluster) == 1)
             equal(f"{cluster} never throttled", value(found, "replicator_throttle_seconds_total", cluster=cluster), 0)
 
 
@@ -79,7 +80,8 @@ def test_latency_runs_from_the_records_timestamp(east, west):
         count = value(found, "replicator_replication_latency_seconds_count", topic="orders")
         total = value(found, "replicator_replication_latency_seconds_sum", topic="orders")
         # Batches may be merged on the way; each counts its newest record.
-        check("latency is the age of the newest record of each batch", 600 * count <= total <= 1800 * count + spent * count,
+        check("latency is the age of the newest record of each batch",
+              600 * count <= total <= 1800 * count + spent * count,
               f"{total} s in {count}")
         check("none is below ten minutes", value(
             found, "replicator_replication_latency_seconds_bucket", topic="orders", le=300.0) == 0)
@@ -118,9 +120,11 @@ def test_a_cluster_that_goes_away_is_down(east, west):
         equal("east is not", value(metrics(running), "replicator_cluster_up", cluster="east"), 1)
         running.awaits("that is why it is not ready", lambda: "cluster west cannot be reached" in running.obstacles())
         west.restart_on_same_ports()
-        running.awaits("west is up again", lambda: value(metrics(running), "replicator_cluster_up", cluster="west") == 1)
+        running.awaits("west is up again",
+                       lambda: value(metrics(running), "replicator_cluster_up", cluster="west") == 1)
 
 
+@pytest.mark.long
 @pytest.mark.east(quota_window_size_seconds=1, quota_window_num=3)
 def test_quotas_of_the_brokers_are_obeyed_and_shown(east, west):
     create_topic(east.bootstrap, "orders", partitions=2)

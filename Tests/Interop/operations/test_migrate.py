@@ -113,6 +113,7 @@ def test_interrupted_and_run_again(east, west):
               numbers(east.bootstrap, "orders"))
 
 
+@pytest.mark.long
 def test_killed_and_run_again(east, west):
     create_topic(east.bootstrap, "orders", partitions=3)
     produce_numbers(east.bootstrap, "orders", range(60_000), padding=500)
@@ -207,6 +208,7 @@ def test_stops_where_records_expire_before_they_are_copied(east, west):
               status == 0 and found["migration"]["skippedOffsets"].get("expired", 0) > 0, f"{found} {errors}")
 
 
+@pytest.mark.long
 @pytest.mark.east(data=True)
 @pytest.mark.west(data=True)
 @pytest.mark.parametrize("lost", ["east", "west"])

@@ -1,5 +1,5 @@
-"""Surroundings that are not as they should be: ports that are taken, clusters of which a part is missing, scrapers that go
-away, disks that are full. Each is said clearly, does no harm, and is over when its cause is."""
+"""Surroundings that are not as they should be: ports that are taken, clusters of which a part is missing, scrapers that
+go away, disks that are full. Each is said clearly, does no harm, and is over when its cause is."""
 
 import contextlib
 import random
@@ -63,7 +63,8 @@ def test_part_of_a_cluster_is_missing(east, west):
         running.copies(east.bootstrap, ["orders"])
         east.control.node(leaders[0], "stop")
         produce_numbers(east.bootstrap, "orders", [n for n in range(300, 600) if n % 3])
-        running.awaits("the partitions of the others are copied", lambda: (at(running, 1), at(running, 2)) == (200, 200))
+        running.awaits("the partitions of the others are copied",
+                       lambda: (at(running, 1), at(running, 2)) == (200, 200))
         equal("it stops with status 0", running.stop(), 0)
         running.start()
         running.awaits("it starts without a node of the source", running.runs)
@@ -79,6 +80,7 @@ def test_part_of_a_cluster_is_missing(east, west):
           {0: list(range(0, 900, 3)), 1: list(range(1, 600, 3)), 2: list(range(2, 900, 3))})
 
 
+@pytest.mark.long
 def test_a_cluster_advertises_an_address_that_nobody_serves(west, tmp_path):
     """Its bootstrap server answers, and no broker: doctor knows."""
     nobody = free_address()
@@ -105,7 +107,8 @@ def test_flows_that_are_not_there(east, west):
             check(f"{name}: and those that there are", "flow" in done.stderr.replace("no flow", ""), done.stderr)
         for name in ("pause", "resume"):
             done = command(name, *config)
-            equal(f"{name}: the running replicator does not know it", (done.returncode, "nope" in done.stderr), (1, True))
+            equal(f"{name}: the running replicator does not know it", (done.returncode, "nope" in done.stderr),
+                  (1, True))
 
 
 def raw(running):
@@ -160,7 +163,8 @@ def test_scrapers_and_browsers_that_go_away(east, west):
         for connection in held:
             gone(connection)
         running.awaits("their sockets are given back", lambda: open_files(running.process) <= before + 5)
-        check("nobody is troubled with it", not [line for line in running.log().splitlines() if " error " in line or " warning " in line],
+        check("nobody is troubled with it",
+              not [line for line in running.log().splitlines() if " error " in line or " warning " in line],
               running.log()[-2000:])
         traffic.stop()
         running.copies(east.bootstrap, ["topic-0"])
@@ -168,7 +172,8 @@ def test_scrapers_and_browsers_that_go_away(east, west):
 
 
 def test_a_disk_that_is_full_under_the_target(east):
-    """The target's disk fills up while records are copied, its broker is killed then; with more room everything arrives."""
+    """The target's disk fills up while records are copied, its broker is killed then; with more room everything
+    arrives."""
     with small_disk(16) as disk:
         create_topic(east.bootstrap, "orders", partitions=2)
         produce_numbers(east.bootstrap, "orders", range(4000), partitions=2, padding=10_000)
@@ -180,12 +185,14 @@ def test_a_disk_that_is_full_under_the_target(east):
                 running.write(document)
                 running.start()
                 running.awaits("the flow runs", running.runs)
-                running.awaits("the partitions stand still", lambda: running.obstacles().count("has made no progress") == 2)
+                running.awaits("the partitions stand still",
+                               lambda: running.obstacles().count("has made no progress") == 2)
                 check("the disk is full", disk.free() < 1_000_000, str(disk.free()))
                 check("it is said why", "west answers KAFKA_STORAGE_ERROR" in running.obstacles(), running.obstacles())
                 running.awaits("the log says so, too", lambda: "west answers KAFKA_STORAGE_ERROR" in running.log())
                 shown = command("status", "--url", running.http)
-                check("and replicator status", shown.returncode == 1 and "west answers KAFKA_STORAGE_ERROR" in shown.stdout, shown.stdout)
+                check("and replicator status",
+                      shown.returncode == 1 and "west answers KAFKA_STORAGE_ERROR" in shown.stdout, shown.stdout)
                 equal("no partition has stopped for good", running.failures(), [])
                 held = numbers(west.bootstrap, "east.orders")
                 for partition, found in held.items():
@@ -206,7 +213,8 @@ def test_a_disk_that_is_full_under_a_broker():
         arguments = ["--listen", free_address(), "--data", f"{disk.path}/data"]
         with started(Broker(arguments, disk.prefix)) as cluster:
             create_topic(cluster.bootstrap, "t", partitions=1)
-            client = Producer({"bootstrap.servers": cluster.bootstrap, "message.timeout.ms": 5000, "linger.ms": 0, **QUIET})
+            client = Producer({"bootstrap.servers": cluster.bootstrap, "message.timeout.ms": 5000, "linger.ms": 0,
+                               **QUIET})
             acknowledged, refused = [], []
 
             def delivered(error, message):
@@ -218,14 +226,17 @@ def test_a_disk_that_is_full_under_a_broker():
                 if refused:
                     break
             client.flush(PATIENCE)
-            check("some are acknowledged, then no more", acknowledged and refused, f"{len(acknowledged)} {len(refused)}")
+            check("some are acknowledged, then no more", acknowledged and refused,
+                  f"{len(acknowledged)} {len(refused)}")
             check("the broker lives", cluster.process.poll() is None)
             found = watermarks(cluster.bootstrap, "t")[0][1]
             check("what was acknowledged is there", found >= max(o for _, o in acknowledged) + 1, f"{found}")
             cluster.kill()
             subprocess.run([*disk.prefix, "sh", "-c", f"cat /dev/zero > {disk.path}/rest 2>/dev/null"], check=False)
-            again = subprocess.run([*disk.prefix, program(), "broker", *cluster.arguments], capture_output=True, text=True, timeout=PATIENCE)
-            check("a start without room says so", again.returncode == 1 and "No space left" in again.stderr, f"{again.returncode} {again.stderr}")
+            again = subprocess.run([*disk.prefix, program(), "broker", *cluster.arguments], capture_output=True,
+                                   text=True, timeout=PATIENCE)
+            check("a start without room says so", again.returncode == 1 and "No space left" in again.stderr,
+                  f"{again.returncode} {again.stderr}")
             disk.run("rm", f"{disk.path}/rest")
             disk.grow(64)
             cluster.start()

@@ -1,4 +1,5 @@
-"""`replicator verify` against what foreign clients wrote: it finds each planted difference, and none where there is none."""
+"""`replicator verify` against what foreign clients wrote: it finds each planted difference, and none where there is
+none."""
 
 import contextlib
 import json
@@ -93,9 +94,11 @@ def test_finds_nothing_where_nothing_is(east, west, name, config, settings):
 
 
 # One partition for each.
-PLANTS = ("altered key", "altered value", "altered header", "altered timestamp", "missing", "doubled", "extra", "swapped")
+PLANTS = ("altered key", "altered value", "altered header", "altered timestamp", "missing", "doubled", "extra",
+          "swapped")
 KINDS = {"missing": "missing", "doubled": "doubled", "extra": "extra", "swapped": "reordered"}
-# By key: another key is one missing and one extra; what has the same key and comes again or in another order is the same.
+# By key: another key is one missing and one extra; what has the same key and comes again or in another order is the
+# same.
 KINDS_BY_KEY = {
     "altered key": {"missing": 1, "extra": 1}, "missing": {"missing": 1}, "doubled": {}, "extra": {"extra": 1},
     "swapped": {}}
@@ -129,7 +132,8 @@ def sequences(count, is_copy):
 
 
 def fill(bootstrap, topic, count, is_copy, transactional=False):
-    """`count` records in each partition. Full batches, so that both sides hold the same ones where they are the same."""
+    """`count` records in each partition. Full batches, so that both sides hold the same ones where they are the same.
+    """
     client = Producer({
         "bootstrap.servers": bootstrap, "linger.ms": 200, "batch.num.messages": 1000, "enable.idempotence": True,
         "queue.buffering.max.messages": 200_000, **({"transactional.id": topic} if transactional else {}), **QUIET})
@@ -165,8 +169,8 @@ TOPICS = {"passed": ({}, {}), "rewritten": ({}, {"compression": "zstd"}), "table
 @pytest.mark.long
 @pytest.mark.parametrize("topic", TOPICS)
 def test_finds_each_planted_difference(east, forged, west, topic):
-    """A million records on each side, over all topics: what was copied is the same as its source; against the truth each
-    difference is found."""
+    """A million records on each side, over all topics: what was copied is the same as its source; against the truth
+    each difference is found."""
     count = TOTAL // len(TOPICS) // len(PLANTS)
     config, settings = TOPICS[topic]
     started = time.monotonic()

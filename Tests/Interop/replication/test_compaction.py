@@ -1,5 +1,5 @@
-"""The replicator is killed with records behind its checkpoint, the broker's cleaner works on the logs, the replicator starts again:
-nothing is doubled and nothing lost."""
+"""The replicator is killed with records behind its checkpoint, the broker's cleaner works on the logs, the replicator
+starts again: nothing is doubled and nothing lost."""
 
 import random
 import threading
@@ -32,7 +32,8 @@ class Overwriting:
         while not self.stopping.is_set():
             for _ in range(30):
                 n = self.count
-                self.client.produce("t", key=b"k%d" % (n * 7 % KEYS), value=b"%d" % n, partition=n * 7 % KEYS % PARTITIONS)
+                self.client.produce("t", key=b"k%d" % (n * 7 % KEYS), value=b"%d" % n,
+                                    partition=n * 7 % KEYS % PARTITIONS)
                 self.count += 1
             self.client.poll(0)
             self.stopping.wait(0.01)

@@ -146,7 +146,8 @@ def offsets(running, *arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize(("reads", "name"), [(confluent_reads, "confluent"), (python_reads, "python")], ids=["confluent", "python"])
+@pytest.mark.parametrize(("reads", "name"), [(confluent_reads, "confluent"), (python_reads, "python")],
+                         ids=["confluent", "python"])
 def test_consumers_go_there_and_back(east, west, reads, name):
     """Fail over and back at random points, the replicator restarted between, a lagging group beside the others."""
     dice = random.Random(SEED)
@@ -242,8 +243,8 @@ def clean(dice, *sides):
 @pytest.mark.west(**CLEANED_WHEN_TOLD)
 @pytest.mark.parametrize("compacted", [False, True], ids=["plain", "compacted"])
 def test_groups_go_there_and_back_again(east, west, compacted):
-    """Two groups, one of them far behind, go there and back again and again; between their steps the replicator is killed
-    at random, and the brokers' cleaners take records out of the logs of either side."""
+    """Two groups, one of them far behind, go there and back again and again; between their steps the replicator is
+    killed at random, and the brokers' cleaners take records out of the logs of either side."""
     dice = random.Random(SEED + 2 + compacted)
     keys = 60 if compacted else None
     rounds, size = 6, 240

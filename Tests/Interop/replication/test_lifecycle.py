@@ -119,7 +119,8 @@ def test_topics_are_selected(east, west):
         create_topic(east.bootstrap, topic, partitions=1)
         produce_numbers(east.bootstrap, topic, range(10), partitions=1)
     # Makes the source's own __consumer_offsets.
-    consumer = kafka.KafkaConsumer("orders", bootstrap_servers=east.bootstrap, group_id="g", auto_offset_reset="earliest")
+    consumer = kafka.KafkaConsumer("orders", bootstrap_servers=east.bootstrap, group_id="g",
+                                   auto_offset_reset="earliest")
     check("a group reads", eventually(lambda: consumer.poll(timeout_ms=500), 30))
     consumer.commit()
     consumer.close()
@@ -131,7 +132,8 @@ def test_topics_are_selected(east, west):
         equal("what is selected is copied, and nothing else", copied, {f"east.{name}" for name in chosen})
         # Positions of the group are kept in step, for which the target makes its own __consumer_offsets.
         ours = {name for name in topic_names(west.bootstrap) if name.startswith("__")} - {"__consumer_offsets"}
-        equal("of internal topics the target has only ours", ours, {"__replicator.flow.progress", "__replicator_origins"})
+        equal("of internal topics the target has only ours", ours,
+              {"__replicator.flow.progress", "__replicator_origins"})
         added = topic_names(east.bootstrap) - set(chosen + left) - {"__consumer_offsets"}
         equal("nothing is created at the source", added, set())
 
@@ -198,7 +200,8 @@ def test_replicator_killed_under_load(east, west):
     count = 200_000
     create_topic(east.bootstrap, "t")
     produce_numbers(east.bootstrap, "t", range(100_000), padding=500)
-    with replicator(east.bootstrap, west.bootstrap) as running, load(east.bootstrap, range(100_000, count)) as under_load:
+    with replicator(east.bootstrap, west.bootstrap) as running, load(east.bootstrap,
+                                                                     range(100_000, count)) as under_load:
         for part in (1, 2, 3):
             running.awaits(
                 f"it gets on after {part - 1} kills", lambda: total(west.bootstrap, "east.t") > part * 30_000)
@@ -209,6 +212,7 @@ def test_replicator_killed_under_load(east, west):
     exactly_once("kill -9 of the replicator", numbers(west.bootstrap, "east.t"), expected(count))
 
 
+@pytest.mark.long
 @pytest.mark.east(data=True)
 @pytest.mark.west(data=True)
 @pytest.mark.parametrize("which", ["source", "target"])

@@ -1,5 +1,5 @@
-"""Very many partitions: a topic of them, and as many topics of one. How long until they are taken up, until a record of each has
-arrived, and what they cost at rest.
+"""Very many partitions: a topic of them, and as many topics of one. How long until they are taken up, until a record of
+each has arrived, and what they cost at rest.
 
 `MANY_PARTITIONS` says how many (100), and that the rest is measured, too.
 """
@@ -48,8 +48,8 @@ def rest(running):
     """The share of a core that it takes to do nothing."""
     if not IS_MEASURED:
         return ""
-    # Nothing is waited for: long enough for several looks at the clusters and for the last checkpoints, and then the time
-    # over which it is measured.
+    # Nothing is waited for: long enough for several looks at the clusters and for the last checkpoints, and then the
+    # time over which it is measured.
     time.sleep(4)
     before = running.cpu_seconds()
     time.sleep(20)

@@ -179,9 +179,11 @@ def flows(choices=CHOICES):
 
 
 def codecs_of(bootstrap, topic):
-    return {codec for p in range(partition_count(bootstrap, topic)) for _, codec, _, _ in raw_batches(bootstrap, topic, p)}
+    return {codec for p in range(partition_count(bootstrap, topic)) for _, codec, _,
+            _ in raw_batches(bootstrap, topic, p)}
 
 
+@pytest.mark.long
 def test_every_codec_and_shape(east, west):
     source, target = east.bootstrap, west.bootstrap
     topics = [f"in-{codec}" for codec in CODECS]
@@ -228,7 +230,8 @@ def compare(source, target, topics, written):
 
 
 def equals_its_source(source, target, topic, written):
-    """Of a limit: as the flows of a choice of codecs write it, and where there is room for a header as one keeps names."""
+    """Of a limit: as the flows of a choice of codecs write it, and where there is room for a header as one keeps names.
+    """
     create_topic(source.bootstrap, topic)
     librdkafka(source.bootstrap, topic, written)
     # A record at the very limit leaves no room for another header.
@@ -273,7 +276,8 @@ def test_batches_that_grow(east, west):
     """Full batches that become larger than the target takes when they are rewritten: they must be cut."""
     full = [(None, b"%090d" % n, [], NOW) for n in range(60_000)]
     create_topic(east.bootstrap, "full")
-    librdkafka(east.bootstrap, "full", full, **{"linger.ms": 500, "batch.size": 1_000_000, "batch.num.messages": 10_000})
+    librdkafka(east.bootstrap, "full", full,
+               **{"linger.ms": 500, "batch.size": 1_000_000, "batch.num.messages": 10_000})
     create_topic(east.bootstrap, "compressed")
     librdkafka(
         east.bootstrap, "compressed", [(None, b"%01000d" % n, [], NOW) for n in range(15_000)], "gzip",

@@ -1,5 +1,5 @@
-"""Replication between clusters that ask who is there: mutual TLS, SCRAM, OAUTHBEARER, AWS_MSK_IAM, with credentials that
-change while it runs. Token endpoint and instance metadata are Python's HTTP server, over Python's TLS."""
+"""Replication between clusters that ask who is there: mutual TLS, SCRAM, OAUTHBEARER, AWS_MSK_IAM, with credentials
+that change while it runs. Token endpoint and instance metadata are Python's HTTP server, over Python's TLS."""
 
 import base64
 import contextlib
@@ -123,14 +123,16 @@ def scram_users(**users):
 
 def alter_password(cluster, user, password):
     client = AdminClient({"bootstrap.servers": cluster.plain, **QUIET})
-    change = UserScramCredentialUpsertion(user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), password.encode())
+    change = UserScramCredentialUpsertion(user, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096),
+                                          password.encode())
     client.alter_user_scram_credentials([change])[user].result(PATIENCE)
 
 
 def test_mutual_tls_and_scram(files):
     """A key store on one side, a password in a file on the other; both are replaced while it runs."""
     with cluster("SSL", files, ["ssl.client.auth=required"]) as east, \
-            cluster("SASL_SSL", files, [*scram_users(replicator="first-hush"), "connections.max.reauth.ms=3000"]) as west:
+            cluster("SASL_SSL", files,
+                    [*scram_users(replicator="first-hush"), "connections.max.reauth.ms=3000"]) as west:
         filled(east)
         (files / "password").write_text("first-hush\n")
         trust = {"caFile": str(files / "ca.pem")}
@@ -143,9 +145,11 @@ def test_mutual_tls_and_scram(files):
             equal("nothing has failed", auth_errors(running), {"east": 0, "west": 0})
 
             alter_password(west, "replicator", "second-hush")
-            running.awaits("the old password is refused when the session is renewed", lambda: auth_errors(running)["west"] > 0)
+            running.awaits("the old password is refused when the session is renewed",
+                           lambda: auth_errors(running)["west"] > 0)
             check("the log says why", eventually(lambda: 'user \\"replicator\\" was refused' in running.log()
-                                                 or 'user "replicator" was refused' in running.log()), running.log()[-2000:])
+                                                 or 'user "replicator" was refused' in running.log()),
+                                                 running.log()[-2000:])
             (files / "password").write_text("second-hush\n")
             produce_numbers(east.plain, "t", range(300, 600))
             copies_everything(running, east, west, 600)
@@ -191,7 +195,8 @@ def test_oauth_tokens_are_renewed(files):
             check("nothing has failed", failures == {"east": 0, "west": 0}, running.log()[-4000:])
             down.set()
             running.awaits("the endpoint that is down is noticed", lambda: auth_errors(running)["east"] > 0)
-            check("the log names it", f"token endpoint https://127.0.0.1:{port}/token: it answers 503" in running.log().replace("\\/", "/"))
+            check("the log names it",
+                  f"token endpoint https://127.0.0.1:{port}/token: it answers 503" in running.log().replace("\\/", "/"))
             down.clear()
             produce_numbers(east.plain, "t", range(300, 600))
             copies_everything(running, east, west, 600)
@@ -226,7 +231,8 @@ def test_msk_iam_keys_are_renewed(files):
         security = {"securityProtocol": "SASL_SSL", "tls": {"caFile": str(files / "ca.pem")}, "sasl": {
             "mechanism": "AWS_MSK_IAM", "aws": {"region": "eu-west-1"}}}
         environment = {**nowhere, "HOME": "/nonexistent", "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}"}
-        with replicator({"bootstrapServers": east.bootstrap, **security}, {"bootstrapServers": west.bootstrap, **security},
+        with replicator({"bootstrapServers": east.bootstrap, **security},
+                        {"bootstrapServers": west.bootstrap, **security},
                         environment) as running:
             copies_everything(running, east, west, 300)
             start = len(asked)

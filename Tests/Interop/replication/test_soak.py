@@ -1,11 +1,12 @@
 """Exactly once under a random, seeded, bounded schedule of faults; counts how often each fault was hit.
 
-`SOAK_SECONDS` says for how long (90), `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults, their
-order, their places and the pauses between them. Records are numbered per partition; at the end the target must hold what was
-produced, record by record: nothing missing, doubled, reordered, altered or misplaced. A second topic is created anew now and
-then, a third loses the end of its log at the source: the target must hold all that these ever held. Topics appear, settings
-change, and a group's position follows. Only where the target's log was cut under batches on their way may records be there
-twice, no more of them than the replicator says itself: the last of each in its place (Docs/ReplicationSemantics.md).
+`SOAK_SECONDS` says for how long (90), `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults,
+their order, their places and the pauses between them. Records are numbered per partition; at the end the target must
+hold what was produced, record by record: nothing missing, doubled, reordered, altered or misplaced. A second topic is
+created anew now and then, a third loses the end of its log at the source: the target must hold all that these ever
+held. Topics appear, settings change, and a group's position follows. Only where the target's log was cut under batches
+on their way may records be there twice, no more of them than the replicator says itself: the last of each in its place
+(Docs/ReplicationSemantics.md).
 """
 
 import collections
@@ -61,7 +62,8 @@ ERRORS = {
     "OffsetCommit": COORDINATOR_ERRORS,
     "OffsetFetch": COORDINATOR_ERRORS,
     "OffsetForLeaderEpoch": ["NOT_LEADER_OR_FOLLOWER", "FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH"],
-    "Produce": ["NOT_LEADER_OR_FOLLOWER", "REQUEST_TIMED_OUT", "NOT_ENOUGH_REPLICAS_AFTER_APPEND", "KAFKA_STORAGE_ERROR",
+    "Produce": ["NOT_LEADER_OR_FOLLOWER", "REQUEST_TIMED_OUT", "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+                "KAFKA_STORAGE_ERROR",
                 "NOT_ENOUGH_REPLICAS"],
     "WriteTxnMarkers": ["NOT_LEADER_OR_FOLLOWER"],
 }
@@ -105,7 +107,8 @@ class Load:
 
 
 class Numbers:
-    """A topic whose first partition holds numbers from 0 on at the source, or once held them: the target must have them all."""
+    """A topic whose first partition holds numbers from 0 on at the source, or once held them: the target must have them
+    all."""
 
     def __init__(self, name, source, target):
         self.name, self.source, self.target = name, source, target
@@ -264,7 +267,8 @@ class Faults:
     def expire_the_source(self):
         """What has been copied for a while is gone from the source."""
         partition = self.dice.randrange(PARTITIONS)
-        copied = [p["sourceOffset"] for p in self.running.partitions() if (p["topic"], p["partition"]) == ("t", partition)]
+        copied = [p["sourceOffset"] for p in self.running.partitions()
+                  if (p["topic"], p["partition"]) == ("t", partition)]
         if not copied or copied[0] <= KEPT:
             return "nothing yet"
         self.source.control.partition("t", partition, "expire", offset=copied[0] - KEPT)
@@ -481,7 +485,8 @@ def test_exactly_once_under_random_faults(east, west):
               "" if same else difference(wanted[partition], in_place) + f" (seed {seed})")
     for topic in (faults.renewed, faults.shortened, *faults.new):
         equal(f"{topic.name} holds all that it ever held (seed {seed})", topic.found(), list(range(topic.count)))
-        equal(f"{topic.name} has all partitions", partition_count(west.bootstrap, f"east.{topic.name}"), topic.partitions)
+        equal(f"{topic.name} has all partitions", partition_count(west.bootstrap, f"east.{topic.name}"),
+              topic.partitions)
     if failures():
         print("\n".join(line for line in log.splitlines() if NOTABLE.search(line)), flush=True)
     measured(f"{sum(map(len, wanted.values()))} records, {sum(doubled.values())} counted as doubled; " + ", ".join(

@@ -69,7 +69,8 @@ class Plan:
 
     @property
     def changes(self):
-        return [(c["kind"], c["change"], c["subject"], c.get("from"), c.get("to")) for f in self.flows for c in f["changes"]]
+        return [(c["kind"], c["change"], c["subject"], c.get("from"), c.get("to")) for f in self.flows
+                for c in f["changes"]]
 
     @property
     def notes(self):
@@ -147,14 +148,17 @@ def test_settings_follow(east, west):
 
         alter(west.bootstrap, "east.orders", max_message_bytes=3000000)
         alter(east.bootstrap, "orders", max_message_bytes=2500000, segment_ms=80000)
-        running.awaits("another change follows", lambda: settings(west.bootstrap, "east.orders").get("segment.ms") == "80000")
+        running.awaits("another change follows",
+                       lambda: settings(west.bootstrap, "east.orders").get("segment.ms") == "80000")
         equal("a stranger's setting stays", settings(west.bootstrap, "east.orders")["max.message.bytes"], "3000000")
         log = running.log()
         for text in ("60000", "70000"):
-            check(f"the change is logged with {text}", any("segment.ms" in l and text in l for l in log.splitlines()), log)
+            check(f"the change is logged with {text}", any("segment.ms" in l and text in l for l in log.splitlines()),
+                  log)
         changes = [l for l in log.splitlines() if "changed topic setting" in l and "70000" in l and "from=60000" in l]
         equal("each change is logged once", len(changes), 1)
-        says = [l for l in log.splitlines() if "max.message.bytes of east.orders is 3000000" in l and "says 2500000" in l]
+        says = [l for l in log.splitlines() if "max.message.bytes of east.orders is 3000000" in l
+                and "says 2500000" in l]
         equal("the stranger's setting is reported once", len(says), 1)
     plan = Plan(east.bootstrap, west.bootstrap, "--apply")
     equal("plan --apply leaves it too", (plan.status, plan.changes), (IN_STEP, []))

@@ -2,7 +2,8 @@
 
 from confluent_kafka.admin import AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
-USERS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_admin="secret" user_alice="wonder, land";'
+USERS = ('org.apache.kafka.common.security.plain.PlainLoginModule required '
+         'user_admin="secret" user_alice="wonder, land";')
 AUTHORIZER = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer"}
 
 

@@ -1,4 +1,5 @@
-"""Expectations that are counted: a test goes on after one that does not hold, and fails at its end with all of those."""
+"""Expectations that are counted: a test goes on after one that does not hold, and fails at its end with all of those.
+"""
 
 import pathlib
 import sys

@@ -1,4 +1,5 @@
-"""Ports that are free: each worker of a parallel run has a range of its own, out of which it takes one after the other."""
+"""Ports that are free: each worker of a parallel run has a range of its own, out of which it takes one after the other.
+"""
 
 import os
 import pathlib

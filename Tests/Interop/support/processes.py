@@ -36,7 +36,8 @@ def adopt_orphans():
 
 
 def descendants(with_environment=None):
-    """Living processes below this one, as a set of pids; only those that were started with something in the environment."""
+    """Living processes below this one, as a set of pids; only those that were started with something in the
+    environment."""
     parents = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -111,7 +111,8 @@ def raw_batches(bootstrap, topic, partition=0, offset=0):
 
 
 def fetch(bootstrap, topic, partition, offset):
-    """The record bytes of one Fetch (version 10, the first that may hold zstd) of one partition, from the bootstrap broker."""
+    """The record bytes of one Fetch (version 10, the first that may hold zstd) of one partition, from the bootstrap
+    broker."""
     host, port = bootstrap.split(",")[0].rsplit(":", 1)
     name = topic.encode()
     client = b"interop"

@@ -123,7 +123,8 @@ class Replicator:
         return passed
 
     def copies(self, source, topics, flows=("flow",), seconds=PATIENCE):
-        return self.awaits(f"everything of {', '.join(topics)} is copied", self.has_copied(source, topics, flows), seconds)
+        return self.awaits(f"everything of {', '.join(topics)} is copied", self.has_copied(source, topics, flows),
+                           seconds)
 
     def cpu_seconds(self):
         return processes.cpu_seconds(self.process)

@@ -27,7 +27,8 @@ def limit_client(bootstrap, quota, bytes_per_second, client_id="replicator"):
         return struct.pack(">h", len(value)) + value.encode()
 
     host, port = bootstrap.split(",")[0].rsplit(":", 1)
-    body = (struct.pack(">hhi", 49, 0, 1) + text("interop") + struct.pack(">ii", 1, 1) + text("client-id") + text(client_id)
+    body = (struct.pack(">hhi", 49, 0, 1) + text("interop") + struct.pack(">ii", 1, 1) + text("client-id")
+            + text(client_id)
             + struct.pack(">i", 1) + text(quota)
             + struct.pack(">d??", bytes_per_second or 0, bytes_per_second is None, False))
     with socket.create_connection((host, int(port)), timeout=30) as connection:
