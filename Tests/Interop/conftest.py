@@ -81,7 +81,7 @@ def _judged(record, at_the_end):
         record.failed += 1
         news = record.take_news()
         if news:
-            error.add_note("\n".join(["", f"{len(news)} checks failed before it:", *news]))
+            error.add_note("\n".join(["", f"checks that failed before it: {len(news)}", *news]))
         raise
     news = record.take_news()
     if news:
@@ -127,16 +127,17 @@ def pytest_assertion_pass(item):
 
 
 def _ends_with_all_it_started(item):
-    """What a test has started and left running is ended, and fails it."""
+    """What a test has started and left running fails it, and is ended where that is possible."""
     def left():
-        return processes.descendants() - item.others
+        return processes.descendants() - item.others, checks.threads_of(item.record)
 
     # A browser's helpers take a moment longer than the browser.
-    if checks.eventually(lambda: not left(), 5):
+    if checks.eventually(lambda: not any(left()), 5):
         return
-    for pid in left():
-        item.record.add(False, lambda: f"left running: {processes.command_line(pid)}")
-    processes.kill(left())
+    pids, threads = left()
+    for what in [*map(processes.command_line, pids), *threads]:
+        item.record.add(False, lambda: f"left running: {what}")
+    processes.kill(pids)
 
 
 # Reports, in the process that shows them

@@ -20,7 +20,7 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # Nearly all of them wait most of the time, so there may be more of them than processors.
-WORKERS = int(os.environ.get("INTEROP_WORKERS", 3 * (os.cpu_count() or 2)))
+WORKERS = int(os.environ.get("INTEROP_WORKERS", 4 * (os.cpu_count() or 2)))
 NOTHING_SELECTED = 5
 
 Test = collections.namedtuple("Test", "file name seconds")
@@ -42,6 +42,7 @@ def run(part, arguments, environment, report):
     finally:
         try:
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         except ProcessLookupError:
             pass
 
@@ -77,6 +78,7 @@ def table(tests, seconds):
 def main():
     # A shell that starts this in the background has INT ignored, and what is ignored stays so in every child.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     if len(sys.argv) < 2:
         sys.exit("usage: run.py EXECUTABLE [PYTEST ARGUMENT ...]")
     executable, arguments = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
@@ -110,4 +112,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

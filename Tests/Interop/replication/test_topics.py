@@ -6,6 +6,7 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -72,20 +73,27 @@ def setting(bootstrap, topic, key):
     return client.describe_configs([resource])[resource].result(PATIENCE)[key].value
 
 
+# A process of its own, since the memory of one that starts another counts for that one too.
+MEASURE = """
+import json, resource, subprocess, sys
+with open(sys.argv[1], "w") as out:
+    status = subprocess.call(sys.argv[2:], stdout=out, stderr=subprocess.STDOUT)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000]))
+"""
+
+
 class Measured:
-    """A command's output, status, seconds and its memory at most, in MB."""
+    """A command's output and status; its seconds and its memory at most are told."""
 
     def __init__(self, what, *arguments):
         started = time.monotonic()
-        with tempfile.TemporaryFile("w+") as out:
-            process = subprocess.Popen([program(), *arguments], stdout=out, stderr=subprocess.STDOUT)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = self.status = os.waitstatus_to_exitcode(status)
-            out.seek(0)
+        with tempfile.NamedTemporaryFile("r") as out:
+            done = subprocess.run(
+                [sys.executable, "-c", MEASURE, out.name, program(), *arguments], check=True, capture_output=True)
+            self.status, cpu, megabytes = json.loads(done.stdout)
             self.output = out.read()
-        self.seconds, self.megabytes = time.monotonic() - started, usage.ru_maxrss / 1000
-        measured(f"{what}: {self.seconds:.1f} s, {usage.ru_utime + usage.ru_stime:.1f} CPU s, "
-              f"{self.megabytes:.0f} MB")
+        measured(f"{what}: {time.monotonic() - started:.1f} s, {cpu:.1f} CPU s, {megabytes:.0f} MB")
 
 
 @pytest.mark.alone

@@ -68,6 +68,12 @@ def _record():
     return getattr(threading.current_thread(), "record_of_checks", _current)
 
 
+def threads_of(record):
+    """What would still count for a test; threads of libraries that end with the process are none of it."""
+    return [thread for thread in threading.enumerate()
+            if not thread.daemon and getattr(thread, "record_of_checks", None) is record]
+
+
 def check(what, holds, detail=""):
     """Counts one expectation and reports it when it does not hold."""
     record = _record()
