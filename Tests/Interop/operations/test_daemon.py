@@ -210,8 +210,9 @@ def test_a_limit_is_kept(east, west):
         running.awaits("records flow", lambda: sum(p["sourceOffset"] for p in running.partitions()) > 0)
         first = sum(p["sourceOffset"] for p in running.partitions())
         begin = time.monotonic()
+        # A machine that is busy elsewhere may have shown nothing until most of it was there.
         running.awaits("some seconds' worth is copied",
-                       lambda: sum(p["sourceOffset"] for p in running.partitions()) >= first + 3000)
+                       lambda: sum(p["sourceOffset"] for p in running.partitions()) >= min(first + 3000, 6000))
         spent = time.monotonic() - begin
         passed = sum(p["sourceOffset"] for p in running.partitions()) - first
         # Batches arrive whole and a second's worth may have been saved up; a slow machine is only slower.
