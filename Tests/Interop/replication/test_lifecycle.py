@@ -10,14 +10,7 @@ from support.checks import check, equal, eventually, measured
 from support.records import numbers, produce_numbers
 from support.replicators import flow, replicator
 from support.topics import (
-    add_partitions,
-    create_topic,
-    delete_records,
-    delete_topic,
-    partition_count,
-    topic_names,
-    watermarks,
-)
+    add_partitions, create_topic, delete_records, delete_topic, partition_count, topic_names, watermarks)
 
 
 def expected(count, partitions=3):

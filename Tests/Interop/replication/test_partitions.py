@@ -20,6 +20,8 @@ from support.topics import create_topic
 COUNT = int(os.environ.get("MANY_PARTITIONS", 100))
 IS_MEASURED = "MANY_PARTITIONS" in os.environ
 
+pytestmark = [pytest.mark.alone] if IS_MEASURED else []
+
 
 def create_topics(bootstrap):
     """As many topics of one partition."""

@@ -6,17 +6,8 @@ import tempfile
 
 import pytest
 from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ConfigSource,
-    ResourcePatternType,
-    ResourceType,
-)
+    AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AlterConfigOpType, ConfigEntry, ConfigResource,
+    ConfigSource, ResourcePatternType, ResourceType)
 
 from support.access import AUTHORIZER, any_rule
 from support.checks import PATIENCE, check, equal

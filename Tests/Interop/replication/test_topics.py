@@ -97,6 +97,7 @@ class Measured:
 
 
 @pytest.mark.alone
+@pytest.mark.timeout(600 + max(0, TOPICS - 2_000) // 5)
 def test_many_topics(east, west):
     names = [f"team-{n % 50}.orders-{n:05}" for n in range(TOPICS)]
     copies = [f"east.{name}" for name in names]
