@@ -248,6 +248,9 @@ def test_wrong_usage_is_named(east, west):
     two = [flow("a"), {**flow("b"), "source": "west", "target": "east"}]
     both = Plan(east.bootstrap, west.bootstrap, flows=two)
     equal("two flows: the plans of both", [f["flow"] for f in both.flows], ["a", "b"])
+
+
+def test_unreachable_target_is_named(east):
     gone = Plan(east.bootstrap, "127.0.0.1:1")
     equal("unreachable target: exit status", gone.status, DIFFERENCES)
     check("unreachable target: is named", "west" in gone.errors and "127.0.0.1:1" in gone.errors, gone.errors)
