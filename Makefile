@@ -1,10 +1,11 @@
-# Two commands matter: `make demo` and `make test`. Both install what they need first.
+# Two commands matter: `make demo` and `make test`. Both install what they need first. `make check` is the inner loop.
 
 SWIFT ?= swift
 BIN = .build/release
 PYTHON = .venv/bin/python
+INTEROP = $(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
-.PHONY: build test unit interop soak bench demo dist docs packages venv format sanitize clean
+.PHONY: build check test swift-test interop soak bench demo dist docs packages venv lint format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -13,18 +14,22 @@ demo: packages
 	$(SWIFT) build -c release --product replicator
 	Scripts/demo.sh $(BIN)/replicator
 
-# One configuration for everything: dependencies are built once. One test at a time: brokers, clients and fuzzers
-# that starve each other would prove nothing about time-outs.
+# Lint, pure suites, one flow end to end: minutes.
+check: packages venv
+	Scripts/test.py check
+
+# One configuration for everything: dependencies are built once, and what is tested is what ships.
 test: packages venv
+	Scripts/test.py all
+
+# SUITES=GroupOffsetTests make swift-test
+swift-test: packages venv
 	$(SWIFT) build -c release --build-tests
-	REPLICATOR_PYTHON=$(CURDIR)/$(PYTHON) $(SWIFT) test -c release --skip-build --no-parallel
-	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator
+	Scripts/test.py swift $(SUITES)
 
-unit: packages
-	$(SWIFT) test -c release
-
+# CHECKS="-k failover" make interop
 interop: build venv
-	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator
+	$(INTEROP) $(CHECKS)
 
 bench: packages venv
 	$(SWIFT) build -c release
@@ -39,7 +44,7 @@ bench: packages venv
 docs: packages
 	$(SWIFT) build -c release --build-tests
 	Scripts/manual.py $(BIN)/replicator --write
-	REPLICATOR_WRITE_DOCS=1 $(SWIFT) test -c release --skip-build --filter ProtocolTableTests
+	REPLICATOR_WRITE_DOCS=1 Scripts/test.py swift ProtocolTableTests
 
 # A tarball that needs no Swift where it is unpacked.
 dist: packages
@@ -47,7 +52,7 @@ dist: packages
 
 # Exactly once under faults, for as long as asked: SOAK_SECONDS=3600 SOAK_SEED=42 make soak
 soak: build venv
-	$(PYTHON) Tests/Interop/run.py $(BIN)/replicator replicate_soak
+	$(INTEROP) replicate_soak
 
 sanitize: packages
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel
@@ -61,6 +66,9 @@ venv: .venv/ready
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r Tests/Interop/requirements.txt
 	touch $@
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift

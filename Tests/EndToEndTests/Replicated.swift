@@ -57,9 +57,14 @@ struct Replicated {
     }()
 
     static func settings(_ name: String, _ cluster: EmbeddedCluster) -> ClusterSettings {
-        ClusterSettings(
+        var settings = ClusterSettings(
             name: name,
             bootstrapServers: cluster.bootstrapServers.split(separator: ",").compactMap { HostAndPort(String($0)) })
+        // The brokers are in this process: nobody has to be spared.
+        settings.metadataMinimumAge = .milliseconds(2)
+        settings.retryBackoff = Backoff(initial: .milliseconds(5), maximum: .milliseconds(50))
+        settings.reconnectBackoff = Backoff(initial: .milliseconds(5), maximum: .milliseconds(50))
+        return settings
     }
 
     private static func client(
