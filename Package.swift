@@ -83,13 +83,18 @@ let package = Package(
             ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore, logging, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", "KafkaWire", yams]),
         target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore]),
+        target(
+            "ReplicatorDaemon",
+            [
+                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", logging, metrics, lifecycle,
+                unixSignals, nioCore,
+            ]),
         .executableTarget(
             name: "replicator",
             dependencies: [
-                "ReplicatorConfig", "Observability", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker",
-                "KafkaWire", arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1,
-                hummingbird,
-                httpTypes,
+                "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
+                "KafkaClient", "KafkaBroker", "KafkaWire", arguments, lifecycle, unixSignals, logging, metrics, nioCore,
+                nioPosix, nioHTTP1, hummingbird, httpTypes,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -119,6 +124,9 @@ let package = Package(
             "ReplicationToolsTests",
             ["ReplicationTools", "Replication", "KafkaClient", "KafkaWire", "TestSupport", nioCore]),
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
+        tests(
+            "ReplicatorDaemonTests",
+            ["ReplicatorDaemon", "ReplicatorConfig", "Observability", "Replication", "TestSupport", logging]),
         tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
 
         // With sockets: these run one test at a time. Those that starve each other would prove nothing about time-outs.
@@ -137,9 +145,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression",
-                nioCore,
-                nioPosix, logging, lifecycle,
+                "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
+                "KafkaCompression", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )

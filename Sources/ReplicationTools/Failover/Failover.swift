@@ -214,7 +214,7 @@ extension Failover {
 
     /// Says what is about to be done, does it, and says what came of it.
     func take(_ step: FailoverStep, _ body: () async throws -> Ending) async throws {
-        say(.begins(step, purpose(of: step)))
+        say(.begins(step))
         let begin = ContinuousClock.now
         let ended: FailoverReport.Step
         do {

@@ -70,8 +70,8 @@ public struct FailoverReport: Hashable, Sendable, Codable {
 
 /// What is told while a failover is under way.
 public enum FailoverEvent: Hashable, Sendable {
-    /// A step begins: what it is about to do, in words.
-    case begins(FailoverStep, String)
+    /// A step begins.
+    case begins(FailoverStep)
     /// Something that happens within a step.
     case note(String)
     case ended(FailoverReport.Step)

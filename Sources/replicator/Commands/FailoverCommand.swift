@@ -146,12 +146,13 @@ struct FailoverCommand: AsyncParsableCommand {
         options.comparedRecords = Int64(compare)
         options.leavesGroups = leaveGroups
         let isQuiet = reporting.json
+        let text = FailoverText(settings, opposite: opposite, options: options)
         return Failover(
             settings, opposite: opposite, options: options, owner: Operator.process,
             eventLoops: loops, logger: Logger(label: "failover"), wallClock: WallClock.milliseconds
         ) { event in
             guard !isQuiet else { return }
-            print(FailoverText.lines(event, kind: kind))
+            print(text.lines(event))
             // Whoever watches through a pipe sees each step before it is done.
             fflush(nil)
         }

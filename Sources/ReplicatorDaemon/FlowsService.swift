@@ -1,12 +1,16 @@
-internal import Replication
+package import Replication
 internal import ServiceLifecycle
 
 /// All flows of a process: none is started before every one has been found in order, and one that cannot start stops
 /// all in order.
-struct FlowsService: Service {
-    let flows: [Flow]
+package struct FlowsService: Service {
+    private let flows: [Flow]
 
-    func run() async throws {
+    package init(flows: [Flow]) {
+        self.flows = flows
+    }
+
+    package func run() async throws {
         // Told to stop while clusters are still being looked at: nothing has begun, so nothing is to be finished.
         do {
             try await cancelWhenGracefulShutdown {

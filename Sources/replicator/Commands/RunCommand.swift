@@ -8,6 +8,7 @@ internal import NIOPosix
 internal import Observability
 internal import Replication
 internal import ReplicatorConfig
+internal import ReplicatorDaemon
 internal import ServiceLifecycle
 internal import UnixSignals
 
@@ -45,10 +46,11 @@ struct RunCommand: AsyncParsableCommand {
         if let http = config.http { try await checkCanListen(at: http, group) }
         do {
             let daemon = daemon(config, flows, running, loops[0], registry, events, logger)
-            let reloading = Reloading(
-                file: common.config, runsAll: common.flow.isEmpty, daemon: daemon, current: config)
+            let configuration = WatchedConfiguration(
+                file: common.config, runsAll: common.flow.isEmpty, current: config)
             var services: [any Service] = [
-                FlowsService(flows: running), DaemonService(daemon: daemon, reloading: reloading, hangups: hangups),
+                FlowsService(flows: running),
+                DaemonService(daemon: daemon, configuration: configuration, hangups: hangups),
             ]
             if let http = config.http { services.append(statusServer(at: http, daemon)) }
             let serviceGroup = ServiceGroup(
@@ -84,10 +86,10 @@ struct RunCommand: AsyncParsableCommand {
     ) -> Daemon {
         let names = Set(settings.flatMap { [$0.source.name, $0.target.name] })
         let watches = config.clusters.values.filter { names.contains($0.name) }.sorted { $0.name < $1.name }
-            .map { ClusterWatch($0, eventLoop: eventLoop, logger: logger) }
+            .map { ClusterWatch($0, eventLoop: eventLoop, logger: logger, wallClock: WallClock.milliseconds) }
         return Daemon(
-            flows: flows, watches: watches, stuckAfter: config.stuckAfter, registry: registry, events: events,
-            logger: logger)
+            flows: flows, watches: watches, stuckAfter: config.stuckAfter, version: Replicator.version,
+            registry: registry, events: events, logger: logger, wallClock: WallClock.milliseconds)
     }
 
     private func statusServer(at address: HostAndPort, _ daemon: Daemon) -> StatusServer {

@@ -1,6 +1,8 @@
+package import ReplicationTools
+
 extension FlowPlan {
-    /// For people: what would be done, what would be left alone and why.
-    public var text: String {
+    /// The plan for people: what would be done, what would be left alone and why.
+    package var text: String {
         var title = "\(flow): \(source) → \(target), \(selectedTopics) of \(sourceTopics) topics"
         if let groups, !groups.isEmpty { title += ", \(groups.count) consumer groups" }
         var lines = [title]

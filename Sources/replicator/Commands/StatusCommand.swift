@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import NIOHTTP1
 internal import Replication
+internal import ReplicatorDaemon
 
 /// `replicator status`: how a running replicator does, as a table.
 struct StatusCommand: AsyncParsableCommand {

@@ -1,9 +1,9 @@
-internal import Replication
+package import Replication
 
-/// Finds out which partitions have got another leader between two looks at a flow.
-enum LeaderMoves {
+/// Finds the partitions whose leader has changed between two polls of a flow.
+package enum LeaderMoves {
     /// - Returns: one sentence per side on which leaders have moved.
-    static func describe(from old: FlowStatus, to new: FlowStatus) -> [String] {
+    package static func describe(from old: FlowStatus, to new: FlowStatus) -> [String] {
         [sentence(old, new, \.sourceLeader, "source"), sentence(old, new, \.targetLeader, "target")].compactMap(\.self)
     }
 

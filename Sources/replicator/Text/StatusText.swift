@@ -1,5 +1,5 @@
 internal import Replication
-internal import ReplicationTools
+internal import ReplicatorDaemon
 
 /// A status document for a terminal.
 struct StatusText {

@@ -1,6 +1,6 @@
 /// Columns that line up, for a terminal or a file.
-public struct TextTable: Sendable {
-    public enum Alignment: Sendable {
+struct TextTable: Sendable {
+    enum Alignment: Sendable {
         case left
         case right
     }
@@ -8,28 +8,28 @@ public struct TextTable: Sendable {
     private let alignments: [Alignment]
     private var rows: [[String]]
 
-    public init(_ columns: KeyValuePairs<String, Alignment>) {
+    init(_ columns: KeyValuePairs<String, Alignment>) {
         alignments = columns.map(\.value)
         rows = [columns.map(\.key)]
     }
 
     /// All columns to the left.
-    public init(_ header: String...) {
+    init(_ header: String...) {
         alignments = header.map { _ in .left }
         rows = [header]
     }
 
     /// - Parameter cells: one for each column.
-    public mutating func add(_ cells: [String]) {
+    mutating func add(_ cells: [String]) {
         rows.append(cells)
     }
 
-    public mutating func add(_ cells: String...) {
+    mutating func add(_ cells: String...) {
         rows.append(cells)
     }
 
     /// One line per row, the header first, without spaces at its end.
-    public var lines: [String] {
+    var lines: [String] {
         let widths = alignments.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             var line = ""
