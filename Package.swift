@@ -29,8 +29,8 @@ func systemLibrary(_ name: String, pkgConfig: String, package: String) -> Target
     .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
-func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func target(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -82,7 +82,12 @@ let package = Package(
             "ReplicationTools",
             ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore, logging, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", "KafkaWire", yams]),
-        target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore]),
+        target(
+            "Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore],
+            // Embedded: the program needs no files beside it.
+            resources: ["page.html", "page.css", "plots.js", "map.js", "flows.js", "live.js"].map {
+                .embedInCode("Page/\($0)")
+            }),
         target(
             "ReplicatorDaemon",
             [
