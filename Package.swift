@@ -132,6 +132,7 @@ let package = Package(
         tests(
             "ReplicatorDaemonTests",
             ["ReplicatorDaemon", "ReplicatorConfig", "Observability", "Replication", "TestSupport", logging]),
+        tests("HouseTests", []),
         tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
 
         // With sockets: these run one test at a time. Those that starve each other would prove nothing about time-outs.
