@@ -3,7 +3,7 @@ internal import Metrics
 package import Observability
 package import Replication
 
-/// The flows of one `replicator run`, polled every few seconds: rates, history, partitions that stand still, changes.
+/// The flows of one `replicator run`, polled every few seconds: rates, history, standstills, changes.
 package actor Daemon {
     package nonisolated let flows: [Flow]
     package nonisolated let watches: [ClusterWatch]

@@ -1,8 +1,8 @@
 /// The page at `/`: one document that loads nothing from elsewhere. It draws what `/api/status`, `/api/history` and
 /// `/api/events` tell, every two seconds.
 ///
-/// Markup, style and scripts are files of their own beside this one. `page.html` refers to the others, and is served with
-/// them put in where it does.
+/// Markup, style and scripts are files of their own beside this one. `page.html` refers to the others, and is served
+/// with them put in where it does.
 package enum StatusPage {
     package static let html: String = {
         var html = text(PackageResources.page_html)

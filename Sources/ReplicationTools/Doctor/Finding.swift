@@ -1,4 +1,4 @@
-/// Something that the doctor looked at: how it is, why that matters, what mends it.
+/// Finding of the doctor: the fact, why it matters, and the remedy.
 public struct Finding: Sendable, Hashable, Codable {
     public enum Severity: String, Sendable, Hashable, Codable, CaseIterable {
         case ok
@@ -9,7 +9,7 @@ public struct Finding: Sendable, Hashable, Codable {
     }
 
     public var severity: Severity
-    /// What was looked at, such as `reachability` or `permissions`.
+    /// Kind of the check, such as `reachability` or `permissions`.
     public var check: String
     /// Cluster, broker or topic.
     public var subject: String
@@ -30,7 +30,7 @@ public struct Finding: Sendable, Hashable, Codable {
     }
 }
 
-/// What was found out about one flow.
+/// Findings about one flow.
 public struct Diagnosis: Sendable, Codable {
     public var flow: String
     public var source: String

@@ -5,7 +5,7 @@ package struct ClusterHealth: Sendable, Codable {
     package var isUp: Bool?
     package var clusterID: String?
     package var brokers: Int?
-    /// Why it could not be reached.
+    /// Error of the last poll; nil when the cluster answered.
     package var error: String?
     /// Milliseconds since 1970; when the last poll ended.
     package var seenAt: Int64?

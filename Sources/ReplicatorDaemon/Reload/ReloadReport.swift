@@ -1,11 +1,11 @@
 package import ReplicatorConfig
 
-/// How the last attempt went to take over a changed configuration.
+/// Outcome of the last attempt to take over a changed configuration.
 package struct ReloadReport: Sendable, Codable {
     /// Milliseconds since 1970.
     package var time: Int64
     package var isApplied: Bool
-    /// What was taken over, or why nothing was.
+    /// The settings that were taken over, or the reasons why none were.
     package var messages: [String]
 
     package init(time: Int64, isApplied: Bool, messages: [String]) {

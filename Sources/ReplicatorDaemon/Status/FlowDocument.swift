@@ -35,7 +35,7 @@ package struct FlowDocument: Sendable, Codable {
         try rates.encode(to: encoder)
     }
 
-    /// Why the flow is not ready: it does not run, or a partition of it has stopped or stands still.
+    /// Reasons why the flow is not ready: it does not run, or a partition of it has stopped or makes no progress.
     package var obstacles: [String] {
         guard status.state == "running" else { return ["flow \(status.name) is \(status.state)"] }
         return status.partitions.compactMap { partition in

@@ -2,9 +2,9 @@ package import Logging
 internal import Observability
 package import Replication
 
-/// Partitions of all flows that stand still although there is something to copy, as of the last poll.
+/// Partitions of all flows that make no progress although there is something to copy, as of the last poll.
 package struct Standstills: Sendable {
-    /// What is logged when partitions of a flow come to a standstill.
+    /// Log message about partitions of a flow that have come to a standstill.
     package struct Warning: Sendable {
         package var message: String
         package var metadata: Logger.Metadata
@@ -20,7 +20,7 @@ package struct Standstills: Sendable {
 
     /// Takes in the state of every flow.
     ///
-    /// - Returns: one warning for each flow of which further partitions stand still; each standstill is told once.
+    /// - Returns: one warning for each flow with partitions that have come to a standstill since; each is told once.
     package mutating func update(_ statuses: [FlowStatus], at now: ContinuousClock.Instant) -> [Warning] {
         let found = Dictionary(grouping: watchdog.look(statuses.flatMap(Self.looks), at: now), by: \.flow)
         let warnings = statuses.compactMap { status in

@@ -34,7 +34,7 @@ package struct StatusDocument: Sendable, Codable {
     /// Milliseconds since 1970.
     package var time: Int64
     package var isReady: Bool
-    /// Why the process is not ready.
+    /// Reasons why the process is not ready.
     package var obstacles: [String]
     package var clusters: [Cluster]
     package var flows: [FlowDocument]

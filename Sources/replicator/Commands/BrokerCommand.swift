@@ -135,7 +135,7 @@ struct BrokerCommand: AsyncParsableCommand {
 /// A cluster as a service: it runs by itself, and stops in order.
 private struct BrokerService: Service {
     let cluster: EmbeddedCluster
-    /// Where the control endpoint listens, and the port once it does.
+    /// Address of the control endpoint, with the port once it listens.
     let control: (host: String, ports: AsyncStream<Int>)?
 
     func run() async throws {

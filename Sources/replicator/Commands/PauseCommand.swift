@@ -41,7 +41,7 @@ struct ResumeCommand: AsyncParsableCommand {
     }
 }
 
-/// What of a flow a command is about.
+/// The part of a flow that a command is about.
 struct ScopeOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"))
     var flow: String

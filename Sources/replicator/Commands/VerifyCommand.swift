@@ -153,7 +153,7 @@ extension VerifyCommand {
 
 // Without an end.
 extension VerifyCommand {
-    /// All flows at the same time, until time is up or somebody interrupts; interrupted twice, it waits for nothing.
+    /// All flows at the same time, until time is up or it is interrupted; interrupted twice, it waits for nothing.
     private func follow(
         _ flows: [FlowSettings], _ config: ConfigFile, _ loops: [any EventLoop]
     ) async throws -> [VerificationReport] {

@@ -2,7 +2,7 @@ internal import KafkaBroker
 internal import ReplicationTools
 internal import Synchronization
 
-/// Emergencies of two embedded clusters.
+/// Faults of two embedded clusters: their nodes stop or freeze.
 struct EmbeddedClusters: DrillClusters {
     let source: EmbeddedCluster
     let target: EmbeddedCluster
@@ -26,7 +26,7 @@ struct EmbeddedClusters: DrillClusters {
     private func nodes(of cluster: EmbeddedCluster) -> ClosedRange<Int32> { 1...Int32(cluster.ports.count) }
 }
 
-/// Emergencies of clusters that are somebody's: only the drill's own flow is cut off.
+/// Faults for user-owned clusters: pauses the drill's own flow, never touches a broker.
 final class CutOff: DrillClusters {
     let drill = Mutex<Drill?>(nil)
 

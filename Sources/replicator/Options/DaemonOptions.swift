@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import KafkaClient
 internal import ReplicatorConfig
 
-/// Where the daemon is that a command talks to.
+/// Address of the daemon that a command talks to.
 struct DaemonOptions: ParsableArguments {
     @Option(
         name: .long,

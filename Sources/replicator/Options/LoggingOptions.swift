@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Logging
 internal import Observability
 
-/// How much is logged, to standard error.
+/// Options for the log, which goes to standard error.
 struct LoggingOptions: ParsableArguments {
     enum Level: String, ExpressibleByArgument, CaseIterable {
         case debug, info, warning, error
@@ -45,7 +45,8 @@ struct LoggingOptions: ParsableArguments {
 }
 
 extension Logger {
-    /// For what starts and ends services: below `info` it writes out everything that they hold, the configuration included.
+    /// For what starts and ends services: below `info` it writes out everything that they hold, the configuration
+    /// included.
     var forLifecycle: Logger {
         var logger = self
         logger.logLevel = max(logLevel, .info)

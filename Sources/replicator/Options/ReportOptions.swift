@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// How a command that ends with a report hands it out.
+/// Options of a command that ends with a report.
 struct ReportOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"))
     var report: String?

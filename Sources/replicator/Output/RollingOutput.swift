@@ -1,7 +1,7 @@
 internal import ReplicationTools
 internal import Synchronization
 
-/// What `verify --mode rolling` says while it goes on.
+/// Output of `verify --mode rolling` while it runs.
 final class RollingOutput: Sendable {
     private let json: Bool
     private let line: ProgressLine
@@ -49,7 +49,7 @@ struct RollingLine: Codable {
     var topic: String?
     var partition: Int32?
     var difference: Difference?
-    /// Why the partition is not compared any more.
+    /// Reason for which the partition is no longer compared.
     var ended: String?
     var trouble: String?
     var summary: VerifyDocument?

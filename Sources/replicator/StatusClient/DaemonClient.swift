@@ -16,7 +16,7 @@ struct DaemonClient {
     private static let largestBody = 256 << 20
     private static let patience: TimeAmount = .seconds(30)
 
-    /// - Throws: ``Failure`` when nobody answers.
+    /// - Throws: ``Failure`` when no replicator answers.
     func send(_ method: HTTPMethod, _ path: String) async throws -> Answer {
         do {
             return try await exchange(method, path)

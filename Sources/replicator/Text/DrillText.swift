@@ -1,6 +1,6 @@
 internal import ReplicationTools
 
-/// What `drill` prints.
+/// Text that `drill` prints for people.
 enum DrillText {
     /// `   4.02 s  east is dead`
     static func line(_ event: DrillReport.Event) -> String {

@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 
-/// What commands print with `--json`, and write to report files.
+/// JSON as commands print it with `--json`, and write it to report files.
 enum JSONText {
     /// Indented, with keys in order, so that two of them can be compared line by line.
     static func pretty(_ value: some Encodable) throws -> String {

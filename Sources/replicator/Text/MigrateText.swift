@@ -1,6 +1,6 @@
 internal import ReplicationTools
 
-/// What `migrate` prints.
+/// Text that `migrate` prints for people.
 enum MigrateText {
     struct Document: Codable {
         var isComplete: Bool
@@ -37,7 +37,7 @@ enum MigrateText {
         return lines.joined(separator: "\n")
     }
 
-    /// What stands behind the bar.
+    /// Text shown after the progress bar.
     static func line(_ progress: MigrationProgress) -> String {
         var parts = [
             "\(progress.phase.rawValue): \(Quantities.count(progress.passed)) of \(Quantities.count(progress.total)) offsets",

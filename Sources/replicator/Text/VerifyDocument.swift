@@ -1,6 +1,6 @@
 internal import ReplicationTools
 
-/// What `verify` prints.
+/// Document that `verify` prints, as JSON or as text.
 struct VerifyDocument: Codable {
     var isEqual: Bool
     var flows: [VerificationReport]
@@ -43,7 +43,7 @@ struct VerifyDocument: Codable {
         return lines.joined(separator: "\n")
     }
 
-    /// What of the flow was looked at, where that is not everything.
+    /// The part of the flow that was compared; empty where that is everything.
     private static func lookedAt(in flow: VerificationReport) -> String {
         guard let share = flow.share, let seed = flow.seed else { return flow.mode == "full" ? "" : ", \(flow.mode)" }
         let samples = flow.partitions.filter { !$0.isByKey }.compactMap(\.sample)
