@@ -67,8 +67,9 @@ venv: .venv/ready
 	.venv/bin/pip install --quiet --disable-pip-version-check -r Tests/Interop/requirements.txt
 	touch $@
 
-lint:
+lint: venv
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+	$(PYTHON) Scripts/lint_page.py
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
