@@ -18,6 +18,8 @@ public struct ClusterSettings: Sendable {
     public var maximumFrameBytes = 128 << 20
     /// Two refreshes of metadata are at least this far apart, whoever asks.
     public var metadataMinimumAge: Duration = .milliseconds(100)
+    /// How long a partition is read from a replica before its leader is asked again (Kafka's `metadata.max.age.ms`).
+    public var metadataMaximumAge: Duration = .seconds(300)
     /// Pauses between attempts to connect to one broker.
     public var reconnectBackoff = Backoff(initial: .milliseconds(50), maximum: .seconds(5))
     /// Pauses between attempts of one operation.
