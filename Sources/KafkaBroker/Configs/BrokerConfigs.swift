@@ -151,7 +151,7 @@ enum BrokerConfigs {
             "How long a producer's sequence numbers are remembered after its newest record."),
         key(
             "replica.selector.class", .string, nil, .any,
-            "How a leader chooses the replica that a consumer reads from: RackAwareReplicaSelector, or empty for itself."),
+            "Who chooses the replica that a consumer reads from: RackAwareReplicaSelector, or empty for the leader."),
         key(
             "socket.request.max.bytes", .int, "104857600", .atLeast(1),
             "The largest request; a larger one closes its connection."),

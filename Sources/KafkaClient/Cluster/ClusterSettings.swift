@@ -5,7 +5,10 @@ public struct ClusterSettings: Sendable {
     /// Where to ask for the cluster's brokers, and where to ask again when none of those can be reached (KIP-899).
     public var bootstrapServers: [HostAndPort]
     public var security: SecuritySettings
-    public var clientID = "replicator"
+    /// The software that talks to the cluster.
+    public var identity = ClientIdentity()
+    /// The client id of every request, which brokers write to their logs and count quotas by.
+    public var clientID = "swift-kafka-client"
     /// How long an answer may take once the request is written, unless a request says otherwise.
     public var requestTimeout: Duration = .seconds(30)
     /// How long it may take until a connection is usable: name, TCP, TLS, versions and authentication together.

@@ -21,7 +21,7 @@ actor Connector {
         self.eventLoop = eventLoop
         self.logger = logger
         tls = TLSContexts(settings.security.tls ?? TLSSettings(), logger: logger)
-        authFailures = AuthFailureCounter(cluster: settings.name)
+        authFailures = AuthFailureCounter(settings)
     }
 
     /// - Parameter broker: the id of the broker at `address`, where it is known.
@@ -158,8 +158,8 @@ actor Connector {
         let connectTimeout = settings.connectTimeout
         do {
             var request = ApiVersionsRequest()
-            request.clientSoftwareName = "replicator"
-            request.clientSoftwareVersion = "1.0"
+            request.clientSoftwareName = settings.identity.name
+            request.clientSoftwareVersion = settings.identity.version
             let clientID = settings.clientID
             try handler.send(.apiVersions, timeout: timeout) { answer in
                 var (result, wireError) = ApiVersionsResponse.understandAnyVersion(answer, version: version)
@@ -222,7 +222,8 @@ actor Connector {
         if let credentials { return credentials.value }
         // Before time is up for the whole, so that it is known who did not answer.
         let source = CredentialSource(
-            sasl, on: eventLoop, logger: logger, timeout: min(settings.connectTimeout * 4 / 5, .seconds(10)))
+            sasl, identity: settings.identity, on: eventLoop, logger: logger,
+            timeout: min(settings.connectTimeout * 4 / 5, .seconds(10)))
         credentials = NIOLoopBound(source, eventLoop: eventLoop)
         return source
     }

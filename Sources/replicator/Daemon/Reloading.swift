@@ -20,7 +20,7 @@ struct Reloading {
         var running: [FlowSettings] = []
         for flow in daemon.flows { running.append(await flow.settings) }
         do throws(InvalidConfiguration) {
-            let new = try ConfigFile.load(file)
+            let new = try ConfigFile.load(file, identity: .replicator)
             switch ReloadPlan(running: running, runsAll: runsAll, from: current, to: new) {
             case .refuse(let reasons): await refuse(reasons)
             case .apply(let settings):
