@@ -152,7 +152,7 @@ actor Connector {
         _ handler: ConnectionHandler, _ version: Int16, _ deadline: NIODeadline
     ) async throws(Failure) -> ApiVersionsResponse {
         let operation = Operation.request(.apiVersions)
-        let slot = OneShot<ApiVersionsResponse>()
+        let slot = Promise<ApiVersionsResponse, KafkaError>()
         let error = KafkaError(.cancelled, during: operation, cluster: settings.name)
         let timeout = Duration(max(.milliseconds(1), deadline - .now()))
         let connectTimeout = settings.connectTimeout
@@ -198,7 +198,7 @@ actor Connector {
                 during: .authenticate)
         }
         let source = source(sasl)
-        let slot = OneShot<SASLExchange>()
+        let slot = Promise<SASLExchange, KafkaError>()
         let cancelled = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
         var late = cancelled
         late.reason = .credentialsUnavailable("they did not come within \(settings.connectTimeout)")
@@ -232,7 +232,7 @@ actor Connector {
         _ handler: ConnectionHandler, _ address: HostAndPort, _ exchange: SASLExchange,
         _ versions: NegotiatedVersions, _ deadline: NIODeadline
     ) async throws(Failure) {
-        let slot = OneShot<Duration?>()
+        let slot = Promise<Duration?, KafkaError>()
         let error = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
         Authentication.begin(
             on: handler, exchange, clientID: settings.clientID, versions: versions,
