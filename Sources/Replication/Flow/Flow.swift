@@ -166,22 +166,20 @@ public actor Flow: Service {
         let sourceOrigins = OriginTable(of: source)
         let count = settings.shards ?? eventLoops.count
         let budget = settings.bufferBytes / count
-        let limits = ShardState.Limits(
+        let limits = ShardScheduler.Limits(
             fetchBytes: min(8 << 20, max(1 << 20, budget / 3)), partitionBufferBytes: max(2 << 20, budget / 4))
-        let intake = PartitionIntake(
+        let intake = BatchIntake(
             planner: BatchPlanner(compression: settings.compression, addsLoopHeader: stampsRecords),
-            origins: rules, readCommitted: true,
-            leavesOutDamaged: settings.policies.quarantined == .continue)
+            origins: rules, quarantinesDamaged: settings.policies.quarantined == .continue)
         shards = (0..<count).map { number in
             let loop = eventLoops[number % eventLoops.count]
             return Shard(
                 source: ClusterClient(settings.source, eventLoop: loop, logger: logger),
                 target: ClusterClient(settings.target, eventLoop: loop, logger: logger), eventLoop: loop,
-                state: ShardState(
-                    budget: budget, limits: limits, intake: intake, policies: settings.policies,
-                    delivery: settings.delivery),
-                readCommitted: true, rateLimit: rateLimit, own: own, sourceOrigins: sourceOrigins, logger: logger,
-                wallClock: wallClock)
+                scheduler: ShardScheduler(
+                    budget: budget, limits: limits, intake: intake,
+                    replicaLease: settings.source.metadataMaximumAge), rateLimit: rateLimit,
+                own: own, sourceOrigins: sourceOrigins, logger: logger, wallClock: wallClock)
         }
     }
 
@@ -223,7 +221,7 @@ extension Flow {
         let positions = try await startOffsets(of: fresh, recorded, isFirstStart: isFirstStart)
         try await progress.store(checkpointsAtStart(fresh, recorded, positions))
         if isFirstStart { try await progress.storeIdentity() }
-        var batches: [[PartitionState]] = Array(repeating: [], count: shards.count)
+        var batches: [[PartitionReplicator]] = Array(repeating: [], count: shards.count)
         for pair in fresh {
             guard let position = positions[pair.source] else { continue }
             let shard = Int(pair.source.partition) &+ pair.source.topic.utf8.reduce(0) { $0 &* 31 &+ Int($1) }
@@ -281,56 +279,31 @@ extension Flow {
     private func state(
         of pair: TopicSync.PartitionPair, position: Int64, checkpoint: Checkpoint?, map: OffsetMap,
         _ found: TopicSync.Discovery, _ producer: ProducerIdentity
-    ) -> PartitionState {
+    ) -> PartitionReplicator {
         let loopGuard =
             settings.naming == .identical
             ? LoopGuard(
                 sourceCluster: clusterIDs.source, targetCluster: clusterIDs.target, topicID: pair.sourceTopicID,
                 partition: pair.source.partition, stamps: stampsRecords,
                 stopsAtForeignHeaders: settings.onForeignLoopHeader == .stop) : nil
-        var state = PartitionState(
+        var partition = PartitionReplicator(
             source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID,
             metrics: metrics(of: pair.source.topic),
             rewriter: RecordRewriter(compression: settings.compression, loopGuard: loopGuard, limit: .default),
-            position: position, passed: position, map: map, window: ProduceWindow(producer: producer),
-            accounting: checkpoint?.accounting ?? Accounting(start: position))
-        if let leader = found.sourceMetadata.partition(pair.source.topic, pair.source.partition),
-            let broker = leader.leader
-        {
-            state.sourceLeader = PartitionState.Leader(broker: broker, epoch: leader.leaderEpoch)
-        }
-        state.isPaused = pauses.covers(pair.source)
-        let leader = found.targetMetadata.partition(pair.target.topic, pair.target.partition)
-        state.targetLeader = leader?.leader
-        state.seenTargetEpoch = leader?.leaderEpoch ?? -1
-        state.targetTopicID = found.targetMetadata.topics[pair.target.topic]?.id ?? .zero
-        if let checkpoint {
-            state.targetEnd = checkpoint.targetOffset
-            state.targetEpoch = checkpoint.targetLeaderEpoch ?? -1
-            state.lastReadEpoch = checkpoint.sourceLeaderEpoch
-            for (id, epoch) in checkpoint.producers ?? [:] { state.recordedEpochs[Int64(id) ?? -1] = epoch }
-            state.recordedFollowing = checkpoint.following ?? []
-            state.isTargetRecreated =
-                checkpoint.targetTopicID.map { $0 != state.targetTopicID.hexadecimal } ?? false
-            let id = pair.sourceTopicID.hexadecimal
-            if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id, settings.policies.recreated == .continue {
-                logger.warning(
-                    "source topic was created anew; it is copied from its first record, by policy",
-                    metadata: ["topic": "\(pair.source.topic)", "partition": "\(pair.source.partition)"])
-                state.accounting.rewind(state.passed)
-                state.position = 0
-                state.passed = 0
-                state.map = OffsetMap(start: 0)
-                state.lastReadEpoch = -1
-                state.isOtherLog = true
-            } else if pair.sourceTopicID != .zero, checkpoint.sourceTopicID != id {
-                state.status = .failed(
-                    PartitionState.recreatedExplanation(
-                        recordedID: checkpoint.sourceTopicID, nowID: id, sourceOffset: checkpoint.sourceOffset))
-                state.metrics.failed(.recreated)
-            }
-        }
-        return state
+            rules: PartitionReplicator.Rules(
+                policies: settings.policies, delivery: settings.delivery, targetCluster: settings.target.name),
+            position: position, map: map, producer: producer)
+        let sourceLeader = found.sourceMetadata.partition(pair.source.topic, pair.source.partition)
+        partition.sourceDescribed(
+            topicID: pair.sourceTopicID,
+            leader: sourceLeader?.leader.map { PartitionLeader(broker: $0, epoch: sourceLeader?.leaderEpoch ?? -1) })
+        let targetLeader = found.targetMetadata.partition(pair.target.topic, pair.target.partition)
+        partition.targetLog.leader = targetLeader?.leader
+        partition.targetLog.metadataEpoch = targetLeader?.leaderEpoch ?? -1
+        partition.targetLog.topicID = found.targetMetadata.topics[pair.target.topic]?.id ?? .zero
+        partition.setPaused(pauses.covers(pair.source))
+        if let checkpoint { partition.restore(checkpoint) }
+        return partition
     }
 
     private func metrics(of topic: String) -> TopicMetrics {
@@ -438,8 +411,7 @@ extension Flow {
             maps += await shard.snapshot.map {
                 // Before a takeover is done the target may hold copies of an earlier run that the map does not know.
                 ForwardPartition(
-                    source: $0.source, target: $0.target, map: $0.map,
-                    isSettled: $0.window.isEmpty && $0.footing == .firm)
+                    source: $0.source, target: $0.target, map: $0.map, isSettled: $0.isIdle)
             }
         }
         return maps
@@ -464,26 +436,12 @@ extension Flow {
         let recorded = await progress.known
         for shard in shards {
             let snapshot = await shard.snapshot
-            awaited.append(snapshot.filter(\.awaitsCheckpoint).map(\.source))
+            awaited.append(snapshot.filter(\.isAwaitingCheckpoint).map(\.source))
             for partition in snapshot {
                 lag[partition.source.topic, default: 0] += partition.isSelected ? partition.lag : 0
-                let checkpoint = Checkpoint(
-                    sourceOffset: partition.passed, targetOffset: partition.targetEnd,
-                    sourceLeaderEpoch: partition.lastReadEpoch,
-                    sourceTopicID: partition.sourceTopicID.hexadecimal, map: partition.map.edge,
-                    producers: Dictionary(
-                        partition.knownEpochs.map { ("\($0.key)", $0.value) }
-                    ) { first, _ in first },
-                    following: partition.following, targetTopicID: partition.targetTopicID.hexadecimal,
-                    targetLeaderEpoch: partition.targetEpoch,
-                    accounting: partition.accounting)
-                // Of a log that was cut only the search knows how far it holds what has passed.
-                if partition.wasFirm || partition.awaitsCheckpoint, partition.isActive, partition.regression == nil,
-                    recorded[partition.source] != checkpoint
-                {
-                    changed[partition.source] = checkpoint
-                    maps[partition.source] = partition.map
-                }
+                guard let checkpoint = partition.checkpoint, recorded[partition.source] != checkpoint else { continue }
+                changed[partition.source] = checkpoint
+                maps[partition.source] = partition.map
             }
         }
         topicMetrics.report(lag: lag)

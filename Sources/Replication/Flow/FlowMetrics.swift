@@ -1,7 +1,7 @@
 internal import Metrics
 
 /// Counters of one topic of one flow. Names and meanings are those of Docs/Metrics.md.
-final class TopicMetrics: Sendable {
+package final class TopicMetrics: Sendable {
     private let bytesIn: Counter
     private let bytesOut: Counter
     private let records: Counter
@@ -17,7 +17,7 @@ final class TopicMetrics: Sendable {
     private let replicationLatency: Metrics.Timer
     private let pipelineLatency: Metrics.Timer
 
-    init(flow: String, topic: String) {
+    package init(flow: String, topic: String) {
         let labels = [("flow", flow), ("topic", topic)]
         bytesIn = Counter(label: "replicator_bytes_in_total", dimensions: labels)
         bytesOut = Counter(label: "replicator_throughput_bytes_total", dimensions: labels)
@@ -50,7 +50,7 @@ final class TopicMetrics: Sendable {
         pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
     }
 
-    func took(bytes: Int, outcome: PartitionIntake.Outcome) {
+    func took(bytes: Int, outcome: BatchIntake.Outcome) {
         bytesIn.increment(by: bytes)
         for (reason, count) in outcome.skipped { skipped[reason]?.increment(by: count) }
         var whole = outcome.batches.count

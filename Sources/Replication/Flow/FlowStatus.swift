@@ -85,20 +85,20 @@ public struct FlowStatus: Sendable, Codable {
 }
 
 extension FlowStatus.Partition {
-    init(_ partition: PartitionState) {
+    init(_ partition: PartitionReplicator) {
         topic = partition.source.topic
         self.partition = partition.source.partition
         targetTopic = partition.target.topic
-        switch partition.status {
-        case .active: state = partition.isPaused ? "paused" : "active"
-        case .failed(let why):
+        if case .failed(let failure, _) = partition.phase {
             state = "failed"
-            reason = why
+            reason = failure.explanation
+        } else {
+            state = partition.isPaused ? "paused" : "active"
+            obstacle = partition.obstacle
         }
-        obstacle = partition.isActive ? partition.obstacle : nil
-        sourceOffset = partition.passed
+        sourceOffset = partition.completedOffset
         sourceEnd = partition.highWatermark
-        targetOffset = partition.targetEnd
+        targetOffset = partition.targetLog.endOffset
         lag = partition.lag
         written = partition.accounting.written
         readBytes = partition.readBytes
@@ -107,6 +107,6 @@ extension FlowStatus.Partition {
         doubled = partition.accounting.doubled ?? 0
         bufferedBytes = partition.bufferedBytes
         sourceLeader = partition.sourceLeader?.broker
-        targetLeader = partition.targetLeader
+        targetLeader = partition.targetLog.leader
     }
 }

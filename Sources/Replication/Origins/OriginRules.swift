@@ -1,7 +1,7 @@
-internal import KafkaWire
+package import KafkaWire
 
 /// What a shard knows of producer ids: whose the source's are, and which of ours are for what.
-struct OriginRules: Sendable {
+package struct OriginRules: Sendable {
     let sourceCluster: String
     let targetCluster: String
     /// In identical naming records may come back; in prefixed naming names tell.
@@ -12,11 +12,11 @@ struct OriginRules: Sendable {
     private var provenances: [Int64: Provenance?] = [:]
     private var examinedIDs: Set<Int64> = []
     /// Ids to write under.
-    var producerIDs: [Provenance: Int64] = [:]
+    package var producerIDs: [Provenance: Int64] = [:]
     /// More ids than this are forgotten and looked up again: each producer session has one of its own.
     private static let mostKnown = 100_000
 
-    init(sourceCluster: String, targetCluster: String, isIdentical: Bool, stamps: Bool) {
+    package init(sourceCluster: String, targetCluster: String, isIdentical: Bool, stamps: Bool) {
         self.sourceCluster = sourceCluster
         self.targetCluster = targetCluster
         self.isIdentical = isIdentical
@@ -24,14 +24,14 @@ struct OriginRules: Sendable {
     }
 
     /// Something that only a cluster can tell, or give, before a batch can go on.
-    enum Need: Hashable, Sendable {
+    package enum Need: Hashable, Sendable {
         /// Whose a producer id of the source is.
         case origin(Int64)
         /// An id to write records of this provenance under.
         case producer(Provenance)
     }
 
-    enum Judgement: Hashable, Sendable {
+    package enum Judgement: Hashable, Sendable {
         case needs(Need)
         /// It has been on the target.
         case loop
@@ -39,19 +39,19 @@ struct OriginRules: Sendable {
         case goesOn(producerID: Int64, chain: [String], looksInside: Bool)
     }
 
-    mutating func learn(_ ids: Set<Int64>, _ found: [Int64: Provenance]) {
+    package mutating func learn(_ ids: Set<Int64>, _ found: [Int64: Provenance]) {
         if provenances.count > Self.mostKnown { provenances = [:] }
         for id in ids { provenances.updateValue(found[id], forKey: id) }
     }
 
-    mutating func examined(_ ids: Set<Int64>) {
+    package mutating func examined(_ ids: Set<Int64>) {
         if examinedIDs.count > Self.mostKnown { examinedIDs = [] }
         examinedIDs.formUnion(ids)
     }
 
-    func isExamined(_ id: Int64) -> Bool { examinedIDs.contains(id) }
+    package func isExamined(_ id: Int64) -> Bool { examinedIDs.contains(id) }
 
-    func judge(_ batch: RecordBatchHeader) -> Judgement {
+    package func judge(_ batch: RecordBatchHeader) -> Judgement {
         var provenance: Provenance?
         if isIdentical, batch.producerID >= 0 {
             guard let known = provenances[batch.producerID] else { return .needs(.origin(batch.producerID)) }
@@ -71,5 +71,5 @@ struct OriginRules: Sendable {
     }
 
     /// Of records that begin at the source.
-    var usual: Provenance { Provenance(chain: [sourceCluster], carriesHeaders: stamps) }
+    package var usual: Provenance { Provenance(chain: [sourceCluster], carriesHeaders: stamps) }
 }

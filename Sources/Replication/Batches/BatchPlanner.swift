@@ -18,9 +18,19 @@ package struct BatchPlanner: Sendable {
     package func plan(
         _ batch: RecordBatchHeader, position: Int64, isAborted: Bool, looksInside: Bool = false
     ) -> BatchPlan {
-        if batch.isControl { return .skip(.control) }
-        if isAborted { return .skip(.aborted) }
-        if batch.recordCount == 0 { return .skip(.compacted) }
+        if let reason = skipReason(batch, isAborted: isAborted) { return .skip(reason) }
+        return route(batch, position: position, looksInside: looksInside)
+    }
+
+    /// The reason why no record of a batch is copied, wherever they came from; nil when they are.
+    func skipReason(_ batch: RecordBatchHeader, isAborted: Bool) -> SkipReason? {
+        if batch.isControl { return .control }
+        if isAborted { return .aborted }
+        return batch.recordCount == 0 ? .compacted : nil
+    }
+
+    /// Forward or rewrite, for a batch that is copied.
+    func route(_ batch: RecordBatchHeader, position: Int64, looksInside: Bool) -> BatchPlan {
         if batch.timestampType == .logAppendTime { return .rewrite(.logAppendTime) }
         if batch.baseOffset < position { return .rewrite(.startsBeforePosition) }
         if !batch.isDense { return .rewrite(.holes) }

@@ -5,19 +5,19 @@ internal import KafkaWire
 ///
 /// Brokers take one batch per partition and request (research P1), so that batches of a record or two would make the
 /// round trip the limit. Large batches are never touched.
-enum BatchMerger {
+package enum BatchMerger {
     /// A batch up to this size is small, in bytes.
-    static let small = 16 << 10
+    package static let small = 16 << 10
     /// Size of what is put together at most, in bytes.
-    static let limit = 256 << 10
+    package static let limit = 256 << 10
 
-    static func size(_ batch: OutgoingBatch) -> Int? {
+    package static func size(_ batch: OutgoingBatch) -> Int? {
         batch.sizeInBytes <= small && !batch.isPiece ? batch.sizeInBytes : nil
     }
 
     /// - Returns: nil for batches of different codecs, or when one of them cannot be read: it stays as it is, for the
     ///   target to refuse.
-    static func merge(_ batches: [OutgoingBatch]) -> OutgoingBatch? {
+    package static func merge(_ batches: [OutgoingBatch]) -> OutgoingBatch? {
         guard let first = batches.first, let last = batches.last else { return nil }
         let codec = first.records.header.codec ?? .none
         var builder = RecordBatchBuilder(reserving: batches.reduce(0) { $0 + $1.sizeInBytes })
@@ -34,7 +34,6 @@ enum BatchMerger {
         guard let records = try? builder.batch(codec: codec) else { return nil }
         var merged = OutgoingBatch(
             records: records, sources: sources, nextSourceOffset: last.nextSourceOffset,
-            recordCount: Int(records.header.recordCount), maxTimestamp: records.header.maxTimestamp,
             fetchedAt: first.fetchedAt, producerID: first.producerID)
         merged.skipped = skipped
         merged.frames = batches.flatMap(\.frames)

@@ -7,7 +7,6 @@ package struct FrameLedger: Sendable {
     private(set) var held = 0
     private(set) var reserved = 0
     private var frames: [Int: (bytes: Int, batches: Int)] = [:]
-    private var nextID = 0
 
     package init(budget: Int) {
         self.budget = budget
@@ -28,10 +27,19 @@ package struct FrameLedger: Sendable {
     /// - Returns: the id under which each of those batches is given back; nil for a frame nothing was cut from.
     package mutating func book(bytes: Int, batches: Int) -> Int? {
         guard batches > 0 else { return nil }
-        nextID += 1
-        frames[nextID] = (bytes, batches)
+        let frame = nextFrame
+        book(frame: frame, bytes: bytes, batches: batches)
+        return frame
+    }
+
+    /// The id that the next frame is booked under.
+    package private(set) var nextFrame = 1
+
+    /// Books a frame under ``nextFrame``.
+    package mutating func book(frame: Int, bytes: Int, batches: Int) {
+        frames[frame] = (bytes, batches)
         held += bytes
-        return nextID
+        nextFrame = frame + 1
     }
 
     /// One batch of the frame is no longer needed.

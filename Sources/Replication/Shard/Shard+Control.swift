@@ -4,21 +4,17 @@ internal import NIOCore
 // What operators and brokers want of a shard's speed.
 extension Shard {
     func apply(_ pauses: Pauses) {
-        for index in state.partitions.indices {
-            state.setPaused(index, pauses.covers(state.partitions[index].source))
-        }
-        ringAllSources()
+        scheduler.sendAll { $0.setPaused(pauses.covers($0.source)) }
+        perform()
     }
 
     /// Partitions of other topics are not read any more, until they are selected again.
     func select(topics: Set<String>) {
-        for index in state.partitions.indices {
-            state.setSelected(index, topics.contains(state.partitions[index].source.topic))
-        }
-        ringAllSources()
+        scheduler.sendAll { $0.setSelected(topics.contains($0.source.topic)) }
+        perform()
     }
 
-    /// Books what a source broker sent; its link rests when that was more than the flow's limit allows.
+    /// Books what a source broker sent; its link pauses when that was more than the flow's limit allows.
     func spent(_ bytes: Int, source broker: Int32) {
         let pause = rateLimit.spend(bytes)
         guard pause > .zero else { return }
@@ -27,7 +23,7 @@ extension Shard {
 
     func limitChanged() {
         liftLimits()
-        ringAllSources()
+        wakeSources()
     }
 
     /// A broker answers at once and says for how long it will not listen (KIP-219): nothing is asked of it meanwhile.

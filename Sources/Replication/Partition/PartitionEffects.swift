@@ -1,0 +1,68 @@
+package import KafkaClient
+
+/// Work that the events of a partition have left for its shard.
+package struct PartitionEffects: Sendable {
+    /// Frames of the budget that one batch each no longer needs.
+    package var released: [Int] = []
+    /// A frame of the budget that batches were taken from.
+    package var held: HeldFrame?
+    /// Somebody who was thought to lead a partition does not.
+    package var areLeadersStale = false
+    /// Messages for the log, in order.
+    package var reports: [PartitionReport] = []
+
+    package struct HeldFrame: Hashable, Sendable {
+        package var frame: Int
+        package var bytes: Int
+        package var batches: Int
+    }
+
+    mutating func release(_ frames: [Int]) {
+        if released.isEmpty { released = frames } else { released += frames }
+    }
+}
+
+/// An event of a partition that the operator should know of.
+package enum PartitionReport: Hashable, Sendable {
+    /// The partition has failed with the source position at `offset`.
+    case stopped(PartitionFailure, offset: Int64)
+    /// Source offsets are lost, and policy is to continue.
+    case lost(String, offsets: Int64)
+    case quarantined(Quarantined)
+    /// The target does not take a batch for now.
+    case obstructed(String)
+    /// So many records of an earlier run were found on the target that were not accounted for.
+    case recovered(records: Int64)
+    /// The target's log was truncated; so many source offsets are copied again.
+    case targetTruncated(at: Int64, knownEnd: Int64, offsets: Int64)
+    /// So many records from a target offset on are copied again in their place.
+    case duplicated(DuplicateCause, offset: Int64, records: Int64)
+    /// Recovery has failed so often in a row.
+    case recoveryFailed(KafkaError, attempt: Int)
+
+    package enum DuplicateCause: Hashable, Sendable {
+        /// Records were in flight when the target's log was truncated.
+        case truncation
+        /// The target had forgotten the producer, and took records although it had refused those before them.
+        case outOfOrderAppend
+    }
+}
+
+/// A partition's wish to be fetched, as the session with its source broker is told of it.
+package struct FetchWish: Hashable, Sendable {
+    package var leader: PartitionLeader
+    package var offset: Int64
+    package var readEpoch: Int32
+    /// Left out of fetches until the target has taken more of what was read.
+    package var isFull: Bool
+}
+
+package struct PartitionLeader: Hashable, Sendable {
+    package var broker: Int32
+    package var epoch: Int32
+
+    package init(broker: Int32, epoch: Int32) {
+        self.broker = broker
+        self.epoch = epoch
+    }
+}

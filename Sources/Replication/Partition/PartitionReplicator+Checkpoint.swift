@@ -1,0 +1,58 @@
+internal import KafkaClient
+internal import KafkaWire
+
+// What is recorded of a partition, and begun with.
+extension PartitionReplicator {
+    /// State to record; nil while it must not be: of a log that was truncated only the recovery knows how far it holds what is
+    /// completed.
+    package var checkpoint: Checkpoint? {
+        guard isActive, hasStreamed || isAwaitingCheckpoint, truncation == nil else { return nil }
+        return Checkpoint(
+            sourceOffset: completedOffset, targetOffset: targetLog.endOffset, sourceLeaderEpoch: cursor.leaderEpoch,
+            sourceTopicID: sourceTopicID.hexadecimal, map: map.edge,
+            producers: Dictionary(knownEpochs.map { ("\($0.key)", $0.value) }) { first, _ in first },
+            following: following, targetTopicID: targetLog.topicID.hexadecimal,
+            targetLeaderEpoch: targetLog.leaderEpoch, accounting: accounting)
+    }
+
+    /// Takes in what an earlier run has recorded; the partition has its topics' ids by then.
+    package mutating func restore(_ checkpoint: Checkpoint) {
+        if let recorded = checkpoint.accounting { accounting = recorded }
+        targetLog.endOffset = checkpoint.targetOffset
+        targetLog.leaderEpoch = checkpoint.targetLeaderEpoch ?? -1
+        cursor.leaderEpoch = checkpoint.sourceLeaderEpoch
+        for (id, epoch) in checkpoint.producers ?? [:] { recordedEpochs[Int64(id) ?? -1] = epoch }
+        recordedFollowing = checkpoint.following ?? []
+        targetLog.isRecreated = checkpoint.targetTopicID.map { $0 != targetLog.topicID.hexadecimal } ?? false
+        let id = sourceTopicID.hexadecimal
+        guard sourceTopicID != .zero, checkpoint.sourceTopicID != id else { return }
+        let explanation = Self.recreatedExplanation(
+            recordedID: checkpoint.sourceTopicID, nowID: id, sourceOffset: checkpoint.sourceOffset)
+        guard rules.policies.recreated == .continue else {
+            return fail(PartitionFailure(.recreated, explanation))
+        }
+        restartAtBeginning()
+        phase = .recovering(.init(isSourceReplaced: true))
+        report(.lost(explanation + "; the new one is copied from its first record", offsets: 0))
+    }
+
+    /// The highest epoch known of each of our producer ids.
+    var knownEpochs: [Int64: Int16] {
+        var known = recordedEpochs
+        for producer in window.producers { known[producer.id] = max(known[producer.id] ?? -1, producer.epoch) }
+        return known
+    }
+
+    /// The next sequence of each of our producer ids behind the known end of the target's log, as far as that is known; by id.
+    var following: [TargetTail.ProducerStamp] {
+        guard hasStreamed else { return recordedFollowing }
+        return window.nextSequences.map { id, sequence in
+            TargetTail.ProducerStamp(id: id, epoch: window.epoch(of: id), sequence: sequence)
+        }.sorted { $0.id < $1.id }
+    }
+
+    static func recreatedExplanation(recordedID: String, nowID: String, sourceOffset: Int64) -> String {
+        "the source topic was deleted and created again (its id was \(recordedID), now it is \(nowID)): "
+            + "offset \(sourceOffset) means nothing in the new one"
+    }
+}

@@ -1,0 +1,221 @@
+internal import KafkaClient
+package import KafkaWire
+package import NIOCore
+
+/// The source's answer about one partition, as far as replication reads it.
+package struct SourceAnswer: Sendable {
+    /// The offset that was asked for.
+    package var fetchOffset: Int64
+    package var errorCode = ErrorCode.none
+    package var highWatermark: Int64 = -1
+    package var records: RecordBytes?
+    package var aborted: [FetchResponse.AbortedTransaction] = []
+    /// Set when the source's log was truncated below the position: where the epochs part.
+    package var diverging: FetchResponse.EpochEndOffset?
+
+    package init(fetchOffset: Int64) {
+        self.fetchOffset = fetchOffset
+    }
+
+    init(_ fetched: FetchedPartition) {
+        fetchOffset = fetched.fetchOffset
+        errorCode = fetched.errorCode
+        highWatermark = fetched.highWatermark
+        records = fetched.records
+        aborted = fetched.abortedTransactions
+        diverging = fetched.divergingEpoch
+    }
+}
+
+// Events of the source.
+extension PartitionReplicator {
+    /// The source has answered a fetch. Batches in front of one that cannot be read are still copied.
+    ///
+    /// - Parameter frame: of the budget, that the answer's bytes are booked under.
+    package mutating func fetched(
+        _ answer: SourceAnswer, frame: Int, intake: inout BatchIntake, at now: NIODeadline
+    ) {
+        guard expects(answer.fetchOffset) else { return }
+        guard answer.errorCode == .none else { return fetchRefused(answer.errorCode, at: now) }
+        if let diverging = answer.diverging {
+            return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
+        }
+        highWatermark = answer.highWatermark
+        fetchDelay.succeeded()
+        guard let records = answer.records, records.readableBytes > 0 else { return }
+        let outcome = intake.take(
+            records.contiguous, aborted: answer.aborted, at: now, rewriter: rewriter, from: &cursor)
+        metrics.took(bytes: records.readableBytes, outcome: outcome)
+        readBytes += outcome.sourceBytes
+        enqueue(outcome.batches, frame: frame, bytes: records.readableBytes)
+        completeIfIdle()
+        if let need = outcome.need { reading = .waiting(need) }
+        if let failure = outcome.failure { reading = .draining(failure) }
+        if !outcome.examined.isEmpty { intake.origins.examined(outcome.examined) }
+        for damaged in outcome.damaged { report(.quarantined(damaged)) }
+    }
+
+    /// Whether an answer to a fetch at this offset is about what is to be read next.
+    package func expects(_ fetchOffset: Int64) -> Bool {
+        isActive && !isRecovering && reading == .reading && cursor.position == fetchOffset
+    }
+
+    private mutating func enqueue(_ batches: [OutgoingBatch], frame: Int, bytes: Int) {
+        guard !batches.isEmpty else { return }
+        hold(PartitionEffects.HeldFrame(frame: frame, bytes: bytes, batches: batches.count))
+        let frames = [frame]
+        for var batch in batches {
+            batch.frames = frames
+            bufferedBytes += batch.sizeInBytes
+            window.enqueue(batch, recordCount: Int32(batch.recordCount), producerID: batch.producerID)
+        }
+    }
+
+    private mutating func fetchRefused(_ code: ErrorCode, at now: NIODeadline) {
+        switch code {
+        case .notLeaderOrFollower, .fencedLeaderEpoch, .unknownLeaderEpoch, .unknownTopicOrPartition,
+            .unknownTopicID, .inconsistentTopicID, .leaderNotAvailable, .replicaNotAvailable, .kafkaStorageError,
+            .offsetNotAvailable:
+            fetchDelay.failed(at: now)
+            refreshLeaders()
+        case .offsetOutOfRange:
+            // Stock brokers leave the bounds of the log out of this answer: they are asked for.
+            fetchDelay.failed(at: now)
+            reading = .outOfRange
+        case .topicAuthorizationFailed:
+            fail(
+                PartitionFailure(
+                    .notAuthorized,
+                    "the source does not let us read \(source.topic); grant READ and DESCRIBE on the topic"))
+        default:
+            // Brokers answer an error at once: without a pause the same would be asked again and again.
+            if code.isRetriable { return fetchDelay.failed(at: now) }
+            fail(PartitionFailure(.refusedBySource, "the source refuses to be read: \(code)"))
+        }
+    }
+
+    /// The bounds of a source log that the position is out of.
+    package mutating func foundSourceRange(start: Int64, end: Int64) {
+        guard isOutOfRange else { return }
+        // In range by now: a leader that knows less than the one before has caught up.
+        reading = .reading
+        if cursor.position < start {
+            expired(until: start, end: end)
+        } else if cursor.position > end {
+            sourceTruncated(endsAt: end, epoch: -1)
+        }
+    }
+
+    /// Retention has passed over the position: the offsets that are gone count as skipped, in their place behind what was read.
+    private mutating func expired(until start: Int64, end: Int64) {
+        let explanation =
+            "the source no longer has offset \(cursor.position) (its log now starts at \(start) and ends at \(end)): "
+            + "records were deleted before they were read"
+        guard rules.policies.expired == .continue else {
+            reading = .draining(
+                PartitionFailure(
+                    .outOfRange,
+                    explanation + ". With policies: {expired: continue} replication goes on behind them"))
+            return
+        }
+        let count = start - cursor.position
+        cursor.openSkips[.expired, default: 0] += count
+        cursor.position = start
+        completeIfIdle()
+        lose(explanation + "; going on at \(start)", .expired, offsets: count)
+    }
+
+    /// The source's log was truncated, and may have grown again with other records.
+    package mutating func sourceTruncated(endsAt end: Int64, epoch: Int32) {
+        guard isActive else { return }
+        guard end < cursor.position else {
+            // Nothing of what was read is gone; only the epoch is another.
+            cursor.leaderEpoch = epoch
+            return
+        }
+        let explanation =
+            "the source's log was cut at offset \(end), and had been read up to \(cursor.position): what was "
+            + "copied from between is no longer at the source"
+        guard mayContinueBehindTruncation(at: end, explanation) else { return }
+        sourceLogReplaced()
+        cursor.leaderEpoch = epoch
+        dropBuffered()
+        let lost = completedOffset - end
+        if lost > 0 {
+            accounting.rewind(lost)
+            cursor.position = end
+            completedOffset = end
+        }
+        lose(explanation + "; going on at \(end)", .truncated, offsets: max(0, lost))
+    }
+
+    /// Stops the partition unless policy says otherwise.
+    mutating func mayContinueBehindTruncation(at offset: Int64, _ explanation: String) -> Bool {
+        if rules.policies.truncated == .continue { return true }
+        fail(
+            PartitionFailure(
+                .truncated,
+                explanation + ". With policies: {truncated: continue} replication goes on at \(offset)"))
+        return false
+    }
+
+    mutating func lose(_ explanation: String, _ reason: SkipReason?, offsets: Int64) {
+        if let reason { metrics.skipped(offsets, reason) }
+        report(.lost(explanation, offsets: offsets))
+    }
+
+    /// The source cluster's metadata of the partition.
+    ///
+    /// - Parameters:
+    ///   - topicID: zero from clusters without topic ids: they do not tell when a topic is recreated.
+    ///   - leader: nil while there is none.
+    package mutating func sourceDescribed(topicID: KafkaUUID, leader: PartitionLeader?) {
+        if let leader { sourceLeader = leader }
+        if isActive, sourceTopicID != .zero, topicID != .zero, topicID != sourceTopicID { topicRecreated(topicID) }
+    }
+
+    /// Offsets mean nothing in a topic that only has the name of the one they belong to.
+    private mutating func topicRecreated(_ topicID: KafkaUUID) {
+        let explanation = Self.recreatedExplanation(
+            recordedID: sourceTopicID.hexadecimal, nowID: topicID.hexadecimal, sourceOffset: cursor.position)
+        guard rules.policies.recreated == .continue else {
+            return fail(
+                PartitionFailure(
+                    .recreated,
+                    explanation + ". With policies: {recreated: continue} the new one is copied behind the old"))
+        }
+        sourceLogReplaced()
+        dropBuffered()
+        sourceTopicID = topicID
+        restartAtBeginning()
+        report(.lost(explanation + "; the new one is copied from its first record", offsets: 0))
+    }
+
+    /// The source topic is another one: its offsets begin at 0.
+    mutating func restartAtBeginning() {
+        accounting.rewind(completedOffset)
+        cursor = SourceCursor(position: 0)
+        highWatermark = -1
+        if reading == .outOfRange { reading = .reading }
+        completedOffset = 0
+        map = OffsetMap(start: 0)
+    }
+
+    /// The source's log becomes another one. Copies of the old that wait for an answer, or were not counted yet, are told
+    /// from those of the new by the target's log.
+    private mutating func sourceLogReplaced() {
+        switch phase {
+        case .streaming where window.isEmpty, .failed: break
+        case .streaming: phase = .recovering(.init(isSourceReplaced: true))
+        case .recovering, .unknownOutcome:
+            phase = .recovering(.init(isSourceReplaced: true, truncation: truncation))
+        case .awaitingCheckpoint:
+            phase = .awaitingCheckpoint(.init(isSourceReplaced: true, truncation: truncation))
+        }
+    }
+
+    /// Knowledge about producer ids has come that the partition may have waited for.
+    package mutating func learned(_ isMet: (OriginRules.Need) -> Bool) {
+        if case .waiting(let need) = reading, isMet(need) { reading = .reading }
+    }
+}

@@ -1,0 +1,304 @@
+internal import KafkaClient
+package import KafkaWire
+package import NIOCore
+
+/// One batch of a partition in a produce request.
+package struct ProduceAttempt: Sendable {
+    package let sequence: Int32
+    package let records: RecordBytes
+
+    /// A batch that the target refuses as corrupt was so already when it came from the source if its checksum is wrong:
+    /// rewriting the header keeps a wrong checksum wrong.
+    var isDamaged: Bool {
+        guard let batch = try? RecordBatch(records.contiguous) else { return true }
+        return !batch.isChecksumValid
+    }
+}
+
+/// The target's answer to one batch.
+package struct ProduceAnswer: Sendable {
+    package var code: ErrorCode
+    package var message: String?
+    /// Of the first record; -1 when the broker does not tell.
+    package var baseOffset: Int64
+    /// Where the target's log begins; -1 when the broker does not tell.
+    package var logStartOffset: Int64
+
+    package init(_ code: ErrorCode, message: String? = nil, baseOffset: Int64 = -1, logStartOffset: Int64 = -1) {
+        self.code = code
+        self.message = message
+        self.baseOffset = baseOffset
+        self.logStartOffset = logStartOffset
+    }
+}
+
+// Sending.
+extension PartitionReplicator {
+    /// Size of the batch that ``nextAttempt()`` would hand out, small ones merged; nil when there is none.
+    mutating func prepareNext() -> Int? {
+        guard isReadyToSend, let upcoming = window.upcoming else { return nil }
+        guard upcoming.sizeInBytes <= BatchMerger.small else { return upcoming.sizeInBytes }
+        mergeSmallBatches()
+        return window.upcoming?.sizeInBytes
+    }
+
+    private mutating func mergeSmallBatches() {
+        var (count, difference) = (0, 0)
+        window.mergeUnsent(limit: BatchMerger.limit, size: BatchMerger.size) { batches in
+            guard let merged = BatchMerger.merge(batches) else { return nil }
+            count = batches.count
+            difference = batches.reduce(merged.sizeInBytes) { $0 - $1.sizeInBytes }
+            return (merged, Int32(merged.recordCount))
+        }
+        guard count > 0 else { return }
+        bufferedBytes += difference
+        metrics.merged(batches: count)
+    }
+
+    /// The next batch to send, with the flow's producer id, epoch and sequence in its header; nil when there is none.
+    package mutating func nextAttempt() -> ProduceAttempt? {
+        guard isReadyToSend, let next = window.next() else { return nil }
+        let patch = BatchHeaderPatch(
+            producerID: next.producer.id, producerEpoch: next.producer.epoch, baseSequence: next.sequence)
+        return ProduceAttempt(sequence: next.sequence, records: patch.apply(to: next.batch.records))
+    }
+}
+
+// Answers.
+extension PartitionReplicator {
+    /// No answer to a batch will come, or it leaves the partition out.
+    package mutating func unanswered(backsOff: Bool, at now: NIODeadline) {
+        guard isActive else { return }
+        setBack(.unknownOutcome(backsOff: backsOff), at: now)
+    }
+
+    /// The target has answered a batch.
+    ///
+    /// - Parameter wallClock: milliseconds since 1970.
+    package mutating func answered(
+        _ answer: ProduceAnswer, to attempt: ProduceAttempt, at now: NIODeadline, wallClock: Int64
+    ) {
+        guard isActive else { return }
+        let isOldest = window.oldestSequence == attempt.sequence
+        switch ProduceVerdict(
+            code: answer.code, message: answer.message, isOldestInFlight: isOldest, isDamaged: attempt.isDamaged)
+        {
+        case .written: written(answer, sequence: attempt.sequence, at: now, wallClock: wallClock)
+        case .retry(let refresh):
+            setBack(.refused, at: now)
+            obstructed(by: answer, refreshing: refresh)
+        case .unknownOutcome(let refresh):
+            setBack(.unknownOutcome(backsOff: true), at: now)
+            obstructed(by: answer, refreshing: refresh)
+        case .renewEpoch:
+            setBack(.staleEpoch, at: now)
+            obstructed(by: answer, refreshing: false)
+        // Behind another failure; its turn will come.
+        case .quarantine where !isOldest: setBack(.refused, at: now)
+        case .quarantine(let rejection): rejected(rejection, at: now)
+        case .fail(let failure): fail(failure)
+        }
+    }
+
+    private mutating func rejected(_ rejection: ProduceVerdict.Rejection, at now: NIODeadline) {
+        if rules.policies.quarantined == .continue { return setBack(.rejected(rejection), at: now) }
+        let explanation =
+            rejection.isWhole
+            ? "the batch behind source offset \(completedOffset) does not match its checksum: the record data at "
+                + "the source is corrupt, or was altered on the way"
+            : rejection.explanation + ". With policies: {quarantined: continue} such records are left out"
+        fail(PartitionFailure(rejection.reason, explanation))
+    }
+
+    /// Remembers why a batch was not taken, for when it lasts.
+    private mutating func obstructed(by answer: ProduceAnswer, refreshing: Bool) {
+        if refreshing { refreshLeaders() }
+        var text = "\(rules.targetCluster) answers \(answer.code)"
+        if let message = answer.message, !message.isEmpty { text += ", \"\(message)\"" }
+        obstacle = text
+        report(.obstructed(text))
+    }
+
+    private mutating func written(
+        _ answer: ProduceAnswer, sequence: Int32, at now: NIODeadline, wallClock: Int64
+    ) {
+        sendDelay.succeeded()
+        obstacle = nil
+        acknowledge(
+            window.succeeded(sequence: sequence, baseOffset: answer.baseOffset), at: now, wallClock: wallClock)
+        map.trim(belowTarget: answer.logStartOffset)
+        checkOrder()
+        renewEpochIfDue()
+        completeIfIdle()
+    }
+
+    /// Completes batches that the target has, oldest first.
+    mutating func acknowledge(
+        _ done: [ProduceWindow<OutgoingBatch>.Acknowledged], at now: NIODeadline, wallClock: Int64
+    ) {
+        for acknowledged in done {
+            let batch = acknowledged.batch
+            bufferedBytes -= batch.sizeInBytes
+            release(batch)
+            guard isInPlace(acknowledged.baseOffset) else { continue }
+            if acknowledged.baseOffset >= 0 {
+                map.append(batch.sources, at: acknowledged.baseOffset)
+                targetLog.endOffset = acknowledged.baseOffset + Int64(batch.recordCount)
+            } else {
+                map.lose(upTo: batch.sources.end)
+            }
+            accounting.write(Int64(batch.recordCount))
+            accounting.skip(batch.skipped)
+            completedOffset = batch.nextSourceOffset
+            metrics.acknowledged(
+                batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
+                pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
+        }
+    }
+
+    /// Compares the offset of an appended batch with the expected one.
+    ///
+    /// - Parameter baseOffset: -1 when the broker does not tell.
+    /// - Returns: false when the target's log was truncated: the batch is not completed, and comes once more in its place.
+    private mutating func isInPlace(_ baseOffset: Int64) -> Bool {
+        let expected = targetLog.endOffset
+        guard truncation == nil else { return false }
+        guard baseOffset >= 0, expected >= 0, baseOffset != expected,
+            rules.delivery == .exactlyOnce || baseOffset > expected
+        else { return true }
+        if baseOffset > expected {
+            accounting.meetForeign(baseOffset - expected)
+            metrics.metForeign(baseOffset - expected)
+            return true
+        }
+        // Before anything else is sent, the records that the target has lost are copied again. Nothing of ours is lost when
+        // only a marker was cut off.
+        let lost = map.firstGone(fromTarget: baseOffset).source
+        guard lost < map.passed else { return true }
+        let truncation = TargetTruncation(target: baseOffset, source: lost)
+        switch phase {
+        case .streaming(let renewsEpoch):
+            phase = .unknownOutcome(.init(renewsEpoch: renewsEpoch, truncation: truncation))
+        case .unknownOutcome(var unknown):
+            unknown.truncation = truncation
+            phase = .unknownOutcome(unknown)
+        case .recovering, .awaitingCheckpoint, .failed: break
+        }
+        return false
+    }
+}
+
+// Setbacks.
+extension PartitionReplicator {
+    /// The oldest answer was none that completes a batch: everything without an acknowledgement is sent again.
+    private mutating func setBack(_ setback: Setback, at now: NIODeadline) {
+        window.failed()
+        switch setback {
+        case .unknownOutcome: doubtOutcome()
+        case .staleEpoch: requireNewEpoch()
+        case .rejected(let rejection): self.rejection = rejection
+        case .refused: break
+        }
+        checkOrder()
+        bisectIfRejected()
+        if setback.backsOff { sendDelay.failed(at: now) }
+        renewEpochIfDue()
+    }
+
+    /// Nothing more is sent before it is known what the target has.
+    mutating func doubtOutcome() {
+        guard rules.delivery == .exactlyOnce, case .streaming(let renewsEpoch) = phase else { return }
+        phase = .unknownOutcome(.init(renewsEpoch: renewsEpoch))
+    }
+
+    private mutating func requireNewEpoch() {
+        doubtOutcome()
+        switch phase {
+        case .streaming: phase = .streaming(renewsEpoch: true)
+        case .unknownOutcome(var unknown):
+            unknown.renewsEpoch = true
+            phase = .unknownOutcome(unknown)
+        case .recovering, .awaitingCheckpoint, .failed: break
+        }
+    }
+
+    /// A broker that has forgotten the producer takes any sequence: a batch may have been appended although the one in front of
+    /// it was refused. Then the target's log is read; without that it all goes out again, in its order.
+    private mutating func checkOrder() {
+        guard window.isOutOfOrder, rules.delivery == .exactlyOnce || rejection != nil else { return }
+        rejection = nil
+        requireNewEpoch()
+    }
+
+    /// Without exactly once a new epoch needs no recovery.
+    private mutating func renewEpochIfDue() {
+        guard case .streaming(renewsEpoch: true) = phase, window.answersOutstanding == 0 else { return }
+        phase = .streaming()
+        window.forgetAcknowledgements()
+        for old in window.producers { window.renew(ProducerIdentity(id: old.id, epoch: old.epoch &+ 1)) }
+    }
+
+    /// Halves the rejected batch, or quarantines it when it is a single record: bisection finds the offending record.
+    private mutating func bisectIfRejected() {
+        guard let rejection, window.answersOutstanding == 0, let oldest = window.oldest?.batch else { return }
+        self.rejection = nil
+        if !rejection.isWhole, let halves = try? oldest.halves() {
+            let pieces = halves.map { (batch: $0, recordCount: Int32($0.recordCount)) }
+            guard window.replaceOldest(with: pieces) != nil else { return }
+            bufferedBytes += halves.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes }
+            return
+        }
+        guard let gone = window.replaceOldest(with: []) else { return }
+        let count = Int64(gone.recordCount)
+        accounting.skip(gone.skipped)
+        accounting.skip([.quarantined: count])
+        metrics.skipped(count, .quarantined)
+        completedOffset = gone.nextSourceOffset
+        bufferedBytes -= gone.sizeInBytes
+        release(gone)
+        report(
+            .quarantined(
+                Quarantined(
+                    offsets: gone.sources.first.lowerBound..<gone.sources.end, reason: rejection.explanation)))
+        completeIfIdle()
+    }
+}
+
+// The target's metadata.
+extension PartitionReplicator {
+    /// The target cluster's metadata of the partition.
+    ///
+    /// - Parameters:
+    ///   - topicID: zero from clusters without topic ids.
+    ///   - leader: nil while there is none: then the rest of it is not believed either.
+    ///   - epoch: -1 when the cluster does not tell.
+    package mutating func targetDescribed(topicID: KafkaUUID, leader: Int32?, epoch: Int32) {
+        guard let leader else { return }
+        if topicID != .zero, topicID != targetLog.topicID {
+            if targetLog.topicID != .zero {
+                targetLog.isRecreated = true
+                doubtOutcome()
+            }
+            targetLog.leaderEpoch = -1
+            targetLog.metadataEpoch = -1
+            targetLog.topicID = topicID
+        }
+        if epoch > targetLog.metadataEpoch {
+            targetLog.metadataEpoch = epoch
+            leaderEpochChanged()
+        }
+        targetLog.leader = leader
+    }
+
+    /// The target has elected a leader: its log may end earlier than we know. Nothing more is sent before that is
+    /// known, since a broker that has forgotten the producer would append it in the wrong place.
+    mutating func leaderEpochChanged() {
+        guard targetLog.leaderEpoch >= 0, targetLog.metadataEpoch > targetLog.leaderEpoch else { return }
+        doubtOutcome()
+    }
+
+    /// A producer id is used up; batches that wait under it go out under its successor, once the partition is recovered.
+    package mutating func replaceProducer(_ used: Int64, by successor: Int64) {
+        if isActive, window.epoch(of: used) == .max { successors[used] = successor }
+    }
+}

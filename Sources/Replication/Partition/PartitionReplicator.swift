@@ -1,0 +1,296 @@
+package import KafkaClient
+package import KafkaWire
+package import NIOCore
+
+/// One source partition and its counterpart on the target: all that is known of them, and every rule about them.
+///
+/// A value without I/O and clock. An event is a call, with the time where it matters; its effects are left in
+/// ``takeEffects()``. What the partition wants (to be fetched, sent, recovered, called again later) is asked of it after
+/// each event: ``fetchWish(limit:)``, ``isReadyToSend``, ``recoveryIsDue``, ``nextDeadline``.
+package struct PartitionReplicator: Sendable {
+    package let source: TopicPartition
+    package let target: TopicPartition
+    let metrics: TopicMetrics
+    let rewriter: RecordRewriter
+    let rules: Rules
+
+    package internal(set) var phase = PartitionPhase.recovering(.init())
+
+    // The source.
+
+    /// Changes when the topic is recreated and replication continues with the new one.
+    package internal(set) var sourceTopicID: KafkaUUID
+    package internal(set) var sourceLeader: PartitionLeader?
+    package internal(set) var cursor: SourceCursor
+    package internal(set) var reading = SourceReading.reading
+    package internal(set) var highWatermark: Int64 = -1
+    var fetchDelay = RetryDelay(initial: .milliseconds(50), maximum: .milliseconds(1_600))
+    /// Bytes of source batches taken in by this run.
+    var readBytes: Int64 = 0
+    /// An operator does not want it read for now.
+    package internal(set) var isPaused = false
+    /// False when the configuration has changed so that the topic is no longer copied.
+    package internal(set) var isSelected = true
+
+    // Progress.
+
+    /// Every source offset below it is written to the target, or skipped for a counted reason.
+    package internal(set) var completedOffset: Int64 { didSet { map.pass(completedOffset) } }
+    /// Where each record has its copy. Copies are appended before ``completedOffset`` moves beyond their records; where they are
+    /// not known, `lose(upTo:)`.
+    package internal(set) var map: OffsetMap
+    package internal(set) var accounting: Accounting
+
+    // The target.
+
+    package internal(set) var targetLog = TargetLog()
+    package internal(set) var window: ProduceWindow<OutgoingBatch>
+    package internal(set) var bufferedBytes = 0
+    var sendDelay = RetryDelay(initial: .milliseconds(100), maximum: .milliseconds(3_200))
+    var recoveryDelay = RetryDelay(initial: .milliseconds(100), maximum: .milliseconds(1_600))
+    /// The target refuses the oldest batch for good: it is bisected once nothing is in flight.
+    var rejection: ProduceVerdict.Rejection?
+    /// The target's last answer to a batch that it may take later; nil once it takes one.
+    package internal(set) var obstacle: String?
+    /// The partition was streaming before in this run.
+    var hasStreamed = false
+    /// Highest epochs that an earlier run is known to have used, by producer id.
+    var recordedEpochs: [Int64: Int16] = [:]
+    /// Sequences that would have followed on what an earlier run had completed.
+    var recordedFollowing: [TargetTail.ProducerStamp] = []
+    /// Ids to use in place of those whose epochs are used up.
+    var successors: [Int64: Int64] = [:]
+
+    private var effects = PartitionEffects()
+
+    /// Settings of the flow that decide about its partitions.
+    package struct Rules: Sendable {
+        package var policies: FlowPolicies
+        package var delivery: DeliveryGuarantee
+        /// The target cluster's name, for messages.
+        package var targetCluster: String
+
+        package init(policies: FlowPolicies, delivery: DeliveryGuarantee, targetCluster: String) {
+            self.policies = policies
+            self.delivery = delivery
+            self.targetCluster = targetCluster
+        }
+    }
+
+    /// The target's log as far as it is known.
+    package struct TargetLog: Hashable, Sendable {
+        /// Id of the topic; zero when unknown.
+        package var topicID = KafkaUUID.zero
+        package var leader: Int32?
+        /// Everything of ours below this offset is accounted for, and the next batch should be appended there; -1 before
+        /// anything is known.
+        package var endOffset: Int64 = -1
+        /// Leader epoch of the log when it was last read: records below ``endOffset`` were written in this one or earlier. A
+        /// log loses its end only when its leader changes, and then begins another. -1 when the broker does not tell.
+        package var leaderEpoch: Int32 = -1
+        /// The leader epoch by the cluster's metadata.
+        package var metadataEpoch: Int32 = -1
+        /// The topic was recreated since the last recovery.
+        package var isRecreated = false
+    }
+
+    package init(
+        source: TopicPartition, target: TopicPartition, sourceTopicID: KafkaUUID, metrics: TopicMetrics,
+        rewriter: RecordRewriter, rules: Rules, position: Int64, map: OffsetMap, producer: ProducerIdentity
+    ) {
+        self.source = source
+        self.target = target
+        self.sourceTopicID = sourceTopicID
+        self.metrics = metrics
+        self.rewriter = rewriter
+        self.rules = rules
+        cursor = SourceCursor(position: position)
+        completedOffset = position
+        self.map = map
+        accounting = Accounting(start: position)
+        window = ProduceWindow(producer: producer)
+    }
+
+    /// The effects of all events since the last call.
+    package mutating func takeEffects() -> PartitionEffects {
+        failIfDrained()
+        defer { effects = PartitionEffects() }
+        return effects
+    }
+
+    mutating func report(_ report: PartitionReport) {
+        effects.reports.append(report)
+    }
+
+    mutating func release(_ batch: OutgoingBatch) {
+        effects.release(batch.frames)
+    }
+
+    mutating func hold(_ frame: PartitionEffects.HeldFrame) {
+        effects.held = frame
+    }
+
+    mutating func refreshLeaders() {
+        effects.areLeadersStale = true
+    }
+}
+
+// Events of any phase.
+extension PartitionReplicator {
+    package mutating func setPaused(_ isPaused: Bool) {
+        self.isPaused = isPaused
+    }
+
+    package mutating func setSelected(_ isSelected: Bool) {
+        self.isSelected = isSelected
+    }
+
+    /// Time has passed: pauses that are over end.
+    package mutating func tick(now: NIODeadline) {
+        fetchDelay.tick(now: now)
+        sendDelay.tick(now: now)
+        recoveryDelay.tick(now: now)
+    }
+
+    /// The flow stops before the target has taken everything.
+    package mutating func abandon() {
+        guard !isDrained else { return }
+        fail(PartitionFailure(.abandoned, "the flow stopped before the target acknowledged everything"))
+    }
+
+    /// Leaves the partition alone from now on.
+    mutating func fail(_ failure: PartitionFailure) {
+        guard isActive else { return }
+        let isIdle = isIdle
+        phase = .failed(failure, isIdle: isIdle)
+        metrics.failed(failure.reason)
+        for batch in window.abandon() { release(batch) }
+        bufferedBytes = 0
+        rejection = nil
+        report(.stopped(failure, offset: cursor.position))
+    }
+
+    /// A partition that cannot be read any further fails once the target has all that was read.
+    private mutating func failIfDrained() {
+        guard case .draining(let failure) = reading, case .streaming = phase, window.isEmpty else { return }
+        fail(failure)
+    }
+
+    /// With nothing on the way, everything up to the position is completed.
+    mutating func completeIfIdle() {
+        guard window.isEmpty, truncation == nil else { return }
+        accounting.skip(cursor.openSkips)
+        cursor.openSkips = [:]
+        completedOffset = cursor.position
+        checkBalance()
+    }
+
+    /// Every completed offset is written or skipped, or the partition stops at once.
+    private mutating func checkBalance() {
+        let imbalance = accounting.imbalance(passed: completedOffset)
+        guard imbalance != 0 else { return }
+        if case .draining = reading { return }
+        reading = .draining(
+            PartitionFailure(
+                .imbalance,
+                "of the source offsets below \(completedOffset), \(imbalance) are accounted for as "
+                    + "neither written nor skipped: this is a defect of the replicator, please report it"))
+    }
+
+    /// Forgets what was read and not yet acknowledged; it will be read again.
+    mutating func dropBuffered() {
+        for batch in window.abandon() { release(batch) }
+        bufferedBytes = 0
+        rejection = nil
+        cursor.openSkips = [:]
+        if case .draining = reading { reading = .reading }
+        cursor.position = completedOffset
+    }
+}
+
+// What the partition wants, and how it is.
+extension PartitionReplicator {
+    package var isActive: Bool { if case .failed = phase { false } else { true } }
+
+    package var isStreaming: Bool { if case .streaming = phase { true } else { false } }
+
+    /// The target's log has to be read before anything is read from the source.
+    var isRecovering: Bool {
+        switch phase {
+        case .recovering, .awaitingCheckpoint: true
+        case .streaming, .unknownOutcome, .failed: false
+        }
+    }
+
+    package var isAwaitingCheckpoint: Bool { if case .awaitingCheckpoint = phase { true } else { false } }
+
+    var truncation: TargetTruncation? {
+        switch phase {
+        case .recovering(let recovering), .awaitingCheckpoint(let recovering): recovering.truncation
+        case .unknownOutcome(let unknown): unknown.truncation
+        case .streaming, .failed: nil
+        }
+    }
+
+    /// Nothing is on its way to the target that the map does not know.
+    package var isIdle: Bool {
+        if case .failed(_, let isIdle) = phase { return isIdle }
+        return window.isEmpty && isStreaming
+    }
+
+    /// Nothing is left to be done when the flow stops.
+    package var isDrained: Bool { !isActive || (window.isEmpty && truncation == nil) }
+
+    /// - Parameter limit: with this many bytes waiting for the target the partition is full.
+    /// - Returns: nil while it is not to be fetched.
+    package func fetchWish(limit: Int) -> FetchWish? {
+        guard isActive, reading == .reading, !isPaused, isSelected, !isRecovering, fetchDelay.until == nil,
+            let sourceLeader
+        else { return nil }
+        return FetchWish(
+            leader: sourceLeader, offset: cursor.position, readEpoch: cursor.leaderEpoch, isFull: bufferedBytes >= limit
+        )
+    }
+
+    package var isReadyToSend: Bool {
+        isStreaming && sendDelay.until == nil && targetLog.leader != nil && window.canSend
+    }
+
+    /// It has to be found out what the target has. False while that cannot be asked.
+    package var recoveryIsDue: Bool {
+        switch phase {
+        case .recovering, .unknownOutcome:
+            window.answersOutstanding == 0 && recoveryDelay.until == nil && targetLog.leader != nil
+        case .streaming, .awaitingCheckpoint, .failed: false
+        }
+    }
+
+    /// Knowledge that the next batch waits for.
+    package var need: OriginRules.Need? {
+        guard isActive, case .waiting(let need) = reading else { return nil }
+        return need
+    }
+
+    /// The bounds of the source's log are to be asked for.
+    package var isOutOfRange: Bool { isActive && reading == .outOfRange }
+
+    /// Something has to be found out before the partition can continue.
+    var hasOpenQuestion: Bool {
+        switch phase {
+        case .failed: false
+        case .recovering, .unknownOutcome, .awaitingCheckpoint: true
+        case .streaming: need != nil || isOutOfRange
+        }
+    }
+
+    /// When ``tick(now:)`` has something to do; nil when only another event can change the partition.
+    package var nextDeadline: NIODeadline? {
+        guard isActive else { return nil }
+        var next = fetchDelay.until
+        for until in [sendDelay.until, recoveryDelay.until].compactMap({ $0 }) { next = min(next ?? until, until) }
+        return next
+    }
+
+    /// Records at the source that are not completed yet.
+    package var lag: Int64 { max(0, highWatermark - completedOffset) }
+}

@@ -1,0 +1,360 @@
+package import KafkaClient
+internal import KafkaWire
+package import NIOCore
+
+/// The recovery of one partition: finds out what the target has, and where the source continues. No I/O, no clock: it is
+/// asked for its ``nextRequest`` and given the answer to it.
+///
+/// ```
+/// producers ─▶ end ─▶ truncated? ─▶ fence ─▶ end again ─▶ tail ─▶ source epoch ─▶ match ─▶ done
+/// ```
+///
+/// Epochs are renewed before the tail is read, so that nothing can be appended behind it. A log that was truncated is not
+/// fenced: nothing is added to it before a checkpoint says so.
+package struct PartitionRecovery: Sendable {
+    /// A question to one of the clusters, or to the flow.
+    package enum Request: Hashable, Sendable {
+        case describeProducers
+        /// These ids have no epochs left.
+        case replaceProducers(Set<Int64>)
+        case targetEnd
+        /// Where this leader epoch of the target's log ended.
+        case targetEpochEnd(Int32)
+        /// Whether a record of the target is the copy of one of the source.
+        case compare(OffsetSegment.Pair)
+        case fence([ProducerIdentity])
+        case targetRecords(from: Int64)
+        case targetStart
+        /// Where this leader epoch of the source's log ended.
+        case sourceEpochEnd(Int32)
+        case sourceRecords(from: Int64)
+        case sourceStart
+        case origins(OriginRules.Need)
+        /// How far the source leader's own log goes: records that its followers do not have yet cannot be read.
+        case sourceLeaderEnd
+    }
+
+    /// The end of a recovery without findings.
+    package enum Abort: Hashable, Sendable {
+        case failed(KafkaError)
+        /// Another instance writes in a higher epoch than we ever had.
+        case fenced
+        /// The source was truncated in front of where it would be read: that comes first.
+        case sourceTruncated(LogEnd)
+    }
+
+    enum Step {
+        case producers
+        case exhausted(Set<Int64>)
+        case end
+        case epochEnd
+        /// The log was truncated at `end` unless the copy is still there.
+        case compare(OffsetSegment.Pair, end: Int64)
+        case fence
+        case endAgain
+        case tail(LogRangeScan)
+        case tailStart(LogRangeScan)
+        case sourceEpoch(SourceMatch)
+        case match(SourceMatch)
+        case matchStart(SourceMatch)
+        case origins(SourceMatch, OriginRules.Need)
+        case sourceEnd(SourceMatch)
+        case done(SourceMatch?)
+        case aborted(Abort)
+    }
+
+    package let subject: RecoverySubject
+    private let ours: Set<Int64>
+    private let fresh: Set<Int64>
+    /// Nobody can have written under our ids there.
+    private let isFirstContact: Bool
+    var step: Step
+    /// Highest epoch known of each of our producer ids.
+    private var known: [Int64: Int16]
+    /// Epochs to continue with.
+    private(set) var renewed: [Int64: Int16] = [:]
+    /// Where the log ended before anything of ours was added to it, and after that.
+    private var before = LogEnd()
+    private(set) var now = LogEnd()
+    private(set) var truncation: Int64?
+    private(set) var tail: TargetTail
+
+    /// - Parameters:
+    ///   - ours: every producer id of the flow.
+    ///   - fresh: those of them that nobody can have used before this process.
+    package init(_ subject: RecoverySubject, ours: Set<Int64>, fresh: Set<Int64>) {
+        self.subject = subject
+        self.ours = ours
+        self.fresh = fresh
+        known = subject.knownEpochs
+        isFirstContact = subject.cause == .takeover && subject.from < 0 && ours.isSubset(of: fresh)
+        step = isFirstContact ? .end : .producers
+        tail = TargetTail(
+            from: max(0, subject.from), ours: ours, leaderEpoch: subject.leaderEpoch, following: subject.following)
+        if let truncation = subject.truncation { foundTruncation(at: truncation) }
+    }
+
+    /// Nil once the recovery is over.
+    package var nextRequest: Request? {
+        switch step {
+        case .producers: .describeProducers
+        case .exhausted(let ids): .replaceProducers(ids)
+        case .end, .endAgain: .targetEnd
+        case .epochEnd: .targetEpochEnd(subject.leaderEpoch)
+        case .compare(let copy, _): .compare(copy)
+        case .fence: .fence(renewedProducers)
+        case .tail(let scan): .targetRecords(from: scan.position)
+        case .tailStart: .targetStart
+        case .sourceEpoch(let match): .sourceEpochEnd(match.cursor.leaderEpoch)
+        case .match(let match): .sourceRecords(from: match.cursor.position)
+        case .matchStart: .sourceStart
+        case .origins(_, let need): .origins(need)
+        case .sourceEnd: .sourceLeaderEnd
+        case .done, .aborted: nil
+        }
+    }
+
+    package var abort: Abort? { if case .aborted(let abort) = step { abort } else { nil } }
+
+    /// Epochs that were learned of, also where the recovery has failed.
+    package var learnedEpochs: [Int64: Int16] { known.merging(renewed) { max($0, $1) } }
+
+    package var outcome: RecoveryOutcome? {
+        guard case .done(let match) = step else { return nil }
+        var outcome = RecoveryOutcome(
+            cause: subject.cause, from: subject.from, metadataEpoch: subject.metadataEpoch, tail: tail)
+        outcome.epochs = renewedProducers
+        outcome.end = now
+        outcome.truncation = truncation
+        outcome.resumption = match?.resumption(subject, tail)
+        return outcome
+    }
+
+    private var renewedProducers: [ProducerIdentity] {
+        renewed.map { ProducerIdentity(id: $0.key, epoch: $0.value) }.sorted { $0.id < $1.id }
+    }
+
+    /// A request could not be answered: the recovery begins again later.
+    package mutating func failed(_ error: KafkaError) {
+        step = .aborted(.failed(error))
+    }
+
+    private mutating func failed(_ reason: String, during request: ApiKey, cluster: String = "") {
+        let place = request == .fetch && !cluster.isEmpty ? subject.source : subject.target
+        failed(
+            KafkaError(
+                .unexpectedAnswer(reason), during: .request(request), cluster: cluster, topic: place.topic,
+                partition: place.partition))
+    }
+}
+
+// Epochs and ends.
+extension PartitionRecovery {
+    /// - Parameter producers: nil when the cluster cannot tell: checkpoints know the epochs, too.
+    package mutating func described(_ producers: [ProducerIdentity]?) {
+        for producer in producers ?? [] where ours.contains(producer.id) {
+            if subject.cause == .unknownOutcome, producer.epoch > known[producer.id] ?? .max {
+                step = .aborted(.fenced)
+                return
+            }
+            known[producer.id] = max(known[producer.id] ?? -1, producer.epoch)
+        }
+        let exhausted = Set(known.filter { $0.value == .max }.keys)
+        step = exhausted.isEmpty ? .end : .exhausted(exhausted)
+    }
+
+    package mutating func producersReplaced() {
+        step = .end
+    }
+
+    package mutating func targetEnds(_ end: LogEnd) {
+        if case .endAgain = step { return endsAgain(end) }
+        before = end
+        if end.offset < subject.from { foundTruncation(at: end.offset) }
+        // A log that was truncated may be longer by now than it was: batches in flight were appended there. Its leader epochs
+        // tell (KIP-320).
+        let isElsewhere = truncation.map { $0 == before.offset } ?? true
+        guard subject.delivery == .exactlyOnce, subject.from > 0, subject.leaderEpoch >= 0,
+            before.epoch > subject.leaderEpoch, isElsewhere
+        else { return fenceOlderEpochs() }
+        step = .epochEnd
+    }
+
+    /// - Parameter end: nil when the cluster does not tell.
+    ///
+    /// An epoch may also have ended unnoticed, in front of records written and acknowledged since. Then the copies behind
+    /// its end are where the map has them.
+    package mutating func targetEpochEnded(at end: Int64?) {
+        guard let end, end < subject.from, let copy = subject.map.first(fromTarget: end) else {
+            return fenceOlderEpochs()
+        }
+        guard copy.target < before.offset else {
+            foundTruncation(at: end)
+            return fenceOlderEpochs()
+        }
+        step = .compare(copy, end: end)
+    }
+
+    package mutating func compared(isCopy: Bool) {
+        guard case .compare(_, let end) = step else { return }
+        if !isCopy { foundTruncation(at: end) }
+        fenceOlderEpochs()
+    }
+
+    private mutating func foundTruncation(at offset: Int64) {
+        let truncation = min(truncation ?? .max, offset)
+        self.truncation = truncation
+        tail = TargetTail(from: max(0, truncation), ours: ours)
+    }
+
+    private mutating func fenceOlderEpochs() {
+        step = .endAgain
+        guard !isFirstContact, truncation == nil else { return }
+        for id in ours where known[id] != nil || !fresh.contains(id) {
+            let epoch = known[id] ?? -1
+            if epoch < .max { renewed[id] = epoch + 1 }
+        }
+        if !renewed.isEmpty { step = .fence }
+    }
+
+    package mutating func fenced() {
+        step = .endAgain
+    }
+
+    /// Without a fence the epoch in use is kept where it can be: brokers then recognise batches that arrive twice.
+    package mutating func fencingUnavailable() {
+        if !subject.renewsEpoch { renewed = [:] }
+        step = .endAgain
+    }
+
+    /// Somebody has a higher epoch, or the cluster could not tell us ours.
+    package mutating func epochsTooLow(_ error: KafkaError) {
+        for (id, epoch) in renewed { known[id] = max(known[id] ?? -1, epoch) }
+        failed(error)
+    }
+
+    private mutating func endsAgain(_ end: LogEnd) {
+        now = end
+        guard end.epoch == before.epoch, end.offset >= before.offset else {
+            return failed("the leader has changed meanwhile", during: .listOffsets)
+        }
+        guard subject.delivery == .exactlyOnce, !isFirstContact else {
+            step = .done(nil)
+            return
+        }
+        readTail(LogRangeScan(from: tail.position, to: now.offset))
+    }
+}
+
+// The tail.
+extension PartitionRecovery {
+    private mutating func readTail(_ scan: LogRangeScan) {
+        guard scan.isDone else {
+            step = .tail(scan)
+            return
+        }
+        tail.close(at: now.offset)
+        checkEpochs()
+    }
+
+    /// - Parameter hadRoom: see ``LogRangeScan``.
+    package mutating func tookTargetRecords(_ records: ByteBuffer, hadRoom: Bool = true) {
+        guard case .tail(var scan) = step else { return }
+        do {
+            try tail.take(records, until: now.offset)
+        } catch {
+            return failed("the target's log cannot be read: \(error)", during: .fetch)
+        }
+        scan.read(upTo: tail.position, hadRoom: hadRoom)
+        readTail(scan)
+    }
+
+    /// The log does not have the offset any more, or not yet.
+    package mutating func targetOutOfRange() {
+        if case .tail(let scan) = step { step = .tailStart(scan) }
+    }
+
+    package mutating func targetBegins(at offset: Int64) {
+        guard case .tailStart(var scan) = step else { return }
+        tail.close(at: min(max(offset, tail.position), now.offset))
+        scan.begins(at: tail.position)
+        readTail(scan)
+    }
+
+    /// An epoch in the tail that is not below ours: what was known was out of date.
+    private mutating func checkEpochs() {
+        for (id, epoch) in tail.highestEpochs.sorted(by: { $0.key < $1.key })
+        where !renewed.isEmpty && epoch >= (renewed[id] ?? .max) && epoch != .max {
+            known[id] = epoch
+            return failed("epoch \(epoch) of producer id \(id) is in use already", during: .describeProducers)
+        }
+        guard subject.cause == .takeover, truncation == nil, tail.count > 0 else {
+            step = .done(nil)
+            return
+        }
+        let match = SourceMatch(subject, tail)
+        step = .sourceEpoch(match)
+        if subject.cursor.leaderEpoch < 0 { sourceEpochEnded(nil) }
+    }
+}
+
+// The source.
+extension PartitionRecovery {
+    /// Before anything is matched: whether the source has still what was read last (KIP-320).
+    ///
+    /// - Parameter end: nil when the cluster does not tell: then contents do.
+    package mutating func sourceEpochEnded(_ end: LogEnd?) {
+        guard case .sourceEpoch(var match) = step else { return }
+        if let end, end.offset < match.cursor.position {
+            step = .aborted(.sourceTruncated(end))
+            return
+        }
+        match.matcher.sourceEpochEnded(at: end?.offset)
+        continueMatching(match)
+    }
+
+    private mutating func continueMatching(_ match: SourceMatch) {
+        step = match.isOver ? .done(match) : .match(match)
+        if match.hasReachedEnd, !match.matcher.isDone { step = .sourceEnd(match) }
+    }
+
+    /// - Parameter intake: with what is known of origins by now.
+    package mutating func tookSourceRecords(_ answer: SourceMatch.Answer, intake: BatchIntake, hadRoom: Bool = true) {
+        guard case .match(var match) = step else { return }
+        if let need = match.take(answer, subject.rewriter, intake, hadRoom: hadRoom) {
+            step = .origins(match, need)
+        } else {
+            continueMatching(match)
+        }
+    }
+
+    package mutating func originsLearned() {
+        if case .origins(let match, _) = step { step = .match(match) }
+    }
+
+    package mutating func sourceOutOfRange() {
+        if case .match(let match) = step { step = .matchStart(match) }
+    }
+
+    package mutating func sourceBegins(at offset: Int64) {
+        guard case .matchStart(var match) = step else { return }
+        match.begins(at: offset)
+        continueMatching(match)
+    }
+
+    /// A leader that was just elected shows its log only as far as its followers have it.
+    ///
+    /// - Parameter end: nil when the cluster does not tell.
+    package mutating func sourceLeaderEnds(at end: Int64?, cluster: String) {
+        guard case .sourceEnd(var match) = step else { return }
+        if let end {
+            guard end <= match.cursor.position else {
+                return failed(
+                    "the source shows its log up to offset \(match.cursor.position) only, of \(end)", during: .fetch,
+                    cluster: cluster)
+            }
+            match.matcher.sourceEnded()
+        }
+        step = .done(match)
+    }
+}

@@ -1,0 +1,64 @@
+internal import KafkaClient
+internal import Logging
+
+// Messages for the operator.
+extension Shard {
+    /// Logs an event of a partition.
+    func log(_ report: PartitionReport, of index: Int) {
+        let source = place(scheduler[index].source)
+        let target = place(scheduler[index].target)
+        switch report {
+        case .stopped(let failure, let offset):
+            logger.error(
+                "partition stopped; the others go on",
+                metadata: source + ["offset": "\(offset)", "reason": "\(failure.explanation)"])
+        case .lost(let explanation, let offsets):
+            logger.warning(
+                "records are lost; going on by policy",
+                metadata: source + ["reason": "\(explanation)", "offsets": "\(offsets)"])
+        case .quarantined(let quarantined):
+            logger.warning(
+                "records are left out by policy",
+                metadata: source + [
+                    "firstOffset": "\(quarantined.offsets.lowerBound)",
+                    "lastOffset": "\(quarantined.offsets.upperBound - 1)", "reason": "\(quarantined.reason)",
+                ])
+        case .obstructed(let text):
+            logger.debug(
+                "target did not take a batch, sending it again", metadata: target + ["reason": "\(text)"])
+        case .recovered(let records):
+            logger.info(
+                "found records on the target that were not accounted for", metadata: target + ["records": "\(records)"])
+        case .targetTruncated(let offset, let knownEnd, let offsets):
+            logger.warning(
+                "the target's log went backwards; copying again what it has lost",
+                metadata: target + ["cutAt": "\(offset)", "knownEnd": "\(knownEnd)", "offsets": "\(offsets)"])
+        case .duplicated(let cause, let offset, let records):
+            logger.warning(
+                "\(cause.explanation); they come once more in their place, and are there twice",
+                metadata: target + ["firstOffset": "\(offset)", "records": "\(records)"])
+        case .recoveryFailed(let error, _):
+            logger.warning(
+                "cannot find out what the target has, trying again", metadata: target + ["error": "\(error)"])
+        }
+    }
+
+    private func place(_ partition: TopicPartition) -> Logger.Metadata {
+        ["topic": "\(partition.topic)", "partition": "\(partition.partition)"]
+    }
+}
+
+extension PartitionReport.DuplicateCause {
+    fileprivate var explanation: String {
+        switch self {
+        case .truncation:
+            "records were on their way when the target's log was cut, and landed in front of what it had lost"
+        case .outOfOrderAppend:
+            "the target has forgotten our producer id, and took records although it had refused those before them"
+        }
+    }
+}
+
+private func + (metadata: Logger.Metadata, more: Logger.Metadata) -> Logger.Metadata {
+    metadata.merging(more) { $1 }
+}

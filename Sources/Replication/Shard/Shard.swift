@@ -1,0 +1,294 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Logging
+internal import NIOCore
+
+/// A slice of a flow's partitions on one event loop, with connections of its own. Everything that happens to a
+/// partition happens here, so nothing is locked and nothing crosses threads.
+///
+/// One task per source broker fetches, one per target broker produces, one recovers partitions, one per cluster follows
+/// leaders. They turn what they hear into events of partitions; the effects are executed in one place, ``perform()``.
+actor Shard {
+    nonisolated let eventLoop: any EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    let source: ClusterClient
+    let target: ClusterClient
+    let logger: Logger
+    let wallClock: @Sendable () -> Int64
+    let rateLimit: RateLimit
+    let own: OwnProducers
+    let sourceOrigins: OriginTable
+    /// Attempts in a row to find out where records come from.
+    var originFailures = 0
+    let recoveryWake = Wake()
+    let sourceThrottle: ThrottleMeter
+    let targetThrottle: ThrottleMeter
+
+    var scheduler: ShardScheduler
+    private(set) var isDraining = false
+    /// Everything fetched has reached the target: nothing is taken in any more.
+    private(set) var hasEnded = false
+    private var sourceLinks: [Int32: BrokerLink] = [:]
+    private var targetLinks: [Int32: BrokerLink] = [:]
+    private let sourceLeadersWake = Wake()
+    private let targetLeadersWake = Wake()
+    /// When the next call of ``tick()`` is scheduled.
+    private var tickAt: NIODeadline?
+    private let newLinks: AsyncStream<NewLink>
+    private let newLinksContinuation: AsyncStream<NewLink>.Continuation
+
+    private enum NewLink {
+        case source(Int32)
+        case target(Int32)
+    }
+
+    init(
+        source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, scheduler: ShardScheduler,
+        rateLimit: RateLimit, own: OwnProducers, sourceOrigins: OriginTable, logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.source = source
+        self.target = target
+        self.eventLoop = eventLoop
+        self.scheduler = scheduler
+        self.logger = logger
+        self.wallClock = wallClock
+        self.rateLimit = rateLimit
+        self.own = own
+        self.sourceOrigins = sourceOrigins
+        sourceThrottle = ThrottleMeter(cluster: source.settings.name)
+        targetThrottle = ThrottleMeter(cluster: target.settings.name)
+        (newLinks, newLinksContinuation) = AsyncStream.makeStream()
+    }
+
+    /// Replicates until ``drain()`` was called and everything fetched has reached the target.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.followSourceLeaders() }
+            group.addTask { await self.followTargetLeaders() }
+            group.addTask { await self.runRecovery() }
+            for await link in newLinks {
+                switch link {
+                case .source(let broker): group.addTask { await self.runSourceFetcher(broker) }
+                case .target(let broker): group.addTask { await self.runTargetProducer(broker) }
+                }
+            }
+            // Everything has reached the target: what is still being asked is of no use any more.
+            group.cancelAll()
+        }
+        await source.close()
+        await target.close()
+    }
+
+    /// Stops fetching; ``run()`` returns once the target has what was fetched.
+    func drain() {
+        isDraining = true
+        endIfDrained()
+        wakeAll()
+    }
+
+    /// Gives up what the target has not acknowledged; ``run()`` returns soon.
+    func abandon() {
+        scheduler.sendAll { $0.abandon() }
+        perform()
+        drain()
+    }
+
+    /// Takes partitions in and starts on them.
+    func add(_ partitions: [PartitionReplicator]) {
+        for partition in partitions { scheduler.add(partition) }
+        perform()
+        startMissingLinks()
+    }
+
+    /// Takes in leaders that the flow, or the shard itself, has just learned.
+    func update(source: ClusterMetadata?, target: ClusterMetadata?) {
+        if let source { scheduler.leaveLostReplicas(source) }
+        scheduler.sendAll { partition in
+            if let source { partition.sourceDescribed(by: source) }
+            if let target { partition.targetDescribed(by: target) }
+        }
+        perform()
+        startMissingLinks()
+    }
+
+    func checkpointed(_ sources: [TopicPartition]) {
+        for source in sources {
+            guard let index = scheduler.index(ofSource: source) else { continue }
+            scheduler.send(to: index) { $0.checkpointed() }
+        }
+        perform()
+    }
+
+    var snapshot: [PartitionReplicator] { Array(scheduler.partitions) }
+
+    var isFinished: Bool { hasEnded || (isDraining && scheduler.isDrained) }
+
+    // Effects.
+
+    /// Executes the effects of all events since the last call.
+    func perform() {
+        let changes = scheduler.takeChanges()
+        for (index, report) in changes.reports { log(report, of: index) }
+        if changes.hasBudget { wakeSources() }
+        for broker in changes.sources {
+            startLink(source: broker)
+            sourceLinks[broker]?.wake.ring()
+        }
+        for broker in changes.targets { targetLinks[broker]?.wake.ring() }
+        if changes.isRecoveryDue { recoveryWake.ring() }
+        if changes.areLeadersStale { refreshLeaders() }
+        if changes.isDeadlineNew { scheduleTick() }
+    }
+
+    private func scheduleTick() {
+        guard let next = scheduler.nextDeadline, tickAt.map({ next < $0 }) ?? true else { return }
+        tickAt = next
+        eventLoop.scheduleTask(deadline: next) { self.assumeIsolated { $0.tick() } }
+    }
+
+    private func tick() {
+        tickAt = nil
+        scheduler.tick(now: .now())
+        perform()
+        scheduleTick()
+    }
+
+    func endIfDrained() {
+        guard isFinished else { return }
+        hasEnded = true
+        newLinksContinuation.finish()
+        refreshLeaders()
+        recoveryWake.ring()
+        wakeAll()
+    }
+
+    private func wakeAll() {
+        wakeSources()
+        for link in targetLinks.values { link.wake.ring() }
+    }
+
+    func wakeSources() {
+        for link in sourceLinks.values { link.wake.ring() }
+    }
+}
+
+// Links to brokers.
+extension Shard {
+    func link(source broker: Int32) -> BrokerLink { sourceLinks[broker] ?? BrokerLink() }
+    func link(target broker: Int32) -> BrokerLink { targetLinks[broker] ?? BrokerLink() }
+
+    func wake(target broker: Int32) { targetLinks[broker]?.wake.ring() }
+
+    func succeeded(source broker: Int32) {
+        sourceLinks[broker]?.succeeded()
+    }
+
+    func submitted(target broker: Int32) {
+        targetLinks[broker]?.requestsInFlight += 1
+    }
+
+    /// A request has come to its end, with an answer or without.
+    func completed(target broker: Int32, isAnswered: Bool) {
+        targetLinks[broker]?.requestsInFlight -= 1
+        if isAnswered { targetLinks[broker]?.succeeded() }
+    }
+
+    /// A broker could not be used: it is left alone for a while, and leaders are looked up again.
+    func failed(source broker: Int32, _ error: KafkaError) {
+        guard let pause = sourceLinks[broker]?.failed(at: .now()), let link = sourceLinks[broker] else { return }
+        pauseEnds(of: link, in: pause, broker: broker, error, side: "source")
+    }
+
+    func failed(target broker: Int32, _ error: KafkaError) {
+        guard let pause = targetLinks[broker]?.failed(at: .now()), let link = targetLinks[broker] else { return }
+        pauseEnds(of: link, in: pause, broker: broker, error, side: "target")
+    }
+
+    private func pauseEnds(
+        of link: BrokerLink, in pause: TimeAmount, broker: Int32, _ error: KafkaError, side: String
+    ) {
+        if link.isFailureNews {
+            logger.warning(
+                "\(side) broker cannot be used, trying again",
+                metadata: ["broker": "\(broker)", "attempt": "\(link.failures)", "error": "\(error)"])
+        }
+        let wake = link.wake
+        eventLoop.scheduleTask(in: pause) { wake.ring() }
+        refreshLeaders()
+    }
+
+    func hold(source broker: Int32, for pause: TimeAmount, _ until: WritableKeyPath<BrokerLink, NIODeadline>) {
+        guard let wake = sourceLinks[broker]?.wake else { return }
+        sourceLinks[broker]?[keyPath: until] = .now() + pause
+        eventLoop.scheduleTask(in: pause) { wake.ring() }
+    }
+
+    func hold(target broker: Int32, for pause: TimeAmount) {
+        guard let wake = targetLinks[broker]?.wake else { return }
+        targetLinks[broker]?.throttledUntil = .now() + pause
+        eventLoop.scheduleTask(in: pause) { wake.ring() }
+    }
+
+    func liftLimits() {
+        for broker in sourceLinks.keys { sourceLinks[broker]?.limitedUntil = .distantPast }
+    }
+
+    /// Starts the task of a source broker that has none yet.
+    private func startLink(source broker: Int32) {
+        guard sourceLinks[broker] == nil else { return }
+        sourceLinks[broker] = BrokerLink()
+        newLinksContinuation.yield(.source(broker))
+    }
+
+    private func startMissingLinks() {
+        for broker in scheduler.sourceBrokers { startLink(source: broker) }
+        for broker in scheduler.targetBrokers where targetLinks[broker] == nil {
+            targetLinks[broker] = BrokerLink()
+            newLinksContinuation.yield(.target(broker))
+        }
+    }
+}
+
+// Leaders are looked up again whenever a link asks for it; of each cluster by itself, since the other may be silent.
+extension Shard {
+    /// Somebody who leads a partition no longer does, or cannot be reached.
+    func refreshLeaders() {
+        sourceLeadersWake.ring()
+        targetLeadersWake.ring()
+    }
+
+    private func followSourceLeaders() async {
+        var wakes = sourceLeadersWake.makeWaiter()
+        while await wakes.next() != nil, !isFinished {
+            let topics = Set(scheduler.partitions.map(\.source.topic))
+            guard let metadata = try? await source.metadata(.named(Array(topics))) else { continue }
+            update(source: metadata, target: nil)
+        }
+    }
+
+    private func followTargetLeaders() async {
+        var wakes = targetLeadersWake.makeWaiter()
+        while await wakes.next() != nil, !isFinished {
+            let topics = Set(scheduler.partitions.map(\.target.topic))
+            guard let metadata = try? await target.metadata(.named(Array(topics))) else { continue }
+            update(source: nil, target: metadata)
+        }
+    }
+}
+
+extension PartitionReplicator {
+    fileprivate mutating func sourceDescribed(by metadata: ClusterMetadata) {
+        let found = metadata.partition(source.topic, source.partition)
+        sourceDescribed(
+            topicID: metadata.topics[source.topic]?.id ?? .zero,
+            leader: found?.leader.map { PartitionLeader(broker: $0, epoch: found?.leaderEpoch ?? -1) })
+    }
+
+    fileprivate mutating func targetDescribed(by metadata: ClusterMetadata) {
+        let found = metadata.partition(target.topic, target.partition)
+        targetDescribed(
+            topicID: metadata.topics[target.topic]?.id ?? .zero, leader: found?.leader, epoch: found?.leaderEpoch ?? -1)
+    }
+}

@@ -1,0 +1,72 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import NIOCore
+
+/// The task that fetches from one source broker.
+extension Shard {
+    /// How long an idle fetch stays at the broker.
+    private static let longestPoll: Duration = .milliseconds(500)
+    /// The same while partitions are left out that may have room again at any moment.
+    private static let pollUnderPressure: Duration = .milliseconds(10)
+
+    func runSourceFetcher(_ broker: Int32) async {
+        var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
+        var wakes = link(source: broker).wake.makeWaiter()
+        while !isDraining {
+            scheduler.endReplicaLeases(at: .now())
+            perform()
+            scheduler.update(&session, of: broker)
+            let bytes = min(scheduler.fetchableBytes, rateLimit.largestRead)
+            guard bytes > 0, !session.isEmpty, link(source: broker).mayAsk(at: .now()) else {
+                guard await wakes.next() != nil else { break }
+                continue
+            }
+            do throws(KafkaError) {
+                try await fetch(bytes, from: broker, &session)
+                succeeded(source: broker)
+            } catch {
+                guard !isFinished else { break }
+                session.broken()
+                leaveReplica(broker, error)
+                failed(source: broker, error)
+            }
+        }
+        endIfDrained()
+    }
+
+    private func fetch(_ bytes: Int, from broker: Int32, _ session: inout FetchSession) async throws(KafkaError) {
+        let connection = try await source.connection(to: broker, purpose: .fetch(0))
+        let version = try connection.version(of: FetchRequest.self, within: session.versions)
+        session.settings.isolationLevel = .readCommitted
+        session.settings.maxWait =
+            scheduler.leavesOutFullPartitions(at: broker) ? Self.pollUnderPressure : Self.longestPoll
+        session.settings.maxBytes = Int32(clamping: bytes)
+        session.settings.rackID = scheduler.readReplicas.mayTellRack(at: .now()) ? source.settings.rackID : nil
+        let request = session.request(version: version)
+        scheduler.budget.reserve(bytes)
+        defer { scheduler.budget.release(reservation: bytes) }
+        let response = try await connection.send(request, version: version)
+        obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
+        let arrived = try session.accept(response)
+        // An answer that comes after the end would go out just to be cut off.
+        guard !hasEnded else { return }
+        let now = NIODeadline.now()
+        for fetched in arrived {
+            guard let index = scheduler.index(ofSource: fetched.topicPartition) else { continue }
+            scheduler.fetched(fetched, of: index, from: broker, at: now)
+        }
+        perform()
+        spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
+    }
+
+    /// A broker could not be used: partitions that are read there as from a replica are read from their leaders again. A
+    /// fetch session that the broker has forgotten says nothing about its logs.
+    private func leaveReplica(_ broker: Int32, _ error: KafkaError) {
+        switch error.code {
+        case .fetchSessionIDNotFound, .invalidFetchSessionEpoch, .fetchSessionTopicIDError: return
+        default: break
+        }
+        scheduler.replicaFailed(broker, at: .now())
+        perform()
+    }
+}
