@@ -38,7 +38,7 @@ bench: packages venv
 	$(PYTHON) Scripts/bench_latency.py $(BIN)/replicator
 	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
 	$(BIN)/replicator-bench
-	REPLICATOR=$(BIN)/replicator TOPICS=10000 $(PYTHON) Tests/Interop/replicate_topics.py
+	TOPICS=10000 $(INTEROP) replication/test_topics.py
 
 # What is made from the program itself: the manual page and the table of the protocol.
 docs: packages
@@ -52,7 +52,7 @@ dist: packages
 
 # Exactly once under faults, for as long as asked: SOAK_SECONDS=3600 SOAK_SEED=42 make soak
 soak: build venv
-	$(INTEROP) replicate_soak
+	$(INTEROP) replication/test_soak.py
 
 sanitize: packages
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel
@@ -67,8 +67,9 @@ venv: .venv/ready
 	.venv/bin/pip install --quiet --disable-pip-version-check -r Tests/Interop/requirements.txt
 	touch $@
 
-lint:
+lint: venv
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+	$(PYTHON) Scripts/lint_page.py
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift

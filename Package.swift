@@ -29,8 +29,8 @@ func systemLibrary(_ name: String, pkgConfig: String, package: String) -> Target
     .systemLibrary(name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
-func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func target(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -82,14 +82,24 @@ let package = Package(
             "ReplicationTools",
             ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore, logging, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", "KafkaWire", yams]),
-        target("Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore]),
+        target(
+            "Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore],
+            // Embedded: the program needs no files beside it.
+            resources: ["page.html", "page.css", "plots.js", "map.js", "flows.js", "live.js"].map {
+                .embedInCode("Page/\($0)")
+            }),
+        target(
+            "ReplicatorDaemon",
+            [
+                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", logging, metrics, lifecycle,
+                unixSignals, nioCore,
+            ]),
         .executableTarget(
             name: "replicator",
             dependencies: [
-                "ReplicatorConfig", "Observability", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker",
-                "KafkaWire", arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1,
-                hummingbird,
-                httpTypes,
+                "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
+                "KafkaClient", "KafkaBroker", "KafkaWire", arguments, lifecycle, unixSignals, logging, metrics, nioCore,
+                nioPosix, nioHTTP1, hummingbird, httpTypes,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -119,6 +129,13 @@ let package = Package(
             "ReplicationToolsTests",
             ["ReplicationTools", "Replication", "KafkaClient", "KafkaWire", "TestSupport", nioCore]),
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
+        tests(
+            "ReplicatorDaemonTests",
+            [
+                "ReplicatorDaemon", "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "TestSupport",
+                logging,
+            ]),
+        tests("HouseTests", []),
         tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
 
         // With sockets: these run one test at a time. Those that starve each other would prove nothing about time-outs.
@@ -137,9 +154,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression",
-                nioCore,
-                nioPosix, logging, lifecycle,
+                "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
+                "KafkaCompression", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )

@@ -124,6 +124,7 @@ def suites():
 
 def lint():
     timed("lint", [SWIFT, "format", "lint", "--strict", "--recursive", "--parallel", "Sources", "Tests", "Package.swift"])
+    timed("lint of the page", [PYTHON, "Scripts/lint_page.py"])
 
 
 def build(*arguments):

@@ -14,7 +14,7 @@ public final class EventLog: Sendable {
         /// `info`, `warning` or `error`.
         public var level: String
         public var message: String
-        /// What the event is about, such as `flow`, `topic`, `cluster`.
+        /// Subjects of the event, such as `flow`, `topic`, `cluster`.
         public var about: [String: String]
     }
 

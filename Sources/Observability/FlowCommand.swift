@@ -1,4 +1,4 @@
-/// What an operator asks of a flow over HTTP.
+/// Command of an operator to a flow, given over HTTP.
 public struct FlowCommand: Sendable, Hashable {
     public enum Action: String, Sendable {
         case pause
@@ -13,7 +13,7 @@ public struct FlowCommand: Sendable, Hashable {
     public var partition: Int32?
 }
 
-/// How it went: an HTTP status, and a sentence for people.
+/// Outcome of a command: an HTTP status, and a sentence for people.
 public struct ControlAnswer: Sendable, Hashable {
     public var status: Int
     public var message: String

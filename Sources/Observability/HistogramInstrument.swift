@@ -12,7 +12,7 @@ final class HistogramInstrument: TimerHandler {
         var interval = Interval()
     }
 
-    /// What Prometheus wants to know at one moment.
+    /// State at one moment, in the form that Prometheus wants.
     struct Reading {
         /// Observations up to each of ``buckets``, in the same order.
         var cumulative: [UInt64]
@@ -20,7 +20,7 @@ final class HistogramInstrument: TimerHandler {
         var sumSeconds: Double
     }
 
-    /// What was observed since the last time somebody asked.
+    /// Observations since the last reading of the interval.
     struct Interval {
         var count: UInt64 = 0
         var sumSeconds: Double = 0

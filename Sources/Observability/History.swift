@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The last hour of every flow and topic, sample by sample. Bounded in samples and in topics.
 public final class History: Sendable {
-    /// What happened between the sample before and this one.
+    /// Values between the sample before and this one.
     public struct Sample: Sendable, Codable {
         /// Milliseconds since 1970.
         public var time: Int64
@@ -33,7 +33,7 @@ public final class History: Sendable {
         }
     }
 
-    /// How long is looked back, in milliseconds.
+    /// Time span of the history, in milliseconds.
     public static let span: Int64 = 3_600_000
 
     private let topicLimit: Int

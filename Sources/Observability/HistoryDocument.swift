@@ -12,7 +12,7 @@ struct HistoryQuery {
     var points: Int?
 }
 
-/// What `/api/history` answers.
+/// Answer of `/api/history`.
 struct HistoryDocument: Codable {
     struct Series: Codable {
         var flow: String
@@ -42,7 +42,7 @@ struct HistoryDocument: Codable {
     }
 }
 
-/// What `/api/events` answers, oldest first.
+/// Answer of `/api/events`, oldest first.
 struct EventsDocument: Codable {
     var events: [EventLog.Event]
 

@@ -1,4 +1,5 @@
-/// What each metric is: the one place that names them for `/metrics`, the documentation, the dashboard and the alerts.
+/// Every metric with its kind and labels: the one place that names them for `/metrics`, the documentation, the
+/// dashboard and the alerts.
 public enum MetricCatalog {
     public enum Kind: String, Sendable {
         case counter

@@ -27,7 +27,7 @@ public final class MetricsRegistry: MetricsFactory {
         instruments.withLock { table in table.map { ($0.key, $0.value) } }.sorted { $0.key < $1.key }
     }
 
-    /// What a counter or gauge says now; zero while nobody has made it. Labels in the order of ``MetricCatalog``.
+    /// Present value of a counter or gauge; zero before it exists. Labels in the order of ``MetricCatalog``.
     public func value(_ name: String, _ labels: [(String, String)]) -> Double {
         guard case .value(let found) = instruments.withLock({ $0[Self.key(name, labels)] }) else { return 0 }
         return found.current

@@ -5,7 +5,7 @@ public struct ProgressWatchdog: Sendable {
         public var flow: String
         public var topic: String
         public var partition: Int32
-        /// How far it has come.
+        /// Completed source offset.
         public var offset: Int64
         public var lag: Int64
         /// Whether it is meant to move: not paused, not stopped.

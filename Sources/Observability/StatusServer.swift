@@ -6,11 +6,11 @@ public import ServiceLifecycle
 
 /// Serves metrics, health, status, history, events and the page, and takes operators' wishes, until shutdown.
 public struct StatusServer: Service {
-    /// What the endpoints tell about the process, and what they may ask of it.
+    /// Sources of what the endpoints tell, and the commands that they may give.
     public struct Sources: Sendable {
         /// The state of the process as a JSON document, with the partitions that are wanted.
         public var status: @Sendable (PartitionSelection) async -> String
-        /// Why the process is not ready; empty when it is.
+        /// Reasons why the process is not ready; empty when it is.
         public var obstacles: @Sendable () async -> [String]
         /// Does what an operator wants of a flow.
         public var control: @Sendable (FlowCommand) async -> ControlAnswer

@@ -5,6 +5,7 @@ import NIOCore
 import Replication
 import ReplicationTools
 import Testing
+import replicator
 
 /// Positions of consumer groups in plans, which a flow then leaves as they are.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct GroupPlanTests {

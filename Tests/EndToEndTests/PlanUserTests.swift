@@ -5,6 +5,7 @@ import NIOCore
 import Replication
 import ReplicationTools
 import Testing
+import replicator
 
 /// Users with SCRAM credentials in plans: by name only, since the protocol tells no more.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct PlanUserTests {

@@ -184,7 +184,9 @@ public actor Flow: Service {
             return Shard(
                 source: ClusterClient(settings.source, eventLoop: loop, logger: logger),
                 target: ClusterClient(settings.target, eventLoop: loop, logger: logger), eventLoop: loop,
-                scheduler: ShardScheduler(budget: budget, limits: limits, intake: intake), rateLimit: rateLimit,
+                scheduler: ShardScheduler(
+                    budget: budget, limits: limits, intake: intake,
+                    replicaLease: settings.source.metadataMaximumAge), rateLimit: rateLimit,
                 own: own, sourceOrigins: sourceOrigins, logger: logger, wallClock: wallClock)
         }
     }

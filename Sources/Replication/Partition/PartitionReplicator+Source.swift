@@ -35,7 +35,7 @@ extension PartitionReplicator {
     package mutating func fetched(
         _ answer: SourceAnswer, frame: Int, intake: inout BatchIntake, at now: NIODeadline
     ) {
-        guard isActive, !isRecovering, reading == .reading, cursor.position == answer.fetchOffset else { return }
+        guard expects(answer.fetchOffset) else { return }
         guard answer.errorCode == .none else { return fetchRefused(answer.errorCode, at: now) }
         if let diverging = answer.diverging {
             return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
@@ -53,6 +53,11 @@ extension PartitionReplicator {
         if let failure = outcome.failure { reading = .draining(failure) }
         if !outcome.examined.isEmpty { intake.origins.examined(outcome.examined) }
         for damaged in outcome.damaged { report(.quarantined(damaged)) }
+    }
+
+    /// Whether an answer to a fetch at this offset is about what is to be read next.
+    package func expects(_ fetchOffset: Int64) -> Bool {
+        isActive && !isRecovering && reading == .reading && cursor.position == fetchOffset
     }
 
     private mutating func enqueue(_ batches: [OutgoingBatch], frame: Int, bytes: Int) {

@@ -104,6 +104,7 @@ actor Shard {
 
     /// Takes in leaders that the flow, or the shard itself, has just learned.
     func update(source: ClusterMetadata?, target: ClusterMetadata?) {
+        if let source { scheduler.leaveLostReplicas(source) }
         scheduler.sendAll { partition in
             if let source { partition.sourceDescribed(by: source) }
             if let target { partition.targetDescribed(by: target) }
@@ -143,7 +144,10 @@ actor Shard {
         let changes = scheduler.takeChanges()
         for (index, report) in changes.reports { log(report, of: index) }
         if changes.hasBudget { notifySources() }
-        for broker in changes.sources { sourceLinks[broker]?.signal.notify() }
+        for broker in changes.sources {
+            startLink(source: broker)
+            sourceLinks[broker]?.signal.notify()
+        }
         for broker in changes.targets { targetLinks[broker]?.signal.notify() }
         if changes.isRecoveryDue { recoverySignal.notify() }
         if changes.areLeadersStale { refreshLeaders() }
@@ -243,11 +247,15 @@ extension Shard {
         for broker in sourceLinks.keys { sourceLinks[broker]?.limitedUntil = .distantPast }
     }
 
+    /// Starts the task of a source broker that has none yet.
+    private func startLink(source broker: Int32) {
+        guard sourceLinks[broker] == nil else { return }
+        sourceLinks[broker] = BrokerLink()
+        newLinksContinuation.yield(.source(broker))
+    }
+
     private func startMissingLinks() {
-        for broker in scheduler.sourceBrokers where sourceLinks[broker] == nil {
-            sourceLinks[broker] = BrokerLink()
-            newLinksContinuation.yield(.source(broker))
-        }
+        for broker in scheduler.sourceBrokers { startLink(source: broker) }
         for broker in scheduler.targetBrokers where targetLinks[broker] == nil {
             targetLinks[broker] = BrokerLink()
             newLinksContinuation.yield(.target(broker))

@@ -12,6 +12,8 @@ struct ShardScheduler {
     private var slots: [Slot] = []
     var budget: FrameBudget
     var intake: BatchIntake
+    /// Where partitions are read that are not read from their leaders (KIP-392).
+    private(set) var readReplicas: ReadReplicas
     private let limits: Limits
     private var bySource: [TopicPartition: Int] = [:]
     /// Partitions of which a source broker's session has yet to be told what has changed.
@@ -40,14 +42,18 @@ struct ShardScheduler {
     private struct Slot {
         var partition: PartitionReplicator
         var wish: FetchWish?
+        /// The broker that the wish is told to.
+        var readFrom: Int32?
         var queuedAt: Int32?
         var hasQuestion = false
         var isPausing = false
         var hasProgressed = false
     }
 
-    init(budget: Int, limits: Limits, intake: BatchIntake) {
+    /// - Parameter replicaLease: how long a partition is read from a replica before its leader is asked again.
+    init(budget: Int, limits: Limits, intake: BatchIntake, replicaLease: Duration) {
         self.budget = FrameBudget(budget: budget)
+        readReplicas = ReadReplicas(lifetime: replicaLease)
         self.limits = limits
         self.intake = intake
     }
@@ -67,7 +73,7 @@ struct ShardScheduler {
 
     var isDrained: Bool { slots.allSatisfy(\.partition.isDrained) }
 
-    var sourceBrokers: Set<Int32> { Set(slots.compactMap { $0.partition.sourceLeader?.broker }) }
+    var sourceBrokers: Set<Int32> { Set(slots.compactMap { $0.readFrom ?? $0.partition.sourceLeader?.broker }) }
     var targetBrokers: Set<Int32> { Set(slots.compactMap(\.partition.targetLog.leader)) }
 }
 
@@ -85,8 +91,12 @@ extension ShardScheduler {
     }
 
     /// An answer to a fetch has arrived.
-    mutating func fetched(_ answer: SourceAnswer, of index: Int, at now: NIODeadline) {
-        slots[index].partition.fetched(answer, frame: budget.nextFrame, intake: &intake, at: now)
+    mutating func fetched(_ fetched: FetchedPartition, of index: Int, from broker: Int32, at now: NIODeadline) {
+        var random = SystemRandomNumberGenerator()
+        guard slots[index].partition.expects(fetched.fetchOffset),
+            readReplicas.answered(fetched, by: broker, at: now, using: &random) != .returned
+        else { return file(index) }
+        slots[index].partition.fetched(SourceAnswer(fetched), frame: budget.nextFrame, intake: &intake, at: now)
         file(index)
     }
 
@@ -123,10 +133,12 @@ extension ShardScheduler {
 
     private mutating func fileWish(_ index: Int) {
         let wish = slots[index].partition.fetchWish(limit: limits.partitionBufferBytes)
-        let before = slots[index].wish
-        guard wish != before else { return }
+        let readFrom = wish.map { readReplicas.replica(of: slots[index].partition.source) ?? $0.leader.broker }
+        let before = (wish: slots[index].wish, readFrom: slots[index].readFrom)
+        guard wish != before.wish || readFrom != before.readFrom else { return }
         slots[index].wish = wish
-        for broker in [before?.leader.broker, wish?.leader.broker] {
+        slots[index].readFrom = readFrom
+        for broker in [before.readFrom, readFrom] {
             guard let broker else { continue }
             changedAtSource[broker, default: []].insert(index)
             changes.sources.insert(broker)
@@ -186,7 +198,7 @@ extension ShardScheduler {
     mutating func update(_ session: inout FetchSession, of broker: Int32) {
         for index in changedAtSource.removeValue(forKey: broker) ?? [] {
             let source = slots[index].partition.source
-            let wish = slots[index].wish.flatMap { $0.leader.broker == broker ? $0 : nil }
+            let wish = slots[index].readFrom == broker ? slots[index].wish : nil
             if wish?.isFull == true {
                 fullAtSource[broker, default: []].insert(index)
             } else {
@@ -201,6 +213,43 @@ extension ShardScheduler {
                     topic: source.topic, topicID: slots[index].partition.sourceTopicID, partition: source.partition,
                     fetchOffset: wish.offset, maxBytes: Int32(limits.partitionFetchBytes),
                     currentLeaderEpoch: wish.leader.epoch, lastFetchedEpoch: wish.readEpoch))
+        }
+    }
+}
+
+// Reading from replicas in place of leaders (KIP-392). The rules are those of ``ReadReplicas``.
+extension ShardScheduler {
+    /// A broker could not be used: partitions that are read there as from a replica are read from their leaders again.
+    mutating func replicaFailed(_ broker: Int32, at now: NIODeadline) {
+        var random = SystemRandomNumberGenerator()
+        for partition in readReplicas.partitions(at: broker) {
+            readReplicas.failed(partition, at: now, using: &random)
+            if let index = bySource[partition] { file(index) }
+        }
+    }
+
+    /// Asks leaders again whose partitions have been read from replicas for long enough.
+    mutating func endReplicaLeases(at now: NIODeadline) {
+        for ended in readReplicas.endLeases(at: now) {
+            if let index = bySource[ended.partition] { file(index) }
+        }
+    }
+
+    /// Partitions whose leader is another one, or whose replica is none any more, are read from their leaders.
+    mutating func leaveLostReplicas(_ metadata: ClusterMetadata) {
+        for index in slots.indices {
+            let source = slots[index].partition.source
+            guard let replica = readReplicas.replica(of: source),
+                let found = metadata.partition(source.topic, source.partition), let broker = found.leader
+            else { continue }
+            let leader = PartitionLeader(broker: broker, epoch: found.leaderEpoch)
+            if leader == slots[index].partition.sourceLeader, metadata.brokers[replica] != nil,
+                found.replicas.contains(replica)
+            {
+                continue
+            }
+            readReplicas.leave(source)
+            file(index)
         }
     }
 }

@@ -13,6 +13,8 @@ extension Shard {
         var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
         var signals = link(source: broker).signal.makeWaiter()
         while !isDraining {
+            scheduler.endReplicaLeases(at: .now())
+            perform()
             scheduler.update(&session, of: broker)
             let bytes = min(scheduler.fetchableBytes, rateLimit.largestRead)
             guard bytes > 0, !session.isEmpty, link(source: broker).mayAsk(at: .now()) else {
@@ -25,6 +27,7 @@ extension Shard {
             } catch {
                 guard !isFinished else { break }
                 session.broken()
+                leaveReplica(broker, error)
                 failed(source: broker, error)
             }
         }
@@ -38,7 +41,7 @@ extension Shard {
         session.settings.maxWait =
             scheduler.leavesOutFullPartitions(at: broker) ? Self.pollUnderPressure : Self.longestPoll
         session.settings.maxBytes = Int32(clamping: bytes)
-        session.settings.rackID = source.settings.rackID
+        session.settings.rackID = scheduler.readReplicas.mayTellRack(at: .now()) ? source.settings.rackID : nil
         let request = session.request(version: version)
         scheduler.budget.reserve(bytes)
         defer { scheduler.budget.release(reservation: bytes) }
@@ -50,9 +53,20 @@ extension Shard {
         let now = NIODeadline.now()
         for fetched in arrived {
             guard let index = scheduler.index(ofSource: fetched.topicPartition) else { continue }
-            scheduler.fetched(SourceAnswer(fetched), of: index, at: now)
+            scheduler.fetched(fetched, of: index, from: broker, at: now)
         }
         perform()
         spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
+    }
+
+    /// A broker could not be used: partitions that are read there as from a replica are read from their leaders again. A
+    /// fetch session that the broker has forgotten says nothing about its logs.
+    private func leaveReplica(_ broker: Int32, _ error: KafkaError) {
+        switch error.code {
+        case .fetchSessionIDNotFound, .invalidFetchSessionEpoch, .fetchSessionTopicIDError: return
+        default: break
+        }
+        scheduler.replicaFailed(broker, at: .now())
+        perform()
     }
 }

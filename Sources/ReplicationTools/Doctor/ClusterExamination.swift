@@ -12,7 +12,7 @@ struct ClusterExamination {
 
     private var name: String { client.settings.name }
 
-    /// What a broker must, or should, know; and what goes without it.
+    /// An API that a broker must, or should, offer; and the consequence where it does not.
     private struct Need {
         let api: ApiKey
         /// At least one version in here.

@@ -4,8 +4,8 @@ public import Logging
 public import NIOCore
 public import Replication
 
-/// Looks at both clusters of a flow before it is started, or when something is wrong. Changes nothing, except on a topic
-/// of its own when told to probe.
+/// Looks at both clusters of a flow before it is started, or when something is wrong. Changes nothing, except on a
+/// topic of its own when told to probe.
 public struct Doctor: Sendable {
     private let settings: FlowSettings
     private let source: ClusterClient
@@ -96,7 +96,7 @@ public struct Doctor: Sendable {
             .map { Finding(.warning, "partitions", $0.subject, $0.message) }
     }
 
-    /// What the flow would create, its own memory included.
+    /// Topics that the flow would create, its progress topic included.
     private func creations(_ seen: SyncObservation, _ planner: TopicPlanner, progress: String?) -> [NewTopic] {
         var topics = SyncPlanner(settings).topicPlan(seen).actions.compactMap { action in
             if case .createTopic(let topic, _) = action { topic } else { nil }
@@ -189,7 +189,7 @@ extension Doctor {
             .flatMap { $0.value.bounded(Self.shown, check: $0.key) } + times.findings
     }
 
-    /// What a topic without settings has in effect on the target.
+    /// Effective settings of a topic without any of its own on the target.
     private func targetTemplate(_ metadata: ClusterMetadata) async -> [String: String] {
         let topics = metadata.topics.values.filter { $0.error == .none && !$0.partitions.isEmpty }.map(\.name).sorted()
         guard let topic = topics.first,

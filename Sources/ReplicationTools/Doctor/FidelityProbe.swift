@@ -3,8 +3,8 @@ internal import KafkaWire
 internal import NIOCore
 internal import Replication
 
-/// Finds out on a topic made for it, and deleted afterwards, whether the target keeps what it is given: producer ids and
-/// timestamps, lone markers that fence older writers; and what time it believes it is.
+/// Finds out on a topic made for it, and deleted afterwards, whether the target keeps what it is given: producer ids
+/// and timestamps, lone markers that fence older writers; and what time it believes it is.
 struct FidelityProbe: Sendable {
     let settings: FlowSettings
     let target: ClusterClient

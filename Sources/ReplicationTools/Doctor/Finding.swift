@@ -1,4 +1,4 @@
-/// Something that the doctor looked at: how it is, why that matters, what mends it.
+/// Finding of the doctor: the fact, why it matters, and the remedy.
 public struct Finding: Sendable, Hashable, Codable {
     public enum Severity: String, Sendable, Hashable, Codable, CaseIterable {
         case ok
@@ -9,7 +9,7 @@ public struct Finding: Sendable, Hashable, Codable {
     }
 
     public var severity: Severity
-    /// What was looked at, such as `reachability` or `permissions`.
+    /// Kind of the check, such as `reachability` or `permissions`.
     public var check: String
     /// Cluster, broker or topic.
     public var subject: String
@@ -30,7 +30,7 @@ public struct Finding: Sendable, Hashable, Codable {
     }
 }
 
-/// What was found out about one flow.
+/// Findings about one flow.
 public struct Diagnosis: Sendable, Codable {
     public var flow: String
     public var source: String
@@ -38,29 +38,6 @@ public struct Diagnosis: Sendable, Codable {
     public var findings: [Finding]
 
     public var isHealthy: Bool { !findings.contains { $0.severity == .error } }
-
-    /// For people: the worst first.
-    public var text: String {
-        var lines = ["\(flow): \(source) → \(target)"]
-        for severity in Finding.Severity.allCases.reversed() {
-            for finding in findings where finding.severity == severity {
-                lines.append("  \(mark(severity)) \(finding.check)  \(finding.subject): \(finding.what)")
-                if !finding.why.isEmpty { lines.append("      why it matters: \(finding.why)") }
-                if !finding.remedy.isEmpty { lines.append("      what to do: \(finding.remedy)") }
-            }
-        }
-        let count = { (severity: Finding.Severity) in findings.filter { $0.severity == severity }.count }
-        lines.append("  \(count(.error)) errors, \(count(.warning)) warnings, \(count(.ok)) in order")
-        return lines.joined(separator: "\n")
-    }
-
-    private func mark(_ severity: Finding.Severity) -> String {
-        switch severity {
-        case .ok: "ok     "
-        case .warning: "WARNING"
-        case .error: "ERROR  "
-        }
-    }
 }
 
 extension [Finding] {

@@ -220,8 +220,8 @@ extension AuthorizedOperations {
 }
 
 extension Finding {
-    /// A cluster does not say what we may do: a broker before Kafka 2.3, or one that leaves it out. That is no reason for
-    /// alarm, and none for trust.
+    /// A cluster does not say what we may do: a broker before Kafka 2.3, or one that leaves it out. That is no reason
+    /// for alarm, and none for trust.
     static func cannotTell(_ cluster: ClusterSettings, _ what: String, needed: String) -> Finding {
         Finding(
             .warning, "permissions", cluster.name, "cannot tell: the cluster does not say \(what)",

@@ -1,7 +1,7 @@
 internal import KafkaWire
 package import Replication
 
-/// What was found out about a topic and its copy.
+/// Facts about a topic and its copy.
 package struct TopicFacts: Sendable {
     package var source: String
     package var target: String

@@ -50,7 +50,7 @@ struct Canary: Sendable {
         return found
     }
 
-    /// Where each partition ends now.
+    /// Present end of each partition.
     func ends(_ client: ClusterClient) async throws(KafkaError) -> [TopicPartition: Int64] {
         try await client.bounds(.latest, of: topicPartitions)
     }

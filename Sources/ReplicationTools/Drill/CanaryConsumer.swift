@@ -11,7 +11,7 @@ actor CanaryConsumer {
     private var isStopped = false
     /// Everything read, in order.
     private(set) var read: [CanaryID] = []
-    /// How many of them the group had committed last.
+    /// Number of them that the group had committed last.
     private(set) var committedCount = 0
     private(set) var firstRecord: ContinuousClock.Instant?
 
@@ -22,7 +22,7 @@ actor CanaryConsumer {
 
     var count: Int { read.count }
 
-    /// What the group will not read again.
+    /// Records that the group will not read again.
     var committed: [CanaryID] { Array(read.prefix(committedCount)) }
 
     /// Whether it has been stopped: it does not begin again.

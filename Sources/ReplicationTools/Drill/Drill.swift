@@ -267,7 +267,7 @@ extension Drill {
         }
     }
 
-    /// What the source had acknowledged and the target does not have.
+    /// Records that the source had acknowledged and the target does not have.
     private func measureLoss(of producer: CanaryProducer, at time: Int64) async throws {
         let acknowledged = await producer.acknowledged
         // What was on its way when the source died still arrives.

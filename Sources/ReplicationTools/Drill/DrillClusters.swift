@@ -9,16 +9,16 @@ public protocol DrillClusters: Sendable {
     func unsilenceTarget() async throws
 }
 
-/// How a drill is done.
+/// Settings of a drill.
 public struct DrillSettings: Sendable {
     public var scenario = DrillScenario.activePassive
     public var recordsPerSecond = 2000
-    /// How long each phase lasts in which producers and consumers work undisturbed.
+    /// Length of each phase in which producers and consumers work undisturbed.
     public var phase: Duration = .seconds(4)
     public var partitions: Int32 = 3
     public var topic = "drill.orders"
     public var group = "drill.readers"
-    /// How long anything that has to come true is waited for.
+    /// Time that any condition is waited for.
     public var patience: Duration = .seconds(60)
 
     public init() {}

@@ -1,4 +1,4 @@
-/// Why a drill cannot go on.
+/// Reason for which a drill cannot continue.
 public enum DrillError: Error, Sendable, CustomStringConvertible {
     case waitedInVain(String)
     case notPossible(String)

@@ -12,7 +12,7 @@ public enum DrillScenario: String, Hashable, Sendable, CaseIterable, Codable {
     case partition
 }
 
-/// What a drill measured.
+/// Measurements of a drill.
 public struct DrillReport: Hashable, Sendable, Codable {
     public struct Event: Hashable, Sendable, Codable {
         /// Seconds since the drill began.

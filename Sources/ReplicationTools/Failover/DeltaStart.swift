@@ -1,7 +1,7 @@
 package import Replication
 
-/// Finds where on a target the records begin that did not come from the source: where the opposite flow has to begin, so
-/// that it brings back everything that is new and reads nothing that is not.
+/// Finds where on a target the records begin that did not come from the source: where the opposite flow has to begin,
+/// so that it brings back everything that is new and reads nothing that is not.
 ///
 /// ```
 ///   target   a0' a1' a2' ▒ a3' a4' b0 b1 a5' b2        ' copy, ▒ marker or hole
@@ -20,7 +20,7 @@ package struct DeltaStart: Sendable {
         offset = map.firstForeign(fromTarget: logStart)
     }
 
-    /// What the log holds at ``offset``, or behind it.
+    /// Content of the log at ``offset``, or behind it.
     package enum Look: Hashable, Sendable {
         /// A marker, which ends before this offset.
         case control(next: Int64)

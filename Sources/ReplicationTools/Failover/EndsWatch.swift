@@ -2,7 +2,7 @@ package import KafkaClient
 
 /// Watches where partitions end, until they have stood still for long enough to be taken for fixed.
 package struct EndsWatch: Sendable {
-    /// Where a partition ends, for everybody and for readers of committed records.
+    /// End of a partition: high watermark and last stable offset.
     package struct End: Hashable, Sendable {
         package var all: Int64
         package var committed: Int64
@@ -54,7 +54,7 @@ package struct EndsWatch: Sendable {
         last.filter(\.value.isOpen).keys.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
     }
 
-    /// Where they end, once that is certain; nil before.
+    /// The end offsets, once they are fixed; nil before.
     package func fixed(at now: ContinuousClock.Instant) -> [TopicPartition: Int64]? {
         guard let stoodSince, now - stoodSince >= wanted, open.isEmpty else { return nil }
         return last.mapValues(\.all)

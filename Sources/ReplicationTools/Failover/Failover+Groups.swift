@@ -27,7 +27,7 @@ extension Failover {
         GroupSync(settings: settings, source: source, target: target, logger: logger)
     }
 
-    /// Where every selected group stands on both sides.
+    /// Finds the positions of every selected group on both sides.
     ///
     /// - Parameter isSettled: see ``ForwardPartition/isSettled``.
     private func groups(using sync: GroupSync, isSettled: Bool) async throws(KafkaError) -> [GroupFinding] {
@@ -108,8 +108,8 @@ extension Failover {
             + (reading.isEmpty ? "" : "; \(reading.joined(separator: "; "))")
     }
 
-    /// Without a source nothing can be moved forward. What stands beyond the target's end, since its log went backwards,
-    /// is set back to the end: else the group would wait for offsets that others will fill.
+    /// Without a source nothing can be moved forward. What stands beyond the target's end, since its log went
+    /// backwards, is set back to the end: else the group would wait for offsets that others will fill.
     private func clampGroups() async throws -> Ending {
         let partitions = memory.partitions(isSettled: true).map(\.target)
         let ends = try await target.bounds(.latest, of: partitions)

@@ -3,7 +3,7 @@ internal import Replication
 
 // What is left behind when the source is lost.
 extension Failover {
-    /// How long the target's ends have to stand still: what was on its way when the source was lost has arrived then.
+    /// Time without a change of the target's ends: batches in flight when the source was lost have arrived then.
     private static let quiet: Duration = .seconds(3)
 
     func cut() async throws -> Ending {

@@ -112,7 +112,7 @@ extension Failover {
         }
     }
 
-    /// How things stand, in words.
+    /// Describes the state of both clusters.
     private func standing() async throws -> String {
         let partitions = Self.count(memory.passed.count, "partition")
         let topics = Self.count(Set(memory.passed.keys.map(\.topic)).count, "topic")
@@ -136,7 +136,7 @@ extension Failover {
         }
     }
 
-    /// Where the source's partitions end at this moment, for readers of committed records.
+    /// Present last stable offsets of the source's partitions.
     func committedEnds() async throws(KafkaError) -> [TopicPartition: Int64] {
         try await source.bounds(.latest, of: try await selectedPartitions(), isolation: .readCommitted)
     }

@@ -73,7 +73,7 @@ extension Failover {
         return (.done, "flow \(opposite.name) begins " + (try await distance(positions)))
     }
 
-    /// Where the opposite flow begins, in words.
+    /// Describes where the opposite flow begins.
     private func distance(_ positions: [TopicPartition: Int64]) async throws(KafkaError) -> String {
         let ends = try await target.bounds(.latest, of: positions.keys)
         let starts = try await target.bounds(.earliest, of: positions.keys)
@@ -124,7 +124,7 @@ extension Failover {
     }
 }
 
-/// What of a topic's settings decides how its records are compared.
+/// The topic settings that decide how records are compared.
 struct TopicTraits: Sendable {
     var isCompacted = false
     var targetStampsRecords = false

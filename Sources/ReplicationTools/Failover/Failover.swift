@@ -11,9 +11,9 @@ public import Replication
 ///   unplanned   preflight ▶ cut ▶ groups ▶ opposite ▶ lift ▶ handOver
 /// ```
 ///
-/// Each step finds out anew what is left for it to do, so that a failover that was interrupted or killed is run again and
-/// comes to the same end. What must not be forgotten is kept in a ``FailoverRecord``. To come back, the opposite flow is
-/// failed over in the same way.
+/// Each step finds out anew what is left for it to do, so that a failover that was interrupted or killed is run again
+/// and comes to the same end. What must not be forgotten is kept in a ``FailoverRecord``. To come back, the opposite
+/// flow is failed over in the same way.
 public actor Failover {
     let settings: FlowSettings
     let opposite: FlowSettings?
@@ -28,15 +28,15 @@ public actor Failover {
 
     var memory: FlowMemory
     var record: FailoverRecord?
-    /// What was done and found so far; also after an error.
+    /// Report of the steps so far; also after an error.
     public internal(set) var report: FailoverReport
-    /// Where the source's partitions end, once that is fixed.
+    /// End offsets of the source's partitions, once they are fixed.
     var ends: [TopicPartition: Int64] = [:]
-    /// Why the source does not answer; nil when it does.
+    /// Error of a source that does not answer; nil when it does.
     var sourceFailure: KafkaError?
     private var isInterrupted = false
 
-    /// How long an unplanned failover waits for a source that may be gone.
+    /// Time that an unplanned failover waits for a source that may be gone.
     private static let hurry: Duration = .seconds(5)
 
     /// - Parameters:
@@ -74,7 +74,8 @@ public actor Failover {
 
     /// Fails over.
     ///
-    /// - Throws: ``FailoverError``, ``FlowError`` or `KafkaError`. ``report`` tells how far it came; run again it goes on.
+    /// - Throws: ``FailoverError``, ``FlowError`` or `KafkaError`. ``report`` tells how far it came; run again it goes
+    ///   on.
     public func run() async throws {
         try await closing {
             try await take(.preflight) { try await examine() }
@@ -214,7 +215,7 @@ extension Failover {
 
     /// Says what is about to be done, does it, and says what came of it.
     func take(_ step: FailoverStep, _ body: () async throws -> Ending) async throws {
-        say(.begins(step, purpose(of: step)))
+        say(.begins(step))
         let begin = ContinuousClock.now
         let ended: FailoverReport.Step
         do {

@@ -1,7 +1,7 @@
 internal import KafkaClient
 public import Replication
 
-/// Why a failover cannot begin, or does not go on.
+/// Reason for which a failover cannot start or continue.
 public enum FailoverError: Error, Sendable, CustomStringConvertible {
     /// Something stands against it: each in words, with what mends it. Nothing was changed.
     case notReady(flow: String, obstacles: [String])

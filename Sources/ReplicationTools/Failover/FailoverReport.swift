@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import Replication
 
-/// What a failover did, and what it found.
+/// Result of a failover.
 public struct FailoverReport: Hashable, Sendable, Codable {
     public enum Outcome: String, Hashable, Sendable, Codable {
         case done
@@ -15,7 +15,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public struct Step: Hashable, Sendable, Codable {
         public var step: FailoverStep
         public var outcome: Outcome
-        /// What it did or found, or would.
+        /// Description of the work or the finding.
         public var text: String
         public var seconds: Double
 
@@ -27,7 +27,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
         }
     }
 
-    /// What the source alone has of one partition.
+    /// Records of one partition that only the source has.
     public struct Tail: Hashable, Sendable, Codable {
         public var topic: String
         public var partition: Int32
@@ -35,7 +35,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
         public var copiedBelow: Int64
         /// Records that never made it; nil while the source cannot be asked.
         public var records: Int64?
-        /// Where the source's log ends; nil while the source cannot be asked.
+        /// Log end offset of the source; nil while the source cannot be asked.
         public var sourceEnd: Int64?
     }
 
@@ -48,7 +48,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var isDone = false
     public var seconds = 0.0
     public var steps: [Step] = []
-    /// What was fixed: partitions, and how many groups stand where they stood.
+    /// Partitions whose ends were fixed.
     public var partitions = 0
     public var groupsInStep = 0
     public var groupsNotInStep: [String] = []
@@ -68,29 +68,29 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     }
 }
 
-/// What is told while a failover is under way.
+/// Event of a failover under way.
 public enum FailoverEvent: Hashable, Sendable {
-    /// A step begins: what it is about to do, in words.
-    case begins(FailoverStep, String)
+    /// A step begins.
+    case begins(FailoverStep)
     /// Something that happens within a step.
     case note(String)
     case ended(FailoverReport.Step)
 }
 
-/// How a failover is done.
+/// Options of a failover.
 public struct FailoverOptions: Hashable, Sendable {
     public var kind: FailoverKind
-    /// Who is kept from writing at the source, as in `User:orders`; nobody when empty.
+    /// Principals that are kept from writing at the source, as in `User:orders`.
     public var fence: [String] = []
-    /// How long the source's ends have to stand still to count as fixed.
+    /// Time without a change after which the source's ends count as fixed.
     public var still: Duration = .seconds(5)
-    /// How long anything is waited for that has to come true and does not move.
+    /// Time without progress after which a step gives up.
     public var patience: Duration = .seconds(60)
-    /// How long the flow may stand still, with something left to copy, before it counts as run by nobody.
+    /// Time without progress, with records left to copy, after which no process counts as running the flow.
     public var takeOverAfter: Duration = .seconds(10)
-    /// How many of the last records of each partition are compared.
+    /// Number of last records of each partition that are compared.
     public var comparedRecords: Int64 = 10_000
-    /// Goes on though groups are not in step.
+    /// Continues although groups are not in step.
     public var leavesGroups = false
 
     public init(kind: FailoverKind) {

@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-/// What a flow's progress topic holds, seen from outside of the flow, and kept up to date by reading on.
+/// Content of a flow's progress topic, read from outside of the flow and kept up to date.
 struct FlowMemory {
     private let log: StateTopic
     private let client: ClusterClient
@@ -20,7 +20,7 @@ struct FlowMemory {
         log = StateTopic(topic, client: client)
     }
 
-    /// How far each source partition has come, as of the last ``refresh()``.
+    /// Completed source offset of each partition, as of the last ``refresh()``.
     var passed: [TopicPartition: Int64] { flow.checkpoints.mapValues(\.sourceOffset) }
 
     /// Takes in what has been written since the last time.
@@ -78,7 +78,7 @@ struct FlowMemory {
 }
 
 extension ClusterClient {
-    /// Where partitions begin or end.
+    /// Start or end offsets of partitions.
     ///
     /// - Throws: when any of them cannot be asked.
     func bounds(

@@ -23,7 +23,7 @@ struct OppositeStart {
     /// Looks at one partition; where they end, the flow may begin, and reads what is left itself.
     private static let mostLooks = 1_000
 
-    /// Where it would begin, by partition of the forward flow's target; nil when it has run before.
+    /// Offsets at which it would begin, by partition of the forward flow's target; nil when it has run before.
     func positions() async throws(FlowError) -> [TopicPartition: Int64]? {
         var memory = FlowMemory(flow: opposite.name, on: source)
         try await memory.refresh()

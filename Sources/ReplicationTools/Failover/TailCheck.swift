@@ -14,7 +14,7 @@ struct TailCheck {
 
     struct Result {
         var compared: Int64 = 0
-        /// What was wrong first, in words; nil when nothing was.
+        /// The first difference, in words; nil when there was none.
         var difference: String?
     }
 

@@ -1,7 +1,7 @@
 internal import Replication
 
 extension FlowStatus.Group {
-    /// Why consumers of the group could not go on at the target exactly where they are; nil when they could.
+    /// Reason why consumers of the group could not continue at the target at their positions; nil when they could.
     var obstacle: String? {
         let behind = partitions.filter { ![.synced, .further].contains($0.state) }
         guard let first = behind.first else { return state == .failed ? "\(group): \(reason ?? state.rawValue)" : nil }

@@ -24,10 +24,10 @@ public actor Migration {
     private var report: MigrationReport
     private var isInterrupted = false
     private var rate = TransferRate()
-    /// What earlier runs have copied.
+    /// Volume that earlier runs have copied.
     private var before = FlowVolume()
 
-    /// How long what is under way may take to reach the target once the flow has been told to stop.
+    /// Time for batches in flight to reach the target once the flow has been told to stop.
     private static let shutdownTimeout: Duration = .seconds(30)
     /// Questions beside the copy are given up after this time, and asked again.
     private static let impatience: Duration = .seconds(10)
@@ -338,7 +338,7 @@ extension Migration {
     }
 }
 
-/// What a flow has copied since it exists.
+/// Volume that a flow has copied since it exists.
 private struct FlowVolume {
     private(set) var records: Int64 = 0
     /// Source offsets, those that were skipped among them.

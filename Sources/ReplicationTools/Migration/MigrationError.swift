@@ -1,4 +1,4 @@
-/// Why a migration does not begin, or does not go on.
+/// Reason for which a migration cannot start or continue.
 public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     case partitionsFailed([String])
     case flowEnded(String)

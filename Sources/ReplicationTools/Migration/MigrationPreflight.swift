@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-/// What must hold before a migration writes anything: it would not end well otherwise, only later.
+/// Checks before a migration writes anything, for conditions under which it would fail later.
 struct MigrationPreflight {
     let settings: FlowSettings
     let source: ClusterClient
@@ -32,7 +32,7 @@ struct MigrationPreflight {
             flow: settings.name, source: settings.source.name, target: settings.target.name)
     }
 
-    /// Where the flow has not begun, the target is empty.
+    /// Checks that the target is empty where the flow has not begun.
     private func checkTarget(_ cut: VerificationCut) async throws {
         var onTarget = RecordedFlowReader(flow: settings.name, target: target)
         try await onTarget.refresh()

@@ -1,9 +1,9 @@
 internal import KafkaClient
 internal import Replication
 
-/// Where a migration stands.
+/// Phase of a migration.
 public enum MigrationPhase: String, Hashable, Sendable, Codable {
-    /// What the source held at the start is being copied.
+    /// The records that the source held at the start are being copied.
     case copying
     /// Everything is there; what comes in is followed until the cut-over.
     case following
@@ -15,7 +15,7 @@ public enum MigrationPhase: String, Hashable, Sendable, Codable {
     case interrupted
 }
 
-/// How far a migration has come.
+/// Progress of a migration.
 public struct MigrationProgress: Hashable, Sendable {
     public var phase: MigrationPhase
     public var partitions: Int
@@ -26,7 +26,7 @@ public struct MigrationProgress: Hashable, Sendable {
     public var records: Int64 = 0
     /// Bytes that what was read in this run takes at the source.
     public var bytes: Int64 = 0
-    /// What all that is selected takes at the source; nil while, or where, that is not told.
+    /// Bytes that everything selected takes at the source; nil while, or where, that is not told.
     public var sourceBytes: Int64?
     /// Of the last ten seconds; nil before a second has passed.
     public var recordsPerSecond: Double?
@@ -35,7 +35,7 @@ public struct MigrationProgress: Hashable, Sendable {
     public var secondsLeft: Double?
 }
 
-/// What a migration did, and whether the copy is equal.
+/// Result of a migration: the work of this run, and whether the copy is equal.
 public struct MigrationReport: Hashable, Sendable, Codable {
     public var flow: String
     public var source: String

@@ -1,6 +1,6 @@
-/// How fast something has moved in the last seconds, from looks at how far it is.
+/// Throughput over the last seconds, from samples of the progress.
 package struct TransferRate: Sendable {
-    /// How far it is.
+    /// Progress at one moment.
     package struct Mark: Hashable, Sendable {
         /// Source offsets passed.
         package var offsets: Int64

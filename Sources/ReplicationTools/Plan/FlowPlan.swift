@@ -1,6 +1,6 @@
 public import Replication
 
-/// What a flow would change on its target now, and what it would leave alone and say.
+/// Changes that a flow would make on its target now, and remarks on what it would leave alone.
 public struct FlowPlan: Sendable, Codable, Equatable {
     /// A change; values are nil where there is nothing before or after.
     public struct Change: Sendable, Codable, Equatable {
@@ -26,15 +26,15 @@ public struct FlowPlan: Sendable, Codable, Equatable {
         public var name: String
         /// As `SCRAM-SHA-512 (8192 iterations)`.
         public var mechanisms: [String]
-        /// The target has SCRAM credentials for a user of that name, or of the name that the principal mapping gives. Nil
-        /// when the target does not tell.
+        /// The target has SCRAM credentials for a user of that name, or of the name that the principal mapping gives.
+        /// Nil when the target does not tell.
         public var isOnTarget: Bool?
     }
 
     public var flow: String
     public var source: String
     public var target: String
-    /// How many source topics the flow copies, of how many that there are.
+    /// Number of source topics that the flow copies, and of all that there are.
     public var selectedTopics: Int
     public var sourceTopics: Int
     /// Whether the changes below were made.

@@ -12,7 +12,7 @@ struct ContentSearch {
 
     private var pair: VerificationCut.Pair { compared.pair }
 
-    /// Where the target has the copy of a range of the source.
+    /// Finds the target's copy of a range of the source.
     ///
     /// - Parameter guesses: target offsets where its first record may be, the likeliest first.
     func alignment(
@@ -23,7 +23,7 @@ struct ContentSearch {
         }
     }
 
-    /// Where the target has the beginning of a range of the source.
+    /// Finds the beginning of a range of the source on the target.
     func begin(of wanted: Range<Int64>, guesses: [Int64]) async throws(KafkaError) -> RangeAlignment.Place? {
         try await search(wanted, guesses, Self.margins) { source, target, guess in
             RangeAlignment.begin(of: wanted.lowerBound, source: source, target: target, guess: guess)

@@ -105,7 +105,7 @@ struct DifferingRegion {
         return pairs
     }
 
-    /// What two records must have in common to be taken for one that was altered, the most telling first.
+    /// Parts that two records must have in common to be taken for one that was altered, the most telling first.
     private enum Likeness: CaseIterable {
         case allButHeaders, allButTimestamp, allButValue, allButKey, keyAndValue
 

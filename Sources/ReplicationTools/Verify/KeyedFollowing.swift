@@ -152,7 +152,7 @@ struct KeyedFollowing {
         pass(before: .max)
     }
 
-    /// What has been found so far, as the report has it.
+    /// Findings so far, in the form of the report.
     func verified(_ result: PartitionVerification) -> PartitionVerification {
         var found = result
         found.isByKey = true

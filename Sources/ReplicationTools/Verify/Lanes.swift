@@ -4,7 +4,7 @@ actor Lanes {
     private var resting = 0
     private var queue: [CheckedContinuation<Void, Never>] = []
 
-    /// What has been read of a partition that waits stays in memory: a batch or a few.
+    /// Limit of partitions that wait: each keeps a few batches in memory.
     private static let mostResting = 64
 
     init(_ count: Int) {

@@ -67,7 +67,7 @@ struct OrderedFollowing {
     /// Differences found since the last time.
     mutating func takeFindings() -> [Difference] { sides.comparison.takeFindings() }
 
-    /// What has been found so far, as the report has it.
+    /// Findings so far, in the form of the report.
     func verified(_ result: PartitionVerification) -> PartitionVerification {
         var found = result
         found.sourceStart = sides.source.start

@@ -7,7 +7,7 @@ internal import KafkaWire
 struct OrderedVerification {
     private(set) var sides: PartitionComparison
     private let patience: Duration
-    /// What it leaves while it waits for the target; nil where nobody else wants to go on meanwhile.
+    /// Lanes to leave while it waits for the target; nil where no other partition is waiting for one.
     private let lanes: Lanes?
     private var result: PartitionVerification
     private var passedSource: Int64
@@ -81,7 +81,7 @@ struct OrderedVerification {
 }
 
 extension PartitionScan {
-    /// Where the log ends once it has grown beyond what is scanned; nil when it has not in this time.
+    /// End of the log once it has grown beyond the scanned range; nil when it has not in this time.
     fileprivate func growth(within patience: Duration) async throws(KafkaError) -> Int64? {
         let clock = ContinuousClock()
         let deadline = clock.now + patience
@@ -99,7 +99,7 @@ extension PartitionScan {
 }
 
 extension PartitionVerification {
-    /// What a comparison in order has found, besides what is there already.
+    /// Adds the findings of a comparison in order to those that are there.
     mutating func add(_ sides: PartitionComparison) {
         equal += sides.comparison.equal
         differences.add(sides.comparison.tally)

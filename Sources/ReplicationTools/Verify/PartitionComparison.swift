@@ -6,7 +6,7 @@ internal import Replication
 /// Both sides of a partition on their way past each other: as bytes while they hold the same batches, which are not
 /// decompressed then; else record by record, until both stand at the same place again.
 ///
-/// Who drives it decides how long a side that has nothing more is waited for.
+/// The caller decides how long to wait for a side that has no more records.
 struct PartitionComparison {
     private(set) var source: PartitionScan
     private(set) var target: PartitionScan

@@ -9,7 +9,7 @@ struct PartitionScan {
     let client: ClusterClient
     let partition: TopicPartition
     private(set) var start: Int64
-    /// Where reading ends; moves on with ``extend(to:)``.
+    /// Offset at which reading ends; moves with ``extend(to:)``.
     private(set) var end: Int64
     private(set) var bytesRead: Int64 = 0
     private var position: Int64
@@ -42,7 +42,7 @@ struct PartitionScan {
         return firstOffset(of: first)
     }
 
-    /// Where reading committed records ends at the moment.
+    /// Present last stable offset.
     func currentEnd() async throws(KafkaError) -> Int64 {
         guard let found = await client.offsets([partition: .latest], isolation: .readCommitted)[partition] else {
             throw KafkaError(.cancelled, during: .request(.listOffsets), cluster: client.settings.name)

@@ -7,7 +7,7 @@ internal import Replication
 struct PrintReader: Sendable {
     /// For targets that stamp records themselves.
     var ignoresTimestamp: Bool
-    /// Where only some keys are looked at.
+    /// Sampling of keys; nil where all are read.
     var keys: Sampling?
 
     /// Calls `body` with each record of the entry whose key is looked at, legacy formats included.

@@ -1,21 +1,21 @@
 package import Replication
 
-/// Where a range of the source has its copy on the target, told by content alone: where both sides go on alike before
-/// the range, and behind it.
+/// Place of a source range's copy on the target, found by content alone: between records before the range that are
+/// equal on both sides, and such records behind it.
 ///
 /// ```
 ///   source window   . . a b c d │ e f g h … │ w x y z . .     begins at a, since abcd are alike, ends at w
 ///   target window . . . a b c d   e f'g h …   w x y z . .
 /// ```
 ///
-/// What lies between the two places must be the same; it is a little more than the range.
+/// The records between the two places must be the same; they are a little more than the range.
 package struct RangeAlignment: Hashable, Sendable {
     /// Source offsets to compare.
     package var source: Range<Int64>
     /// Target offsets to compare.
     package var target: Range<Int64>
 
-    /// What of it lies behind a place that both sides share.
+    /// The part of it behind a place that both sides share.
     package func behind(_ place: Place) -> RangeAlignment {
         guard source.lowerBound < place.source, target.lowerBound < place.target else { return self }
         var rest = self

@@ -4,7 +4,7 @@ internal import Replication
 
 // What a verification asks of a flow's records.
 extension RecordedFlowReader {
-    /// What a flow has recorded about the clusters of a cut; nil where it has recorded nothing about those.
+    /// Reads the flow's records about the clusters that are compared; nil where it has none about those.
     static func current(
         _ settings: FlowSettings, _ cut: VerificationCut, _ target: ClusterClient
     ) async throws(KafkaError) -> RecordedFlowReader? {

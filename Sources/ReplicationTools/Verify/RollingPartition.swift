@@ -6,7 +6,7 @@ struct RollingPartition: Sendable {
     let compared: ComparedPair
     private var following: Following
     private let result: PartitionVerification
-    /// Why it is not followed any more.
+    /// Reason for which it is no longer followed.
     private(set) var failure: String?
 
     private enum Following {
@@ -33,7 +33,7 @@ struct RollingPartition: Sendable {
         }
     }
 
-    /// Where the verification of a partition begins.
+    /// Offsets at which the verification of a partition begins.
     struct Start: Sendable {
         var place: RangeAlignment.Place
         var allowance = SequenceComparison.LeadingAllowance()
@@ -112,7 +112,7 @@ struct RollingPartition: Sendable {
         return (found, takeFindings())
     }
 
-    /// What has been found so far.
+    /// Findings so far.
     var verified: PartitionVerification {
         switch following {
         case .ordered(let ordered): ordered.verified(result)

@@ -31,7 +31,7 @@ public struct RollingVerification: Sendable {
         case trouble(String)
     }
 
-    /// How far it has come.
+    /// Progress of a rolling verification.
     public struct Progress: Hashable, Sendable {
         public var partitions: Int
         /// Records that are the same on both sides.

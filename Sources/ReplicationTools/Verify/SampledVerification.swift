@@ -4,8 +4,8 @@ internal import Replication
 
 /// Compares chosen stretches of one partition, each record by record.
 ///
-/// Where the flow has recorded where its copies are, that tells what a stretch is to be compared with, and copies that
-/// stand elsewhere are noticed. Where nothing is recorded the stretch is looked for by its content.
+/// The flow's offset map tells with which target offsets a stretch is compared, and copies at other offsets are
+/// noticed. Without a map the stretch is searched for by its content.
 struct SampledVerification {
     private let compared: ComparedPair
     private let sampling: Sampling
@@ -13,11 +13,11 @@ struct SampledVerification {
     private let beginsLater: Bool
     private let patience: Duration
     private var result: PartitionVerification
-    /// Where the last stretch that was found by content ended, a little behind its own end: the next begins no earlier,
-    /// so that nothing counts twice.
+    /// Ends of the last stretch that was found by content, a little behind its own: the next begins no earlier, so that
+    /// nothing counts twice.
     private var comparedTo = RangeAlignment.Place(source: 0, target: 0)
 
-    /// What the flow has not copied is looked at so far and no further: it only repeats itself.
+    /// Offsets of an uncopied range that are compared at most: the rest would only repeat the same finding.
     private static let uncopiedLimit = 10 * Sampling.stretch
 
     private var pair: VerificationCut.Pair { compared.pair }
@@ -122,8 +122,8 @@ extension SampledVerification {
         return aligned
     }
 
-    /// What the flow had not passed when it recorded its copies last, and will not soon. The end of its work may have
-    /// reached the target all the same.
+    /// Compares a range that the flow had not completed when it last recorded its progress. The end of its work may
+    /// have reached the target all the same.
     private mutating func compareUncopied(
         _ range: Range<Int64>, _ map: OffsetMap, _ progress: (Int64, Int64, Int64) -> Void
     ) async throws(KafkaError) {
@@ -182,7 +182,7 @@ extension SampledVerification {
         return nil
     }
 
-    /// Where a stretch may be on the target: by its first record's time, and by how far it is from the end.
+    /// Target offsets at which a stretch may begin: by its first record's time, and by its distance from the end.
     private func guesses(for first: RecordFingerprint, of wanted: Range<Int64>) async throws(KafkaError) -> [Int64] {
         var guesses = [pair.targetRange.upperBound - (pair.sourceRange.upperBound - wanted.lowerBound)]
         if let offset = try await targetOffset(atTime: first.timestamp) { guesses.insert(offset, at: 0) }

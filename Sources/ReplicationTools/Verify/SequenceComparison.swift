@@ -14,15 +14,15 @@ package import Replication
 /// Pure: prints come in through ``add(source:)`` and ``add(target:)``, what is needed next is asked for through
 /// ``advance(sourceHasEnded:targetHasEnded:)``.
 package struct SequenceComparison: Sendable {
-    /// What the comparison cannot go on without.
+    /// Input that the comparison needs to continue.
     package enum Need: Hashable, Sendable {
         case source, target
         /// Both sequences have been compared to their ends.
         case nothing
     }
 
-    /// What stands at the beginning of one side only, where that is no difference: the flow began later, or one side's
-    /// retention has passed over it.
+    /// Sides on which further records at the beginning are no difference: the flow began later, or the other side's
+    /// retention has removed them.
     package struct LeadingAllowance: Hashable, Sendable {
         package var source = false
         package var target = false

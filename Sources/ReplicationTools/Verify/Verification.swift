@@ -13,7 +13,7 @@ internal import Synchronization
 /// part of the cut must be in the source's.
 public struct Verification: Sendable {
     public struct Options: Sendable {
-        /// How long a target that has stopped moving is waited for before what it lacks counts as missing.
+        /// Time that a target without progress is waited for before the records that it lacks count as missing.
         public var patience: Duration = .seconds(10)
         /// Partitions compared at the same time.
         public var lanes = 4
@@ -97,7 +97,7 @@ public struct Verification: Sendable {
         return report
     }
 
-    /// What the flow has recorded about the clusters at hand, once it has recorded what the cut holds.
+    /// The flow's records about these clusters, once they cover the end offsets of the comparison.
     private func recordings(
         _ cut: VerificationCut, _ target: ClusterClient
     ) async throws(KafkaError) -> RecordedFlowReader? {

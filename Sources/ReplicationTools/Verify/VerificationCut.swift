@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-/// What is compared: pairs of partitions, and where each begins and ends.
+/// Pairs of partitions to compare, with the offsets at which each begins and ends.
 struct VerificationCut: Sendable {
     struct Pair: Sendable {
         var source: TopicPartition
@@ -17,8 +17,8 @@ struct VerificationCut: Sendable {
         /// The target topic has LogAppendTime: its timestamps are its own.
         var targetStampsRecords: Bool
 
-        /// What may stand at the beginning of one side only: where retention has passed over the other, or, if the
-        /// flow may have begun later than with the earliest record, before its first.
+        /// Allowance for records at the beginning of one side only: those that the other side's retention has removed,
+        /// and, if the flow may have begun later than with the earliest record, those before its first.
         func allowance(beginsLater: Bool) -> SequenceComparison.LeadingAllowance {
             SequenceComparison.LeadingAllowance(
                 source: beginsLater || targetRange.lowerBound > 0, target: sourceRange.lowerBound > 0)
@@ -99,7 +99,7 @@ struct VerificationCut: Sendable {
         return cut
     }
 
-    /// Where pairs end now, the target looked at first; errors for those of which it cannot be said.
+    /// Present ends of pairs, the target's read first; errors for those that cannot be asked.
     static func ends(
         of pairs: [Pair], source: ClusterClient, target: ClusterClient
     ) async -> Outcomes<TopicPartition, (source: Int64, target: Int64)> {

@@ -1,4 +1,4 @@
-/// What `verify` found in one partition.
+/// Result of `verify` for one partition.
 public struct PartitionVerification: Hashable, Sendable, Codable {
     public var topic: String
     public var targetTopic: String
@@ -11,10 +11,10 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
     /// Records that are the same because their whole batches are, without having been decompressed.
     public var equalInWholeBatches: Int64 = 0
     public var sourceStart: Int64 = 0
-    /// Where the comparison ends at the source: fixed when it began.
+    /// Source offset at which the comparison ends: fixed when it began.
     public var sourceEnd: Int64 = 0
     public var targetStart: Int64 = 0
-    /// Where the comparison ended at the target.
+    /// Target offset at which the comparison ended.
     public var targetEnd: Int64 = 0
     /// Records at the source's beginning that the flow was not to copy, or that the target has expired.
     public var beforeTarget: Int64 = 0
@@ -26,9 +26,9 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
     public var foreign: Int64 = 0
     /// Compared by the latest value of each key, since compaction removes records on either side.
     public var isByKey = false
-    /// What of the partition was looked at; nil where everything was.
+    /// The part of the partition that was compared; nil where everything was.
     public var sample: Sample?
-    /// Why the partition could not be compared to its end.
+    /// Error that kept the partition from being compared to its end.
     public var failure: String?
 
     /// The part of a partition that a sampled verification looked at.
@@ -61,7 +61,7 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
     }
 }
 
-/// What `verify` found.
+/// Result of `verify` for one flow.
 public struct VerificationReport: Hashable, Sendable, Codable {
     public var flow: String
     public var source: String
@@ -87,7 +87,7 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     }
 }
 
-/// How far a verification has come.
+/// Progress of a verification.
 public struct VerificationProgress: Hashable, Sendable {
     /// Source offsets passed, of all that are to be compared.
     public var compared: Int64

@@ -2,7 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import KafkaBroker
 
-/// Why the control endpoint did not do what was asked: a code for programs, a reason for people.
+/// Failure of a request to the control endpoint: a code for programs, a reason for people.
 struct ControlFailure: Error, Encodable {
     enum Code: String, Encodable {
         /// The request cannot be understood.

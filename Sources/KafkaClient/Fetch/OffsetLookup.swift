@@ -1,0 +1,79 @@
+import KafkaWire
+
+/// Which offset of a partition is wanted.
+public enum OffsetQuery: Sendable, Hashable {
+    /// The first that can still be read.
+    case earliest
+    /// Where the next record goes; with `readCommitted`, where reading committed records ends.
+    case latest
+    /// The record with the largest timestamp (Kafka 3.0, KIP-734).
+    case maxTimestamp
+    /// The first record whose timestamp, in milliseconds since 1970, is at least this.
+    case timestamp(Int64)
+
+    fileprivate var wireValue: Int64 {
+        switch self {
+        case .latest: -1
+        case .earliest: -2
+        case .maxTimestamp: -3
+        case .timestamp(let milliseconds): milliseconds
+        }
+    }
+}
+
+/// An offset that a leader found.
+public struct FoundOffset: Sendable, Hashable {
+    /// Nil when no record is that late, or the partition has none.
+    public var offset: Int64?
+    /// The record's timestamp, for queries by time; -1 otherwise.
+    public var timestamp: Int64
+    /// -1 when the broker does not tell.
+    public var leaderEpoch: Int32
+}
+
+extension ClusterClient {
+    /// Looks offsets up at the partitions' leaders, all at once; leaders that have moved are found again.
+    public func offsets(
+        _ queries: [TopicPartition: OffsetQuery], isolation: IsolationLevel = .readUncommitted
+    ) async -> Outcomes<TopicPartition, FoundOffset> {
+        await askLeaders(queries.keys, during: .listOffsets) { client, leader, partitions throws(KafkaError) in
+            var request = ListOffsetsRequest()
+            request.replicaID = -1
+            request.isolationLevel = isolation.rawValue
+            request.timeoutMs = client.settings.requestTimeout.wireMilliseconds
+            request.topics = Dictionary(grouping: partitions, by: \.topic).map { name, partitions in
+                var topic = ListOffsetsRequest.ListOffsetsTopic()
+                topic.name = name
+                topic.partitions = partitions.map { partition in
+                    var entry = ListOffsetsRequest.ListOffsetsPartition()
+                    entry.partitionIndex = partition.partition
+                    entry.timestamp = queries[partition]?.wireValue ?? -1
+                    return entry
+                }
+                return topic
+            }
+            let needsMaxTimestamp = partitions.contains { queries[$0] == .maxTimestamp }
+            let response = try await client.send(
+                request, to: leader,
+                versions: needsMaxTimestamp ? 7...11 : isolation == .readCommitted ? 2...11 : nil)
+            return client.outcomes(in: response)
+        }
+    }
+
+    private func outcomes(in response: ListOffsetsResponse) -> Outcomes<TopicPartition, FoundOffset> {
+        var outcomes: Outcomes<TopicPartition, FoundOffset> = [:]
+        for topic in response.topics {
+            for partition in topic.partitions {
+                outcomes[TopicPartition(topic.name, partition.partitionIndex)] = partition.errorCode.outcome(
+                    FoundOffset(
+                        offset: partition.offset >= 0 ? partition.offset : nil, timestamp: partition.timestamp,
+                        leaderEpoch: partition.leaderEpoch)
+                ) {
+                    error($0, during: .request(.listOffsets)).about(
+                        topic: topic.name, partition: partition.partitionIndex)
+                }
+            }
+        }
+        return outcomes
+    }
+}

@@ -1,0 +1,159 @@
+// Flows.
+const views = new Map();
+let history = { span: 3600000, series: [] }, openTopic = null, topicDetail = null;
+
+async function control(flow, action, topic, partition) {
+  const query = new URLSearchParams();
+  if (topic !== undefined) query.set('topic', topic);
+  if (partition !== undefined) query.set('partition', partition);
+  const answer = await fetch(`/api/flows/${encodeURIComponent(flow)}/${action}?${query}`, { method: 'POST' });
+  if (!answer.ok) alert(await answer.text());
+  await refresh();
+}
+function column(view, key, title, numeric, wide) {
+  const sort = () => {
+    view.sort = { key, down: view.sort.key === key ? !view.sort.down : numeric };
+    drawTopics(view);
+  };
+  return h('th', { class: (numeric ? 'num ' : '') + (wide ? 'wide' : '') }, h('button', { onclick: sort }, title));
+}
+function flowView(flow) {
+  const view = { name: flow.name, rows: new Map(), sort: { key: 'topic', down: false }, filter: '', limit: 50 };
+  const { row, tiles } = plots();
+  Object.assign(view, { tiles, state: h('span', null), route: h('span', { class: 'dim' }), note: h('div', { class: 'dim small' }),
+    toggle: h('button', { class: 'push' }), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div') });
+  view.toggle.onclick = () => control(view.name, view.flow.paused.includes('the flow') ? 'resume' : 'pause');
+  view.more.onclick = () => { view.limit += 200; drawTopics(view); };
+  const filter = h('input', { type: 'search', placeholder: 'filter topics', 'aria-label': 'filter topics',
+    oninput: event => { view.filter = event.target.value; drawTopics(view); } });
+  view.counts = h('span', { class: 'dim small' });
+  view.card = h('section', { class: 'card flow', 'data-flow': flow.name },
+    h('div', { class: 'head' }, h('h2', null, flow.name), view.state, view.route, view.toggle), row, view.note,
+    h('div', { class: 'head', style: 'margin:14px 0 4px' }, h('h2', null, 'Topics'), view.counts, h('span', { class: 'push' }, filter)),
+    h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null,
+      column(view, 'topic', 'topic'), column(view, 'state', 'state'), column(view, 'partitions', 'partitions', true, true),
+      column(view, 'lag', 'lag', true), column(view, 'recordsPerSecond', 'records/s', true, true),
+      column(view, 'bytesPerSecond', 'bytes/s', true), column(view, 'latencyMaximum', 'latency', true, true),
+      h('th', { class: 'num wide' }, 'last hour'))), view.body)), view.more, view.groups);
+  return view;
+}
+function drawFlow(view, flow) {
+  view.flow = flow;
+  const all = flow.paused.includes('the flow');
+  view.state.replaceChildren(chip(flow.state === 'running' && all ? 'paused' : flow.state));
+  put(view.route, `${flow.source} → ${flow.target}`);
+  put(view.toggle, all ? 'Resume' : 'Pause');
+  put(view.tiles.lag.value, count(flow.lag));
+  put(view.tiles.lag.extra, flow.lag ? 'records behind' : 'in step');
+  put(view.tiles.bytesPerSecond.value, rate(flow.bytesPerSecond));
+  put(view.tiles.bytesPerSecond.extra, `${count(flow.recordsPerSecond)} records/s`
+    + (flow.bytesPerSecondLimit ? `, limited to ${rate(flow.bytesPerSecondLimit)}` : ''));
+  put(view.tiles.latency.value, seconds(flow.latencyMaximum));
+  put(view.tiles.latency.extra, flow.latencyMean === undefined ? 'nothing to copy just now' : `longest; mean ${seconds(flow.latencyMean)}`);
+  put(view.note, flow.paused.length ? 'Paused: ' + flow.paused.join(', ') : '');
+  drawTopics(view);
+  drawGroups(view);
+}
+function drawHistory() {
+  const now = Date.now();
+  for (const view of views.values()) {
+    const samples = history.series.find(x => x.flow === view.name && !x.topic)?.samples || [];
+    for (const kind of Object.keys(KINDS)) drawPlot(view.tiles[kind].plot, samples, kind, now, spanOf(samples, now));
+  }
+}
+const value = (topic, key) => topic[key] ?? -1;
+function drawTopics(view) {
+  const { key, down } = view.sort, wanted = view.filter.toLowerCase();
+  const all = view.flow.topics.filter(t => t.topic.toLowerCase().includes(wanted));
+  const order = (a, b) => (value(a, key) < value(b, key) ? -1 : value(a, key) > value(b, key) ? 1 : 0) * (down ? -1 : 1);
+  const shown = [...all].sort(order).slice(0, view.limit);
+  put(view.counts, `${count(view.flow.topics.length)}`);
+  view.more.hidden = all.length <= shown.length;
+  put(view.more, `${count(all.length - shown.length)} more`);
+  const wantedRows = [];
+  for (const topic of shown) {
+    const row = view.rows.get(topic.topic) || topicRow(view, topic);
+    row.update(topic);
+    wantedRows.push(row.element);
+    const isOpen = openTopic?.flow === view.name && openTopic.topic === topic.topic;
+    row.element.classList.toggle('open', isOpen);
+    if (isOpen) { topicDetail ??= detailView(view.name, topic.topic); wantedRows.push(topicDetail.element); }
+  }
+  if (!shown.length) wantedRows.push(h('tr', null, h('td', { colspan: 8, class: 'dim' },
+    view.flow.topics.length ? 'no topic matches' : view.flow.state === 'running' ? 'nothing to copy yet' : view.flow.state)));
+  const now = [...view.body.children];
+  if (now.length !== wantedRows.length || now.some((row, i) => row !== wantedRows[i])) view.body.replaceChildren(...wantedRows);
+}
+function topicRow(view, topic) {
+  const cells = {}, cell = (name, kind) => cells[name] = h('td', { class: kind || '' });
+  const toggle = () => {
+    const was = openTopic?.flow === view.name && openTopic.topic === topic.topic;
+    openTopic = was ? null : { flow: view.name, topic: topic.topic };
+    topicDetail = null;
+    views.forEach(drawTopics);
+    refresh();
+  };
+  const target = topic.targetTopic === topic.topic ? null
+    : h('span', { class: 'dim small wide' }, h('span', { class: 'arrow' }, ' → '), topic.targetTopic);
+  const element = h('tr', { class: 'row', tabindex: 0, 'data-topic': topic.topic, onclick: toggle,
+    onkeydown: e => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); toggle(); } } },
+    h('td', { class: 'topic' }, h('span', { class: 'caret' }, '›'), topic.topic, target), cell('state'), cell('partitions', 'num wide'),
+    cell('lag', 'num'), cell('records', 'num wide'), cell('bytes', 'num'), cell('latency', 'num wide'), cell('spark', 'num wide'));
+  let lastSpark = null, lastState = null;
+  const row = { element, update(topic) {
+    if (lastState !== topic.state) { lastState = topic.state; cells.state.replaceChildren(chip(topic.state)); }
+    put(cells.partitions, count(topic.partitions));
+    put(cells.lag, count(topic.lag));
+    put(cells.records, count(topic.recordsPerSecond));
+    put(cells.bytes, bytes(topic.bytesPerSecond));
+    put(cells.latency, seconds(topic.latencyMaximum));
+    const series = view.sparks?.get(topic.topic);
+    if (series && series !== lastSpark) { lastSpark = series; cells.spark.replaceChildren(spark(series)); }
+  } };
+  view.rows.set(topic.topic, row);
+  return row;
+}
+function detailView(flow, topic) {
+  const { row, tiles } = plots();
+  const cells = h('div', { class: 'cells' }), body = h('tbody'), toggle = h('button', null, 'Pause topic');
+  const element = h('tr', { class: 'detail' }, h('td', { colspan: 8 }, row, h('div', { class: 'head', style: 'margin:12px 0 8px' },
+    h('h2', null, 'Partitions'), toggle), cells, h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null,
+    h('th', { class: 'num' }, '#'), h('th', null, 'state'), h('th', { class: 'num' }, 'source offset'),
+    h('th', { class: 'num' }, 'source end'), h('th', { class: 'num' }, 'lag'), h('th', { class: 'num' }, 'target offset'),
+    h('th', { class: 'num wide' }, 'brokers'), h('th', null, ''))), body))));
+  toggle.onclick = () => control(flow, toggle.dataset.action, topic);
+  return { element, tiles, update(summary, partitions, paused) {
+    put(tiles.lag.value, count(summary.lag)); put(tiles.bytesPerSecond.value, rate(summary.bytesPerSecond));
+    put(tiles.latency.value, seconds(summary.latencyMaximum));
+    put(tiles.bytesPerSecond.extra, `${count(summary.recordsPerSecond)} records/s`);
+    const isPaused = paused.includes(`topic ${topic}`);
+    toggle.dataset.action = isPaused ? 'resume' : 'pause';
+    put(toggle, isPaused ? 'Resume topic' : 'Pause topic');
+    const state = p => p.stuckForSeconds !== undefined ? 'stuck' : p.state;
+    cells.replaceChildren(...partitions.map(p => h('i', { class: 'cell ' + (state(p) === 'active' && p.lag ? 'lagging' : state(p)),
+      title: `${topic}-${p.partition}: ${state(p)}, lag ${count(p.lag)}` })));
+    body.replaceChildren(...partitions.map(p => h('tr', { 'data-partition': p.partition },
+      h('td', { class: 'num' }, String(p.partition)), h('td', null, chip(state(p))), h('td', { class: 'num' }, count(p.sourceOffset)),
+      h('td', { class: 'num' }, p.sourceEnd < 0 ? '–' : count(p.sourceEnd)), h('td', { class: 'num' }, count(p.lag)),
+      h('td', { class: 'num' }, p.targetOffset < 0 ? '–' : count(p.targetOffset)),
+      h('td', { class: 'num wide dim' }, `${p.sourceLeader ?? '–'} → ${p.targetLeader ?? '–'}`),
+      h('td', { class: p.reason || p.stuckForSeconds !== undefined ? 'reason' : 'num' },
+        p.reason ?? (p.stuckForSeconds !== undefined ? `no progress for ${seconds(p.stuckForSeconds)}${p.obstacle ? ': ' + p.obstacle : ''}` :
+          h('button', { onclick: () => control(flow, p.state === 'paused' ? 'resume' : 'pause', topic, p.partition) },
+            p.state === 'paused' ? 'Resume' : 'Pause'))))));
+  } };
+}
+function drawGroups(view) {
+  const groups = view.flow.groups || [];
+  if (!groups.length) { view.groups.replaceChildren(); return; }
+  const shown = groups.slice(0, 100), columns = ['group', 'state', 'partition', 'source offset', 'on the target', 'committed there', ''];
+  const rows = shown.flatMap(g => (g.partitions.length ? g.partitions : [{}]).map((p, i) => h('tr', { 'data-group': g.group },
+    h('td', { class: 'topic' }, i ? '' : g.group), h('td', null, chip(p.state ?? g.state, p.reason ?? g.reason)),
+    h('td', null, p.topic === undefined ? '' : `${p.topic}-${p.partition}`), h('td', { class: 'num' }, count(p.sourceOffset)),
+    h('td', { class: 'num' }, count(p.translatedOffset)), h('td', { class: 'num' }, count(p.targetOffset)),
+    h('td', { class: 'small dim' }, p.reason ?? (i ? '' : g.reason ?? '')))));
+  view.groups.replaceChildren(h('div', { class: 'head', style: 'margin:18px 0 4px' }, h('h2', null, 'Consumer groups'),
+    h('span', { class: 'dim small' }, shown.length < groups.length ? `${shown.length} of ${count(groups.length)}` : count(groups.length))),
+    h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null, columns.map((title, i) =>
+      h('th', { class: i > 2 && i < 6 ? 'num' : '' }, title)))), h('tbody', null, rows))));
+}

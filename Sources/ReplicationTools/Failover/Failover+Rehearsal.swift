@@ -1,0 +1,26 @@
+internal import KafkaClient
+internal import Replication
+
+// What a dry run finds.
+extension Failover {
+    /// Tells what a step finds, and would do, now.
+    func preview(of step: FailoverStep) async throws -> String {
+        switch step {
+        case .preflight: return ""
+        case .fence: return try await previewFence()
+        case .still: return try await previewStillness()
+        case .drain: return try await previewDrain()
+        case .cut: return "would note \(memory.passed.count) partitions"
+        case .groups: return try await previewGroups()
+        case .verify: return "would compare \(memory.passed.count) partitions"
+        case .opposite: return try await previewOpposite()
+        case .lift: return try await previewLift()
+        case .handOver: return "would note it in \(ProgressStore.topicName(flow: settings.name))"
+        }
+    }
+
+    /// A count with its noun, as the steps of a report tell it: `1 partition`, `12 partitions`.
+    static func count(_ count: some BinaryInteger, _ noun: String) -> String {
+        count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+    }
+}

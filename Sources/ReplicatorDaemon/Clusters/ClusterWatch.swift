@@ -1,0 +1,58 @@
+package import KafkaClient
+package import Logging
+internal import Metrics
+package import NIOCore
+
+/// Polls one cluster every few seconds, over a connection of its own: whether it answers, and under which id.
+package actor ClusterWatch {
+    private static let interval: Duration = .seconds(5)
+    private static let patience: Duration = .seconds(5)
+
+    package private(set) var health: ClusterHealth
+    private let client: ClusterClient
+    private let gauge: Gauge
+    private let logger: Logger
+    private let wallClock: @Sendable () -> Int64
+
+    /// - Parameter wallClock: milliseconds since 1970.
+    package init(
+        _ cluster: ClusterSettings, eventLoop: any EventLoop, logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64
+    ) {
+        var settings = cluster
+        settings.requestTimeout = min(settings.requestTimeout, Self.patience)
+        settings.connectTimeout = min(settings.connectTimeout, Self.patience)
+        client = ClusterClient(settings, eventLoop: eventLoop, logger: logger)
+        gauge = Gauge(label: "replicator_cluster_up", dimensions: [("cluster", cluster.name)])
+        health = ClusterHealth(name: cluster.name)
+        var logger = logger
+        logger[metadataKey: "cluster"] = "\(cluster.name)"
+        self.logger = logger
+        self.wallClock = wallClock
+    }
+
+    /// Polls until the task is cancelled.
+    func run() async {
+        repeat { await poll() } while (try? await Task.sleep(for: Self.interval)) != nil
+        await client.close()
+    }
+
+    private func poll() async {
+        let wasUp = health.isUp
+        do throws(KafkaError) {
+            let metadata = try await client.metadata(.none)
+            health.isUp = true
+            health.clusterID = metadata.clusterID
+            health.brokers = metadata.brokers.count
+            health.error = nil
+            if wasUp == false { logger.info("cluster can be reached again") }
+        } catch {
+            guard !Task.isCancelled else { return }
+            health.isUp = false
+            health.error = "\(error)"
+            if wasUp != false { logger.warning("cluster cannot be reached", metadata: ["error": "\(error)"]) }
+        }
+        gauge.record(health.isUp == true ? 1 : 0)
+        health.seenAt = wallClock()
+    }
+}

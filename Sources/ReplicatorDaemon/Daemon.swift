@@ -1,0 +1,112 @@
+package import Logging
+internal import Metrics
+package import Observability
+package import Replication
+
+/// The flows of one `replicator run`, polled every few seconds: rates, history, standstills, changes.
+package actor Daemon {
+    package nonisolated let flows: [Flow]
+    package nonisolated let watches: [ClusterWatch]
+    package nonisolated let history = History()
+    package nonisolated let events: EventLog
+    package nonisolated let registry: MetricsRegistry
+    package nonisolated let logger: Logger
+    private nonisolated let version: String
+    private nonisolated let startedAt: Int64
+    nonisolated let wallClock: @Sendable () -> Int64
+
+    private var standstills: Standstills
+    private var samples: [String: FlowSample] = [:]
+    private var lastPoll: ContinuousClock.Instant?
+    private var recorder: HistoryRecorder
+    private var lastReload: ReloadReport?
+
+    /// Between two polls. Longer when polling takes long, so that it never costs more than a hundredth of a core.
+    private static let interval: Duration = .seconds(2)
+
+    /// - Parameters:
+    ///   - stuckAfter: how long lag without progress is nothing to worry about.
+    ///   - version: the program's, as the status document tells it.
+    ///   - wallClock: milliseconds since 1970.
+    package init(
+        flows: [Flow], watches: [ClusterWatch], stuckAfter: Duration, version: String, registry: MetricsRegistry,
+        events: EventLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.flows = flows
+        self.watches = watches
+        self.version = version
+        self.registry = registry
+        self.events = events
+        self.logger = logger
+        self.wallClock = wallClock
+        startedAt = wallClock()
+        standstills = Standstills(patience: stuckAfter)
+        recorder = HistoryRecorder(history)
+    }
+
+    /// Polls the flows until the task is cancelled.
+    func keepPolling() async {
+        let clock = ContinuousClock()
+        repeat {
+            let begin = clock.now
+            await poll(at: begin)
+            let pause = max(Self.interval, (clock.now - begin) * 100)
+            guard (try? await Task.sleep(for: pause)) != nil else { return }
+        } while true
+    }
+
+    func report(reload: ReloadReport) {
+        lastReload = reload
+    }
+
+    private func poll(at now: ContinuousClock.Instant) async {
+        var statuses: [FlowStatus] = []
+        for flow in flows { statuses.append(await flow.status()) }
+        for warning in standstills.update(statuses, at: now) {
+            logger.warning("\(warning.message)", metadata: warning.metadata)
+        }
+        let elapsed = lastPoll.map { Double(($0.duration(to: now)) / .seconds(1)) } ?? 0
+        lastPoll = now
+        for status in statuses {
+            let before = samples[status.name]
+            if let before {
+                for move in LeaderMoves.describe(from: before.status, to: status) {
+                    logger.info("\(move)", metadata: ["flow": "\(status.name)"])
+                }
+            }
+            let sample = FlowSample(standstills.marking(status, at: now), since: before, seconds: elapsed) {
+                registry.measurement(flow: status.name, topic: $0)
+            }
+            samples[status.name] = sample
+            Gauge(label: "replicator_stuck_partitions", dimensions: [("flow", status.name)])
+                .record(sample.status.partitions.count { $0.isProblem })
+        }
+        recorder.record(statuses.compactMap { samples[$0.name] }, at: now, time: wallClock())
+    }
+
+    /// The document that `/api/status` answers with.
+    package func document() async -> StatusDocument {
+        var documents: [FlowDocument] = []
+        for flow in flows {
+            let status = standstills.marking(await flow.status(), at: .now)
+            documents.append(FlowDocument(status, sample: samples[flow.name]))
+        }
+        var clusters: [StatusDocument.Cluster] = []
+        for watch in watches {
+            let health = await watch.health
+            clusters.append(
+                StatusDocument.Cluster(
+                    health,
+                    throttleSeconds: registry.value("replicator_throttle_seconds_total", [("cluster", health.name)]),
+                    authErrors: registry.value("replicator_auth_errors_total", [("cluster", health.name)])))
+        }
+        return StatusDocument(
+            version: version, startedAt: startedAt, time: wallClock(), clusters: clusters, flows: documents,
+            lastReload: lastReload)
+    }
+
+    /// Reasons why the process is not ready; none when it is.
+    package func obstacles() async -> [String] {
+        await document().obstacles
+    }
+}

@@ -1,0 +1,71 @@
+package import Logging
+internal import Observability
+package import Replication
+
+/// Partitions of all flows that make no progress although there is something to copy, as of the last poll.
+package struct Standstills: Sendable {
+    /// Log message about partitions of a flow that have come to a standstill.
+    package struct Warning: Sendable {
+        package var message: String
+        package var metadata: Logger.Metadata
+    }
+
+    private var watchdog: ProgressWatchdog
+    private var known: [String: [ProgressWatchdog.Stuck]] = [:]
+
+    /// - Parameter patience: how long lag without progress is nothing to worry about.
+    package init(patience: Duration) {
+        watchdog = ProgressWatchdog(patience: patience)
+    }
+
+    /// Takes in the state of every flow.
+    ///
+    /// - Returns: one warning for each flow with partitions that have come to a standstill since; each is told once.
+    package mutating func update(_ statuses: [FlowStatus], at now: ContinuousClock.Instant) -> [Warning] {
+        let found = Dictionary(grouping: watchdog.look(statuses.flatMap(Self.looks), at: now), by: \.flow)
+        let warnings = statuses.compactMap { status in
+            let before = Set((known[status.name] ?? []).map(\.place))
+            return Self.warning((found[status.name] ?? []).filter { !before.contains($0.place) }, status)
+        }
+        known = found
+        return warnings
+    }
+
+    private static func looks(_ flow: FlowStatus) -> [ProgressWatchdog.Look] {
+        flow.partitions.map {
+            ProgressWatchdog.Look(
+                flow: flow.name, topic: $0.topic, partition: $0.partition, offset: $0.sourceOffset, lag: $0.lag,
+                isMeantToMove: $0.state == .active && flow.state == .running)
+        }
+    }
+
+    private static func warning(_ fresh: [ProgressWatchdog.Stuck], _ status: FlowStatus) -> Warning? {
+        guard let first = fresh.first else { return nil }
+        let partition = status.partitions.first { $0.topic == first.topic && $0.partition == first.partition }
+        var metadata: Logger.Metadata = [
+            "flow": "\(status.name)", "topic": "\(first.topic)", "partition": "\(first.partition)",
+            "offset": "\(first.offset)", "lag": "\(first.lag)",
+        ]
+        metadata["reason"] = partition?.obstacle.map { "\($0)" }
+        return Warning(
+            message: fresh.count == 1
+                ? "partition makes no progress although there is something to copy"
+                : "\(fresh.count) partitions make no progress although there is something to copy",
+            metadata: metadata)
+    }
+
+    /// The status with how long its partitions have stood still.
+    package func marking(_ status: FlowStatus, at now: ContinuousClock.Instant) -> FlowStatus {
+        guard let found = known[status.name], !found.isEmpty else { return status }
+        var status = status
+        var since: [String: [Int32: ContinuousClock.Instant]] = [:]
+        for one in found { since[one.topic, default: [:]][one.partition] = one.since }
+        for index in status.partitions.indices where status.partitions[index].state == .active {
+            let partition = status.partitions[index]
+            status.partitions[index].stuckForSeconds = since[partition.topic]?[partition.partition].map {
+                Int(($0.duration(to: now)) / .seconds(1))
+            }
+        }
+        return status
+    }
+}

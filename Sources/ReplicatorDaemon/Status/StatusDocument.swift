@@ -1,0 +1,84 @@
+internal import FoundationEssentials
+package import Observability
+internal import Replication
+
+/// The document that `/api/status` answers with and `replicator status` shows. Docs/Operations.md describes it.
+package struct StatusDocument: Sendable, Codable {
+    package struct Cluster: Sendable, Codable {
+        package var name: String
+        /// Nil before the first poll has ended.
+        package var isUp: Bool?
+        package var clusterID: String?
+        package var brokers: Int?
+        package var error: String?
+        package var seenAt: Int64?
+        /// Since the start of the process.
+        package var throttleSeconds: Double
+        package var authErrors: Double
+
+        package init(_ health: ClusterHealth, throttleSeconds: Double, authErrors: Double) {
+            name = health.name
+            isUp = health.isUp
+            clusterID = health.clusterID
+            brokers = health.brokers
+            error = health.error
+            seenAt = health.seenAt
+            self.throttleSeconds = throttleSeconds
+            self.authErrors = authErrors
+        }
+    }
+
+    package var version: String
+    /// Milliseconds since 1970.
+    package var startedAt: Int64
+    /// Milliseconds since 1970.
+    package var time: Int64
+    package var isReady: Bool
+    /// Reasons why the process is not ready.
+    package var obstacles: [String]
+    package var clusters: [Cluster]
+    package var flows: [FlowDocument]
+    package var lastReload: ReloadReport?
+
+    package init(
+        version: String, startedAt: Int64, time: Int64, clusters: [Cluster], flows: [FlowDocument],
+        lastReload: ReloadReport?
+    ) {
+        self.version = version
+        self.startedAt = startedAt
+        self.time = time
+        self.clusters = clusters
+        self.flows = flows
+        self.lastReload = lastReload
+        obstacles = clusters.compactMap(\.obstacle) + flows.flatMap(\.obstacles)
+        isReady = obstacles.isEmpty
+    }
+
+    /// The same document with fewer partitions; what is told about all of them stays.
+    package func listing(_ selection: PartitionSelection) -> StatusDocument {
+        var document = self
+        for index in document.flows.indices {
+            switch selection {
+            case .all: break
+            case .problems: document.flows[index].status.partitions.removeAll { !$0.isProblem }
+            case .topic(let topic): document.flows[index].status.partitions.removeAll { $0.topic != topic }
+            }
+        }
+        return document
+    }
+
+    package var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Cannot fail: the document holds text and finite numbers.
+        guard let data = try? encoder.encode(self) else { return "{}" }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+extension StatusDocument.Cluster {
+    package var obstacle: String? {
+        guard isUp == false else { return nil }
+        return "cluster \(name) cannot be reached: \(error ?? "")"
+    }
+}

@@ -1,0 +1,161 @@
+internal import ArgumentParser
+internal import Glibc
+internal import KafkaBroker
+internal import KafkaWire
+internal import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// `replicator broker`: an embedded cluster as a program of its own.
+struct BrokerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "broker",
+        abstract: "Run a Kafka-compatible broker.",
+        discussion: """
+            Listens until it gets SIGTERM or SIGINT, then stops in order. When ready it prints one line with its \
+            addresses, and with --control a second one with that of the control endpoint, which takes faults and \
+            tells the state. Without --data nothing outlives the process.
+
+            Exit codes: 0 stopped as asked, 1 failed (a port is taken, the data cannot be read), 2 wrong usage.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the first node listens (default: 127.0.0.1:9092); further nodes follow. Port 0 takes free ones.",
+            valueName: "host:port"))
+    var listen: String?
+
+    @Option(help: "How many nodes the cluster has.")
+    var nodes = 1
+
+    @Option(help: ArgumentHelp("Keep topics, records and offsets in this directory.", valueName: "directory"))
+    var data: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Take faults and tell the state over HTTP at this address; without authentication, so keep it local.",
+            valueName: "host:port"))
+    var control: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("A broker setting under Kafka's own name; may be repeated.", valueName: "key=value"))
+    var settings: [String] = []
+
+    @Option(
+        name: .customLong("newest-version"),
+        help: ArgumentHelp(
+            "The newest version of a request that is served, as by an earlier release: IncrementalAlterConfigs=-1 leaves "
+                + "it out. May be repeated.", valueName: "request=number"))
+    var newestVersions: [String] = []
+
+    @Option(help: "How much to log to standard error: trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "warning"
+
+    func run() async throws {
+        let settings = try brokerSettings()
+        let control = try control.map { try Self.address("--control", $0) }
+        let cluster: EmbeddedCluster
+        do {
+            cluster = try await EmbeddedCluster.start(settings)
+        } catch let error as BrokerError {
+            if case .invalidSettings(let reason) = error { throw Failure(reason, exitCode: .usage) }
+            throw Failure("\(error)")
+        }
+        var services: [any Service] = []
+        let (controlPorts, controlPort) = AsyncStream<Int>.makeStream()
+        if let control {
+            services.append(
+                ControlServer(cluster: cluster, host: control.host, port: control.port, logger: settings.logger) {
+                    controlPort.yield($0)
+                })
+        }
+        services.append(
+            BrokerService(cluster: cluster, control: control.map { (host: $0.host, ports: controlPorts) }))
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: settings.logger.forLifecycle))
+        try await group.run()
+    }
+
+    private static func address(_ option: String, _ text: String) throws -> (host: String, port: Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port)
+        else { throw Failure("\(option) takes HOST:PORT, not '\(text)'", exitCode: .usage) }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        return (host.isEmpty ? "0.0.0.0" : host, port)
+    }
+
+    private func limits() throws -> [ApiKey: Int16] {
+        var limits: [ApiKey: Int16] = [:]
+        for text in newestVersions {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, let api = ApiKey(named: parts[0]), let version = Int16(parts[1]), version >= -1,
+                api != .apiVersions
+            else {
+                throw Failure(
+                    "--newest-version takes Kafka's name of a request and a version from -1 on, such as Produce=7, not "
+                        + "'\(text)'", exitCode: .usage)
+            }
+            limits[api] = version
+        }
+        return limits
+    }
+
+    private func brokerSettings() throws -> BrokerSettings {
+        let (host, port) = try Self.address("--listen", listen ?? "127.0.0.1:9092")
+        var properties: [String: String] = [:]
+        for setting in self.settings {
+            guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
+                throw Failure("--set takes KEY=VALUE, not '\(setting)'", exitCode: .usage)
+            }
+            properties[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+        }
+        if self.listen != nil, let first = properties["listeners"]?.split(separator: ",").first,
+            !first.hasSuffix("://")
+        {
+            throw Failure(
+                "--listen and the setting listeners both say where the first listener is: leave --listen out, or write "
+                    + "listeners=\(first.prefix { $0 != ":" })://", exitCode: .usage)
+        }
+        guard let level = Logger.Level(rawValue: logLevel) else {
+            throw Failure(
+                "--log-level takes trace, debug, info, notice, warning, error or critical", exitCode: .usage)
+        }
+        var logger = Logger(label: "broker", factory: { label in StreamLogHandler.standardError(label: label) })
+        logger.logLevel = level
+        return BrokerSettings(
+            listenHost: host, port: port, nodeCount: nodes, dataDirectory: data,
+            properties: properties, newestVersions: try limits(), logger: logger)
+    }
+}
+
+/// A cluster as a service: it runs by itself, and stops in order.
+private struct BrokerService: Service {
+    let cluster: EmbeddedCluster
+    /// Address of the control endpoint, with the port once it listens.
+    let control: (host: String, ports: AsyncStream<Int>)?
+
+    func run() async throws {
+        if let control {
+            for await port in control.ports {
+                let host = control.host.contains(":") ? "[\(control.host)]" : control.host
+                announce("control on http://\(host):\(port)")
+                break
+            }
+        } else {
+            announce(nil)
+        }
+        try? await gracefulShutdown()
+        await cluster.shutdown()
+    }
+
+    /// Only now are signals handled: whoever waits for this line may send one at once.
+    private func announce(_ control: String?) {
+        print("listening on \(cluster.bootstrapServers)")
+        if let control { print(control) }
+        fflush(nil)
+    }
+}

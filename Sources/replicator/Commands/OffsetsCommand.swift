@@ -1,0 +1,79 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Logging
+internal import NIOCore
+internal import Replication
+internal import ReplicationTools
+
+/// `replicator offsets`: where a consumer group stands on both clusters.
+struct OffsetsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "offsets",
+        abstract: "Show a consumer group's offsets on both clusters, and compare the records there.",
+        discussion: """
+            For each partition: the group's offset at the source, the same place on the target, what the group has \
+            committed there, the lag on both sides, and whether the next record is the same on both.
+
+            Nothing is changed unless --apply is given. The group must not be reading on the target then.
+
+            Exit codes: 0 every offset has an exact counterpart, 1 one is refused or not copied yet, or records \
+            differ, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var common: ConfigurationOptions
+
+    @Option(name: .long, help: ArgumentHelp("The consumer group.", valueName: "GROUP"))
+    var group: String
+
+    @Option(name: .long, help: ArgumentHelp("Only this source topic; may be given more than once.", valueName: "NAME"))
+    var topic: [String] = []
+
+    @Flag(name: .long, help: "Commit the translated offsets on the target, forward only.")
+    var apply = false
+
+    @Flag(name: .long, help: "With --apply: also where the group has read further on the target.")
+    var allowRewind = false
+
+    @Flag(name: .long, help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        if allowRewind, !apply { throw ValidationError("--allow-rewind has no effect without --apply") }
+    }
+
+    func run() async throws {
+        let flows = try common.select(from: common.load())
+        var logger = Logger(label: "replicator", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = .error
+        let reports = try await EventLoops.with(1, for: "offsets") { loops in
+            var reports: [OffsetReport] = []
+            for settings in flows {
+                let inspector = OffsetInspector(settings, eventLoop: loops[0], logger: logger)
+                do {
+                    let report = try await inspector.inspect(
+                        group: group, topics: topic.isEmpty ? nil : Set(topic), action: action)
+                    if let report { reports.append(report) }
+                } catch {
+                    await inspector.close()
+                    throw error
+                }
+                await inspector.close()
+            }
+            return reports
+        }
+        guard !reports.isEmpty else {
+            throw Failure(
+                "group \"\(group)\" has committed no offsets in topics that the flows copy, "
+                    + "consumerGroups leaves it out, or the flow has never run")
+        }
+        print(json ? try JSONText.pretty(["groups": reports]) : OffsetTable(reports).text)
+        guard reports.allSatisfy(\.isExact) else {
+            throw Failure("not every offset has an exact counterpart on the target yet")
+        }
+    }
+
+    private var action: OffsetInspector.Action {
+        guard apply else { return .look }
+        return allowRewind ? .applyAndRewind : .apply
+    }
+}

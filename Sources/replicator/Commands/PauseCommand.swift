@@ -1,0 +1,81 @@
+internal import ArgumentParser
+internal import NIOHTTP1
+
+/// `replicator pause`: stops reading a flow, a topic or a partition for a while.
+struct PauseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause",
+        abstract: "Pause a flow, a topic or a partition of a running replicator.",
+        discussion: """
+            What was read before still goes on to the target. The pause lasts until `replicator resume`, or until the \
+            process ends. Without --topic the whole flow pauses.
+
+            Exit codes: 0 paused, 1 not reachable or unknown, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var daemon: DaemonOptions
+    @OptionGroup var scope: ScopeOptions
+
+    func run() async throws {
+        try await scope.send("pause", to: daemon)
+    }
+}
+
+/// `replicator resume`: reads it again.
+struct ResumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume",
+        abstract: "Resume what was paused.",
+        discussion: """
+            Resuming a flow or a topic resumes every part of it. A part of what was paused as a whole cannot be \
+            resumed alone.
+
+            Exit codes: 0 resumed, 1 not reachable, unknown, or paused as a whole, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var daemon: DaemonOptions
+    @OptionGroup var scope: ScopeOptions
+
+    func run() async throws {
+        try await scope.send("resume", to: daemon)
+    }
+}
+
+/// The part of a flow that a command is about.
+struct ScopeOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"))
+    var flow: String
+
+    @Option(name: .long, help: ArgumentHelp("Only this topic of the source.", valueName: "TOPIC"))
+    var topic: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only this partition of the topic.", valueName: "NUMBER"))
+    var partition: Int32?
+
+    func validate() throws {
+        if partition != nil, topic == nil { throw ValidationError("--partition needs --topic") }
+        if let partition, partition < 0 { throw ValidationError("--partition takes a number from 0 on") }
+    }
+
+    func send(_ action: String, to daemon: DaemonOptions) async throws {
+        var query: [String] = []
+        if let topic { query.append("topic=\(Self.percentEncoded(topic))") }
+        if let partition { query.append("partition=\(partition)") }
+        let path =
+            "/api/flows/\(Self.percentEncoded(flow))/\(action)" + (query.isEmpty ? "" : "?")
+            + query.joined(separator: "&")
+        let answer = try await daemon.client().send(.POST, path)
+        let message = answer.body.split(separator: "\n").joined(separator: "; ")
+        guard answer.status == 200 else { throw Failure(message.isEmpty ? "answer \(answer.status)" : message) }
+        print(message)
+    }
+
+    private static func percentEncoded(_ text: String) -> String {
+        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
+        return text.utf8.map { byte in
+            guard !plain.contains(byte) else { return String(UnicodeScalar(byte)) }
+            let digits = String(byte, radix: 16, uppercase: true)
+            return "%" + (digits.count == 1 ? "0" : "") + digits
+        }.joined()
+    }
+}

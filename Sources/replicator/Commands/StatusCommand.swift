@@ -1,0 +1,67 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Glibc
+internal import NIOHTTP1
+internal import Replication
+internal import ReplicatorDaemon
+
+/// `replicator status`: how a running replicator does, as a table.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how a running replicator does.",
+        discussion: """
+            Asks the replicator at http.listen of the configuration, or at --url, and prints its clusters, flows, \
+            topics and consumer groups. Partitions are listed where something is wrong, or all with --partitions.
+
+            Exit codes: 0 ready, 1 not ready or not reachable, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var daemon: DaemonOptions
+
+    @Option(name: .long, help: ArgumentHelp("Only this flow.", valueName: "NAME"))
+    var flow: String?
+
+    @Flag(name: .long, help: "List every partition.")
+    var partitions = false
+
+    @Flag(name: .long, help: "Show it again every two seconds, until interrupted.")
+    var watch = false
+
+    @Flag(name: .long, help: "Print the JSON document of /api/status.")
+    var json = false
+
+    func run() async throws {
+        let client = try daemon.client()
+        while true {
+            let path = json || partitions ? "/api/status" : "/api/status?partitions=problems"
+            let answer = try await client.send(.GET, path)
+            guard answer.status == 200 else {
+                throw Failure("\(client.address) answers /api/status with \(answer.status); is it a replicator?")
+            }
+            let document = try decode(answer.body, client)
+            if watch { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+            print(json ? answer.body : StatusText(document, flow: flow, allPartitions: partitions).text)
+            fflush(nil)
+            guard watch else {
+                if !document.isReady { throw ExitCode(Failure.ExitCode.failed.rawValue) }
+                return
+            }
+            try await Task.sleep(for: .seconds(2))
+        }
+    }
+
+    private func decode(_ body: String, _ client: DaemonClient) throws -> StatusDocument {
+        let document: StatusDocument
+        do {
+            document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.utf8))
+        } catch {
+            throw Failure("\(client.address) does not answer /api/status as this version does: \(error)")
+        }
+        if let flow, !document.flows.contains(where: { $0.status.name == flow }) {
+            let names = document.flows.map(\.status.name).joined(separator: ", ")
+            throw Failure("no flow is called \(flow); there are: \(names)", exitCode: .usage)
+        }
+        return document
+    }
+}

@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import Replication
+internal import ReplicatorConfig
+
+/// Options of every command that works on configured flows.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"))
+    var config = "replicator.yaml"
+
+    @Option(name: .long, help: ArgumentHelp("Only this flow; may be given more than once.", valueName: "NAME"))
+    var flow: [String] = []
+
+    /// - Throws: ``Failure`` with exit code 2 and every problem of the file.
+    func load() throws -> ConfigFile {
+        do {
+            return try ConfigFile.load(config, identity: .replicator)
+        } catch {
+            throw Failure("\(error)", exitCode: .usage)
+        }
+    }
+
+    /// The flows asked for, all of them when none is named.
+    func select(from config: ConfigFile) throws -> [FlowSettings] {
+        guard !flow.isEmpty else { return config.flows }
+        return try flow.map { try config.flow($0, of: self.config) }
+    }
+}
+
+extension ConfigFile {
+    /// - Throws: ``Failure`` with exit code 2, naming the flows that there are.
+    func flow(_ name: String, of path: String) throws -> FlowSettings {
+        if let found = flows.first(where: { $0.name == name }) { return found }
+        let names = flows.map(\.name).joined(separator: ", ")
+        throw Failure("\(path) has no flow \"\(name)\"; there are: \(names)", exitCode: .usage)
+    }
+}

@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Logging
+internal import Observability
+
+/// Options for the log, which goes to standard error.
+struct LoggingOptions: ParsableArguments {
+    enum Level: String, ExpressibleByArgument, CaseIterable {
+        case debug, info, warning, error
+    }
+
+    @Option(name: .long, help: ArgumentHelp("The least important messages to log.", valueName: "LEVEL"))
+    var logLevel = Level.info
+
+    @Flag(name: .long, help: "Log one JSON object per line instead of text.")
+    var json = false
+
+    /// For commands whose output is for people: only what is at least this important, as text on standard error. Once
+    /// per process, before the first logger.
+    static func bootstrapForPeople(from level: Logger.Level) {
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+    }
+
+    /// Once per process, before the first logger.
+    ///
+    /// - Parameter events: what is shown to operators; it gets what is worth it whatever the level of the log is.
+    func bootstrap(_ events: EventLog) {
+        let level: Logger.Level =
+            switch logLevel {
+            case .debug: .debug
+            case .info: .info
+            case .warning: .warning
+            case .error: .error
+            }
+        LoggingSystem.bootstrap { [json] label in
+            var handler: any LogHandler =
+                json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return MultiplexLogHandler([handler, EventLogHandler(events)])
+        }
+    }
+}
+
+extension Logger {
+    /// For what starts and ends services: below `info` it writes out everything that they hold, the configuration
+    /// included.
+    var forLifecycle: Logger {
+        var logger = self
+        logger.logLevel = max(logLevel, .info)
+        return logger
+    }
+}

@@ -1,0 +1,112 @@
+internal import KafkaClient
+internal import Replication
+internal import ReplicationTools
+
+/// Text that `failover` prints for people.
+struct FailoverText {
+    private let settings: FlowSettings
+    private let opposite: FlowSettings?
+    private let options: FailoverOptions
+
+    /// - Parameter opposite: the flow that brings records back, if there is one.
+    init(_ settings: FlowSettings, opposite: FlowSettings?, options: FailoverOptions) {
+        self.settings = settings
+        self.opposite = opposite
+        self.options = options
+    }
+
+    /// Lines for what happens; the steps are counted.
+    func lines(_ event: FailoverEvent) -> String {
+        let steps = FailoverStep.steps(of: options.kind)
+        switch event {
+        case .begins(let step):
+            let place = steps.firstIndex(of: step).map { "[\($0 + 1)/\(steps.count)] " } ?? ""
+            return "\(place)\(step.rawValue): \(purpose(of: step))"
+        case .note(let text): return "      \(text)"
+        case .ended(let step):
+            // What failed is said once, at the end.
+            guard step.outcome != .failed else { return "      failed after \(Self.seconds(step.seconds))" }
+            let time = step.outcome == .done ? " (\(Self.seconds(step.seconds)))" : ""
+            return "      \(step.outcome == .planned ? "found" : step.outcome.rawValue): \(step.text)\(time)"
+        }
+    }
+
+    /// Tells what a step is about to do.
+    private func purpose(of step: FailoverStep) -> String {
+        let from = settings.source.name
+        let to = settings.target.name
+        switch step {
+        case .preflight:
+            return options.kind == .planned
+                ? "Look whether \(from), \(to) and flow \(settings.name) stand in order."
+                : "Look whether \(to) can take over, and whether \(from) answers."
+        case .fence:
+            guard !options.fence.isEmpty else { return "Nobody is to be kept out: the producers are yours to stop." }
+            return
+                "Keep \(options.fence.joined(separator: ", ")) from writing to the flow's topics on \(from) (DENY WRITE)."
+        case .still:
+            return "Wait until nothing has been written to \(from) for \(options.still / .seconds(1)) s."
+        case .drain: return "Wait until everything on \(from) is on \(to)."
+        case .cut: return "Note how far each partition had come on \(to) when \(from) was lost."
+        case .groups:
+            return options.kind == .planned
+                ? "Commit the positions of every consumer group on \(to), where they stand on \(from)."
+                : "Look that no consumer group stands beyond what \(to) has."
+        case .verify: return "Compare the last \(options.comparedRecords) records of every partition."
+        case .opposite:
+            guard let opposite else { return "There is no flow from \(to) back to \(from)." }
+            return "Have flow \(opposite.name) begin with what is new on \(to)."
+        case .lift: return "Let producers write to \(to), where an earlier failover kept them out."
+        case .handOver: return "Note that \(to) has taken over."
+        }
+    }
+
+    /// Tells what there is to do now.
+    static func summary(_ report: FailoverReport, _ settings: FlowSettings, config: String) -> String {
+        var lines = [""]
+        guard !report.isDryRun else { return "\nNothing was changed." }
+        lines.append("\(report.target) has taken over from \(report.source) (\(seconds(report.seconds))).")
+        lines += tail(report, config: config)
+        let addresses = settings.target.bootstrapServers.map(\.description).joined(separator: ",")
+        lines.append("Now: start producers and consumers with the addresses of \(report.target), \(addresses).")
+        if let opposite = report.opposite {
+            lines.append(
+                "     Keep flow \(opposite) running, or start it: replicator run --config \(config) --flow \(opposite)")
+            lines.append(
+                "     To come back, later: replicator failover --planned --config \(config) --flow \(opposite)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Lists what the source alone has.
+    static func tail(_ report: FailoverReport, config: String) -> [String] {
+        guard report.kind == .unplanned else { return [] }
+        let unknown = report.tail.filter { $0.records == nil }
+        let left = report.tail.filter { ($0.records ?? 0) > 0 }
+        let export = "replicator failover --config \(config) --flow \(report.flow) --tail FILE"
+        var lines: [String] = []
+        if !unknown.isEmpty {
+            lines.append(
+                "What \(report.source) alone has is not known while it does not answer. These source offsets and all "
+                    + "behind them may be missing:")
+            lines += unknown.map { "  \($0.topic)-\($0.partition): \($0.copiedBelow)" }
+            lines.append("Once it is back: \(export)")
+        } else if left.isEmpty {
+            lines.append("Nothing was left behind on \(report.source).")
+        } else {
+            let count = left.reduce(0) { $0 + ($1.records ?? 0) }
+            lines.append("Left behind on \(report.source): \(count) records in \(left.count) partitions.")
+            lines += left.map {
+                "  \($0.topic)-\($0.partition): \($0.records ?? 0) records, source offsets \($0.copiedBelow) to "
+                    + "\(($0.sourceEnd ?? 0) - 1)"
+            }
+            lines.append("To have them as JSON lines: \(export)")
+        }
+        return lines
+    }
+
+    private static func seconds(_ value: Double) -> String {
+        let tenths = Int64((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) s"
+    }
+}

@@ -1,0 +1,57 @@
+internal import ReplicationTools
+
+/// Text that `migrate` prints for people.
+enum MigrateText {
+    struct Document: Codable {
+        var isComplete: Bool
+        var migration: MigrationReport
+
+        init(_ report: MigrationReport) {
+            isComplete = report.isComplete
+            migration = report
+        }
+    }
+
+    static func text(_ report: MigrationReport) -> String {
+        var lines = [
+            "\(report.flow): \(report.source) -> \(report.target): \(report.phase.rawValue) after "
+                + "\(Int(report.seconds.rounded())) s",
+            "  \(report.topics) topics, \(report.partitions) partitions, \(report.copiedOffsets) offsets copied in this run",
+        ]
+        var copied =
+            "  \(Quantities.count(report.copiedRecords)) records, \(Quantities.bytes(Double(report.copiedBytes))) copied in this run"
+        if let bytes = report.sourceBytes {
+            copied += "; \(report.source) holds \(Quantities.bytes(Double(bytes)))"
+        }
+        lines.append(copied)
+        for (reason, count) in report.skippedOffsets.sorted(by: { $0.key < $1.key }) where count > 0 {
+            lines.append("  \(Quantities.count(count)) offsets without a record on the target: \(reason)")
+        }
+        if report.writtenAfterCutOver > 0 {
+            lines.append(
+                "  \(report.source) was written to after the cut-over: \(Quantities.count(report.writtenAfterCutOver)) "
+                    + "offsets are not copied; stop the producers and run migrate again")
+        }
+        lines += report.groupsNotInStep.map { "  group not in step: \($0)" }
+        if let verification = report.verification { lines.append(VerifyDocument(flows: [verification]).text) }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Text shown after the progress bar.
+    static func line(_ progress: MigrationProgress) -> String {
+        var parts = [
+            "\(progress.phase.rawValue): \(Quantities.count(progress.passed)) of \(Quantities.count(progress.total)) offsets",
+            "\(Quantities.count(progress.records)) records",
+            Quantities.bytes(Double(progress.bytes))
+                + (progress.sourceBytes.map { " of \(Quantities.bytes(Double($0)))" } ?? ""),
+        ]
+        if let bytes = progress.bytesPerSecond, let records = progress.recordsPerSecond {
+            parts.append("\(Quantities.bytes(bytes))/s")
+            parts.append("\(Quantities.count(Int64(records))) records/s")
+        }
+        if let seconds = progress.secondsLeft, progress.phase != .following {
+            parts.append("\(Quantities.seconds(seconds)) left")
+        }
+        return parts.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,100 @@
+internal import Replication
+internal import ReplicatorDaemon
+
+/// A status document for a terminal.
+struct StatusText {
+    private let document: StatusDocument
+    private let flows: [FlowDocument]
+    private let allPartitions: Bool
+
+    /// - Parameter flow: nil for all.
+    init(_ document: StatusDocument, flow: String?, allPartitions: Bool) {
+        self.document = document
+        flows = document.flows.filter { flow == nil || $0.status.name == flow }
+        self.allPartitions = allPartitions
+    }
+
+    var text: String {
+        let uptime = Quantities.seconds(Double(document.time - document.startedAt) / 1_000)
+        var lines = [
+            "replicator \(document.version), \(document.isReady ? "ready" : "NOT READY"), up for \(uptime)", "",
+        ]
+        lines += clusters
+        for flow in flows { lines += [""] + describe(flow) }
+        if !document.obstacles.isEmpty { lines += ["", "Not ready because:"] + document.obstacles.map { "  " + $0 } }
+        if let reload = document.lastReload, !reload.isApplied {
+            lines += ["", "The last reload was refused:"] + reload.messages.map { "  " + $0 }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private var clusters: [String] {
+        var table = TextTable([
+            "CLUSTER": .left, "STATE": .left, "BROKERS": .right, "THROTTLED": .right, "ID": .left,
+        ])
+        for cluster in document.clusters {
+            table.add([
+                cluster.name, cluster.isUp.map { $0 ? "up" : "DOWN" } ?? "?", cluster.brokers.map { "\($0)" } ?? "-",
+                Quantities.seconds(cluster.throttleSeconds), cluster.clusterID ?? "-",
+            ])
+        }
+        return table.lines
+    }
+
+    private func describe(_ flow: FlowDocument) -> [String] {
+        let status = flow.status
+        var lines = [
+            "\(status.name): \(status.source) -> \(status.target), \(status.state), "
+                + "\(flow.rates.topics.reduce(0) { $0 + $1.partitions }) partitions, lag \(Quantities.count(flow.rates.lag)), "
+                + "\(Quantities.bytes(flow.rates.bytesPerSecond))/s"
+                + (status.bytesPerSecondLimit.map { " of at most \(Quantities.bytes(Double($0)))/s" } ?? "")
+        ]
+        if !status.paused.isEmpty { lines.append("  paused: \(status.paused.joined(separator: ", "))") }
+        if !flow.rates.topics.isEmpty { lines += indented(topics(flow.rates.topics)) }
+        let shown = status.partitions.filter { allPartitions || $0.isProblem }
+        if !shown.isEmpty { lines += [""] + indented(partitions(shown)) }
+        return lines
+    }
+
+    private func topics(_ topics: [FlowSample.Topic]) -> [String] {
+        var table = TextTable([
+            "TOPIC": .left, "TARGET": .left, "PARTITIONS": .right, "STATE": .left, "LAG": .right, "RECORDS/S": .right,
+            "BYTES/S": .right, "LATENCY": .right, "MAX": .right,
+        ])
+        for topic in topics {
+            table.add([
+                topic.topic, topic.targetTopic, "\(topic.partitions)", topic.state, Quantities.count(topic.lag),
+                Quantities.count(Int64(topic.recordsPerSecond.rounded())), Quantities.bytes(topic.bytesPerSecond),
+                topic.latencyMean.map(Quantities.seconds) ?? "-", topic.latencyMaximum.map(Quantities.seconds) ?? "-",
+            ])
+        }
+        return table.lines
+    }
+
+    private func partitions(_ partitions: [FlowStatus.Partition]) -> [String] {
+        var table = TextTable([
+            "PARTITION": .left, "STATE": .left, "SOURCE OFFSET": .right, "SOURCE END": .right, "TARGET OFFSET": .right,
+            "LAG": .right, "WHY": .left,
+        ])
+        for partition in partitions {
+            let isStuck = partition.stuckForSeconds != nil
+            table.add([
+                "\(partition.topic)-\(partition.partition)", isStuck ? "stuck" : partition.state.rawValue,
+                Quantities.count(partition.sourceOffset), Quantities.count(partition.sourceEnd),
+                Quantities.count(partition.targetOffset), Quantities.count(partition.lag),
+                partition.reason ?? Self.standstill(partition) ?? "",
+            ])
+        }
+        return table.lines
+    }
+
+    private static func standstill(_ partition: FlowStatus.Partition) -> String? {
+        partition.stuckForSeconds.map { seconds in
+            "no progress for \(seconds) s" + (partition.obstacle.map { ": \($0)" } ?? "")
+        }
+    }
+
+    private func indented(_ lines: [String]) -> [String] {
+        lines.map { "  " + $0 }
+    }
+}

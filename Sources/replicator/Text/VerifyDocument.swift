@@ -1,0 +1,95 @@
+internal import ReplicationTools
+
+/// Document that `verify` prints, as JSON or as text.
+struct VerifyDocument: Codable {
+    var isEqual: Bool
+    var flows: [VerificationReport]
+
+    init(flows: [VerificationReport]) {
+        self.flows = flows
+        isEqual = flows.allSatisfy(\.isEqual)
+    }
+
+    var text: String {
+        flows.map(Self.text).joined(separator: "\n")
+    }
+
+    private static func text(of flow: VerificationReport) -> String {
+        var lines = ["\(flow.flow): \(flow.source) -> \(flow.target)" + lookedAt(in: flow)]
+        var table = TextTable([
+            "TOPIC": .left, "PARTITIONS": .right, "EQUAL": .right, "MISSING": .right, "EXTRA": .right,
+            "DOUBLED": .right, "ALTERED": .right, "REORDERED": .right, "NOTES": .left,
+        ])
+        let topics = Dictionary(grouping: flow.partitions, by: \.topic)
+        for (topic, partitions) in topics.sorted(by: { $0.key < $1.key }) {
+            var sum = DifferenceTally.Counts()
+            for partition in partitions { sum.add(partition.differences) }
+            table.add([
+                topic, "\(partitions.count)", "\(partitions.reduce(0) { $0 + $1.equal })", "\(sum.missing)",
+                "\(sum.extra)", "\(sum.doubled)", "\(sum.altered)", "\(sum.reordered)", notes(on: partitions),
+            ])
+        }
+        lines += table.lines.map { "  " + $0 }
+        for partition in flow.partitions {
+            let name = "\(partition.topic)-\(partition.partition)"
+            if let failure = partition.failure { lines.append("  \(name): not compared: \(failure)") }
+            for example in partition.differences.examples { lines.append("  \(name): \(text(of: example))") }
+        }
+        let total = flow.differences.total
+        let failed = flow.partitions.count { $0.failure != nil }
+        lines.append(
+            flow.isEqual
+                ? "  equal: \(flow.equal) records" : "  \(total) differences, \(failed) partitions not compared")
+        return lines.joined(separator: "\n")
+    }
+
+    /// The part of the flow that was compared; empty where that is everything.
+    private static func lookedAt(in flow: VerificationReport) -> String {
+        guard let share = flow.share, let seed = flow.seed else { return flow.mode == "full" ? "" : ", \(flow.mode)" }
+        let samples = flow.partitions.filter { !$0.isByKey }.compactMap(\.sample)
+        let offsets = samples.reduce(0) { $0 + $1.offsets }
+        let all = samples.reduce(0) { $0 + $1.of }
+        let keys = flow.partitions.filter(\.isByKey).reduce(0) { $0 + ($1.sample?.offsets ?? 0) }
+        var parts = ["sampled \(percent(share)) with --seed \(seed)"]
+        if all > 0 {
+            parts.append(
+                "\(Quantities.count(offsets)) of \(Quantities.count(all)) offsets looked at "
+                    + "(\(percent(Double(offsets) / Double(all))))")
+        }
+        if keys > 0 { parts.append("\(Quantities.count(keys)) keys") }
+        return ", " + parts.joined(separator: ", ")
+    }
+
+    /// Up to two decimals: `5 %`, `0.25 %`.
+    private static func percent(_ share: Double) -> String {
+        let hundredths = Int64((share * 10_000).rounded())
+        var decimals = "\(100 + hundredths % 100)".dropFirst()
+        while decimals.hasSuffix("0") { decimals = decimals.dropLast() }
+        return "\(hundredths / 100)" + (decimals.isEmpty ? "" : ".\(decimals)") + " %"
+    }
+
+    private static func notes(on partitions: [PartitionVerification]) -> String {
+        var notes: [String] = []
+        if partitions.contains(where: \.isByKey) { notes.append("by key") }
+        let before = partitions.reduce(0) { $0 + $1.beforeTarget }
+        if before > 0 { notes.append("\(before) before the target's first") }
+        let expired = partitions.reduce(0) { $0 + $1.beforeSource }
+        if expired > 0 { notes.append("\(expired) before the source's first") }
+        let loops = partitions.reduce(0) { $0 + $1.loops }
+        if loops > 0 { notes.append("\(loops) came from the target") }
+        let foreign = partitions.reduce(0) { $0 + $1.foreign }
+        if foreign > 0 { notes.append("\(foreign) from elsewhere") }
+        return notes.joined(separator: ", ")
+    }
+
+    static func text(of difference: Difference) -> String {
+        var text = difference.kind.rawValue
+        if !difference.parts.isEmpty {
+            text += " (\(difference.parts.map(\.rawValue).joined(separator: ", ")))"
+        }
+        if let offset = difference.sourceOffset { text += ", source offset \(offset)" }
+        if let offset = difference.targetOffset { text += ", target offset \(offset)" }
+        if let key = difference.key { text += ", key \"\(key)\"" }
+        return text
+    }
+}
