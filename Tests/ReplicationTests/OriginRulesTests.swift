@@ -18,16 +18,16 @@ import Testing
         var rules = rules(isIdentical: false)
         #expect(rules.judge(batch(5)) == .needs(.producer(rules.usual)))
         rules.producerIDs[rules.usual] = 7
-        #expect(rules.judge(batch(5)) == .goesOn(producerID: 7, chain: [], looksInside: false))
+        #expect(rules.judge(batch(5)) == .copies(producerID: 7, chain: [], looksInside: false))
     }
 
     @Test func `in identical naming an unknown producer id is looked up first, none at all is not`() {
         var rules = rules()
         rules.producerIDs[rules.usual] = 7
         #expect(rules.judge(batch(5)) == .needs(.origin(5)))
-        #expect(rules.judge(batch(-1)) == .goesOn(producerID: 7, chain: [], looksInside: false))
+        #expect(rules.judge(batch(-1)) == .copies(producerID: 7, chain: [], looksInside: false))
         rules.learn([5], [:])
-        #expect(rules.judge(batch(5)) == .goesOn(producerID: 7, chain: [], looksInside: false))
+        #expect(rules.judge(batch(5)) == .copies(producerID: 7, chain: [], looksInside: false))
     }
 
     @Test func `a batch that has been on the target is a loop`() {
@@ -45,12 +45,12 @@ import Testing
         byID.learn([5], [5: from])
         #expect(byID.judge(batch(5)) == .needs(.producer(onward)))
         byID.producerIDs[onward] = 8
-        #expect(byID.judge(batch(5)) == .goesOn(producerID: 8, chain: ["A"], looksInside: true))
+        #expect(byID.judge(batch(5)) == .copies(producerID: 8, chain: ["A"], looksInside: true))
 
         var stamping = rules(stamps: true)
         stamping.learn([5], [5: from])
         stamping.producerIDs[stamping.usual] = 7
-        #expect(stamping.judge(batch(5)) == .goesOn(producerID: 7, chain: ["A"], looksInside: true))
+        #expect(stamping.judge(batch(5)) == .copies(producerID: 7, chain: ["A"], looksInside: true))
     }
 
     @Test func `producers are examined once, until too many are known`() {

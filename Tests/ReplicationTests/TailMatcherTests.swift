@@ -45,7 +45,8 @@ import Testing
             }
         }
 
-        /// Cuts the source, lets it grow and some of that be copied. The numbers of what was there before go to the end.
+        /// Cuts the source, lets it grow and some of that be copied. The numbers of what was there before go to the
+        /// end.
         mutating func cutSource() {
             let at = Int.random(in: 0...written, using: &random)
             let new = (0..<Int.random(in: 0...40, using: &random)).map { number in

@@ -3,8 +3,8 @@ internal import KafkaCompression
 package import KafkaWire
 package import NIOCore
 
-/// Turns what was fetched of one partition into batches to send. Every source offset that it moves past is either in one
-/// of those batches or counted as skipped.
+/// Turns what was fetched of one partition into batches to send. Every source offset that it moves past is either in
+/// one of those batches or counted as skipped.
 package struct BatchIntake: Sendable {
     let planner: BatchPlanner
     package var origins: OriginRules
@@ -95,7 +95,7 @@ private struct Pass {
                 outcome.need = need
                 return
             case .loop: skip(header.nextOffset - cursor.position, .loop)
-            case .goesOn(let producerID, let chain, let looksInside):
+            case .copies(let producerID, let chain, let looksInside):
                 let plan = intake.planner.route(header, position: cursor.position, looksInside: looksInside)
                 try copy(batch, plan, producerID, cameThrough: chain)
             }
@@ -124,7 +124,8 @@ private struct Pass {
         }
     }
 
-    /// Where records are not decoded, the first batch of each producer is, for headers of other replicators.
+    /// Searches the first batch of each producer for headers of other replicators, where records are not decoded
+    /// anyway.
     private mutating func examine(_ batch: RecordBatch) throws {
         guard rewriter.loopGuard?.stopsAtForeignHeaders == true,
             !intake.origins.isExamined(batch.header.producerID),
@@ -140,7 +141,7 @@ private struct Pass {
 
     private mutating func take(_ entry: LegacyEntry) throws {
         guard entry.offset >= cursor.position else { return }
-        guard case .goesOn(let producerID, _, _) = intake.origins.judge(RecordBatchHeader()) else {
+        guard case .copies(let producerID, _, _) = intake.origins.judge(RecordBatchHeader()) else {
             outcome.need = .producer(intake.origins.usual)
             return
         }

@@ -24,7 +24,7 @@ package enum BatchMerger {
         var sources = first.sources
         var skipped: [SkipReason: Int64] = [:]
         for (number, batch) in batches.enumerated() {
-            // A checksum made anew would hide damage.
+            // A new checksum would hide damage.
             guard batch.records.header.codec == codec, batch.records.isChecksumValid,
                 append(batch.records, to: &builder)
             else { return nil }

@@ -3,7 +3,7 @@ package import KafkaWire
 /// Decides about a batch from its 61-byte header alone.
 package struct BatchPlanner: Sendable {
     package var compression: CompressionChoice
-    /// Set in identical naming with `loopPrevention: headers`: every record must be looked at.
+    /// Set in identical naming with `loopPrevention: headers`: every record must be decoded.
     package var addsLoopHeader: Bool
 
     package init(compression: CompressionChoice, addsLoopHeader: Bool) {

@@ -2,20 +2,20 @@ package import KafkaCompression
 package import KafkaWire
 internal import NIOCore
 
-/// The slow path: takes a batch apart and builds dense ones from the records that go on.
+/// The slow path: takes a batch apart and builds dense ones from the records that are copied.
 ///
 /// One batch comes out of one, unless it has grown: headers were added, or a weaker codec was asked for. The source
-/// took a batch of the size it had, and the target's topic has the same limit, so a larger one is cut.
+/// took a batch of the size it had, and the target's topic has the same limit, so a larger one is split.
 package struct RecordRewriter: Sendable {
     package var compression: CompressionChoice
     package var loopGuard: LoopGuard?
     /// Ceiling for what one batch may decompress to, in bytes.
     package var limit: OutputLimit
-    /// Batches smaller than this are not cut further, in bytes: far below the 1 MB that brokers take unless told
+    /// Batches smaller than this are not split further, in bytes: far below the 1 MB that brokers take unless told
     /// otherwise, and large enough to be worth a request.
-    private static let smallestCut = 256 << 10
+    private static let smallestPiece = 256 << 10
     /// The same for records that will be compressed, measured before: small pieces compress badly.
-    private static let smallestCutCompressed = 1_000_000
+    private static let smallestPieceCompressed = 1_000_000
 
     package init(compression: CompressionChoice, loopGuard: LoopGuard?, limit: OutputLimit) {
         self.compression = compression
@@ -23,12 +23,12 @@ package struct RecordRewriter: Sendable {
         self.limit = limit
     }
 
-    /// What came out of one source batch.
+    /// Batches made of one source batch.
     package struct Result: Sendable {
-        /// Empty when no record goes on.
+        /// Empty when no record is copied.
         package var batches: [Rewritten] = []
         package var skipped: [SkipReason: Int64] = [:]
-        /// What of it lies behind the last record that goes on.
+        /// The part of it behind the last record that is copied.
         package var trailing: [SkipReason: Int64] = [:]
     }
 
@@ -50,7 +50,7 @@ package struct RecordRewriter: Sendable {
     package func rewrite(
         _ batch: RecordBatch, from position: Int64, cameThrough chain: [String] = []
     ) throws -> Result {
-        // A checksum made anew would hide damage: what is taken apart is checked first.
+        // A new checksum would hide damage: a batch is checked before it is taken apart.
         guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         let first = max(position, batch.header.baseOffset)
         return try rebuild(
@@ -76,8 +76,8 @@ package struct RecordRewriter: Sendable {
         _ records: RecordReader, _ range: Range<Int64>, _ chain: [String], codec: CompressionCodec, sourceSize: Int
     ) throws -> Result {
         let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
-        let ceiling = max(sourceSize, Self.smallestCut)
-        let pieces = chosen == .none ? ceiling : max(ceiling, Self.smallestCutCompressed)
+        let ceiling = max(sourceSize, Self.smallestPiece)
+        let pieces = chosen == .none ? ceiling : max(ceiling, Self.smallestPieceCompressed)
         let result = try rebuild(
             records, range, chain, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling)
         guard pieces > ceiling, result.batches.contains(where: { $0.records.sizeInBytes > ceiling }) else {
@@ -141,7 +141,7 @@ package struct RecordRewriter: Sendable {
             case .replace(let headers): builder.append(record, replacingHeaders: headers)
             case .keep, .drop, .foreign: builder.append(record)
             }
-            // What was skipped since the record before it belongs to the batch that passes it.
+            // Offsets skipped since the record before it belong to the batch that completes them.
             if !result.trailing.isEmpty {
                 inside.merge(result.trailing) { $0 + $1 }
                 result.trailing = [:]

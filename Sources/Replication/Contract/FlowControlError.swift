@@ -1,4 +1,4 @@
-/// Why an operator's wish was not granted. Nothing has changed then.
+/// Reason why an operator's wish was not granted. Nothing has changed then.
 public enum FlowControlError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The flow replicates no such topic or partition.
     case unknown(flow: String, PauseScope)

@@ -1,6 +1,6 @@
 public import KafkaClient
 
-/// Why a flow cannot start, or cannot go on, in words for the person who runs it.
+/// Reason why a flow cannot start, or not continue, in words for the person who runs it.
 public enum FlowError: Error, Sendable, CustomStringConvertible {
     case kafka(KafkaError)
     /// Source and target turned out to be one cluster.
@@ -8,7 +8,7 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     /// The flow has run before with other settings that may not change.
     case identityDiffers(flow: String, what: String, recorded: String, configured: String)
     case cannotCreateTopic(topic: String, cluster: String, reason: String)
-    /// What the target holds about this flow cannot be read.
+    /// The flow's progress on the target cannot be read.
     case unreadableProgress(topic: String, cluster: String, reason: String)
 
     package static func unreadableProgress(topic: String, _ error: KafkaError) -> FlowError {

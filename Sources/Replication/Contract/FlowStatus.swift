@@ -1,4 +1,4 @@
-/// What a flow is doing, for `/api/status` and `replicator status`.
+/// State of a flow, for `/api/status` and `replicator status`.
 public struct FlowStatus: Sendable, Codable {
     public enum State: String, Hashable, Sendable, Codable, CustomStringConvertible {
         case starting, running, draining, stopped
@@ -17,9 +17,9 @@ public struct FlowStatus: Sendable, Codable {
         public var partition: Int32
         public var targetTopic: String
         public var state: State
-        /// Why it failed.
+        /// Reason of the failure.
         public var reason: String?
-        /// What the target answers to records that it does not take for now; nil while it takes them.
+        /// The target's answer to records that it does not take for now; nil while it takes them.
         public var obstacle: String?
         /// Every source offset below it has passed.
         public var sourceOffset: Int64
@@ -37,10 +37,10 @@ public struct FlowStatus: Sendable, Codable {
         public var skipped: [String: Int64]
         /// Target offsets among ours that hold something else: other writers' records, markers.
         public var foreign: Int64
-        /// Records that are on the target twice, since its log was cut while they were on their way. Counted again when they
-        /// were cut off since.
+        /// Records that are on the target twice, since its log was cut while they were on their way. Counted again when
+        /// they were cut off since.
         public var doubled: Int64
-        /// How long it has made no progress although there is something to copy; nil when it does, or nobody watches.
+        /// Time without progress although there is something to copy; nil when it does, or nobody watches.
         public var stuckForSeconds: Int?
         /// Bytes read that the target has yet to acknowledge.
         public var bufferedBytes: Int
@@ -65,7 +65,7 @@ public struct FlowStatus: Sendable, Codable {
         public var targetGroup: String
         /// The worst of its partitions.
         public var state: State
-        /// Why it is not in step.
+        /// Reason why it is not in step.
         public var reason: String?
         public var partitions: [GroupPartition]
     }
@@ -84,14 +84,14 @@ public struct FlowStatus: Sendable, Codable {
         public var topic: String
         public var partition: Int32
         public var targetTopic: String
-        /// What the group has committed at the source: the next offset it reads.
+        /// Committed offset at the source: the next one that the group reads.
         public var sourceOffset: Int64
         /// The same position on the target; nil when it is not known.
         public var translatedOffset: Int64?
-        /// What the group has committed on the target; nil when nothing.
+        /// Committed offset on the target; nil for none.
         public var targetOffset: Int64?
         public var state: State
-        /// Why it is refused.
+        /// Reason of a refusal.
         public var reason: String?
         /// Source offsets before the group's position that have not passed yet.
         public var aheadBy: Int64
@@ -101,7 +101,7 @@ public struct FlowStatus: Sendable, Codable {
     public var source: String
     public var target: String
     public var state: State
-    /// What an operator has paused, in words.
+    /// Parts that an operator has paused, in words.
     public var paused: [String]
     /// The flow's own limit; nil for none.
     public var bytesPerSecondLimit: Int?

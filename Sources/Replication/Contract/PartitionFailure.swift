@@ -1,4 +1,4 @@
-/// Why a partition has stopped. Raw values are metric labels.
+/// Reason why a partition has stopped. Raw values are metric labels.
 package enum FailureReason: String, Hashable, Sendable, CaseIterable {
     /// Records that were to be read next are gone from the source.
     case outOfRange

@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// What of a flow an operator may pause: all of it, a topic, or one partition.
+/// Part of a flow that an operator may pause: all of it, a topic, or one partition.
 public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
     case flow
     case topic(String)
@@ -34,7 +34,7 @@ public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What is paused of a flow. Partitions that appear later are covered too.
+/// Paused parts of a flow. Partitions that appear later are covered too.
 package struct Pauses: Sendable {
     package private(set) var scopes: Set<PauseScope> = []
 

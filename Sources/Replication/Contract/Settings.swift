@@ -11,14 +11,14 @@ public struct FlowSettings: Sendable {
     /// Put before a group's name on the target.
     public var groupPrefix = ""
     public var naming: TopicNaming
-    /// What the target is called in prefixed topic names; a topic that carries it is on its way back.
+    /// Name of the target in prefixed topic names; a topic that carries it is on its way back.
     public var targetAlias: String
     public var loopPrevention: LoopPrevention = .headers
     public var startFrom: StartPosition = .latest
     public var compression: CompressionChoice = .keep
     public var delivery: DeliveryGuarantee = .exactlyOnce
     public var policies = FlowPolicies()
-    /// What to do about records that another replicator has marked with a loop header of its own.
+    /// Treatment of records that another replicator has marked with a loop header of its own.
     public var onForeignLoopHeader = ForeignLoopHeaderPolicy.stop
     public var sync = SyncSettings()
     public var limits = LimitSettings()
@@ -41,7 +41,7 @@ public struct FlowSettings: Sendable {
     }
 }
 
-/// How a record that came from the target is recognised on its way back.
+/// Sign by which a record that came from the target is recognised on its way back.
 public enum LoopPrevention: String, Hashable, Sendable, CaseIterable {
     /// One header per record tells where it came from.
     case headers
@@ -49,7 +49,7 @@ public enum LoopPrevention: String, Hashable, Sendable, CaseIterable {
     case producerIds
 }
 
-/// Where replication of a topic begins that existed when the flow first started. Topics that appear later always
+/// Start of the replication of a topic that existed when the flow first started. Topics that appear later always
 /// begin at their earliest offset.
 public enum StartPosition: Hashable, Sendable {
     case earliest
@@ -69,7 +69,7 @@ public enum DeliveryGuarantee: String, Hashable, Sendable, CaseIterable {
     case atLeastOnce
 }
 
-/// What a partition does about something that cannot be put right.
+/// Reaction of a partition to something that cannot be put right.
 public enum LossPolicy: String, Hashable, Sendable, CaseIterable {
     /// It stops, says why, and waits for a person; the others go on.
     case stop
@@ -91,14 +91,14 @@ public struct FlowPolicies: Hashable, Sendable {
     public init() {}
 }
 
-/// What to do about `__mskmr`, the loop header of Amazon MSK Replicator: only it can tell what the header says.
+/// Treatment of `__mskmr`, the loop header of Amazon MSK Replicator: only it can tell what the header says.
 public enum ForeignLoopHeaderPolicy: String, Hashable, Sendable, CaseIterable {
     case stop
     /// Copied like any other record.
     case ignore
 }
 
-/// How fast a flow may be.
+/// Limits on the speed of a flow.
 public struct LimitSettings: Hashable, Sendable {
     /// Bytes read from the source per second, over all partitions; nil for as many as both clusters can take.
     public var bytesPerSecond: Int?

@@ -1,4 +1,4 @@
-/// Why source offsets have no record on the target. Raw values are metric labels.
+/// Reason why source offsets have no record on the target. Raw values are metric labels.
 public enum SkipReason: String, Hashable, Sendable, CaseIterable {
     /// A transaction marker.
     case control
@@ -18,7 +18,7 @@ public enum SkipReason: String, Hashable, Sendable, CaseIterable {
     case filtered
 }
 
-/// Why a batch could not go on as it was. Raw values are metric labels.
+/// Reason why a batch could not be copied as it was. Raw values are metric labels.
 public enum RewriteReason: String, Hashable, Sendable, CaseIterable {
     /// Written before Kafka 0.11 in message format 0 or 1.
     case messageFormat

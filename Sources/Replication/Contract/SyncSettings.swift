@@ -12,7 +12,7 @@ public struct SyncSettings: Hashable, Sendable {
     public var replicationFactor = ReplicationFactor.source
     public var deleteTopics = TopicDeletion.never
     public var aclMode = AclMode.topics
-    /// What principals of the source are called on the target; who is not named keeps his name.
+    /// Names on the target of principals of the source; others keep their names.
     public var principals: [String: String] = [:]
     /// Time between two looks at the clusters' metadata.
     public var interval: Duration = .seconds(5)
@@ -20,16 +20,16 @@ public struct SyncSettings: Hashable, Sendable {
     public init() {}
 }
 
-/// How many replicas a topic gets that the flow creates on the target.
+/// Number of replicas of a topic that the flow creates on the target.
 public enum ReplicationFactor: Hashable, Sendable {
     /// As many as at the source, or as the target has brokers if those are fewer.
     case source
-    /// What the target's brokers say (`default.replication.factor`; Kafka 2.4).
+    /// The default of the target's brokers (`default.replication.factor`; Kafka 2.4).
     case broker
     case number(Int16)
 }
 
-/// What becomes of a topic on the target whose source is deleted.
+/// Treatment of a topic on the target whose source is deleted.
 public enum TopicDeletion: Hashable, Sendable {
     case never
     /// Deleted this long after the source was first missed, if the flow itself created it.
@@ -38,7 +38,7 @@ public enum TopicDeletion: Hashable, Sendable {
 
 /// Which access rules are copied.
 public enum AclMode: String, Hashable, Sendable, CaseIterable {
-    /// What MirrorMaker 2 and MSK Replicator copy: rules for single topics, nothing that allows to write.
+    /// The rules that MirrorMaker 2 and MSK Replicator copy: rules for single topics, nothing that allows to write.
     case topics
     /// Prefixed patterns, groups and transactional ids too, with principals renamed.
     case full

@@ -1,7 +1,7 @@
 /// Which of a source topic's settings the target topic receives.
 public struct TopicConfigFilter {
-    /// What MirrorMaker 2's `DefaultConfigPropertyFilter` leaves out: it speaks of one cluster's brokers, or would make
-    /// the copy behave differently from what its own cluster intends.
+    /// Keys that MirrorMaker 2's `DefaultConfigPropertyFilter` excludes: it speaks of one cluster's brokers, or would
+    /// make the copy behave differently from what its own cluster intends.
     public static let standard: [NamePattern] = [
         #"follower\.replication\.throttled\.replicas"#, #"leader\.replication\.throttled\.replicas"#,
         #"message\.timestamp\.difference\.max\.ms"#, #"message\.timestamp\.type"#,
@@ -11,8 +11,8 @@ public struct TopicConfigFilter {
     private let excluded: NameMatcher
     private let knownKeys: Set<String>?
 
-    /// - Parameter knownKeys: the keys that the target knows, so that an older one is not asked for newer ones; nil when
-    ///   that is not known.
+    /// - Parameter knownKeys: the keys that the target knows, so that an older one is not asked for newer ones; nil
+    ///   when that is not known.
     init(excluding patterns: [NamePattern], knownKeys: Set<String>? = nil) {
         excluded = NameMatcher(NameSelection(allow: patterns, deny: []))
         self.knownKeys = knownKeys

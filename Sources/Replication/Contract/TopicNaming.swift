@@ -1,4 +1,4 @@
-/// How a source topic is called on the target.
+/// Name of a source topic on the target.
 public enum TopicNaming: Hashable, Sendable {
     /// `<alias><separator><topic>`, as MirrorMaker 2's DefaultReplicationPolicy and MSK Replicator do.
     case prefix(alias: String, separator: String)

@@ -1,9 +1,9 @@
 internal import KafkaClient
 internal import Logging
 
-// What an operator may change while a flow runs.
+// Changes by an operator while a flow runs.
 extension Flow {
-    /// Stops reading the flow, a topic or a partition. What was read before goes on to the target. Lasts until it is
+    /// Stops reading the flow, a topic or a partition. Records read before still go to the target. Lasts until it is
     /// resumed or the process ends.
     ///
     /// - Returns: whether that was news.

@@ -8,8 +8,8 @@ public import ServiceLifecycle
 
 /// Copies topics from one cluster to another until it is told to stop.
 ///
-/// The flow supervises: its shards move the records, discovery finds partitions for them, the checkpoint writer records how
-/// far they have come, and consumer groups follow.
+/// The flow supervises: its shards move the records, discovery finds partitions for them, the checkpoint writer records
+/// how far they have come, and consumer groups follow.
 ///
 /// ```
 ///   discovery ──▶ new partitions ──▶ shard 0 ─┐
@@ -41,12 +41,12 @@ public actor Flow: Service {
     private let discoveryDue = Signal()
     private var reportedTopics: Set<String> = []
     private var phase = FlowStatus.State.starting
-    /// What ``prepare()`` has made.
+    /// Made by ``prepare()``.
     private var identity: (own: FlowProducerIDs, sourceID: String, targetID: String)?
-    /// What is in flight did not reach the target in time.
+    /// Batches in flight did not reach the target in time.
     private var isAbandoned = false
 
-    /// How long what is in flight may take to reach the target once the flow has been told to stop.
+    /// Time for batches in flight to reach the target once the flow has been told to stop.
     private static let shutdownTimeout: Duration = .seconds(30)
     private static let checkpointInterval: Duration = .seconds(1)
 
@@ -203,8 +203,8 @@ public actor Flow: Service {
 
 // Discovery.
 extension Flow {
-    /// Asks both clusters for their topics: creates those that are missing on the target, and starts partitions not seen
-    /// before.
+    /// Asks both clusters for their topics: creates those that are missing on the target, and starts partitions not
+    /// seen before.
     private func discover(_ factory: PartitionFactory) async throws(FlowError) {
         let found = try await topicSync.discover(
             onlyKnown: phase == .running && !settings.sync.newTopics ? Set(known.keys.map(\.topic)) : nil)

@@ -40,7 +40,7 @@ struct FlowDiscovery {
         return new
     }
 
-    /// Where each partition begins: where it stopped last time; else, for topics that were there when the flow first
+    /// Start of each partition: where it stopped last time; else, for topics that were there when the flow first
     /// started, where the configuration says; else at its earliest offset, since nobody has read it yet.
     private func positions(
         of pairs: [TopicSync.PartitionPair], _ recorded: [TopicPartition: Checkpoint], isFirstStart: Bool

@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import KafkaWire
 
-/// Why a group's positions cannot be read or committed, with the permission that was missing if that is why.
+/// Reason why a group's positions cannot be read or committed, with the permission that was missing if that is why.
 enum GroupFailure {
     /// - Parameters:
     ///   - need: what the flow needs on groups of that cluster: DESCRIBE at the source, READ on the target.

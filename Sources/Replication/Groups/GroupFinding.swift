@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// What was found out about one consumer group on both clusters.
+/// Findings about one consumer group on both clusters.
 package struct GroupFinding: Sendable {
     package let group: String
     package let targetGroup: String
@@ -17,7 +17,7 @@ package struct PartitionFinding: Sendable {
     package let target: TopicPartition
     package let committed: CommittedOffset
     package let position: Result<GroupPosition, TranslationRefusal>
-    /// What the group has committed on the target; nil when nothing.
+    /// Committed offset on the target; nil for none.
     package var atTarget: Int64?
     package var verdict: Verdict
 
@@ -36,7 +36,7 @@ package struct PartitionFinding: Sendable {
 }
 
 extension PartitionFinding {
-    /// What the target's log holds, and who reads there.
+    /// State of the target's log, and of its readers.
     struct TargetSide: Sendable {
         var committed: Int64?
         var hasMembers: Bool

@@ -1,4 +1,4 @@
-/// Where a consumer group that has read a source partition up to some offset goes on at the target.
+/// Position on the target of a consumer group that has read a source partition up to some offset.
 package struct GroupPosition: Hashable, Sendable {
     /// The next offset to read at the target.
     package var target: Int64
@@ -14,7 +14,7 @@ package struct GroupPosition: Hashable, Sendable {
     }
 }
 
-/// Why a group's offset has no counterpart.
+/// Reason why a group's offset has no counterpart.
 package enum TranslationRefusal: Error, Hashable, CustomStringConvertible {
     case notReplicated
     case beforeStart(Int64)

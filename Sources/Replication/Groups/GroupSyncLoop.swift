@@ -11,7 +11,7 @@ actor GroupSyncLoop {
     private var isRunning = false
     private var waiting: [(round: Int, continuation: AsyncStream<Void>.Continuation)] = []
 
-    /// How long the last round may take once the flow has stopped.
+    /// Time for the last round once the flow has stopped.
     private static let lastRoundTimeout: Duration = .seconds(10)
 
     /// - Parameter maps: the offset maps of the moment.
@@ -62,8 +62,8 @@ actor GroupSyncLoop {
         waiting.removeAll { $0.round <= round }
     }
 
-    /// After a planned stop groups stand on the target where they last committed at the source: commits made while the flow
-    /// drained are carried over too, now that everything that was read has its place on the target.
+    /// After a planned stop groups stand on the target where they last committed at the source: commits made while the
+    /// flow drained are carried over too, now that everything that was read has its place on the target.
     ///
     /// Bounded, and not tried when a cluster could not be asked the last time either.
     func finish(_ settings: FlowSettings) async {

@@ -23,7 +23,7 @@ public actor OffsetInspector {
         await target.close()
     }
 
-    /// What to do about positions on the target that differ from the source's.
+    /// Treatment of positions on the target that differ from the source's.
     public enum Action: Hashable, Sendable {
         case look
         /// Commit on the target what the rules allow.
@@ -32,7 +32,7 @@ public actor OffsetInspector {
         case applyAndRewind
     }
 
-    /// Where a group stands, after the action.
+    /// Positions of a group, after the action.
     ///
     /// - Parameter topics: source topics to look at; nil for all.
     /// - Returns: nil when the flow's settings leave the group alone, or it has no offsets in replicated topics.

@@ -1,12 +1,12 @@
 package import KafkaClient
 
-/// Where a consumer group stands on both clusters, for `replicator offsets` and `replicator plan`.
+/// Positions of a consumer group on both clusters, for `replicator offsets` and `replicator plan`.
 public struct OffsetReport: Sendable, Codable, Equatable {
     public var flow: String
     public var group: String
     public var targetGroup: String
-    /// Whether nobody reads with the group on the target: only then are its positions there touched. Nil when the target
-    /// does not tell (before Kafka 2.6) and refuses commits instead.
+    /// Whether nobody reads with the group on the target: only then are its positions there touched. Nil when the
+    /// target does not tell (before Kafka 2.6) and refuses commits instead.
     public var isIdleOnTarget: Bool?
     /// The group could not be asked about, or its positions not be committed.
     public var failure: String?
@@ -20,7 +20,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
         public var sourceOffset: Int64
         /// The same place on the target; nil when it is not known.
         public var translatedOffset: Int64?
-        /// What the group has committed on the target; nil when nothing.
+        /// Committed offset on the target; nil for none.
         public var targetOffset: Int64?
         /// Source offsets from the group's position to the end; nil when the end is not known.
         public var sourceLag: Int64?
@@ -32,7 +32,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
         /// compare.
         public var isSameRecord: Bool?
         public var state: FlowStatus.GroupPartition.State
-        /// Why it is refused, or how the records differ.
+        /// Reason for a refusal, or the difference of the records.
         public var reason: String?
     }
 
@@ -43,7 +43,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
 }
 
 extension OffsetReport {
-    /// What was found, without the records having been compared.
+    /// Findings without a comparison of records.
     package init(
         _ finding: GroupFinding, flow: String, sourceEnds: [TopicPartition: Int64], targetEnds: [TopicPartition: Int64]
     ) {

@@ -2,8 +2,8 @@ package import KafkaClient
 internal import KafkaWire
 
 /// The producer ids that a flow writes under, one for each provenance: registered in the target's
-/// `__replicator_origins` before their first use, found again there, reused for ever. The flow's progress holds them too:
-/// should that topic be deleted, they are registered again.
+/// `__replicator_origins` before their first use, found again there, reused for ever. The flow's progress holds them
+/// too: should that topic be deleted, they are registered again.
 package actor FlowProducerIDs {
     private let flow: String
     private let sourceClusterID: String

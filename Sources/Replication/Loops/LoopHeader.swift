@@ -30,7 +30,7 @@ package struct LoopHeader: Hashable, Sendable {
         return buffer
     }
 
-    /// Where the origin's offset stands in the encoded value.
+    /// Place of the origin's offset in the encoded value.
     static func offsetPosition(originCluster: String) -> Int {
         2 + min(originCluster.utf8.count, 255) + 16 + 4
     }
@@ -85,7 +85,7 @@ package final class LoopGuard: Sendable {
     private let sourceCluster: String
     private let targetCluster: String
 
-    /// Records get headers; else they are only looked at.
+    /// Records get headers; else they are only read.
     package let stamps: Bool
     package let stopsAtForeignHeaders: Bool
     private let partition: Int32
@@ -117,13 +117,13 @@ package final class LoopGuard: Sendable {
     /// The loop header of Amazon MSK Replicator.
     static let foreignKeyBytes = ByteBuffer(string: "__mskmr")
 
-    /// What becomes of a record.
+    /// Treatment of a record.
     package enum Verdict: Hashable, Sendable {
         /// It has been on the target: it stays behind.
         case drop
         /// Another replicator has marked it, and policy is to stop there.
         case foreign
-        /// It goes on as it is.
+        /// It is copied as it is.
         case keep
         /// It begins its way here: the guard's ``LoopGuard/stamp`` with its offset comes behind its own headers.
         case stamp

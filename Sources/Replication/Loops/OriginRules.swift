@@ -1,6 +1,6 @@
 package import KafkaWire
 
-/// What a shard knows of producer ids: whose the source's are, and which of ours are for what.
+/// Knowledge of a shard about producer ids: the origins of the source's, and the purposes of ours.
 package struct OriginRules: Sendable {
     let sourceCluster: String
     let targetCluster: String
@@ -23,9 +23,9 @@ package struct OriginRules: Sendable {
         self.stamps = stamps
     }
 
-    /// Something that only a cluster can tell, or give, before a batch can go on.
+    /// Something that only a cluster can tell, or give, before a batch can be copied.
     package enum Need: Hashable, Sendable {
-        /// Whose a producer id of the source is.
+        /// The origin of a producer id of the source.
         case origin(Int64)
         /// An id to write records of this provenance under.
         case producer(Provenance)
@@ -35,8 +35,8 @@ package struct OriginRules: Sendable {
         case needs(Need)
         /// It has been on the target.
         case loop
-        /// It goes on under `producerID`; its records have come through `chain`.
-        case goesOn(producerID: Int64, chain: [String], looksInside: Bool)
+        /// It is copied under `producerID`; its records have come through `chain`.
+        case copies(producerID: Int64, chain: [String], looksInside: Bool)
     }
 
     package mutating func learn(_ ids: Set<Int64>, _ found: [Int64: Provenance]) {
@@ -65,7 +65,7 @@ package struct OriginRules: Sendable {
                 chain: (provenance?.chain ?? []) + [sourceCluster],
                 carriesHeaders: provenance?.carriesHeaders ?? false)
         guard let id = producerIDs[outgoing] else { return .needs(.producer(outgoing)) }
-        return .goesOn(
+        return .copies(
             producerID: id, chain: provenance?.chain ?? [],
             looksInside: stamps || (provenance?.carriesHeaders ?? false))
     }

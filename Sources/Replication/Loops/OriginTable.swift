@@ -1,7 +1,7 @@
 package import KafkaClient
 internal import KafkaWire
 
-/// What a cluster's `__replicator_origins` says about producer ids: batches of these did not begin on that cluster.
+/// Contents of a cluster's `__replicator_origins`: batches of these producer ids did not begin on that cluster.
 package actor OriginTable {
     private let log: StateTopic
     private let cluster: ClusterClient
@@ -51,7 +51,7 @@ package actor OriginTable {
     private func hasWritten(_ flow: String, progress topic: String) async throws(KafkaError) -> Bool {
         var recorded = RecordedFlow()
         for record in try await StateTopic(topic, client: cluster).readAll() {
-            // What is none of a flow's own says nothing about a flow.
+            // A record that is not a flow's own says nothing about a flow.
             try? recorded.take(record)
         }
         return recorded.hasWritten

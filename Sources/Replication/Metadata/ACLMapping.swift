@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// What an access rule of the source becomes on the target.
+/// Counterpart of an access rule of the source on the target.
 ///
 /// | rule at the source | `topics` | `full` |
 /// |---|---|---|
@@ -12,8 +12,8 @@ package import KafkaClient
 /// | groups, transactional ids | not copied | as they are |
 /// | the cluster, tokens, users | not copied | not copied |
 ///
-/// Leaving ALLOW WRITE out and taking ALLOW ALL for READ are MirrorMaker 2's rules, which MSK Replicator has too: a copy is
-/// for reading.
+/// Leaving ALLOW WRITE out and taking ALLOW ALL for READ are MirrorMaker 2's rules, which MSK Replicator has too: a
+/// copy is for reading.
 package struct ACLMapping {
     private let mode: AclMode
     private let naming: TopicNaming

@@ -55,8 +55,8 @@ package struct MetadataObserver: Sendable {
         }
     }
 
-    /// What the target makes of topics without settings: as the flow's own progress topic shows it, or any other topic,
-    /// or a broker.
+    /// Defaults of the target for topics without settings: as the flow's own progress topic shows it, or any other
+    /// topic, or a broker.
     package func defaults(_ metadata: ClusterMetadata) async -> TargetDefaults {
         let progress = ProgressTopic.name(flow: settings.name)
         let there = metadata.topics.values.filter { $0.error == .none && !$0.partitions.isEmpty }.map(\.name).sorted()

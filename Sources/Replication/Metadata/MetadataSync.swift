@@ -11,7 +11,7 @@ actor MetadataSync {
     private let ledger: SyncLedger
     private let reporter: SyncReporter
     private let wallClock: @Sendable () -> Int64
-    /// Where in the list of topics the next look at settings begins.
+    /// Place in the list of topics at which the next poll of settings begins.
     private var turn = 0
 
     /// Topics whose settings are looked at each time; with more, they take turns.

@@ -25,7 +25,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
         self.pattern = pattern
     }
 
-    /// Whom the cluster takes us for, as far as the settings tell.
+    /// Our principal at the cluster, as far as the settings tell.
     static func principal(of cluster: ClusterSettings) -> String {
         if cluster.security.protocol.usesSASL, let sasl = cluster.security.sasl {
             switch sasl {
@@ -49,7 +49,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
         "\(error.code.map { "\($0)" } ?? "not authorized"): \(self); grant it with: \(command)"
     }
 
-    /// What somebody who may administer the cluster has to run.
+    /// Command for an administrator of the cluster.
     package var command: String {
         let option =
             switch resource {
@@ -63,7 +63,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
             + "--operation \(Self.word(operation)) \(option)\(pattern)"
     }
 
-    /// What shows the permissions that were given to us, where a cluster does not tell us itself.
+    /// Command that shows the permissions given to us, where a cluster does not tell us itself.
     package static func listing(of cluster: ClusterSettings) -> String {
         let permission = MissingPermission(.describe, on: .cluster, of: cluster)
         return "kafka-acls.sh --bootstrap-server \(permission.bootstrapServer) --list "

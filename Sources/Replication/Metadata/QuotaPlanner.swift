@@ -1,6 +1,7 @@
 package import KafkaClient
 
-/// Decides which client quotas have to change on the target. Quotas by address are left out: addresses mean one network.
+/// Decides which client quotas have to change on the target. Quotas by address are left out: addresses mean one
+/// network.
 package enum QuotaPlanner {
     /// - Parameters:
     ///   - ours: what we last set.

@@ -2,7 +2,7 @@ package import KafkaClient
 internal import KafkaWire
 package import Logging
 
-/// What became of a planned change; no error when it was made.
+/// Result of a planned change; no error when it was made.
 package struct SyncOutcome: Sendable {
     package let action: SyncAction
     package let error: KafkaError?

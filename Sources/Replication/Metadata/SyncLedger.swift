@@ -1,8 +1,8 @@
 package import KafkaClient
 internal import KafkaWire
 
-/// What a flow put on the target, so that it takes back its own and never anybody else's. Kept beside the checkpoints in
-/// the progress topic.
+/// Settings and rules that a flow put on the target, so that it takes back its own and no others. Kept beside the
+/// checkpoints in the progress topic.
 package actor SyncLedger {
     private let target: ClusterClient
     private let topic: String

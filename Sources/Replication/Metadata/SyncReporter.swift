@@ -43,7 +43,7 @@ actor SyncReporter {
     }
 }
 
-/// Why a planned change could not be made, with the permission that was missing if that is why.
+/// Reason why a planned change could not be made, with the permission that was missing if that is why.
 package enum SyncFailure {
     package static func text(_ action: SyncAction, _ error: KafkaError, _ target: ClusterSettings) -> String {
         guard error.isAuthorization else { return "\(error)" }

@@ -15,7 +15,7 @@ package struct TopicSync: Sendable {
     private let reporter: SyncReporter
     private let logger: Logger
     private let wallClock: @Sendable () -> Int64
-    /// What follows once topics are there.
+    /// The part that follows once topics are there.
     let metadata: MetadataSync
 
     /// - Parameter wallClock: milliseconds since 1970.

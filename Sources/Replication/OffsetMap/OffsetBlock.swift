@@ -14,7 +14,7 @@ package struct OffsetBlock: Hashable, Sendable {
     package let sourceEnd: Int64
     package let targetEnd: Int64
 
-    /// How many segments a block takes before the next one is begun.
+    /// Number of segments that a block takes before the next one is begun.
     static let capacity = 256
 
     /// - Parameter segments: ordered, not empty.

@@ -1,11 +1,11 @@
-/// What a source offset is on the target.
+/// Meaning of a source offset on the target.
 package enum OffsetTranslation: Hashable, Sendable {
     /// The first record at or after it, and where its copy is.
     case record(OffsetSegment.Pair)
     /// Everything before it has passed and nothing at or after it has been copied: the offset behind the last copy,
     /// -1 when there is none at all.
     case end(target: Int64)
-    /// So many source offsets before it have not passed yet. What has passed ends at `target`.
+    /// So many source offsets before it have not passed yet. Completed copies end at `target`.
     case ahead(by: Int64, target: Int64)
     /// Nothing is known of it: replication began at `start`, or the copies before it are gone from the target.
     case beforeStart(Int64)
@@ -14,7 +14,7 @@ package enum OffsetTranslation: Hashable, Sendable {
 }
 
 extension OffsetMap {
-    /// Where a consumer goes on at the target that would read `offset` next at the source.
+    /// Position on the target of a consumer that would read `offset` next at the source.
     package func translate(_ offset: Int64) -> OffsetTranslation {
         if offset > passed { return .ahead(by: offset - passed, target: targetEnd) }
         if offset < start { return .beforeStart(start) }
@@ -43,15 +43,16 @@ extension OffsetMap {
         }?.first(fromTarget: offset)
     }
 
-    /// Where to go back to when the target has lost everything from an offset on.
+    /// Position to go back to when the target has lost everything from an offset on.
     ///
-    /// - Returns: the first source offset whose copy is gone, or may be; and how many source offsets behind it lie in lost
-    ///   ranges, so that their copies may be there still.
+    /// - Returns: the first source offset whose copy is gone, or may be; and how many source offsets behind it lie in
+    ///   lost ranges, so that their copies may be there still.
     package func firstGone(fromTarget offset: Int64) -> (source: Int64, uncertain: Int64) {
         let pair = first(fromTarget: offset)
         if let pair, pair.target == offset { return (pair.source, 0) }
         let known = pair?.source ?? passed
-        // Those whose copies lie somewhere between the last that is kept for certain and the first that is gone for certain.
+        // Those whose copies lie somewhere between the last that is kept for certain and the first that is gone for
+        // certain.
         let between = lost.filter {
             $0.lowerBound < known && (first(fromSource: $0.upperBound)?.source ?? passed) >= known
         }
@@ -62,7 +63,7 @@ extension OffsetMap {
     package func firstForeign(fromTarget offset: Int64) -> Int64 {
         var offset = offset
         var isDone = false
-        func walk(_ segments: some Sequence<OffsetSegment>) {
+        func pass(over segments: some Sequence<OffsetSegment>) {
             for segment in segments where !isDone && segment.targetEnd > offset {
                 guard segment.target <= offset else {
                     isDone = true
@@ -72,9 +73,9 @@ extension OffsetMap {
             }
         }
         let from = blocks.partitioningIndex { $0.block.targetEnd > offset }
-        for block in blocks[from...] where !isDone { walk(block.block.segments) }
-        walk(tail)
-        if let open { walk([open]) }
+        for block in blocks[from...] where !isDone { pass(over: block.block.segments) }
+        pass(over: tail)
+        if let open { pass(over: [open]) }
         return offset
     }
 

@@ -1,6 +1,6 @@
 internal import NIOCore
 
-/// Where each record of a source partition has its copy on the target: exactly, in both directions.
+/// Place of each record's copy on the target: exactly, in both directions.
 ///
 /// Within a batch the mapping is linear, so a stretch is kept as one segment until a hole at the source or somebody
 /// else's record on the target ends it. Full blocks of segments are kept in their stored form.
@@ -23,7 +23,7 @@ package struct OffsetMap: Hashable, Sendable {
     private(set) var blocks: [NumberedBlock] = []
     /// Segments that do not fill a block yet. Nothing can change in them but the end of the last.
     private(set) var tail: [OffsetSegment] = []
-    /// The newest stretch, which may go on.
+    /// The newest stretch, which may grow.
     private(set) var open: OffsetSegment?
     private var tailNumber = 0
 
@@ -46,7 +46,7 @@ package struct OffsetMap: Hashable, Sendable {
 
     /// The copies of `sources` begin at target offset `target` and are next to each other.
     ///
-    /// A source offset that is known already is known anew: it was copied again. The same for a target offset: the
+    /// A source offset that is known already gets its new copy: it was copied again. The same for a target offset: the
     /// target has lost what was there.
     package mutating func append(_ sources: SourceRuns, at target: Int64) {
         append(sources.first, at: target)
@@ -59,7 +59,7 @@ package struct OffsetMap: Hashable, Sendable {
 
     private mutating func append(_ range: Range<Int64>, at target: Int64) {
         guard !range.isEmpty else { return }
-        if range.lowerBound < sourceEnd { cut(fromSource: range.lowerBound) }
+        if range.lowerBound < sourceEnd { truncate(fromSource: range.lowerBound) }
         if target < targetEnd { loseCopies(fromTarget: target) }
         if open?.sourceEnd == range.lowerBound, open?.targetEnd == target {
             open?.length += Int64(range.count)
@@ -74,7 +74,7 @@ package struct OffsetMap: Hashable, Sendable {
     /// Every source offset below `offset` has its copy or was skipped. Lower than before, everything from there on
     /// is forgotten: it will be copied again.
     package mutating func pass(_ offset: Int64) {
-        if offset < passed { cut(fromSource: offset) }
+        if offset < passed { truncate(fromSource: offset) }
         passed = offset
     }
 
@@ -117,7 +117,7 @@ package struct OffsetMap: Hashable, Sendable {
 
 // Growing and cutting.
 extension OffsetMap {
-    /// The newest stretch will not go on: it joins the segments, as a further piece of a pattern if it fits.
+    /// The newest stretch is complete: it joins the segments, as a further piece of a pattern if it fits.
     private mutating func seal() {
         guard let closed = open else { return }
         open = nil
@@ -133,12 +133,14 @@ extension OffsetMap {
     }
 
     /// Forgets every record from a source offset on.
-    private mutating func cut(fromSource offset: Int64) {
-        cut(isBehind: { $0.source >= offset }, isKept: { $0.sourceEnd <= offset }) { $0.prefix(belowSource: offset) }
+    private mutating func truncate(fromSource offset: Int64) {
+        truncate(isBehind: { $0.source >= offset }, isKept: { $0.sourceEnd <= offset }) {
+            $0.prefix(belowSource: offset)
+        }
         lost = lost.compactMap { $0.lowerBound >= offset ? nil : $0.clamped(to: $0.lowerBound..<offset) }
         passed = min(passed, offset)
         if start > offset {
-            // Beyond what is known there is nothing to go on from.
+            // Beyond what is known there is nothing to continue from.
             start = offset
         }
     }
@@ -147,12 +149,14 @@ extension OffsetMap {
     /// nothing is known of their records.
     private mutating func loseCopies(fromTarget offset: Int64) {
         guard let pair = first(fromTarget: offset) else { return }
-        cut(isBehind: { $0.target >= offset }, isKept: { $0.targetEnd <= offset }) { $0.prefix(belowTarget: offset) }
+        truncate(isBehind: { $0.target >= offset }, isKept: { $0.targetEnd <= offset }) {
+            $0.prefix(belowTarget: offset)
+        }
         lost.removeAll { $0.lowerBound >= pair.source }
         lost.append(pair.source..<passed)
     }
 
-    private mutating func cut(
+    private mutating func truncate(
         isBehind: (OffsetSegment) -> Bool, isKept: (OffsetSegment) -> Bool,
         prefix: (OffsetSegment) -> [OffsetSegment]
     ) {
@@ -176,7 +180,7 @@ extension OffsetMap {
         }
     }
 
-    /// After a cut the last piece may go on again.
+    /// After a truncation the last piece may grow again.
     private mutating func reopen() {
         guard open == nil, let last = tail.popLast() else { return }
         guard last.count > 1 else {
@@ -198,7 +202,7 @@ extension OffsetMap {
         return blocks + [NumberedBlock(number: tailNumber, block: OffsetBlock(tail))]
     }
 
-    /// What is not in a block; part of the partition's checkpoint.
+    /// The part that is not in a block; part of the partition's checkpoint.
     package struct Edge: Hashable, Sendable, Codable {
         /// See ``OffsetMap/start``.
         package var start: Int64
@@ -215,7 +219,7 @@ extension OffsetMap {
     }
 
     /// The map that was stored. Blocks may be newer than the edge, since they are written first: what they know
-    /// beyond it is left out. If the two do not fit, nothing before `passed` is known.
+    /// beyond it is ignored. If the two do not fit, nothing before `passed` is known.
     ///
     /// - Parameters:
     ///   - edge: nil for a checkpoint of a version without maps: then nothing before `passed` is known.

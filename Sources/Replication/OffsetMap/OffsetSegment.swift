@@ -73,14 +73,14 @@ package struct OffsetSegment: Hashable, Sendable {
         return true
     }
 
-    /// What is left of it below a source offset that lies behind its first record.
+    /// The part of it below a source offset that lies behind its first record.
     func prefix(belowSource offset: Int64) -> [OffsetSegment] {
         guard offset < sourceEnd else { return [self] }
         let (whole, place) = (offset - source).quotientAndRemainder(dividingBy: stride)
         return pieces(whole, partial: min(place, length))
     }
 
-    /// What is left of it below a target offset that lies behind its first copy.
+    /// The part of it below a target offset that lies behind its first copy.
     func prefix(belowTarget offset: Int64) -> [OffsetSegment] {
         guard offset < targetEnd else { return [self] }
         let (whole, place) = (offset - target).quotientAndRemainder(dividingBy: length)

@@ -17,9 +17,9 @@ package enum PartitionPhase: Hashable, Sendable {
     /// Batches without an answer may be in the target's log or not, or the log may have been truncated: nothing is sent
     /// before that is known.
     case unknownOutcome(UnknownOutcome)
-    /// The target's log has lost records, or holds some out of order, and no checkpoint says so yet. Until one does nothing
-    /// is written there, not even a fence: once the log has grown again beyond the old checkpoint, nobody could tell
-    /// after a crash.
+    /// The target's log has lost records, or holds some out of order, and no checkpoint says so yet. Until one does
+    /// nothing is written there, not even a fence: once the log has grown again beyond the old checkpoint, nobody could
+    /// tell after a crash.
     case awaitingCheckpoint(Recovering)
     /// Left alone until an operator or a restart.
     case failed(PartitionFailure, isIdle: Bool)

@@ -1,10 +1,10 @@
 internal import KafkaClient
 internal import KafkaWire
 
-// What is recorded of a partition, and begun with.
+// The recorded state of a partition.
 extension PartitionReplicator {
-    /// State to record; nil while it must not be: of a log that was truncated only the recovery knows how far it holds what is
-    /// completed.
+    /// State to record; nil while it must not be: of a log that was truncated only the recovery knows how far it holds
+    /// what is completed.
     package var checkpoint: Checkpoint? {
         guard isActive, hasStreamed || isAwaitingCheckpoint, truncation == nil else { return nil }
         return Checkpoint(
@@ -43,7 +43,8 @@ extension PartitionReplicator {
         return known
     }
 
-    /// The next sequence of each of our producer ids behind the known end of the target's log, as far as that is known; by id.
+    /// The next sequence of each of our producer ids behind the known end of the target's log, as far as that is known;
+    /// by id.
     var following: [ProducerStamp] {
         guard hasStreamed else { return recordedFollowing }
         return window.nextSequences.map { id, sequence in

@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 package import NIOCore
 
-// Recovery: what the target was found to have.
+// Recovery.
 extension PartitionReplicator {
     package var recoverySubject: RecoverySubject {
         let cause = isRecovering ? RecoveryCause.takeover : .unknownOutcome

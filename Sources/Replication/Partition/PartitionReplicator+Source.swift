@@ -106,7 +106,8 @@ extension PartitionReplicator {
         }
     }
 
-    /// Retention has passed over the position: the offsets that are gone count as skipped, in their place behind what was read.
+    /// Retention has passed over the position: the offsets that are gone count as skipped, in their place behind what
+    /// was read.
     private mutating func expired(until start: Int64, end: Int64) {
         let explanation =
             "the source no longer has offset \(cursor.position) (its log now starts at \(start) and ends at \(end)): "
@@ -201,8 +202,8 @@ extension PartitionReplicator {
         map = OffsetMap(start: 0)
     }
 
-    /// The source's log becomes another one. Copies of the old that wait for an answer, or were not counted yet, are told
-    /// from those of the new by the target's log.
+    /// The source's log becomes another one. Copies of the old that wait for an answer, or were not counted yet, are
+    /// told from those of the new by the target's log.
     private mutating func sourceLogReplaced() {
         switch phase {
         case .streaming where window.isEmpty, .failed: break

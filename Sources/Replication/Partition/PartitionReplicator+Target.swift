@@ -21,7 +21,7 @@ package struct ProduceAnswer: Sendable {
     package var message: String?
     /// Of the first record; -1 when the broker does not tell.
     package var baseOffset: Int64
-    /// Where the target's log begins; -1 when the broker does not tell.
+    /// Start of the target's log; -1 when the broker does not tell.
     package var logStartOffset: Int64
 
     package init(_ code: ErrorCode, message: String? = nil, baseOffset: Int64 = -1, logStartOffset: Int64 = -1) {
@@ -159,7 +159,8 @@ extension PartitionReplicator {
     /// Compares the offset of an appended batch with the expected one.
     ///
     /// - Parameter baseOffset: -1 when the broker does not tell.
-    /// - Returns: false when the target's log was truncated: the batch is not completed, and comes once more in its place.
+    /// - Returns: false when the target's log was truncated: the batch is not completed, and comes once more in its
+    ///   place.
     private mutating func isInPlace(_ baseOffset: Int64) -> Bool {
         let expected = targetLog.endOffset
         guard truncation == nil else { return false }
@@ -171,8 +172,8 @@ extension PartitionReplicator {
             metrics.metForeign(baseOffset - expected)
             return true
         }
-        // Before anything else is sent, the records that the target has lost are copied again. Nothing of ours is lost when
-        // only a marker was cut off.
+        // Before anything else is sent, the records that the target has lost are copied again. Nothing of ours is lost
+        // when only a marker is gone.
         let lost = map.firstGone(fromTarget: baseOffset).source
         guard lost < map.passed else { return true }
         let truncation = TargetTruncation(target: baseOffset, source: lost)
@@ -222,8 +223,8 @@ extension PartitionReplicator {
         }
     }
 
-    /// A broker that has forgotten the producer takes any sequence: a batch may have been appended although the one in front of
-    /// it was refused. Then the target's log is read; without that it all goes out again, in its order.
+    /// A broker that has forgotten the producer takes any sequence: a batch may have been appended although the one in
+    /// front of it was refused. Then the target's log is read; without that it all goes out again, in its order.
     private mutating func checkOrder() {
         guard window.isOutOfOrder, rules.delivery == .exactlyOnce || rejection != nil else { return }
         rejection = nil
@@ -297,7 +298,8 @@ extension PartitionReplicator {
         doubtOutcome()
     }
 
-    /// A producer id is used up; batches that wait under it go out under its successor, once the partition is recovered.
+    /// A producer id is used up; batches that wait under it go out under its successor, once the partition is
+    /// recovered.
     package mutating func replaceProducer(_ used: Int64, by successor: Int64) {
         if isActive, window.epoch(of: used) == .max { successors[used] = successor }
     }

@@ -5,8 +5,8 @@ package import NIOCore
 /// One source partition and its counterpart on the target: all that is known of them, and every rule about them.
 ///
 /// A value without I/O and clock. An event is a call, with the time where it matters; its effects are left in
-/// ``takeEffects()``. What the partition wants (to be fetched, sent, recovered, called again later) is asked of it after
-/// each event: ``fetchWish(limit:)``, ``isReadyToSend``, ``recoveryIsDue``, ``nextDeadline``.
+/// ``takeEffects()``. The wishes of the partition (to be fetched, sent, recovered, called again later) are asked for
+/// after each event: ``fetchWish(limit:)``, ``isReadyToSend``, ``recoveryIsDue``, ``nextDeadline``.
 package struct PartitionReplicator: Sendable {
     package let source: TopicPartition
     package let target: TopicPartition
@@ -36,8 +36,8 @@ package struct PartitionReplicator: Sendable {
 
     /// Every source offset below it is written to the target, or skipped for a counted reason.
     package internal(set) var completedOffset: Int64 { didSet { map.pass(completedOffset) } }
-    /// Where each record has its copy. Copies are appended before ``completedOffset`` moves beyond their records; where they are
-    /// not known, `lose(upTo:)`.
+    /// Place of each record's copy. Copies are appended before ``completedOffset`` moves beyond their records; where
+    /// they are not known, `lose(upTo:)`.
     package internal(set) var map: OffsetMap
     package internal(set) var accounting: Accounting
 
@@ -82,11 +82,12 @@ package struct PartitionReplicator: Sendable {
         /// Id of the topic; zero when unknown.
         package var topicID = KafkaUUID.zero
         package var leader: Int32?
-        /// Everything of ours below this offset is accounted for, and the next batch should be appended there; -1 before
-        /// anything is known.
+        /// Everything of ours below this offset is accounted for, and the next batch should be appended there; -1
+        /// before anything is known.
         package var endOffset: Int64 = -1
-        /// Leader epoch of the log when it was last read: records below ``endOffset`` were written in this one or earlier. A
-        /// log loses its end only when its leader changes, and then begins another. -1 when the broker does not tell.
+        /// Leader epoch of the log when it was last read: records below ``endOffset`` were written in this one or
+        /// earlier. A log loses its end only when its leader changes, and then begins another. -1 when the broker does
+        /// not tell.
         package var leaderEpoch: Int32 = -1
         /// The leader epoch by the cluster's metadata.
         package var metadataEpoch: Int32 = -1
@@ -208,7 +209,7 @@ extension PartitionReplicator {
     }
 }
 
-// What the partition wants, and how it is.
+// Wishes and state.
 extension PartitionReplicator {
     package var isActive: Bool { if case .failed = phase { false } else { true } }
 

@@ -141,7 +141,7 @@ extension TopicMetrics {
     }
 }
 
-/// How long a cluster has asked us to be silent, because of its quotas.
+/// Time that a cluster has asked us to be silent, because of its quotas.
 struct ThrottleMeter: Sendable {
     private let seconds: FloatingPointCounter
 

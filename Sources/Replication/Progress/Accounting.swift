@@ -1,4 +1,4 @@
-/// What has become of every source offset that a partition has passed.
+/// Fate of every source offset that a partition has completed.
 ///
 /// The identity that must always hold: `passed - start + rewound = written + everything skipped`.
 package struct Accounting: Hashable, Sendable, Codable {
@@ -12,8 +12,8 @@ package struct Accounting: Hashable, Sendable, Codable {
     package private(set) var rewound: Int64 = 0
     /// Target offsets between our records that hold nothing of ours: other writers' records, markers of transactions.
     package private(set) var foreign: Int64 = 0
-    /// Records that landed on the target in front of what is missing, since its log was cut or the broker had forgotten us, and were
-    /// copied once more in their place; nil for none.
+    /// Records appended out of order after a truncation of the target or lost producer state, then copied again in
+    /// order: duplicates on the target. Nil for none.
     package private(set) var doubled: Int64?
 
     package init(start: Int64) {

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import KafkaWire
 
-/// How far one partition has come.
+/// Progress of one partition.
 package struct Checkpoint: Hashable, Sendable, Codable {
     /// Every source offset below it is on the target, or was skipped for a counted reason.
     package var sourceOffset: Int64
@@ -11,16 +11,17 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var sourceLeaderEpoch: Int32
     /// Id of the source topic, as 32 hexadecimal digits; zero for brokers without topic ids.
     package var sourceTopicID: String
-    /// What of the offset map is not in a block of segments; nil when written by a version without maps.
+    /// The part of the offset map that is not in a block of segments; nil when written by a version without maps.
     package var map: OffsetMap.Edge?
     /// Epochs in use by producer id, for clusters that do not tell; nil when written by a version without.
     package var producers: [String: Int16]?
-    /// What each producer id would write next behind `targetOffset`, by id; nil when written by a version without.
+    /// The next sequence of each producer id behind `targetOffset`, by id; nil when written by a version without.
     package var following: [ProducerStamp]?
     /// Id of the target topic; nil when written by a version without.
     package var targetTopicID: String?
-    /// Leader epoch of the target's log when it was last looked at: what lies below `targetOffset` is of that one or an
-    /// earlier one, unless the leader has changed unnoticed since. -1 when unknown; nil when written by a version without.
+    /// Leader epoch of the target's log when it was last read: everything below `targetOffset` is of that one or an
+    /// earlier one, unless the leader has changed unnoticed since. -1 when unknown; nil when written by a version
+    /// without.
     package var targetLeaderEpoch: Int32?
     /// Nil when written by a version that did not account.
     package var accounting: Accounting?
@@ -43,7 +44,7 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     }
 }
 
-/// What a flow is, once and for all: recorded at its first start, compared at each later one.
+/// Identity of a flow, fixed once and for all: recorded at its first start, compared at each later one.
 package struct FlowIdentity: Hashable, Sendable, Codable {
     package var version = 1
     package var sourceClusterID: String

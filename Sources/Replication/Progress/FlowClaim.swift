@@ -54,7 +54,7 @@ package actor FlowClaim {
     }
 
     /// Keeps others away for another ``lifetime``. A claim that has run out meanwhile, because the target did not
-    /// answer, may belong to somebody else by now.
+    /// answer, may belong to another owner by now.
     ///
     /// - Throws: as ``acquire()``.
     private func renew() async throws {
@@ -64,7 +64,7 @@ package actor FlowClaim {
 
     /// Keeps the claim until cancelled. A target that does not answer for a while is no reason to end.
     ///
-    /// - Throws: when the claim has gone to somebody else meanwhile.
+    /// - Throws: when the claim has gone to another owner meanwhile.
     package func keep() async throws {
         while true {
             try await Task.sleep(for: Self.renewal)

@@ -1,7 +1,7 @@
 package import KafkaClient
 package import KafkaWire
 
-/// What the records of a flow's progress topic say, taken in from the oldest to the newest.
+/// Contents of a flow's progress topic, taken in from the oldest to the newest.
 package struct RecordedFlow: Sendable {
     package private(set) var identity: FlowIdentity?
     package private(set) var checkpoints: [TopicPartition: Checkpoint] = [:]
@@ -39,7 +39,7 @@ package struct RecordedFlow: Sendable {
         checkpoints[partition].map { OffsetMap(blocks: blocks[partition], edge: $0.map, passed: $0.sourceOffset) }
     }
 
-    /// Where a source topic's records go; nil before the flow's first start.
+    /// Target topic of a source topic; nil before the flow's first start.
     package func targetName(of topic: String) -> String? {
         identity.flatMap { TopicNaming.targetName(of: topic, recorded: $0.naming) }
     }

@@ -1,7 +1,7 @@
 package import KafkaClient
 
-/// The offset maps of a flow as it has recorded them on the target, for those who look from outside of it: at most about
-/// a second old while the flow runs.
+/// The offset maps of a flow as it has recorded them on the target, for those who look from outside of it: at most
+/// about a second old while the flow runs.
 package struct RecordedMaps: Sendable {
     /// Whether the flow has ever been started.
     package let hasRun: Bool
@@ -31,7 +31,7 @@ extension RecordedFlow {
 }
 
 extension ClusterClient {
-    /// The ends of these logs; those that do not exist, or cannot be asked for, are left out.
+    /// The ends of these logs; those that do not exist, or cannot be asked for, are missing.
     package func logEnds(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
         let queries = Dictionary(uniqueKeysWithValues: await existing(partitions).map { ($0, OffsetQuery.latest) })
         guard !queries.isEmpty else { return [:] }

@@ -20,7 +20,7 @@ package struct StoredBlocks: Sendable {
         package let block: OffsetBlock?
     }
 
-    /// What to write so that the topic holds these maps.
+    /// Records to write so that the topic holds these maps.
     ///
     /// A map changes at its end and loses blocks at its beginning: looking backwards, the first block that is stored
     /// as it is ends the search.

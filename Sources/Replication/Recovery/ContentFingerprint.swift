@@ -1,7 +1,8 @@
 internal import KafkaCompression
 package import KafkaWire
 
-/// Fingerprint of a record's content in 64 bits, so that a long tail fits into memory. Only comparable within a process.
+/// Fingerprint of a record's content in 64 bits, so that a long tail fits into memory. Only comparable within a
+/// process.
 package struct ContentFingerprint: Hashable, Sendable {
     private let bits: Int
 

@@ -1,12 +1,12 @@
 /// Progress of reading a range of a log, and the rule when the rest of it is taken for empty.
 ///
 /// Compaction and transaction markers leave offsets at the end of a range that no answer ever brings. An answer without
-/// records may also come from a broker that is slow, or that had no room left in it. So the rest is taken for empty only after
-/// several answers in a row that brought nothing although there was room.
+/// records may also come from a broker that is slow, or that had no room left in it. So the rest is taken for empty
+/// only after several answers in a row that brought nothing although there was room.
 package struct LogRangeScan: Hashable, Sendable {
     /// The next offset to read.
     package private(set) var position: Int64
-    /// Where the range ends.
+    /// End of the range.
     package var end: Int64
     /// The rest of the range holds nothing.
     package private(set) var isExhausted = false

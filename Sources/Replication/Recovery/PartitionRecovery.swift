@@ -2,15 +2,15 @@ package import KafkaClient
 internal import KafkaWire
 package import NIOCore
 
-/// The recovery of one partition: finds out what the target has, and where the source continues. No I/O, no clock: it is
-/// asked for its ``nextRequest`` and given the answer to it.
+/// The recovery of one partition: finds out what the target has, and where the source continues. No I/O, no clock: it
+/// is asked for its ``nextRequest`` and given the answer to it.
 ///
 /// ```
 /// producers ─▶ end ─▶ truncated? ─▶ fence ─▶ end again ─▶ tail ─▶ source epoch ─▶ match ─▶ done
 /// ```
 ///
-/// Epochs are renewed before the tail is read, so that nothing can be appended behind it. A log that was truncated is not
-/// fenced: nothing is added to it before a checkpoint says so.
+/// Epochs are renewed before the tail is read, so that nothing can be appended behind it. A log that was truncated is
+/// not fenced: nothing is added to it before a checkpoint says so.
 package struct PartitionRecovery: Sendable {
     /// A question to one of the clusters, or to the flow.
     package enum Request: Hashable, Sendable {
@@ -18,19 +18,19 @@ package struct PartitionRecovery: Sendable {
         /// These ids have no epochs left.
         case replaceProducers(Set<Int64>)
         case targetEnd
-        /// Where this leader epoch of the target's log ended.
+        /// End of this leader epoch of the target's log.
         case targetEpochEnd(Int32)
         /// Whether a record of the target is the copy of one of the source.
         case compare(OffsetSegment.Pair)
         case fence([ProducerIdentity])
         case targetRecords(from: Int64)
         case targetStart
-        /// Where this leader epoch of the source's log ended.
+        /// End of this leader epoch of the source's log.
         case sourceEpochEnd(Int32)
         case sourceRecords(from: Int64)
         case sourceStart
         case origins(OriginRules.Need)
-        /// How far the source leader's own log goes: records that its followers do not have yet cannot be read.
+        /// End of the source leader's own log: records that its followers do not have yet cannot be read.
         case sourceLeaderEnd
     }
 
@@ -73,7 +73,7 @@ package struct PartitionRecovery: Sendable {
     private var known: [Int64: Int16]
     /// Epochs to continue with.
     private(set) var renewed: [Int64: Int16] = [:]
-    /// Where the log ended before anything of ours was added to it, and after that.
+    /// End of the log before anything of ours was added to it, and after that.
     private var before = LogEnd()
     private(set) var now = LogEnd()
     private(set) var truncation: Int64?
@@ -94,8 +94,8 @@ package struct PartitionRecovery: Sendable {
         if let truncation = subject.truncation { foundTruncation(at: truncation) }
     }
 
-    /// A recovery that changes nothing: it begins with the tail, up to a known end, and neither asks for producers nor fences
-    /// any.
+    /// A recovery that changes nothing: it begins with the tail, up to a known end, and neither asks for producers nor
+    /// fences any.
     package init(reading subject: RecoverySubject, ours: Set<Int64>, until end: LogEnd) {
         self.init(subject, ours: ours, fresh: [])
         now = end
@@ -179,8 +179,8 @@ extension PartitionRecovery {
         if case .endAgain = step { return endsAgain(end) }
         before = end
         if end.offset < subject.from { foundTruncation(at: end.offset) }
-        // A log that was truncated may be longer by now than it was: batches in flight were appended there. Its leader epochs
-        // tell (KIP-320).
+        // A log that was truncated may be longer by now than it was: batches in flight were appended there. Its leader
+        // epochs tell (KIP-320).
         let isElsewhere = truncation.map { $0 == before.offset } ?? true
         guard subject.delivery == .exactlyOnce, subject.from > 0, subject.leaderEpoch >= 0,
             before.epoch > subject.leaderEpoch, isElsewhere
@@ -190,8 +190,8 @@ extension PartitionRecovery {
 
     /// - Parameter end: nil when the cluster does not tell.
     ///
-    /// An epoch may also have ended unnoticed, in front of records written and acknowledged since. Then the copies behind
-    /// its end are where the map has them.
+    /// An epoch may also have ended unnoticed, in front of records written and acknowledged since. Then the copies
+    /// behind its end are where the map has them.
     package mutating func targetEpochEnded(at end: Int64?) {
         guard let end, end < subject.from, let copy = subject.map.first(fromTarget: end) else {
             return fenceOlderEpochs()

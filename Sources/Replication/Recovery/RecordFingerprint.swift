@@ -65,7 +65,7 @@ package struct RecordFingerprint: Hashable, Sendable {
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
-    /// The loop header is ours: it is left out.
+    /// The loop header is ours: it does not count.
     private static func hash(_ headers: [RecordHeader]) -> UInt64 {
         var hasher = Hasher()
         var count = 0

@@ -10,7 +10,7 @@ package struct RecoveryOutcome: Sendable {
     let metadataEpoch: Int32
     /// Epochs to continue with, by producer id; empty to keep those in use.
     package var epochs: [ProducerIdentity] = []
-    /// Where the target's log ends now.
+    /// Present end of the target's log.
     package var end = LogEnd()
     /// The target has less than it once had: its log was truncated at this offset. Records behind it came later.
     package var truncation: Int64?
@@ -23,7 +23,7 @@ package struct RecoveryOutcome: Sendable {
     package struct Resumption: Sendable {
         /// The topic that was read; of one that has its name now it tells nothing.
         let sourceTopicID: KafkaUUID
-        /// Where the match began; if the partition has moved since, it tells nothing.
+        /// Start of the match; if the partition has moved since, it tells nothing.
         let start: Int64
         package var position: Int64
         /// Leader epoch of the source's record in front of `position`; -1 when more than that was read.
@@ -46,7 +46,7 @@ package struct RecoveryOutcome: Sendable {
     }
 }
 
-/// Why records are on the target twice.
+/// Reason why records are on the target twice.
 package enum DuplicateCause: Hashable, Sendable {
     /// They were in flight when the target's log was truncated.
     case truncation
@@ -54,7 +54,7 @@ package enum DuplicateCause: Hashable, Sendable {
     case outOfOrderAppend
 }
 
-/// Why a partition is recovered.
+/// Reason why a partition is recovered.
 package enum RecoveryCause: Hashable, Sendable {
     /// An earlier run, or an earlier source log, may have written beyond the checkpoint.
     case takeover
@@ -62,7 +62,7 @@ package enum RecoveryCause: Hashable, Sendable {
     case unknownOutcome
 }
 
-/// Where a log ends, and in which leader epoch; both -1 when unknown.
+/// End of a log, and the leader epoch there; both -1 when unknown.
 package struct LogEnd: Hashable, Sendable {
     package var offset: Int64
     package var epoch: Int32

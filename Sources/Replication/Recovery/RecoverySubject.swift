@@ -7,7 +7,7 @@ package struct RecoverySubject: Sendable {
     package let target: TopicPartition
     let cause: RecoveryCause
     let delivery: DeliveryGuarantee
-    /// Where the tail begins; -1 when nothing was ever accounted for.
+    /// Start of the tail; -1 when nothing was ever accounted for.
     let from: Int64
     /// Highest epoch known of each of our producer ids.
     let knownEpochs: [Int64: Int16]

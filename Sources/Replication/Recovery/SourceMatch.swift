@@ -17,7 +17,7 @@ package struct SourceMatch: Sendable {
     package struct Answer: Sendable {
         package var records: ByteBuffer
         package var aborted: [FetchResponse.AbortedTransaction]
-        /// Where reading committed records ends.
+        /// End of what can be read of committed records.
         package var end: Int64
 
         package init(records: ByteBuffer, aborted: [FetchResponse.AbortedTransaction] = [], end: Int64) {

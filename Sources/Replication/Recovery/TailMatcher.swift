@@ -2,9 +2,9 @@ package import KafkaWire
 
 /// Finds where the source continues, by reading it from the checkpoint on beside the target's tail.
 ///
-/// As long as neither log has holes and each record is the one that was copied, counting is exact: the n-th record that would
-/// be written now is the n-th that was. From the first hole or unknown record on, records are compared by content, which is
-/// kept in order on both sides: the last match is the last record that was written.
+/// As long as neither log has holes and each record is the one that was copied, counting is exact: the n-th record that
+/// would be written now is the n-th that was. From the first hole or unknown record on, records are compared by
+/// content, which is kept in order on both sides: the last match is the last record that was written.
 ///
 /// ```
 /// source  ▪▪▪▪▪▪▪▪ ▪  ▪▪ ▪▪▪▪▪▪▪      source records may have been compacted since, or were quarantined
@@ -12,13 +12,13 @@ package import KafkaWire
 /// target  ▪▪▪▪▪▪▪▪▪▪▪ ▪▪|              and target records may have been compacted
 /// ```
 ///
-/// A discontinuity in the tail is a place where the target's log may have been truncated, or where a broker that has forgotten
-/// the producer has refused a batch and taken the next. Records behind it are in their place only if their contents fit and the
-/// source has nothing in between. Where that might have been compacted away on the target it is copied again: rather twice than
-/// not at all.
+/// A discontinuity in the tail is a place where the target's log may have been truncated, or where a broker that has
+/// forgotten the producer has refused a batch and taken the next. Records behind it are in their place only if their
+/// contents fit and the source has nothing in between. Where that might have been compacted away on the target it is
+/// copied again: rather twice than not at all.
 ///
-/// Where the source's leader has changed, its log may have been truncated and have grown again with other records. From there
-/// on nothing counts but contents: how many records the target has of the old log tells nothing of the new one.
+/// Where the source's leader has changed, its log may have been truncated and have grown again with other records. From
+/// there on nothing counts but contents: how many records the target has of the old log tells nothing of the new one.
 package struct TailMatcher: Sendable {
     /// Source offsets whose copies lie one behind the other among our records of the tail.
     package struct Match: Hashable, Sendable {
@@ -27,8 +27,8 @@ package struct TailMatcher: Sendable {
         package var number: Int64
     }
 
-    /// So many records in a row are taken for quarantined at most, and as many more as there are copies. A copy that cannot be
-    /// found for another reason is not searched for in all of the source.
+    /// So many records in a row are taken for quarantined at most, and as many more as there are copies. A copy that
+    /// cannot be found for another reason is not searched for in all of the source.
     private static let mostQuarantined: Int64 = 100_000
 
     private let start: Int64
@@ -64,13 +64,14 @@ package struct TailMatcher: Sendable {
     private var isAtEnd = false
     /// Records of the source between copied ones that have no copy themselves.
     private var uncopied: Int64 = 0
-    /// Where records are missing, or may be, so that those from there on lie in front of them.
+    /// Place where records are missing, or may be, so that those from there on lie in front of them.
     package private(set) var outOfOrder: TargetTail.Discontinuity?
 
     /// - Parameters:
     ///   - start: the source offset of the checkpoint that the tail begins at.
-    ///   - isOtherLog: the source's log is not the one any more that the tail was copied from: the topic was recreated, or
-    ///     the log truncated, in front of `start`. The tail may begin with copies of records that the source no longer has.
+    ///   - isOtherLog: the source's log is not the one any more that the tail was copied from: the topic was recreated,
+    ///     or the log truncated, in front of `start`. The tail may begin with copies of records that the source no
+    ///     longer has.
     package init(start: Int64, tail: TargetTail, isOtherLog: Bool = false) {
         self.start = start
         self.tail = tail
@@ -83,8 +84,8 @@ package struct TailMatcher: Sendable {
         if !isCounting { index() }
     }
 
-    /// The leader epoch that the source was read in up to `start` has ended at an offset not below it: whatever tail may
-    /// have been copied from behind it, the source may hold something else there now.
+    /// The leader epoch that the source was read in up to `start` has ended at an offset not below it: whatever tail
+    /// may have been copied from behind it, the source may hold something else there now.
     ///
     /// - Parameter offset: nil when it is not known where the epoch ended.
     package mutating func sourceEpochEnded(at offset: Int64?) {
@@ -104,8 +105,8 @@ package struct TailMatcher: Sendable {
         if outOfOrder != nil { return true }
         if readCount < maximum { return false }
         if isCounting || lastPlace == tail.fingerprints.count - 1 { return true }
-        // Where nothing was taken from the source, what else is on the target is still to come: the target has refused what lies
-        // in between.
+        // Where nothing was taken from the source, what else is on the target is still to come: the target has refused
+        // what lies in between.
         if !hasSourceHole, !isOtherLog, !isDoubted, awaited.map({ !$0.isEmpty }) ?? true {
             return readCount - matched > maximum + Self.mostQuarantined
         }
@@ -117,8 +118,8 @@ package struct TailMatcher: Sendable {
         isAtEnd = true
     }
 
-    /// Whether each record on the target is known to stand for one of the source's: a run that did not care may have copied
-    /// some more than once. Where nothing was taken from the source, contents tell better: what was copied last.
+    /// Whether each record on the target is known to stand for one of the source's: a run that did not care may have
+    /// copied some more than once. Where nothing was taken from the source, contents tell better: what was copied last.
     private var countIsKnown: Bool {
         guard !isOtherLog, !isDoubted else { return false }
         if outOfOrder != nil || hasSourceHole || !(isDone || isAtEnd) { return true }
@@ -126,12 +127,13 @@ package struct TailMatcher: Sendable {
         return hasEquals || tail.fingerprints.last?.number != tail.count - 1
     }
 
-    /// How many records the earlier run is known to have written.
+    /// Number of records that the earlier run is known to have written.
     package var recovered: Int64 {
         countIsKnown ? minimum : matches.reduce(0) { $0 + Int64($1.sources.count) }
     }
 
-    /// Where to go on. With the count known, an offset below `start + recovered` cannot be: each record took one.
+    /// Source offset to continue at. With the count known, an offset below `start + recovered` cannot be: each record
+    /// took one.
     package var position: Int64 { countIsKnown && maximum > 0 ? max(found, start + minimum) : found }
 
     /// Records of the source that the earlier run has passed and the target has never got: it had refused them.
@@ -152,7 +154,7 @@ package struct TailMatcher: Sendable {
             guard !isDone else { return }
             if isCounting { count(entry.fingerprint, offset) } else { compare(entry.fingerprint, offset) }
         }
-        // What was skipped behind the last record may be skipped again: it is counted then.
+        // Offsets skipped behind the last record may be skipped again: they are counted then.
     }
 
     private mutating func match(_ source: Int64, number: Int64) {
@@ -219,7 +221,7 @@ package struct TailMatcher: Sendable {
         matchedFingerprints += 1
     }
 
-    /// What was counted without a look is in its place.
+    /// Records counted without a comparison are in their place.
     private mutating func confirmBlind() {
         let first = readCount - Int64(blind.count)
         for (place, counted) in blind.enumerated() { match(counted.source, number: first + Int64(place)) }
@@ -266,7 +268,7 @@ package struct TailMatcher: Sendable {
         match(source, number: copy)
     }
 
-    /// Where the next fingerprint of the tail lies that is the same.
+    /// Place of the next fingerprint of the tail that is the same.
     private mutating func nextPlace(of fingerprint: ContentFingerprint, _ source: Int64) -> Int? {
         guard let equals = places[fingerprint] else { return nil }
         let index = equals.partitioningIndex { $0 > lastPlace }
@@ -283,8 +285,8 @@ package struct TailMatcher: Sendable {
 
     // Findings
 
-    /// Where the source's log was truncated, or a little behind it, and how many records that the target has are no longer there.
-    /// Nil when that is not so, or cannot be known.
+    /// Place where the source's log was truncated, or a little behind it, and the number of the target's records that
+    /// are gone. Nil when that is not so, or cannot be known.
     ///
     /// - Parameter end: where reading has ended.
     package func sourceTruncation(readTo end: Int64) -> (offset: Int64, records: Int64)? {
@@ -293,8 +295,8 @@ package struct TailMatcher: Sendable {
         return (offset: firstStranger ?? end, records: Int64(missing))
     }
 
-    /// Source ranges with the target offsets of their copies; nil when only ``position`` is known. Nothing in between has
-    /// a copy: what had one was compacted away, there or here.
+    /// Source ranges with the target offsets of their copies; nil when only ``position`` is known. Nothing in between
+    /// has a copy: what had one was compacted away, there or here.
     package var copies: [(sources: Range<Int64>, target: Int64)]? {
         guard isCounting ? readCount >= maximum || isDoubted || isAtEnd : !hasEquals else { return nil }
         var copies: [(sources: Range<Int64>, target: Int64)] = []

@@ -1,15 +1,15 @@
 internal import KafkaWire
 package import NIOCore
 
-/// Our records in a target partition's log from some offset on: those that an earlier run wrote beyond its last checkpoint,
-/// or batches whose answers were lost.
+/// Our records in a target partition's log from some offset on: those that an earlier run wrote beyond its last
+/// checkpoint, or batches whose answers were lost.
 package struct TargetTail: Sendable {
     /// One batch of ours as it lies in the log.
     package struct Batch: Hashable, Sendable {
         /// Of its first record, among all of ours that were.
         package var number: Int64
         package var baseOffset: Int64
-        /// How many records it had when it was written; compaction keeps the span of a batch.
+        /// Number of records that it had when it was written; compaction keeps the span of a batch.
         package var count: Int64
         package var producer: ProducerStamp
     }
@@ -34,7 +34,7 @@ package struct TargetTail: Sendable {
     private var leaderEpoch: Int32
     /// A leader epoch has begun since the last record of ours.
     private var hasNewEpoch = false
-    /// What follows next of each id, and how many offsets were gaps by then.
+    /// The next sequence of each id, and how many offsets were gaps by then.
     private var following: [Int64: (stamp: ProducerStamp, gaps: Int64)]
 
     /// A place among our records where some may be missing.
@@ -42,22 +42,23 @@ package struct TargetTail: Sendable {
         package enum Kind: Hashable, Sendable {
             /// Another leader epoch begins: the log may have been truncated there.
             case leaderEpoch
-            /// Sequences are left out: the broker has refused them before it forgot our producer id.
+            /// Sequences are missing: the broker has refused them before it forgot our producer id.
             case sequenceGap
         }
 
         package var kind: Kind
         /// The first record behind it, by its number among all that were.
         package var number: Int64
-        /// Where that record's batch begins in the log.
+        /// Offset at which that record's batch begins in the log.
         package var offset: Int64
     }
 
     /// - Parameters:
     ///   - ours: producer ids that only this flow writes under.
-    ///   - leaderEpoch: of what lies in front of `offset`; -1 when unknown, or when it does not matter whether the log was
-    ///     cut.
-    ///   - following: epoch and sequence of each id that would follow on what lies in front of `offset`, where they are known.
+    ///   - leaderEpoch: of what lies in front of `offset`; -1 when unknown, or when it does not matter whether the log
+    ///     was cut.
+    ///   - following: epoch and sequence of each id that would follow on what lies in front of `offset`, where they are
+    ///     known.
     package init(
         from offset: Int64, ours: Set<Int64>, leaderEpoch: Int32 = -1, following: [ProducerStamp] = []
     ) {
@@ -84,7 +85,8 @@ package struct TargetTail: Sendable {
     private mutating func take(_ batch: RecordBatch) throws {
         let header = batch.header
         gaps += max(0, header.baseOffset - position)
-        // A tail begins where a batch has ended. One that reaches across has come since the log was cut: it counts whole.
+        // A tail begins where a batch has ended. One that reaches across has come since the log was truncated: it
+        // counts whole.
         let first = batches.isEmpty && !header.isControl ? header.baseOffset : max(position, header.baseOffset)
         position = header.nextOffset
         if leaderEpoch >= 0, header.partitionLeaderEpoch > leaderEpoch {
@@ -115,8 +117,8 @@ package struct TargetTail: Sendable {
         count += header.nextOffset - first
     }
 
-    /// True if the sequence jumps further than compaction explains: compaction removes records but keeps their offsets. A sequence
-    /// seen before is a resend, not a gap.
+    /// True if the sequence jumps further than compaction explains: compaction removes records but keeps their offsets.
+    /// A sequence seen before is a resend, not a gap.
     private mutating func leavesOutSequences(_ header: RecordBatchHeader) -> Bool {
         let (id, epoch) = (header.producerID, header.producerEpoch)
         var leftOut: Int32 = 0

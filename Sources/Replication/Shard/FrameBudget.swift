@@ -1,6 +1,6 @@
 /// Bytes of fetched frames that are still in memory, against a fixed budget.
 ///
-/// A slice of a frame keeps the whole frame alive, so a frame counts in full until the last batch cut from it is
+/// A slice of a frame keeps the whole frame alive, so a frame counts in full until the last batch taken from it is
 /// acknowledged. While a fetch is under way, what it may bring is reserved.
 package struct FrameBudget: Sendable {
     package let budget: Int
@@ -22,9 +22,9 @@ package struct FrameBudget: Sendable {
         reserved -= bytes
     }
 
-    /// Books a frame from which `batches` batches were cut.
+    /// Books a frame from which `batches` batches were taken.
     ///
-    /// - Returns: the id under which each of those batches is given back; nil for a frame nothing was cut from.
+    /// - Returns: the id under which each of those batches is given back; nil for a frame without batches.
     package mutating func book(bytes: Int, batches: Int) -> Int? {
         guard batches > 0 else { return nil }
         let frame = nextFrame

@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import NIOCore
 
-// What operators and brokers want of a shard's speed.
+// Limits on a shard's speed, by operators and brokers.
 extension Shard {
     func apply(_ pauses: Pauses) {
         scheduler.sendAll { $0.setPaused(pauses.covers($0.source)) }

@@ -3,8 +3,8 @@ internal import KafkaWire
 internal import Logging
 internal import NIOCore
 
-/// The task that finds things out for partitions: what the target has, where records come from, why a position is out of
-/// range. Many partitions at once, in few requests.
+/// The task that finds things out for partitions: what the target has, where records come from, why a position is out
+/// of range. Many partitions at once, in few requests.
 extension Shard {
     func runRecovery() async {
         var signals = recoverySignal.makeWaiter()

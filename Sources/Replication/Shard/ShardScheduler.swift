@@ -3,8 +3,8 @@ internal import KafkaClient
 internal import KafkaWire
 internal import NIOCore
 
-/// The partitions of one shard, and which of them are due for what: to be fetched, sent, recovered, called again. No I/O
-/// and no clock.
+/// The partitions of one shard, and which of them are due for what: to be fetched, sent, recovered, called again. No
+/// I/O and no clock.
 ///
 /// It decides nothing about a partition. Each event goes through ``send(to:_:)``, which takes the effects and files the
 /// partition under what it wants then, so that nobody else has to remember anything after an event.
@@ -12,7 +12,7 @@ struct ShardScheduler {
     private var slots: [Slot] = []
     var budget: FrameBudget
     var intake: BatchIntake
-    /// Where partitions are read that are not read from their leaders (KIP-392).
+    /// Replicas that partitions are read from instead of their leaders (KIP-392).
     private(set) var readReplicas: ReadReplicas
     private let limits: Limits
     private var bySource: [TopicPartition: Int] = [:]
@@ -32,7 +32,7 @@ struct ShardScheduler {
         var fetchBytes: Int
         /// Bytes asked for of one partition in one fetch; a larger batch comes all the same.
         var partitionFetchBytes = 1 << 20
-        /// A partition with more than this waiting for the target is left out of fetches.
+        /// A partition with more than this waiting for the target is not fetched.
         var partitionBufferBytes: Int
         /// Bytes sent in one produce request, but at least one batch.
         var produceBytes = 4 << 20
@@ -191,7 +191,7 @@ extension ShardScheduler {
     /// Bytes to ask for in the next fetch; zero while the budget is used up.
     var fetchableBytes: Int { min(limits.fetchBytes, budget.available) }
 
-    /// Whether partitions of a source broker are left out because the target has yet to take what they hold.
+    /// Whether partitions of a source broker are not fetched because the target has yet to take what they hold.
     func leavesOutFullPartitions(at broker: Int32) -> Bool { fullAtSource[broker]?.isEmpty == false }
 
     /// Tells a broker's session what has changed about its partitions since the last time.

@@ -4,9 +4,9 @@ internal import NIOCore
 
 /// The task that fetches from one source broker.
 extension Shard {
-    /// How long an idle fetch stays at the broker.
+    /// Time that an idle fetch stays at the broker.
     private static let longestPoll: Duration = .milliseconds(500)
-    /// The same while partitions are left out that may have room again at any moment.
+    /// The same while full partitions may have room again at any moment.
     private static let pollUnderPressure: Duration = .milliseconds(10)
 
     func runSourceFetcher(_ broker: Int32) async {
@@ -48,7 +48,7 @@ extension Shard {
         let response = try await connection.send(request, version: version)
         obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
         let arrived = try session.accept(response)
-        // An answer that comes after the end would go out just to be cut off.
+        // An answer that comes after the end would only be thrown away.
         guard !hasEnded else { return }
         let now = NIODeadline.now()
         for fetched in arrived {
@@ -59,8 +59,8 @@ extension Shard {
         spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
     }
 
-    /// A broker could not be used: partitions that are read there as from a replica are read from their leaders again. A
-    /// fetch session that the broker has forgotten says nothing about its logs.
+    /// A broker could not be used: partitions that are read there as from a replica are read from their leaders again.
+    /// A fetch session that the broker has forgotten says nothing about its logs.
     private func leaveReplica(_ broker: Int32, _ error: KafkaError) {
         switch error.code {
         case .fetchSessionIDNotFound, .invalidFetchSessionEpoch, .fetchSessionTopicIDError: return

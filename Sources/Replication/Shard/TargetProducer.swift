@@ -6,7 +6,7 @@ internal import NIOCore
 extension Shard {
     /// Requests in flight on one connection; brokers answer them in order.
     private static let pipelineDepth = 5
-    /// How long the broker may wait for its replicas, in milliseconds.
+    /// Time for the broker to wait for its replicas, in milliseconds.
     private static let acknowledgementTimeout: Int32 = 30_000
 
     func runTargetProducer(_ broker: Int32) async {

@@ -6,7 +6,7 @@ internal import KafkaClient
 /// names tell: a topic that comes round under a name that no flow refuses is copied again under a longer one, and so
 /// on without end.
 public enum FlowCycles {
-    /// What a person has to hear before these flows are started; nil when they may.
+    /// Warning to a person before these flows are started; nil when they may.
     public static func problem(in flows: [FlowSettings]) -> String? {
         let selectors = flows.map {
             TopicSelector(selection: $0.topics, naming: $0.naming, targetAlias: $0.targetAlias)
@@ -24,7 +24,7 @@ public enum FlowCycles {
         var topic: String
     }
 
-    /// Where a topic gets to: a flow that sees it come by twice under different names will do so for ever.
+    /// Way of a topic: a flow that sees it come by twice under different names will do so for ever.
     private static func follow(
         _ topic: String, from start: Int, _ flows: [FlowSettings], _ selectors: [TopicSelector]
     ) -> String? {

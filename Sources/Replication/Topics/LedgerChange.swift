@@ -4,7 +4,7 @@ package import KafkaClient
 package enum LedgerChange: Hashable, Sendable {
     /// The flow created the copy of this source topic, with these settings.
     case created(source: String, configs: [String: String])
-    /// What we last set a key to; nil when it is not ours any more.
+    /// Value that we last set a key to; nil when it is not ours any more.
     case config(source: String, key: String, value: String?)
     /// When a source topic was first missed, in milliseconds since 1970; nil when it is there.
     case missing(source: String, since: Int64?)
@@ -14,7 +14,7 @@ package enum LedgerChange: Hashable, Sendable {
     case quota(QuotaEntity, key: String, value: Double?)
 }
 
-/// What a flow remembers of what it put on the target.
+/// Memory of a flow about settings and rules that it put on the target.
 package struct LedgerState: Sendable, Equatable {
     package struct Topic: Hashable, Sendable, Codable {
         /// The flow created the target topic.

@@ -3,7 +3,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import NIOCore
 
-/// How the ledger lies in the flow's progress topic: readable keys, JSON values, a tombstone for what is forgotten.
+/// Form of the ledger in the flow's progress topic: readable keys, JSON values, a tombstone for what is forgotten.
 ///
 /// Keys are `config/<source topic>`, `acl/<rule>` and `quota/<entity>`. What an `acl` or `quota` record is about stands
 /// in its value too, so that nothing has to be read out of a key.

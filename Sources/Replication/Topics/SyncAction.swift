@@ -35,7 +35,7 @@ package struct ConfigChangePlan: Hashable, Sendable {
 }
 
 extension SyncAction {
-    /// What kind of thing is changed.
+    /// Kind of thing that is changed.
     package enum Kind: String, Sendable, CaseIterable, Codable {
         case topic, partitions, config, acl, quota
     }
@@ -64,7 +64,7 @@ extension SyncAction {
         }
     }
 
-    /// What is changed: a topic, a topic's key, a rule, an entity's quota.
+    /// Thing that is changed: a topic, a topic's key, a rule, an entity's quota.
     package var subject: String {
         switch self {
         case .createTopic(let topic, _): topic.name
@@ -75,7 +75,7 @@ extension SyncAction {
         }
     }
 
-    /// What is there now; nil for nothing.
+    /// Present value; nil for none.
     package var before: String? {
         switch self {
         case .createTopic, .createAcl: nil
@@ -86,7 +86,7 @@ extension SyncAction {
         }
     }
 
-    /// What will be there; nil for nothing.
+    /// Value after the change; nil for none.
     package var after: String? {
         switch self {
         case .createTopic(let topic, _):

@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// What both clusters look like, as far as sync compares them. Parts that could not be read are missing, with a note.
+/// State of both clusters, as far as sync compares them. Parts that could not be read are missing, with a note.
 package struct SyncObservation: Sendable {
     /// Both sides of something that lies beside the topics.
     package struct Sides<Value: Sendable>: Sendable {

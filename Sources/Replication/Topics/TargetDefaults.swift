@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// What the target makes of a topic that sets nothing itself.
+/// Settings on the target of a topic that sets nothing itself.
 package struct TargetDefaults: Sendable {
     /// Settings whose difference costs or keeps data: where the brokers' defaults differ, the source's value in effect
     /// is pinned on the copy.
@@ -31,8 +31,8 @@ package struct TargetDefaults: Sendable {
         }
     }
 
-    /// As a broker's own settings say, for a target without topics. Of the three keys for time the smallest unit counts,
-    /// as in Kafka.
+    /// As a broker's own settings say, for a target without topics. Of the three keys for time the smallest unit
+    /// counts, as in Kafka.
     package init(broker entries: [String: ConfigEntry]) {
         knownKeys = nil
         values = [:]

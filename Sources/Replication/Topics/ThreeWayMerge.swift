@@ -1,4 +1,4 @@
-/// What to do about one value on the target, given what the source wants, what is there, and what we last put there.
+/// Decision about one value on the target, given what the source wants, what is there, and what we last put there.
 ///
 /// ```
 ///   wanted   there    ours     verdict

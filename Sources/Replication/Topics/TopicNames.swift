@@ -2,10 +2,10 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Synchronization
 
-/// What topics of the source are called on the target, decided once for each name.
+/// Names on the target of topics of the source, decided once for each name.
 ///
-/// Expressions are slow: with ten thousand topics a look at the cluster would cost half a second of computing, every few
-/// seconds, to come to what is known already.
+/// Expressions are slow: with ten thousand topics a look at the cluster would cost half a second of computing, every
+/// few seconds, to come to what is known already.
 final class TopicNames: Sendable {
     fileprivate struct Known {
         let selector: TopicSelector
@@ -36,7 +36,7 @@ final class TopicNames: Sendable {
         }
     }
 
-    /// What a topic that is not one of Kafka's own is called on the target; nil when the flow does not copy it.
+    /// Name on the target of a topic that is not one of Kafka's own; nil when the flow does not copy it.
     func targetName(of topic: String) -> String? {
         known.withLock { $0.targetName(of: topic) }
     }

@@ -15,7 +15,7 @@ extension Failover {
         case .verify: return "would compare \(memory.passed.count) partitions"
         case .opposite: return try await previewOpposite()
         case .lift: return try await previewLift()
-        case .handOver: return "would note it in \(ProgressStore.topicName(flow: settings.name))"
+        case .handOver: return "would note it in \(ProgressTopic.name(flow: settings.name))"
         }
     }
 

@@ -55,7 +55,8 @@ extension FailoverRecord {
     }
 
     /// - Parameter now: milliseconds since 1970.
-    /// - Throws: ``FailoverError/otherKind(flow:recorded:wanted:isFinished:)`` when what is remembered stands against it.
+    /// - Throws: ``FailoverError/otherKind(flow:recorded:wanted:isFinished:)`` when what is remembered stands against
+    ///   it.
     package static func open(
         _ recorded: FailoverRecord?, flow: String, kind: FailoverKind, owner: String, now: Int64
     ) throws(FailoverError) -> Opening {
@@ -117,8 +118,8 @@ public struct PartitionCut: Hashable, Sendable, Codable {
     public var targetOffset: Int64
     /// The leader epoch that the target's log was in at that checkpoint; nil when that is not known.
     public var targetLeaderEpoch: Int32?
-    /// The next sequence of each of the flow's producer ids at that checkpoint; nil in records of versions without: then a
-    /// batch that the target refused in front of the first one that it took is not noticed.
+    /// The next sequence of each of the flow's producer ids at that checkpoint; nil in records of versions without:
+    /// then a batch that the target refused in front of the first one that it took is not noticed.
     package var following: [ProducerStamp]?
     /// The leader epoch that the source was last read in at that checkpoint; nil in records of versions without.
     package var sourceLeaderEpoch: Int32?
