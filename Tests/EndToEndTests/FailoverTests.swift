@@ -7,7 +7,7 @@ import Replication
 import ReplicationTools
 import Testing
 
-/// Failovers between two embedded clusters: what foreign clients cannot bring about. The rest is in `replicate_failover.py`.
+/// Failovers between two embedded clusters: what foreign clients cannot bring about. The rest is in `operations/test_failover.py`.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct FailoverTests {
     private static let authorizer = [
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -1,0 +1,183 @@
+"""Documents, manual page and the program agree: commands, flags and links that are named are there, and the other way
+round."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import urllib.parse
+
+import manual
+from support.checks import check, equal
+from support.packages import installed
+from support.program import ROOT, program
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "Docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+SPAN = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FLAG = re.compile(r"--[a-z][a-z-]*")
+SEPARATORS = {"|", "||", "&&", "&", ";", ">", ">>", "<", "2>"}
+
+
+def commands():
+    """By name of the command: its flags. Under "" what the program takes without one."""
+    root = json.loads(manual.ask(program(), "--experimental-dump-help"))["command"]
+    found = {"": {"--help", "--version", "--generate-completion-script"}}
+    for command in manual.subcommands(root):
+        names = [name for a in command.get("arguments", []) for name in a.get("names") or []]
+        found[command["commandName"]] = {manual.spelling(name) for name in names} | {"--help"}
+    return found
+
+
+def unmarked(text):
+    """A document without its blocks of code."""
+    return FENCE.sub("", text)
+
+
+def invocations(text):
+    """Each place of a command line where the program is called: what follows it, up to the end of that command."""
+    for line in text.replace("\\\n", " ").splitlines():
+        line = re.sub(r"[\[\]…]|\.\.\.|\\\|", " ", line.removeprefix("$ "))
+        try:
+            tokens = shlex.split(line, comments=True)
+        except ValueError:
+            tokens = line.split()
+        for at, token in enumerate(tokens):
+            if pathlib.PurePath(token).name != "replicator" or tokens[:1] in (["install"], ["systemctl"], ["man"]):
+                continue
+            rest = []
+            for word in tokens[at + 1:]:
+                if word in SEPARATORS:
+                    break
+                rest.append(word.rstrip(";"))
+            yield rest
+
+
+def command_lines(text):
+    """Blocks of shell, and code in running text that begins with the program's name."""
+    shell = [body for language, body in FENCE.findall(text) if language in ("sh", "")]
+    spans = [span for span in SPAN.findall(unmarked(text)) if span.split()[:1] == ["replicator"]]
+    return shell, spans
+
+
+def anchors(text):
+    """What a heading is called in links, as GitHub has it."""
+    plain = lambda heading: re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-")
+    return {plain(heading.strip()) for heading in re.findall(r"^#+ (.*)$", unmarked(text), re.M)}
+
+
+def test_links_lead_somewhere():
+    count = 0
+    for document in DOCUMENTS:
+        for link in LINK.findall(unmarked(document.read_text())):
+            if urllib.parse.urlsplit(link).scheme:
+                continue
+            path, _, anchor = link.partition("#")
+            target = document.parent / path if path else document
+            count += 1
+            check(f"{document.name}: {link} is there", target.exists())
+            if anchor and target.suffix == ".md" and target.exists():
+                check(f"{document.name}: {link} has such a heading", anchor in anchors(target.read_text()))
+    check("links were looked at", count > 20, str(count))
+
+
+def test_every_document_can_be_found():
+    readme = (ROOT / "README.md").read_text()
+    for document in DOCUMENTS[1:]:
+        check(f"README.md leads to {document.name}", f"(Docs/{document.name})" in readme)
+
+
+def test_commands_that_are_named_exist():
+    known = commands()
+    count = 0
+    for document in DOCUMENTS:
+        shell, spans = command_lines(document.read_text())
+        for rest in [r for text in shell + spans for r in invocations(text)]:
+            name = rest[0] if rest and not rest[0].startswith("-") else ""
+            if not name and not rest:
+                continue
+            count += 1
+            if not re.fullmatch(r"[a-z-]*", name):
+                continue
+            check(f"{document.name}: `replicator {name}` exists", name in known)
+            named = {flag for word in rest for flag in FLAG.findall(word) if word.startswith("--")}
+            check(f"{document.name}: `replicator {' '.join(rest)}` takes its flags",
+                  named <= known.get(name, named), str(sorted(named - known.get(name, set()))))
+    check("command lines were looked at", count > 50, str(count))
+
+
+def test_flags_that_are_named_exist():
+    """Also those that stand alone in a sentence."""
+    known = set().union(*commands().values())
+    # Of other programs: podman.
+    known |= {"--stop-timeout"}
+    for document in DOCUMENTS:
+        for span in SPAN.findall(unmarked(document.read_text())):
+            if span.startswith("--"):
+                flag = FLAG.match(span)
+                check(f"{document.name}: {span} exists", flag and flag.group() in known)
+
+
+def test_every_command_is_documented():
+    readme, operations = (ROOT / "README.md").read_text(), (ROOT / "Docs" / "Operations.md").read_text()
+    for name, flags in commands().items():
+        if not name:
+            continue
+        check(f"README.md names {name}", re.search(rf"`(replicator )?{name}`", readme))
+        row = next((line for line in operations.splitlines() if line.startswith("|") and f"`replicator {name}" in line
+                    or line.startswith("|") and f", `replicator {name}`" in line), "")
+        check(f"Operations.md has {name} among its commands", row)
+        missing = {flag for flag in flags - {"--help", "--version"} if flag.startswith("--") and flag not in row}
+        equal(f"Operations.md: flags of {name} that are missing", sorted(missing - {"--url", "--config"}), [])
+
+
+def test_the_manual_page_is_complete():
+    fresh, kept = manual.page(program()), manual.PAGE.read_text()
+    check("the manual page is up to date: `make docs` writes it anew", fresh == kept)
+    plain = re.sub(r"\\f.", "", kept).replace("\\-", "-")
+    for name, flags in commands().items():
+        check(f"the manual page has {name or 'the program'}",
+              f".SS replicator {name}\n" in plain if name else ".SH NAME" in plain)
+        helped = subprocess.run([program(), *name.split(), "--help"], capture_output=True, text=True).stdout
+        for flag in set(FLAG.findall(helped.split("USAGE:")[1])) - {"--version"}:
+            check(f"the manual page has {flag} of {name}", flag in plain)
+
+
+def test_the_manual_page_can_be_shown():
+    if not shutil.which("mandoc"):
+        installed("mandoc")
+    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(manual.PAGE)], capture_output=True, text=True)
+    equal("mandoc has nothing against it", lint.stdout + lint.stderr, "")
+    shown = subprocess.run(["mandoc", "-T", "utf8", str(manual.PAGE)], capture_output=True, text=True).stdout
+    text = re.sub(r".\x08", "", shown)
+    check("it is shown with names, commands and exit codes", all(
+        part in text for part in ("REPLICATOR(1)", "replicator run", "--config", "EXIT STATUS")), text[:1000])
+
+
+def test_completions_complete():
+    """Bash, with the script of the program, offers what begins so."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = pathlib.Path(folder) / "replicator.bash"
+        script.write_text(manual.ask(program(), "--generate-completion-script", "bash"))
+
+        def offered(*words):
+            # As readline calls it: the words, which of them is meant, and the function that `complete -F` has named.
+            line = " ".join(words)
+            code = (f'export PATH={shlex.quote(os.path.dirname(program()))}:$PATH; source {shlex.quote(str(script))}; '
+                    f'f=$(complete -p replicator | sed "s/.*-F \\([^ ]*\\).*/\\1/"); COMP_WORDS=({line}); '
+                    f'[ "${{@: -1}}" = "" ]; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; '
+                    f'COMP_POINT=${{#COMP_LINE}}; $f replicator "${{@: -1}}" ""; printf "%s\\n" "${{COMPREPLY[@]}}"')
+            done = subprocess.run(["bash", "--norc", "-c", code, "bash", *words], capture_output=True, text=True)
+            check(f"bash says nothing about {words}", done.stderr == "", done.stderr)
+            return {word.strip() for word in done.stdout.splitlines()}
+
+        names = {name for name in commands() if name}
+        equal("all commands", names - offered("replicator", ""), set())
+        equal("those that begin so", offered("replicator", "verif"), {"verify"})
+        check("flags of a command", {"--config", "--flow"} <= offered("replicator", "run", "--"),
+              offered("replicator", "run", "--"))
