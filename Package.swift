@@ -131,7 +131,10 @@ let package = Package(
         tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
         tests(
             "ReplicatorDaemonTests",
-            ["ReplicatorDaemon", "ReplicatorConfig", "Observability", "Replication", "TestSupport", logging]),
+            [
+                "ReplicatorDaemon", "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "TestSupport",
+                logging,
+            ]),
         tests("HouseTests", []),
         tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
 

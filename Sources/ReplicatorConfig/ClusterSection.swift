@@ -2,13 +2,17 @@ internal import KafkaClient
 
 /// `clusters.<name>`: how to reach one cluster.
 enum ClusterSection {
-    static func parse(_ section: Section, name: String) -> ClusterSettings? {
+    /// The default of `clientId`.
+    private static let clientID = "replicator"
+
+    static func parse(_ section: Section, name: String, identity: ClientIdentity) -> ClusterSettings? {
         var section = section
         defer { section.finish() }
         let servers = bootstrapServers(&section)
         let security = security(&section)
         var settings = ClusterSettings(name: name, bootstrapServers: servers, security: security)
-        if let clientID = section.string("clientId") { settings.clientID = clientID }
+        settings.identity = identity
+        settings.clientID = section.string("clientId") ?? clientID
         if let rack = section.string("rack") { settings.rackID = rack }
         if let timeout = section.duration("requestTimeout", in: .seconds(1) ... .seconds(600)) {
             settings.requestTimeout = timeout

@@ -11,13 +11,17 @@ public struct ConfigFile: Sendable {
     public var http: HostAndPort?
     /// How long a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)
+    /// The program that has read it, as the clusters' brokers see it.
+    public var identity = ClientIdentity()
 
     /// Reads and checks a file.
     ///
-    /// - Parameter environment: what `${env:NAME}` refers to; that of the process unless given.
+    /// - Parameters:
+    ///   - identity: the program that reads it, as the clusters' brokers see it.
+    ///   - environment: what `${env:NAME}` refers to; that of the process unless given.
     /// - Throws: ``InvalidConfiguration`` with everything that is wrong.
     public static func load(
-        _ file: String, environment: [String: String]? = nil
+        _ file: String, identity: ClientIdentity = ClientIdentity(), environment: [String: String]? = nil
     ) throws(InvalidConfiguration) -> ConfigFile {
         let text: String
         do {
@@ -26,17 +30,18 @@ public struct ConfigFile: Sendable {
             let message = "cannot read the configuration: \(error.localizedReason); name another file with --config"
             throw InvalidConfiguration(problems: [Problem(file: file, line: 0, column: 0, path: "", message: message)])
         }
-        return try parse(text, file: file, environment: environment ?? ProcessInfo.processInfo.environment)
+        return try parse(
+            text, file: file, identity: identity, environment: environment ?? ProcessInfo.processInfo.environment)
     }
 
     /// Checks a text; `file` is the name that problems carry.
     public static func parse(
-        _ text: String, file: String, environment: [String: String] = [:]
+        _ text: String, file: String, identity: ClientIdentity = ClientIdentity(), environment: [String: String] = [:]
     ) throws(InvalidConfiguration) -> ConfigFile {
         let reader = DocumentReader(file: file, environment: environment) {
             try String(contentsOfFile: $0, encoding: .utf8)
         }
-        let config = document(text, reader).flatMap { build($0, reader) }
+        let config = document(text, reader).flatMap { build($0, reader, identity) }
         guard let config, reader.problems.isEmpty else {
             throw InvalidConfiguration(
                 problems: reader.problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
@@ -64,13 +69,15 @@ public struct ConfigFile: Sendable {
         return nil
     }
 
-    private static func build(_ document: Section, _ reader: DocumentReader) -> ConfigFile? {
+    private static func build(
+        _ document: Section, _ reader: DocumentReader, _ identity: ClientIdentity
+    ) -> ConfigFile? {
         var document = document
         var clusters: [String: ClusterSettings] = [:]
         if var section = document.section("clusters") {
             for name in section.keys {
                 guard let cluster = section.section(name) else { continue }
-                clusters[name] = ClusterSection.parse(cluster, name: name)
+                clusters[name] = ClusterSection.parse(cluster, name: name, identity: identity)
             }
         } else {
             document.report("missing required key \"clusters\": at least a source and a target", about: "clusters")
@@ -97,7 +104,8 @@ public struct ConfigFile: Sendable {
         var stuckAfter: Duration = .seconds(60)
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter)
         document.finish()
-        return ConfigFile(clusters: clusters, flows: flows, http: http, stuckAfter: stuckAfter)
+        return ConfigFile(
+            clusters: clusters, flows: flows, http: http, stuckAfter: stuckAfter, identity: identity)
     }
 }
 

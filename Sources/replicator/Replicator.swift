@@ -24,8 +24,6 @@ struct Replicator: AsyncParsableCommand {
             BrokerCommand.self,
         ])
 
-    static let version = "0.1.0"
-
     /// Exit codes are part of the contract: 0 done, 1 failed, 2 wrong usage or configuration.
     static func main() async {
         do {

@@ -19,7 +19,7 @@ import Testing
         change(&settings)
         let nowhere = ["HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"]
         let chain = AWSCredentialChain(
-            settings, environment: nowhere.merging(environment) { $1 },
+            settings, environment: nowhere.merging(environment) { $1 }, sessionName: "replicator",
             on: MultiThreadedEventLoopGroup.singleton.next(), timeout: timeout, now: { 1_769_862_896 })
         return try await chain.credentials(for: host).get()
     }

@@ -44,6 +44,32 @@ import Testing
         }
     }
 
+    @Test func `a leader that a refusal names is asked next, without a question for metadata`() async throws {
+        try await withCluster(nodes: 3) { cluster in
+            try await Self.clientOf(cluster) { client in
+                _ = try await client.createTopics([NewTopic("state", partitions: 1, replicationFactor: 3)])["state"]?
+                    .get()
+                let state = StateTopic("state", client: client)
+                let record = Record(offset: 0, timestamp: 1000, key: nil, value: ByteBuffer(string: "v"))
+                _ = try await state.append([record])
+                // Every broker's address is known, and so is who leads.
+                _ = try await client.metadata(.named(["state"]))
+                let many = 1_000
+                cluster.intercept(.metadata, times: many, .delay(.zero))
+                let leader = try #require(await cluster.leader(topic: "state", partition: 0))
+
+                try await cluster.moveLeader(topic: "state", partition: 0, to: leader % 3 + 1)
+                let offset = try await state.append([record])
+                try await cluster.moveLeader(topic: "state", partition: 0, to: leader)
+                let read = try await client.record(of: TopicPartition("state", 0), at: 1)
+
+                #expect(offset == 1)
+                #expect(read?.value == record.value)
+                #expect(cluster.waitingInterceptions.first { $0.api == .metadata }?.remaining == many)
+            }
+        }
+    }
+
     @Test func `state is appended, read back, looked up and cut`() async throws {
         try await withCluster(nodes: 3) { cluster in
             try await Self.clientOf(cluster) { client in

@@ -20,11 +20,28 @@ import Testing
 
     @Test func `the client says who it is`() async throws {
         let broker = try await FakeBroker.ordinary()
-        try await withClient(of: [broker.address]) { _ = try await $0.metadata(.none) }
+        try await withClient(
+            of: [broker.address],
+            {
+                $0.identity = ClientIdentity(name: "replicator", version: "2.5.1", metricsPrefix: "replicator")
+                $0.clientID = "replicator"
+            },
+            { _ = try await $0.metadata(.none) })
 
         let request = try #require(broker.requests(of: .apiVersions).first)
         #expect(request.header.clientID == "replicator")
         #expect(try request.decode(ApiVersionsRequest.self).clientSoftwareName == "replicator")
+        #expect(try request.decode(ApiVersionsRequest.self).clientSoftwareVersion == "2.5.1")
+        try await broker.stop()
+    }
+
+    @Test func `a client that nobody has named goes by the library's name`() async throws {
+        let broker = try await FakeBroker.ordinary()
+        try await withClient(of: [broker.address]) { _ = try await $0.metadata(.none) }
+
+        let request = try #require(broker.requests(of: .apiVersions).first)
+        #expect(request.header.clientID == "swift-kafka-client")
+        #expect(try request.decode(ApiVersionsRequest.self).clientSoftwareName == "swift-kafka-client")
         try await broker.stop()
     }
 

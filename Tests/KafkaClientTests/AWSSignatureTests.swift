@@ -44,7 +44,8 @@ import Testing
                 sessionToken: expected.sessionToken)
 
             let payload = MSKPayload(
-                host: expected.host, region: expected.region, credentials: credentials, now: expected.time)
+                host: expected.host, region: expected.region, credentials: credentials, userAgent: "replicator",
+                now: expected.time)
 
             var document = try JSONDecoder().decode([String: String].self, from: Data(payload.json))
             #expect(document.removeValue(forKey: "version") == "2020_10_22")
@@ -91,7 +92,7 @@ import Testing
     @Test func `nothing shows the keys`() {
         let credentials = AWSCredentials(
             accessKeyID: "AKID", secretAccessKey: "hush", sessionToken: "hush", expiry: nil)
-        let payload = MSKPayload(host: "h", region: "r", credentials: credentials, now: 0)
+        let payload = MSKPayload(host: "h", region: "r", credentials: credentials, userAgent: "replicator", now: 0)
         let keys = AWSSettings.Keys(accessKeyID: "AKID", secretAccessKey: Secret("hush"), sessionToken: Secret("hush"))
         for text in ["\(credentials)", "\(payload)", "\(keys)"] { #expect(!text.contains("hush")) }
         for value in [credentials, payload, keys] as [Any] {

@@ -1,3 +1,4 @@
+import KafkaClient
 import Replication
 import ReplicatorConfig
 import ReplicatorDaemon
@@ -20,7 +21,8 @@ import Testing
         var plans: [ReloadPlan] = []
         try await withFiles(["replicator.yaml": before]) { files in
             let file = files["replicator.yaml"]
-            let current = try ConfigFile.load(file)
+            let current = try ConfigFile.load(
+                file, identity: ClientIdentity(name: "program", version: "1.2", metricsPrefix: "program"))
             var running = current.flows
             var configuration = WatchedConfiguration(file: file, runsAll: true, current: current)
             for text in texts {

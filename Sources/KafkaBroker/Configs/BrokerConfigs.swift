@@ -150,6 +150,9 @@ enum BrokerConfigs {
             "producer.id.expiration.ms", .int, "86400000", .atLeast(1),
             "How long a producer's sequence numbers are remembered after its newest record."),
         key(
+            "replica.selector.class", .string, nil, .any,
+            "Who chooses the replica that a consumer reads from: RackAwareReplicaSelector, or empty for the leader."),
+        key(
             "socket.request.max.bytes", .int, "104857600", .atLeast(1),
             "The largest request; a larger one closes its connection."),
         key(

@@ -77,6 +77,7 @@ struct FetchSession {
         let isNews =
             !entry.isKnown || isError || hasRecords || entry.highWatermark != data.highWatermark
             || entry.logStartOffset != data.logStartOffset || data.divergingEpoch.epoch >= 0
+            || data.preferredReadReplica >= 0
         entry.isKnown = !isError
         entry.highWatermark = data.highWatermark
         entry.logStartOffset = data.logStartOffset

@@ -12,7 +12,9 @@ import NIOCore
 // - Isolation: read_committed stops at the last stable offset and lists aborted transactions.
 // - Versions 0-3 get message formats 0 and 1. Batches in zstd go out from version 10 on: before, the partition is
 //   UNSUPPORTED_COMPRESSION_TYPE.
-// - Left out: followers' own fetches (nodes share their storage), a rack-aware choice of replica, tiered storage.
+// - With `replica.selector.class` the leader sends consumers that tell their rack (version 11) to a follower there: see
+//   ReplicaSelector.swift. Such an answer has no records for the partition and does not wait.
+// - Left out: followers' own fetches (nodes share their storage), tiered storage.
 
 extension FetchRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> FetchResponse {
@@ -132,7 +134,7 @@ extension FetchOperation {
     private struct Found {
         var parts: [(FetchKey, FetchResponse.PartitionData)] = []
         var bytes = 0
-        /// An error or a diverging log must not wait.
+        /// An error, a diverging log or another replica to read from must not wait.
         var isUrgent = false
 
         func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= minBytes }
@@ -146,7 +148,9 @@ extension FetchOperation {
             let room = max(min(maxBytes - found.bytes, Int(target.request.partitionMaxBytes)), 0)
             let data = read(target, maxBytes: room, mayExceed: found.bytes == 0)
             found.bytes += data.records?.readableBytes ?? 0
-            if data.errorCode != .none || data.divergingEpoch.endOffset >= 0 { found.isUrgent = true }
+            if data.errorCode != .none || data.divergingEpoch.endOffset >= 0 || data.preferredReadReplica >= 0 {
+                found.isUrgent = true
+            }
             found.parts.append((target.key, data))
         }
         return found
@@ -171,8 +175,14 @@ extension FetchOperation {
             data.currentLeader.leaderEpoch = partition.leaderEpoch
             return data
         }
+        let isCommittedOnly = request.isolationLevel == 1
+        if let replica = cluster.preferredReadReplica(
+            of: partition, at: call.node, for: request, offset: wanted.fetchOffset)
+        {
+            return partition.redirected(to: replica, isCommittedOnly: isCommittedOnly)
+        }
         return partition.read(
-            wanted, isCommittedOnly: request.isolationLevel == 1, maxBytes: maxBytes, mayExceed: mayExceed,
+            wanted, isCommittedOnly: isCommittedOnly, maxBytes: maxBytes, mayExceed: mayExceed,
             version: call.version)
     }
 

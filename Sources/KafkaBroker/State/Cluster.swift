@@ -25,6 +25,8 @@ final class Cluster {
     /// Nil when everybody may do everything.
     var authorizer: Authorizer?
     var quotas: ClientQuotas
+    /// Nil when consumers read from leaders only.
+    let replicaSelector: ReplicaSelector?
     /// ACLs of an earlier run that had an authorizer, kept for a later one.
     private var idleACLs: Set<ACLBinding> = []
     var groups: GroupCoordinator
@@ -43,6 +45,7 @@ final class Cluster {
         configs = ConfigStore(properties: settings.properties)
         authorizer = try Authorizer(configs)
         quotas = ClientQuotas(configs)
+        replicaSelector = try ReplicaSelector(configs)
         let listeners = try SecuredListener.all(settings)
         self.listeners = listeners
         storage = settings.dataDirectory.map { .directory($0, faults: DiskFaults()) } ?? .memory

@@ -19,7 +19,7 @@ extension ClusterClient {
                 try await refresh(topics)
                 return cache.snapshot
             }
-            let slot = OneShot<Void>()
+            let slot = Promise<Void, KafkaError>()
             refreshWaiters?.append(slot)
             do throws(KafkaError) {
                 try await slot.value(cancelled: error(.cancelled, during: .request(.metadata)))
@@ -36,18 +36,6 @@ extension ClusterClient {
     /// Reports about earlier generations are ignored: what they found wrong has been read again since.
     public func invalidateMetadata(generation: UInt64) {
         cache.invalidate(generation: generation)
-    }
-
-    /// Takes in a leader that a Fetch or Produce answer named (KIP-951), which saves asking.
-    ///
-    /// - Parameter endpoint: where that leader listens, if the answer told.
-    /// - Returns: whether that was news; if not, the metadata needs to be asked for.
-    @discardableResult
-    public func learnLeader(
-        _ leader: Int32, epoch: Int32, of partition: TopicPartition, endpoint: BrokerEndpoint? = nil
-    ) -> Bool {
-        guard leader >= 0 else { return false }
-        return cache.learn(leader: leader, epoch: epoch, of: partition, endpoint: endpoint)
     }
 
     private func refresh(_ topics: TopicRequest) async throws(KafkaError) {

@@ -18,7 +18,7 @@ public actor ClusterClient {
     let connector: Connector
     var isClosed = false
     /// Those who wait for the refresh that somebody else is doing.
-    var refreshWaiters: [OneShot<Void>]?
+    var refreshWaiters: [Promise<Void, KafkaError>]?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 

@@ -5,7 +5,10 @@ public struct ClusterSettings: Sendable {
     /// Where to ask for the cluster's brokers, and where to ask again when none of those can be reached (KIP-899).
     public var bootstrapServers: [HostAndPort]
     public var security: SecuritySettings
-    public var clientID = "replicator"
+    /// The software that talks to the cluster.
+    public var identity = ClientIdentity()
+    /// The client id of every request, which brokers write to their logs and count quotas by.
+    public var clientID = "swift-kafka-client"
     /// How long an answer may take once the request is written, unless a request says otherwise.
     public var requestTimeout: Duration = .seconds(30)
     /// How long it may take until a connection is usable: name, TCP, TLS, versions and authentication together.
@@ -18,6 +21,8 @@ public struct ClusterSettings: Sendable {
     public var maximumFrameBytes = 128 << 20
     /// Two refreshes of metadata are at least this far apart, whoever asks.
     public var metadataMinimumAge: Duration = .milliseconds(100)
+    /// How long a partition is read from a replica before its leader is asked again (Kafka's `metadata.max.age.ms`).
+    public var metadataMaximumAge: Duration = .seconds(300)
     /// Pauses between attempts to connect to one broker.
     public var reconnectBackoff = Backoff(initial: .milliseconds(50), maximum: .seconds(5))
     /// Pauses between attempts of one operation.

@@ -62,7 +62,7 @@ public actor BrokerConnection {
         _ request: R, version: Int16? = nil, timeout: Duration? = nil
     ) throws(KafkaError) -> PendingReply<R.Response> {
         let version = try chosen(version, R.self)
-        let slot = OneShot<R.Response>()
+        let slot = Promise<R.Response, KafkaError>()
         let name = name
         let cluster = settings.name
         try write(request, version: version, timeout: timeout ?? settings.requestTimeout) { answer in

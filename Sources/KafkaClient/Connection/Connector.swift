@@ -21,7 +21,7 @@ actor Connector {
         self.eventLoop = eventLoop
         self.logger = logger
         tls = TLSContexts(settings.security.tls ?? TLSSettings(), logger: logger)
-        authFailures = AuthFailureCounter(cluster: settings.name)
+        authFailures = AuthFailureCounter(settings)
     }
 
     /// - Parameter broker: the id of the broker at `address`, where it is known.
@@ -152,14 +152,14 @@ actor Connector {
         _ handler: ConnectionHandler, _ version: Int16, _ deadline: NIODeadline
     ) async throws(Failure) -> ApiVersionsResponse {
         let operation = Operation.request(.apiVersions)
-        let slot = OneShot<ApiVersionsResponse>()
+        let slot = Promise<ApiVersionsResponse, KafkaError>()
         let error = KafkaError(.cancelled, during: operation, cluster: settings.name)
         let timeout = Duration(max(.milliseconds(1), deadline - .now()))
         let connectTimeout = settings.connectTimeout
         do {
             var request = ApiVersionsRequest()
-            request.clientSoftwareName = "replicator"
-            request.clientSoftwareVersion = "1.0"
+            request.clientSoftwareName = settings.identity.name
+            request.clientSoftwareVersion = settings.identity.version
             let clientID = settings.clientID
             try handler.send(.apiVersions, timeout: timeout) { answer in
                 var (result, wireError) = ApiVersionsResponse.understandAnyVersion(answer, version: version)
@@ -198,7 +198,7 @@ actor Connector {
                 during: .authenticate)
         }
         let source = source(sasl)
-        let slot = OneShot<SASLExchange>()
+        let slot = Promise<SASLExchange, KafkaError>()
         let cancelled = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
         var late = cancelled
         late.reason = .credentialsUnavailable("they did not come within \(settings.connectTimeout)")
@@ -222,7 +222,8 @@ actor Connector {
         if let credentials { return credentials.value }
         // Before time is up for the whole, so that it is known who did not answer.
         let source = CredentialSource(
-            sasl, on: eventLoop, logger: logger, timeout: min(settings.connectTimeout * 4 / 5, .seconds(10)))
+            sasl, identity: settings.identity, on: eventLoop, logger: logger,
+            timeout: min(settings.connectTimeout * 4 / 5, .seconds(10)))
         credentials = NIOLoopBound(source, eventLoop: eventLoop)
         return source
     }
@@ -231,7 +232,7 @@ actor Connector {
         _ handler: ConnectionHandler, _ address: HostAndPort, _ exchange: SASLExchange,
         _ versions: NegotiatedVersions, _ deadline: NIODeadline
     ) async throws(Failure) {
-        let slot = OneShot<Duration?>()
+        let slot = Promise<Duration?, KafkaError>()
         let error = KafkaError(.cancelled, during: .authenticate, cluster: settings.name)
         Authentication.begin(
             on: handler, exchange, clientID: settings.clientID, versions: versions,

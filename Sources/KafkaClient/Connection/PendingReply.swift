@@ -1,6 +1,6 @@
 /// The answer to a request that is on its way. Waiting for it is optional; an answer that nobody waits for is dropped.
 public struct PendingReply<Response: Sendable>: Sendable {
-    let slot: OneShot<Response>
+    let slot: Promise<Response, KafkaError>
     let cancelled: KafkaError
 
     /// The answer, on the caller's executor. To be awaited by one task only.

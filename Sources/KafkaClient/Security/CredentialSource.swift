@@ -16,18 +16,20 @@ final class CredentialSource {
     private let eventLoop: any EventLoop
     private let now: @Sendable () -> Double
     private let source: Source
+    private let identity: ClientIdentity
 
     /// - Parameters:
     ///   - timeout: for each request to a token endpoint or metadata service.
     ///   - environment: where AWS's variables are looked up.
     ///   - now: seconds since 1970.
     init(
-        _ settings: SASLSettings, on eventLoop: any EventLoop, logger: Logger, timeout: Duration,
-        environment: [String: String] = ProcessInfo.processInfo.environment,
+        _ settings: SASLSettings, identity: ClientIdentity, on eventLoop: any EventLoop, logger: Logger,
+        timeout: Duration, environment: [String: String] = ProcessInfo.processInfo.environment,
         now: @escaping @Sendable () -> Double = { WallTime.now }
     ) {
         self.eventLoop = eventLoop
         self.now = now
+        self.identity = identity
         switch settings {
         case .password(let mechanism, let username, let password):
             source = .password(mechanism, username: username, password: password)
@@ -44,7 +46,8 @@ final class CredentialSource {
         case .awsMSKIAM(let settings):
             // What is not there answers at once or never: metadata services are a hop away.
             let chain = AWSCredentialChain(
-                settings, environment: environment, on: eventLoop, timeout: min(timeout, .seconds(5)), now: now)
+                settings, environment: environment, sessionName: identity.name, on: eventLoop,
+                timeout: min(timeout, .seconds(5)), now: now)
             let credentials = RenewedCredential(on: eventLoop, logger: logger, now: now, expiry: \.expiry) {
                 chain.credentials(for: $0)
             }
@@ -81,10 +84,12 @@ final class CredentialSource {
             let now = now
             return token.value(for: host).map { .oauthBearer($0, extensions: extensions, now: now()) }
         case .aws(let credentials, let chain):
-            let now = now
+            let (now, userAgent) = (now, identity.userAgent)
             return credentials.value(for: host).flatMapThrowing { credentials in
                 let region = try chain.region(for: host)
-                return .awsMSKIAM(MSKPayload(host: host, region: region, credentials: credentials, now: now()))
+                return .awsMSKIAM(
+                    MSKPayload(
+                        host: host, region: region, credentials: credentials, userAgent: userAgent, now: now()))
             }
         }
     }

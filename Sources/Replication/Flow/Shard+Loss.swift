@@ -119,6 +119,6 @@ extension Shard {
                 "topic": "\(partition.topic)", "partition": "\(partition.partition)", "reason": "\(what)",
                 "offsets": "\(offsets)",
             ])
-        if let leader = state.partitions[index].sourceLeader { ring(source: leader.broker) }
+        if let broker = state.sourceBroker(of: index) { ring(source: broker) }
     }
 }

@@ -73,6 +73,7 @@ actor Shard {
         self.rateLimit = rateLimit
         self.own = own
         self.sourceOrigins = sourceOrigins
+        self.state.readReplicas = ReadReplicas(lifetime: source.settings.metadataMaximumAge)
         sourceThrottle = ThrottleMeter(cluster: source.settings.name)
         targetThrottle = ThrottleMeter(cluster: target.settings.name)
         (newLinks, newLinksContinuation) = AsyncStream.makeStream()
@@ -241,11 +242,15 @@ actor Shard {
         for broker in sourceLinks.keys { sourceLinks[broker]?.limitedUntil = .distantPast }
     }
 
+    /// Starts the task of a source broker that has none yet.
+    func startLink(source broker: Int32) {
+        guard sourceLinks[broker] == nil else { return }
+        sourceLinks[broker] = Link()
+        newLinksContinuation.yield(.source(broker))
+    }
+
     private func startMissingLinks() {
-        for broker in state.sourceBrokers where sourceLinks[broker] == nil {
-            sourceLinks[broker] = Link()
-            newLinksContinuation.yield(.source(broker))
-        }
+        for broker in state.sourceBrokers { startLink(source: broker) }
         for broker in state.targetBrokers where targetLinks[broker] == nil {
             targetLinks[broker] = Link()
             newLinksContinuation.yield(.target(broker))

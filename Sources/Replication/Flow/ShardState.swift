@@ -7,6 +7,8 @@ internal import NIOCore
 struct ShardState {
     var partitions: [PartitionState] = []
     var ledger: FrameLedger
+    /// Where partitions are read that are not read from their leaders.
+    var readReplicas = ReadReplicas(lifetime: .seconds(300))
     private var bySource: [TopicPartition: Int] = [:]
     private var changedAtSource: [Int32: Set<Int>] = [:]
     private var fullAtSource: [Int32: Set<Int>] = [:]
@@ -106,7 +108,7 @@ extension ShardState {
             let partition = partitions[index]
             let isFull = partition.bufferedBytes >= limits.partitionBufferBytes
             let isWanted =
-                partition.isReadable && partition.fetchRestsUntil <= now && partition.sourceLeader?.broker == broker
+                partition.isReadable && partition.fetchRestsUntil <= now && sourceBroker(of: index) == broker
             if isWanted, isFull {
                 fullAtSource[broker, default: []].insert(index)
             } else {
@@ -154,7 +156,11 @@ extension ShardState {
     }
 
     mutating func noteChange(_ index: Int) {
-        guard let broker = partitions[index].sourceLeader?.broker else { return }
+        guard let broker = sourceBroker(of: index) else { return }
+        noteChange(index, at: broker)
+    }
+
+    mutating func noteChange(_ index: Int, at broker: Int32) {
         changedAtSource[broker, default: []].insert(index)
     }
 
@@ -441,6 +447,7 @@ extension ShardState {
             return
         }
         let leader = PartitionState.Leader(broker: broker, epoch: found.leaderEpoch)
+        if leader != partitions[index].sourceLeader || hasLostReplica(index, metadata) { leaveReplica(index) }
         guard leader != partitions[index].sourceLeader else { return }
         noteChange(index)
         partitions[index].sourceLeader = leader
@@ -472,6 +479,6 @@ extension ShardState {
         enqueueIfReady(index)
     }
 
-    var sourceBrokers: Set<Int32> { Set(partitions.compactMap { $0.sourceLeader?.broker }) }
+    var sourceBrokers: Set<Int32> { Set(partitions.indices.compactMap(sourceBroker(of:))) }
     var targetBrokers: Set<Int32> { Set(partitions.compactMap(\.targetLeader)) }
 }

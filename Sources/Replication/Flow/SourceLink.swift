@@ -14,6 +14,7 @@ extension Shard {
         var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
         var wakes = link(source: broker).wake.makeWaiter()
         while !isDraining {
+            endReplicaLeases()
             state.update(&session, of: broker, now: .now())
             let bytes = min(state.fetchableBytes, rateLimit.largestRead)
             guard bytes > 0, !session.isEmpty, link(source: broker).mayAsk(at: .now()) else {
@@ -26,6 +27,7 @@ extension Shard {
             } catch {
                 guard !isFinished else { break }
                 session.broken()
+                leaveReplica(broker, error)
                 failed(source: broker, error)
             }
         }
@@ -38,7 +40,7 @@ extension Shard {
         session.settings.isolationLevel = readCommitted ? .readCommitted : .readUncommitted
         session.settings.maxWait = state.leavesOutFullPartitions(at: broker) ? Self.pollUnderPressure : Self.longestPoll
         session.settings.maxBytes = Int32(clamping: bytes)
-        session.settings.rackID = source.settings.rackID
+        session.settings.rackID = state.readReplicas.mayTellRack(at: .now()) ? source.settings.rackID : nil
         let request = session.request(version: version)
         state.ledger.reserve(bytes)
         defer { state.ledger.release(reservation: bytes) }
@@ -47,14 +49,15 @@ extension Shard {
         let arrived = try session.accept(response)
         // An answer that comes after the end would go out just to be cut off.
         guard !hasEnded else { return }
-        for fetched in arrived { take(fetched) }
+        for fetched in arrived { take(fetched, from: broker) }
         spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
     }
 
-    private func take(_ fetched: FetchedPartition) {
+    private func take(_ fetched: FetchedPartition, from broker: Int32) {
         guard let index = state.index(ofSource: TopicPartition(fetched.topic, fetched.partition)),
             state.partitions[index].isActive, state.partitions[index].position == fetched.fetchOffset
         else { return }
+        guard counts(fetched, index, from: broker) else { return }
         guard fetched.errorCode == .none else {
             refused(fetched, index)
             return
@@ -104,7 +107,7 @@ extension Shard {
 
     private func restEnded(_ index: Int) {
         state.endFetchRest(index)
-        if let leader = state.partitions[index].sourceLeader { ring(source: leader.broker) }
+        if let broker = state.sourceBroker(of: index) { ring(source: broker) }
     }
 
     func stopIfDue(_ index: Int) {

@@ -19,7 +19,7 @@ package struct WatchedConfiguration: Sendable {
     /// - Parameter running: settings of the flows that run.
     package mutating func reload(running: [FlowSettings]) -> ReloadPlan {
         do throws(InvalidConfiguration) {
-            let new = try ConfigFile.load(file)
+            let new = try ConfigFile.load(file, identity: current.identity)
             let plan = ReloadPlan(running: running, runsAll: runsAll, from: current, to: new)
             if case .apply = plan { current = new }
             return plan

@@ -94,14 +94,17 @@ struct DrillCommand: AsyncParsableCommand {
     }
 
     private func cluster(_ name: String, _ bootstrapServers: String) -> ClusterSettings {
-        ClusterSettings(
+        var settings = ClusterSettings(
             name: name, bootstrapServers: bootstrapServers.split(separator: ",").compactMap { HostAndPort(String($0)) })
+        settings.identity = .replicator
+        settings.clientID = ClientIdentity.replicator.name
+        return settings
     }
 
     private func drill(onClustersOf path: String, _ loops: [any EventLoop]) async throws -> DrillReport {
         let file: ConfigFile
         do {
-            file = try ConfigFile.load(path)
+            file = try ConfigFile.load(path, identity: .replicator)
         } catch {
             throw Failure("\(error)", exitCode: .usage)
         }

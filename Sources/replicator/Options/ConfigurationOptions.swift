@@ -13,7 +13,7 @@ struct ConfigurationOptions: ParsableArguments {
     /// - Throws: ``Failure`` with exit code 2 and every problem of the file.
     func load() throws -> ConfigFile {
         do {
-            return try ConfigFile.load(config)
+            return try ConfigFile.load(config, identity: .replicator)
         } catch {
             throw Failure("\(error)", exitCode: .usage)
         }

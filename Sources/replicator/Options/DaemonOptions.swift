@@ -25,7 +25,7 @@ struct DaemonOptions: ParsableArguments {
         }
         let file: ConfigFile
         do {
-            file = try ConfigFile.load(config)
+            file = try ConfigFile.load(config, identity: .replicator)
         } catch {
             throw Failure("\(error)", exitCode: .usage)
         }

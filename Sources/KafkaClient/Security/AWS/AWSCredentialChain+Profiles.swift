@@ -12,7 +12,7 @@ extension AWSCredentialChain {
             throw .refused("AWS profile \"\(name)\" refers to itself by source_profile")
         }
         if let arn = profile["role_arn"] {
-            let sessionName = profile["role_session_name"] ?? "replicator"
+            let sessionName = profile["role_session_name"] ?? sessionName
             let role = AWSSettings.Role(arn: arn, sessionName: sessionName, externalID: profile["external_id"])
             if let file = profile["web_identity_token_file"] { return try assume(role, webIdentityIn: file, region) }
             // A profile may take on a role with its own keys.

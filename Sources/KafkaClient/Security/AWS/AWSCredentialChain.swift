@@ -6,6 +6,7 @@ import NIOSSL
 package struct AWSCredentialChain: Sendable {
     let settings: AWSSettings
     let environment: [String: String]
+    let sessionName: String
     let http: HTTPExchange
     let now: @Sendable () -> Double
 
@@ -13,14 +14,16 @@ package struct AWSCredentialChain: Sendable {
 
     /// - Parameters:
     ///   - environment: where the variables of AWS's tools are looked up.
+    ///   - sessionName: the name of sessions in roles that nothing else names, for audit logs.
     ///   - timeout: for each request to a metadata or token service.
     ///   - now: seconds since 1970.
     package init(
-        _ settings: AWSSettings, environment: [String: String], on eventLoop: any EventLoop, timeout: Duration,
-        now: @escaping @Sendable () -> Double
+        _ settings: AWSSettings, environment: [String: String], sessionName: String, on eventLoop: any EventLoop,
+        timeout: Duration, now: @escaping @Sendable () -> Double
     ) {
         self.settings = settings
         self.environment = environment
+        self.sessionName = sessionName
         self.now = now
         http = HTTPExchange(eventLoop: eventLoop, timeout: timeout)
     }
@@ -57,7 +60,7 @@ package struct AWSCredentialChain: Sendable {
         if settings.profile != nil { return try profile(profileName, in: profiles, region, passed: []) }
         if let found = fromEnvironment { return eventLoop.makeSucceededFuture(found) }
         if let file = environment["AWS_WEB_IDENTITY_TOKEN_FILE"], let arn = environment["AWS_ROLE_ARN"] {
-            let name = environment["AWS_ROLE_SESSION_NAME"] ?? "replicator"
+            let name = environment["AWS_ROLE_SESSION_NAME"] ?? sessionName
             return try assume(AWSSettings.Role(arn: arn, sessionName: name), webIdentityIn: file, region)
         }
         if environment["AWS_PROFILE"] != nil || profiles[profileName] != nil {

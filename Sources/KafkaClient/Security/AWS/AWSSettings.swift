@@ -22,7 +22,7 @@ public struct AWSSettings: Sendable, Hashable {
         public var sessionName: String
         public var externalID: String?
 
-        public init(arn: String, sessionName: String = "replicator", externalID: String? = nil) {
+        public init(arn: String, sessionName: String = ClientIdentity().name, externalID: String? = nil) {
             self.arn = arn
             self.sessionName = sessionName
             self.externalID = externalID

@@ -14,8 +14,11 @@ package struct MSKPayload: Sendable {
 
     /// - Parameters:
     ///   - host: the broker's name as it is connected to, without the port.
+    ///   - userAgent: the software that connects, for audit logs.
     ///   - now: seconds since 1970.
-    package init(host: String, region: String, credentials: AWSCredentials, now: Double) {
+    package init(
+        host: String, region: String, credentials: AWSCredentials, userAgent: String, now: Double
+    ) {
         let signature = RequestSignature(credentials, service: "kafka-cluster", region: region, now: now)
         var query = [
             "Action": "kafka-cluster:Connect", "X-Amz-Algorithm": RequestSignature.algorithm,
@@ -26,7 +29,7 @@ package struct MSKPayload: Sendable {
         query["X-Amz-Signature"] = signature.signature(
             method: "GET", path: "/", query: query, headers: ["host": host])
 
-        var document = ["version": Self.version, "host": host, "user-agent": "replicator"]
+        var document = ["version": Self.version, "host": host, "user-agent": userAgent]
         for (name, value) in query { document[name.lowercased()] = value }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -35,7 +35,7 @@ extension ClusterClient {
         _ topics: [NewTopic], validateOnly: Bool = false
     ) async -> Outcomes<String, CreatedTopic> {
         let byName = Dictionary(topics.map { ($0.name, $0) }) { first, _ in first }
-        return await settleAtController(byName.keys, during: .createTopics) { client, names throws(KafkaError) in
+        return await askController(byName.keys, during: .createTopics) { client, names throws(KafkaError) in
             var request = CreateTopicsRequest()
             request.topics = names.compactMap { byName[$0] }.map(CreateTopicsRequest.CreatableTopic.init)
             request.timeoutMs = client.brokerTimeoutMs
@@ -56,7 +56,7 @@ extension ClusterClient {
 
     /// Deletes topics by name.
     public func deleteTopics(_ names: [String]) async -> Outcomes<String, Void> {
-        await settleAtController(names, during: .deleteTopics) { client, names throws(KafkaError) in
+        await askController(names, during: .deleteTopics) { client, names throws(KafkaError) in
             var request = DeleteTopicsRequest()
             request.topicNames = names
             request.topics = names.map { name in
@@ -80,7 +80,7 @@ extension ClusterClient {
 
     /// Raises the number of partitions of topics to the counts given.
     public func createPartitions(_ counts: [String: Int32]) async -> Outcomes<String, Void> {
-        await settleAtController(counts.keys, during: .createPartitions) { client, names throws(KafkaError) in
+        await askController(counts.keys, during: .createPartitions) { client, names throws(KafkaError) in
             var request = CreatePartitionsRequest()
             request.topics = names.map { name in
                 var topic = CreatePartitionsRequest.CreatePartitionsTopic()
@@ -104,7 +104,7 @@ extension ClusterClient {
 
     /// The cluster's id.
     public func clusterID() async throws(KafkaError) -> String {
-        let metadata = try await settle(during: .metadata) { () throws(KafkaError) in
+        let metadata = try await retrying(during: .metadata) { () throws(KafkaError) in
             try await self.metadata(.none, allowingAge: .seconds(3600))
         }
         if let id = metadata.clusterID { return id }
@@ -117,11 +117,11 @@ extension ClusterClient {
     /// How long to wait for an answer that the broker may take its time over.
     var answerTimeout: Duration { settings.requestTimeout + .seconds(5) }
 
-    func settleAtController<Value: Sendable>(
+    func askController<Value: Sendable>(
         _ names: some Sequence<String>, during api: ApiKey,
         ask: (isolated ClusterClient, [String]) async throws(KafkaError) -> Outcomes<String, Value>
     ) async -> Outcomes<String, Value> {
-        await settle(names, during: api) { pending, _ in
+        await retrying(names, during: api) { pending, _ in
             do throws(KafkaError) {
                 return try await ask(self, pending)
             } catch {

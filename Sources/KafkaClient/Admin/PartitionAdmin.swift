@@ -15,7 +15,7 @@ public struct ActiveProducer: Sendable, Hashable {
 extension ClusterClient {
     /// Deletes all records before the offsets given, and says where each partition now starts.
     public func deleteRecords(before offsets: [TopicPartition: Int64]) async -> Outcomes<TopicPartition, Int64> {
-        await settleAtLeaders(offsets.keys, during: .deleteRecords) { client, leader, partitions throws(KafkaError) in
+        await askLeaders(offsets.keys, during: .deleteRecords) { client, leader, partitions throws(KafkaError) in
             var request = DeleteRecordsRequest()
             request.timeoutMs = client.brokerTimeoutMs
             request.topics = Dictionary(grouping: partitions, by: \.topic).map { name, partitions in
@@ -49,7 +49,7 @@ extension ClusterClient {
     public func describeProducers(
         _ partitions: [TopicPartition]
     ) async -> Outcomes<TopicPartition, [ActiveProducer]> {
-        await settleAtLeaders(partitions, during: .describeProducers) { client, leader, partitions throws(KafkaError) in
+        await askLeaders(partitions, during: .describeProducers) { client, leader, partitions throws(KafkaError) in
             var request = DescribeProducersRequest()
             request.topics = Dictionary(grouping: partitions, by: \.topic).map { name, partitions in
                 var topic = DescribeProducersRequest.TopicRequest()
@@ -75,7 +75,7 @@ extension ClusterClient {
 
     /// A producer id of its own for idempotent producing; any broker hands them out.
     public func initProducerID() async throws(KafkaError) -> ProducerIdentity {
-        try await settle(during: .initProducerId) { () throws(KafkaError) in
+        try await retrying(during: .initProducerId) { () throws(KafkaError) in
             var request = InitProducerIdRequest()
             request.transactionalID = nil
             request.transactionTimeoutMs = .max

@@ -30,7 +30,7 @@ extension ClusterClient {
     ///
     /// - Throws: CLUSTER_AUTHORIZATION_FAILED without DESCRIBE_CONFIGS on the cluster.
     public func clientQuotas() async throws(KafkaError) -> [QuotaEntity: [String: Double]] {
-        try await settle(during: .describeClientQuotas) { () throws(KafkaError) in
+        try await retrying(during: .describeClientQuotas) { () throws(KafkaError) in
             // No component at all asks for everything.
             let response = try await self.send(DescribeClientQuotasRequest(), to: .any)
             guard response.errorCode == .none else {
@@ -52,7 +52,7 @@ extension ClusterClient {
     public func alterClientQuotas(
         _ changes: [QuotaEntity: QuotaChanges]
     ) async -> Outcomes<QuotaEntity, Void> {
-        await settle(changes.keys, during: .alterClientQuotas) { pending, _ in
+        await retrying(changes.keys, during: .alterClientQuotas) { pending, _ in
             var outcomes: Outcomes<QuotaEntity, Void> = [:]
             do throws(KafkaError) {
                 var request = AlterClientQuotasRequest()

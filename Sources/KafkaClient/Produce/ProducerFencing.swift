@@ -10,7 +10,7 @@ extension ClusterClient {
     public func fence(
         _ producers: [TopicPartition: [ProducerIdentity]]
     ) async -> Outcomes<TopicPartition, [ProducerIdentity]> {
-        await settleAtLeaders(producers.keys, during: .writeTxnMarkers) {
+        await askLeaders(producers.keys, during: .writeTxnMarkers) {
             client, leader, partitions throws(KafkaError) in
             var byProducer: [ProducerIdentity: [TopicPartition]] = [:]
             for partition in partitions {

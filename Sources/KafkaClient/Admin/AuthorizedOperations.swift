@@ -22,7 +22,7 @@ extension ClusterClient {
     public func authorizedOperations(
         onTopics names: [String]
     ) async throws(KafkaError) -> [String: AuthorizedOperations?] {
-        try await settle(during: .metadata) { () throws(KafkaError) in
+        try await retrying(during: .metadata) { () throws(KafkaError) in
             var request = MetadataRequest()
             request.allowAutoTopicCreation = false
             request.includeTopicAuthorizedOperations = true
@@ -45,7 +45,7 @@ extension ClusterClient {
     ///
     /// - Throws: GROUP_AUTHORIZATION_FAILED when we may not even describe it.
     public func authorizedOperations(onGroup group: String) async throws(KafkaError) -> AuthorizedOperations? {
-        try await settle(during: .describeGroups, at: .group(group)) { () throws(KafkaError) in
+        try await retrying(during: .describeGroups, at: .group(group)) { () throws(KafkaError) in
             let connection = try await self.connection(for: .coordinator(group: group), purpose: .admin)
             // Version 6 has an error, and no operations, for a group that does not exist.
             guard let version = connection.versions.version(of: DescribeGroupsRequest.self, within: 3...5) else {
@@ -68,7 +68,7 @@ extension ClusterClient {
 
     /// What we may do to the cluster as a whole; nil at a broker that does not tell (before Kafka 2.3).
     public func authorizedOperationsOnCluster() async throws(KafkaError) -> AuthorizedOperations? {
-        try await settle(during: .describeCluster) { () throws(KafkaError) in
+        try await retrying(during: .describeCluster) { () throws(KafkaError) in
             let connection = try await self.connection(for: .any, purpose: .admin)
             if connection.versions.version(of: DescribeClusterRequest.self) != nil {
                 var request = DescribeClusterRequest()

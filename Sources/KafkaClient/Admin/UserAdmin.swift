@@ -17,7 +17,7 @@ extension ClusterClient {
     ///
     /// - Throws: CLUSTER_AUTHORIZATION_FAILED without DESCRIBE on the cluster.
     public func scramUsers() async throws(KafkaError) -> [String: [ScramCredential]] {
-        try await settle(during: .describeUserScramCredentials) { () throws(KafkaError) in
+        try await retrying(during: .describeUserScramCredentials) { () throws(KafkaError) in
             var request = DescribeUserScramCredentialsRequest()
             request.users = nil
             let response = try await self.send(request, to: .controller)

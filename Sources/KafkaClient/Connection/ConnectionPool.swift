@@ -9,7 +9,7 @@ struct ConnectionPool {
     }
 
     private var connections: [Key: BrokerConnection] = [:]
-    private var openings: [Key: [OneShot<BrokerConnection>]] = [:]
+    private var openings: [Key: [Promise<BrokerConnection, KafkaError>]] = [:]
     var gates: [HostAndPort: ReconnectGate] = [:]
 
     /// A connection that can be used now. Broken ones are forgotten on the way. On the event loop only.
@@ -29,12 +29,12 @@ struct ConnectionPool {
     }
 
     /// Either joins those who wait for a connection that somebody is opening, or makes the caller the one who opens.
-    mutating func joinOpening(_ key: Key) -> OneShot<BrokerConnection>? {
+    mutating func joinOpening(_ key: Key) -> Promise<BrokerConnection, KafkaError>? {
         guard openings[key] != nil else {
             openings[key] = []
             return nil
         }
-        let slot = OneShot<BrokerConnection>()
+        let slot = Promise<BrokerConnection, KafkaError>()
         openings[key]?.append(slot)
         return slot
     }

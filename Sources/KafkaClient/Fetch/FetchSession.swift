@@ -92,7 +92,7 @@ public struct FetchSession: Sendable {
             guard slots[index].wanted != position else { return }
             if slots[index].wanted?.topicID == position.topicID {
                 slots[index].wanted = position
-                note(index)
+                markChanged(index)
                 return
             }
             // Recreated under the same name: the session has to forget the old topic's partition.
@@ -107,7 +107,7 @@ public struct FetchSession: Sendable {
         if index == slots.endIndex { slots.append(Slot()) }
         slots[index] = Slot(wanted: position)
         indexes[key] = index
-        note(index)
+        markChanged(index)
     }
 
     /// Stops reading a partition; also how to pause it. What is on its way is dropped when it arrives.
@@ -115,10 +115,10 @@ public struct FetchSession: Sendable {
         guard let index = indexes.removeValue(forKey: partition) else { return }
         if slots[index].wanted?.topicID == .zero { partitionsWithoutTopicID -= 1 }
         slots[index].wanted = nil
-        note(index)
+        markChanged(index)
     }
 
-    private mutating func note(_ index: Int) {
+    private mutating func markChanged(_ index: Int) {
         guard !slots[index].isChanged else { return }
         slots[index].isChanged = true
         changed.append(index)
@@ -148,12 +148,12 @@ public struct FetchSession: Sendable {
         case .starting(let old):
             request.sessionID = version >= 7 ? old : 0
             request.sessionEpoch = version >= 7 ? 0 : -1
-            settleAll(into: &topics)
+            listAll(into: &topics)
         case .running(let id, let epoch):
             request.sessionID = id
             request.sessionEpoch = epoch
             var forgotten = TopicList<FetchRequest.ForgottenTopic>()
-            settleChanges(into: &topics, &forgotten)
+            listChanges(into: &topics, &forgotten)
             request.forgottenTopicsData = forgotten.topics
         }
         request.topics = topics.topics
@@ -161,7 +161,7 @@ public struct FetchSession: Sendable {
     }
 
     /// Everything that is wanted, as if nothing had been said before.
-    private mutating func settleAll(into topics: inout TopicList<FetchRequest.FetchTopic>) {
+    private mutating func listAll(into topics: inout TopicList<FetchRequest.FetchTopic>) {
         for index in slots.indices {
             slots[index].isChanged = false
             slots[index].sent = slots[index].wanted
@@ -173,7 +173,7 @@ public struct FetchSession: Sendable {
         }
     }
 
-    private mutating func settleChanges(
+    private mutating func listChanges(
         into topics: inout TopicList<FetchRequest.FetchTopic>,
         _ forgotten: inout TopicList<FetchRequest.ForgottenTopic>
     ) {

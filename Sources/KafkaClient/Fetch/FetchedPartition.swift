@@ -54,7 +54,7 @@ public struct FetchedPartition: Sendable {
 
     public var topicPartition: TopicPartition { TopicPartition(topic, partition) }
 
-    init(_ data: FetchResponse.PartitionData, asked: FetchPosition) {
+    package init(_ data: FetchResponse.PartitionData, asked: FetchPosition) {
         topic = asked.topic
         topicID = asked.topicID
         partition = asked.partition

@@ -36,7 +36,7 @@ extension ClusterClient {
     public func offsets(
         _ queries: [TopicPartition: OffsetQuery], isolation: IsolationLevel = .readUncommitted
     ) async -> Outcomes<TopicPartition, FoundOffset> {
-        await settleAtLeaders(queries.keys, during: .listOffsets) { client, leader, partitions throws(KafkaError) in
+        await askLeaders(queries.keys, during: .listOffsets) { client, leader, partitions throws(KafkaError) in
             var request = ListOffsetsRequest()
             request.replicaID = -1
             request.isolationLevel = isolation.rawValue

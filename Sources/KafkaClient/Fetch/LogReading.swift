@@ -11,7 +11,7 @@ extension ClusterClient {
         maxWait: Duration = .milliseconds(100), purpose: ConnectionPurpose = .admin
     ) async -> Outcomes<TopicPartition, FetchedPartition> {
         let byPartition = Dictionary(positions.map { ($0.topicPartition, $0) }) { first, _ in first }
-        return await settleAtLeaders(byPartition.keys, during: .fetch) {
+        return await askLeaders(byPartition.keys, during: .fetch) {
             client, leader, partitions throws(KafkaError) in
             try await client.readOnce(
                 partitions.compactMap { byPartition[$0] }, from: leader, isolation: isolation, maxBytes: maxBytes,
@@ -65,6 +65,7 @@ extension ClusterClient {
         func about(_ reason: KafkaError.Reason, _ partition: TopicPartition) -> KafkaError {
             error(reason, during: .request(.fetch)).about(topic: partition.topic, partition: partition.partition)
         }
+        learnLeaders(response)
         var outcomes: Outcomes<TopicPartition, FetchedPartition> = [:]
         if response.errorCode != .none {
             for partition in byPartition.keys {

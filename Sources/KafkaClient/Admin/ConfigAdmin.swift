@@ -124,7 +124,7 @@ extension ClusterClient {
     public func describeConfigs(
         _ resources: [ConfigResource], keys: [String]? = nil, withInherited: Bool = false
     ) async -> Outcomes<ConfigResource, [String: ConfigEntry]> {
-        await settleByTarget(resources, during: .describeConfigs) { client, target, resources throws(KafkaError) in
+        await askTargets(resources, during: .describeConfigs) { client, target, resources throws(KafkaError) in
             var request = DescribeConfigsRequest()
             request.includeSynonyms = withInherited
             request.resources = resources.map { resource in
@@ -154,7 +154,7 @@ extension ClusterClient {
     public func alterConfigs(
         _ changes: [ConfigResource: [String: ConfigChange]], validateOnly: Bool = false
     ) async -> Outcomes<ConfigResource, Void> {
-        await settleByTarget(Array(changes.keys), during: .incrementalAlterConfigs) {
+        await askTargets(Array(changes.keys), during: .incrementalAlterConfigs) {
             client, target, resources throws(KafkaError) in
             let connection = try await client.connection(for: target, purpose: .admin)
             guard connection.versions.version(of: IncrementalAlterConfigsRequest.self) != nil else {
@@ -228,12 +228,12 @@ extension ClusterClient {
         return outcomes
     }
 
-    private func settleByTarget<Value: Sendable>(
+    private func askTargets<Value: Sendable>(
         _ resources: [ConfigResource], during api: ApiKey,
         _ ask: (isolated ClusterClient, BrokerTarget, [ConfigResource]) async throws(KafkaError) ->
             Outcomes<ConfigResource, Value>
     ) async -> Outcomes<ConfigResource, Value> {
-        await settle(resources, during: api) { pending, _ in
+        await retrying(resources, during: api) { pending, _ in
             var outcomes: Outcomes<ConfigResource, Value> = [:]
             for (target, resources) in Dictionary(grouping: pending, by: \.target) {
                 do throws(KafkaError) {

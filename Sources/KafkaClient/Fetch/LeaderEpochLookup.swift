@@ -31,7 +31,7 @@ extension ClusterClient {
         of partitions: some Collection<TopicPartition>,
         _ epochs: @escaping @Sendable (ClusterMetadata, TopicPartition) -> (asked: Int32, current: Int32)
     ) async -> Outcomes<TopicPartition, EpochEnd> {
-        await settleAtLeaders(partitions, during: .offsetForLeaderEpoch) {
+        await askLeaders(partitions, during: .offsetForLeaderEpoch) {
             client, leader, partitions throws(KafkaError) in
             let metadata = client.knownMetadata
             var request = OffsetForLeaderEpochRequest()

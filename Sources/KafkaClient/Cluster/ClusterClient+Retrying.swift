@@ -10,7 +10,7 @@ extension ClusterClient {
     /// Between attempts it pauses, and forgets what the errors say is out of date.
     /// - Parameter attempt: asks for the items it is given; those that it leaves out count as unanswered. It may set
     ///   the generation of the metadata that it went by.
-    func settle<Item: Hashable & Sendable, Value: Sendable>(
+    func retrying<Item: Hashable & Sendable, Value: Sendable>(
         _ items: some Sequence<Item>, during api: ApiKey, at coordinator: Coordinator? = nil,
         _ attempt: ([Item], inout UInt64) async -> Outcomes<Item, Value>
     ) async -> Outcomes<Item, Value> {
@@ -44,11 +44,11 @@ extension ClusterClient {
     }
 
     /// The same for a single thing.
-    func settle<Value: Sendable>(
+    func retrying<Value: Sendable>(
         during api: ApiKey, at coordinator: Coordinator? = nil,
         _ attempt: () async throws(KafkaError) -> Value
     ) async throws(KafkaError) -> Value {
-        let outcomes: Outcomes<Int, Value> = await settle([0], during: api, at: coordinator) { _, _ in
+        let outcomes: Outcomes<Int, Value> = await retrying([0], during: api, at: coordinator) { _, _ in
             do throws(KafkaError) { return [0: .success(try await attempt())] } catch { return [0: .failure(error)] }
         }
         guard let outcome = outcomes[0] else { throw error(.cancelled, during: .request(api)) }
@@ -76,13 +76,13 @@ extension ClusterClient {
     }
 
     /// Groups partitions by leader and asks all leaders at once, again where a leader has moved.
-    func settleAtLeaders<Value: Sendable>(
+    func askLeaders<Value: Sendable>(
         _ partitions: some Sequence<TopicPartition>, during api: ApiKey,
         ask:
             @escaping @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
             Outcomes<TopicPartition, Value>
     ) async -> Outcomes<TopicPartition, Value> {
-        await settle(partitions, during: api) { pending, generation in
+        await retrying(partitions, during: api) { pending, generation in
             var outcomes: Outcomes<TopicPartition, Value> = [:]
             let byLeader: [Int32: [TopicPartition]]
             do throws(KafkaError) {

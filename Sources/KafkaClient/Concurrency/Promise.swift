@@ -4,24 +4,26 @@ import Synchronization
 ///
 /// The lock is held for a few instructions and practically never contended: both ends usually run on the same
 /// event loop. It is there because the awaiting task may be cancelled from any thread.
-final class OneShot<Value: Sendable>: Sendable {
+package final class Promise<Value: Sendable, Failure: Error>: Sendable {
     private enum State {
         case empty
-        case awaited(CheckedContinuation<Result<Value, KafkaError>, Never>)
-        case set(Result<Value, KafkaError>)
+        case awaited(CheckedContinuation<Result<Value, Failure>, Never>)
+        case set(Result<Value, Failure>)
         /// The task that waited was cancelled; what arrives now is dropped.
         case abandoned
     }
 
     private let state = Mutex(State.empty)
 
+    package init() {}
+
     /// Sets the value; only the first call counts.
     ///
     /// - Returns: whether somebody has seen it or still may: false when the task that waited was cancelled.
     @discardableResult
-    func set(_ result: Result<Value, KafkaError>) -> Bool {
+    package func set(_ result: Result<Value, Failure>) -> Bool {
         let (waiter, isOfUse) = state.withLock {
-            state -> (CheckedContinuation<Result<Value, KafkaError>, Never>?, Bool) in
+            state -> (CheckedContinuation<Result<Value, Failure>, Never>?, Bool) in
             switch state {
             case .empty:
                 state = .set(result)
@@ -40,9 +42,9 @@ final class OneShot<Value: Sendable>: Sendable {
     /// The value, as soon as it is there. Stays on the caller's executor.
     ///
     /// - Parameter cancelled: thrown when the awaiting task is cancelled.
-    nonisolated(nonsending) func value(
-        cancelled error: KafkaError
-    ) async throws(KafkaError) -> Value {
+    package nonisolated(nonsending) func value(
+        cancelled error: Failure
+    ) async throws(Failure) -> Value {
         if let result = state.withLock({ if case .set(let result) = $0 { result } else { nil } }) {
             return try result.get()
         }
@@ -56,8 +58,8 @@ final class OneShot<Value: Sendable>: Sendable {
         return try result.get()
     }
 
-    private func wait(_ continuation: CheckedContinuation<Result<Value, KafkaError>, Never>, cancelled: KafkaError) {
-        let result = state.withLock { state -> Result<Value, KafkaError>? in
+    private func wait(_ continuation: CheckedContinuation<Result<Value, Failure>, Never>, cancelled: Failure) {
+        let result = state.withLock { state -> Result<Value, Failure>? in
             switch state {
             case .empty:
                 state = .awaited(continuation)
@@ -70,8 +72,8 @@ final class OneShot<Value: Sendable>: Sendable {
         if let result { continuation.resume(returning: result) }
     }
 
-    private func abandon(_ error: KafkaError) {
-        let waiter = state.withLock { state -> CheckedContinuation<Result<Value, KafkaError>, Never>? in
+    private func abandon(_ error: Failure) {
+        let waiter = state.withLock { state -> CheckedContinuation<Result<Value, Failure>, Never>? in
             switch state {
             case .empty:
                 state = .abandoned

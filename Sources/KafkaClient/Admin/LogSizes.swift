@@ -5,7 +5,7 @@ extension ClusterClient {
     ///
     /// It needs permission to DESCRIBE the cluster; without it every outcome is a failure.
     public func logSizes(of partitions: [TopicPartition]) async -> Outcomes<TopicPartition, Int64> {
-        await settleAtLeaders(partitions, during: .describeLogDirs) { client, leader, partitions throws(KafkaError) in
+        await askLeaders(partitions, during: .describeLogDirs) { client, leader, partitions throws(KafkaError) in
             var request = DescribeLogDirsRequest()
             request.topics = Dictionary(grouping: partitions, by: \.topic).map { name, partitions in
                 var topic = DescribeLogDirsRequest.DescribableLogDirTopic()

@@ -29,7 +29,7 @@ extension ClusterClient {
     ///
     /// - Throws: when any broker does not answer, since the list would look complete and not be.
     public func listGroups() async throws(KafkaError) -> [GroupListing] {
-        try await settle(during: .listGroups) { () throws(KafkaError) in
+        try await retrying(during: .listGroups) { () throws(KafkaError) in
             let brokers = try await self.metadata(.none, allowingAge: .seconds(10)).brokers.keys.sorted()
             let listings = await withTaskGroup(of: Result<[GroupListing], KafkaError>.self) { group in
                 for broker in brokers { group.addTask { await self.groups(at: broker) } }
@@ -63,7 +63,7 @@ extension ClusterClient {
     public func committedOffsets(
         of group: String, _ partitions: [TopicPartition]? = nil
     ) async throws(KafkaError) -> Outcomes<TopicPartition, CommittedOffset> {
-        try await settle(during: .offsetFetch, at: .group(group)) { () throws(KafkaError) in
+        try await retrying(during: .offsetFetch, at: .group(group)) { () throws(KafkaError) in
             let response = try await self.send(
                 Self.offsetFetch(group, partitions), to: .coordinator(group: group))
             return try self.outcomes(in: response, group)
@@ -132,7 +132,7 @@ extension ClusterClient {
     public func commitOffsets(
         of group: String, _ offsets: [TopicPartition: CommittedOffset]
     ) async -> Outcomes<TopicPartition, Void> {
-        await settle(offsets.keys, during: .offsetCommit, at: .group(group)) { pending, _ in
+        await retrying(offsets.keys, during: .offsetCommit, at: .group(group)) { pending, _ in
             do throws(KafkaError) {
                 var request = OffsetCommitRequest()
                 request.groupID = group

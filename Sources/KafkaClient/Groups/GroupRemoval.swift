@@ -6,7 +6,7 @@ extension ClusterClient {
         var outcomes: Outcomes<String, Void> = [:]
         for name in names {
             do throws(KafkaError) {
-                try await settle(during: .deleteGroups, at: .group(name)) { () throws(KafkaError) in
+                try await retrying(during: .deleteGroups, at: .group(name)) { () throws(KafkaError) in
                     var request = DeleteGroupsRequest()
                     request.groupsNames = [name]
                     let response = try await self.send(request, to: .coordinator(group: name))

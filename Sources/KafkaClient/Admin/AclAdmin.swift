@@ -6,7 +6,7 @@ extension ClusterClient {
     /// - Throws: SECURITY_DISABLED by a cluster without an authorizer; CLUSTER_AUTHORIZATION_FAILED without DESCRIBE on
     ///   the cluster.
     public func accessRules() async throws(KafkaError) -> [AccessRule] {
-        try await settle(during: .describeAcls) { () throws(KafkaError) in
+        try await retrying(during: .describeAcls) { () throws(KafkaError) in
             var request = DescribeAclsRequest()
             request.resourceTypeFilter = AccessRule.ResourceType.any.rawValue
             request.resourceNameFilter = nil
@@ -28,7 +28,7 @@ extension ClusterClient {
 
     /// Adds access rules, each with its own outcome. One that exists already is a success.
     public func createAccessRules(_ rules: [AccessRule]) async -> Outcomes<AccessRule, Void> {
-        await settleRules(rules, during: .createAcls) { client, rules throws(KafkaError) in
+        await retryingRules(rules, during: .createAcls) { client, rules throws(KafkaError) in
             var request = CreateAclsRequest()
             request.creations = rules.map(CreateAclsRequest.AclCreation.init)
             let response = try await client.send(
@@ -39,7 +39,7 @@ extension ClusterClient {
 
     /// Removes exactly these access rules, each with its own outcome. One that is not there is a success.
     public func deleteAccessRules(_ rules: [AccessRule]) async -> Outcomes<AccessRule, Void> {
-        await settleRules(rules, during: .deleteAcls) { client, rules throws(KafkaError) in
+        await retryingRules(rules, during: .deleteAcls) { client, rules throws(KafkaError) in
             var request = DeleteAclsRequest()
             request.filters = rules.map(DeleteAclsRequest.DeleteAclsFilter.init)
             let response = try await client.send(
@@ -59,11 +59,11 @@ extension ClusterClient {
     }
 
     /// Answers come in the order of the rules.
-    private func settleRules(
+    private func retryingRules(
         _ rules: [AccessRule], during api: ApiKey,
         _ ask: (isolated ClusterClient, [AccessRule]) async throws(KafkaError) -> [(ErrorCode, String?)]
     ) async -> Outcomes<AccessRule, Void> {
-        await settle(rules, during: api) { pending, _ in
+        await retrying(rules, during: api) { pending, _ in
             var outcomes: Outcomes<AccessRule, Void> = [:]
             do throws(KafkaError) {
                 for (rule, (code, message)) in zip(pending, try await ask(self, pending)) {
