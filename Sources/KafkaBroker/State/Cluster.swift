@@ -1,3 +1,4 @@
+import CryptoPrimitives
 import KafkaWire
 import Logging
 import NIOCore
@@ -223,17 +224,10 @@ extension KafkaUUID {
         KafkaUUID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
     }
 
-    /// As Kafka prints it: URL-safe Base64 without padding.
+    /// As Kafka prints it: URL-safe base 64 without padding.
     var text: String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-        var bytes = withUnsafeBytes(of: high.bigEndian, Array.init) + withUnsafeBytes(of: low.bigEndian, Array.init)
-        bytes += [0, 0]
-        var text = ""
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = Int(bytes[start]) << 16 | Int(bytes[start + 1]) << 8 | Int(bytes[start + 2])
-            for shift in [18, 12, 6, 0] { text.append(alphabet[group >> shift & 63]) }
-        }
-        return String(text.prefix(22))
+        Base64.encodeURLSafe(
+            withUnsafeBytes(of: high.bigEndian, Array.init) + withUnsafeBytes(of: low.bigEndian, Array.init))
     }
 }
 

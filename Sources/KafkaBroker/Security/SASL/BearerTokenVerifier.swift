@@ -1,3 +1,4 @@
+import CryptoPrimitives
 import NIOCore
 
 /// What a bearer token must satisfy: Kafka's unsecured tokens (`alg` none), or tokens signed by a key of a JWKS file.

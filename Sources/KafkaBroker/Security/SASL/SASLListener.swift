@@ -1,3 +1,5 @@
+import CryptoPrimitives
+
 /// What a listener needs to know of its clients' credentials, mechanism by mechanism.
 struct SASLListener: Sendable {
     /// How one mechanism checks its clients.

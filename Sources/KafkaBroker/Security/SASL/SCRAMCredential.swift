@@ -1,3 +1,5 @@
+import CryptoPrimitives
+
 /// What a broker keeps of a user's password for SCRAM (RFC 5802): enough to check it, too little to be that user.
 struct SCRAMCredential: Hashable, Sendable {
     let salt: [UInt8]

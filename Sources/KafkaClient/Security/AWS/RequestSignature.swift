@@ -1,3 +1,5 @@
+import CryptoPrimitives
+
 /// Signs requests with AWS's signature version 4.
 package struct RequestSignature: Sendable {
     package static let algorithm = "AWS4-HMAC-SHA256"

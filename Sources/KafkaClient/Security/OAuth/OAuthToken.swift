@@ -1,3 +1,4 @@
+import CryptoPrimitives
 internal import FoundationEssentials
 
 /// A bearer token with what can be known about its life.
@@ -58,9 +59,7 @@ package struct OAuthToken: Sendable {
     private static func claims(of token: String) -> Claims? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }
-        var payload = parts[1].replacing("-", with: "+").replacing("_", with: "/")
-        payload += String(repeating: "=", count: (4 - payload.count % 4) % 4)
-        return Base64.decode(String(payload)).flatMap { try? JSONDecoder().decode(Claims.self, from: Data($0)) }
+        return Base64.decodeURLSafe(parts[1]).flatMap { try? JSONDecoder().decode(Claims.self, from: Data($0)) }
     }
 }
 

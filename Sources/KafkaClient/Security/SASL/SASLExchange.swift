@@ -1,4 +1,4 @@
-import CCrypto
+import CryptoPrimitives
 
 /// The messages of a SASL mechanism, as a pure sequence of answers to the broker's challenges.
 struct SASLExchange: Sendable {
@@ -87,11 +87,7 @@ struct SASLExchange: Sendable {
 
     /// 24 bytes from OpenSSL's generator, printable.
     private static func freshNonce() -> String {
-        let bytes = [UInt8](unsafeUninitializedCapacity: 24) { buffer, count in
-            guard RAND_bytes(buffer.baseAddress, 24) == 1 else { preconditionFailure("no source of randomness") }
-            count = 24
-        }
-        return Base64.encode(bytes)
+        Base64.encode(.random(count: 24))
     }
 }
 
