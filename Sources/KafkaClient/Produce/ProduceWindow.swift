@@ -1,6 +1,6 @@
 internal import DequeModule
 
-/// Who an idempotent batch says it comes from.
+/// The producer that an idempotent batch says it comes from.
 public struct ProducerIdentity: Hashable, Sendable {
     public var id: Int64
     public var epoch: Int16
@@ -43,7 +43,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     private var outstanding = 0
     private var phase = Phase.proving
 
-    /// Where one producer id stands.
+    /// The sequence state of one producer id.
     private struct Lane: Sendable {
         var epoch: Int16
         var nextSequence: Int32 = 0

@@ -26,7 +26,7 @@ package struct OAuthToken: Sendable {
         notBefore = claims?.nbf ?? claims?.iat
     }
 
-    /// What in the token may explain why it was refused; nil when nothing does.
+    /// A property of the token that may explain why it was refused; nil when there is none.
     package func suspicion(at now: Double) -> String? {
         if let expiry, expiry <= now {
             return "the token expired \(WallTime.text(expiry)), and here it is \(WallTime.text(now))"

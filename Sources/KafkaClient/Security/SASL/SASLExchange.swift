@@ -18,7 +18,7 @@ struct SASLExchange: Sendable {
     let mechanism: String
     /// Whom or what the broker refuses when it refuses: `user "alice"`. Never a secret.
     let subject: String
-    /// What may explain a refusal, as it was when the exchange was made.
+    /// A possible reason for a refusal, as it was when the exchange was made.
     let suspicion: String?
     private var state: Mechanism
     private var isSent = false
