@@ -23,7 +23,7 @@ final class Cluster {
     var journal: ClusterJournal?
     var producerIDs = ProducerIDs()
     var scramCredentials = SCRAMCredentials()
-    /// Nil when everybody may do everything.
+    /// Nil when every client may do everything.
     var authorizer: Authorizer?
     var quotas: ClientQuotas
     /// Nil when consumers read from leaders only.
@@ -32,9 +32,9 @@ final class Cluster {
     private var idleACLs: Set<ACLBinding> = []
     var groups: GroupCoordinator
     var transactions = TransactionCoordinator()
-    /// Where the next topic's first leader is placed.
+    /// The index of the node on which the next topic's first leader is placed.
     var nextPlacement = 0
-    /// The compaction that is going on.
+    /// The compaction in progress.
     var cleaning: ClusterCleaning?
     private var timers: [RepeatedTask] = []
 
@@ -261,7 +261,7 @@ extension ConfigRecord {
     }
 }
 
-/// What a configuration belongs to, with Kafka's numbers.
+/// The kind of resource that a configuration belongs to, with Kafka's numbers.
 enum ConfigResource: Int8 {
     case topic = 2
     case broker = 4

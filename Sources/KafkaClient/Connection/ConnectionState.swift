@@ -80,7 +80,7 @@ package struct ConnectionState<Reply>: ~Copyable {
         inFlight.first { $0.deadline <= now }
     }
 
-    /// When to look for overdue requests next.
+    /// The time of the next check for overdue requests.
     package var earliestDeadline: NIODeadline? {
         inFlight.lazy.map(\.deadline).min()
     }

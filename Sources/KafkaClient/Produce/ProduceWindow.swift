@@ -150,7 +150,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
             sequence: sequence, isRepeated: entry.sequence != nil)
     }
 
-    /// The next batch to send, looked at only.
+    /// The next batch to send, which stays where it is.
     public var upcoming: Batch? {
         canSend ? firstUnsent.map { entries[$0].batch } : nil
     }
@@ -187,7 +187,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     ///
     /// - Returns: it, when nothing before it still waits for an acknowledgement.
     public mutating func found(baseOffset: Int64) -> [Acknowledged] {
-        precondition(outstanding == 0, "whoever waits for answers need not look")
+        precondition(outstanding == 0, "answers are outstanding")
         guard let index = entries.firstIndex(where: { $0.baseOffset == nil }) else { return [] }
         entries[index].baseOffset = baseOffset
         return takeDone()

@@ -28,7 +28,7 @@ enum HTTPFailure: Error, Hashable {
 }
 
 /// One request over one connection: enough for token endpoints and metadata services, which are asked a few times an
-/// hour. Redirections are not followed, since a secret must not go where nobody has looked.
+/// hour. Redirections are not followed, since a secret must not go to an address that is not configured.
 struct HTTPExchange: Sendable {
     let eventLoop: any EventLoop
     /// From the resolution of the name to the last byte of the answer.
