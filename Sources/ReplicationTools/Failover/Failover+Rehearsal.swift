@@ -15,7 +15,7 @@ extension Failover {
         case .verify: return "would compare \(memory.passed.count) partitions"
         case .prepareFailback: return try await previewOpposite()
         case .unfence: return try await previewLift()
-        case .complete: return "would note it in \(ProgressStore.topicName(flow: settings.name))"
+        case .complete: return "would note it in \(ProgressTopic.name(flow: settings.name))"
         }
     }
 
