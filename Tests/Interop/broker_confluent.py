@@ -219,39 +219,6 @@ def administration():
         check("deleted topic is gone", topic not in admin.list_topics(timeout=10).topics)
 
 
-def racks():
-    """A consumer reads from the replica in its rack, and from the leaders when that is gone (KIP-392)."""
-    many = 1_000_000
-    selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
-    with broker(nodes=3, control=True, broker_rack="a,b,c", replica_selector_class=selector) as cluster:
-        admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
-        admin.create_topics([NewTopic("near", 3, 3)])["near"].result()
-        produce(cluster.bootstrap, "near", 3000)
-        for node in (1, 2, 3):
-            cluster.control.intercept("Fetch", "delay", delayMs=0, node=node, times=many)
-
-        def fetches(node):
-            return many - next(i["times"] for i in cluster.control.interceptions() if i["node"] == node)
-
-        reader = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": "near", "client.rack": "b"})
-        reader.assign([TopicPartition("near", p, OFFSET_BEGINNING) for p in range(3)])
-        values = consume(reader, 3000)
-        equal("all are read", sorted(values), sorted(f"v{n}" for n in range(3000)))
-        time.sleep(1)
-        before = [fetches(node) for node in (1, 2, 3)]
-        time.sleep(3)
-        after = [fetches(node) for node in (1, 2, 3)]
-        check("the replica in the rack is asked", after[1] > before[1], f"{before} {after}")
-        equal("and nobody else", [after[0], after[2]], [before[0], before[2]])
-        check("not all the time", after[1] - before[1] < 50, f"{before} {after}")
-
-        cluster.control.node(2, "stop")
-        produce(cluster.bootstrap, "near", 3000, start=3000)
-        values = consume(reader, 3000)
-        equal("the leaders are read when it is gone", sorted(values), sorted(f"v{n}" for n in range(3000, 6000)))
-        reader.close()
-
-
 def restarts():
     with tempfile.TemporaryDirectory() as directory:
         with broker(nodes=2, data=directory) as cluster:
@@ -313,4 +280,4 @@ def restart_under_load():
             reader.close()
 
 
-main(codecs, groups, static_members, administration, racks, restarts, restart_under_load)
+main(codecs, groups, static_members, administration, restarts, restart_under_load)
