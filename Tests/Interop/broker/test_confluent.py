@@ -218,42 +218,6 @@ def test_topics_configurations_and_offsets_are_administered(cluster):
     check("deleted topic is gone", topic not in admin.list_topics(timeout=10).topics)
 
 
-@pytest.mark.cluster(
-    nodes=3, control=True, broker_rack="a,b,c",
-    replica_selector_class="org.apache.kafka.common.replica.RackAwareReplicaSelector")
-def test_reads_from_the_replica_in_its_rack(cluster):
-    """A consumer reads from the replica in its rack, and from the leaders when that is gone (KIP-392)."""
-    many = 1_000_000
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
-    admin.create_topics([NewTopic("near", 3, 3)])["near"].result()
-    produce(cluster.bootstrap, "near", 3000)
-    for node in (1, 2, 3):
-        cluster.control.intercept("Fetch", "delay", delayMs=0, node=node, times=many)
-
-    def fetches(node):
-        return many - next(i["times"] for i in cluster.control.interceptions() if i["node"] == node)
-
-    reader = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": "near", "client.rack": "b"})
-    reader.assign([TopicPartition("near", p, OFFSET_BEGINNING) for p in range(3)])
-    values = consume(reader, 3000)
-    equal("all are read", sorted(values), sorted(f"v{n}" for n in range(3000)))
-    # All partitions are read there once an answer to each has come from there.
-    first = fetches(2)
-    check("the replica in the rack is asked", eventually(lambda: fetches(2) > first + 2))
-    before, started = [fetches(node) for node in (1, 2, 3)], time.monotonic()
-    check("again and again", eventually(lambda: fetches(2) > before[1] + 5))
-    after, elapsed = [fetches(node) for node in (1, 2, 3)], time.monotonic() - started
-    equal("and nobody else", [after[0], after[2]], [before[0], before[2]])
-    # An idle fetch stays at the broker for half a second.
-    check("not all the time", (after[1] - before[1]) / elapsed < 20, f"{before} {after} in {elapsed:.1f} s")
-
-    cluster.control.node(2, "stop")
-    produce(cluster.bootstrap, "near", 3000, start=3000)
-    values = consume(reader, 3000)
-    equal("the leaders are read when it is gone", sorted(values), sorted(f"v{n}" for n in range(3000, 6000)))
-    reader.close()
-
-
 @pytest.mark.cluster(nodes=2, data=True)
 def test_restarts_keep_everything(cluster):
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
