@@ -66,15 +66,21 @@ let package = Package(
         systemLibrary("CISAL", pkgConfig: "libisal", package: "libisal-dev"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
 
+        target("CryptoPrimitives", ["CCrypto"]),
         target("KafkaWire", [nioCore, "CISAL"]),
         target("KafkaCompression", ["KafkaWire", nioCore, "CLZ4", "CZstd", "CSnappy", "CDeflate"]),
         target(
             "KafkaClient",
             [
                 "KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, nioHTTP1, logging, metrics, deque,
+                "CryptoPrimitives", "CCrypto",
+            ]),
+        target(
+            "KafkaBroker",
+            [
+                "KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CryptoPrimitives",
                 "CCrypto",
             ]),
-        target("KafkaBroker", ["KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CCrypto"]),
         target(
             "Replication",
             ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore, metrics, logging, lifecycle, deque]),
@@ -121,7 +127,9 @@ let package = Package(
             "KafkaCompressionTests", ["KafkaCompression", "KafkaWire", "TestSupport", nioCore],
             resources: [.copy("Fixtures")]),
         tests(
-            "KafkaClientTests", ["KafkaClient", "KafkaWire", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
+            "KafkaClientTests", ["KafkaClient", "KafkaWire", "CryptoPrimitives", "TestSupport", nioCore],
+            resources: [.copy("Fixtures")]),
+        tests("CryptoPrimitivesTests", ["CryptoPrimitives"]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
         tests(
             "ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
@@ -142,14 +150,14 @@ let package = Package(
         tests(
             "KafkaClientSocketTests",
             [
-                "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", "ClusterTestSupport",
-                nioCore, nioPosix, nioSSL, nioHTTP1, logging,
+                "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "CryptoPrimitives", "TestSupport",
+                "ClusterTestSupport", nioCore, nioPosix, nioSSL, nioHTTP1, logging,
             ]),
         tests(
             "KafkaBrokerSocketTests",
             [
-                "KafkaBroker", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", "ClusterTestSupport",
-                nioCore, logging,
+                "KafkaBroker", "KafkaClient", "KafkaWire", "KafkaCompression", "CryptoPrimitives", "TestSupport",
+                "ClusterTestSupport", nioCore, logging,
             ]),
         tests(
             "EndToEndTests",

@@ -5,11 +5,11 @@ import Testing
 @Suite struct TargetDirectionTests {
     /// What each target may import of the targets of this package.
     private static let below: [String: Set<String>] = {
-        let wire: Set = ["KafkaWire", "KafkaCompression", "Crypto"]
+        let wire: Set = ["KafkaWire", "KafkaCompression", "CryptoPrimitives"]
         let engine = wire.union(["KafkaClient"])
         let daemon = engine.union(["Replication", "ReplicatorConfig", "Observability"])
         return [
-            "Crypto": [],
+            "CryptoPrimitives": [],
             "KafkaWire": [],
             "KafkaCompression": ["KafkaWire"],
             // They meet on a socket, as strangers.

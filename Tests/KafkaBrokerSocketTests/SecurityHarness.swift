@@ -1,4 +1,5 @@
 import ClusterTestSupport
+import CryptoPrimitives
 import KafkaBroker
 import KafkaClient
 import KafkaWire

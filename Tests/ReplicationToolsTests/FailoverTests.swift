@@ -46,10 +46,10 @@ import Testing
     }
 
     @Test func `a source that is lost on the way makes a planned failover an unplanned one`() throws {
-        var expected = record(.unplanned, completed: .still)
+        var expected = record(.unplanned, completed: .quiesce)
         expected.owner = "me"
 
-        #expect(try open(record(.planned, completed: .still), .unplanned) == .goesOn(expected))
+        #expect(try open(record(.planned, completed: .quiesce), .unplanned) == .goesOn(expected))
     }
 
     @Test(
@@ -63,13 +63,13 @@ import Testing
 
     @Test(arguments: FailoverKind.allCases)
     func `one that has ended has nothing to do`(kind: FailoverKind) throws {
-        let done = record(kind, completed: .handOver, finished: 5)
+        let done = record(kind, completed: .complete, finished: 5)
 
         #expect(try open(done, kind) == .isFinished(done))
     }
 
     @Test func `what is remembered comes back, and is none of the flow's own`() throws {
-        var record = record(.unplanned, completed: .cut)
+        var record = record(.unplanned, completed: .snapshot)
         record.finished = 7
         let value = try record.value()
 
@@ -82,9 +82,9 @@ import Testing
         let steps = FailoverStep.steps(of: kind)
 
         #expect(steps.first == .preflight)
-        #expect(steps.last == .handOver)
+        #expect(steps.last == .complete)
         #expect(Set(steps).count == steps.count)
-        let order: [FailoverStep] = [.fence, .still, .drain, .groups, .verify, .opposite, .lift]
+        let order: [FailoverStep] = [.fence, .quiesce, .drain, .groups, .verify, .prepareFailback, .unfence]
         let places = order.compactMap { steps.firstIndex(of: $0) }
         #expect(places == places.sorted())
     }

@@ -49,6 +49,22 @@ import Testing
         #expect(problems(text).contains { $0.contains("go round without a guard") } == refused)
     }
 
+    @Test func `clusters carry the identity of the program, and a client id of their own`() throws {
+        let identity = ClientIdentity(name: "replicator", version: "1.2.3", metricsPrefix: "replicator")
+        let text = """
+            clusters:
+              east: {bootstrapServers: "h:1"}
+              west: {bootstrapServers: "h:2", clientId: copier}
+            flows:
+              - {name: f, source: east, target: west, topics: {allow: ["a"]}}
+            """
+        let config = try ConfigFile.parse(text, file: "f.yaml", identity: identity)
+        #expect(config.clusters.values.map(\.identity) == [identity, identity])
+        #expect(config.clusters["east"]?.clientID == "replicator")
+        #expect(config.clusters["west"]?.clientID == "copier")
+        #expect(config.flows.first?.source.identity == identity)
+    }
+
     @Test func `a minimal file gets the documented defaults`() throws {
         let flow = try #require(try parse(Self.minimal).flows.first)
 

@@ -1,6 +1,6 @@
 /// One broker configuration key.
 struct BrokerConfigDefinition: Sendable {
-    /// How the key may be set (Kafka's update modes).
+    /// The times at which the key may be set (Kafka's update modes).
     enum Scope: Sendable {
         /// At start only.
         case readOnly
@@ -121,24 +121,24 @@ enum BrokerConfigs {
         key("group.min.session.timeout.ms", .int, "6000", .atLeast(1), "The shortest session a member may ask for."),
         key(
             "log.cleaner.backoff.ms", .long, "15000", .atLeast(1),
-            "How often logs are looked at that compaction may be due for."),
+            "How often logs are checked for being due for compaction."),
         key(
             "log.cleaner.dedupe.buffer.size", .long, "134217728", .atLeast(1024),
-            "Memory for the keys that one round of compaction looks at."),
+            "Memory for the keys of one round of compaction."),
         key("log.cleaner.enable", .boolean, "true", .any, "Whether logs are compacted at all."),
         key("log.dirs", .string, nil, .any, "Where the data lies."),
         key(
             "log.retention.check.interval.ms", .long, "300000", .atLeast(1),
-            "How often segments are looked at that retention may remove."),
+            "How often segments are checked for what retention may remove."),
         key(
             "max.incremental.fetch.session.cache.slots", .int, "1000", .atLeast(0),
             "How many fetch sessions a node remembers."),
         key("node.id", .int, nil, .any, "The node's id."),
         key("num.partitions", .int, "1", .atLeast(1), "Partitions of topics that do not say how many they want."),
-        key("offset.metadata.max.bytes", .int, "4096", .atLeast(0), "The longest note that goes with a commit."),
+        key("offset.metadata.max.bytes", .int, "4096", .atLeast(0), "The longest metadata of a committed offset."),
         key(
             "offsets.retention.check.interval.ms", .long, "600000", .atLeast(1),
-            "How often committed offsets are looked at that are old enough to go."),
+            "How often committed offsets are checked for being old enough to expire."),
         key(
             "offsets.retention.minutes", .int, "10080", .atLeast(1),
             "How long the offsets of a group without members are kept."),
@@ -157,7 +157,7 @@ enum BrokerConfigs {
             "The largest request; a larger one closes its connection."),
         key(
             "transaction.abort.timed.out.transaction.cleanup.interval.ms", .int, "10000", .atLeast(1),
-            "How often transactions are looked at that are open for too long."),
+            "How often transactions are checked for being open for too long."),
         key("transaction.max.timeout.ms", .int, "900000", .atLeast(1), "The longest time-out a producer may ask for."),
         key(
             "transaction.partition.verification.enable", .boolean, "true", .any,
@@ -165,10 +165,10 @@ enum BrokerConfigs {
             scope: .dynamic),
         key(
             "transaction.remove.expired.transaction.cleanup.interval.ms", .int, "3600000", .atLeast(1),
-            "How often transactional ids are looked at that nobody uses any more."),
+            "How often transactional ids are checked for being out of use."),
         key(
             "transaction.state.log.min.isr", .int, "2", .atLeast(1),
-            "Live replicas without which no transaction goes on; at most as many as there are replicas."),
+            "Live replicas without which no transaction proceeds; at most as many as there are replicas."),
         key("transaction.state.log.num.partitions", .int, "50", .atLeast(1), "Partitions of __transaction_state."),
         key(
             "transaction.state.log.replication.factor", .int, "3", .atLeast(1),

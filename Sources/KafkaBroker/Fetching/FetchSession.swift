@@ -8,7 +8,7 @@ struct FetchKey: Hashable {
     let partition: Int32
 }
 
-/// What a client wants of one partition.
+/// The part of a client's request about one partition.
 struct FetchTarget {
     let key: FetchKey
     var request: FetchRequest.FetchPartition
@@ -16,7 +16,7 @@ struct FetchTarget {
 
 /// The partitions a client fetches again and again, so that neither side repeats what has not changed (KIP-227).
 struct FetchSession {
-    /// What a client was last told about a partition; it is told again when this changes.
+    /// The state of a partition that a client was last told; it is told again when this changes.
     private struct Known {
         var target: FetchTarget
         var highWatermark: Int64 = -1
@@ -33,7 +33,7 @@ struct FetchSession {
     var lastUsed: Int64
     private var known: [FetchKey: Known] = [:]
     private var order: [FetchKey] = []
-    /// Where the next answer begins, so that a partition with much data does not starve those behind it.
+    /// The place at which the next answer begins, so that a partition with much data does not starve those behind it.
     private var start = 0
 
     init(id: Int32, usesTopicIDs: Bool, now: Int64) {
@@ -132,7 +132,7 @@ struct FetchSessionCache {
     }
 }
 
-/// How a request stands to the sessions of its node.
+/// The relation of a request to the sessions of its node.
 enum FetchMode {
     /// Everything is in the request, nothing is remembered.
     case sessionless

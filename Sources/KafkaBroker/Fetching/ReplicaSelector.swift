@@ -77,7 +77,7 @@ extension FetchRequest {
 }
 
 extension Partition {
-    /// What the leader tells a consumer that it sends to a follower: how far the log reaches, and no records.
+    /// The leader's answer to a consumer that it sends to a follower: how far the log reaches, and no records.
     func redirected(to replica: Int32, isCommittedOnly: Bool) -> FetchResponse.PartitionData {
         var data = FetchResponse.PartitionData()
         data.partitionIndex = index

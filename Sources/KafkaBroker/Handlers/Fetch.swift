@@ -66,7 +66,7 @@ private final class FetchOperation: PartitionWaiter {
     private let caller: Caller
     private let maxBytes: Int
     private let minBytes: Int
-    /// What may have come since the last look.
+    /// The bytes that can have come since the last read.
     private var expectedBytes = 0
     private var watched: [Partition] = []
     private var timer: Scheduled<Void>?
@@ -105,14 +105,14 @@ private final class FetchOperation: PartitionWaiter {
 
     func partitionGrew(by bytes: Int) {
         expectedBytes += bytes
-        if expectedBytes >= minBytes { look() }
+        if expectedBytes >= minBytes { readAgain() }
     }
 
     func partitionChanged() {
-        look()
+        readAgain()
     }
 
-    private func look() {
+    private func readAgain() {
         let found = read()
         guard found.isDue(minBytes) else {
             expectedBytes = found.bytes
@@ -140,7 +140,7 @@ extension FetchOperation {
         func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= minBytes }
     }
 
-    /// Looks at every partition, within the limits.
+    /// Reads every partition, within the limits.
     private func read() -> Found {
         var found = Found()
         found.parts.reserveCapacity(targets.count)

@@ -1,3 +1,4 @@
+import CryptoPrimitives
 import KafkaWire
 import Logging
 import NIOCore
@@ -22,7 +23,7 @@ final class Cluster {
     var journal: ClusterJournal?
     var producerIDs = ProducerIDs()
     var scramCredentials = SCRAMCredentials()
-    /// Nil when everybody may do everything.
+    /// Nil when every client may do everything.
     var authorizer: Authorizer?
     var quotas: ClientQuotas
     /// Nil when consumers read from leaders only.
@@ -31,9 +32,9 @@ final class Cluster {
     private var idleACLs: Set<ACLBinding> = []
     var groups: GroupCoordinator
     var transactions = TransactionCoordinator()
-    /// Where the next topic's first leader is placed.
+    /// The index of the node on which the next topic's first leader is placed.
     var nextPlacement = 0
-    /// The compaction that is going on.
+    /// The compaction in progress.
     var cleaning: ClusterCleaning?
     private var timers: [RepeatedTask] = []
 
@@ -223,17 +224,10 @@ extension KafkaUUID {
         KafkaUUID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
     }
 
-    /// As Kafka prints it: URL-safe Base64 without padding.
+    /// As Kafka prints it: URL-safe base 64 without padding.
     var text: String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-        var bytes = withUnsafeBytes(of: high.bigEndian, Array.init) + withUnsafeBytes(of: low.bigEndian, Array.init)
-        bytes += [0, 0]
-        var text = ""
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = Int(bytes[start]) << 16 | Int(bytes[start + 1]) << 8 | Int(bytes[start + 2])
-            for shift in [18, 12, 6, 0] { text.append(alphabet[group >> shift & 63]) }
-        }
-        return String(text.prefix(22))
+        Base64.encodeURLSafe(
+            withUnsafeBytes(of: high.bigEndian, Array.init) + withUnsafeBytes(of: low.bigEndian, Array.init))
     }
 }
 
@@ -267,7 +261,7 @@ extension ConfigRecord {
     }
 }
 
-/// What a configuration belongs to, with Kafka's numbers.
+/// The kind of resource that a configuration belongs to, with Kafka's numbers.
 enum ConfigResource: Int8 {
     case topic = 2
     case broker = 4

@@ -16,7 +16,7 @@ public struct AuthorizedOperations: Sendable, Hashable {
 }
 
 extension ClusterClient {
-    /// What we may do to each topic. Topics that we may not even describe are left out.
+    /// The operations that we may do on each topic. Topics that we may not even describe are left out.
     ///
     /// - Returns: a topic's operations are nil at a broker that does not tell.
     public func authorizedOperations(
@@ -41,7 +41,8 @@ extension ClusterClient {
         }
     }
 
-    /// What we may do to a group, whether it exists or not; nil at a broker that does not tell (before Kafka 2.3).
+    /// The operations that we may do on a group, whether it exists or not; nil at a broker that does not tell (before
+    /// Kafka 2.3).
     ///
     /// - Throws: GROUP_AUTHORIZATION_FAILED when we may not even describe it.
     public func authorizedOperations(onGroup group: String) async throws(KafkaError) -> AuthorizedOperations? {
@@ -66,7 +67,7 @@ extension ClusterClient {
         }
     }
 
-    /// What we may do to the cluster as a whole; nil at a broker that does not tell (before Kafka 2.3).
+    /// The operations that we may do on the cluster as a whole; nil at a broker that does not tell (before Kafka 2.3).
     public func authorizedOperationsOnCluster() async throws(KafkaError) -> AuthorizedOperations? {
         try await retrying(during: .describeCluster) { () throws(KafkaError) in
             let connection = try await self.connection(for: .any, purpose: .admin)

@@ -4,7 +4,7 @@ import KafkaWire
 public enum ConfigResource: Sendable, Hashable, CustomStringConvertible {
     case topic(String)
     case broker(Int32)
-    /// What brokers use that have no value of their own.
+    /// The default of brokers that have no value of their own.
     case allBrokers
 
     public var description: String {
@@ -42,7 +42,7 @@ public enum ConfigResource: Sendable, Hashable, CustomStringConvertible {
 
 /// One key of a configuration, as it is in effect.
 public struct ConfigEntry: Sendable, Hashable {
-    /// Where a value comes from (Kafka's `ConfigSource`). The set is open.
+    /// The origin of a value (Kafka's `ConfigSource`). The set is open.
     public struct Source: RawRepresentable, Sendable, Hashable {
         public let rawValue: Int8
         public init(rawValue: Int8) { self.rawValue = rawValue }
@@ -61,7 +61,7 @@ public struct ConfigEntry: Sendable, Hashable {
     public var source: Source
     public var isReadOnly: Bool
     public var isSensitive: Bool
-    /// What the key would be without the resource's own value, in the words of the key that says so; nil when that was
+    /// The value of the key without the resource's own one, in the words of the key that says so; nil when that was
     /// not asked for, or the resource has no value of its own.
     public var inherited: String?
 

@@ -1,7 +1,7 @@
 import KafkaWire
 
 extension ClusterClient {
-    /// How many bytes partitions take on the disks of their leaders (DescribeLogDirs), as they lie there.
+    /// The bytes that partitions take on the disks of their leaders (DescribeLogDirs), as they lie there.
     ///
     /// It needs permission to DESCRIBE the cluster; without it every outcome is a failure.
     public func logSizes(of partitions: [TopicPartition]) async -> Outcomes<TopicPartition, Int64> {

@@ -111,10 +111,10 @@ extension ClusterClient {
         throw error(.unexpectedAnswer("the cluster has no id"), during: .request(.metadata))
     }
 
-    /// How long brokers may work on an administrative request.
+    /// The time that brokers have for an administrative request.
     var brokerTimeoutMs: Int32 { settings.requestTimeout.wireMilliseconds }
 
-    /// How long to wait for an answer that the broker may take its time over.
+    /// The time-out of a request that the broker may take its time over.
     var answerTimeout: Duration { settings.requestTimeout + .seconds(5) }
 
     func askController<Value: Sendable>(

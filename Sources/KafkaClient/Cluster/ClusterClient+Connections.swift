@@ -73,7 +73,7 @@ extension ClusterClient {
         return all.filter { isReady($0.1) } + all.filter { !isReady($0.1) }
     }
 
-    /// Opens a connection, or waits for somebody who is opening the same.
+    /// Opens a connection, or waits for the task that is opening the same.
     private func open(
         _ key: ConnectionPool.Key, at address: HostAndPort
     ) async throws(KafkaError) -> BrokerConnection {

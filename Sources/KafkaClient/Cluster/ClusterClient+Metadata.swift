@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 
 extension ClusterClient {
-    /// What the cluster looks like.
+    /// The brokers, topics and leaders of the cluster.
     ///
     /// Topics are never created by asking. Calls at the same time share one request where one answers all.
     /// - Parameter age: how old the answer may be; zero asks the cluster. Questions to it are at least
@@ -29,7 +29,7 @@ extension ClusterClient {
         }
     }
 
-    /// What is known now, without asking.
+    /// The metadata known now, without asking.
     public var knownMetadata: ClusterMetadata { cache.snapshot }
 
     /// Says that metadata of this generation turned out to be wrong, so that the next call asks the cluster.

@@ -1,7 +1,7 @@
 import KafkaWire
 import NIOCore
 
-/// What became of each of several things asked for.
+/// The outcome of each of several things asked for.
 public typealias Outcomes<Item: Hashable, Value> = [Item: Result<Value, KafkaError>]
 
 extension ClusterClient {

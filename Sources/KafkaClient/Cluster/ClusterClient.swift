@@ -17,7 +17,7 @@ public actor ClusterClient {
     var pool = ConnectionPool()
     let connector: Connector
     var isClosed = false
-    /// Those who wait for the refresh that somebody else is doing.
+    /// The calls that wait for the refresh that another one is doing.
     var refreshWaiters: [Promise<Void, KafkaError>]?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }

@@ -1,6 +1,6 @@
 public import KafkaWire
 
-/// What is known about a cluster: brokers, topics, leaders. A snapshot; `generation` grows with every change to it.
+/// A snapshot of what is known about a cluster: brokers, topics, leaders; `generation` grows with every change to it.
 public struct ClusterMetadata: Sendable, Hashable {
     public var clusterID: String?
     public var controllerID: Int32?
@@ -99,8 +99,8 @@ public enum BrokerTarget: Sendable, Hashable {
     case transactionCoordinator(String)
 }
 
-/// What a connection is for. One that waits in a long poll must not keep a produce request waiting, since answers come
-/// in order.
+/// The purpose of a connection. One that waits in a long poll must not keep a produce request waiting, since answers
+/// come in order.
 public enum ConnectionPurpose: Sendable, Hashable {
     case admin
     /// The number tells several fetching or producing parties apart.

@@ -1,27 +1,28 @@
-/// How to reach a cluster, and how patiently.
+/// The way to reach a cluster, and the patience for it.
 public struct ClusterSettings: Sendable {
     /// The alias under which the configuration knows the cluster; every error carries it.
     public var name: String
-    /// Where to ask for the cluster's brokers, and where to ask again when none of those can be reached (KIP-899).
+    /// The addresses to ask for the cluster's brokers, and to ask again when none of those can be reached (KIP-899).
     public var bootstrapServers: [HostAndPort]
     public var security: SecuritySettings
     /// The software that talks to the cluster.
     public var identity = ClientIdentity()
     /// The client id of every request, which brokers write to their logs and count quotas by.
     public var clientID = "swift-kafka-client"
-    /// How long an answer may take once the request is written, unless a request says otherwise.
+    /// The time that an answer may take once the request is written, unless a request says otherwise.
     public var requestTimeout: Duration = .seconds(30)
-    /// How long it may take until a connection is usable: name, TCP, TLS, versions and authentication together.
+    /// The time until a connection has to be usable: name, TCP, TLS, versions and authentication together.
     public var connectTimeout: Duration = .seconds(10)
-    /// How long an operation of several requests may go on retrying.
+    /// The time during which an operation of several requests retries.
     public var operationTimeout: Duration = .seconds(60)
-    /// How long an operation hopes for a topic that nobody knows: word of a new topic takes a moment to spread.
+    /// The time that an operation waits for a topic that nobody knows: word of a new topic takes a moment to spread.
     public var unknownTopicPatience: Duration = .seconds(5)
     /// The largest answer accepted, in bytes. More closes the connection.
     public var maximumFrameBytes = 128 << 20
     /// Two refreshes of metadata are at least this far apart, whoever asks.
     public var metadataMinimumAge: Duration = .milliseconds(100)
-    /// How long a partition is read from a replica before its leader is asked again (Kafka's `metadata.max.age.ms`).
+    /// The time that a partition is read from a replica before its leader is asked again; Kafka takes
+    /// `metadata.max.age.ms` for it.
     public var metadataMaximumAge: Duration = .seconds(300)
     /// Pauses between attempts to connect to one broker.
     public var reconnectBackoff = Backoff(initial: .milliseconds(50), maximum: .seconds(5))

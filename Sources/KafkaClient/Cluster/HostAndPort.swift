@@ -1,4 +1,4 @@
-/// Where a broker listens: a host name or address, and a port.
+/// A broker's address: a host name or IP address, and a port.
 public struct HostAndPort: Hashable, Sendable {
     public var host: String
     public var port: Int

@@ -77,7 +77,7 @@ package struct MetadataCache {
         return true
     }
 
-    /// A broker that a coordinator look-up named.
+    /// Takes in a broker that FindCoordinator named.
     package mutating func learn(_ endpoint: BrokerEndpoint) {
         guard snapshot.brokers[endpoint.id] != endpoint else { return }
         snapshot.brokers[endpoint.id] = endpoint

@@ -19,7 +19,7 @@ package final class Promise<Value: Sendable, Failure: Error>: Sendable {
 
     /// Sets the value; only the first call counts.
     ///
-    /// - Returns: whether somebody has seen it or still may: false when the task that waited was cancelled.
+    /// - Returns: whether it is seen or still may be: false when the task that waited was cancelled.
     @discardableResult
     package func set(_ result: Result<Value, Failure>) -> Bool {
         let (waiter, isOfUse) = state.withLock {

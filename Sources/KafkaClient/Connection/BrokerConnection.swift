@@ -10,7 +10,7 @@ public actor BrokerConnection {
     /// The broker's id; nil on a connection to a bootstrap server, whose id is not known.
     public nonisolated let broker: Int32?
     public nonisolated let address: HostAndPort
-    /// What the broker said it speaks.
+    /// The versions that the broker speaks.
     public nonisolated let versions: NegotiatedVersions
 
     nonisolated let eventLoop: any EventLoop

@@ -17,7 +17,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var state = ConnectionState<Reply>()
     private var frames: FrameAssembler
     private var context: ChannelHandlerContext?
-    /// Requests that wait until the connection has authenticated itself anew, in the order of their calls.
+    /// Requests that wait until the connection has authenticated itself again, in the order of their calls.
     private var held: Deque<(request: ConnectionState<Reply>.Request?, pieces: [ByteBuffer])> = []
     private var isHolding = false
     private var scheduled: Scheduled<Void>?
@@ -111,7 +111,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    /// How long the requests that are on their way may still take.
+    /// The time that the requests on their way may still take.
     var longestWait: Duration {
         state.latestDeadline.map { max(.zero, Duration($0 - .now())) } ?? .zero
     }

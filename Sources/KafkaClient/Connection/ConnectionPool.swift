@@ -28,7 +28,7 @@ struct ConnectionPool {
         return nil
     }
 
-    /// Either joins those who wait for a connection that somebody is opening, or makes the caller the one who opens.
+    /// Either joins those who wait for a connection that another task is opening, or makes the caller the one to open.
     mutating func joinOpening(_ key: Key) -> Promise<BrokerConnection, KafkaError>? {
         guard openings[key] != nil else {
             openings[key] = []

@@ -2,7 +2,7 @@ package import DequeModule
 package import KafkaWire
 package import NIOCore
 
-/// What a connection knows about the requests on their way: pure bookkeeping, no I/O and no clock.
+/// The bookkeeping of a connection about the requests on their way: pure, no I/O and no clock.
 ///
 /// Kafka answers the requests of one connection in order, so an answer belongs to the oldest request or the stream
 /// has lost its place. From then on, as after any other failure, the state is `closed` with the first cause, which is
@@ -80,7 +80,7 @@ package struct ConnectionState<Reply>: ~Copyable {
         inFlight.first { $0.deadline <= now }
     }
 
-    /// When to look for overdue requests next.
+    /// The time of the next check for overdue requests.
     package var earliestDeadline: NIODeadline? {
         inFlight.lazy.map(\.deadline).min()
     }

@@ -5,7 +5,7 @@ struct ReconnectGate {
     private(set) var failures = 0
     private var opensAt: NIODeadline?
 
-    /// How long to wait from `now` until the next attempt is allowed.
+    /// The pause from `now` until the next attempt is allowed.
     func wait(at now: NIODeadline) -> Duration {
         guard let opensAt, opensAt > now else { return .zero }
         return Duration(opensAt - now)

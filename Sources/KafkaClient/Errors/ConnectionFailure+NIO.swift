@@ -3,7 +3,7 @@ import NIOPosix
 import NIOSSL
 
 extension ConnectionFailure {
-    /// What NIO reports, in our terms.
+    /// A failure that NIO reports, in our terms.
     ///
     /// - Parameter certificate: what the other side has shown, when TLS failed.
     init(describing error: any Error, certificate: NIOSSLCertificate? = nil) {

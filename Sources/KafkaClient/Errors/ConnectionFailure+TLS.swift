@@ -1,7 +1,7 @@
 import NIOSSL
 
 extension ConnectionFailure {
-    /// What went wrong in TLS, and what can be done about it.
+    /// The failure in TLS, and a remedy for it.
     ///
     /// - Parameter certificate: what the other side has shown, if it got that far.
     static func tlsText(_ error: NIOSSLError, certificate: NIOSSLCertificate?) -> String {

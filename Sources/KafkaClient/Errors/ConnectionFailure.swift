@@ -1,4 +1,4 @@
-/// How a connection failed, or was lost.
+/// The way in which a connection failed, or was lost.
 public enum ConnectionFailure: Hashable, Sendable {
     /// The host has no address.
     case nameNotResolved(host: String, reason: String)

@@ -18,7 +18,7 @@ extension KafkaError: CustomStringConvertible {
 
     var reasonText: String { reason.words }
 
-    /// What an operator can do about a code whose name does not say it.
+    /// Advice to the operator about a code whose name does not say it.
     fileprivate static let advice: [ErrorCode: String] = [
         .topicAuthorizationFailed: "grant this principal access to the topic",
         .groupAuthorizationFailed: "grant this principal access to the group",
@@ -44,7 +44,7 @@ extension KafkaError: CustomStringConvertible {
 }
 
 extension KafkaError.Reason {
-    /// What happened, without where.
+    /// The reason, without the place.
     public var words: String {
         switch self {
         case .broker(let code, let message):
@@ -68,7 +68,7 @@ extension KafkaError.Reason {
         }
     }
 
-    /// Why there are no credentials.
+    /// The reason why there are no credentials.
     init(credentials error: any Error) {
         switch error {
         case let failure as CredentialFailure: self = failure.reason

@@ -1,6 +1,6 @@
 public import KafkaWire
 
-/// Why something asked of a cluster did not happen: what was tried, where, what went wrong.
+/// A request to a cluster that failed: what was tried, where, and the reason.
 ///
 /// `reason` is for decisions, the description is for people: it names the cluster, broker, topic and partition as
 /// far as they are known and says what can be done.
@@ -12,7 +12,7 @@ public struct KafkaError: Error, Hashable, Sendable {
         case connection(ConnectionFailure)
         /// The broker did not accept who we say we are, or could not prove that it knows our password.
         case authentication(String)
-        /// What we would show to the broker cannot be had at the moment: the token endpoint does not answer, a file
+        /// The credentials for the broker cannot be had at the moment: the token endpoint does not answer, a file
         /// with a password is being replaced.
         case credentialsUnavailable(String)
         /// Bytes that could not be understood; the connection they came over is closed.
@@ -32,7 +32,7 @@ public struct KafkaError: Error, Hashable, Sendable {
     }
 
     public var reason: Reason
-    /// What was being done.
+    /// The operation that failed.
     public var operation: Operation
     /// The cluster's name in the configuration.
     public var cluster: String
@@ -85,7 +85,7 @@ public struct KafkaError: Error, Hashable, Sendable {
     }
 }
 
-/// What was being done when an error occurred.
+/// The operation during which an error occurred.
 public enum Operation: Hashable, Sendable {
     case connect
     case authenticate

@@ -1,6 +1,6 @@
 public import KafkaWire
 
-/// What to do about an error.
+/// The remedy for an error.
 public enum Remedy: Hashable, Sendable {
     /// The same again, after a pause.
     case retry
@@ -8,13 +8,13 @@ public enum Remedy: Hashable, Sendable {
     case refreshMetadata
     /// Ask again who coordinates the group or transactional id, then retry.
     case findCoordinator
-    /// Connect and authenticate anew, then retry.
+    /// Connect and authenticate again, then retry.
     case reauthenticate
     /// The producer's id or epoch is of no use any more: get another.
     case renewProducer
-    /// Nothing will help this partition until somebody acts; the others can go on.
+    /// Nothing will help this partition until an operator acts; the others can go on.
     case skipPartition
-    /// Nothing will help until somebody acts.
+    /// Nothing will help until an operator acts.
     case stop
 }
 
@@ -84,7 +84,7 @@ private let exceptions: [ApiKey: [ErrorCode: Remedy]] = [
 ]
 
 extension KafkaError {
-    /// What to do about this error.
+    /// The remedy for this error.
     public var remedy: Remedy {
         switch reason {
         case .broker(let code, _):

@@ -1,6 +1,6 @@
 public import KafkaWire
 
-/// What one broker is asked for, again and again, said once: an incremental fetch session (KIP-227).
+/// An incremental fetch session (KIP-227): what one broker is asked for, again and again, said once.
 ///
 /// The broker remembers the partitions and positions of a session, so a request carries only what has changed since
 /// the last, and an answer only the partitions that have news. Ten thousand idle partitions cost nothing but memory.
@@ -20,7 +20,7 @@ public struct FetchSession: Sendable {
     /// Fetch parameters that go into every request.
     public struct Settings: Sendable, Hashable {
         public var isolationLevel = IsolationLevel.readCommitted
-        /// How long the broker may wait for `minBytes`.
+        /// The time that the broker may wait for `minBytes`.
         public var maxWait: Duration = .milliseconds(500)
         public var minBytes: Int32 = 1
         public var maxBytes: Int32 = 50 << 20
@@ -30,9 +30,9 @@ public struct FetchSession: Sendable {
     }
 
     private struct Slot {
-        /// What the engine wants; nil when the partition is to be forgotten.
+        /// The position that the caller wants; nil when the partition is to be forgotten.
         var wanted: FetchPosition?
-        /// What the broker's session holds.
+        /// The position that the broker's session holds.
         var sent: FetchPosition?
         /// Whether it stands in `changed`.
         var isChanged = false
@@ -76,7 +76,7 @@ public struct FetchSession: Sendable {
 
     // What is wanted
 
-    /// How many partitions are wanted.
+    /// The number of partitions that are wanted.
     public var count: Int { indexes.count }
     public var isEmpty: Bool { indexes.isEmpty }
 

@@ -1,6 +1,6 @@
 public import KafkaWire
 
-/// Where to go on reading a partition.
+/// The position from which a partition is read next.
 public struct FetchPosition: Sendable, Hashable {
     public var topic: String
     /// Zero when the cluster has no topic ids.
@@ -30,7 +30,7 @@ public struct FetchPosition: Sendable, Hashable {
     public var topicPartition: TopicPartition { TopicPartition(topic, partition) }
 }
 
-/// What an answer says about one partition.
+/// The part of an answer about one partition.
 public struct FetchedPartition: Sendable {
     public var topic: String
     public var topicID: KafkaUUID
@@ -39,7 +39,7 @@ public struct FetchedPartition: Sendable {
     public var fetchOffset: Int64
     public var errorCode: ErrorCode
     public var highWatermark: Int64
-    /// Where reading committed records ends; -1 before version 4.
+    /// The offset at which reading committed records ends; -1 before version 4.
     public var lastStableOffset: Int64
     public var logStartOffset: Int64
     public var abortedTransactions: [FetchResponse.AbortedTransaction]

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Where a leader epoch ended in a partition's log.
+/// The end of a leader epoch in a partition's log.
 public struct EpochEnd: Sendable, Hashable {
     /// The largest epoch not above the one asked for; nil when the log knows none.
     public var epoch: Int32?

@@ -1,8 +1,8 @@
 import KafkaWire
 
-// Looks at logs where one is needed and not a lasting session.
+// Single reads of logs, without a fetch session.
 extension ClusterClient {
-    /// One look at several logs at once: leaders that have moved are found again. Brokers may leave partitions empty
+    /// Reads several logs once: leaders that have moved are found again. Brokers may leave partitions empty
     /// that did not fit into the answer any more; ask again for those.
     ///
     /// - Parameter isolation: with `readCommitted` the answers list the aborted transactions.

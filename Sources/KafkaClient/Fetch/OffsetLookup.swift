@@ -4,7 +4,7 @@ import KafkaWire
 public enum OffsetQuery: Sendable, Hashable {
     /// The first that can still be read.
     case earliest
-    /// Where the next record goes; with `readCommitted`, where reading committed records ends.
+    /// The offset of the next record; with `readCommitted`, the one where reading committed records ends.
     case latest
     /// The record with the largest timestamp (Kafka 3.0, KIP-734).
     case maxTimestamp

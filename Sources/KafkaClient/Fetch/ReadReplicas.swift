@@ -21,7 +21,7 @@ public struct ReadReplicas: Sendable {
         var pauseEnd = NIODeadline.distantPast
     }
 
-    /// How long a partition is read from a replica before its leader is asked again.
+    /// The time that a partition is read from a replica before its leader is asked again.
     private let lifetime: Duration
     private let backoff: Backoff
     private var leases: [TopicPartition: Lease] = [:]
@@ -51,13 +51,13 @@ public struct ReadReplicas: Sendable {
     /// Whether fetches may tell the client's rack: not shortly after a replica has failed.
     public func mayTellRack(at now: NIODeadline) -> Bool { latestPauseEnd <= now }
 
-    /// Where a partition is read after an answer.
+    /// The broker that a partition is read from after an answer.
     public enum Effect: Hashable, Sendable {
-        /// Where it was read before; what the answer says counts.
+        /// The same as before; what the answer says counts.
         case none
-        /// From this replica, which its leader has named; the answer has no records.
+        /// This replica, which its leader has named; the answer has no records.
         case moved(to: Int32)
-        /// From its leader again, and the answer does not count. A replica may lag behind, so neither an offset that
+        /// Its leader again, and the answer does not count. A replica may lag behind, so neither an offset that
         /// it does not have nor epochs that part say anything about the partition's log.
         case returned
     }

@@ -1,7 +1,7 @@
 import KafkaCompression
 public import KafkaWire
 
-// Records rather than batches, for who keeps little in a log.
+// Records rather than batches, for logs that hold little.
 extension ClusterClient {
     /// The records of a partition from its start, or from an offset if that is later, to its present end, markers of
     /// transactions left out.

@@ -1,7 +1,7 @@
 import KafkaWire
 import NIOCore
 
-/// What a coordinator coordinates.
+/// A coordinated object: a group or a transactional id.
 public enum Coordinator: Hashable, Sendable {
     case group(String)
     case transaction(String)

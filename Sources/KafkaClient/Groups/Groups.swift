@@ -57,7 +57,7 @@ extension ClusterClient {
         }
     }
 
-    /// What a group has committed. Partitions without a commit are left out.
+    /// The offsets that a group has committed. Partitions without a commit are left out.
     ///
     /// - Parameter partitions: nil for all that it has committed.
     public func committedOffsets(

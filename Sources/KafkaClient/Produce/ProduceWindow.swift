@@ -1,6 +1,6 @@
 internal import DequeModule
 
-/// Who an idempotent batch says it comes from.
+/// The producer that an idempotent batch says it comes from.
 public struct ProducerIdentity: Hashable, Sendable {
     public var id: Int64
     public var epoch: Int16
@@ -43,7 +43,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     private var outstanding = 0
     private var phase = Phase.proving
 
-    /// Where one producer id stands.
+    /// The sequence state of one producer id.
     private struct Lane: Sendable {
         var epoch: Int16
         var nextSequence: Int32 = 0
@@ -150,7 +150,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
             sequence: sequence, isRepeated: entry.sequence != nil)
     }
 
-    /// The next batch to send, looked at only.
+    /// The next batch to send, which stays where it is.
     public var upcoming: Batch? {
         canSend ? firstUnsent.map { entries[$0].batch } : nil
     }
@@ -187,7 +187,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     ///
     /// - Returns: it, when nothing before it still waits for an acknowledgement.
     public mutating func found(baseOffset: Int64) -> [Acknowledged] {
-        precondition(outstanding == 0, "whoever waits for answers need not look")
+        precondition(outstanding == 0, "answers are outstanding")
         guard let index = entries.firstIndex(where: { $0.baseOffset == nil }) else { return [] }
         entries[index].baseOffset = baseOffset
         return takeDone()

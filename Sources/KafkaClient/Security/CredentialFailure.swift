@@ -1,8 +1,8 @@
 internal import FoundationEssentials
 
-/// Why there are no credentials to show to a broker.
+/// The reason why there are no credentials to show to a broker.
 package enum CredentialFailure: Error, Hashable {
-    /// Whoever gives them out said no; asking again changes nothing until somebody acts.
+    /// Whoever gives them out said no; asking again changes nothing until an operator acts.
     case refused(String)
     /// They cannot be had at the moment; asking again may help.
     case unavailable(String)
@@ -24,14 +24,14 @@ package enum CredentialFailure: Error, Hashable {
 }
 
 extension String {
-    /// Somebody else's words for an error: one line, printable, of a bearable length.
+    /// A peer's words for an error: one line, printable, of a bearable length.
     var shortened: String {
         let printable = prefix(300).map { $0.isNewline ? " " : $0 }
             .filter { $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F } }
         return count > 300 ? String(printable) + "…" : String(printable)
     }
 
-    /// The same without these secrets, should somebody have echoed them.
+    /// The same without these secrets, should the peer have echoed them.
     func hiding(_ secrets: String...) -> String {
         secrets.reduce(self) { text, secret in
             secret.isEmpty ? text : text.replacing(secret, with: "•••")

@@ -5,7 +5,7 @@ internal import FoundationEssentials
 /// It may stand in a file. The file is read each time that the secret is needed, so a password that is changed there
 /// is used from the next authentication on.
 public struct Secret: Sendable, Hashable {
-    /// What a secret is put together from.
+    /// A piece of a secret.
     public enum Part: Sendable, Hashable {
         case text(String)
         /// The contents of a file, without line breaks at the end.

@@ -1,4 +1,4 @@
-/// How connections to a cluster are protected and authenticated, in the terms of Kafka's `security.protocol`.
+/// The protection and authentication of connections to a cluster, in the terms of Kafka's `security.protocol`.
 public struct SecuritySettings: Sendable, Hashable {
     public enum TransportProtocol: String, Sendable, Hashable, CaseIterable {
         case plaintext = "PLAINTEXT"

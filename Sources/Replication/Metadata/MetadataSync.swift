@@ -36,8 +36,9 @@ actor MetadataSync {
             try await ledger.open()
             let seen = try await observe()
             let plan = planner.metadataPlan(seen, ledger: await ledger.state)
-            await reporter.report(plan.notes)
+            // What a flow that stops could not read any more is no news.
             guard !Task.isCancelled else { return }
+            await reporter.report(plan.notes)
             await reporter.report(try await applier.apply(plan))
         } catch {
             guard !Task.isCancelled else { return }

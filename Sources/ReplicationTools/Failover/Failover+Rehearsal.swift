@@ -8,14 +8,14 @@ extension Failover {
         switch step {
         case .preflight: return ""
         case .fence: return try await previewFence()
-        case .still: return try await previewStillness()
+        case .quiesce: return try await previewStillness()
         case .drain: return try await previewDrain()
-        case .cut: return "would note \(memory.passed.count) partitions"
+        case .snapshot: return "would note \(memory.passed.count) partitions"
         case .groups: return try await previewGroups()
         case .verify: return "would compare \(memory.passed.count) partitions"
-        case .opposite: return try await previewOpposite()
-        case .lift: return try await previewLift()
-        case .handOver: return "would note it in \(ProgressTopic.name(flow: settings.name))"
+        case .prepareFailback: return try await previewOpposite()
+        case .unfence: return try await previewLift()
+        case .complete: return "would note it in \(ProgressTopic.name(flow: settings.name))"
         }
     }
 

@@ -7,8 +7,8 @@ public import Replication
 /// Has a flow's target take its source's place: in order while both answer, or at once when the source is lost.
 ///
 /// ```
-///   planned     preflight ▶ fence ▶ still ▶ drain ▶ groups ▶ verify ▶ opposite ▶ lift ▶ handOver
-///   unplanned   preflight ▶ cut ▶ groups ▶ opposite ▶ lift ▶ handOver
+///   planned     preflight ▶ fence ▶ quiesce ▶ drain ▶ groups ▶ verify ▶ prepareFailback ▶ unfence ▶ complete
+///   unplanned   preflight ▶ snapshot ▶ groups ▶ prepareFailback ▶ unfence ▶ complete
 /// ```
 ///
 /// Each step finds out anew what is left for it to do, so that a failover that was interrupted or killed is run again
@@ -120,7 +120,7 @@ public actor Failover {
     }
 
     private func takeBack() async throws {
-        try await take(.lift) { try await liftOwnFence() }
+        try await take(.unfence) { try await liftOwnFence() }
         record?.closed = wallClock()
         try await remember()
     }
@@ -163,7 +163,7 @@ public actor Failover {
             try checkInterrupted()
             try await take(step) { try await perform(step) }
             self.record?.completed = step
-            if step == .handOver { self.record?.finished = wallClock() }
+            if step == .complete { self.record?.finished = wallClock() }
             try await remember()
         }
         if options.kind == .unplanned { try await listTail { _ in } }
@@ -185,7 +185,7 @@ public actor Failover {
             report.tail = []
             return
         }
-        try await claimed { try await self.perform([.opposite, .lift]) }
+        try await claimed { try await self.perform([.prepareFailback, .unfence]) }
         try await listTail { _ in }
     }
 
@@ -197,14 +197,14 @@ public actor Failover {
         switch step {
         case .preflight: return try await examine()
         case .fence: return try await fence()
-        case .still: return try await awaitStillness()
+        case .quiesce: return try await awaitStillness()
         case .drain: return try await drain()
-        case .cut: return try await cut()
+        case .snapshot: return try await cut()
         case .groups: return try await moveGroups()
         case .verify: return try await verify()
-        case .opposite: return try await beginOpposite()
-        case .lift: return try await liftOppositeFence()
-        case .handOver: return (.done, "\(settings.target.name) has taken over from \(settings.source.name)")
+        case .prepareFailback: return try await beginOpposite()
+        case .unfence: return try await liftOppositeFence()
+        case .complete: return (.done, "\(settings.target.name) has taken over from \(settings.source.name)")
         }
     }
 }

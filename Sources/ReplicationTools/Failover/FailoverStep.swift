@@ -6,34 +6,35 @@ public enum FailoverKind: String, Hashable, Sendable, Codable, CaseIterable {
     case unplanned
 }
 
-/// One step of a failover. Each finds out what is left for it to do, so that it may be taken again.
+/// One step of a failover. Each finds out what is left for it to do, so that it may be taken again. Reports and records
+/// keep the older names.
 public enum FailoverStep: String, Hashable, Sendable, Codable, CaseIterable {
-    /// Looks whether everything stands in order. Changes nothing.
+    /// Checks that a failover can be done. Changes nothing.
     case preflight
     /// Takes the right to write at the source from the producers.
     case fence
-    /// Waits until the source's ends stand still, and takes them for fixed.
-    case still
+    /// Waits until the source's ends no longer change, and takes them for fixed.
+    case quiesce = "still"
     /// Waits until everything below those ends is on the target.
     case drain
-    /// Notes how far every partition had come when the source was lost.
-    case cut
+    /// Records the position of every partition when the source was lost.
+    case snapshot = "cut"
     /// Commits every selected group's positions on the target.
     case groups
     /// Compares the last records of every partition.
     case verify
     /// Has the opposite flow begin where the target's own records begin.
-    case opposite
+    case prepareFailback = "opposite"
     /// Gives producers of the target back the right to write that an earlier failover took from them.
-    case lift
-    /// Notes that the target has taken over.
-    case handOver
+    case unfence = "lift"
+    /// Records that the target has taken over.
+    case complete = "handOver"
 
     /// The steps of a failover, in order.
     public static func steps(of kind: FailoverKind) -> [FailoverStep] {
         switch kind {
-        case .planned: [.preflight, .fence, .still, .drain, .groups, .verify, .opposite, .lift, .handOver]
-        case .unplanned: [.preflight, .cut, .groups, .opposite, .lift, .handOver]
+        case .planned: [.preflight, .fence, .quiesce, .drain, .groups, .verify, .prepareFailback, .unfence, .complete]
+        case .unplanned: [.preflight, .snapshot, .groups, .prepareFailback, .unfence, .complete]
         }
     }
 }

@@ -31,8 +31,8 @@ struct TailCheck {
         var first = partition.map.first(fromSource: max(sourceStart, end - count))
         if let found = first, found.target < targetStart { first = partition.map.first(fromTarget: targetStart) }
         guard let first, first.source < end else { return Result() }
-        let originals = try await prints(source, partition.source, first.source..<end, lane)
-        let copies = try await prints(target, partition.target, first.target..<partition.map.targetEnd, lane)
+        let originals = try await fingerprints(source, partition.source, first.source..<end, lane)
+        let copies = try await fingerprints(target, partition.target, first.target..<partition.map.targetEnd, lane)
         return compare(originals, copies, partition)
     }
 
@@ -60,13 +60,13 @@ struct TailCheck {
         return result
     }
 
-    private func prints(
+    private func fingerprints(
         _ client: ClusterClient, _ partition: TopicPartition, _ range: Range<Int64>, _ lane: Int
     ) async throws(KafkaError) -> [Int64: RecordFingerprint] {
         guard !range.isEmpty else { return [:] }
         var found: [Int64: RecordFingerprint] = [:]
         var scan = PartitionScan(client: client, partition: partition, range: range, lane: lane)
-        let reader = PrintReader(ignoresTimestamp: ignoresTimestamp)
+        let reader = FingerprintReader(ignoresTimestamp: ignoresTimestamp)
         while let entry = try await scan.next() {
             do {
                 try reader.read(entry, isWanted: { range.contains($0.offset) }) { found[$0.offset] = $0 }

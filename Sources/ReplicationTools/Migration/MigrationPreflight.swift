@@ -13,31 +13,31 @@ struct MigrationPreflight {
 
     /// - Throws: ``MigrationError`` or `KafkaError`.
     func check() async throws {
-        let cut = try await VerificationCut.make(settings, source: source, target: target)
-        try await checkDirection(cut)
-        guard cut.selectsAnything else {
+        let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
+        try await checkDirection(snapshot)
+        guard snapshot.selectsAnything else {
             throw MigrationError.nothingSelected(flow: settings.name, source: settings.source.name)
         }
-        try await checkTarget(cut)
+        try await checkTarget(snapshot)
     }
 
     /// The progress of a flow lies on its target.
-    private func checkDirection(_ cut: VerificationCut) async throws {
+    private func checkDirection(_ snapshot: EndOffsetSnapshot) async throws {
         var onSource = RecordedFlowReader(flow: settings.name, target: source)
         try await onSource.refresh()
-        guard let identity = onSource.recorded.identity, identity.targetClusterID == cut.sourceID,
-            identity.sourceClusterID == cut.targetID
+        guard let identity = onSource.recorded.identity, identity.targetClusterID == snapshot.sourceID,
+            identity.sourceClusterID == snapshot.targetID
         else { return }
         throw MigrationError.swapped(
             flow: settings.name, source: settings.source.name, target: settings.target.name)
     }
 
     /// Checks that the target is empty where the flow has not begun.
-    private func checkTarget(_ cut: VerificationCut) async throws {
+    private func checkTarget(_ snapshot: EndOffsetSnapshot) async throws {
         var onTarget = RecordedFlowReader(flow: settings.name, target: target)
         try await onTarget.refresh()
         let begun = onTarget.recorded.checkpoints
-        let full = cut.pairs.filter { begun[$0.source] == nil && !$0.targetRange.isEmpty }
+        let full = snapshot.pairs.filter { begun[$0.source] == nil && !$0.targetRange.isEmpty }
         guard !full.isEmpty else { return }
         var partitions = full.prefix(Self.examples).map {
             "\($0.target.topic)-\($0.target.partition) (\($0.targetRange.count) offsets)"

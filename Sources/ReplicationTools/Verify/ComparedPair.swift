@@ -4,13 +4,13 @@ internal import Replication
 
 /// A pair of partitions, and what it takes to compare any part of them.
 struct ComparedPair: Sendable {
-    let pair: VerificationCut.Pair
+    let pair: EndOffsetSnapshot.Pair
     let source: ClusterClient
     let target: ClusterClient
     /// Connections to read through.
     let lane: Int
     let scope: OriginScope
-    let prints: PrintReader
+    let fingerprints: FingerprintReader
 
     /// Asked for at once where little is wanted.
     static let fewBytes: Int32 = 256 << 10
@@ -31,7 +31,7 @@ struct ComparedPair: Sendable {
     ) -> PartitionComparison {
         PartitionComparison(
             source: sourceScan(source, fetchBytes: fetchBytes), target: targetScan(target, fetchBytes: fetchBytes),
-            comparison: SequenceComparison(allowance: allowance), scope: scope, prints: prints)
+            comparison: SequenceComparison(allowance: allowance), scope: scope, fingerprints: fingerprints)
     }
 
     /// The source's records in a range, those left out that came from the target.
@@ -39,7 +39,7 @@ struct ComparedPair: Sendable {
         var scan = sourceScan(range, fetchBytes: Self.fewBytes)
         var found: [RecordFingerprint] = []
         while let entry = try await scan.next() {
-            found += try scan.prints(of: entry, prints, isOutside: scope.isLoop).inside
+            found += try scan.fingerprints(of: entry, fingerprints, isOutside: scope.isLoop).inside
         }
         return RangeAlignment.Window(found, range: range, within: pair.sourceRange)
     }
@@ -49,7 +49,7 @@ struct ComparedPair: Sendable {
         var scan = targetScan(range, fetchBytes: Self.fewBytes)
         var found: [RecordFingerprint] = []
         while let entry = try await scan.next() {
-            found += try scan.prints(of: entry, prints, isOutside: scope.isForeign)
+            found += try scan.fingerprints(of: entry, fingerprints, isOutside: scope.isForeign)
                 .inside
         }
         return RangeAlignment.Window(found, range: range, within: pair.targetRange)

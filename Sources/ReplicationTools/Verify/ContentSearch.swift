@@ -10,7 +10,7 @@ struct ContentSearch {
     /// Offsets around the place where a copy is thought to be: first few, then many.
     static let margins: [Int64] = [1_024, 16_384]
 
-    private var pair: VerificationCut.Pair { compared.pair }
+    private var pair: EndOffsetSnapshot.Pair { compared.pair }
 
     /// Finds the target's copy of a range of the source.
     ///
@@ -49,7 +49,7 @@ struct ContentSearch {
     func lastCommonPlace() async throws(KafkaError) -> RangeAlignment.Place? {
         let end = pair.targetRange.upperBound
         let copies = try await compared.targetWindow(Self.around(end..<end, 4 * Self.context, within: pair.targetRange))
-        guard let last = copies.prints.last else { return nil }
+        guard let last = copies.fingerprints.last else { return nil }
         var guesses = [last.offset, pair.sourceRange.upperBound - (end - last.offset)]
         if !pair.targetStampsRecords,
             let offset = try await Self.offset(atTime: last.timestamp, of: pair.source, at: compared.source)

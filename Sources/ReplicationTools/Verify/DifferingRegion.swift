@@ -53,7 +53,7 @@ struct DifferingRegion {
     /// Each source record with the first target record of the same content that is still free.
     private static func samePairs(_ source: [RecordFingerprint], _ target: [RecordFingerprint]) -> [Pair] {
         var free: [RecordFingerprint.Content: ArraySlice<Int>] = [:]
-        for (index, print) in target.enumerated() { free[print.content, default: []].append(index) }
+        for (index, fingerprint) in target.enumerated() { free[fingerprint.content, default: []].append(index) }
         return source.indices.compactMap { index in
             guard let found = free[source[index].content]?.popFirst() else { return nil }
             return (index, found)
@@ -115,14 +115,14 @@ struct DifferingRegion {
             var third: UInt64
         }
 
-        func value(of print: RecordFingerprint) -> Value {
-            let time = UInt64(bitPattern: print.timestamp)
+        func value(of fingerprint: RecordFingerprint) -> Value {
+            let time = UInt64(bitPattern: fingerprint.timestamp)
             return switch self {
-            case .allButHeaders: Value(first: print.key, second: print.value, third: time)
-            case .allButTimestamp: Value(first: print.key, second: print.value, third: print.headers)
-            case .allButValue: Value(first: print.key, second: time, third: print.headers)
-            case .allButKey: Value(first: print.value, second: time, third: print.headers)
-            case .keyAndValue: Value(first: print.key, second: print.value, third: 0)
+            case .allButHeaders: Value(first: fingerprint.key, second: fingerprint.value, third: time)
+            case .allButTimestamp: Value(first: fingerprint.key, second: fingerprint.value, third: fingerprint.headers)
+            case .allButValue: Value(first: fingerprint.key, second: time, third: fingerprint.headers)
+            case .allButKey: Value(first: fingerprint.value, second: time, third: fingerprint.headers)
+            case .keyAndValue: Value(first: fingerprint.key, second: fingerprint.value, third: 0)
             }
         }
     }

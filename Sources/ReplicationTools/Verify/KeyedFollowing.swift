@@ -12,7 +12,7 @@ struct KeyedFollowing {
     private var source: PartitionScan
     private var target: PartitionScan
     private let scope: OriginScope
-    private let prints: PrintReader
+    private let fingerprints: FingerprintReader
     /// Records awaited at most.
     private let limit: Int
     /// Whether the target may begin with copies of what the source has before the beginning.
@@ -45,7 +45,7 @@ struct KeyedFollowing {
         self.source = compared.sourceScan(source)
         self.target = compared.targetScan(target)
         scope = compared.scope
-        prints = compared.prints
+        fingerprints = compared.fingerprints
         self.limit = limit
         self.allowsLeading = allowsLeading
     }
@@ -66,15 +66,15 @@ struct KeyedFollowing {
         source.extend(to: sourceEnd)
         target.extend(to: targetEnd)
         while let entry = try await source.next() {
-            let found = try source.prints(of: entry, prints, isOutside: scope.isLoop)
+            let found = try source.fingerprints(of: entry, fingerprints, isOutside: scope.isLoop)
             counts.loops += found.outside
-            for print in found.inside { expect(print) }
+            for fingerprint in found.inside { expect(fingerprint) }
             guard awaited.count <= limit else { throw tooFarBehind }
         }
         while let entry = try await target.next() {
-            let found = try target.prints(of: entry, prints, isOutside: scope.isForeign)
+            let found = try target.fingerprints(of: entry, fingerprints, isOutside: scope.isForeign)
             counts.foreign += found.outside
-            for print in found.inside { meet(print) }
+            for fingerprint in found.inside { meet(fingerprint) }
         }
     }
 
@@ -82,9 +82,9 @@ struct KeyedFollowing {
         source.damaged("the target is more than \(limit) records behind")
     }
 
-    private mutating func expect(_ print: RecordFingerprint) {
-        awaited.append(print)
-        byKey[print.key, default: []].append(print)
+    private mutating func expect(_ fingerprint: RecordFingerprint) {
+        awaited.append(fingerprint)
+        byKey[fingerprint.key, default: []].append(fingerprint)
     }
 
     private mutating func meet(_ copy: RecordFingerprint) {

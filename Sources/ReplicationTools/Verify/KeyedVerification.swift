@@ -10,7 +10,7 @@ struct KeyedVerification {
     private let source: PartitionScan
     private let target: PartitionScan
     private let scope: OriginScope
-    private let prints: PrintReader
+    private let fingerprints: FingerprintReader
     private let patience: Duration
     private let result: PartitionVerification
 
@@ -30,7 +30,7 @@ struct KeyedVerification {
         source = compared.sourceScan(compared.pair.sourceRange)
         target = compared.targetScan(compared.pair.targetRange)
         scope = compared.scope
-        prints = compared.prints
+        fingerprints = compared.fingerprints
         self.patience = patience
         self.result = result
     }
@@ -60,7 +60,7 @@ struct KeyedVerification {
         found.sourceStart = source.start
         found.sourceEnd = source.end
         found.targetStart = target.start
-        if prints.keys != nil { found.sample = PartitionVerification.Sample() }
+        if fingerprints.keys != nil { found.sample = PartitionVerification.Sample() }
         for slice in 0..<slices {
             let isWanted = { (key: UInt64) in key % slices == slice }
             var ours = Latest()
@@ -72,7 +72,7 @@ struct KeyedVerification {
             try await read(&sourceScan, into: &ours, keysAtOnce, counting: &found.loops, isWanted, scope.isLoop)
             try await read(&targetScan, into: &theirs, keysAtOnce, counting: &found.foreign, isWanted, scope.isForeign)
             var open = differing(ours, theirs)
-            if !open.isEmpty { try await settle(&open, &sourceScan, &targetScan, &ours, &theirs) }
+            if !open.isEmpty { try await recheck(&open, &sourceScan, &targetScan, &ours, &theirs) }
             name(open, ours, theirs, &found)
             found.equal +=
                 Int64(ours.records.values.count { !$0.isTombstone })
@@ -94,15 +94,15 @@ struct KeyedVerification {
         while let entry = try await scan.next() {
             var outside: Int64 = 0
             do {
-                try prints.read(entry) { record in
+                try fingerprints.read(entry) { record in
                     guard scan.contains(record.offset) else { return false }
                     let isOut = try isOutside(record)
                     if isOut { outside += 1 }
                     return !isOut
-                } _: { print in
-                    guard isWanted(print.key) else { return }
-                    latest.records[print.key] = print
-                    latest.seen[print.key]?.insert(print.content)
+                } _: { fingerprint in
+                    guard isWanted(fingerprint.key) else { return }
+                    latest.records[fingerprint.key] = fingerprint
+                    latest.seen[fingerprint.key]?.insert(fingerprint.content)
                 }
             } catch {
                 throw scan.damaged("\(error)")
@@ -124,9 +124,9 @@ struct KeyedVerification {
         return one.hasContent(of: other) || (one.isTombstone && other.isTombstone)
     }
 
-    /// Looks at keys that differ again while either side moves: the target may be on its way, or already beyond the
-    /// cut. A key is the same if the target's latest record is one that the source has had since the cut.
-    private func settle(
+    /// Compares keys that differ again while either side moves: the target may be on its way, or already beyond the
+    /// snapshot. A key is the same if the target's latest record is one that the source has had since the snapshot.
+    private func recheck(
         _ open: inout Set<UInt64>, _ sourceScan: inout PartitionScan, _ targetScan: inout PartitionScan,
         _ ours: inout Latest, _ theirs: inout Latest
     ) async throws {

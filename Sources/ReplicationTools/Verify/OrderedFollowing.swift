@@ -31,7 +31,7 @@ struct OrderedFollowing {
     mutating func follow(source: Int64, target: Int64, now: ContinuousClock.Instant) async throws(KafkaError) {
         sides.extend(source: source)
         sides.extend(target: target)
-        defer { sides.rest() }
+        defer { sides.dropReadAhead() }
         try await compare()
         guard sides.comparison.isTargetWaiting else {
             waitingSince = nil

@@ -7,18 +7,21 @@ internal import KafkaWire
 struct OrderedVerification {
     private(set) var sides: PartitionComparison
     private let patience: Duration
-    /// Lanes to leave while it waits for the target; nil where no other partition is waiting for one.
-    private let lanes: Lanes?
+    /// Limiter whose slot is left while it waits for the target; nil where no other partition is waiting for one.
+    private let limiter: ConcurrencyLimiter?
     private var result: PartitionVerification
     private var passedSource: Int64
     /// The target was waited for in vain: it is not waited for again.
     private var isTargetOver = false
 
-    /// - Parameter sides: as far as they have come; their ends are the cut.
-    init(_ sides: PartitionComparison, patience: Duration, lanes: Lanes? = nil, result: PartitionVerification) {
+    /// - Parameter sides: as far as they have come; their ends are those of the snapshot.
+    init(
+        _ sides: PartitionComparison, patience: Duration, limiter: ConcurrencyLimiter? = nil,
+        result: PartitionVerification
+    ) {
         self.sides = sides
         self.patience = patience
-        self.lanes = lanes
+        self.limiter = limiter
         self.result = result
         self.sides.comparison.openEnd = sides.target.end
         passedSource = sides.source.reached
@@ -41,8 +44,9 @@ struct OrderedVerification {
             progress(movedSource(), now.bytes - reported.bytes, now.differences - reported.differences)
             reported = now
             let need = sides.comparison.advance(sourceHasEnded: sides.source.isAtEnd, targetHasEnded: isTargetOver)
-            // What the target received behind the cut is somebody else's turn: it may never end.
-            let isPassed = sides.source.isAtEnd && sides.comparison.isLevel && (sides.target.isAtEnd || hasPassedCut)
+            // Records that the target received behind the snapshot are not compared: there may be no end of them.
+            let isPassed =
+                sides.source.isAtEnd && sides.comparison.isLevel && (sides.target.isAtEnd || hasPassedSnapshot)
             if need == .nothing || isPassed {
                 progress(movedSource(), 0, sides.comparison.tally.total - reported.differences)
                 return finished()
@@ -55,7 +59,7 @@ struct OrderedVerification {
         }
     }
 
-    private var hasPassedCut: Bool { sides.target.reached >= sides.comparison.openEnd }
+    private var hasPassedSnapshot: Bool { sides.target.reached >= sides.comparison.openEnd }
 
     private mutating func movedSource() -> Int64 {
         let now = sides.source.isAtEnd ? sides.source.end : max(passedSource, sides.source.reached)
@@ -75,7 +79,7 @@ struct OrderedVerification {
     private mutating func awaitTarget() async throws(KafkaError) {
         let (target, patience) = (sides.target, patience)
         let growth = { @Sendable () async throws(KafkaError) in try await target.growth(within: patience) }
-        let end = if let lanes { try await lanes.rest(during: growth) } else { try await growth() }
+        let end = if let limiter { try await limiter.leavingSlot(during: growth) } else { try await growth() }
         if let end { sides.extend(target: end) } else { isTargetOver = true }
     }
 }

@@ -15,10 +15,10 @@ struct OriginScope: Sendable {
 
     init() {}
 
-    /// The scope of a flow between the clusters of a cut.
-    init(_ settings: FlowSettings, _ cut: VerificationCut, allowsForeign: Bool) {
+    /// The scope of a flow between the clusters of a snapshot.
+    init(_ settings: FlowSettings, _ snapshot: EndOffsetSnapshot, allowsForeign: Bool) {
         guard settings.naming == .identical else { return }
-        returning = Clusters(source: cut.sourceID, target: cut.targetID)
+        returning = Clusters(source: snapshot.sourceID, target: snapshot.targetID)
         self.allowsForeign = allowsForeign
     }
 

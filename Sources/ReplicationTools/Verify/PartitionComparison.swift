@@ -12,7 +12,7 @@ struct PartitionComparison {
     private(set) var target: PartitionScan
     var comparison: SequenceComparison
     let scope: OriginScope
-    let prints: PrintReader
+    let fingerprints: FingerprintReader
     /// Source records that came from the target.
     private(set) var loops: Int64 = 0
     /// Target records that did not come from the source.
@@ -25,13 +25,13 @@ struct PartitionComparison {
 
     init(
         source: PartitionScan, target: PartitionScan, comparison: SequenceComparison, scope: OriginScope,
-        prints: PrintReader
+        fingerprints: FingerprintReader
     ) {
         self.source = source
         self.target = target
         self.comparison = comparison
         self.scope = scope
-        self.prints = prints
+        self.fingerprints = fingerprints
     }
 
     var bytesRead: Int64 { source.bytesRead + target.bytesRead }
@@ -41,9 +41,9 @@ struct PartitionComparison {
     mutating func extend(target end: Int64) { target.extend(to: end) }
 
     /// Lets what was fetched ahead go; it is fetched again when it is wanted.
-    mutating func rest() {
-        source.rest()
-        target.rest()
+    mutating func dropReadAhead() {
+        source.dropReadAhead()
+        target.dropReadAhead()
     }
 
     /// Takes in what both sides hold alike from here on, while both stand at the same place.
@@ -79,45 +79,45 @@ struct PartitionComparison {
     mutating func takeSource() async throws(KafkaError) {
         guard let entry = try await source.next() else { return }
         try recallRecentBatches()
-        let found = try source.prints(of: entry, prints, isOutside: scope.isLoop)
-        for print in found.inside { comparison.add(source: print) }
+        let found = try source.fingerprints(of: entry, fingerprints, isOutside: scope.isLoop)
+        for fingerprint in found.inside { comparison.add(source: fingerprint) }
         loops += found.outside
     }
 
     mutating func takeTarget() async throws(KafkaError) {
         guard let entry = try await target.next() else { return }
         try recallRecentBatches()
-        let found = try target.prints(of: entry, prints, isOutside: scope.isForeign)
-        for print in found.inside { comparison.add(target: print) }
+        let found = try target.fingerprints(of: entry, fingerprints, isOutside: scope.isForeign)
+        for fingerprint in found.inside { comparison.add(target: fingerprint) }
         foreign += found.outside
     }
 
     /// Batches that were equal as a whole have left nothing in the comparison's memory.
     private mutating func recallRecentBatches() throws(KafkaError) {
         while let entry = recentBatches.popFirst() {
-            for print in try target.prints(of: entry, prints, isOutside: { _ in false }).inside {
-                comparison.remember(print)
+            for fingerprint in try target.fingerprints(of: entry, fingerprints, isOutside: { _ in false }).inside {
+                comparison.remember(fingerprint)
             }
         }
     }
 }
 
 extension PartitionScan {
-    /// The prints of an entry's records that lie in what is scanned, and how many of those do not take part.
-    func prints(
-        of entry: LogEntry, _ prints: PrintReader, isOutside: (RawRecord) throws(WireError) -> Bool
+    /// The fingerprints of an entry's records that lie in what is scanned, and how many of those do not take part.
+    func fingerprints(
+        of entry: LogEntry, _ fingerprints: FingerprintReader, isOutside: (RawRecord) throws(WireError) -> Bool
     ) throws(KafkaError) -> (inside: [RecordFingerprint], outside: Int64) {
         var outside: Int64 = 0
         var inside: [RecordFingerprint] = []
         do {
-            try prints.read(entry) { record in
+            try fingerprints.read(entry) { record in
                 guard contains(record.offset) else { return false }
                 let isOut = try isOutside(record)
                 if isOut { outside += 1 }
                 return !isOut
-            } _: { print in
+            } _: { fingerprint in
                 // Formats before headers are not asked about first.
-                if contains(print.offset) { inside.append(print) }
+                if contains(fingerprint.offset) { inside.append(fingerprint) }
             }
         } catch {
             throw damaged("\(error)")

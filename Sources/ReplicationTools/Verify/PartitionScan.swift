@@ -54,8 +54,8 @@ struct PartitionScan {
         end = max(end, newEnd)
     }
 
-    /// Lets go of what was fetched ahead: it will be fetched again.
-    mutating func rest() {
+    /// Drops records that were fetched ahead: they will be fetched again.
+    mutating func dropReadAhead() {
         position = entries.first.map(firstOffset) ?? position
         entries.removeAll(keepingCapacity: false)
     }

@@ -26,14 +26,14 @@ package struct RangeAlignment: Hashable, Sendable {
 
     /// One side's records around the range.
     package struct Window: Sendable {
-        package var prints: [RecordFingerprint]
+        package var fingerprints: [RecordFingerprint]
         /// The offsets that were looked at.
         package var range: Range<Int64>
         /// Nothing that takes part lies before it, nothing behind it.
         package var isWhole: (start: Bool, end: Bool)
 
-        package init(_ prints: [RecordFingerprint], range: Range<Int64>, within whole: Range<Int64>) {
-            self.prints = prints
+        package init(_ fingerprints: [RecordFingerprint], range: Range<Int64>, within whole: Range<Int64>) {
+            self.fingerprints = fingerprints
             self.range = range
             isWhole = (range.lowerBound <= whole.lowerBound, range.upperBound >= whole.upperBound)
         }
@@ -82,14 +82,16 @@ private struct Places {
     init(source: RangeAlignment.Window, target: RangeAlignment.Window) {
         self.source = source
         self.target = target
-        for (index, print) in target.prints.enumerated() { positions[print.content, default: []].append(index) }
+        for (index, fingerprint) in target.fingerprints.enumerated() {
+            positions[fingerprint.content, default: []].append(index)
+        }
     }
 
     /// At the range's first record, else as little as possible before it.
     func begin(at offset: Int64, guess: Int64) -> RangeAlignment.Place? {
-        let first = source.prints.firstIndex { $0.offset >= offset } ?? source.prints.endIndex
-        for index in (0...first).reversed() where index < source.prints.endIndex {
-            if let place = place(of: index, near: guess + source.prints[index].offset - offset) { return place }
+        let first = source.fingerprints.firstIndex { $0.offset >= offset } ?? source.fingerprints.endIndex
+        for index in (0...first).reversed() where index < source.fingerprints.endIndex {
+            if let place = place(of: index, near: guess + source.fingerprints[index].offset - offset) { return place }
         }
         guard source.isWhole.start, target.isWhole.start else { return nil }
         return RangeAlignment.Place(source: source.range.lowerBound, target: target.range.lowerBound)
@@ -97,9 +99,9 @@ private struct Places {
 
     /// At the first record behind the range, else as little as possible behind it.
     func end(at offset: Int64, behind begin: RangeAlignment.Place) -> RangeAlignment.Place? {
-        let first = source.prints.firstIndex { $0.offset >= offset } ?? source.prints.endIndex
-        for index in first..<source.prints.endIndex {
-            let expected = begin.target + source.prints[index].offset - begin.source
+        let first = source.fingerprints.firstIndex { $0.offset >= offset } ?? source.fingerprints.endIndex
+        for index in first..<source.fingerprints.endIndex {
+            let expected = begin.target + source.fingerprints[index].offset - begin.source
             if let place = place(of: index, near: expected), place.target >= begin.target { return place }
         }
         guard source.isWhole.end, target.isWhole.end else { return nil }
@@ -107,23 +109,25 @@ private struct Places {
     }
 
     private func place(of index: Int, near expected: Int64) -> RangeAlignment.Place? {
-        let found = (positions[source.prints[index].content] ?? []).filter { goesOnAlike(index, $0) }
-            .min { abs(target.prints[$0].offset - expected) < abs(target.prints[$1].offset - expected) }
+        let found = (positions[source.fingerprints[index].content] ?? []).filter { goesOnAlike(index, $0) }
+            .min { abs(target.fingerprints[$0].offset - expected) < abs(target.fingerprints[$1].offset - expected) }
         return found.map {
-            RangeAlignment.Place(source: source.prints[index].offset, target: target.prints[$0].offset)
+            RangeAlignment.Place(source: source.fingerprints[index].offset, target: target.fingerprints[$0].offset)
         }
     }
 
     private func goesOnAlike(_ ours: Int, _ theirs: Int) -> Bool {
         for step in 1..<Self.confirmation {
             let isBeyond = (
-                source: ours + step >= source.prints.count, target: theirs + step >= target.prints.count
+                source: ours + step >= source.fingerprints.count, target: theirs + step >= target.fingerprints.count
             )
             // Both logs may end here; where a window ends nothing is known.
             if isBeyond.source || isBeyond.target {
                 return isBeyond.source && isBeyond.target && source.isWhole.end && target.isWhole.end
             }
-            guard source.prints[ours + step].hasContent(of: target.prints[theirs + step]) else { return false }
+            guard source.fingerprints[ours + step].hasContent(of: target.fingerprints[theirs + step]) else {
+                return false
+            }
         }
         return true
     }

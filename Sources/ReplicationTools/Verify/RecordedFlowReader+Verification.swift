@@ -6,12 +6,12 @@ internal import Replication
 extension RecordedFlowReader {
     /// Reads the flow's records about the clusters that are compared; nil where it has none about those.
     static func current(
-        _ settings: FlowSettings, _ cut: VerificationCut, _ target: ClusterClient
+        _ settings: FlowSettings, _ snapshot: EndOffsetSnapshot, _ target: ClusterClient
     ) async throws(KafkaError) -> RecordedFlowReader? {
         var reader = RecordedFlowReader(flow: settings.name, target: target)
         try await reader.refresh()
-        guard let identity = reader.recorded.identity, identity.sourceClusterID == cut.sourceID,
-            identity.targetClusterID == cut.targetID
+        guard let identity = reader.recorded.identity, identity.sourceClusterID == snapshot.sourceID,
+            identity.targetClusterID == snapshot.targetID
         else { return nil }
         return reader
     }
@@ -38,7 +38,7 @@ extension RecordedFlowReader {
     }
 
     /// The map of a pair of partitions; nil when the flow has recorded nothing of these very topics.
-    func map(of pair: VerificationCut.Pair) -> OffsetMap? {
+    func map(of pair: EndOffsetSnapshot.Pair) -> OffsetMap? {
         guard let checkpoint = recorded.checkpoints[pair.source],
             recorded.targetName(of: pair.source.topic) == pair.target.topic,
             pair.sourceTopicID == .zero || checkpoint.sourceTopicID == pair.sourceTopicID.hexadecimal,

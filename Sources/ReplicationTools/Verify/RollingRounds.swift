@@ -39,21 +39,21 @@ actor RollingRounds {
 
     /// Finds what there is to follow, and where to begin.
     func begin() async throws(KafkaError) {
-        let cut = try await VerificationCut.make(settings, source: source, target: target)
-        let recorded = try await RecordedFlowReader.current(settings, cut, target)
-        unpaired = cut.unpaired
-        for pair in cut.pairs {
-            let compared = compared(pair, cut)
+        let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
+        let recorded = try await RecordedFlowReader.current(settings, snapshot, target)
+        unpaired = snapshot.unpaired
+        for pair in snapshot.pairs {
+            let compared = compared(pair, snapshot)
             add(compared, from: try await start(of: compared, recorded?.map(of: pair)))
         }
         tell(.began(partitions: partitions.count))
     }
 
-    private func compared(_ pair: VerificationCut.Pair, _ cut: VerificationCut) -> ComparedPair {
+    private func compared(_ pair: EndOffsetSnapshot.Pair, _ snapshot: EndOffsetSnapshot) -> ComparedPair {
         ComparedPair(
             pair: pair, source: source, target: target, lane: partitions.count % options.lanes,
-            scope: OriginScope(settings, cut, allowsForeign: options.allowsForeign),
-            prints: PrintReader(ignoresTimestamp: pair.targetStampsRecords))
+            scope: OriginScope(settings, snapshot, allowsForeign: options.allowsForeign),
+            fingerprints: FingerprintReader(ignoresTimestamp: pair.targetStampsRecords))
     }
 
     private func add(_ compared: ComparedPair, from start: RollingPartition.Start) {
@@ -112,18 +112,18 @@ actor RollingRounds {
 
     /// Partitions that have appeared are followed from their beginning.
     private func discover() async throws(KafkaError) {
-        let cut = try await VerificationCut.make(settings, source: source, target: target)
+        let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         lastDiscovery = .now
-        unpaired = cut.unpaired
-        for pair in cut.pairs where partitions[pair.source] == nil {
+        unpaired = snapshot.unpaired
+        for pair in snapshot.pairs where partitions[pair.source] == nil {
             let place = RangeAlignment.Place(source: pair.sourceRange.lowerBound, target: pair.targetRange.lowerBound)
-            add(compared(pair, cut), from: .init(place: place, allowance: pair.allowance(beginsLater: false)))
+            add(compared(pair, snapshot), from: .init(place: place, allowance: pair.allowance(beginsLater: false)))
         }
     }
 
     private func takeTurns() async throws(KafkaError) {
         let open = partitions.values.filter { $0.failure == nil }
-        let ends = await VerificationCut.ends(
+        let ends = await EndOffsetSnapshot.ends(
             of: open.map(\.compared.pair), source: source, target: target)
         let now = ContinuousClock.now
         var keysLeft = Self.keysPerRound

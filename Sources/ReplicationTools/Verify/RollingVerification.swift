@@ -17,7 +17,7 @@ internal import Synchronization
 /// ```
 ///
 /// Memory is bounded: only those partitions whose turn it is hold fetched bytes, and a comparison that waits holds
-/// prints of what it has looked ahead.
+/// fingerprints of what it has looked ahead.
 public struct RollingVerification: Sendable {
     /// Something to tell while the verification goes on.
     public enum Event: Sendable {
@@ -88,7 +88,7 @@ public struct RollingVerification: Sendable {
                 }
                 while !ending.isSet, !Task.isCancelled {
                     progress(await rounds.round())
-                    await Self.rest(unless: ending)
+                    await Self.pause(unless: ending)
                 }
                 group.cancelAll()
             }
@@ -100,7 +100,7 @@ public struct RollingVerification: Sendable {
         return try outcome.get()
     }
 
-    private static func rest(unless ending: Ending) async {
+    private static func pause(unless ending: Ending) async {
         for _ in 0..<5 where !ending.isSet {
             guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
         }

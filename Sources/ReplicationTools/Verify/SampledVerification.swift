@@ -20,7 +20,7 @@ struct SampledVerification {
     /// Offsets of an uncopied range that are compared at most: the rest would only repeat the same finding.
     private static let uncopiedLimit = 10 * Sampling.stretch
 
-    private var pair: VerificationCut.Pair { compared.pair }
+    private var pair: EndOffsetSnapshot.Pair { compared.pair }
     private var search: ContentSearch { ContentSearch(compared: compared) }
 
     /// - Parameters:
@@ -176,7 +176,7 @@ extension SampledVerification {
     private func firstRecord(of wanted: Range<Int64>) async throws(KafkaError) -> RecordFingerprint? {
         var scan = compared.sourceScan(wanted, fetchBytes: ComparedPair.fewBytes)
         while let entry = try await scan.next() {
-            let found = try scan.prints(of: entry, compared.prints, isOutside: compared.scope.isLoop)
+            let found = try scan.fingerprints(of: entry, compared.fingerprints, isOutside: compared.scope.isLoop)
             if let first = found.inside.first { return first }
         }
         return nil

@@ -11,7 +11,7 @@ package import Replication
 ///   target   a b'c   e f g          both go on alike from c, then from e
 /// ```
 ///
-/// Pure: prints come in through ``add(source:)`` and ``add(target:)``, what is needed next is asked for through
+/// Pure: fingerprints come in through ``add(source:)`` and ``add(target:)``, what is needed next is asked for through
 /// ``advance(sourceHasEnded:targetHasEnded:)``.
 package struct SequenceComparison: Sendable {
     /// Input that the comparison needs to continue.
@@ -43,7 +43,7 @@ package struct SequenceComparison: Sendable {
     private var recent: Deque<RecordFingerprint.Content> = []
     private let allowance: LeadingAllowance
     private let horizons: [Int]
-    /// From this target offset on, what the source does not have is not judged: it may come from behind the cut.
+    /// From this target offset on, what the source does not have is not judged: it may come from behind the snapshot.
     package var openEnd: Int64 = .max
     /// Whether each difference is also kept until ``takeFindings()`` asks for it.
     package var keepsFindings = false
@@ -75,15 +75,15 @@ package struct SequenceComparison: Sendable {
         return findings
     }
 
-    package mutating func add(source print: RecordFingerprint) { source.append(print) }
-    package mutating func add(target print: RecordFingerprint) { target.append(print) }
+    package mutating func add(source fingerprint: RecordFingerprint) { source.append(fingerprint) }
+    package mutating func add(target fingerprint: RecordFingerprint) { target.append(fingerprint) }
 
     /// Counts records as equal that were compared as a whole, while the comparison is level.
     package mutating func addEqual(_ count: Int64) { equal += count }
 
     /// Makes known what was compared as a whole, so that it is recognised when it comes again.
-    package mutating func remember(_ print: RecordFingerprint) {
-        recent.append(print.content)
+    package mutating func remember(_ fingerprint: RecordFingerprint) {
+        recent.append(fingerprint.content)
         if recent.count > Self.memory { recent.removeFirst() }
     }
 
@@ -200,7 +200,7 @@ package struct SequenceComparison: Sendable {
             tally.add(difference)
             if keepsFindings { findings.append(difference) }
         }
-        for print in ours { remember(print) }
+        for fingerprint in ours { remember(fingerprint) }
     }
 
     private func isJudged(_ difference: Difference) -> Bool {

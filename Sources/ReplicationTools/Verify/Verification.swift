@@ -6,11 +6,11 @@ public import NIOCore
 public import Replication
 internal import Synchronization
 
-/// Compares what a flow copies with what the target holds, up to a cut that is made at the start: everything, or a
-/// sample.
+/// Compares what a flow copies with what the target holds, up to end offsets that are read at the start: everything, or
+/// a sample.
 ///
 /// Nothing is written anywhere. The target's ends are read before the source's, so that every record of the target's
-/// part of the cut must be in the source's.
+/// part of the snapshot must be in the source's.
 public struct Verification: Sendable {
     public struct Options: Sendable {
         /// Time that a target without progress is waited for before the records that it lacks count as missing.
@@ -64,29 +64,29 @@ public struct Verification: Sendable {
     private func run(
         _ source: ClusterClient, _ target: ClusterClient, _ progress: @escaping @Sendable (VerificationProgress) -> Void
     ) async throws(FlowError) -> VerificationReport {
-        let cut: VerificationCut
+        let snapshot: EndOffsetSnapshot
         let recorded: RecordedFlowReader?
         do throws(KafkaError) {
-            cut = try await VerificationCut.make(
+            snapshot = try await EndOffsetSnapshot.make(
                 settings, source: source, target: target, sourceEnds: options.sourceEnds)
-            recorded = options.sampling == nil ? nil : try await recordings(cut, target)
+            recorded = options.sampling == nil ? nil : try await recordings(snapshot, target)
         } catch {
             throw .kafka(error)
         }
-        let meter = ProgressMeter(total: work(cut), report: progress)
+        let meter = ProgressMeter(total: work(snapshot), report: progress)
         var report = VerificationReport(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
-            mode: options.sampling == nil ? "full" : "sampled", partitions: cut.unpaired)
+            mode: options.sampling == nil ? "full" : "sampled", partitions: snapshot.unpaired)
         report.seed = options.sampling?.seed
         report.share = options.sampling?.share
-        let lanes = Lanes(options.lanes)
+        let limiter = ConcurrencyLimiter(options.lanes)
         await withTaskGroup(of: PartitionVerification.self) { group in
-            for (number, pair) in cut.pairs.enumerated() {
+            for (number, pair) in snapshot.pairs.enumerated() {
                 group.addTask {
-                    await lanes.enter()
-                    let compared = self.compared(pair, cut, source, target, number % self.options.lanes)
-                    let verified = await self.verify(compared, recorded?.map(of: pair), meter, lanes)
-                    await lanes.leave()
+                    await limiter.enter()
+                    let compared = self.compared(pair, snapshot, source, target, number % self.options.lanes)
+                    let verified = await self.verify(compared, recorded?.map(of: pair), meter, limiter)
+                    await limiter.leave()
                     return verified
                 }
             }
@@ -99,20 +99,20 @@ public struct Verification: Sendable {
 
     /// The flow's records about these clusters, once they cover the end offsets of the comparison.
     private func recordings(
-        _ cut: VerificationCut, _ target: ClusterClient
+        _ snapshot: EndOffsetSnapshot, _ target: ClusterClient
     ) async throws(KafkaError) -> RecordedFlowReader? {
-        guard var recorded = try await RecordedFlowReader.current(settings, cut, target) else { return nil }
+        guard var recorded = try await RecordedFlowReader.current(settings, snapshot, target) else { return nil }
         let ends = Dictionary(
-            cut.pairs.filter { !$0.isCompacted }.map { ($0.source, $0.sourceRange.upperBound) }
+            snapshot.pairs.filter { !$0.isCompacted }.map { ($0.source, $0.sourceRange.upperBound) }
         ) { first, _ in first }
         try await recorded.follow(to: ends, patience: options.patience)
         return recorded
     }
 
     /// Source offsets to be passed: keys can only be told by reading everything.
-    private func work(_ cut: VerificationCut) -> Int64 {
-        guard let sampling = options.sampling else { return cut.sourceOffsets }
-        return cut.pairs.reduce(0) { sum, pair in
+    private func work(_ snapshot: EndOffsetSnapshot) -> Int64 {
+        guard let sampling = options.sampling else { return snapshot.sourceOffsets }
+        return snapshot.pairs.reduce(0) { sum, pair in
             guard !pair.isCompacted else { return sum + Int64(pair.sourceRange.count) }
             let ranges = sampling.ranges(of: pair.source.topic, partition: pair.source.partition, in: pair.sourceRange)
             return sum + ranges.reduce(0) { $0 + Int64($1.count) }
@@ -120,18 +120,18 @@ public struct Verification: Sendable {
     }
 
     private func compared(
-        _ pair: VerificationCut.Pair, _ cut: VerificationCut, _ source: ClusterClient, _ target: ClusterClient,
+        _ pair: EndOffsetSnapshot.Pair, _ snapshot: EndOffsetSnapshot, _ source: ClusterClient, _ target: ClusterClient,
         _ lane: Int
     ) -> ComparedPair {
-        var prints = PrintReader(ignoresTimestamp: pair.targetStampsRecords)
-        if pair.isCompacted { prints.keys = options.sampling }
+        var fingerprints = FingerprintReader(ignoresTimestamp: pair.targetStampsRecords)
+        if pair.isCompacted { fingerprints.keys = options.sampling }
         return ComparedPair(
             pair: pair, source: source, target: target, lane: lane,
-            scope: OriginScope(settings, cut, allowsForeign: options.allowsForeign), prints: prints)
+            scope: OriginScope(settings, snapshot, allowsForeign: options.allowsForeign), fingerprints: fingerprints)
     }
 
     private func verify(
-        _ compared: ComparedPair, _ map: OffsetMap?, _ meter: ProgressMeter, _ lanes: Lanes
+        _ compared: ComparedPair, _ map: OffsetMap?, _ meter: ProgressMeter, _ limiter: ConcurrencyLimiter
     ) async -> PartitionVerification {
         let pair = compared.pair
         let result = PartitionVerification(
@@ -151,7 +151,7 @@ public struct Verification: Sendable {
             let sides = compared.sides(
                 source: pair.sourceRange, target: pair.targetRange,
                 allowance: pair.allowance(beginsLater: beginsLater))
-            var ordered = OrderedVerification(sides, patience: options.patience, lanes: lanes, result: result)
+            var ordered = OrderedVerification(sides, patience: options.patience, limiter: limiter, result: result)
             return try await ordered.run { meter.add($0, $1, $2) }
         } catch {
             var failed = result

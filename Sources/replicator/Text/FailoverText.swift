@@ -42,22 +42,22 @@ struct FailoverText {
                 : "Look whether \(to) can take over, and whether \(from) answers."
         case .fence:
             guard !options.fence.isEmpty else { return "Nobody is to be kept out: the producers are yours to stop." }
-            return
-                "Keep \(options.fence.joined(separator: ", ")) from writing to the flow's topics on \(from) (DENY WRITE)."
-        case .still:
+            let principals = options.fence.joined(separator: ", ")
+            return "Keep \(principals) from writing to the flow's topics on \(from) (DENY WRITE)."
+        case .quiesce:
             return "Wait until nothing has been written to \(from) for \(options.still / .seconds(1)) s."
         case .drain: return "Wait until everything on \(from) is on \(to)."
-        case .cut: return "Note how far each partition had come on \(to) when \(from) was lost."
+        case .snapshot: return "Note how far each partition had come on \(to) when \(from) was lost."
         case .groups:
             return options.kind == .planned
                 ? "Commit the positions of every consumer group on \(to), where they stand on \(from)."
                 : "Look that no consumer group stands beyond what \(to) has."
         case .verify: return "Compare the last \(options.comparedRecords) records of every partition."
-        case .opposite:
+        case .prepareFailback:
             guard let opposite else { return "There is no flow from \(to) back to \(from)." }
             return "Have flow \(opposite.name) begin with what is new on \(to)."
-        case .lift: return "Let producers write to \(to), where an earlier failover kept them out."
-        case .handOver: return "Note that \(to) has taken over."
+        case .unfence: return "Let producers write to \(to), where an earlier failover kept them out."
+        case .complete: return "Note that \(to) has taken over."
         }
     }
 

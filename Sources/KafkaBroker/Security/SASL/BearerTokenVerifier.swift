@@ -1,6 +1,8 @@
+import CryptoPrimitives
 import NIOCore
 
-/// What a bearer token must satisfy: Kafka's unsecured tokens (`alg` none), or tokens signed by a key of a JWKS file.
+/// The conditions that a bearer token must satisfy: Kafka's unsecured tokens (`alg` none), or tokens signed by a
+/// key of a JWKS file.
 struct BearerTokenVerifier: Sendable {
     private enum Trust {
         /// Anybody can write such a token: for tests.
@@ -116,7 +118,7 @@ struct BearerTokenVerifier: Sendable {
         (claim?.texts ?? []).flatMap { $0.split(separator: " ").map(String.init) }
     }
 
-    /// Why a token is not accepted.
+    /// The reason why a token is not accepted.
     struct Refusal: Error, Hashable {
         let reason: String
         let isInsufficientScope: Bool

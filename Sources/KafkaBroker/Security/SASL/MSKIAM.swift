@@ -1,3 +1,4 @@
+import CryptoPrimitives
 import KafkaWire
 
 /// AWS_MSK_IAM: the client signs the wish to connect with its access key, as AWS signs its requests (SigV4), and the

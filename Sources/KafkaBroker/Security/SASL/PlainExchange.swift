@@ -1,3 +1,5 @@
+import CryptoPrimitives
+
 /// PLAIN (RFC 4616): the password itself, so that it belongs behind TLS.
 struct PlainExchange: SASLExchange {
     let users: [String: Secret]

@@ -1,6 +1,8 @@
-/// What a listener needs to know of its clients' credentials, mechanism by mechanism.
+import CryptoPrimitives
+
+/// A listener's knowledge of its clients' credentials, mechanism by mechanism.
 struct SASLListener: Sendable {
-    /// How one mechanism checks its clients.
+    /// The check of clients by one mechanism.
     enum Verifier: Sendable {
         case plain([String: Secret])
         /// Those who are known from the start; what was altered since comes first.
@@ -10,7 +12,7 @@ struct SASLListener: Sendable {
     }
 
     let verifiers: [SASLMechanism: Verifier]
-    /// What the handshake tells, in the order of the settings.
+    /// The mechanisms that the handshake tells, in the order of the settings.
     let mechanisms: [SASLMechanism]
     /// The longest that a session may last, in milliseconds; 0 for no limit.
     let maxSessionLifetime: [SASLMechanism: Int64]

@@ -1,4 +1,7 @@
-/// What a broker keeps of a user's password for SCRAM (RFC 5802): enough to check it, too little to be that user.
+import CryptoPrimitives
+
+/// The part of a user's password that a broker keeps for SCRAM (RFC 5802): enough to check it, too little to
+/// be that user.
 struct SCRAMCredential: Hashable, Sendable {
     let salt: [UInt8]
     let storedKey: [UInt8]

@@ -1,3 +1,4 @@
+import CryptoPrimitives
 import KafkaWire
 import NIOCore
 
@@ -29,7 +30,7 @@ struct SCRAMCredentials {
         Array(HashAlgorithm.sha256.authenticationCode(key: decoySecret, Array(user.utf8)).prefix(16))
     }
 
-    /// What the journal has to say for these users.
+    /// The journal's records of these users.
     var records: [ClusterRecord] {
         userNames.flatMap { user in
             credentials(of: user).map { .scram(SCRAMRecord(user, $0.mechanism, $0.credential)) }

@@ -1,3 +1,5 @@
+import CryptoPrimitives
+
 /// The broker's side of SCRAM (RFC 5802, RFC 7677), without channel binding, as Kafka has it.
 ///
 /// A user that does not exist is led to the end with a made-up salt, so that nobody learns which users there are.

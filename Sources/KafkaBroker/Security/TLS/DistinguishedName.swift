@@ -1,4 +1,5 @@
 import CCrypto
+import CryptoPrimitives
 
 /// A certificate's subject as Java's `X500Principal.getName()` writes it, which is what Kafka's principals are
 /// (RFC 2253): the last part first, separated by commas.

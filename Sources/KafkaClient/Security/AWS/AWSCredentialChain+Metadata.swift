@@ -82,7 +82,7 @@ extension AWSCredentialChain {
 }
 
 extension HTTPAddress {
-    /// Where ECS and EKS serve credentials without TLS, on the host itself.
+    /// The addresses at which ECS and EKS serve credentials without TLS, on the host itself.
     fileprivate var isContainerService: Bool {
         ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"].contains(host)
     }

@@ -40,7 +40,7 @@ package struct AWSCredentialChain: Sendable {
         }
     }
 
-    /// What signatures are made for.
+    /// The region that signatures are made for.
     package func region(for host: String) throws(CredentialFailure) -> String {
         if let region = region(for: host, try SharedProfiles(environment)) { return region }
         throw .refused("the AWS region is not known: \"\(host)\" does not name one; set sasl.aws.region")

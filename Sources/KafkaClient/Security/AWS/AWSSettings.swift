@@ -1,4 +1,4 @@
-/// Where the AWS credentials for AWS_MSK_IAM come from.
+/// The source of the AWS credentials for AWS_MSK_IAM.
 ///
 /// Without keys or a profile they are looked for where AWS's own tools look: environment, web identity, shared files,
 /// container, instance.

@@ -1,10 +1,10 @@
 internal import FoundationEssentials
 
-/// What AWS_MSK_IAM sends: a presigned request for `kafka-cluster:Connect` at the broker's host, as a JSON document.
+/// The message of AWS_MSK_IAM: a presigned request for `kafka-cluster:Connect` at the broker's host, as JSON.
 package struct MSKPayload: Sendable {
     package let json: [UInt8]
     let accessKeyID: String
-    /// What was signed, for people: host, region and time.
+    /// The signed circumstances, for people: host, region and time.
     let circumstances: String
 
     /// The only version there is.

@@ -1,3 +1,5 @@
+import CryptoPrimitives
+
 /// Signs requests with AWS's signature version 4.
 package struct RequestSignature: Sendable {
     package static let algorithm = "AWS4-HMAC-SHA256"
@@ -41,7 +43,7 @@ package struct RequestSignature: Sendable {
         return HashAlgorithm.sha256.authenticationCode(key: key, Array(text.utf8)).hexadecimal
     }
 
-    /// Derived anew for each day, region and service.
+    /// Derived for each day, region and service.
     private var key: [UInt8] {
         [String(time.prefix(8)), region, service, "aws4_request"]
             .reduce(Array("AWS4\(credentials.secretAccessKey)".utf8)) { key, part in

@@ -16,7 +16,7 @@ struct SecurityTokenService {
         self.region = region
     }
 
-    /// - Parameter token: proves who we are, to AWS by somebody that it trusts.
+    /// - Parameter token: web identity (OIDC) token from a provider that AWS trusts.
     func assume(_ role: AWSSettings.Role, webIdentity token: String) -> HTTPRequest {
         post([
             ("Action", "AssumeRoleWithWebIdentity"), ("RoleArn", role.arn), ("RoleSessionName", role.sessionName),

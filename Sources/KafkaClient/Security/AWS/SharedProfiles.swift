@@ -25,7 +25,7 @@ struct SharedProfiles {
 
     subscript(profile: String) -> [String: String]? { profiles[profile] }
 
-    /// Where a profile was looked for.
+    /// The files in which profiles are searched for.
     var places: String { "\(credentialsFile) and \(configFile)" }
 
     private static func read(_ path: String) throws(CredentialFailure) -> String {

@@ -18,7 +18,7 @@ struct HTTPAnswer: Sendable {
     var text: String { String(decoding: body, as: UTF8.self) }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 enum HTTPFailure: Error, Hashable {
     case connection(ConnectionFailure)
     case timedOut(Duration)
@@ -28,12 +28,12 @@ enum HTTPFailure: Error, Hashable {
 }
 
 /// One request over one connection: enough for token endpoints and metadata services, which are asked a few times an
-/// hour. Redirections are not followed, since a secret must not go where nobody has looked.
+/// hour. Redirections are not followed, since a secret must not go to an address that is not configured.
 struct HTTPExchange: Sendable {
     let eventLoop: any EventLoop
-    /// From the look-up of the name to the last byte of the answer.
+    /// From the resolution of the name to the last byte of the answer.
     var timeout: Duration
-    /// What an answer's body may hold at most, in bytes. A token has a few thousand.
+    /// The largest body of an answer, in bytes. A token has a few thousand.
     var maximumBodyBytes = 256 << 10
 
     /// - Parameter tls: needed for an `https` address.
@@ -157,7 +157,7 @@ extension HTTPFailure {
         }
     }
 
-    /// What happened, as an end of a sentence that begins with the server's address.
+    /// The failure, as the end of a sentence that begins with the server's address.
     var text: String {
         switch self {
         case .connection(.refused): "connection refused"

@@ -21,7 +21,7 @@ package struct OAuthBearerClient: Sendable {
         self.extensions = extensions
     }
 
-    /// What the broker has said against the token, if it has said something.
+    /// The broker's objection to the token, if it has stated one.
     package var refusal: String? { if case .refused(let why) = stage { why } else { nil } }
 
     /// The next message to send, given the broker's last (nil at the start); nil when the exchange has succeeded.

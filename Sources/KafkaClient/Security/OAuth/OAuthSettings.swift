@@ -1,7 +1,7 @@
-/// Where bearer tokens for OAUTHBEARER come from (KIP-255, KIP-768).
+/// The source of bearer tokens for OAUTHBEARER (KIP-255, KIP-768).
 public struct OAuthSettings: Sendable, Hashable {
     public enum Source: Sendable, Hashable {
-        /// A file that somebody else keeps fresh, such as a projected service-account token. It is read for each
+        /// A file that another program keeps fresh, such as a projected service-account token. It is read for each
         /// authentication.
         case file(String)
         /// The client-credentials grant (RFC 6749, section 4.4).
@@ -34,7 +34,7 @@ public struct OAuthSettings: Sendable, Hashable {
         self.source = source
     }
 
-    /// Why brokers would not take this extension; nil when they would (RFC 7628, section 3.1).
+    /// The reason why brokers would refuse this extension; nil when they would not (RFC 7628, section 3.1).
     public static func problem(withExtension name: String, value: String) -> String? {
         if name == "auth" { return "\"auth\" is the token's own name" }
         if name.isEmpty || !name.utf8.allSatisfy({ $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A }) {

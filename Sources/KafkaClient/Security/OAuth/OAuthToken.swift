@@ -1,3 +1,4 @@
+import CryptoPrimitives
 internal import FoundationEssentials
 
 /// A bearer token with what can be known about its life.
@@ -25,7 +26,7 @@ package struct OAuthToken: Sendable {
         notBefore = claims?.nbf ?? claims?.iat
     }
 
-    /// What in the token may explain why it was refused; nil when nothing does.
+    /// A property of the token that may explain why it was refused; nil when there is none.
     package func suspicion(at now: Double) -> String? {
         if let expiry, expiry <= now {
             return "the token expired \(WallTime.text(expiry)), and here it is \(WallTime.text(now))"
@@ -58,9 +59,7 @@ package struct OAuthToken: Sendable {
     private static func claims(of token: String) -> Claims? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }
-        var payload = parts[1].replacing("-", with: "+").replacing("_", with: "/")
-        payload += String(repeating: "=", count: (4 - payload.count % 4) % 4)
-        return Base64.decode(String(payload)).flatMap { try? JSONDecoder().decode(Claims.self, from: Data($0)) }
+        return Base64.decodeURLSafe(parts[1]).flatMap { try? JSONDecoder().decode(Claims.self, from: Data($0)) }
     }
 }
 

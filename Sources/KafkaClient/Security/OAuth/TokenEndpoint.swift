@@ -1,3 +1,4 @@
+import CryptoPrimitives
 internal import FoundationEssentials
 import NIOHTTP1
 
@@ -98,16 +99,6 @@ extension String {
                 text.unicodeScalars.append(Unicode.Scalar(byte))
             default: text += "%" + [byte].hexadecimal.uppercased()
             }
-        }
-    }
-}
-
-extension [UInt8] {
-    /// Two lower-case digits for each byte.
-    var hexadecimal: String {
-        reduce(into: "") { text, byte in
-            let digits = String(byte, radix: 16)
-            text += digits.count == 1 ? "0\(digits)" : digits
         }
     }
 }

@@ -1,4 +1,4 @@
-import CCrypto
+import CryptoPrimitives
 
 /// The messages of a SASL mechanism, as a pure sequence of answers to the broker's challenges.
 struct SASLExchange: Sendable {
@@ -18,7 +18,7 @@ struct SASLExchange: Sendable {
     let mechanism: String
     /// Whom or what the broker refuses when it refuses: `user "alice"`. Never a secret.
     let subject: String
-    /// What may explain a refusal, as it was when the exchange was made.
+    /// A possible reason for a refusal, as it was when the exchange was made.
     let suspicion: String?
     private var state: Mechanism
     private var isSent = false
@@ -87,11 +87,7 @@ struct SASLExchange: Sendable {
 
     /// 24 bytes from OpenSSL's generator, printable.
     private static func freshNonce() -> String {
-        let bytes = [UInt8](unsafeUninitializedCapacity: 24) { buffer, count in
-            guard RAND_bytes(buffer.baseAddress, 24) == 1 else { preconditionFailure("no source of randomness") }
-            count = 24
-        }
-        return Base64.encode(bytes)
+        Base64.encode(.random(count: 24))
     }
 }
 

@@ -1,4 +1,4 @@
-/// How to say who we are, and the credentials for it.
+/// The SASL mechanism, and the credentials for it.
 public enum SASLSettings: Sendable, Hashable {
     /// The mechanisms that take a user name and a password.
     public enum PasswordMechanism: String, Sendable, Hashable, CaseIterable {

@@ -1,3 +1,5 @@
+package import CryptoPrimitives
+
 /// The client's side of SCRAM (RFC 5802, RFC 7677) as brokers expect it: UTF-8 without SASLprep, no channel binding.
 ///
 /// Both sides prove that they know the password without sending it. The last message must be checked, or anybody could
@@ -60,7 +62,7 @@ package struct SCRAMClient: Sendable {
         if let error = fields["e"] { throw .refused(error.shortened) }
         // RFC 5802, section 5.1: an extension that must be understood, and is not.
         guard fields["m"] == nil else { throw .malformed("it asks for an extension that is not known here") }
-        guard let fullNonce = fields["r"], let salt = fields["s"].flatMap(Base64.decode),
+        guard let fullNonce = fields["r"], let salt = fields["s"].flatMap({ Base64.decode($0) }),
             let iterations = fields["i"].flatMap({ Int($0) })
         else { throw .malformed("nonce, salt or iteration count is missing") }
         guard fullNonce.hasPrefix(nonce), fullNonce != nonce else { throw .nonceNotOurs }
@@ -83,8 +85,10 @@ package struct SCRAMClient: Sendable {
     private func verify(serverFinal: String, _ expected: [UInt8]) throws(Failure) {
         let fields = Self.fields(of: serverFinal)
         if let error = fields["e"] { throw .refused(error.shortened) }
-        guard let signature = fields["v"].flatMap(Base64.decode) else { throw .malformed("signature is missing") }
-        guard HashAlgorithm.areEqual(signature, expected) else { throw .wrongServerSignature }
+        guard let signature = fields["v"].flatMap({ Base64.decode($0) }) else {
+            throw .malformed("signature is missing")
+        }
+        guard signature.equalsInConstantTime(expected) else { throw .wrongServerSignature }
     }
 
     private func escaped(_ name: String) -> String {

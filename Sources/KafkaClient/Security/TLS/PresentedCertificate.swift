@@ -9,7 +9,7 @@ extension ChannelHandlerContext {
 }
 
 extension NIOSSLCertificate {
-    /// What its dates say against it at a time, in seconds since 1970; nil when it is valid then.
+    /// The objection that its dates raise at a time, in seconds since 1970; nil when it is valid then.
     ///
     /// TLS libraries tell only that a certificate was not accepted; the commonest reasons can be seen on it.
     func complaint(at now: Double) -> String? {

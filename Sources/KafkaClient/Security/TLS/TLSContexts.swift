@@ -1,7 +1,7 @@
 import Logging
 import NIOSSL
 
-/// The TLS context for a cluster's next connection: made anew when a file that it came from has changed.
+/// The TLS context for a cluster's next connection: rebuilt when a file that it came from has changed.
 ///
 /// Files are compared by their contents, since those of a mounted secret change without a new name or time.
 struct TLSContexts {
@@ -9,7 +9,7 @@ struct TLSContexts {
     private let logger: Logger
     private var current: (material: TLSMaterial, context: NIOSSLContext)?
     private var isDistrusted = false
-    /// What was said about the files last, so that it is said once.
+    /// The last message about the files, so that it is logged once.
     private var complaint: KafkaError.Reason?
 
     init(_ settings: TLSSettings, logger: Logger) {
@@ -17,7 +17,7 @@ struct TLSContexts {
         self.logger = logger
     }
 
-    /// What the files say now; what they said before when they cannot be used, since a certificate and its key are
+    /// The contents of the files now; the ones before when they cannot be used, since a certificate and its key are
     /// seldom replaced in one moment.
     mutating func next() throws(KafkaError.Reason) -> NIOSSLContext {
         do {

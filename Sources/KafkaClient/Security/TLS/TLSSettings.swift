@@ -1,4 +1,4 @@
-/// Whom to trust and who to be in TLS. The files are looked at for each new connection, and used anew when they changed.
+/// Trust anchors and client identity for TLS. The files are checked on each new connection, and reloaded on change.
 public struct TLSSettings: Sendable, Hashable {
     public enum Verification: Sendable, Hashable {
         /// The certificate must chain to a trusted root and carry the host's name.

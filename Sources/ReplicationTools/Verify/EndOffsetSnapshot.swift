@@ -3,7 +3,7 @@ internal import KafkaWire
 internal import Replication
 
 /// Pairs of partitions to compare, with the offsets at which each begins and ends.
-struct VerificationCut: Sendable {
+struct EndOffsetSnapshot: Sendable {
     struct Pair: Sendable {
         var source: TopicPartition
         var target: TopicPartition
@@ -40,7 +40,7 @@ struct VerificationCut: Sendable {
     static func make(
         _ settings: FlowSettings, source: ClusterClient, target: ClusterClient,
         sourceEnds: [TopicPartition: Int64] = [:]
-    ) async throws(KafkaError) -> VerificationCut {
+    ) async throws(KafkaError) -> EndOffsetSnapshot {
         let sourceMetadata = try await source.metadata(.all)
         let targetMetadata = try await target.metadata(.all)
         let selector = TopicSelector(
@@ -50,10 +50,10 @@ struct VerificationCut: Sendable {
             guard let name = selector.targetName(of: topic.name, isInternal: topic.isInternal) else { continue }
             names.append((topic.name, name))
         }
-        var cut = VerificationCut()
-        cut.selectsAnything = !names.isEmpty
-        cut.sourceID = sourceMetadata.clusterID ?? ""
-        cut.targetID = targetMetadata.clusterID ?? ""
+        var snapshot = EndOffsetSnapshot()
+        snapshot.selectsAnything = !names.isEmpty
+        snapshot.sourceID = sourceMetadata.clusterID ?? ""
+        snapshot.targetID = targetMetadata.clusterID ?? ""
         var couples: [(source: TopicPartition, target: TopicPartition)] = []
         var alone: [TopicPartition] = []
         for name in names {
@@ -78,7 +78,7 @@ struct VerificationCut: Sendable {
             if let end = sourceEnds[couple.source] { sourceRange = sourceRange.clamped(to: 0..<max(0, end)) }
             let ours = sourceConfigs[couple.source.topic] ?? [:]
             let theirs = targetConfigs[couple.target.topic] ?? [:]
-            cut.pairs.append(
+            snapshot.pairs.append(
                 Pair(
                     source: couple.source, target: couple.target, sourceRange: sourceRange, targetRange: targetRange,
                     sourceTopicID: sourceMetadata.topics[couple.source.topic]?.id ?? .zero,
@@ -94,9 +94,9 @@ struct VerificationCut: Sendable {
             found.sourceStart = range.lowerBound
             found.sourceEnd = range.upperBound
             found.failure = "the target has no such partition: \(range.count) offsets of the source are not there"
-            cut.unpaired.append(found)
+            snapshot.unpaired.append(found)
         }
-        return cut
+        return snapshot
     }
 
     /// Present ends of pairs, the target's read first; errors for those that cannot be asked.

@@ -1,17 +1,17 @@
-/// Lets a few partitions be compared at a time, and the next go on while others wait for their target.
-actor Lanes {
+/// Limits how many partitions are compared at a time, and lets the next continue while others wait for their target.
+actor ConcurrencyLimiter {
     private var free: Int
-    private var resting = 0
+    private var waiting = 0
     private var queue: [CheckedContinuation<Void, Never>] = []
 
     /// Limit of partitions that wait: each keeps a few batches in memory.
-    private static let mostResting = 64
+    private static let mostWaiting = 64
 
     init(_ count: Int) {
         free = count
     }
 
-    /// Waits for a free lane. Also when the task is cancelled: whoever is in one leaves it soon then.
+    /// Waits for a free slot. Also when the task is cancelled: those that hold one leave soon then.
     func enter() async {
         guard free == 0 else {
             free -= 1
@@ -25,12 +25,12 @@ actor Lanes {
         free += 1
     }
 
-    /// Does something that takes long and reads little outside of the lane, if not too many do.
-    func rest<Value: Sendable, Failure>(
+    /// Runs something that takes long and reads little without a slot, if not too many do.
+    func leavingSlot<Value: Sendable, Failure>(
         during body: @Sendable () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        guard resting < Self.mostResting else { return try await body() }
-        resting += 1
+        guard waiting < Self.mostWaiting else { return try await body() }
+        waiting += 1
         leave()
         let outcome: Result<Value, Failure>
         do {
@@ -38,7 +38,7 @@ actor Lanes {
         } catch {
             outcome = .failure(error)
         }
-        resting -= 1
+        waiting -= 1
         await enter()
         return try outcome.get()
     }

@@ -1,3 +1,5 @@
+import CryptoPrimitives
+
 /// A public key out of a JSON Web Key (RFC 7517), ready to check signatures with.
 struct PublicKey: Sendable {
     enum Algorithm: String, Sendable {

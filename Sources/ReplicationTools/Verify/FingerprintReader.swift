@@ -3,8 +3,8 @@ internal import KafkaCompression
 internal import KafkaWire
 internal import Replication
 
-/// Turns log entries into the prints that are compared.
-struct PrintReader: Sendable {
+/// Turns log entries into the fingerprints that are compared.
+struct FingerprintReader: Sendable {
     /// For targets that stamp records themselves.
     var ignoresTimestamp: Bool
     /// Sampling of keys; nil where all are read.
