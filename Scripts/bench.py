@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Whole-process figures: CPU seconds per GB and memory of the replicator, beside a plain TCP relay in the same run.
 
-usage: bench.py REPLICATOR [RECORDS]
+usage: bench.py REPLICATOR [RECORDS] [--against OTHER]
+
+With another build both replicate the same records in turn, in the same run: medians, and the ratio of each pair.
 
 Needs kcat and haproxy. Everything listens on loopback; ports are fixed, below those that the system hands out.
 """
 
+import argparse
 import contextlib
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,8 +22,13 @@ import urllib.request
 
 from processes import cpu_seconds, memory_megabytes
 
-PROGRAM = sys.argv[1]
-RECORDS = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
+ARGUMENTS = argparse.ArgumentParser(usage=__doc__)
+ARGUMENTS.add_argument("program")
+ARGUMENTS.add_argument("records", type=int, nargs="?", default=1_000_000)
+ARGUMENTS.add_argument("--against")
+CHOSEN = ARGUMENTS.parse_args()
+PROGRAM, RECORDS = CHOSEN.program, CHOSEN.records
+ROUNDS = 5
 EAST, WEST, HTTP, RELAY, SINK = 27092, 27192, 27644, 27700, 27701
 
 
@@ -45,7 +54,7 @@ def produce(path):
     subprocess.run(["kcat", "-b", f"127.0.0.1:{EAST}", "-t", "bench", "-P", "-K:", "-l", path], check=True)
 
 
-def replicate(name, work, gigabytes, options):
+def replicate(name, work, gigabytes, options, program=PROGRAM):
     """Replicates everything that east holds into a fresh west."""
     config = os.path.join(work, name + ".yaml")
     with open(config, "w") as file:
@@ -59,7 +68,7 @@ http: {{listen: "127.0.0.1:{HTTP}"}}
 """)
     with process(PROGRAM, "broker", "--listen", f"127.0.0.1:{WEST}", ready="listening"):
         begin = time.monotonic()
-        with process(PROGRAM, "run", "--config", config) as run:
+        with process(program, "run", "--config", config) as run:
             while True:
                 with contextlib.suppress(OSError):
                     if metric("replicator_records_total") >= RECORDS:
@@ -113,6 +122,20 @@ listen relay
                 "peak MB": memory_megabytes(haproxy.pid)}
 
 
+def compare(work, gigabytes):
+    """This build and the other one in turn."""
+    print(f"{'CPU-s/GB, medians of ' + str(ROUNDS):32}{'this':>8}{'other':>8}{'ratio of each pair':>22}")
+    for name, options in {"pass-through": "compression: keep", "loop headers": "naming: {mode: identical}",
+                          "recompressed to lz4": "compression: lz4"}.items():
+        pairs = []
+        for _ in range(ROUNDS):
+            pairs.append([replicate("compared", work, gigabytes, options, program)["CPU-s/GB"]
+                          for program in (PROGRAM, CHOSEN.against)])
+        mine, other = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
+        ratios = sorted(pair[0] / pair[1] for pair in pairs)
+        print(f"{name:32}{mine:8.2f}{other:8.2f}{ratios[0]:8.2f} {statistics.median(ratios):6.2f} {ratios[-1]:6.2f}", flush=True)
+
+
 def main():
     with tempfile.TemporaryDirectory() as work:
         data = os.path.join(work, "records")
@@ -124,6 +147,8 @@ def main():
                      ready="listening") as east:
             print(f"broker, idle: {memory_megabytes(east.pid, 'VmRSS'):.0f} MB resident")
             produce(data)
+            if CHOSEN.against:
+                return compare(work, gigabytes)
             rows = [
                 ("plain TCP relay (haproxy)", relay(work, gigabytes)),
                 ("pass-through", replicate("forward", work, gigabytes, "compression: keep")),

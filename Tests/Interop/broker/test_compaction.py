@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kafka import KafkaConsumer
 from kafka import TopicPartition as PythonPartition
 
-from support.checks import check, equal, eventually
+from support.checks import PATIENCE, check, equal, eventually
 
 COMPACTED = {
     "cleanup.policy": "compact", "segment.bytes": "20000", "min.cleanable.dirty.ratio": "0.01",
@@ -150,10 +150,14 @@ def test_aborted_records_go_and_committed_ones_are_compacted(cluster):
     check("no aborted value is shown", not any(value in aborted for _, _, value in records or []))
 
 
-@pytest.mark.cluster(log_cleaner_enable="false")
-def test_nothing_is_cleaned_while_the_cleaner_is_off(cluster):
-    create(cluster.bootstrap, "m")
-    producer = Producer({
-        "bootstrap.servers": cluster.bootstrap, "linger.ms": 20, "batch.num.messages": 100, "log_level": 0})
-    write(producer, "m", 1000, 20, {})
+@pytest.mark.cluster(log_cleaner_enable="false", log_cleaner_backoff_ms=50)
+@pytest.mark.east(log_cleaner_backoff_ms=50)
+def test_nothing_is_cleaned_while_the_cleaner_is_off(cluster, east):
+    """Another broker, whose cleaner is on, says how long a cleaner takes over the same records."""
+    for running in (cluster, east):
+        create(running.bootstrap, "m")
+        producer = Producer({
+            "bootstrap.servers": running.bootstrap, "linger.ms": 20, "batch.num.messages": 100, "log_level": 0})
+        write(producer, "m", 1000, 20, {})
+    check("a cleaner has been there by now", eventually(lambda: len(read(east.bootstrap, "m")) < 20002, PATIENCE))
     equal("nothing is cleaned while the cleaner is off", len(read(cluster.bootstrap, "m")), 20002)
