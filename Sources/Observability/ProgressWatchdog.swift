@@ -1,7 +1,7 @@
 /// Notices partitions that have lag and make no progress. No clock: time comes in.
 public struct ProgressWatchdog: Sendable {
     /// One look at one partition.
-    public struct Look: Sendable {
+    public struct Observation: Sendable {
         public var flow: String
         public var topic: String
         public var partition: Int32
@@ -67,7 +67,7 @@ public struct ProgressWatchdog: Sendable {
     /// Takes in how every partition stands now.
     ///
     /// - Returns: those that have stood still for longer than the patience lasts.
-    public mutating func look(_ partitions: [Look], at now: ContinuousClock.Instant) -> [Stuck] {
+    public mutating func observe(_ partitions: [Observation], at now: ContinuousClock.Instant) -> [Stuck] {
         round += 1
         var stuck: [Stuck] = []
         for look in partitions where look.lag > 0 && look.isMeantToMove {

@@ -232,7 +232,10 @@ import Testing
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.commit("g", ["orders": [0: 0]])
-            let flow = try world.flow { $0.sync.interval = .seconds(100_000) }
+            let flow = try world.flow {
+                $0.sync.interval = .seconds(100_000)
+                $0.lastGroupRoundTimeout = .milliseconds(100)
+            }
             try await world.running(flow) {
                 try await eventually("the first look at groups") { await !flow.status().groups.isEmpty }
                 world.source.intercept(.listGroups, times: 1_000, .drop)

@@ -124,14 +124,14 @@ import Testing
     @Test func `ends are fixed once they have stood still for long enough`() {
         let start = ContinuousClock.now
         var watch = EndsWatch(for: .seconds(5))
-        watch.look(ends(10), at: start)
+        watch.observe(ends(10), at: start)
         #expect(watch.fixed(at: start) == nil)
-        watch.look(ends(10), at: start + .seconds(4))
+        watch.observe(ends(10), at: start + .seconds(4))
         #expect(watch.fixed(at: start + .seconds(4)) == nil)
-        watch.look(ends(12), at: start + .seconds(5))
-        watch.look(ends(12), at: start + .seconds(9))
+        watch.observe(ends(12), at: start + .seconds(5))
+        watch.observe(ends(12), at: start + .seconds(9))
         #expect(watch.fixed(at: start + .seconds(9)) == nil)
-        watch.look(ends(12), at: start + .seconds(10))
+        watch.observe(ends(12), at: start + .seconds(10))
 
         #expect(watch.fixed(at: start + .seconds(10)) == [Self.partition: 12])
     }
@@ -139,13 +139,13 @@ import Testing
     @Test func `who moves is named, with how far, and forgotten when it rests`() {
         let start = ContinuousClock.now
         var watch = EndsWatch(for: .seconds(5))
-        watch.look(ends(10), at: start)
+        watch.observe(ends(10), at: start)
         #expect(watch.moving.isEmpty)
-        watch.look(ends(12), at: start + .seconds(1))
-        watch.look(ends(15), at: start + .seconds(2))
+        watch.observe(ends(12), at: start + .seconds(1))
+        watch.observe(ends(15), at: start + .seconds(2))
         #expect(watch.moving.map(\.partition) == [Self.partition])
         #expect(watch.moving.map(\.offsets) == [5])
-        watch.look(ends(15), at: start + .seconds(8))
+        watch.observe(ends(15), at: start + .seconds(8))
 
         #expect(watch.moving.isEmpty)
     }
@@ -153,12 +153,12 @@ import Testing
     @Test func `an open transaction keeps the ends from being fixed`() {
         let start = ContinuousClock.now
         var watch = EndsWatch(for: .seconds(5))
-        watch.look(ends(10, committed: 8), at: start)
-        watch.look(ends(10, committed: 8), at: start + .seconds(9))
+        watch.observe(ends(10, committed: 8), at: start)
+        watch.observe(ends(10, committed: 8), at: start + .seconds(9))
         #expect(watch.fixed(at: start + .seconds(9)) == nil)
         #expect(watch.open == [Self.partition])
-        watch.look(ends(11), at: start + .seconds(10))
-        watch.look(ends(11), at: start + .seconds(15))
+        watch.observe(ends(11), at: start + .seconds(10))
+        watch.observe(ends(11), at: start + .seconds(15))
 
         #expect(watch.fixed(at: start + .seconds(15)) == [Self.partition: 11])
     }
@@ -166,10 +166,10 @@ import Testing
     @Test func `a partition that appears is waited for`() {
         let start = ContinuousClock.now
         var watch = EndsWatch(for: .seconds(5))
-        watch.look(ends(10), at: start)
+        watch.observe(ends(10), at: start)
         var more = ends(10)
         more[TopicPartition("orders", 1)] = EndsWatch.End(all: 0, committed: 0)
-        watch.look(more, at: start + .seconds(4))
+        watch.observe(more, at: start + .seconds(4))
 
         #expect(watch.fixed(at: start + .seconds(6)) == nil)
         #expect(watch.fixed(at: start + .seconds(9))?.count == 2)

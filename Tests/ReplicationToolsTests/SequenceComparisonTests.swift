@@ -165,7 +165,7 @@ import Testing
 
         #expect(comparison.advance(sourceHasEnded: true, targetHasEnded: false) == .target)
         #expect(comparison.isTargetWaiting)
-        comparison.settle()
+        comparison.confirmMatches()
 
         #expect(comparison.takeFindings() == [Self.difference(.altered, source: 4, target: 4, parts: [.value])])
         #expect(comparison.takeFindings() == [])

@@ -12,12 +12,12 @@ import Testing
             for tenth in 0..<10 {
                 let time = start + .milliseconds(second * 1_000 + tenth * 100)
                 let now = passed + perSecond * Int64(tenth) / 10
-                rate.look(.init(offsets: now, records: now / 2, bytes: now * 100), at: time)
+                rate.observe(.init(offsets: now, records: now / 2, bytes: now * 100), at: time)
             }
             passed += perSecond
         }
         let end = start + .seconds(offsets.count)
-        rate.look(.init(offsets: passed, records: passed / 2, bytes: passed * 100), at: end)
+        rate.observe(.init(offsets: passed, records: passed / 2, bytes: passed * 100), at: end)
         return rate
     }
 
@@ -43,8 +43,8 @@ import Testing
 
     @Test func `nothing is said of the future before a second has passed, nor while nothing moves`() {
         var young = TransferRate()
-        young.look(.init(offsets: 0, records: 0, bytes: 0), at: Self.start)
-        young.look(.init(offsets: 500, records: 500, bytes: 500), at: Self.start + .milliseconds(900))
+        young.observe(.init(offsets: 0, records: 0, bytes: 0), at: Self.start)
+        young.observe(.init(offsets: 500, records: 500, bytes: 500), at: Self.start + .milliseconds(900))
 
         #expect(young.perSecond == nil)
         #expect(young.secondsLeft(for: 10) == nil)

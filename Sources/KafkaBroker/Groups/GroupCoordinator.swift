@@ -66,7 +66,7 @@ extension Cluster {
         groups.joins[ticket] = call
         call.onAbandon = { [unowned self] in groups.joins[ticket] = nil }
         entry.machine.join(attempt, ticket: ticket, now: clock.steadyTime())
-        settle(entry)
+        runEffects(entry)
     }
 
     func sync(_ request: SyncGroupRequest, _ entry: GroupEntry, _ call: Call<SyncGroupResponse>) {
@@ -74,11 +74,11 @@ extension Cluster {
         groups.syncs[ticket] = call
         call.onAbandon = { [unowned self] in groups.syncs[ticket] = nil }
         entry.machine.sync(request, ticket: ticket, now: clock.steadyTime())
-        settle(entry)
+        runEffects(entry)
     }
 
     /// Does what the last steps of a group's machine called for.
-    func settle(_ entry: GroupEntry) {
+    func runEffects(_ entry: GroupEntry) {
         // Written down first: an assignment that was answered must not be lost.
         let effects = entry.machine.takeEffects()
         for case .persist in effects {
@@ -108,7 +108,7 @@ extension Cluster {
             guard let self, let entry else { return }
             entry.timerDeadline = .max
             entry.machine.tick(now: clock.steadyTime())
-            settle(entry)
+            runEffects(entry)
         }
     }
 

@@ -152,7 +152,7 @@ extension Cluster {
         for (id, metadata) in stored {
             let entry = group(id)
             entry.machine.restore(metadata, now: now)
-            settle(entry)
+            runEffects(entry)
             if metadata.members.isEmpty, metadata.currentStateTimestamp >= 0 {
                 entry.emptySince = metadata.currentStateTimestamp
             }

@@ -97,7 +97,7 @@ extension Cluster {
                 return result
             }
         }
-        if let entry { settle(entry) }
+        if let entry { runEffects(entry) }
         return response
     }
 

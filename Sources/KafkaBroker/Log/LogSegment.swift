@@ -48,11 +48,11 @@ extension LogSegment {
     ) throws(LogError) {
         let position = size
         try data.append(head, payload, now: now)
-        note(header, at: position, indexIntervalBytes: indexIntervalBytes)
+        addToIndex(header, at: position, indexIntervalBytes: indexIntervalBytes)
     }
 
     /// Takes a batch that lies at `position` into the indexes.
-    func note(_ header: RecordBatchHeader, at position: Int, indexIntervalBytes: Int) {
+    func addToIndex(_ header: RecordBatchHeader, at position: Int, indexIntervalBytes: Int) {
         if position == 0 { firstTimestamp = header.maxTimestamp }
         if header.maxTimestamp > newest.timestamp { newest = (header.maxTimestamp, header.lastOffset) }
         if bytesSinceIndexEntry > indexIntervalBytes, case .resident(var resident) = index {
@@ -170,7 +170,7 @@ extension LogSegment {
         resetIndex()
         var walker = BatchWalker(data, from: 0)
         while let (header, position) = try walker.next() {
-            note(header, at: position, indexIntervalBytes: indexIntervalBytes)
+            addToIndex(header, at: position, indexIntervalBytes: indexIntervalBytes)
         }
     }
 

@@ -137,7 +137,7 @@ extension PartitionLog {
                 header.baseOffset >= logEndOffset, header.lastOffset - segment.baseOffset <= Int64(Int32.max),
                 batch.isChecksumValid
             else { break }
-            segment.note(header, at: position, indexIntervalBytes: config.indexIntervalBytes)
+            segment.addToIndex(header, at: position, indexIntervalBytes: config.indexIntervalBytes)
             noteEpoch(header)
             logEndOffset = header.nextOffset
             position += header.sizeInBytes

@@ -58,7 +58,7 @@ final class Call<Response: KafkaResponse>: PendingCall {
         guard isOpen else { return }
         var response = response
         complete?(&response)
-        settle(with: response.throttled(by: context.countAgainstQuotas(busy: busyTime)))
+        complete(with: response.throttled(by: context.countAgainstQuotas(busy: busyTime)))
     }
 
     /// Completes a request that has no answer, as Produce with `acks` 0. What there would have been to say about things
@@ -66,7 +66,7 @@ final class Call<Response: KafkaResponse>: PendingCall {
     func replyNothing() {
         guard complete == nil else { return disconnect() }
         _ = context.countAgainstQuotas(busy: busyTime)
-        settle(with: nil)
+        complete(with: nil)
     }
 
     /// Runs the handler, and remembers how long it keeps the thread.
@@ -93,7 +93,7 @@ final class Call<Response: KafkaResponse>: PendingCall {
         action?()
     }
 
-    private func settle(with response: Response?) {
+    private func complete(with response: Response?) {
         guard let finish else { return }
         self.finish = nil
         onAbandon = nil

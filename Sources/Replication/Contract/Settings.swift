@@ -26,6 +26,8 @@ public struct FlowSettings: Sendable {
     public var bufferBytes = 32 << 20
     /// Independent slices of the flow, each on one thread; nil for one per core.
     public var shards: Int?
+    /// Time for the last round of consumer group synchronization once the flow has stopped.
+    package var lastGroupRoundTimeout: Duration = .seconds(10)
 
     public init(
         name: String, source: ClusterSettings, target: ClusterSettings, topics: NameSelection,

@@ -165,7 +165,7 @@ public actor Flow: Service {
     ///
     /// - Returns: whether both clusters could be asked.
     /// - Throws: `CancellationError`.
-    package func lookAtGroups() async throws -> Bool {
+    package func synchronizeGroups() async throws -> Bool {
         guard let groups else { return await groupSync.isReachable }
         return try await groups.runRound()
     }
@@ -271,7 +271,7 @@ extension Flow {
     /// Settings of topics, access rules and quotas; records do not wait for them.
     private func keepMetadata() async {
         while !Task.isCancelled {
-            await topicSync.metadata.look()
+            await topicSync.metadata.synchronize()
             guard (try? await Task.sleep(for: settings.sync.interval)) != nil else { return }
         }
     }

@@ -35,7 +35,7 @@ package actor GroupSync {
     }
 
     /// Leaves groups alone from now on.
-    func rest() {
+    func suspend() {
         findings = []
         groupCount.record(0)
     }
@@ -96,7 +96,7 @@ package actor GroupSync {
             }
             if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
         }
-        try await lookAtTarget(&found)
+        try await readTarget(&found)
         return found
     }
 
@@ -165,7 +165,7 @@ package actor GroupSync {
 
 // The target's side.
 extension GroupSync {
-    private func lookAtTarget(_ found: inout [GroupFinding]) async throws(KafkaError) {
+    private func readTarget(_ found: inout [GroupFinding]) async throws(KafkaError) {
         guard !found.isEmpty else { return }
         let states = Dictionary(try await target.listGroups().map { ($0.id, $0.state) }) { first, _ in first }
         let committed = await offsets(of: found.map(\.targetGroup), at: target)

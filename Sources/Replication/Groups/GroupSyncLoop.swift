@@ -11,9 +11,6 @@ actor GroupSyncLoop {
     private var isRunning = false
     private var waiting: [(round: Int, continuation: AsyncStream<Void>.Continuation)] = []
 
-    /// Time for the last round once the flow has stopped.
-    private static let lastRoundTimeout: Duration = .seconds(10)
-
     /// - Parameter maps: the offset maps of the moment.
     init(_ sync: GroupSync, logger: Logger, maps: @escaping @Sendable () async -> [ForwardPartition]) {
         self.sync = sync
@@ -36,7 +33,7 @@ actor GroupSyncLoop {
             if current.sync.groupOffsets {
                 await sync.synchronize(current, maps)
             } else {
-                await sync.rest()
+                await sync.suspend()
             }
             complete(upTo: round)
             guard await due.wait(&signals, atMost: current.sync.interval) else { return }
@@ -65,7 +62,7 @@ actor GroupSyncLoop {
     /// After a planned stop groups stand on the target where they last committed at the source: commits made while the
     /// flow drained are carried over too, now that everything that was read has its place on the target.
     ///
-    /// Bounded, and not tried when a cluster could not be asked the last time either.
+    /// Bounded by `lastGroupRoundTimeout`, and not tried when a cluster could not be asked the last time either.
     func finish(_ settings: FlowSettings) async {
         guard settings.sync.groupOffsets, await sync.isReachable else { return }
         let isDone = await withTaskGroup(of: Bool.self) { group in
@@ -73,7 +70,7 @@ actor GroupSyncLoop {
                 await sync.synchronize(settings, maps)
                 return true
             }
-            group.addTask { (try? await Task.sleep(for: Self.lastRoundTimeout)) == nil }
+            group.addTask { (try? await Task.sleep(for: settings.lastGroupRoundTimeout)) == nil }
             let isDone = await group.next() ?? true
             group.cancelAll()
             return isDone
@@ -81,7 +78,7 @@ actor GroupSyncLoop {
         if !isDone {
             logger.warning(
                 "the last positions of consumer groups did not reach the target in time",
-                metadata: ["seconds": "\(Self.lastRoundTimeout.components.seconds)"])
+                metadata: ["seconds": "\(settings.lastGroupRoundTimeout.components.seconds)"])
         }
     }
 }

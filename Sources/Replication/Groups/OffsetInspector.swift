@@ -55,7 +55,7 @@ public actor OffsetInspector {
     /// A flow that runs records what it has copied every second: a group that has only just read it is waited for.
     private func examine(_ group: String) async throws(KafkaError) -> GroupFinding? {
         for _ in 0..<5 {
-            let found = try await look(at: group)
+            let found = try await inspect(group)
             let isAhead = found?.partitions.contains { partition in
                 switch partition.position {
                 case .success(let position): position.aheadBy > 0
@@ -64,10 +64,10 @@ public actor OffsetInspector {
             }
             guard isAhead == true, (try? await Task.sleep(for: .milliseconds(600))) != nil else { return found }
         }
-        return try await look(at: group)
+        return try await inspect(group)
     }
 
-    private func look(at group: String) async throws(KafkaError) -> GroupFinding? {
+    private func inspect(_ group: String) async throws(KafkaError) -> GroupFinding? {
         try await sync.examine([group]) { [settings, target] () throws(KafkaError) in
             try await RecordedMaps.read(flow: settings.name, from: target).partitions
         }.first

@@ -31,7 +31,7 @@ actor MetadataSync {
     }
 
     /// One look, and what follows from it. What fails is reported, and tried again at the next.
-    func look() async {
+    func synchronize() async {
         do throws(FlowError) {
             try await ledger.open()
             let seen = try await observe()

@@ -104,7 +104,7 @@ package struct TopicPlanner {
 
     private func deletion(of copy: String, _ source: String, _ topic: LedgerState.Topic, _ now: Int64) -> SyncPlan {
         var plan = SyncPlan()
-        func note(_ message: String) {
+        func report(_ message: String) {
             plan.notes.append(
                 SyncNote(
                     kind: .sourceDeleted, subject: copy, message: "\(source) is gone from \(sourceCluster); \(message)")
@@ -112,15 +112,15 @@ package struct TopicPlanner {
         }
         switch sync.deleteTopics {
         case .never:
-            note("its copy \(copy) stays on \(targetCluster); delete it there if nobody needs it")
+            report("its copy \(copy) stays on \(targetCluster); delete it there if nobody needs it")
         case .after(let delay):
             guard topic.created else {
-                note("\(copy) stays on \(targetCluster), since this flow did not create it")
+                report("\(copy) stays on \(targetCluster), since this flow did not create it")
                 break
             }
             guard let since = topic.missingSince else {
                 plan.bookkeeping.append(.missing(source: source, since: now))
-                note("its copy \(copy) will be deleted in \(delay), unless \(source) comes back")
+                report("its copy \(copy) will be deleted in \(delay), unless \(source) comes back")
                 break
             }
             if now - since >= delay.inMilliseconds {

@@ -132,7 +132,7 @@ extension Drill {
         let east = producer("source", at: source)
         let west = isActiveActive ? producer("target", at: target) : nil
         let readers = consumer(at: source)
-        note("producing \(settings.recordsPerSecond) records/s on \(forward.source.name), consuming there")
+        tell("producing \(settings.recordsPerSecond) records/s on \(forward.source.name), consuming there")
         let movedProducer = producer("moved", at: target)
         let movedConsumer = consumer(at: target)
         try await together([east, west].compactMap { $0 }, [readers]) {
@@ -142,7 +142,7 @@ extension Drill {
             try await self.faults.killSource()
             for producer in [east, west] { await producer?.stop() }
             await readers.stop()
-            self.note(
+            self.tell(
                 "\(self.forward.source.name) is dead: producers and consumers go on at \(self.forward.target.name)")
             try await self.together([movedProducer], [movedConsumer]) {
                 try await self.measureLoss(of: east, at: time)
@@ -157,7 +157,7 @@ extension Drill {
         }
         guard settings.scenario != .unplanned else { return try await finishReading(movedConsumer, at: target) }
         try await faults.reviveSource()
-        note("\(forward.source.name) is back: what it alone has goes to \(forward.target.name), the rest comes back")
+        tell("\(forward.source.name) is back: what it alone has goes to \(forward.target.name), the rest comes back")
         try await drain(flows.forward, from: source)
         try await drain(flows.backward, from: target)
         try await failBack()
@@ -166,13 +166,13 @@ extension Drill {
     private func practisePlanned() async throws {
         let east = producer("source", at: source)
         let readers = consumer(at: source)
-        note("producing \(settings.recordsPerSecond) records/s on \(forward.source.name), consuming there")
+        tell("producing \(settings.recordsPerSecond) records/s on \(forward.source.name), consuming there")
         try await together([east], [readers]) { try await Task.sleep(for: self.settings.phase) }
         let fencedAt = ContinuousClock.now
-        note("producers have stopped; draining to fixed ends")
+        tell("producers have stopped; draining to fixed ends")
         try await drain(flows.forward, from: source)
         try await commitGroups(flows.forward)
-        note("everything is on \(forward.target.name), the group's positions too")
+        tell("everything is on \(forward.target.name), the group's positions too")
         let movedProducer = producer("moved", at: target)
         let movedConsumer = consumer(at: target)
         try await together([movedProducer], [movedConsumer]) {
@@ -189,15 +189,15 @@ extension Drill {
     private func practisePartition() async throws {
         let east = producer("source", at: source)
         let readers = consumer(at: source)
-        note("producing \(settings.recordsPerSecond) records/s on \(forward.source.name), consuming there")
+        tell("producing \(settings.recordsPerSecond) records/s on \(forward.source.name), consuming there")
         try await together([east], [readers]) {
             try await Task.sleep(for: self.settings.phase)
             let cutAt = ContinuousClock.now
             try await self.faults.silenceTarget()
-            self.note("\(self.forward.target.name) cannot be reached")
+            self.tell("\(self.forward.target.name) cannot be reached")
             try await Task.sleep(for: self.settings.phase)
             try await self.faults.unsilenceTarget()
-            self.note("\(self.forward.target.name) can be reached again")
+            self.tell("\(self.forward.target.name) can be reached again")
             await east.stop()
             try await self.drain(self.flows.forward, from: self.source)
             self.report.recoverySeconds = self.seconds(from: cutAt, to: .now)
@@ -208,19 +208,19 @@ extension Drill {
 
     /// Producers stop, everything is drained, consumers go back to where they were.
     private func failBack() async throws {
-        note("failing back: draining \(forward.target.name)")
+        tell("failing back: draining \(forward.target.name)")
         try await drain(flows.backward, from: target)
         try await commitGroups(flows.backward)
         let back = producer("back", at: source)
         let readers = consumer(at: source)
-        note("producers and consumers are back at \(forward.source.name)")
+        tell("producers and consumers are back at \(forward.source.name)")
         try await together([back], [readers]) {
             try await Task.sleep(for: self.settings.phase / 2)
             await back.stop()
         }
         try await drain(flows.forward, from: source)
         try await finishReading(consumer(at: source), at: source)
-        note("failed back")
+        tell("failed back")
     }
 
     /// A consumer reads what is left, so that nothing counts as missed that was merely not its turn yet.
@@ -306,7 +306,7 @@ extension Drill {
         throw DrillError.waitedInVain(what)
     }
 
-    private func note(_ text: String) {
+    private func tell(_ text: String) {
         let event = DrillReport.Event(seconds: seconds(from: beginning, to: .now), text: text)
         report.events.append(event)
         say(event)
@@ -338,6 +338,6 @@ extension Drill {
         }
         let survived = isUnplanned ? acknowledged.filter { atTarget[$0] != nil } : acknowledged
         report.missedByConsumers = survived.count { !seen.contains($0) }
-        note("counted both logs")
+        tell("counted both logs")
     }
 }

@@ -27,7 +27,7 @@ package struct EndsWatch: Sendable {
     }
 
     /// Takes a look in. A partition that was not there before counts as moved.
-    package mutating func look(_ ends: [TopicPartition: End], at now: ContinuousClock.Instant) {
+    package mutating func observe(_ ends: [TopicPartition: End], at now: ContinuousClock.Instant) {
         var moved: [TopicPartition: Int64] = [:]
         for (partition, end) in ends where last[partition] != end {
             moved[partition] = end.all - (last[partition]?.all ?? 0)

@@ -80,7 +80,7 @@ extension Failover {
             moved += found[index].partitions.count { if case .move = $0.verdict { true } else { false } }
             await sync.apply(&found[index])
         }
-        note(found)
+        remember(found)
         guard report.groupsNotInStep.isEmpty || options.leavesGroups || options.kind == .unplanned else {
             throw FailoverError.groupsNotInStep(target: settings.target.name, groups: report.groupsNotInStep)
         }
@@ -92,7 +92,7 @@ extension Failover {
         )
     }
 
-    private func note(_ found: [GroupFinding]) {
+    private func remember(_ found: [GroupFinding]) {
         report.groupsNotInStep = found.compactMap { FlowStatus.Group($0).obstacle }
         report.groupsInStep = found.count - report.groupsNotInStep.count
     }

@@ -34,7 +34,7 @@ extension Failover {
         while ContinuousClock.now < deadline {
             let ends = try await target.bounds(.latest, of: partitions)
             // Transactions of others on the target are none of ours.
-            watch.look(ends.mapValues { EndsWatch.End(all: $0, committed: $0) }, at: .now)
+            watch.observe(ends.mapValues { EndsWatch.End(all: $0, committed: $0) }, at: .now)
             if watch.fixed(at: .now) != nil { return }
             try await pause()
         }

@@ -63,7 +63,7 @@ extension Failover {
         var watch = EndsWatch(for: options.still)
         let begin = ContinuousClock.now
         while true {
-            watch.look(try await look(at: partitions), at: .now)
+            watch.observe(try await poll(at: partitions), at: .now)
             if let fixed = watch.fixed(at: .now) {
                 // A topic may have come meanwhile.
                 let present = try await selectedPartitions()
@@ -80,7 +80,7 @@ extension Failover {
         }
     }
 
-    private func look(
+    private func poll(
         at partitions: [TopicPartition]
     ) async throws(KafkaError) -> [TopicPartition: EndsWatch.End] {
         // What is committed first: else a record between the two looks would seem to be of an open transaction.
@@ -106,9 +106,9 @@ extension Failover {
     func previewStillness() async throws -> String {
         let partitions = try await selectedPartitions()
         var watch = EndsWatch(for: .seconds(2))
-        watch.look(try await look(at: partitions), at: .now)
+        watch.observe(try await poll(at: partitions), at: .now)
         try await Task.sleep(for: .seconds(1))
-        watch.look(try await look(at: partitions), at: .now)
+        watch.observe(try await poll(at: partitions), at: .now)
         let moving = watch.moving.map { "\($0.partition) (+\($0.offsets))" }
         if !moving.isEmpty { return "\(settings.source.name) is written to now: \(moving.joined(separator: ", "))" }
         return watch.open.isEmpty

@@ -121,7 +121,7 @@ extension OppositeStart {
         }
         var open = starts.filter { $0.value.offset < ends[$0.key] ?? 0 }
         for _ in 0..<Self.mostLooks where !open.isEmpty {
-            open = try await look(at: open, ends)
+            open = try await poll(at: open, ends)
             starts.merge(open) { _, new in new }
             open = open.filter { $0.value.offset < ends[$0.key] ?? 0 }
         }
@@ -131,7 +131,7 @@ extension OppositeStart {
     /// One look at each.
     ///
     /// - Returns: those that have moved.
-    private func look(
+    private func poll(
         at starts: [TopicPartition: DeltaStart], _ ends: [TopicPartition: Int64]
     ) async throws(KafkaError) -> [TopicPartition: DeltaStart] {
         var moved: [TopicPartition: DeltaStart] = [:]

@@ -216,7 +216,7 @@ public actor Migration {
             _ = await group.nextResult()
             _ = try outcome?.get()
         }
-        note(await flow.status())
+        observe(await flow.status())
     }
 
     private func follow(
@@ -248,7 +248,7 @@ public actor Migration {
         until isDone: (FlowProgress) -> Bool, _ progress: @Sendable (MigrationProgress) -> Void
     ) async throws {
         while !isInterrupted {
-            let now = note(await flow.status())
+            let now = observe(await flow.status())
             guard now.failures.isEmpty else { throw MigrationError.partitionsFailed(now.failures) }
             if now.state == .stopped { throw MigrationError.flowEnded("it stopped by itself; see the log") }
             progress(
@@ -264,14 +264,14 @@ public actor Migration {
 
     /// Takes in how far the flow is.
     @discardableResult
-    private func note(_ status: FlowStatus) -> FlowProgress {
+    private func observe(_ status: FlowStatus) -> FlowProgress {
         let now = FlowProgress(status)
         report.partitions = now.partitions
         report.topics = now.topics
         report.skippedOffsets = now.skipped
         // Before that its partitions are not all known, nor where they stand.
         guard now.state != .starting else { return now }
-        rate.look(now.mark, at: .now)
+        rate.observe(now.mark, at: .now)
         report.copiedOffsets = now.volume.offsets - before.offsets
         report.copiedRecords = now.volume.records - before.records
         report.copiedBytes = now.mark.bytes
@@ -292,7 +292,7 @@ public actor Migration {
     private func bringGroupsOver() async throws {
         let deadline = ContinuousClock.now + patience
         while true {
-            let isKnown = try await flow.lookAtGroups()
+            let isKnown = try await flow.synchronizeGroups()
             report.groupsNotInStep =
                 isKnown
                 ? await flow.status().groups.compactMap(\.obstacle) : ["groups could not be looked at, see the log"]

@@ -23,7 +23,7 @@ package struct TransferRate: Sendable {
 
     package init() {}
 
-    package mutating func look(_ mark: Mark, at time: ContinuousClock.Instant) {
+    package mutating func observe(_ mark: Mark, at time: ContinuousClock.Instant) {
         if let last = looks.last, looks.count > 1, time - looks[looks.count - 2].time < Self.spacing, last.time <= time
         {
             looks[looks.count - 1] = (time, mark)

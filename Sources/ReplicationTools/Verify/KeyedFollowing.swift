@@ -96,18 +96,18 @@ struct KeyedFollowing {
             recent.append(copy.content)
             if recent.count > Self.memory { recent.removeFirst() }
         } else if recent.contains(copy.content) {
-            note(Difference(.doubled, targetOffset: copy.offset))
+            record(Difference(.doubled, targetOffset: copy.offset))
         } else if allowsLeading, counts.equal == 0 {
             counts.leading += 1
         } else if let original = ofKey.first {
             pass(before: original.offset)
             remove(original)
-            note(
+            record(
                 Difference(
                     .altered, sourceOffset: original.offset, targetOffset: copy.offset,
                     parts: original.differences(from: copy)))
         } else {
-            note(Difference(.extra, targetOffset: copy.offset))
+            record(Difference(.extra, targetOffset: copy.offset))
         }
     }
 
@@ -116,7 +116,7 @@ struct KeyedFollowing {
         while let first = awaited.first, first.offset < offset {
             let isReplaced = (byKey[first.key]?.count ?? 0) > 1
             remove(first)
-            if !isReplaced, !first.isTombstone { note(Difference(.missing, sourceOffset: first.offset)) }
+            if !isReplaced, !first.isTombstone { record(Difference(.missing, sourceOffset: first.offset)) }
         }
     }
 
@@ -127,7 +127,7 @@ struct KeyedFollowing {
         if byKey[first.key]?.isEmpty ?? false { byKey[first.key] = nil }
     }
 
-    private mutating func note(_ difference: Difference) {
+    private mutating func record(_ difference: Difference) {
         counts.tally.add(difference)
         findings.append(difference)
     }

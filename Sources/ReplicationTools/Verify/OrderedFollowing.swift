@@ -40,7 +40,7 @@ struct OrderedFollowing {
         let since = waitingSince ?? now
         waitingSince = since
         guard now - since >= Self.longestWait else { return }
-        sides.comparison.settle()
+        sides.comparison.confirmMatches()
         waitingSince = nil
     }
 

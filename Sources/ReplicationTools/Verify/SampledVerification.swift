@@ -55,7 +55,7 @@ struct SampledVerification {
         sampling.ranges(of: pair.source.topic, partition: pair.source.partition, in: range)
     }
 
-    private mutating func note(
+    private mutating func record(
         _ sides: PartitionComparison, of wanted: Range<Int64>, _ progress: (Int64, Int64, Int64) -> Void
     ) {
         result.add(sides)
@@ -85,7 +85,7 @@ extension SampledVerification {
                 isLost
                 ? try await alignedSides(wanted, [targetOffset(of: wanted.lowerBound, map)])
                 : try await sides(of: wanted, map)
-            if let sides { note(sides, of: wanted, progress) } else { result.sample?.unplaced += 1 }
+            if let sides { record(sides, of: wanted, progress) } else { result.sample?.unplaced += 1 }
         }
         if passed < end { try await compareUncopied(passed..<end, map, progress) }
         explainUnplaced()
@@ -134,7 +134,7 @@ extension SampledVerification {
         if wanted.upperBound < range.upperBound { sides.comparison.openEnd = begin }
         try await sides.runToEnds()
         result.sample?.add(wanted)
-        note(sides, of: wanted, progress)
+        record(sides, of: wanted, progress)
         guard wanted.upperBound < range.upperBound else { return }
         result.failure =
             "the flow has copied up to source offset \(range.lowerBound): most of the \(range.count) offsets from there "
@@ -168,7 +168,7 @@ extension SampledVerification {
                 continue
             }
             shift = sides.target.start - sides.source.start
-            note(sides, of: wanted, progress)
+            record(sides, of: wanted, progress)
         }
         explainUnplaced()
     }

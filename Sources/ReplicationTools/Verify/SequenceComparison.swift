@@ -106,7 +106,7 @@ package struct SequenceComparison: Sendable {
 
     /// Names what the target's records that wait are, once no others are to be waited for. What the source has behind
     /// them may be on its way, and goes on waiting.
-    package mutating func settle() {
+    package mutating func confirmMatches() {
         let region = DifferingRegion(source: Array(source), target: Array(target), recent: [])
         name(sourceCount: region.lastPairedSource.map { $0 + 1 } ?? 0, targetCount: target.count)
     }

@@ -22,7 +22,7 @@ package struct Standstills: Sendable {
     ///
     /// - Returns: one warning for each flow with partitions that have come to a standstill since; each is told once.
     package mutating func update(_ statuses: [FlowStatus], at now: ContinuousClock.Instant) -> [Warning] {
-        let found = Dictionary(grouping: watchdog.look(statuses.flatMap(Self.looks), at: now), by: \.flow)
+        let found = Dictionary(grouping: watchdog.observe(statuses.flatMap(Self.observations), at: now), by: \.flow)
         let warnings = statuses.compactMap { status in
             let before = Set((known[status.name] ?? []).map(\.place))
             return Self.warning((found[status.name] ?? []).filter { !before.contains($0.place) }, status)
@@ -31,9 +31,9 @@ package struct Standstills: Sendable {
         return warnings
     }
 
-    private static func looks(_ flow: FlowStatus) -> [ProgressWatchdog.Look] {
+    private static func observations(_ flow: FlowStatus) -> [ProgressWatchdog.Observation] {
         flow.partitions.map {
-            ProgressWatchdog.Look(
+            ProgressWatchdog.Observation(
                 flow: flow.name, topic: $0.topic, partition: $0.partition, offset: $0.sourceOffset, lag: $0.lag,
                 isMeantToMove: $0.state == .active && flow.state == .running)
         }

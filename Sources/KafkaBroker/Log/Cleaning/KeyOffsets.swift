@@ -32,7 +32,7 @@ struct KeyOffsets {
     }
 
     /// False if there is no room for another key.
-    mutating func note(_ key: ByteBuffer, at offset: Int64) -> Bool {
+    mutating func record(_ key: ByteBuffer, at offset: Int64) -> Bool {
         let fingerprint = Fingerprint(key)
         if offsets.count >= capacity, offsets[fingerprint] == nil { return false }
         offsets[fingerprint] = offset

@@ -132,7 +132,7 @@ extension LogCleaning {
             var reader = try batch.records()
             while let record = try reader.nextRaw() {
                 guard let key = record.key, record.offset >= range.lowerBound else { continue }
-                guard keys.note(key, at: record.offset) else { return false }
+                guard keys.record(key, at: record.offset) else { return false }
             }
             return true
         } catch {
