@@ -6,22 +6,24 @@ extension Failover {
     /// Time without a change of the target's ends: batches in flight when the source was lost have arrived then.
     private static let quiet: Duration = .seconds(3)
 
-    func cut() async throws -> Ending {
+    func snapshot() async throws -> Ending {
         // A run before may have noted it, at a time when less had come back.
-        if let known = record?.cut, !known.isEmpty {
+        if let known = record?.snapshot, !known.isEmpty {
             return (.done, "noted before, \(Self.count(known.count, "partition"))")
         }
         try await awaitQuiet()
         try await recall()
         guard let identity = memory.flow.identity else { return (.skipped, "the flow has copied nothing") }
-        let ours = try await SourceCut.ownProducers(of: identity, named: settings.name, on: target)
-        let cuts = try await SourceCut(settings: settings, source: source, target: target, memory: memory, ours: ours)
-            .make()
-        record?.cut = cuts
-        let beyond = cuts.reduce(0) { $0 + $1.beyondCheckpoint }
+        let ours = try await SourceSnapshot.ownProducers(of: identity, named: settings.name, on: target)
+        let snapshots = try await SourceSnapshot(
+            settings: settings, source: source, target: target, memory: memory, ours: ours
+        )
+        .make()
+        record?.snapshot = snapshots
+        let beyond = snapshots.reduce(0) { $0 + $1.beyondCheckpoint }
         return (
             .done,
-            "noted \(Self.count(cuts.count, "partition"))"
+            "noted \(Self.count(snapshots.count, "partition"))"
                 + (beyond == 0 ? "" : ", with \(Self.count(beyond, "record")) beyond the flow's last checkpoint")
         )
     }
@@ -48,17 +50,17 @@ extension Failover {
             _ = try await source.metadata(.none)
         } catch {
             sourceFailure = error
-            report.tail = record.cut.map {
+            report.tail = record.snapshot.map {
                 FailoverReport.Tail(topic: $0.topic, partition: $0.partition, copiedBelow: $0.copiedBelow)
             }
             return
         }
-        let ours = try await SourceCut.ownProducers(of: identity, named: settings.name, on: target)
+        let ours = try await SourceSnapshot.ownProducers(of: identity, named: settings.name, on: target)
         let tail = LostTail(settings: settings, source: source, target: target, ours: ours)
         report.tail = []
-        for cut in record.cut {
+        for snapshot in record.snapshot {
             try checkInterrupted()
-            report.tail.append(try await tail.list(cut, lost: lost))
+            report.tail.append(try await tail.list(snapshot, lost: lost))
         }
     }
 }

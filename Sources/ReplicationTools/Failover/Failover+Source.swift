@@ -130,8 +130,10 @@ extension Failover {
             behind = try await self.behind(ends)
         }
         // Whatever comes later has been written by somebody who has not moved.
-        record?.cut = memory.partitions(isSettled: true).compactMap { partition in
-            ends[partition.source].map { PartitionCut(partition, sourceOffset: $0, targetEnd: partition.map.targetEnd) }
+        record?.snapshot = memory.partitions(isSettled: true).compactMap { partition in
+            ends[partition.source].map {
+                PartitionSnapshot(partition, sourceOffset: $0, targetEnd: partition.map.targetEnd)
+            }
         }
         return (
             .done,

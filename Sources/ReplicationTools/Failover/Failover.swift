@@ -131,7 +131,7 @@ public actor Failover {
     public func exportTail(_ lost: @escaping @Sendable (LostRecord) throws -> Void) async throws {
         try await closing {
             try await recall()
-            guard let record = memory.failover, !record.cut.isEmpty else {
+            guard let record = memory.failover, !record.snapshot.isEmpty else {
                 throw FailoverError.noTail(flow: settings.name)
             }
             self.record = record
@@ -199,7 +199,7 @@ public actor Failover {
         case .fence: return try await fence()
         case .quiesce: return try await awaitStillness()
         case .drain: return try await drain()
-        case .snapshot: return try await cut()
+        case .snapshot: return try await snapshot()
         case .groups: return try await moveGroups()
         case .verify: return try await verify()
         case .prepareFailback: return try await beginOpposite()

@@ -5,11 +5,11 @@ package import NIOCore
 package import Replication
 
 /// What is remembered of a failover, under the key `failover` in the progress topic of its flow, on the target: so that
-/// one that was killed can be gone on with, and that what it did to the source can be undone.
+/// one that was killed can be continued, and that what it did to the source can be undone.
 package struct FailoverRecord: Hashable, Sendable, Codable {
     package var version = 1
     package var kind: FailoverKind
-    /// Who began it, or went on with it last.
+    /// The process that began it, or continued it last.
     package var owner: String
     /// Milliseconds since 1970, as the other times.
     package var started: Int64
@@ -17,12 +17,18 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
     package var completed: FailoverStep?
     /// When the target had taken over.
     package var finished: Int64?
-    /// When it was undone, or everybody had come back: the next failover begins anew.
+    /// When it was undone, or everybody had come back: the next failover is a new one.
     package var closed: Int64?
     /// Rights to write that were, or were about to be, taken from producers at the source.
     package var fence: [FenceRule] = []
-    /// How far each partition had come when the source was lost, or where it ended when it was left in order.
-    package var cut: [PartitionCut] = []
+    /// Position of each partition when the source was lost, or its end when it was left in order.
+    package var snapshot: [PartitionSnapshot] = []
+
+    /// Stored keys; the last one has the name of older versions.
+    private enum CodingKeys: String, CodingKey {
+        case version, kind, owner, started, completed, finished, closed, fence
+        case snapshot = "cut"
+    }
 
     package init(kind: FailoverKind, owner: String, started: Int64) {
         self.kind = kind
@@ -108,7 +114,7 @@ package struct FenceRule: Hashable, Sendable, Codable {
 }
 
 /// How far a partition had come when its source was lost, or left: where what the target does not have begins.
-public struct PartitionCut: Hashable, Sendable, Codable {
+public struct PartitionSnapshot: Hashable, Sendable, Codable {
     public var topic: String
     public var partition: Int32
     public var targetTopic: String

@@ -14,25 +14,27 @@ struct LostTail {
 
     /// - Parameter lost: called with each lost record, in order of offsets.
     func list(
-        _ cut: PartitionCut, lost: @Sendable (LostRecord) throws -> Void
+        _ snapshot: PartitionSnapshot, lost: @Sendable (LostRecord) throws -> Void
     ) async throws -> FailoverReport.Tail {
-        let start = try await source.bounds(.earliest, of: [cut.source])[cut.source] ?? 0
-        let end = try await source.bounds(.latest, of: [cut.source], isolation: .readCommitted)[cut.source] ?? 0
+        let start = try await source.bounds(.earliest, of: [snapshot.source])[snapshot.source] ?? 0
+        let end =
+            try await source.bounds(.latest, of: [snapshot.source], isolation: .readCommitted)[snapshot.source] ?? 0
         var tail = FailoverReport.Tail(
-            topic: cut.topic, partition: cut.partition, copiedBelow: cut.copiedBelow, records: 0, sourceEnd: end)
-        guard cut.sourceOffset < end else { return tail }
+            topic: snapshot.topic, partition: snapshot.partition, copiedBelow: snapshot.copiedBelow, records: 0,
+            sourceEnd: end)
+        guard snapshot.sourceOffset < end else { return tail }
         tail.copiedBelow = try await TailRecovery(settings: settings, source: source, target: target, ours: ours)
-            .copiedBelow(cut)
-        try await scan(cut, from: max(start, tail.copiedBelow), until: end) { record in
+            .copiedBelow(snapshot)
+        try await scan(snapshot, from: max(start, tail.copiedBelow), until: end) { record in
             tail.records = (tail.records ?? 0) + 1
-            try lost(LostRecord(record, of: cut.source))
+            try lost(LostRecord(record, of: snapshot.source))
         }
         return tail
     }
 
     /// Hands out the source's committed records that did not come from the target.
     private func scan(
-        _ cut: PartitionCut, from: Int64, until end: Int64, _ body: (Record) throws -> Void
+        _ snapshot: PartitionSnapshot, from: Int64, until end: Int64, _ body: (Record) throws -> Void
     ) async throws {
         guard from < end else { return }
         let targetID = try await target.clusterID()
@@ -40,7 +42,7 @@ struct LostTail {
         let mayReturn = settings.naming == .identical
         /// By producer id: whether its batches have been on the target.
         var returning: [Int64: Bool] = [:]
-        var scan = PartitionScan(client: source, partition: cut.source, range: from..<end, lane: 0)
+        var scan = PartitionScan(client: source, partition: snapshot.source, range: from..<end, lane: 0)
         while let entry = try await scan.next() {
             if mayReturn, case .batch(let batch) = entry, batch.header.producerID >= 0 {
                 let id = batch.header.producerID

@@ -14,18 +14,18 @@ struct TailRecovery {
     let ours: Set<Int64>
 
     /// The flow's records on the target between the checkpoint and the end.
-    func tail(of cut: PartitionCut) async throws -> TargetTail {
-        var recovery = recovery(of: cut, loopGuard: nil)
+    func tail(of snapshot: PartitionSnapshot) async throws -> TargetTail {
+        var recovery = recovery(of: snapshot, loopGuard: nil)
         while let request = recovery.nextRequest, request.isForTarget {
-            try await answer(request, &recovery, cut)
+            try await answer(request, &recovery, snapshot)
         }
         if case .failed(let error)? = recovery.abort { throw error }
         return recovery.tail
     }
 
     /// Every source offset below it is on the target, or was skipped for a reason.
-    func copiedBelow(_ cut: PartitionCut) async throws -> Int64 {
-        guard cut.beyondCheckpoint > 0 else { return cut.copiedBelow }
+    func copiedBelow(_ snapshot: PartitionSnapshot) async throws -> Int64 {
+        guard snapshot.beyondCheckpoint > 0 else { return snapshot.copiedBelow }
         let clusters = (source: try await source.clusterID(), target: try await target.clusterID())
         let isIdentical = settings.naming == .identical
         let stamps = isIdentical && settings.loopPrevention == .headers
@@ -35,41 +35,43 @@ struct TailRecovery {
                 sourceCluster: clusters.source, targetCluster: clusters.target, isIdentical: isIdentical,
                 stamps: stamps))
         let loopGuard = LoopGuard(
-            sourceCluster: clusters.source, targetCluster: clusters.target, topicID: .zero, partition: cut.partition,
+            sourceCluster: clusters.source, targetCluster: clusters.target, topicID: .zero,
+            partition: snapshot.partition,
             stamps: stamps)
-        var recovery = recovery(of: cut, loopGuard: isIdentical ? loopGuard : nil)
+        var recovery = recovery(of: snapshot, loopGuard: isIdentical ? loopGuard : nil)
         while let request = recovery.nextRequest {
             if request.isForTarget {
-                try await answer(request, &recovery, cut)
+                try await answer(request, &recovery, snapshot)
             } else {
-                try await answer(request, &recovery, cut, &intake)
+                try await answer(request, &recovery, snapshot, &intake)
             }
         }
         switch recovery.abort {
         case .failed(let error): throw error
         // What the source holds behind it came since the checkpoint.
-        case .sourceTruncated(let end): return min(cut.copiedBelow, end.offset)
-        case .fenced, nil: return max(cut.copiedBelow, recovery.outcome?.resumption?.position ?? 0)
+        case .sourceTruncated(let end): return min(snapshot.copiedBelow, end.offset)
+        case .fenced, nil: return max(snapshot.copiedBelow, recovery.outcome?.resumption?.position ?? 0)
         }
     }
 
-    private func recovery(of cut: PartitionCut, loopGuard: LoopGuard?) -> PartitionRecovery {
+    private func recovery(of snapshot: PartitionSnapshot, loopGuard: LoopGuard?) -> PartitionRecovery {
         let subject = RecoverySubject(
-            source: cut.source, target: cut.target, from: cut.targetOffset, following: cut.following ?? [],
-            leaderEpoch: cut.targetLeaderEpoch ?? -1,
-            cursor: SourceCursor(position: cut.sourceOffset, leaderEpoch: cut.sourceLeaderEpoch ?? -1),
+            source: snapshot.source, target: snapshot.target, from: snapshot.targetOffset,
+            following: snapshot.following ?? [],
+            leaderEpoch: snapshot.targetLeaderEpoch ?? -1,
+            cursor: SourceCursor(position: snapshot.sourceOffset, leaderEpoch: snapshot.sourceLeaderEpoch ?? -1),
             rewriter: RecordRewriter(compression: .keep, loopGuard: loopGuard, limit: .default))
-        return PartitionRecovery(reading: subject, ours: ours, until: LogEnd(offset: cut.targetEnd))
+        return PartitionRecovery(reading: subject, ours: ours, until: LogEnd(offset: snapshot.targetEnd))
     }
 
     private func answer(
-        _ request: PartitionRecovery.Request, _ recovery: inout PartitionRecovery, _ cut: PartitionCut
+        _ request: PartitionRecovery.Request, _ recovery: inout PartitionRecovery, _ snapshot: PartitionSnapshot
     ) async throws {
         guard case .targetRecords(let offset) = request else {
             return recovery.targetBegins(
-                at: try await target.bounds(.earliest, of: [cut.target])[cut.target] ?? 0)
+                at: try await target.bounds(.earliest, of: [snapshot.target])[snapshot.target] ?? 0)
         }
-        if let fetched = try await read(cut.target, from: offset, target, isolation: .readUncommitted) {
+        if let fetched = try await read(snapshot.target, from: offset, target, isolation: .readUncommitted) {
             recovery.tookTargetRecords(fetched.records?.contiguous ?? ByteBuffer())
         } else {
             recovery.targetOutOfRange()
@@ -77,21 +79,21 @@ struct TailRecovery {
     }
 
     private func answer(
-        _ request: PartitionRecovery.Request, _ recovery: inout PartitionRecovery, _ cut: PartitionCut,
+        _ request: PartitionRecovery.Request, _ recovery: inout PartitionRecovery, _ snapshot: PartitionSnapshot,
         _ intake: inout BatchIntake
     ) async throws {
         switch request {
         case .sourceEpochEnd(let epoch):
-            let end = try Self.known(await source.epochEnds([cut.source: epoch])[cut.source])
+            let end = try Self.known(await source.epochEnds([snapshot.source: epoch])[snapshot.source])
             recovery.sourceEpochEnded(end?.endOffset.map { LogEnd(offset: $0, epoch: end?.epoch ?? -1) })
         case .sourceRecords(let offset):
-            if let fetched = try await read(cut.source, from: offset, source, isolation: .readCommitted) {
+            if let fetched = try await read(snapshot.source, from: offset, source, isolation: .readCommitted) {
                 recovery.tookSourceRecords(SourceMatch.Answer(fetched), intake: intake)
             } else {
                 recovery.sourceOutOfRange()
             }
         case .sourceStart:
-            recovery.sourceBegins(at: try await source.bounds(.earliest, of: [cut.source])[cut.source] ?? 0)
+            recovery.sourceBegins(at: try await source.bounds(.earliest, of: [snapshot.source])[snapshot.source] ?? 0)
         case .origins(.origin(let id)):
             intake.origins.learn([id], try await OriginTable(of: source).lookUp([id]))
             recovery.originsLearned()
@@ -100,7 +102,7 @@ struct TailRecovery {
             intake.origins.producerIDs[provenance] = 0
             recovery.originsLearned()
         case .sourceLeaderEnd:
-            let end = try Self.known(await source.leaderLogEnds(of: [cut.source])[cut.source])
+            let end = try Self.known(await source.leaderLogEnds(of: [snapshot.source])[snapshot.source])
             recovery.sourceLeaderEnds(at: end?.endOffset, cluster: source.settings.name)
         case .describeProducers, .replaceProducers, .targetEnd, .targetEpochEnd, .compare, .fence, .targetRecords,
             .targetStart:

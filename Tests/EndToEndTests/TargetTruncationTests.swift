@@ -14,7 +14,7 @@ import Testing
 /// log was cut, in front of the records that are missing there. Produce has no condition that a client could set against
 /// it, and a record that has landed cannot be taken back. Copied again in their place they are there twice; left out there, the
 /// newest record of a key would no longer be its last. The flow copies them again, and counts them.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct TargetCutTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct TargetTruncationTests {
     /// Whether the target's broker remembers the producer when its log is cut.
     enum Memory: CaseIterable {
         case remembers, forgets

@@ -7,7 +7,7 @@ import Testing
 
 /// The source's log loses its end, as after an unclean election, and grows again with other records, while what the flow
 /// remembers is older than what it has copied: what the target holds of the lost ones is not taken for copies of the new.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct SourceCutTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SourceTruncationTests {
     /// Where the source was cut: records 0 to 29 were copied, and the checkpoint is at 15.
     enum Place: Int, CaseIterable {
         case behindTheCheckpoint = 20

@@ -4,7 +4,7 @@ internal import NIOCore
 internal import Replication
 
 /// Finds out how far every partition of a flow had come, from the target alone.
-struct SourceCut {
+struct SourceSnapshot {
     let settings: FlowSettings
     let source: ClusterClient
     let target: ClusterClient
@@ -26,43 +26,43 @@ struct SourceCut {
             }.map(\.0))
     }
 
-    func make() async throws -> [PartitionCut] {
+    func make() async throws -> [PartitionSnapshot] {
         let partitions = memory.partitions(isSettled: false)
         let ends = try await target.bounds(.latest, of: partitions.map(\.target))
-        var cuts: [PartitionCut] = []
+        var snapshots: [PartitionSnapshot] = []
         for partition in partitions {
             guard let checkpoint = memory.flow.checkpoints[partition.source], let end = ends[partition.target] else {
                 continue
             }
-            var cut = PartitionCut(partition, sourceOffset: checkpoint.sourceOffset, targetEnd: end)
-            cut.targetOffset = checkpoint.targetOffset
-            cut.targetLeaderEpoch = checkpoint.targetLeaderEpoch
-            cut.following = checkpoint.following
-            cut.sourceLeaderEpoch = checkpoint.sourceLeaderEpoch
+            var snapshot = PartitionSnapshot(partition, sourceOffset: checkpoint.sourceOffset, targetEnd: end)
+            snapshot.targetOffset = checkpoint.targetOffset
+            snapshot.targetLeaderEpoch = checkpoint.targetLeaderEpoch
+            snapshot.following = checkpoint.following
+            snapshot.sourceLeaderEpoch = checkpoint.sourceLeaderEpoch
             if end > max(0, checkpoint.targetOffset) {
                 let tail = try await TailRecovery(settings: settings, source: source, target: target, ours: ours)
-                    .tail(of: cut)
-                cut.beyondCheckpoint = tail.count
+                    .tail(of: snapshot)
+                snapshot.beyondCheckpoint = tail.count
                 // Behind a discontinuity the last one need not be in its place.
                 if tail.discontinuities.isEmpty, let last = tail.batches.last {
-                    cut.lastOrigin = try await origin(of: last, in: cut)
+                    snapshot.lastOrigin = try await origin(of: last, in: snapshot)
                 }
             }
-            cuts.append(cut)
+            snapshots.append(snapshot)
         }
-        return cuts
+        return snapshots
     }
 
     /// The source offset of a batch's last record that began at the source, if it says so itself.
-    private func origin(of batch: TargetTail.Batch, in cut: PartitionCut) async throws -> Int64? {
+    private func origin(of batch: TargetTail.Batch, in snapshot: PartitionSnapshot) async throws -> Int64? {
         guard settings.naming == .identical, settings.loopPrevention == .headers,
             let sourceID = memory.flow.identity?.sourceClusterID
         else { return nil }
-        let log = StateTopic(cut.targetTopic, partition: cut.partition, client: target)
+        let log = StateTopic(snapshot.targetTopic, partition: snapshot.partition, client: target)
         let last = batch.baseOffset + batch.count - 1
         guard let record = try await target.record(of: log.partition, at: last),
             let header = LostTail.loopHeader(of: record), header.originCluster == sourceID,
-            header.originPartition == cut.partition, header.originOffset >= 0
+            header.originPartition == snapshot.partition, header.originOffset >= 0
         else { return nil }
         return header.originOffset
     }
