@@ -3,7 +3,7 @@ import Testing
 
 /// Imports between targets point downwards, as Docs/Architecture.md draws them.
 @Suite struct TargetDirectionTests {
-    /// What each target may import of the targets of this package.
+    /// Targets of this package that each target may import.
     private static let below: [String: Set<String>] = {
         let wire: Set = ["KafkaWire", "KafkaCompression", "CryptoPrimitives"]
         let engine = wire.union(["KafkaClient"])

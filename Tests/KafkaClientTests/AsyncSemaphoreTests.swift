@@ -2,9 +2,9 @@ import KafkaClient
 import Synchronization
 import Testing
 
-/// Who passes a semaphore, and when.
+/// Order and number of those that pass a semaphore.
 @Suite(.timeLimit(.minutes(1))) struct AsyncSemaphoreTests {
-    /// How many are inside at the moment, and the most that ever were.
+    /// Number of those inside at the moment, and the most that ever were.
     private final class Occupancy: Sendable {
         private let counts = Mutex((now: 0, most: 0))
 

@@ -4,7 +4,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-/// Where partitions are read when leaders name replicas (KIP-392).
+/// Brokers that partitions are read from when leaders name replicas (KIP-392).
 @Suite(.printsSeed) struct ReadReplicasTests {
     private static let orders = TopicPartition("orders", 0)
     private static let leader: Int32 = 1

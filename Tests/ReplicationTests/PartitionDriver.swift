@@ -162,7 +162,7 @@ struct RecoveryTarget {
     var log: [RecordBatch] = []
     /// The target's producers; nil when it cannot tell.
     var producers: [ProducerIdentity]? = []
-    /// Where the leader epochs asked for ended.
+    /// Ends of the leader epochs that were asked for.
     var epochEnd: Int64?
     var sourceEpochEnd: LogEnd?
     var sourceLog: [RecordBatch] = []

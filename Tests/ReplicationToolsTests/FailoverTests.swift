@@ -258,7 +258,7 @@ import Testing
         return try builder.finish()
     }
 
-    /// How many of the source's records are there.
+    /// Number of the source's records that are there.
     ///
     /// - Parameter changes: places of the target where another leader epoch begins.
     private func there(_ source: [String], _ target: [String], seams changes: [Int] = []) throws -> Int {

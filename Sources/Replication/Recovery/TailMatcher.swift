@@ -17,7 +17,7 @@ package import KafkaWire
 /// contents fit and the source has nothing in between. Where that might have been compacted away on the target it is
 /// copied again: rather twice than not at all.
 ///
-/// Where the source's leader has changed, its log may have been truncated and have grown again with other records. From
+/// After a change of the source's leader its log may have been truncated and have grown again with other records. From
 /// there on nothing counts but contents: how many records the target has of the old log tells nothing of the new one.
 package struct TailMatcher: Sendable {
     /// Source offsets whose copies lie one behind the other among our records of the tail.

@@ -71,7 +71,7 @@ struct LostTail {
         }
     }
 
-    /// What a replicator has written on a record about its way; nil for one that began where it lies.
+    /// A replicator's account of a record's way; nil for one that began where it lies.
     static func loopHeader(of record: Record) -> LoopHeader? {
         record.headers.first { $0.key == LoopHeader.keyBytes }?.value.flatMap { LoopHeader(decoding: $0) }
     }
