@@ -22,10 +22,10 @@ check: packages venv
 test: packages venv
 	Scripts/test.py all
 
-# SUITES=GroupOffsetTests make swift-test
+# SUITES='GroupOffsetTests|OffsetMapTests' make swift-test
 swift-test: packages venv
 	$(SWIFT) build -c release --build-tests
-	Scripts/test.py swift $(SUITES)
+	Scripts/test.py swift $(if $(SUITES),'$(SUITES)')
 
 # CHECKS="-k failover" make interop
 interop: build venv

@@ -26,7 +26,7 @@ for shell in bash zsh fish; do
     "dist/$name/bin/replicator" --generate-completion-script $shell >"dist/$name/completions/replicator.$shell"
 done
 # The documentation lies as it does here, since its pages lead to each other.
-cp -R README.md Docs replicator.yaml.example Packaging/replicator.service Packaging/replicator.1 "dist/$name"
+cp -R README.md LICENSE CHANGELOG.md CONTRIBUTING.md SECURITY.md Docs replicator.yaml.example Packaging/replicator.service Packaging/replicator.1 "dist/$name"
 ldd "dist/$name/bin/replicator" | awk '$2 == "=>" { print $1 }' | sort >"dist/$name/needs-libraries.txt"
 tar -czf "dist/$name.tar.gz" -C dist "$name"
 
