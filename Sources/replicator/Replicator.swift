@@ -20,6 +20,8 @@ struct Replicator: AsyncParsableCommand {
             StatusCommand.self,
             PauseCommand.self,
             ResumeCommand.self,
+            FlowsCommand.self,
+            ForgetCommand.self,
             ImportCommand.self,
             BrokerCommand.self,
         ])
