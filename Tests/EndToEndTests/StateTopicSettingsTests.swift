@@ -41,7 +41,8 @@ import Testing
     ) async throws {
         try await Replicated.run { world in
             let wanted = NewTopic(
-                topic, partitions: 1, replicationFactor: 1, configs: ["cleanup.policy": policy, "segment.ms": "7200000"])
+                topic, partitions: 1, replicationFactor: 1,
+                configs: ["cleanup.policy": policy, "segment.ms": "7200000"])
             for (_, outcome) in await world.targetClient.createTopics([wanted]) { _ = try outcome.get() }
 
             try await runOnce(world)
