@@ -20,6 +20,7 @@ struct Replicator: AsyncParsableCommand {
             StatusCommand.self,
             PauseCommand.self,
             ResumeCommand.self,
+            RetryCommand.self,
             FlowsCommand.self,
             ForgetCommand.self,
             ImportCommand.self,
