@@ -144,7 +144,7 @@ let package = Package(
                 logging,
             ]),
         tests("HouseTests", []),
-        tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
+        tests("ObservabilityTests", ["Observability", coreMetrics, httpTypes, logging]),
 
         // With sockets: these run one test at a time. Those that starve each other would prove nothing about time-outs.
         tests(
