@@ -149,7 +149,7 @@ let package = Package(
                 logging,
             ]),
         tests("HouseTests", []),
-        tests("ObservabilityTests", ["Observability", coreMetrics, httpTypes, logging]),
+        tests("ObservabilityTests", ["Observability", "CryptoPrimitives", coreMetrics, httpTypes, logging, nioCore]),
 
         // With sockets: these run one test at a time. Those that starve each other would prove nothing about time-outs.
         tests(
@@ -168,7 +168,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                "KafkaCompression", nioCore, nioPosix, logging, lifecycle,
+                "KafkaCompression", "Observability", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )

@@ -108,7 +108,8 @@ public struct ConfigFile: Sendable {
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, access: &access)
         document.finish()
         return ConfigFile(
-            clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity)
+            clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
+        )
     }
 }
 

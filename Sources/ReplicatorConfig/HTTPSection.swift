@@ -60,7 +60,9 @@ enum HTTPSection {
         guard let address = HostAndPort(host) ?? HostAndPort(host + ":80") ?? HostAndPort("[\(host)]:80") else {
             return false
         }
-        if address.host.contains(":") { return host == text }
+        if address.host.contains(":") {
+            return host == text && address.host.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." }
+        }
         return address.host.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -2,7 +2,7 @@
 ///
 /// After some attempts the wait doubles with each, up to a minute. The table is bounded: whoever has that many
 /// addresses to try from is not stopped by it, but costs no memory either.
-struct FailedAttempts {
+package struct FailedAttempts {
     private struct Entry {
         var count = 0
         var last: ContinuousClock.Instant
@@ -11,19 +11,21 @@ struct FailedAttempts {
 
     private var entries: [ClientAddress: Entry] = [:]
 
-    static let free = 5
-    static let longestWait: Duration = .seconds(60)
-    static let memory: Duration = .seconds(300)
-    static let capacity = 1_024
+    package init() {}
+
+    package static let free = 5
+    package static let longestWait: Duration = .seconds(60)
+    package static let memory: Duration = .seconds(300)
+    package static let capacity = 1_024
 
     /// Nil for an address that may try.
-    func wait(_ address: ClientAddress, at now: ContinuousClock.Instant) -> Duration? {
+    package func wait(_ address: ClientAddress, at now: ContinuousClock.Instant) -> Duration? {
         guard let entry = entries[address], entry.waitsUntil > now else { return nil }
         return entry.waitsUntil - now
     }
 
     /// - Returns: whether it is worth telling: the first attempt of an address, and the first that makes it wait.
-    mutating func failed(_ address: ClientAddress, at now: ContinuousClock.Instant) -> Bool {
+    package mutating func failed(_ address: ClientAddress, at now: ContinuousClock.Instant) -> Bool {
         var entry = entries[address] ?? Entry(last: now, waitsUntil: now)
         if now - entry.last > Self.memory { entry = Entry(last: now, waitsUntil: now) }
         entry.count += 1
@@ -35,7 +37,7 @@ struct FailedAttempts {
         return entry.count == 1 || beyond == 0
     }
 
-    var count: Int { entries.count }
+    package var count: Int { entries.count }
 
     private mutating func makeRoom(at now: ContinuousClock.Instant) {
         entries = entries.filter { now - $0.value.last <= Self.memory }

@@ -19,7 +19,7 @@ package final class HTTPAccess: Sendable {
     }
 
     /// Outcome of looking at a request's credentials.
-    enum Decision: Equatable {
+    package enum Decision: Sendable, Equatable {
         case allowed(Right)
         /// No credentials, and none are not enough: here are the schemes to answer with.
         case unknown(challenges: [String])
@@ -53,14 +53,14 @@ package final class HTTPAccess: Sendable {
     /// What the page may offer to a person who has this right.
     ///
     /// - Returns: `act`, `read`, or `sign-in` for those who could act once they have said who they are.
-    func offer(to right: Right, isAnonymous: Bool) -> String {
+    package func offer(to right: Right, isAnonymous: Bool) -> String {
         if right == .act { return "act" }
         let hasUsers = state.withLock { $0.rules.credentials?.hasUsers ?? false }
         return isAnonymous && hasUsers ? "sign-in" : "read"
     }
 
     /// - Parameter needed: the right that the request takes; with ``Right/none`` no credentials will do as well.
-    func decide(
+    package func decide(
         authorization: String?, needed: Right, from address: ClientAddress, at now: ContinuousClock.Instant = .now
     ) -> Decision {
         state.withLock { state in

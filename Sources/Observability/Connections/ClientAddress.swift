@@ -1,12 +1,12 @@
 internal import Glibc
-internal import NIOCore
+package import NIOCore
 
 /// The address that a client is known by: of IPv6 the first 64 bits, since whoever has one such address has all of
 /// them.
-struct ClientAddress: Hashable, CustomStringConvertible {
-    let description: String
+package struct ClientAddress: Sendable, Hashable, CustomStringConvertible {
+    package let description: String
 
-    init(_ address: SocketAddress?) {
+    package init(_ address: SocketAddress?) {
         let text = address?.ipAddress ?? "an unknown address"
         var bytes = [UInt8](repeating: 0, count: 16)
         guard inet_pton(AF_INET6, text, &bytes) == 1 else {

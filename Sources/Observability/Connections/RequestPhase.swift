@@ -1,8 +1,8 @@
-internal import NIOCore
+package import NIOCore
 
 /// The part of its life that a connection is in, and until when it may be in it. There is always an end.
-struct RequestPhase {
-    enum Kind: Hashable {
+package struct RequestPhase {
+    package enum Kind: Sendable, Hashable {
         /// For the next request: nothing of it has come.
         case idle
         /// For the rest of a request's header.
@@ -20,36 +20,36 @@ struct RequestPhase {
     /// Whether bytes have come since the last header.
     private var isBegun = true
     private var current: (kind: Kind, request: Int)
-    private(set) var deadline: NIODeadline
+    package private(set) var deadline: NIODeadline
 
-    var kind: Kind { current.kind }
+    package var kind: Kind { current.kind }
 
     /// A connection that has just been made: what it wants it has to say at once.
-    init(_ limits: ConnectionLimits, at now: NIODeadline) {
+    package init(_ limits: ConnectionLimits, at now: NIODeadline) {
         self.limits = limits
         current = (.head, 0)
         deadline = now + limits.head
     }
 
-    mutating func bytesCame(at now: NIODeadline) {
+    package mutating func bytesCame(at now: NIODeadline) {
         isBegun = true
         update(now)
     }
 
-    mutating func headCame(at now: NIODeadline) {
+    package mutating func headCame(at now: NIODeadline) {
         heads += 1
         isBegun = false
         update(now)
     }
 
-    mutating func endCame(at now: NIODeadline) {
+    package mutating func endCame(at now: NIODeadline) {
         ends += 1
         isBegun = false
         update(now)
     }
 
     /// The client has taken the whole answer, or the system has it.
-    mutating func answered(at now: NIODeadline) {
+    package mutating func answered(at now: NIODeadline) {
         answers += 1
         update(now)
     }
