@@ -19,7 +19,7 @@ package enum DescriptorReserve {
     /// in use.
     package static func remains(times: UInt64 = 1) -> Bool {
         let limit = limit
-        let reserve = min(32, limit / 8) * times
+        let reserve = max(8, min(32, limit / 8)) * times
         let probe = open("/dev/null", O_RDONLY | O_CLOEXEC)
         guard probe >= 0 else { return errno != EMFILE && errno != ENFILE }
         close(probe)

@@ -36,7 +36,7 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "replicator")
         // From the first moment: a HUP must not end the process.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
-        let descriptors = DescriptorLimit.raise().soft
+        let descriptors = try DescriptorLimit.ensure()
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
