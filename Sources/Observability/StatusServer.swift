@@ -68,7 +68,7 @@ public struct StatusServer: Service {
         let access = access
         let limits = limits
         let application = Application(
-            router: router(),
+            router: router(gate),
             server: HTTPServerBuilder { responder in
                 GuardedChannel(responder: responder, gate: gate, limits: limits, access: access)
             },
@@ -77,9 +77,11 @@ public struct StatusServer: Service {
         try await application.run()
     }
 
-    private func router() -> Router<StatusRequestContext> {
+    private func router(_ gate: ConnectionGate) -> Router<StatusRequestContext> {
         let router = Router(context: StatusRequestContext.self)
-        router.add(middleware: AccessControl(access: access, limits: limits, registry: registry, logger: logger))
+        router.add(
+            middleware: AccessControl(
+                access: access, gate: gate, limits: limits, registry: registry, logger: logger))
         let registry = registry
         let sources = sources
         router.get("/") { _, _ in Self.page() }

@@ -11,13 +11,14 @@ struct RawHTTP {
     /// Runs a status server with these limits and rules for the length of a block.
     static func withServer(
         _ limits: ConnectionLimits, _ rules: HTTPAccess.Rules, registry: MetricsRegistry = MetricsRegistry(),
-        hasDescriptors: @escaping @Sendable () -> Bool = { true }, _ body: (RawHTTP) async throws -> Void
+        status: String = "{}", hasDescriptors: @escaping @Sendable () -> Bool = { true },
+        _ body: (RawHTTP) async throws -> Void
     ) async throws {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let server = StatusServer(
             host: "127.0.0.1", port: 0, registry: registry,
             sources: StatusServer.Sources(
-                status: { _ in "{}" }, obstacles: { ["secret reason"] },
+                status: { _ in status }, obstacles: { ["secret reason"] },
                 control: { ControlAnswer(status: 200, message: "\($0.action) of \($0.flow)") }, history: History(),
                 events: EventLog()),
             access: HTTPAccess(rules), limits: limits, hasDescriptors: hasDescriptors,

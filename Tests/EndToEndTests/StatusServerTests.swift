@@ -125,6 +125,30 @@ import Testing
         #expect(registry.value("replicator_http_refused_connections_total", [("reason", "descriptors")]) == 1)
     }
 
+    @Test func `answers that nobody reads do not pile up`() async throws {
+        var limits = ConnectionLimits()
+        limits.answerBytes = 1 << 20
+        let request = RawHTTP.request("GET /api/status")
+        // More than the buffers of both sockets hold.
+        let status = String(repeating: "a", count: 24 << 20)
+        try await RawHTTP.withServer(limits, rules, status: status) { server in
+            try await server.connect().executeThenClose { _, outbound in
+                try await outbound.write(ByteBuffer(string: request))
+                var answer = ""
+                for _ in 0..<1_000 where !answer.hasPrefix("HTTP/1.1 503") {
+                    answer = try await server.exchange(request)
+                }
+                #expect(answer.hasPrefix("HTTP/1.1 503"))
+                let probe = try await server.exchange(RawHTTP.request("GET /healthz"))
+                #expect(probe.hasPrefix("HTTP/1.1 200"))
+            }
+            // That client has left.
+            var answer = ""
+            for _ in 0..<1_000 where !answer.hasPrefix("HTTP/1.1 200") { answer = try await server.exchange(request) }
+            #expect(answer.hasPrefix("HTTP/1.1 200"))
+        }
+    }
+
     @Test func `answers tell browsers what to keep to`() async throws {
         try await RawHTTP.withServer(ConnectionLimits(), rules) { server in
             for path in ["/", "/metrics", "/healthz", "/api/status", "/nowhere"] {

@@ -21,6 +21,7 @@ struct AccessControl: RouterMiddleware {
     typealias Context = StatusRequestContext
 
     let access: HTTPAccess
+    let gate: ConnectionGate
     let limits: ConnectionLimits
     let registry: MetricsRegistry
     let logger: Logger
@@ -57,6 +58,9 @@ struct AccessControl: RouterMiddleware {
             from: context.address)
         switch decision {
         case .allowed(let right):
+            guard !gate.isClogged || request.uri.path == "/healthz" else {
+                return Self.text("too much waits for clients that do not read; try again later", .serviceUnavailable)
+            }
             var context = context
             context.right = right
             var response = try await next(request, context)

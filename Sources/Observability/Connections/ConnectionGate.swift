@@ -17,6 +17,7 @@ final class ConnectionGate: Sendable {
 
     private struct State {
         var open = 0
+        var answerBytes = 0
         var byAddress: [ClientAddress: Int] = [:]
         /// When a connection was last turned away for a reason.
         var lastRefusals: [Refusal: ContinuousClock.Instant] = [:]
@@ -77,6 +78,14 @@ final class ConnectionGate: Sendable {
             let remaining = state.byAddress[address, default: 1] - 1
             state.byAddress[address] = remaining > 0 ? remaining : nil
         }
+    }
+
+    /// Whether so many bytes of answers wait for their clients that no more are to be made.
+    var isClogged: Bool { state.withLock { $0.answerBytes > limits.answerBytes } }
+
+    /// A part of an answer is on its way, or, with a negative number, taken or given up.
+    func answering(bytes: Int) {
+        state.withLock { $0.answerBytes += bytes }
     }
 
     private func count(_ refusal: Refusal, by number: Int64) {

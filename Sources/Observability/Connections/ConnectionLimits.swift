@@ -22,6 +22,9 @@ package struct ConnectionLimits: Sendable, Hashable {
     /// Nothing that is served here asks for a body.
     package var bodyBytes = 64 << 10
 
+    /// Bytes of answers that clients have not taken yet, over all connections, above which no more are made.
+    package var answerBytes = 64 << 20
+
     package init() {}
 
     /// The limits for a process that may have so many descriptors open: a quarter of them at most, since the others are

@@ -47,7 +47,7 @@ struct GuardedChannel: ServerChildChannel {
         }.flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(RequestWatch(limits), position: .after(decoder))
+            try pipeline.addHandler(RequestWatch(limits, gate: gate), position: .after(decoder))
             return value
         }.flatMapErrorThrowing { error in
             // Nobody else would.

@@ -20,12 +20,14 @@ final class RequestWatch: ChannelDuplexHandler {
     typealias OutboundIn = HTTPServerResponsePart
 
     private let limits: ConnectionLimits
+    private let gate: ConnectionGate
     private var phase: RequestPhase
     private var bodyBytes = 0
     private var alarm: Scheduled<Void>?
 
-    init(_ limits: ConnectionLimits) {
+    init(_ limits: ConnectionLimits, gate: ConnectionGate) {
         self.limits = limits
+        self.gate = gate
         phase = RequestPhase(limits, at: .now())
     }
 
@@ -79,13 +81,23 @@ final class RequestWatch: ChannelDuplexHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .end = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
-        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        let written = promise ?? context.eventLoop.makePromise()
-        written.futureResult.whenSuccess {
-            let (handler, context) = bound.value
-            handler.update(context) { $0.answered(at: .now()) }
+        switch unwrapOutboundIn(data) {
+        case .head: context.write(data, promise: promise)
+        case .body(let part):
+            let gate = gate
+            let bytes = part.readableBytes
+            gate.answering(bytes: bytes)
+            let written = promise ?? context.eventLoop.makePromise()
+            written.futureResult.whenComplete { _ in gate.answering(bytes: -bytes) }
+            context.write(data, promise: written)
+        case .end:
+            let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+            let written = promise ?? context.eventLoop.makePromise()
+            written.futureResult.whenSuccess {
+                let (handler, context) = bound.value
+                handler.update(context) { $0.answered(at: .now()) }
+            }
+            context.write(data, promise: written)
         }
-        context.write(data, promise: written)
     }
 }
