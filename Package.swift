@@ -20,6 +20,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -89,7 +90,11 @@ let package = Package(
             ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore, logging, deque]),
         target("ReplicatorConfig", ["Replication", "KafkaClient", "KafkaWire", yams]),
         target(
-            "Observability", [coreMetrics, httpTypes, logging, lifecycle, hummingbird, deque, nioCore],
+            "Observability",
+            [
+                "CryptoPrimitives", coreMetrics, httpTypes, logging, lifecycle, hummingbird, hummingbirdCore, deque,
+                nioCore, nioHTTP1, nioSSL,
+            ],
             // Embedded: the program needs no files beside it.
             resources: ["page.html", "page.css", "plots.js", "map.js", "flows.js", "live.js"].map {
                 .embedInCode("Page/\($0)")
@@ -105,7 +110,7 @@ let package = Package(
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
                 "KafkaClient", "KafkaBroker", "KafkaWire", arguments, lifecycle, unixSignals, logging, metrics, nioCore,
-                nioPosix, nioHTTP1, hummingbird, httpTypes,
+                nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes, "CryptoPrimitives",
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -144,7 +149,7 @@ let package = Package(
                 logging,
             ]),
         tests("HouseTests", []),
-        tests("ObservabilityTests", ["Observability", coreMetrics, logging]),
+        tests("ObservabilityTests", ["Observability", "CryptoPrimitives", coreMetrics, httpTypes, logging, nioCore]),
 
         // With sockets: these run one test at a time. Those that starve each other would prove nothing about time-outs.
         tests(
@@ -163,7 +168,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                "KafkaCompression", nioCore, nioPosix, logging, lifecycle,
+                "KafkaCompression", "Observability", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )

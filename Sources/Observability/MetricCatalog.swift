@@ -74,6 +74,12 @@ public enum MetricCatalog {
         Entry(
             name: "replicator_throttle_seconds_total", kind: .counter, labels: ["cluster"],
             help: "Time for which a cluster's brokers have asked us to be silent, because of their quotas."),
+        Entry(
+            name: "replicator_http_refused_connections_total", kind: .counter, labels: ["reason"],
+            help: "HTTP connections turned away: as many as there may be, or no descriptors to spare."),
+        Entry(
+            name: "replicator_http_auth_failures_total", kind: .counter, labels: [],
+            help: "HTTP requests with wrong credentials."),
     ]
 
     static func entry(_ name: String) -> Entry? {

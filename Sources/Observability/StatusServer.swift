@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
-public import Logging
+internal import HummingbirdCore
+package import Logging
 internal import NIOCore
 public import ServiceLifecycle
 
@@ -34,18 +35,27 @@ public struct StatusServer: Service {
     private let port: Int
     private let registry: MetricsRegistry
     private let sources: Sources
+    private let access: HTTPAccess
+    private let limits: ConnectionLimits
+    private let hasDescriptors: @Sendable () -> Bool
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
 
-    /// - Parameter onListening: told the port, which matters when 0 was asked for.
-    public init(
-        host: String, port: Int, registry: MetricsRegistry, sources: Sources, logger: Logger,
+    /// - Parameters:
+    ///   - hasDescriptors: whether enough of them are left for another connection.
+    ///   - onListening: told the port, which matters when 0 was asked for.
+    package init(
+        host: String, port: Int, registry: MetricsRegistry, sources: Sources, access: HTTPAccess,
+        limits: ConnectionLimits, hasDescriptors: @escaping @Sendable () -> Bool = { true }, logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
         self.registry = registry
         self.sources = sources
+        self.access = access
+        self.limits = limits
+        self.hasDescriptors = hasDescriptors
         self.logger = logger
         self.onListening = onListening
     }
@@ -54,14 +64,24 @@ public struct StatusServer: Service {
     public func run() async throws {
         var quiet = logger
         quiet.logLevel = .warning
+        let gate = ConnectionGate(limits, registry: registry, logger: logger, hasDescriptors: hasDescriptors)
+        let access = access
+        let limits = limits
         let application = Application(
-            router: router(), configuration: .init(address: .hostname(host, port: port), serverName: "replicator"),
+            router: router(gate),
+            server: HTTPServerBuilder { responder in
+                GuardedChannel(responder: responder, gate: gate, limits: limits, access: access)
+            },
+            configuration: .init(address: .hostname(host, port: port), serverName: "replicator"),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) }, logger: quiet)
         try await application.run()
     }
 
-    private func router() -> Router<BasicRequestContext> {
-        let router = Router()
+    private func router(_ gate: ConnectionGate) -> Router<StatusRequestContext> {
+        let router = Router(context: StatusRequestContext.self)
+        router.add(
+            middleware: AccessControl(
+                access: access, gate: gate, limits: limits, registry: registry, logger: logger))
         let registry = registry
         let sources = sources
         router.get("/") { _, _ in Self.page() }
@@ -69,9 +89,10 @@ public struct StatusServer: Service {
             Self.text(PrometheusText.render(registry), type: PrometheusText.contentType)
         }
         router.get("/healthz") { _, _ in Self.text("ok\n") }
-        router.get("/readyz") { _, _ in
-            let obstacles = await sources.obstacles()
+        router.get("/readyz") { _, context in
+            var obstacles = await sources.obstacles()
             guard !obstacles.isEmpty else { return Self.text("ready\n") }
+            if context.right < .read { obstacles = ["not ready; the reasons are for those who may read"] }
             return Self.text(obstacles.joined(separator: "\n") + "\n", status: .serviceUnavailable)
         }
         router.get("/api/status") { request, _ in
@@ -91,11 +112,8 @@ public struct StatusServer: Service {
     }
 
     private static func control(
-        _ request: Request, _ context: BasicRequestContext, _ sources: Sources
+        _ request: Request, _ context: StatusRequestContext, _ sources: Sources
     ) async -> Response {
-        if let origin = request.headers[.origin], !isOwn(origin: origin, request) {
-            return text("requests from other sites' pages are refused\n", status: .forbidden)
-        }
         guard let flow = context.parameters.get("name"),
             let action = context.parameters.get("action").flatMap({ FlowCommand.Action(rawValue: $0) })
         else { return text("there are the actions pause, resume and retry\n", status: .notFound) }
@@ -111,12 +129,6 @@ public struct StatusServer: Service {
         let answer = await sources.control(
             FlowCommand(flow: flow, action: action, topic: topic, partition: partition))
         return text(answer.message + "\n", status: .init(code: answer.status))
-    }
-
-    /// Browsers name the page that a request comes from: only our own may change anything.
-    private static func isOwn(origin: String, _ request: Request) -> Bool {
-        guard let authority = request.head.authority else { return false }
-        return origin == "http://\(authority)" || origin == "https://\(authority)"
     }
 
     private static func query(_ request: Request) -> [String: String] {

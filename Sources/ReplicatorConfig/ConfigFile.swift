@@ -9,6 +9,8 @@ public struct ConfigFile: Sendable {
     public var flows: [FlowSettings]
     /// Where metrics, health and status are served; nil for nowhere.
     public var http: HostAndPort?
+    /// Who may do what there.
+    public var httpAccess = HTTPAccessSettings()
     /// How long a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)
     /// The program that has read it, as the clusters' brokers see it.
@@ -102,10 +104,12 @@ public struct ConfigFile: Sendable {
             document.report("missing required key \"flows\": at least one flow to run", about: "flows")
         }
         var stuckAfter: Duration = .seconds(60)
-        let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter)
+        var access = HTTPAccessSettings()
+        let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, access: &access)
         document.finish()
         return ConfigFile(
-            clusters: clusters, flows: flows, http: http, stuckAfter: stuckAfter, identity: identity)
+            clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
+        )
     }
 }
 

@@ -232,18 +232,3 @@ enum LimitSection {
         return LimitSettings(bytesPerSecond: section.bytes("bytesPerSecond", in: 1_000...(1 << 50)))
     }
 }
-
-/// `http`: where the process can be asked how it is.
-enum HTTPSection {
-    static func parse(_ document: inout Section, stuckAfter: inout Duration) -> HostAndPort? {
-        guard var section = document.section("http") else { return nil }
-        defer { section.finish() }
-        if let patience = section.duration("stuckAfter", in: .seconds(1) ... .seconds(86_400)) {
-            stuckAfter = patience
-        }
-        guard let listen = section.required("listen", "HOST:PORT to serve metrics and status on") else { return nil }
-        if let address = HostAndPort(listen) { return address }
-        section.report("\"\(listen)\" is not HOST:PORT", about: "listen")
-        return nil
-    }
-}

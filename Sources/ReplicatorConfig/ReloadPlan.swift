@@ -35,6 +35,11 @@ public enum ReloadPlan: Sendable {
         if old.http != new.http || old.stuckAfter != new.stuckAfter {
             refusals.append("http cannot change while the process runs: restart, or restore the old value")
         }
+        if (old.httpAccess.tls == nil) != (new.httpAccess.tls == nil) {
+            refusals.append(
+                "http.tls cannot come or go while the process runs: restart, or restore the old value; its files may "
+                    + "change")
+        }
         self = refusals.isEmpty ? .apply(settings) : .refuse(refusals)
     }
 

@@ -18,7 +18,7 @@ import Testing
             "Replication": engine,
             "ReplicationTools": engine.union(["Replication"]),
             "ReplicatorConfig": engine.union(["Replication"]),
-            "Observability": [],
+            "Observability": ["CryptoPrimitives"],
             "ReplicatorDaemon": daemon,
             "replicator": daemon.union(["ReplicationTools", "ReplicatorDaemon", "KafkaBroker"]),
             "replicator-bench": engine,

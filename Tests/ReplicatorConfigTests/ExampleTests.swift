@@ -15,6 +15,23 @@ import Testing
         #expect(config.http?.port == 9644)
     }
 
+    @Test func `what the example leaves out of http is valid as well`() throws {
+        let text = try String(contentsOf: Self.root.appending(path: "replicator.yaml.example"), encoding: .utf8)
+        let start = try #require(text.firstRange(of: "\nhttp:"))
+        let whole =
+            text[..<start.upperBound]
+            + text[start.upperBound...].replacing(/\n  # (\w+: [\[{].*)/) { "\n  \($0.output.1)" }
+
+        let access = try ConfigFile.parse(
+            String(whole), file: "example", environment: ["OPS_PASSWORD": "a", "SCRAPER_TOKEN": "b"]
+        ).httpAccess
+
+        #expect(access.allowedHosts.count == 1)
+        #expect(access.authentication?.users.count == 1)
+        #expect(access.authentication?.tokens.count == 1)
+        #expect(access.tls != nil)
+    }
+
     /// Whole configurations in README and Docs: blocks of YAML with clusters and flows.
     private static let examples: [(document: String, text: String)] = {
         let folder = (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: "Docs").path)) ?? []

@@ -86,6 +86,9 @@ actor Connector {
     private func open(
         _ address: HostAndPort, _ deadline: NIODeadline
     ) async throws(Failure) -> NIOLoopBound<ConnectionHandler> {
+        guard DescriptorReserve.remains() else {
+            throw Failure(.connection(.descriptorsExhausted(limit: DescriptorReserve.limit)), during: .connect)
+        }
         let tlsContext = try tlsContextIfNeeded()
         let serverName = settings.security.tls?.serverName ?? (address.isIPAddress ? nil : address.host)
         let maximumFrameBytes = settings.maximumFrameBytes

@@ -35,6 +35,7 @@ extension ConnectionFailure {
         case ECONNREFUSED: self = .refused
         case ECONNRESET, EPIPE: self = .closedByBroker
         case EHOSTUNREACH, ENETUNREACH, ENETDOWN, EADDRNOTAVAIL: self = .unreachable("\(error)")
+        case EMFILE, ENFILE: self = .descriptorsExhausted(limit: DescriptorReserve.limit)
         case ETIMEDOUT: self = .lost("the network gave up waiting for an acknowledgement")
         default: self = .lost("\(error)")
         }

@@ -14,6 +14,8 @@ public enum ConnectionFailure: Hashable, Sendable {
     case closedByBroker
     /// The connection broke, in the system's words.
     case lost(String)
+    /// The process has nearly as many files and connections open as it may.
+    case descriptorsExhausted(limit: UInt64)
     /// Another request on this connection failed in a way that ended it.
     case abandoned(because: String)
     /// Metadata names no broker of this id.
@@ -42,6 +44,9 @@ extension ConnectionFailure: CustomStringConvertible {
                 + "if this happens at once, check that securityProtocol fits the listener (TLS or not, SASL or not)"
         case .lost(let reason):
             "connection lost: \(reason)"
+        case .descriptorsExhausted(let limit):
+            "this process may have \(limit) files and connections open, and nearly has; "
+                + "raise the limit (LimitNOFILE= of the systemd unit, ulimit -n)"
         case .abandoned(let cause):
             "the connection was closed because \(cause)"
         case .unknownBroker(let id):

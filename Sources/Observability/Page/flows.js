@@ -2,6 +2,17 @@
 const views = new Map();
 let history = { span: 3600000, series: [] }, openTopic = null, topicDetail = null;
 
+// What the person may do: act, read, or sign-in for those who may act once the browser has asked who they are.
+let access = 'act';
+function allow(found) {
+  access = found || 'act';
+  put($('access'), { read: 'read only', 'sign-in': 'pause and resume take a user' }[access] || '');
+}
+function permit(button) {
+  button.disabled = access === 'read';
+  button.title = button.disabled ? 'you may read, and not pause or resume' : '';
+  return button;
+}
 async function control(flow, action, topic, partition) {
   const query = new URLSearchParams();
   if (topic !== undefined) query.set('topic', topic);
@@ -42,7 +53,7 @@ function drawFlow(view, flow) {
   const all = flow.paused.includes('the flow');
   view.state.replaceChildren(chip(flow.state === 'running' && all ? 'paused' : flow.state));
   put(view.route, `${flow.source} → ${flow.target}`);
-  put(view.toggle, all ? 'Resume' : 'Pause');
+  put(permit(view.toggle), all ? 'Resume' : 'Pause');
   put(view.tiles.lag.value, count(flow.lag));
   put(view.tiles.lag.extra, flow.lag ? 'records behind' : 'in step');
   put(view.tiles.bytesPerSecond.value, rate(flow.bytesPerSecond));
@@ -128,7 +139,7 @@ function detailView(flow, topic) {
     put(tiles.bytesPerSecond.extra, `${count(summary.recordsPerSecond)} records/s`);
     const isPaused = paused.includes(`topic ${topic}`);
     toggle.dataset.action = isPaused ? 'resume' : 'pause';
-    put(toggle, isPaused ? 'Resume topic' : 'Pause topic');
+    put(permit(toggle), isPaused ? 'Resume topic' : 'Pause topic');
     const state = p => p.stuckForSeconds !== undefined ? 'stuck' : p.state;
     cells.replaceChildren(...partitions.map(p => h('i', { class: 'cell ' + (state(p) === 'active' && p.lag ? 'lagging' : state(p)),
       title: `${topic}-${p.partition}: ${state(p)}, lag ${count(p.lag)}` })));
@@ -139,8 +150,8 @@ function detailView(flow, topic) {
       h('td', { class: 'num wide dim' }, `${p.sourceLeader ?? '–'} → ${p.targetLeader ?? '–'}`),
       h('td', { class: p.reason || p.stuckForSeconds !== undefined ? 'reason' : 'num' },
         p.reason ?? (p.stuckForSeconds !== undefined ? `no progress for ${seconds(p.stuckForSeconds)}${p.obstacle ? ': ' + p.obstacle : ''}` :
-          h('button', { onclick: () => control(flow, p.state === 'paused' ? 'resume' : 'pause', topic, p.partition) },
-            p.state === 'paused' ? 'Resume' : 'Pause'))))));
+          permit(h('button', { onclick: () => control(flow, p.state === 'paused' ? 'resume' : 'pause', topic, p.partition) },
+            p.state === 'paused' ? 'Resume' : 'Pause')))))));
   } };
 }
 function drawGroups(view) {

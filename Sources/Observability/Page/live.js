@@ -15,6 +15,7 @@ function addEvents(events) {
 async function get(path) {
   const answer = await fetch(path, { cache: 'no-store' });
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  allow(answer.headers.get('replicator-access'));
   return answer.json();
 }
 function list(section, items) {

@@ -1,3 +1,5 @@
+internal import KafkaClient
+package import Observability
 package import Replication
 package import ReplicatorConfig
 
@@ -7,11 +9,14 @@ package struct WatchedConfiguration: Sendable {
     /// Whether the process runs every flow of the file.
     private let runsAll: Bool
     private var current: ConfigFile
+    /// Who may use the HTTP address, where there is one.
+    private let access: HTTPAccess?
 
-    package init(file: String, runsAll: Bool, current: ConfigFile) {
+    package init(file: String, runsAll: Bool, current: ConfigFile, access: HTTPAccess? = nil) {
         self.file = file
         self.runsAll = runsAll
         self.current = current
+        self.access = access
     }
 
     /// Reads the file again, and takes it over as a whole or not at all.
@@ -21,7 +26,15 @@ package struct WatchedConfiguration: Sendable {
         do throws(InvalidConfiguration) {
             let new = try ConfigFile.load(file, identity: current.identity)
             let plan = ReloadPlan(running: running, runsAll: runsAll, from: current, to: new)
-            if case .apply = plan { current = new }
+            guard case .apply = plan else { return plan }
+            if let access, let address = new.http {
+                do {
+                    access.replace(try HTTPAccess.Rules(new.httpAccess, listeningOn: address.host))
+                } catch {
+                    return .refuse(["\(error)"])
+                }
+            }
+            current = new
             return plan
         } catch {
             return .refuse(["\(error)"])

@@ -36,6 +36,7 @@ struct RunCommand: AsyncParsableCommand {
         let logger = Logger(label: "replicator")
         // From the first moment: a HUP must not end the process.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
+        let descriptors = try DescriptorLimit.ensure()
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
@@ -43,16 +44,20 @@ struct RunCommand: AsyncParsableCommand {
         let running = flows.map { settings in
             Flow(settings, eventLoops: loops, logger: logger, wallClock: WallClock.milliseconds)
         }
+        let access = try httpAccess(config)
         if let http = config.http { try await checkCanListen(at: http, group) }
         do {
             let daemon = daemon(config, flows, running, loops[0], registry, events, logger)
             let configuration = WatchedConfiguration(
-                file: common.config, runsAll: common.flow.isEmpty, current: config)
+                file: common.config, runsAll: common.flow.isEmpty, current: config, access: access)
             var services: [any Service] = [
                 FlowsService(flows: running),
                 DaemonService(daemon: daemon, configuration: configuration, hangups: hangups),
             ]
-            if let http = config.http { services.append(statusServer(at: http, daemon)) }
+            if let http = config.http, let access {
+                services.append(statusServer(at: http, access, ConnectionLimits(descriptors: descriptors), daemon))
+                if let warning = HTTPExposure.warning(http, config.httpAccess) { logger.warning("\(warning)") }
+            }
             let serviceGroup = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
                     services: services.map {
@@ -92,12 +97,25 @@ struct RunCommand: AsyncParsableCommand {
             registry: registry, events: events, logger: logger, wallClock: WallClock.milliseconds)
     }
 
-    private func statusServer(at address: HostAndPort, _ daemon: Daemon) -> StatusServer {
+    /// - Throws: ``Failure`` when a file that it needs cannot be used, before anything is created on a target.
+    private func httpAccess(_ config: ConfigFile) throws(Failure) -> HTTPAccess? {
+        guard let address = config.http else { return nil }
+        do {
+            return HTTPAccess(try HTTPAccess.Rules(config.httpAccess, listeningOn: address.host))
+        } catch {
+            throw Failure("\(error)", exitCode: .usage)
+        }
+    }
+
+    private func statusServer(
+        at address: HostAndPort, _ access: HTTPAccess, _ limits: ConnectionLimits, _ daemon: Daemon
+    ) -> StatusServer {
         StatusServer(
             host: address.host, port: address.port, registry: daemon.registry,
             sources: StatusServer.Sources(
                 status: { await daemon.document().listing($0).json }, obstacles: { await daemon.obstacles() },
                 control: { await daemon.control($0) }, history: daemon.history, events: daemon.events),
+            access: access, limits: limits, hasDescriptors: { DescriptorReserve.remains(times: 2) },
             logger: daemon.logger)
     }
 }

@@ -1,41 +1,112 @@
 internal import ArgumentParser
+internal import CryptoPrimitives
+internal import FoundationEssentials
 internal import KafkaClient
 internal import ReplicatorConfig
 
-/// Address of the daemon that a command talks to.
+/// Address of the daemon that a command talks to, and who the command is there.
 struct DaemonOptions: ParsableArguments {
+    /// Variables of the environment: passwords do not belong on a command line, which others can see.
+    static let passwordVariable = "REPLICATOR_HTTP_PASSWORD"
+    static let tokenVariable = "REPLICATOR_HTTP_TOKEN"
+
     @Option(
         name: .long,
         help: ArgumentHelp("Address of the running replicator; else http.listen of --config.", valueName: "URL"))
     var url: String?
 
-    @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"))
-    var config = "replicator.yaml"
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The configuration file; replicator.yaml unless --url is given. Its http section says who the command is.",
+            valueName: "FILE"))
+    var config: String?
 
-    /// - Throws: ``Failure`` when no address is known.
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The user to be there, with the password of REPLICATOR_HTTP_PASSWORD or of the configuration; else its "
+                + "first user, or the token of REPLICATOR_HTTP_TOKEN.",
+            valueName: "NAME"))
+    var user: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Authorities to trust where the address is https, PEM; else the configuration's own certificate, or the "
+                + "system's authorities.",
+            valueName: "FILE"))
+    var caFile: String?
+
+    /// - Throws: ``Failure`` when no address is known, or no password of the user.
     func client() throws -> DaemonClient {
-        if let url {
-            var rest = url[...]
-            if rest.hasPrefix("http://") { rest.removeFirst("http://".count) }
-            while rest.hasSuffix("/") { rest.removeLast() }
-            guard let address = HostAndPort(String(rest)) else {
-                throw Failure("--url takes http://HOST:PORT, not \"\(url)\"", exitCode: .usage)
+        let path = config ?? (url == nil ? "replicator.yaml" : nil)
+        let file = try path.map { path throws(Failure) in
+            do { return try ConfigFile.load(path, identity: .replicator) } catch {
+                throw Failure("\(error)", exitCode: .usage)
             }
-            return DaemonClient(address: address)
         }
-        let file: ConfigFile
-        do {
-            file = try ConfigFile.load(config, identity: .replicator)
-        } catch {
-            throw Failure("\(error)", exitCode: .usage)
+        let access = file?.httpAccess ?? HTTPAccessSettings()
+        let authorization = try authorization(access.authentication)
+        if let url {
+            let (address, scheme) = try Self.parse(url)
+            let usesTLS = scheme.map { $0 == "https" } ?? (access.tls != nil)
+            return DaemonClient(
+                address: address, trust: usesTLS ? trust(access.tls) : nil, authorization: authorization)
         }
-        guard var address = file.http else {
-            throw Failure("\(config) has no http.listen: add it, or name the address with --url", exitCode: .usage)
+        guard var address = file?.http else {
+            throw Failure(
+                "\(path ?? "the configuration") has no http.listen: add it, or name the address with --url",
+                exitCode: .usage)
         }
         // Listening everywhere includes here.
         if address.host == "0.0.0.0" || address.host == "::" {
             address.host = address.host == "::" ? "::1" : "127.0.0.1"
         }
-        return DaemonClient(address: address)
+        return DaemonClient(
+            address: address, trust: access.tls == nil ? nil : trust(access.tls), authorization: authorization)
+    }
+
+    private static func parse(_ url: String) throws(Failure) -> (HostAndPort, scheme: String?) {
+        var rest = url[...]
+        var scheme: String?
+        for known in ["http", "https"] where rest.hasPrefix("\(known)://") {
+            rest.removeFirst("\(known)://".count)
+            scheme = known
+            break
+        }
+        while rest.hasSuffix("/") { rest.removeLast() }
+        guard let address = HostAndPort(String(rest)) else {
+            throw Failure("--url takes http://HOST:PORT or https://HOST:PORT, not \"\(url)\"", exitCode: .usage)
+        }
+        return (address, scheme)
+    }
+
+    private func trust(_ tls: HTTPAccessSettings.TLS?) -> ServerTrust {
+        if let caFile { return .authorities(file: caFile) }
+        return tls.map { .certificate(file: $0.certificateFile) } ?? .system
+    }
+
+    /// The value of `Authorization`; nil when nothing says who the command is.
+    private func authorization(_ authentication: HTTPAccessSettings.Authentication?) throws(Failure) -> String? {
+        let environment = ProcessInfo.processInfo.environment
+        if user == nil, let token = environment[Self.tokenVariable] { return "Bearer \(token)" }
+        let users = authentication?.users ?? [:]
+        guard let name = user ?? users.keys.min() else { return nil }
+        let password: String
+        if let given = environment[Self.passwordVariable] {
+            password = given
+        } else if let secret = users[name] {
+            do { password = try secret.reveal() } catch {
+                throw Failure(
+                    "http.authentication.users.\(name): \(error); \(Self.passwordVariable) may hold the password",
+                    exitCode: .usage)
+            }
+        } else {
+            throw Failure(
+                "there is no password for --user \(name): put it into \(Self.passwordVariable), or name a configuration "
+                    + "that has this user in http.authentication.users", exitCode: .usage)
+        }
+        return "Basic \(Base64.encode(Array("\(name):\(password)".utf8)))"
     }
 }

@@ -10,6 +10,7 @@ enum EventLoops {
     static func with<Value: Sendable>(
         _ count: Int = System.coreCount, for command: String, _ work: ([any EventLoop]) async throws -> Value
     ) async throws -> Value {
+        try DescriptorLimit.ensure()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         let outcome: Result<Value, any Error>
         do {

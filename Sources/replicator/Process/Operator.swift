@@ -1,12 +1,11 @@
 internal import Glibc
+internal import ReplicatorDaemon
 
 /// The person, or the machine, that gave a command.
 enum Operator {
     /// This process, as others are told that want the same.
     static var process: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "process \(getpid())" }
-        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let host = MachineName.current else { return "process \(getpid())" }
         return "process \(getpid()) on \(host)"
     }
 

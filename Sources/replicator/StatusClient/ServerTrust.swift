@@ -1,0 +1,52 @@
+internal import KafkaClient
+internal import NIOCore
+internal import NIOSSL
+
+/// Certificates that a command accepts from a replicator it talks to.
+enum ServerTrust {
+    /// Those that the system's authorities have signed, for the host's name.
+    case system
+    /// Those that an authority in a PEM file has signed, for the host's name.
+    case authorities(file: String)
+    /// The one in a PEM file, whatever it is called: the replicator's own, as its configuration names it.
+    case certificate(file: String)
+
+    /// - Returns: makes the handler of a connection.
+    /// - Throws: ``Failure`` when the file cannot be used.
+    func handlerMaker(for address: HostAndPort) throws -> @Sendable () throws -> NIOSSLClientHandler {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        let isAddress = (try? SocketAddress(ipAddress: address.host, port: address.port)) != nil
+        let name = isAddress ? nil : address.host
+        switch self {
+        case .system:
+            let context = try NIOSSLContext(configuration: configuration)
+            return { try NIOSSLClientHandler(context: context, serverHostname: name) }
+        case .authorities(let file):
+            configuration.trustRoots = .certificates(try Self.certificates(file, "--ca-file"))
+            let context = try NIOSSLContext(configuration: configuration)
+            return { try NIOSSLClientHandler(context: context, serverHostname: name) }
+        case .certificate(let file):
+            let own = try Self.certificates(file, "http.tls.certificateFile").first
+            let context = try NIOSSLContext(configuration: configuration)
+            return {
+                try NIOSSLClientHandler(
+                    context: context, serverHostname: name,
+                    customVerificationCallback: { chain, verdict in
+                        verdict.succeed(chain.first == own && own != nil ? .certificateVerified : .failed)
+                    })
+            }
+        }
+    }
+
+    private static func certificates(_ file: String, _ setting: String) throws(Failure) -> [NIOSSLCertificate] {
+        do {
+            let found = try NIOSSLCertificate.fromPEMFile(file)
+            if !found.isEmpty { return found }
+        } catch {
+            throw Failure(
+                "\(setting) \"\(file)\" cannot be read, or holds no PEM certificate", exitCode: .usage)
+        }
+        throw Failure("\(setting) \"\(file)\" holds no PEM certificate", exitCode: .usage)
+    }
+}
