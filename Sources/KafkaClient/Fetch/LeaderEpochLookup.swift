@@ -59,7 +59,8 @@ extension ClusterClient {
                 outcomes[TopicPartition(topic.topic, partition.partition)] = partition.errorCode.outcome(
                     EpochEnd(
                         epoch: partition.leaderEpoch >= 0 ? partition.leaderEpoch : nil,
-                        endOffset: partition.endOffset >= 0 ? partition.endOffset : nil)
+                        endOffset: partition.endOffset >= 0 ? partition.endOffset : nil),
+                    flaw: NumberCheck.flaw(partition.endOffset, "end offset")
                 ) {
                     error($0, during: .request(.offsetForLeaderEpoch))
                         .about(topic: topic.topic, partition: partition.partition)

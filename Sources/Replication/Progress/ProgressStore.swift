@@ -17,7 +17,7 @@ package actor ProgressStore {
         log = StateTopic(ProgressTopic.name(flow: flow), client: target)
     }
 
-    var topic: String { ProgressTopic.name(flow: flow) }
+    nonisolated var topic: String { ProgressTopic.name(flow: flow) }
 
     /// Whether the flow has never been started.
     var isNewFlow: Bool { recorded.identity == nil }
@@ -29,9 +29,21 @@ package actor ProgressStore {
         do throws(KafkaError) {
             let metadata = try await target.metadata(.named([topic]))
             if metadata.topics[topic]?.partitions.isEmpty ?? true { try await create(brokers: metadata.brokers.count) }
-            for record in try await log.readAll() { try take(record) }
+            try await read()
         } catch {
             throw .unreadableProgress(topic: topic, error)
+        }
+        if let refusal = recorded.identityRefusal {
+            throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: refusal)
+        }
+    }
+
+    private func read() async throws(KafkaError) {
+        var reader = log.reader()
+        while let records = try await reader.records() {
+            for record in records {
+                do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }
+            }
         }
     }
 
@@ -47,16 +59,6 @@ package actor ProgressStore {
         }
     }
 
-    private func take(_ record: Record) throws(KafkaError) {
-        do {
-            try recorded.take(record)
-        } catch {
-            throw KafkaError(
-                .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
-                during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
-        }
-    }
-
     /// - Throws: ``FlowError/identityDiffers(flow:what:recorded:configured:)``.
     package func check(_ wanted: FlowIdentity) throws(FlowError) {
         configured = wanted
@@ -64,6 +66,17 @@ package actor ProgressStore {
         throw .identityDiffers(
             flow: flow, what: difference.what, recorded: difference.recorded, configured: difference.configured)
     }
+
+    /// Partitions of which nothing is known although something was recorded, with the reason.
+    var unreadable: [TopicPartition: String] {
+        recorded.checkpointFlaws.filter { recorded.checkpoints[$0.key] == nil }
+    }
+
+    /// Every producer id that the flow is known to have written under.
+    var producerIDs: Set<Int64> { recorded.producerIDs }
+
+    /// Whether the identity is known from an earlier record than the newest, which is damaged: compaction would leave that.
+    var isIdentityAtRisk: Bool { recorded.identity != nil && recorded.identityFlaw != nil }
 
     package func storeIdentity() async throws(FlowError) {
         guard let configured else { return }
