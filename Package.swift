@@ -163,7 +163,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                "KafkaCompression", nioCore, nioPosix, logging, lifecycle,
+                "KafkaCompression", "TestSupport", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )
