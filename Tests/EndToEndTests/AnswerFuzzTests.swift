@@ -11,8 +11,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Two clusters behind relays that exchange answers for impossible ones, a running flow, and the tools. Everything lives in
-/// this process: a trap ends it, and the last line on standard error names the seed.
+/// Two clusters behind relays that exchange answers for impossible ones, a running flow, and the tools. Everything
+/// lives in this process: a trap ends it, and the last line on standard error names the seed.
 @Suite(.printsSeed, .serialized, .timeLimit(.minutes(FuzzSeeds.minutes))) struct AnswerFuzzTests {
     /// Memory that a hostile cluster may cost beyond what there was before, in bytes.
     private static let mostMemory = 768 << 20

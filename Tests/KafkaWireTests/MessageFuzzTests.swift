@@ -3,8 +3,8 @@ import NIOCore
 import TestSupport
 import Testing
 
-/// Damaged messages, frames and streams by the thousand: as many, and from the seed, that ``FuzzSeeds`` says. A trap ends
-/// the process: the last line printed narrows it down.
+/// Damaged messages, frames and streams by the thousand: as many, and from the seed, that ``FuzzSeeds`` says. A trap
+/// ends the process: the last line printed narrows it down.
 @Suite(.printsSeed) struct MessageFuzzTests {
     private static let count: UInt64 = 50_000
 

@@ -211,7 +211,7 @@ import Testing
         let originals = Self.seeds
         var inputs = 0
         var understood = 0
-        for seed in FuzzSeeds(count: 20_000) {
+        for seed in FuzzSeeds(count: 3_000) {
             inputs += 1
             if seed % 100_000 == 0 { FuzzSeeds.say("fuzzing state records from seed \(seed)") }
             var random = seeded(seed)

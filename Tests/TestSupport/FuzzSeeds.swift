@@ -1,7 +1,7 @@
 import Foundation
 
-/// The seeds of a fuzz test, one for each input, which is made from its seed alone. `REPLICATOR_FUZZ_SEED` is the first,
-/// `REPLICATOR_FUZZ_INPUTS` their number; with `REPLICATOR_FUZZ_SECONDS` they go on for that long instead.
+/// The seeds of a fuzz test, one for each input, which is made from its seed alone. `REPLICATOR_FUZZ_SEED` is the
+/// first, `REPLICATOR_FUZZ_INPUTS` their number; with `REPLICATOR_FUZZ_SECONDS` they go on for that long instead.
 ///
 /// A trap ends the process: what a test prints before an input tells the seed to begin with next time.
 package struct FuzzSeeds: Sequence, IteratorProtocol {

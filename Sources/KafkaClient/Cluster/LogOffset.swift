@@ -1,8 +1,9 @@
 /// Offsets that a log can have. Numbers in answers and stored records are held against this where they enter, so that
 /// arithmetic on them cannot overflow.
 public enum LogOffset {
-    /// A billion records a second reach it after 36 years; sums of a few such offsets stay below the largest `Int64`.
-    public static let largest: Int64 = 1 << 60
+    /// A million records a second reach it after nine years. The sum over 32,767 such partitions is below the largest
+    /// `Int64`.
+    public static let largest: Int64 = 1 << 48
 
     /// An offset, or -1 where there is none.
     public static func isPlausible(_ value: Int64) -> Bool { (-1...largest).contains(value) }

@@ -64,8 +64,8 @@ package struct MetadataCache {
         snapshot = next
     }
 
-    /// A broker that lags behind must not take back what is known of the same topic (KIP-320). An epoch that all brokers
-    /// contradict for long was none.
+    /// A broker that lags behind must not take back what is known of the same topic (KIP-320). An epoch that all
+    /// brokers contradict for long was none.
     private mutating func keepingNewerLeaders(_ topic: TopicMetadata, known: TopicMetadata?) -> TopicMetadata {
         guard let known, known.id == topic.id, topic.id != .zero else { return topic }
         var merged = topic

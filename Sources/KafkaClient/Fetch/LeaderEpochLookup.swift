@@ -14,8 +14,8 @@ extension ClusterClient {
         await epochEnds(of: epochs.keys) { _, partition in (asked: epochs[partition] ?? -1, current: -1) }
     }
 
-    /// Asks leaders how far their own logs go, beyond what their followers have and readers see. A leader that another has
-    /// followed does not answer.
+    /// Asks leaders how far their own logs go, beyond what their followers have and readers see. A leader that
+    /// another has followed does not answer.
     ///
     /// - Returns: no end where the cluster tells no leader epochs.
     public func leaderLogEnds(of partitions: some Collection<TopicPartition>) async

@@ -29,7 +29,9 @@ struct FlowDiscovery {
         }
         let recorded = await progress.known
         let unreadable = await progress.unreadable
-        let (pairs, damaged) = (pairs.filter { unreadable[$0.source] == nil }, pairs.filter { unreadable[$0.source] != nil })
+        let (pairs, damaged) = (
+            pairs.filter { unreadable[$0.source] == nil }, pairs.filter { unreadable[$0.source] != nil }
+        )
         if await progress.isIdentityAtRisk { try await progress.storeIdentity() }
         let positions = try await positions(of: pairs, recorded, isFirstStart: isFirstStart)
         var new: [NewPartition] = []
@@ -45,17 +47,19 @@ struct FlowDiscovery {
         return new + damaged.map { stopped($0, unreadable[$0.source] ?? "") }
     }
 
-    /// Where a partition has come is not known. From its beginning everything would be there twice, from its end some would
-    /// be missing.
+    /// Where a partition has come is not known. From its beginning everything would be there twice, from its end some
+    /// would be missing.
     private func stopped(_ pair: TopicSync.PartitionPair, _ flaw: String) -> NewPartition {
         let key = ProgressRecord.Key.checkpoint(pair.source)
         return NewPartition(
             pair: pair, position: 0, checkpoint: nil, map: OffsetMap(start: 0),
             failure: PartitionFailure(
                 .unreadable,
-                "its checkpoint in the topic \(progress.topic) is damaged, so where to go on is not known: \(flaw). See who else "
-                    + "may write to that topic. To copy the partition once more from its earliest offset, which doubles what "
-                    + "the target has already, write a record with the key \(key.text) and no value there, and start again"))
+                "its checkpoint in the topic \(progress.topic) is damaged, so where to go on is not known: \(flaw). "
+                    + "See who else may write to that topic. To copy the partition once more from its earliest "
+                    + "offset, which may double what the target has already, write a record with the key "
+                    + "\(key.text) and no value there, and start again"
+            ))
     }
 
     /// Start of each partition: where it stopped last time; else, for topics that were there when the flow first

@@ -19,7 +19,8 @@ package actor OriginTable {
     /// Looks ids up, after reading the topic to its end: registration precedes the first batch, so what is not there
     /// by then was not written by a replicator.
     ///
-    /// - Throws: also when registrations are lost: then nobody can tell, and records would go round. The same for one that
+    /// - Throws: also when registrations are lost: then nobody can tell, and records would go round. The same for one
+    /// that
     ///   cannot be understood.
     package func lookUp(_ ids: Set<Int64>) async throws(KafkaError) -> [Int64: Provenance] {
         let found = try await lookUpReadable(ids)
@@ -49,8 +50,8 @@ package actor OriginTable {
     package func cannotTell(_ id: Int64, _ why: String) -> KafkaError {
         KafkaError(
             .unexpectedAnswer(
-                "the registration of producer id \(id) cannot be understood (\(why)), so nobody can tell where its records "
-                    + "come from. If a flow writes under that id, start it again: it registers its ids anew. If none "
+                "the registration of producer id \(id) cannot be understood (\(why)), so nobody can tell where its "
+                    + "records come from. If a flow writes under that id, start it again: it registers its ids anew. If none "
                     + "does, write a record with the key \(id) and no value. See who else may write to this topic"),
             during: .request(.fetch), cluster: cluster.settings.name, topic: OriginRecord.topic, partition: 0)
     }

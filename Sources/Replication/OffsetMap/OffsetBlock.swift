@@ -128,7 +128,8 @@ extension ByteBuffer {
             segment.count = try readVariable()
             segment.stride += try readVariable()
         }
-        guard segment.length > 0, segment.count > 0, segment.source <= LogOffset.largest, segment.target <= LogOffset.largest,
+        guard segment.length > 0, segment.count > 0, segment.source <= LogOffset.largest,
+            segment.target <= LogOffset.largest,
             !segment.count.multipliedReportingOverflow(by: segment.stride).overflow,
             segment.count * segment.stride <= LogOffset.largest, segment.sourceEnd <= LogOffset.largest,
             segment.targetEnd <= LogOffset.largest

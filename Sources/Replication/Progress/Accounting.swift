@@ -55,9 +55,6 @@ package struct Accounting: Hashable, Sendable, Codable {
 
     /// Reasons are few; see ``SkipReason``.
     private static let mostReasons = 100
-    /// As many of them together stay clear of overflow.
-    private static let largestCount = LogOffset.largest / 128
-
     /// - Throws: when it cannot be what was stored.
     func check() throws(ImpossibleState) {
         guard skipped.count <= Self.mostReasons else {
@@ -65,7 +62,7 @@ package struct Accounting: Hashable, Sendable, Codable {
         }
         try StateCheck.offset(start, "the start of its accounts")
         for count in [written, rewound, foreign, doubled ?? 0] + skipped.values {
-            guard (0...Self.largestCount).contains(count) else {
+            guard (0...LogOffset.largest).contains(count) else {
                 throw ImpossibleState("its accounts say \(count)")
             }
         }

@@ -80,7 +80,9 @@ extension OffsetMap.Edge {
     func check() throws(ImpossibleState) {
         try StateCheck.offset(start, "the start of its map")
         if let open {
-            guard open.count == 3, open[2] > 0 else { throw ImpossibleState("the newest stretch of its map is \(open)") }
+            guard open.count == 3, open[2] > 0 else {
+                throw ImpossibleState("the newest stretch of its map is \(open)")
+            }
             for number in open { try StateCheck.offset(number, "a number of its map") }
             try StateCheck.offset(open[0] + open[2], "the source end of its map")
             try StateCheck.offset(open[1] + open[2], "the target end of its map")

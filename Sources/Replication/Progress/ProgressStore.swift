@@ -75,7 +75,8 @@ package actor ProgressStore {
     /// Every producer id that the flow is known to have written under.
     var producerIDs: Set<Int64> { recorded.producerIDs }
 
-    /// Whether the identity is known from an earlier record than the newest, which is damaged: compaction would leave that.
+    /// Whether the identity is known from an earlier record than the newest, which is damaged: compaction would leave
+    /// that.
     var isIdentityAtRisk: Bool { recorded.identity != nil && recorded.identityFlaw != nil }
 
     package func storeIdentity() async throws(FlowError) {

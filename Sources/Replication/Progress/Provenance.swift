@@ -61,9 +61,10 @@ extension OriginRecord {
         guard record.chain.count <= Self.longestChain else {
             throw ImpossibleState("its chain has \(record.chain.count) clusters")
         }
-        let names = record.chain + [
-            record.flow, record.sourceClusterID, record.targetClusterID, record.originClusterID,
-        ]
+        let names =
+            record.chain + [
+                record.flow, record.sourceClusterID, record.targetClusterID, record.originClusterID,
+            ]
         guard names.allSatisfy({ $0.utf8.count <= Self.longestName }) else {
             throw ImpossibleState("one of its names is too long")
         }

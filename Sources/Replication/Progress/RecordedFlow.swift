@@ -11,8 +11,8 @@ package struct RecordedFlow: Sendable {
 
     /// Why the newest record under the key `flow` cannot be understood; nil when it can be.
     package private(set) var identityFlaw: String?
-    /// Why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came before it may
-    /// be known.
+    /// Why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came before
+    /// it may be known.
     package private(set) var checkpointFlaws: [TopicPartition: String] = [:]
     /// Blocks whose newest record cannot be understood.
     private var damagedBlocks: [TopicPartition: Set<Int>] = [:]
@@ -27,13 +27,14 @@ package struct RecordedFlow: Sendable {
         !producers.isEmpty || checkpoints.values.contains { $0.producers?.isEmpty == false }
     }
 
-    /// Why nothing else that is recorded may be used, and what to do; nil when the flow's identity is known, or nothing was
-    /// recorded as such.
+    /// Why nothing else that is recorded may be used, and what to do; nil when the flow's identity is known, or
+    /// nothing was recorded as such.
     package var identityRefusal: String? {
         guard identity == nil, let identityFlaw else { return nil }
-        return "\(identityFlaw). It says which clusters the flow copies between, and without it nothing that is recorded can "
-            + "be relied on. See who else may write to this topic and take that right away; then give the flow another "
-            + "name, or delete this topic, to begin from scratch"
+        return
+            "\(identityFlaw). It says which clusters the flow copies between, and without it nothing that is recorded "
+            + "can be relied on. See who else may write to this topic and take that right away; then give the flow "
+            + "another name, or delete this topic, to begin from scratch"
     }
 
     /// Takes a record as it was read.
@@ -90,12 +91,14 @@ package struct RecordedFlow: Sendable {
     /// Every producer id that the flow is known to have written under.
     package var producerIDs: Set<Int64> {
         var ids = damagedProducers.union(producers.keys)
-        for checkpoint in checkpoints.values { ids.formUnion((checkpoint.producers ?? [:]).keys.compactMap { Int64($0) }) }
+        for checkpoint in checkpoints.values {
+            ids.formUnion((checkpoint.producers ?? [:]).keys.compactMap { Int64($0) })
+        }
         return ids
     }
 
-    /// The offset map of a source partition as of its checkpoint; nil when the flow does not copy it. Without one of its
-    /// blocks nothing is known of what was copied before.
+    /// The offset map of a source partition as of its checkpoint; nil when the flow does not copy it. Without one of
+    /// its blocks nothing is known of what was copied before.
     package func map(of partition: TopicPartition) -> OffsetMap? {
         checkpoints[partition].map { checkpoint in
             guard damagedBlocks[partition]?.isEmpty ?? true else { return OffsetMap(start: checkpoint.sourceOffset) }

@@ -13,8 +13,8 @@ package struct RecordedFlowReader {
         log = StateTopic(ProgressTopic.name(flow: flow), client: target)
     }
 
-    /// Reads what has been recorded since the last time; a flow that has never run has recorded nothing. Records that cannot
-    /// be understood are skipped.
+    /// Reads what has been recorded since the last time; a flow that has never run has recorded nothing. Records that
+    /// cannot be understood are skipped.
     ///
     /// - Throws: also when the flow's identity cannot be understood.
     package mutating func refresh() async throws(KafkaError) {

@@ -12,7 +12,9 @@ extension Shard {
             let needs = scheduler.needs
             if !needs.isEmpty {
                 if await learn(needs) { continue }
-                eventLoop.scheduleTask(in: .milliseconds(Int64(500 * max(1, min(20, originFailures))))) { [recoverySignal] in recoverySignal.notify() }
+                eventLoop.scheduleTask(in: .milliseconds(Int64(500 * max(1, min(20, originFailures))))) {
+                    [recoverySignal] in recoverySignal.notify()
+                }
             }
             await findSourceRanges()
             guard await recoverPartitions() else {

@@ -56,9 +56,9 @@ struct FlowMemory {
             failoverFlaw = nil
         } catch {
             failoverFlaw =
-                "the record at offset \(record.offset), which remembers a failover, cannot be understood: \(error). See who "
-                + "else may write to this topic. A record with the key failover and no value lets the next failover begin "
-                + "from scratch"
+                "the record at offset \(record.offset), which remembers a failover, cannot be understood: \(error). "
+                + "See who else may write to this topic. A record with the key failover and no value lets the next "
+                + "failover begin from scratch"
             throw error
         }
     }
