@@ -5,7 +5,7 @@ BIN = .build/release
 PYTHON = .venv/bin/python
 INTEROP = $(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
-.PHONY: build check test swift-test interop soak bench demo dist docs packages venv lint format sanitize clean
+.PHONY: build check test swift-test interop soak fuzz bench demo dist docs packages venv lint format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -53,6 +53,21 @@ dist: packages
 # Exactly once under faults, for as long as asked: SOAK_SECONDS=3600 SOAK_SEED=42 make soak
 soak: build venv
 	$(INTEROP) replication/test_soak.py
+
+# Each fuzzer for as long as asked, one after the other: FUZZ_SECONDS=3600 FUZZ_SEED=42 make fuzz. What each has done, and
+# how much memory it took at most, stands on lines that begin with its name.
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= $(shell date +%s)
+FUZZERS = BatchFuzzTests MessageFuzzTests StateRecordTests RequestPathFuzzTests AnswerFuzzTests
+
+fuzz: packages
+	$(SWIFT) build -c release --build-tests
+	@echo "the first seed is $(FUZZ_SEED)"
+	@for fuzzer in $(FUZZERS); do \
+		REPLICATOR_FUZZ_SECONDS=$(FUZZ_SECONDS) REPLICATOR_FUZZ_SEED=$(FUZZ_SEED) \
+			.build/release/replicatorPackageTests.xctest --testing-library swift-testing --no-parallel \
+			--filter $$fuzzer || exit 1; \
+	done
 
 sanitize: packages
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel

@@ -168,7 +168,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                "KafkaCompression", "Observability", nioCore, nioPosix, logging, lifecycle,
+                "KafkaCompression", "Observability", "TestSupport", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )

@@ -47,6 +47,9 @@ public enum MetricCatalog {
             name: "replicator_stuck_partitions", kind: .gauge, labels: ["flow"],
             help: "Partitions that have stopped, or have lag and make no progress."),
         Entry(
+            name: "replicator_unreadable_state_records_total", kind: .counter, labels: ["cluster", "topic"],
+            help: "Records of topics that keep state that could not be understood, and were skipped."),
+        Entry(
             name: "replicator_consumer_groups", kind: .gauge, labels: ["flow"],
             help: "Consumer groups whose offsets are kept in step."),
         Entry(

@@ -130,3 +130,58 @@ import Testing
         #expect(cache.snapshot.partition("orders", 0)?.leader == nil)
     }
 }
+
+// What a broker may say that cannot be.
+extension MetadataCacheTests {
+    @Test func `a broker of an impossible address is known, and cannot be tried`() {
+        var response = Self.response(["orders": [(1, 1)]])
+        response.brokers[0].port = 70_000
+        var cache = MetadataCache()
+        cache.apply(response, for: .all, at: Self.at(1))
+
+        #expect(cache.snapshot.brokers[1]?.address.flaw != nil)
+        #expect(cache.snapshot.brokers[2]?.address.flaw == nil)
+    }
+
+    @Test func `topics and partitions that cannot be are left out, and what comes twice is there once`() {
+        var response = Self.response(["orders": [(1, 1)], "": [(1, 1)], "a/b": [(1, 1)], "..": [(1, 1)]])
+        response.topics += response.topics
+        response.brokers += response.brokers
+        for topic in response.topics.indices {
+            for index in [Int32.max, -1, 0] {
+                var partition = response.topics[topic].partitions[0]
+                partition.partitionIndex = index
+                response.topics[topic].partitions.append(partition)
+            }
+        }
+        var cache = MetadataCache()
+        cache.apply(response, for: .all, at: Self.at(1))
+
+        #expect(cache.snapshot.topics.keys.sorted() == ["orders"])
+        #expect(cache.snapshot.topics["orders"]?.partitions.keys.sorted() == [0])
+        #expect(cache.snapshot.brokers.count == 2)
+    }
+
+    @Test func `a leader epoch that all answers contradict is given up in the end`() {
+        var cache = MetadataCache()
+        cache.apply(Self.response(["orders": [(2, .max)]]), for: .all, at: Self.at(1))
+        for second in 2..<11 {
+            cache.apply(Self.response(["orders": [(1, 1)]]), for: .all, at: Self.at(UInt64(second)))
+            #expect(cache.snapshot.partition("orders", 0)?.leader == 2)
+        }
+        cache.apply(Self.response(["orders": [(1, 1)]]), for: .all, at: Self.at(12))
+
+        #expect(cache.snapshot.partition("orders", 0)?.leader == 1)
+    }
+
+    @Test func `a leader at an impossible address is no news`() {
+        var cache = MetadataCache()
+        cache.apply(Self.response(["orders": [(1, 1)]]), for: .all, at: Self.at(1))
+        let endpoint = BrokerEndpoint(id: 2, address: HostAndPort(host: "b2", port: -1))
+
+        let isNews = cache.learn(leader: 2, epoch: 9, of: TopicPartition("orders", 0), endpoint: endpoint)
+
+        #expect(!isNews)
+        #expect(cache.snapshot.brokers[2]?.address.port == 9092)
+    }
+}

@@ -1,4 +1,3 @@
-import Foundation
 import KafkaCompression
 import KafkaWire
 import NIOCore
@@ -7,20 +6,19 @@ import Testing
 
 /// Seeded mutations of all golden batches through every decoder of records. A decoder may refuse anything and may
 /// return anything well-formed; it may not trap, and it may not produce more than its limit.
-///
-/// `REPLICATOR_FUZZ_INPUTS` is the number of inputs, `REPLICATOR_FUZZ_SEED` where their seeds begin.
+/// ``FuzzSeeds`` says how many.
 @Suite(.printsSeed) struct BatchFuzzTests {
     private static let limit = OutputLimit(bytes: 4 << 20)
 
     @Test func `mutated batches are refused or read, never more`() {
-        let environment = ProcessInfo.processInfo.environment
-        let inputs = environment["REPLICATOR_FUZZ_INPUTS"].flatMap(UInt64.init) ?? 20_000
-        let firstSeed = environment["REPLICATOR_FUZZ_SEED"].flatMap(UInt64.init) ?? 0
         let originals = GoldenBatch.all.map(\.bytes)
         var read = 0
         var refused = 0
 
-        for seed in firstSeed..<firstSeed + inputs {
+        var inputs = 0
+        for seed in FuzzSeeds(count: 20_000) {
+            inputs += 1
+            if seed % 10_000 == 0 { FuzzSeeds.say("fuzzing batches from seed \(seed)") }
             var random = seeded(seed)
             let log = random.mutation(of: originals)
             do {
@@ -31,7 +29,8 @@ import Testing
         }
 
         // Mutations that only ever failed at the first check would prove nothing.
-        #expect(read > Int(inputs) / 10 && refused > Int(inputs) / 10, "\(read) records read, \(refused) refused")
+        FuzzSeeds.report("batches", inputs: inputs)
+        #expect(read > inputs / 10 && refused > inputs / 10, "\(read) records read, \(refused) refused")
     }
 
     /// Reads everything that can be read; the number of records.

@@ -1,18 +1,12 @@
-import Foundation
 import KafkaWire
 import NIOCore
 import TestSupport
 import Testing
 
-/// Damaged messages, frames and streams by the thousand. `REPLICATOR_FUZZ_INPUTS` says how many, `REPLICATOR_FUZZ_SEED`
-/// the first of them; input number n is made from seed n alone. A trap ends the process: the last line printed and the two
-/// variables narrow it down.
+/// Damaged messages, frames and streams by the thousand: as many, and from the seed, that ``FuzzSeeds`` says. A trap
+/// ends the process: the last line printed narrows it down.
 @Suite(.printsSeed) struct MessageFuzzTests {
-    private static let seeds: Range<UInt64> = {
-        let environment = ProcessInfo.processInfo.environment
-        let first = environment["REPLICATOR_FUZZ_SEED"].flatMap(UInt64.init) ?? 0
-        return first..<first + (environment["REPLICATOR_FUZZ_INPUTS"].flatMap(UInt64.init) ?? 50_000)
-    }()
+    private static let count: UInt64 = 50_000
 
     private let golden: [GoldenMessage]
 
@@ -21,8 +15,10 @@ import Testing
     }
 
     @Test func `a damaged message is an error, or a message that can be written and read again`() throws {
-        for seed in Self.seeds {
-            if seed % 10_000 == 0 { print("fuzzing messages from seed \(seed)") }
+        var inputs = 0
+        for seed in FuzzSeeds(count: Self.count) {
+            inputs += 1
+            if seed % 10_000 == 0 { FuzzSeeds.say("fuzzing messages from seed \(seed)") }
             var random = seeded(seed)
             let message = DefinedMessage.all.randomElement(using: &random)!
             let bytes = try damagedBody(of: message, using: &random)
@@ -33,10 +29,13 @@ import Testing
                 Issue.record("\(message), seed \(seed): what was read cannot be written: \(error)")
             }
         }
+        FuzzSeeds.report("messages", inputs: inputs)
     }
 
     @Test func `a damaged stream gives frames and headers, or an error`() throws {
-        for seed in Self.seeds.prefix(Self.seeds.count / 10) {
+        var inputs = 0
+        for seed in FuzzSeeds(count: Self.count / 10) {
+            inputs += 1
             var random = seeded(seed)
             var stream = ByteBuffer()
             for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -53,6 +52,7 @@ import Testing
 
             readStream(stream, using: &random)
         }
+        FuzzSeeds.report("streams", inputs: inputs)
     }
 
     private func reread<Message: KafkaMessage>(

@@ -23,7 +23,8 @@ extension ClusterClient {
             for directory in response.results where directory.errorCode == .none {
                 for topic in directory.topics {
                     for replica in topic.partitions where !replica.isFutureKey {
-                        outcomes[TopicPartition(topic.name, replica.partitionIndex)] = .success(replica.partitionSize)
+                        outcomes[TopicPartition(topic.name, replica.partitionIndex)] = .success(
+                            max(0, replica.partitionSize))
                     }
                 }
             }

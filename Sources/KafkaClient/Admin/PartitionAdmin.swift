@@ -34,7 +34,7 @@ extension ClusterClient {
             for topic in response.topics {
                 for partition in topic.partitions {
                     outcomes[TopicPartition(topic.name, partition.partitionIndex)] = partition.errorCode.outcome(
-                        partition.lowWatermark
+                        partition.lowWatermark, flaw: NumberCheck.flaw(partition.lowWatermark, "low watermark")
                     ) {
                         client.error($0, during: .request(.deleteRecords))
                             .about(topic: topic.name, partition: partition.partitionIndex)
@@ -62,7 +62,8 @@ extension ClusterClient {
             for topic in response.topics {
                 for partition in topic.partitions {
                     outcomes[TopicPartition(topic.name, partition.partitionIndex)] = partition.errorCode.outcome(
-                        partition.activeProducers.map(ActiveProducer.init), message: partition.errorMessage
+                        partition.activeProducers.map(ActiveProducer.init), message: partition.errorMessage,
+                        flaw: partition.activeProducers.lazy.compactMap(\.flaw).first
                     ) {
                         client.error($0, during: .request(.describeProducers))
                             .about(topic: topic.name, partition: partition.partitionIndex)
@@ -83,8 +84,23 @@ extension ClusterClient {
             guard response.errorCode == .none else {
                 throw self.error(.broker(response.errorCode, message: nil), during: .request(.initProducerId))
             }
+            guard response.producerID >= 0, response.producerEpoch >= 0 else {
+                throw self.error(
+                    .unexpectedAnswer(
+                        "the broker answered producer id \(response.producerID), epoch \(response.producerEpoch)"),
+                    during: .request(.initProducerId))
+            }
             return ProducerIdentity(id: response.producerID, epoch: response.producerEpoch)
         }
+    }
+}
+
+extension DescribeProducersResponse.ProducerState {
+    fileprivate var flaw: String? {
+        if let flaw = NumberCheck.flaw(currentTxnStartOffset, "transaction start offset") { return flaw }
+        // Epochs are 16 bits wide everywhere else.
+        guard (-1...Int32(Int16.max)).contains(producerEpoch) else { return "producer epoch \(producerEpoch)" }
+        return producerID < -1 ? "producer id \(producerID)" : nil
     }
 }
 

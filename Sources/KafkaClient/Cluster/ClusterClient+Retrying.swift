@@ -144,9 +144,14 @@ extension ClusterClient {
 
 extension ErrorCode {
     /// Turns a per-item code of an answer into its outcome.
+    ///
+    /// - Parameter flaw: a number in the answer that cannot be true, which makes it none.
     func outcome<Value>(
-        _ value: @autoclosure () -> Value, message: String? = nil, _ error: (KafkaError.Reason) -> KafkaError
+        _ value: @autoclosure () -> Value, message: String? = nil, flaw: @autoclosure () -> String? = nil,
+        _ error: (KafkaError.Reason) -> KafkaError
     ) -> Result<Value, KafkaError> {
-        self == .none ? .success(value()) : .failure(error(.broker(self, message: message)))
+        guard self == .none else { return .failure(error(.broker(self, message: message))) }
+        if let flaw = flaw() { return .failure(error(.unexpectedAnswer("the broker answered \(flaw)"))) }
+        return .success(value())
     }
 }

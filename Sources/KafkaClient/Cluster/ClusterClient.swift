@@ -16,6 +16,7 @@ public actor ClusterClient {
     var coordinators: [Coordinator: Int32] = [:]
     var pool = ConnectionPool()
     let connector: Connector
+    var unreadableRecords = UnreadableRecords()
     var isClosed = false
     /// The calls that wait for the refresh that another one is doing.
     var refreshWaiters: [Promise<Void, KafkaError>]?

@@ -13,7 +13,7 @@ public struct HostAndPort: Hashable, Sendable {
     /// - Returns: nil when the host is empty, the port is missing or outside 1...65535.
     public init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (1...65535).contains(port)
+            Self.ports.contains(port)
         else { return nil }
         var host = text[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") {
@@ -23,6 +23,23 @@ public struct HostAndPort: Hashable, Sendable {
         }
         guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { return nil }
         self.init(host: String(host), port: port)
+    }
+}
+
+extension HostAndPort {
+    /// The ports that something can listen on.
+    public static let ports = 1...65535
+
+    /// Why nothing can be reached there; nil for an address that is worth trying. Addresses in brokers' answers are
+    /// kept as they are told, and looked at before they are used.
+    public var flaw: String? {
+        guard Self.ports.contains(port) else { return "\(port) is no port, those are 1 to 65535" }
+        guard !host.isEmpty else { return "it has no host name" }
+        // The longest name that DNS has.
+        guard host.utf8.count <= 255, !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+            return "its host name cannot be one"
+        }
+        return nil
     }
 }
 

@@ -11,6 +11,10 @@ package struct MetadataCache {
     private var brokersReadAt: NIODeadline?
     private var allTopicsReadAt: NIODeadline?
     private var topicsReadAt: [String: NIODeadline] = [:]
+    /// Answers in a row that know of an earlier leader epoch than the one that is known.
+    private var contradictions: [TopicPartition: Int] = [:]
+    /// After so many of them it was the known epoch that was wrong.
+    private static let mostContradictions = 10
     /// When an answer was last taken in, of whatever extent.
     package private(set) var lastAnswerAt: NIODeadline?
 
@@ -51,13 +55,35 @@ package struct MetadataCache {
             allTopicsReadAt = now
         }
         for answered in response.topics {
-            guard let topic = TopicMetadata(answered) else { continue }
-            next.topics[topic.name] = topic.withNewerLeaders(from: snapshot.topics[topic.name])
+            guard let topic = TopicMetadata(answered), topic.hasLegalName || request != .all else { continue }
+            next.topics[topic.name] = keepingNewerLeaders(topic, known: snapshot.topics[topic.name])
             topicsReadAt[topic.name] = now
         }
         brokersReadAt = now
         lastAnswerAt = now
         snapshot = next
+    }
+
+    /// A broker that lags behind must not take back what is known of the same topic (KIP-320). An epoch that all
+    /// brokers contradict for long was none.
+    private mutating func keepingNewerLeaders(_ topic: TopicMetadata, known: TopicMetadata?) -> TopicMetadata {
+        guard let known, known.id == topic.id, topic.id != .zero else { return topic }
+        var merged = topic
+        for (index, old) in known.partitions {
+            guard let new = merged.partitions[index] else { continue }
+            let partition = TopicPartition(topic.name, index)
+            guard new.leaderEpoch < old.leaderEpoch else {
+                if !contradictions.isEmpty { contradictions[partition] = nil }
+                continue
+            }
+            contradictions[partition, default: 0] += 1
+            if contradictions[partition, default: 0] < Self.mostContradictions {
+                merged.partitions[index] = old
+            } else {
+                contradictions[partition] = nil
+            }
+        }
+        return merged
     }
 
     /// A leader that a Fetch or Produce answer named (KIP-951); counts when its epoch is newer than the known one.
@@ -67,7 +93,7 @@ package struct MetadataCache {
         -> Bool
     {
         guard let known = snapshot.partition(partition.topic, partition.partition), epoch > known.leaderEpoch,
-            endpoint != nil || snapshot.brokers[leader] != nil
+            endpoint?.address.flaw == nil, endpoint != nil || snapshot.brokers[leader] != nil
         else { return false }
         if let endpoint { snapshot.brokers[leader] = endpoint }
         snapshot.topics[partition.topic]?.partitions[partition.partition]?.leader = leader
@@ -96,22 +122,26 @@ extension TopicMetadata {
     fileprivate init?(_ topic: MetadataResponse.MetadataResponseTopic) {
         guard let name = topic.name else { return nil }
         self.init(name: name, id: topic.topicID, error: topic.errorCode, isInternal: topic.isInternal)
-        for partition in topic.partitions {
+        for partition in topic.partitions where Self.partitionIndexes.contains(partition.partitionIndex) {
             partitions[partition.partitionIndex] = PartitionMetadata(
                 leader: partition.leaderID >= 0 ? partition.leaderID : nil, leaderEpoch: partition.leaderEpoch,
                 replicas: partition.replicaNodes, isr: partition.isrNodes, error: partition.errorCode)
         }
     }
 
-    /// A broker that lags behind must not take back what is known of the same topic (KIP-320).
-    fileprivate func withNewerLeaders(from known: TopicMetadata?) -> TopicMetadata {
-        guard let known, known.id == id, id != .zero else { return self }
-        var merged = self
-        for (index, old) in known.partitions {
-            if let new = merged.partitions[index], new.leaderEpoch < old.leaderEpoch {
-                merged.partitions[index] = old
+    /// Far beyond what a cluster can hold; an index outside of it is no partition's.
+    private static let partitionIndexes: Range<Int32> = 0..<1_000_000
+
+    /// Kafka's own rule (`Topic.validate`). A topic by another name cannot be asked for.
+    fileprivate var hasLegalName: Bool {
+        (1...249).contains(name.utf8.count) && name != "." && name != ".."
+            && name.utf8.allSatisfy {
+                switch $0 {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
             }
-        }
-        return merged
     }
 }

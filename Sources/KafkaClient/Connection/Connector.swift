@@ -26,6 +26,11 @@ actor Connector {
 
     /// - Parameter broker: the id of the broker at `address`, where it is known.
     func connect(to address: HostAndPort, broker: Int32?) async throws(KafkaError) -> BrokerConnection {
+        if let flaw = address.flaw {
+            throw KafkaError(
+                .connection(.impossibleAddress(flaw)), during: .connect, cluster: settings.name,
+                broker: BrokerName(id: broker, address: address))
+        }
         let deadline = NIODeadline.now() + TimeAmount(settings.connectTimeout)
         do {
             // Before there is a connection: it must not wait for a token, and need not be made when there is none.
@@ -294,6 +299,6 @@ extension KafkaError.Reason {
 }
 
 extension HostAndPort {
-    /// An address rather than a name. TLS must not send those as a server name.
+    /// An address rather than a name. TLS must not send those as a server name. Only of one without ``flaw``.
     var isIPAddress: Bool { (try? SocketAddress(ipAddress: host, port: port)) != nil }
 }

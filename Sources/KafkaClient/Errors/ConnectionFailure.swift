@@ -18,6 +18,8 @@ public enum ConnectionFailure: Hashable, Sendable {
     case descriptorsExhausted(limit: UInt64)
     /// Another request on this connection failed in a way that ended it.
     case abandoned(because: String)
+    /// The cluster names an address for a broker that cannot be one, for this reason.
+    case impossibleAddress(String)
     /// Metadata names no broker of this id.
     case unknownBroker(Int32)
     /// Neither a known broker nor a bootstrap server could be reached; each with its reason.
@@ -49,6 +51,8 @@ extension ConnectionFailure: CustomStringConvertible {
                 + "raise the limit (LimitNOFILE= of the systemd unit, ulimit -n)"
         case .abandoned(let cause):
             "the connection was closed because \(cause)"
+        case .impossibleAddress(let flaw):
+            "the cluster names an address that cannot be one: \(flaw); correct advertised.listeners of that broker"
         case .unknownBroker(let id):
             "metadata names no broker \(id); it may have left the cluster"
         case .noBrokerReachable(let reasons):

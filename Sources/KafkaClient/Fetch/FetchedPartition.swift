@@ -38,6 +38,9 @@ public struct FetchedPartition: Sendable {
     /// The offset that was asked for. When the position has been moved since, the records are not those wanted now.
     public var fetchOffset: Int64
     public var errorCode: ErrorCode
+    /// A number in the answer that cannot be true, with its name; then nothing of the answer is believed. Nil for an
+    /// answer that can be true.
+    public var flaw: String?
     public var highWatermark: Int64
     /// The offset at which reading committed records ends; -1 before version 4.
     public var lastStableOffset: Int64
@@ -60,14 +63,28 @@ public struct FetchedPartition: Sendable {
         partition = asked.partition
         fetchOffset = asked.fetchOffset
         errorCode = data.errorCode
-        highWatermark = data.highWatermark
-        lastStableOffset = data.lastStableOffset
-        logStartOffset = data.logStartOffset
-        abortedTransactions = data.abortedTransactions ?? []
-        records = data.records.flatMap { $0.readableBytes > 0 ? $0 : nil }
-        divergingEpoch = data.divergingEpoch.epoch >= 0 ? data.divergingEpoch : nil
+        flaw = data.flaw
+        let isBelieved = flaw == nil
+        highWatermark = isBelieved ? data.highWatermark : -1
+        lastStableOffset = isBelieved ? data.lastStableOffset : -1
+        logStartOffset = isBelieved ? data.logStartOffset : -1
+        abortedTransactions = isBelieved ? data.abortedTransactions ?? [] : []
+        records = isBelieved ? data.records.flatMap { $0.readableBytes > 0 ? $0 : nil } : nil
+        divergingEpoch = isBelieved && data.divergingEpoch.epoch >= 0 ? data.divergingEpoch : nil
         currentLeader = data.currentLeader.leaderID >= 0 ? data.currentLeader : nil
         preferredReadReplica = data.preferredReadReplica >= 0 ? data.preferredReadReplica : nil
+    }
+}
+
+extension FetchResponse.PartitionData {
+    fileprivate var flaw: String? {
+        var check = NumberCheck()
+        check.offset(highWatermark, "high watermark")
+        check.offset(lastStableOffset, "last stable offset")
+        check.offset(logStartOffset, "log start offset")
+        if divergingEpoch.epoch >= 0 { check.offset(divergingEpoch.endOffset, "end offset of the diverging epoch") }
+        for transaction in abortedTransactions ?? [] { check.offset(transaction.firstOffset, "aborted transaction at") }
+        return check.flaw
     }
 }
 

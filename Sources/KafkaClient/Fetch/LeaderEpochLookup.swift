@@ -14,8 +14,8 @@ extension ClusterClient {
         await epochEnds(of: epochs.keys) { _, partition in (asked: epochs[partition] ?? -1, current: -1) }
     }
 
-    /// Asks leaders how far their own logs go, beyond what their followers have and readers see. A leader that another has
-    /// followed does not answer.
+    /// Asks leaders how far their own logs go, beyond what their followers have and readers see. A leader that
+    /// another has followed does not answer.
     ///
     /// - Returns: no end where the cluster tells no leader epochs.
     public func leaderLogEnds(of partitions: some Collection<TopicPartition>) async
@@ -59,7 +59,8 @@ extension ClusterClient {
                 outcomes[TopicPartition(topic.topic, partition.partition)] = partition.errorCode.outcome(
                     EpochEnd(
                         epoch: partition.leaderEpoch >= 0 ? partition.leaderEpoch : nil,
-                        endOffset: partition.endOffset >= 0 ? partition.endOffset : nil)
+                        endOffset: partition.endOffset >= 0 ? partition.endOffset : nil),
+                    flaw: NumberCheck.flaw(partition.endOffset, "end offset")
                 ) {
                     error($0, during: .request(.offsetForLeaderEpoch))
                         .about(topic: topic.topic, partition: partition.partition)

@@ -77,11 +77,17 @@ extension ClusterClient {
             for data in topic.partitions {
                 let partition = TopicPartition(topic.topic, data.partitionIndex)
                 guard let asked = byPartition[partition] else { continue }
-                outcomes[partition] = data.errorCode.outcome(FetchedPartition(data, asked: asked)) {
+                outcomes[partition] = Self.outcome(FetchedPartition(data, asked: asked)) {
                     about($0, partition)
                 }
             }
         }
         return outcomes
+    }
+
+    private static func outcome(
+        _ fetched: FetchedPartition, _ error: (KafkaError.Reason) -> KafkaError
+    ) -> Result<FetchedPartition, KafkaError> {
+        fetched.errorCode.outcome(fetched, flaw: fetched.flaw, error)
     }
 }

@@ -67,7 +67,7 @@ extension ClusterClient {
                 outcomes[TopicPartition(topic.name, partition.partitionIndex)] = partition.errorCode.outcome(
                     FoundOffset(
                         offset: partition.offset >= 0 ? partition.offset : nil, timestamp: partition.timestamp,
-                        leaderEpoch: partition.leaderEpoch)
+                        leaderEpoch: partition.leaderEpoch), flaw: NumberCheck.flaw(partition.offset, "offset")
                 ) {
                     error($0, during: .request(.listOffsets)).about(
                         topic: topic.name, partition: partition.partitionIndex)

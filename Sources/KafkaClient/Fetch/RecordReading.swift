@@ -8,31 +8,35 @@ extension ClusterClient {
     func records(
         of partition: TopicPartition, from first: Int64 = 0
     ) async throws(KafkaError) -> (records: [Record], next: Int64) {
+        let (start, end) = try await bounds(of: partition, from: first)
+        var position = start
         var records: [Record] = []
-        let next = try await eachAnswer(of: partition, from: first) { records += $0 }
-        return (records, next)
+        while position < end {
+            let read = try await piece(of: partition, from: position)
+            records += read.records
+            position = read.next
+        }
+        return (records, position)
     }
 
-    /// The same, answer by answer.
-    ///
-    /// - Returns: where to go on later.
-    func eachAnswer(
-        of partition: TopicPartition, from first: Int64 = 0, take: ([Record]) -> Void
-    ) async throws(KafkaError) -> Int64 {
+    /// Where reading a log from an offset on begins and ends at present; the same number twice when there is nothing.
+    func bounds(of partition: TopicPartition, from first: Int64) async throws(KafkaError) -> (Int64, Int64) {
         let end = try await offset(.latest, of: partition)
-        guard first < end else { return first }
-        var position = max(first, try await offset(.earliest, of: partition))
-        while position < end {
-            let start = position
-            let fetched = await askLeaders([partition], during: .fetch) { client, leader, _ throws(KafkaError) in
-                [partition: try await client.fetchOnce(partition, from: start, leader)]
-            }
-            guard let outcome = fetched[partition] else { throw error(.cancelled, during: .request(.fetch)) }
-            var records: [Record] = []
-            position = try read(try outcome.get(), of: partition, from: start, into: &records)
-            take(records)
+        guard first < end else { return (first, first) }
+        return (max(first, try await offset(.earliest, of: partition)), end)
+    }
+
+    /// The records of one answer, from an offset on that lies before the end; and where to go on.
+    func piece(
+        of partition: TopicPartition, from start: Int64
+    ) async throws(KafkaError) -> (records: [Record], next: Int64) {
+        let fetched = await askLeaders([partition], during: .fetch) { client, leader, _ throws(KafkaError) in
+            [partition: try await client.fetchOnce(partition, from: start, leader)]
         }
-        return position
+        guard let outcome = fetched[partition] else { throw error(.cancelled, during: .request(.fetch)) }
+        var records: [Record] = []
+        let next = try read(try outcome.get(), of: partition, from: start, into: &records)
+        return (records, next)
     }
 
     /// The record at an offset; nil when there is none: a marker, or removed by compaction.
@@ -57,7 +61,7 @@ extension ClusterClient {
     }
 
     private func fetchOnce(
-        _ partition: TopicPartition, from offset: Int64, maxBytes: Int32 = 4 << 20, _ leader: BrokerTarget
+        _ partition: TopicPartition, from offset: Int64, maxBytes: Int32 = 1 << 20, _ leader: BrokerTarget
     ) async throws(KafkaError) -> Result<RecordBytes, KafkaError> {
         let position = FetchPosition(
             topic: partition.topic, partition: partition.partition, fetchOffset: offset, maxBytes: maxBytes)
@@ -86,6 +90,9 @@ extension ClusterClient {
             do throws(WireError) {
                 guard let entry = try entries.next() else { break }
                 guard entry.isChecksumValid else { throw .invalidRecords(reason: "the checksum does not fit") }
+                guard (0..<LogOffset.largest).contains(entry.lastOffset) else {
+                    throw .invalidRecords(reason: "offset \(entry.lastOffset) cannot be one")
+                }
                 do throws(CompressionError) {
                     records += try entry.dataRecords().filter { $0.offset >= next }
                 } catch {

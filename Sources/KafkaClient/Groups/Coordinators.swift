@@ -54,8 +54,9 @@ extension ClusterClient {
         var error = self.error(.broker(code, message: message), during: .request(.findCoordinator))
         error.group = coordinator.group
         guard code == .none else { throw error }
-        guard !endpoint.address.host.isEmpty else {
-            error.reason = .unexpectedAnswer("no coordinator for \"\(coordinator.key)\"")
+        if let flaw = endpoint.address.flaw {
+            error.reason = .unexpectedAnswer(
+                "the coordinator for \"\(coordinator.key)\" is said to be at \(endpoint.address): \(flaw)")
             throw error
         }
         return endpoint

@@ -103,7 +103,9 @@ extension ClusterClient {
         var outcomes: Outcomes<TopicPartition, CommittedOffset> = [:]
         func add(_ topic: String, _ partition: Int32, _ code: ErrorCode, _ committed: CommittedOffset) {
             guard code != .none || committed.offset >= 0 else { return }
-            outcomes[TopicPartition(topic, partition)] = code.outcome(committed) {
+            outcomes[TopicPartition(topic, partition)] = code.outcome(
+                committed, flaw: NumberCheck.flaw(committed.offset, "committed offset")
+            ) {
                 error($0, .offsetFetch, group).about(topic: topic, partition: partition)
             }
         }

@@ -21,7 +21,10 @@ extension ClusterClient {
             client.learnLeaders(response)
             guard let answer = response.responses.first?.partitionResponses.first else { return [:] }
             return [
-                partition: answer.errorCode.outcome(answer.baseOffset, message: answer.errorMessage) {
+                partition: answer.errorCode.outcome(
+                    answer.baseOffset, message: answer.errorMessage,
+                    flaw: NumberCheck.flaw(answer.baseOffset, "base offset")
+                ) {
                     client.error($0, during: .request(.produce))
                         .about(topic: partition.topic, partition: partition.partition)
                 }

@@ -42,14 +42,20 @@ public actor StateTopic {
         try await client.records(of: partition, from: offset)
     }
 
-    /// The newest record of each key from an offset on, in the order of their offsets: what compaction would leave.
-    /// Records without a key are left out. Holds little more than that at any time, however long the log is.
-    ///
-    /// - Returns: the records, and where to go on later.
-    public func readNewest(from offset: Int64 = 0) async throws(KafkaError) -> (records: [Record], next: Int64) {
-        var newest = NewestRecords()
-        let next = try await client.eachAnswer(of: partition, from: offset) { newest.take($0) }
-        return (newest.inOrder, next)
+    /// A reading of the partition from an offset on, an answer at a time, so that a topic of any size fits into memory.
+    public nonisolated func reader(from offset: Int64 = 0) -> StateReader { StateReader(self, from: offset) }
+
+    /// Skips a record that cannot be understood: counts it, and names it once with its reason.
+    public func skip(_ record: Record, because reason: String) async {
+        await client.skip(record.offset, of: partition, because: reason)
+    }
+
+    fileprivate func bounds(from offset: Int64) async throws(KafkaError) -> (Int64, Int64) {
+        try await client.bounds(of: partition, from: offset)
+    }
+
+    fileprivate func piece(from offset: Int64) async throws(KafkaError) -> (records: [Record], next: Int64) {
+        try await client.piece(of: partition, from: offset)
     }
 
     /// Appends records and waits until all in-sync replicas have them.
@@ -108,5 +114,31 @@ public actor StateTopic {
     private func error(_ reason: KafkaError.Reason) -> KafkaError {
         KafkaError(reason, during: .request(.produce), cluster: client.settings.name)
             .about(topic: partition.topic, partition: partition.partition)
+    }
+}
+
+/// A reading of a state topic, up to the end that it has when it begins.
+public struct StateReader: Sendable {
+    private let topic: StateTopic
+    private var end: Int64?
+    /// Where to go on later.
+    public private(set) var next: Int64
+
+    fileprivate init(_ topic: StateTopic, from offset: Int64) {
+        self.topic = topic
+        next = offset
+    }
+
+    /// The records that follow, tombstones included; nil at the end.
+    ///
+    /// - Throws: also when a batch is damaged: state that is not whole is not state.
+    public mutating func records() async throws(KafkaError) -> [Record]? {
+        let last: Int64
+        if let end { last = end } else { (next, last) = try await topic.bounds(from: next) }
+        end = last
+        guard next < last else { return nil }
+        let read = try await topic.piece(from: next)
+        next = read.next
+        return read.records
     }
 }

@@ -13,6 +13,8 @@ struct FlowDiscovery {
         /// Nil for one that no run before has copied.
         let checkpoint: Checkpoint?
         let map: OffsetMap
+        /// Something is recorded about it that cannot be understood: it stays where it is.
+        var failure: PartitionFailure?
     }
 
     /// Records where new partitions begin before anything of them is copied.
@@ -26,6 +28,11 @@ struct FlowDiscovery {
             return []
         }
         let recorded = await progress.known
+        let unreadable = await progress.unreadable
+        let (pairs, damaged) = (
+            pairs.filter { unreadable[$0.source] == nil }, pairs.filter { unreadable[$0.source] != nil }
+        )
+        if await progress.isIdentityAtRisk { try await progress.storeIdentity() }
         let positions = try await positions(of: pairs, recorded, isFirstStart: isFirstStart)
         var new: [NewPartition] = []
         for pair in pairs {
@@ -37,7 +44,22 @@ struct FlowDiscovery {
         }
         try await progress.store(firstCheckpoints(of: new))
         if isFirstStart { try await progress.storeIdentity() }
-        return new
+        return new + damaged.map { stopped($0, unreadable[$0.source] ?? "") }
+    }
+
+    /// Where a partition has come is not known. From its beginning everything would be there twice, from its end some
+    /// would be missing.
+    private func stopped(_ pair: TopicSync.PartitionPair, _ flaw: String) -> NewPartition {
+        let key = ProgressRecord.Key.checkpoint(pair.source)
+        return NewPartition(
+            pair: pair, position: 0, checkpoint: nil, map: OffsetMap(start: 0),
+            failure: PartitionFailure(
+                .unreadable,
+                "its checkpoint in the topic \(progress.topic) is damaged, so where to go on is not known: \(flaw). "
+                    + "See who else may write to that topic. To copy the partition once more from its earliest "
+                    + "offset, which may double what the target has already, write a record with the key "
+                    + "\(key.text) and no value there, and start again"
+            ))
     }
 
     /// Start of each partition: where it stopped last time; else, for topics that were there when the flow first

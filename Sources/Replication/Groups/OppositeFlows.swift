@@ -3,14 +3,21 @@ internal import KafkaWire
 
 /// The flows that go the other way, as their progress topics tell. Those lie on our source, which is their target, so
 /// they are found there without being configured here, whoever runs them.
+///
+/// Anybody who may create topics on our source can make one of such a name. One that does not say in its identity that
+/// its flow goes from our target to our source is nobody's to us: nothing else is taken from it.
 actor OppositeFlows {
     private let source: ClusterClient
     private let ownTopic: String
     private var readers: [String: Reader] = [:]
 
-    private struct Reader {
+    fileprivate struct Reader {
         let topicID: KafkaUUID
         let topic: StateTopic
+        /// Where the search for the identity goes on, as long as none was found that fits.
+        var searched: Int64 = 0
+        var fits = false
+        /// Of a flow that fits.
         var next: Int64 = 0
         var flow = RecordedFlow()
     }
@@ -41,36 +48,60 @@ actor OppositeFlows {
         for gone in Set(readers.keys).subtracting(topics.map(\.name)) { readers[gone] = nil }
         var found: [Partition] = []
         for topic in topics {
-            let reader = try await read(topic)
-            guard let identity = reader.flow.identity, identity.sourceClusterID == targetID,
-                identity.targetClusterID == sourceID
-            else { continue }
+            var reader =
+                readers[topic.name].flatMap { $0.topicID == topic.id ? $0 : nil }
+                ?? Reader(topicID: topic.id, topic: StateTopic(topic.name, client: source))
+            let isOpposite: @Sendable (FlowIdentity) -> Bool = {
+                $0.sourceClusterID == targetID && $0.targetClusterID == sourceID
+            }
+            if !reader.fits { try await reader.search(isOpposite) }
+            if reader.fits { try await reader.read() }
+            readers[topic.name] = reader
+            guard let identity = reader.flow.identity, isOpposite(identity) else { continue }
             found += partitions(of: reader.flow)
         }
         return found
     }
 
-    private func read(_ topic: TopicMetadata) async throws(KafkaError) -> Reader {
-        var reader =
-            readers[topic.name].flatMap { $0.topicID == topic.id ? $0 : nil }
-            ?? Reader(topicID: topic.id, topic: StateTopic(topic.name, client: source))
-        let read = try await reader.topic.read(from: reader.next)
-        reader.next = read.next
-        do {
-            for record in read.records { try reader.flow.take(record) }
-        } catch {
-            throw KafkaError(
-                .unexpectedAnswer("the progress of another flow cannot be read: \(error)"), during: .request(.fetch),
-                cluster: source.settings.name, topic: topic.name, partition: 0)
+    private func partitions(of flow: RecordedFlow) -> [Partition] {
+        Set(flow.checkpoints.keys).union(flow.checkpointFlaws.keys).compactMap { original in
+            guard let name = flow.targetName(of: original.topic) else { return nil }
+            // Of a partition whose checkpoint cannot be understood nothing is known: no position in it is translated.
+            return Partition(
+                copy: TopicPartition(name, original.partition), original: original,
+                map: flow.map(of: original) ?? OffsetMap(start: 0))
         }
-        readers[topic.name] = reader
-        return reader
+    }
+}
+
+extension OppositeFlows.Reader {
+    /// Looks for the identity of a flow that fits, and keeps nothing else.
+    fileprivate mutating func search(_ isWanted: @Sendable (FlowIdentity) -> Bool) async throws(KafkaError) {
+        var reader = topic.reader(from: searched)
+        while let records = try await reader.records() {
+            for record in records {
+                guard let bytes = record.key, let key = ProgressRecord.Key(bytes) else { continue }
+                do {
+                    guard case .identity(let identity)? = try ProgressRecord(key: bytes, value: record.value) else {
+                        continue
+                    }
+                    fits = isWanted(identity)
+                } catch {
+                    // Others are read once the topic is known to be a flow's.
+                    if key == .identity { await topic.skip(record, because: "\(error)") }
+                }
+            }
+            searched = reader.next
+        }
     }
 
-    private func partitions(of flow: RecordedFlow) -> [Partition] {
-        flow.checkpoints.keys.compactMap { original in
-            guard let name = flow.targetName(of: original.topic), let map = flow.map(of: original) else { return nil }
-            return Partition(copy: TopicPartition(name, original.partition), original: original, map: map)
+    fileprivate mutating func read() async throws(KafkaError) {
+        var reader = topic.reader(from: next)
+        while let records = try await reader.records() {
+            for record in records {
+                do { try flow.take(record) } catch { await topic.skip(record, because: "\(error)") }
+            }
+            next = reader.next
         }
     }
 }

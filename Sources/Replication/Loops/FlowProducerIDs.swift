@@ -14,8 +14,10 @@ package actor FlowProducerIDs {
     private let wallClock: @Sendable () -> Int64
     private var byProvenance: [Provenance: Int64] = [:]
     private var registrations: [Int64: OriginRecord] = [:]
-    /// Every id that was ever registered for the flow; what they wrote is ours.
-    var all: Set<Int64> { Set(registrations.keys) }
+    /// Every id that the flow is known to have written under; what they wrote is ours.
+    var all: Set<Int64> { recorded.union(registrations.keys) }
+    /// Those that the flow's progress names, also where their registration is damaged.
+    private var recorded: Set<Int64> = []
     /// Ids that nobody can have written under before this process.
     private(set) var fresh: Set<Int64> = []
     /// Whether the target lets us fence, as far as is known.
@@ -41,6 +43,7 @@ package actor FlowProducerIDs {
     /// - Returns: those that were no longer registered, and are again.
     package func open() async throws(FlowError) -> Set<Int64> {
         do throws(KafkaError) { try await find() } catch { throw .kafka(error) }
+        recorded = await progress.producerIDs
         let lost = await progress.producers.filter { registrations[$0.key] == nil && isOurs($0.value) }
         do throws(KafkaError) { try await register(lost) } catch { throw .kafka(error) }
         try await progress.store(producers: registrations)
@@ -49,7 +52,7 @@ package actor FlowProducerIDs {
 
     private func find() async throws(KafkaError) {
         try await CompactedTopic(name: OriginRecord.topic, client: target).ensure()
-        for (id, record) in try await OriginTable.read(log) where isOurs(record) { take(id, record) }
+        for (id, record) in try await RegisteredOrigins.read(log).records where isOurs(record) { take(id, record) }
     }
 
     private func isOurs(_ record: OriginRecord) -> Bool {

@@ -26,7 +26,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Our principal at the cluster, as far as the settings tell.
-    static func principal(of cluster: ClusterSettings) -> String {
+    package static func principal(of cluster: ClusterSettings) -> String {
         if cluster.security.protocol.usesSASL, let sasl = cluster.security.sasl {
             switch sasl {
             case .password(_, let username, _): return "User:\(username)"

@@ -24,24 +24,26 @@ package actor SyncLedger {
         do throws(KafkaError) {
             let metadata = try await target.metadata(.named([topic]))
             if metadata.topics[topic]?.partitions.isEmpty ?? true { return }
-            try take(try await log.readNewest().records)
+            try await read()
         } catch {
             throw .unreadableProgress(topic: topic, error)
         }
         isOpen = true
     }
 
-    private func take(_ records: [Record]) throws(KafkaError) {
+    /// What cannot be understood is not remembered: then it is not ours to take back.
+    private func read() async throws(KafkaError) {
         var state = LedgerState()
         var acls: [String: AccessRule] = [:]
         var quotas: [String: QuotaEntity] = [:]
-        for record in records {
-            do {
-                try LedgerRecord.take(record, into: &state, acls: &acls, quotas: &quotas)
-            } catch {
-                throw KafkaError(
-                    .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
-                    during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
+        var reader = log.reader()
+        while let records = try await reader.records() {
+            for record in records {
+                do {
+                    try LedgerRecord.take(record, into: &state, acls: &acls, quotas: &quotas)
+                } catch {
+                    await log.skip(record, because: "\(error)")
+                }
             }
         }
         self.state = state

@@ -1,3 +1,4 @@
+internal import KafkaClient
 package import NIOCore
 
 /// A number of consecutive segments in the form in which they are stored: two bytes for a typical one.
@@ -93,9 +94,6 @@ package struct DamagedOffsets: Error, Hashable, CustomStringConvertible {
 }
 
 extension ByteBuffer {
-    /// Nothing of a Kafka log comes near this, and sums of a few stay clear of overflow.
-    private static let largest: Int64 = 1 << 60
-
     fileprivate mutating func writeVariable(_ value: Int64) {
         var rest = UInt64(value)
         while rest >= 0x80 {
@@ -111,7 +109,7 @@ extension ByteBuffer {
             guard let byte = readInteger(as: UInt8.self) else { throw DamagedOffsets() }
             value |= UInt64(byte & 0x7F) << UInt64(shift)
             guard byte & 0x80 != 0 else {
-                guard value <= Self.largest else { throw DamagedOffsets() }
+                guard value <= LogOffset.largest else { throw DamagedOffsets() }
                 return Int64(value)
             }
         }
@@ -130,10 +128,11 @@ extension ByteBuffer {
             segment.count = try readVariable()
             segment.stride += try readVariable()
         }
-        guard segment.length > 0, segment.count > 0, segment.source <= Self.largest, segment.target <= Self.largest,
+        guard segment.length > 0, segment.count > 0, segment.source <= LogOffset.largest,
+            segment.target <= LogOffset.largest,
             !segment.count.multipliedReportingOverflow(by: segment.stride).overflow,
-            segment.count * segment.stride <= Self.largest, segment.sourceEnd <= Self.largest,
-            segment.targetEnd <= Self.largest
+            segment.count * segment.stride <= LogOffset.largest, segment.sourceEnd <= LogOffset.largest,
+            segment.targetEnd <= LogOffset.largest
         else { throw DamagedOffsets() }
         return segment
     }

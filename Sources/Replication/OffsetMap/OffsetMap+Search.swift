@@ -1,3 +1,5 @@
+internal import KafkaClient
+
 /// Meaning of a source offset on the target.
 package enum OffsetTranslation: Hashable, Sendable {
     /// The first record at or after it, and where its copy is.
@@ -56,7 +58,7 @@ extension OffsetMap {
         let between = lost.filter {
             $0.lowerBound < known && (first(fromSource: $0.upperBound)?.source ?? passed) >= known
         }
-        return (between.first?.lowerBound ?? known, between.reduce(0) { $0 + Int64($1.count) })
+        return (between.first?.lowerBound ?? known, between.lazy.map { Int64($0.count) }.saturatingSum())
     }
 
     /// The first target offset at or after `offset` that holds none of the known copies.

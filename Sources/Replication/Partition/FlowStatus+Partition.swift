@@ -10,7 +10,7 @@ extension FlowStatus.Partition {
             reason = failure.explanation
         } else {
             state = partition.isPaused ? .paused : .active
-            obstacle = partition.obstacle
+            obstacle = partition.obstacle ?? partition.impossibleAnswer
         }
         sourceOffset = partition.completedOffset
         sourceEnd = partition.highWatermark

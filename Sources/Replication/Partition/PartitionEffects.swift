@@ -33,6 +33,8 @@ package enum PartitionReport: Hashable, Sendable {
     case quarantined(Quarantined)
     /// The target does not take a batch for now.
     case obstructed(String)
+    /// The source has answered something that cannot be true.
+    case impossibleAnswer(String)
     /// So many records of an earlier run were found on the target that were not accounted for.
     case recovered(records: Int64)
     /// The target's log was truncated; so many source offsets are copied again.

@@ -7,6 +7,8 @@ package struct SourceAnswer: Sendable {
     /// The offset that was asked for.
     package var fetchOffset: Int64
     package var errorCode = ErrorCode.none
+    /// A number in it that cannot be true; see ``FetchedPartition/flaw``.
+    package var flaw: String?
     package var highWatermark: Int64 = -1
     package var records: RecordBytes?
     package var aborted: [FetchResponse.AbortedTransaction] = []
@@ -20,6 +22,7 @@ package struct SourceAnswer: Sendable {
     init(_ fetched: FetchedPartition) {
         fetchOffset = fetched.fetchOffset
         errorCode = fetched.errorCode
+        flaw = fetched.flaw
         highWatermark = fetched.highWatermark
         records = fetched.records
         aborted = fetched.abortedTransactions
@@ -37,6 +40,8 @@ extension PartitionReplicator {
     ) {
         guard expects(answer.fetchOffset) else { return }
         guard answer.errorCode == .none else { return fetchRefused(answer.errorCode, at: now) }
+        if let flaw = answer.flaw { return answeredImpossibly(flaw, at: now) }
+        impossibleAnswer = nil
         if let diverging = answer.diverging {
             return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
         }
@@ -53,6 +58,15 @@ extension PartitionReplicator {
         if let failure = outcome.failure { reading = .draining(failure) }
         if !outcome.examined.isEmpty { intake.origins.examined(outcome.examined) }
         for damaged in outcome.damaged { report(.quarantined(damaged)) }
+    }
+
+    /// An answer that cannot be true: nothing of it is taken, and the same is asked again.
+    private mutating func answeredImpossibly(_ flaw: String, at now: NIODeadline) {
+        fetchDelay.failed(at: now)
+        refreshLeaders()
+        let isNews = impossibleAnswer == nil
+        impossibleAnswer = "the source answers \(flaw), which cannot be true"
+        if isNews, let impossibleAnswer { report(.impossibleAnswer(impossibleAnswer)) }
     }
 
     /// Whether an answer to a fetch at this offset is about what is to be read next.

@@ -54,6 +54,8 @@ package struct PartitionReplicator: Sendable {
     var rejection: ProduceVerdict.Rejection?
     /// The target's last answer to a batch that it may take later; nil once it takes one.
     package internal(set) var obstacle: String?
+    /// The source's last answer, while it is one that cannot be true.
+    package internal(set) var impossibleAnswer: String?
     /// The partition was streaming before in this run.
     var hasStreamed = false
     /// Highest epochs that an earlier run is known to have used, by producer id.

@@ -1,3 +1,5 @@
+internal import KafkaClient
+
 /// Fate of every source offset that a partition has completed.
 ///
 /// The identity that must always hold: `passed - start + rewound = written + everything skipped`.
@@ -48,6 +50,21 @@ package struct Accounting: Hashable, Sendable, Codable {
 
     /// By how many offsets the identity is violated at this position; zero, or the program is wrong.
     package func imbalance(passed: Int64) -> Int64 {
-        passed - start + rewound - written - skipped.values.reduce(0, +)
+        passed - start + rewound - written - skipped.values.saturatingSum()
+    }
+
+    /// Reasons are few; see ``SkipReason``.
+    private static let mostReasons = 100
+    /// - Throws: when it cannot be what was stored.
+    func check() throws(ImpossibleState) {
+        guard skipped.count <= Self.mostReasons else {
+            throw ImpossibleState("its accounts have \(skipped.count) reasons")
+        }
+        try StateCheck.offset(start, "the start of its accounts")
+        for count in [written, rewound, foreign, doubled ?? 0] + skipped.values {
+            guard (0...LogOffset.largest).contains(count) else {
+                throw ImpossibleState("its accounts say \(count)")
+            }
+        }
     }
 }

@@ -44,6 +44,59 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     }
 }
 
+extension Checkpoint {
+    /// Producer ids of a flow are few.
+    private static let mostProducers = 10_000
+
+    /// - Throws: when it cannot be what was stored.
+    func check() throws(ImpossibleState) {
+        try StateCheck.offset(sourceOffset, "its source offset")
+        try StateCheck.offset(targetOffset, "its target offset", allowsNone: true)
+        try StateCheck.epoch(sourceLeaderEpoch, "its source leader epoch")
+        try StateCheck.epoch(targetLeaderEpoch ?? -1, "its target leader epoch")
+        try map?.check()
+        try accounting?.check()
+        guard (producers ?? [:]).count <= Self.mostProducers, (following ?? []).count <= Self.mostProducers else {
+            throw ImpossibleState("it names more producers than a flow has")
+        }
+        for (id, epoch) in producers ?? [:] {
+            guard let number = Int64(id), number >= 0, epoch >= 0 else {
+                throw ImpossibleState("its producer \(id) has epoch \(epoch)")
+            }
+        }
+        for stamp in following ?? [] {
+            guard stamp.id >= 0, stamp.epoch >= 0, stamp.sequence >= 0 else {
+                throw ImpossibleState(
+                    "its producer \(stamp.id) has epoch \(stamp.epoch) and sequence \(stamp.sequence)")
+            }
+        }
+    }
+}
+
+extension OffsetMap.Edge {
+    private static let mostLost = 1_000
+
+    /// - Throws: when it cannot be what was stored.
+    func check() throws(ImpossibleState) {
+        try StateCheck.offset(start, "the start of its map")
+        if let open {
+            guard open.count == 3, open[2] > 0 else {
+                throw ImpossibleState("the newest stretch of its map is \(open)")
+            }
+            for number in open { try StateCheck.offset(number, "a number of its map") }
+            try StateCheck.offset(open[0] + open[2], "the source end of its map")
+            try StateCheck.offset(open[1] + open[2], "the target end of its map")
+        }
+        guard (lost ?? []).count <= Self.mostLost else { throw ImpossibleState("its map has too many lost ranges") }
+        for range in lost ?? [] {
+            guard range.count == 2, range[0] < range[1] else {
+                throw ImpossibleState("a lost range of its map is \(range)")
+            }
+            for number in range { try StateCheck.offset(number, "a lost range of its map") }
+        }
+    }
+}
+
 /// Identity of a flow, fixed once and for all: recorded at its first start, compared at each later one.
 package struct FlowIdentity: Hashable, Sendable, Codable {
     package var version = 1

@@ -38,13 +38,19 @@ package actor FlowClaim {
     package func acquire() async throws {
         try await claim()
         var holder: String?
-        for record in try await log.readAll() where record.key == Self.key {
-            guard let value = record.value,
-                let claim = try? JSONDecoder().decode(Stored.self, from: Data(value.readableBytesView))
-            else { continue }
-            let isLive = !claim.isReleased && wallClock() - claim.renewed < Self.lifetime
-            if claim.owner == holder, !isLive { holder = nil }
-            if holder == nil, isLive { holder = claim.owner }
+        var reader = log.reader()
+        while let records = try await reader.records() {
+            for record in records where record.key == Self.key {
+                guard let value = record.value else { continue }
+                do {
+                    let claim = try StateCheck.decode(Stored.self, from: value)
+                    let isLive = !claim.isReleased && isLive(renewed: claim.renewed)
+                    if claim.owner == holder, !isLive { holder = nil }
+                    if holder == nil, isLive { holder = claim.owner }
+                } catch {
+                    await log.skip(record, because: "\(error)")
+                }
+            }
         }
         guard holder == owner else {
             // A claim that was not granted must not keep the next one away.
@@ -52,6 +58,14 @@ package actor FlowClaim {
             throw FlowIsClaimed(flow: flow, owner: holder ?? "somebody")
         }
     }
+
+    /// Clocks differ a little; a claim from a far future would never end, and is none.
+    private func isLive(renewed: Int64) -> Bool {
+        let (age, isOverflow) = wallClock().subtractingReportingOverflow(renewed)
+        return !isOverflow && (-Self.farthestClock..<Self.lifetime).contains(age)
+    }
+
+    private static let farthestClock: Int64 = 3_600_000
 
     /// Keeps others away for another ``lifetime``. A claim that has run out meanwhile, because the target did not
     /// answer, may belong to another owner by now.

@@ -16,13 +16,14 @@ package enum ProgressRecord: Hashable, Sendable {
     case producer(Int64, OriginRecord)
 
     package var key: ByteBuffer {
-        switch self {
-        case .identity: ByteBuffer(string: "flow")
-        case .checkpoint(let partition, _): ByteBuffer(string: "partition/\(partition.topic)/\(partition.partition)")
-        case .segments(let partition, let block, _):
-            ByteBuffer(string: "segments/\(partition.topic)/\(partition.partition)/\(block)")
-        case .producer(let id, _): ByteBuffer(string: "producer/\(id)")
-        }
+        let key: Key =
+            switch self {
+            case .identity: .identity
+            case .checkpoint(let partition, _): .checkpoint(partition)
+            case .segments(let partition, let block, _): .segments(partition, block)
+            case .producer(let id, _): .producer(id)
+            }
+        return ByteBuffer(string: key.text)
     }
 
     /// Nil for what is to be removed.
@@ -44,26 +45,73 @@ package enum ProgressRecord: Hashable, Sendable {
     /// Nil for keys that this version does not know.
     ///
     /// - Parameter value: nil for a tombstone.
+    /// - Throws: ``ImpossibleState``, ``DamagedOffsets``.
     package init?(key: ByteBuffer, value: ByteBuffer?) throws {
-        let name = String(buffer: key)
-        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-        if parts.count == 4, parts[0] == "segments", let partition = Int32(parts[2]), let block = Int(parts[3]) {
-            self = .segments(
-                TopicPartition(String(parts[1]), partition), block, try value.map { try OffsetBlock(decoding: $0) })
+        guard let key = Key(key) else { return nil }
+        if case .segments(let partition, let block) = key {
+            self = .segments(partition, block, try value.map { try OffsetBlock(decoding: $0) })
             return
         }
         guard let value else { return nil }
-        let json = Data(value.readableBytesView)
-        if name == "flow" {
-            self = .identity(try JSONDecoder().decode(FlowIdentity.self, from: json))
-            return
+        switch key {
+        case .identity:
+            let identity = try StateCheck.decode(FlowIdentity.self, from: value)
+            try StateCheck.version(identity.version, is: 1)
+            self = .identity(identity)
+        case .producer(let id):
+            self = .producer(id, try OriginRecord(decoding: value))
+        case .checkpoint(let partition):
+            let checkpoint = try StateCheck.decode(Checkpoint.self, from: value)
+            try checkpoint.check()
+            self = .checkpoint(partition, checkpoint)
+        case .segments: return nil
         }
-        if parts.count == 2, parts[0] == "producer", let id = Int64(parts[1]) {
-            self = .producer(id, try JSONDecoder().decode(OriginRecord.self, from: json))
-            return
+    }
+
+    /// The subject of a record, as its key says.
+    package enum Key: Hashable, Sendable {
+        case identity
+        case checkpoint(TopicPartition)
+        case segments(TopicPartition, Int)
+        case producer(Int64)
+
+        /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
+        private static let largestBlock = 1 << 50
+
+        /// Nil for keys that this version does not know.
+        package init?(_ key: ByteBuffer) {
+            let name = String(buffer: key)
+            let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+            switch (parts.first, parts.count) {
+            case ("flow", 1): self = .identity
+            case ("producer", 2):
+                guard let id = Int64(parts[1]), id >= 0 else { return nil }
+                self = .producer(id)
+            case ("partition", 3):
+                guard let partition = Self.partition(parts) else { return nil }
+                self = .checkpoint(partition)
+            case ("segments", 4):
+                guard let partition = Self.partition(parts), let block = Int(parts[3]),
+                    (0...Self.largestBlock).contains(block)
+                else { return nil }
+                self = .segments(partition, block)
+            default: return nil
+            }
         }
-        guard parts.count == 3, parts[0] == "partition", let number = Int32(parts[2]) else { return nil }
-        self = .checkpoint(
-            TopicPartition(String(parts[1]), number), try JSONDecoder().decode(Checkpoint.self, from: json))
+
+        /// As it is written.
+        package var text: String {
+            switch self {
+            case .identity: "flow"
+            case .checkpoint(let partition): "partition/\(partition.topic)/\(partition.partition)"
+            case .segments(let partition, let block): "segments/\(partition.topic)/\(partition.partition)/\(block)"
+            case .producer(let id): "producer/\(id)"
+            }
+        }
+
+        private static func partition(_ parts: [Substring]) -> TopicPartition? {
+            guard let number = Int32(parts[2]), number >= 0, !parts[1].isEmpty else { return nil }
+            return TopicPartition(String(parts[1]), number)
+        }
     }
 }

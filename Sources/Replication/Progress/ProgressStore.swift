@@ -17,7 +17,7 @@ package actor ProgressStore {
         log = StateTopic(ProgressTopic.name(flow: flow), client: target)
     }
 
-    var topic: String { ProgressTopic.name(flow: flow) }
+    nonisolated var topic: String { ProgressTopic.name(flow: flow) }
 
     /// Whether the flow has never been started.
     var isNewFlow: Bool { recorded.identity == nil }
@@ -28,19 +28,21 @@ package actor ProgressStore {
     package func open() async throws(FlowError) {
         do throws(KafkaError) {
             try await CompactedTopic(name: topic, client: target).ensure()
-            for record in try await log.readNewest().records { try take(record) }
+            try await read()
         } catch {
             throw .unreadableProgress(topic: topic, error)
         }
+        if let refusal = recorded.identityRefusal {
+            throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: refusal)
+        }
     }
 
-    private func take(_ record: Record) throws(KafkaError) {
-        do {
-            try recorded.take(record)
-        } catch {
-            throw KafkaError(
-                .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
-                during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
+    private func read() async throws(KafkaError) {
+        var reader = log.reader()
+        while let records = try await reader.records() {
+            for record in records.deciding {
+                do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }
+            }
         }
     }
 
@@ -51,6 +53,18 @@ package actor ProgressStore {
         throw .identityDiffers(
             flow: flow, what: difference.what, recorded: difference.recorded, configured: difference.configured)
     }
+
+    /// Partitions of which nothing is known although something was recorded, with the reason.
+    var unreadable: [TopicPartition: String] {
+        recorded.checkpointFlaws.filter { recorded.checkpoints[$0.key] == nil }
+    }
+
+    /// Every producer id that the flow is known to have written under.
+    var producerIDs: Set<Int64> { recorded.producerIDs }
+
+    /// Whether the identity is known from an earlier record than the newest, which is damaged: compaction would leave
+    /// that.
+    var isIdentityAtRisk: Bool { recorded.identity != nil && recorded.identityFlaw != nil }
 
     package func storeIdentity() async throws(FlowError) {
         guard let configured else { return }

@@ -43,11 +43,32 @@ package struct OriginRecord: Hashable, Sendable, Codable {
         return ByteBuffer(bytes: try encoder.encode(self))
     }
 
-    /// - Returns: nil for a key that is not a producer id.
-    package static func decode(
-        key: ByteBuffer, value: ByteBuffer
-    ) throws -> (producerID: Int64, record: OriginRecord)? {
-        guard let id = Int64(String(buffer: key)) else { return nil }
-        return (id, try JSONDecoder().decode(OriginRecord.self, from: Data(value.readableBytesView)))
+    /// The producer id that a key names; nil for a key that is none.
+    package static func producerID(of key: ByteBuffer) -> Int64? {
+        Int64(String(buffer: key)).flatMap { $0 >= 0 ? $0 : nil }
+    }
+}
+
+extension OriginRecord {
+    /// Clusters that records can have come through: the loop header counts them in a byte.
+    private static let longestChain = 255
+    private static let longestName = 1_000
+
+    /// - Throws: ``ImpossibleState``.
+    package init(decoding value: ByteBuffer) throws {
+        let record = try StateCheck.decode(OriginRecord.self, from: value)
+        try StateCheck.version(record.version, is: 1)
+        guard record.chain.count <= Self.longestChain else {
+            throw ImpossibleState("its chain has \(record.chain.count) clusters")
+        }
+        let names =
+            record.chain + [
+                record.flow, record.sourceClusterID, record.targetClusterID, record.originClusterID,
+            ]
+        guard names.allSatisfy({ $0.utf8.count <= Self.longestName }) else {
+            throw ImpossibleState("one of its names is too long")
+        }
+        try StateCheck.offset(record.registered, "its time of registration", allowsNone: true)
+        self = record
     }
 }

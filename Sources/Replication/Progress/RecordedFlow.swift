@@ -9,6 +9,16 @@ package struct RecordedFlow: Sendable {
     /// The producer ids that the flow has registered.
     package private(set) var producers: [Int64: OriginRecord] = [:]
 
+    /// Why the newest record under the key `flow` cannot be understood; nil when it can be.
+    package private(set) var identityFlaw: String?
+    /// Why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came before
+    /// it may be known.
+    package private(set) var checkpointFlaws: [TopicPartition: String] = [:]
+    /// Blocks whose newest record cannot be understood.
+    private var damagedBlocks: [TopicPartition: Set<Int>] = [:]
+    /// Producer ids of the flow whose registration cannot be understood.
+    package private(set) var damagedProducers: Set<Int64> = []
+
     package init() {}
 
     /// Whether the flow has ever had a producer id to write with: it registers one before it writes. Flows that ran
@@ -17,26 +27,83 @@ package struct RecordedFlow: Sendable {
         !producers.isEmpty || checkpoints.values.contains { $0.producers?.isEmpty == false }
     }
 
+    /// Why nothing else that is recorded may be used, and what to do; nil when the flow's identity is known, or
+    /// nothing was recorded as such.
+    package var identityRefusal: String? {
+        guard identity == nil, let identityFlaw else { return nil }
+        return
+            "\(identityFlaw). It says which clusters the flow copies between, and without it nothing that is recorded "
+            + "can be relied on. See who else may write to this topic and take that right away; then give the flow "
+            + "another name, or delete this topic, to begin from scratch"
+    }
+
     /// Takes a record as it was read.
     ///
-    /// - Throws: when it is none of ours although its key is.
+    /// - Throws: when it is none of ours although its key is. That is remembered of what the key names, and the rest is
+    ///   as it was: the caller skips the record.
     package mutating func take(_ record: Record) throws {
-        guard let key = record.key, let known = try ProgressRecord(key: key, value: record.value) else { return }
-        take(known)
+        guard let bytes = record.key, let key = ProgressRecord.Key(bytes) else { return }
+        do {
+            if let known = try ProgressRecord(key: bytes, value: record.value) {
+                take(known)
+            } else {
+                remove(key)
+            }
+        } catch {
+            distrust(key, "the record at offset \(record.offset) cannot be understood: \(error)")
+            throw error
+        }
     }
 
     package mutating func take(_ record: ProgressRecord) {
         switch record {
-        case .identity(let found): identity = found
-        case .checkpoint(let partition, let checkpoint): checkpoints[partition] = checkpoint
-        case .segments(let partition, let number, let block): blocks.take(partition, number, block)
-        case .producer(let id, let registration): producers[id] = registration
+        case .identity(let found):
+            identity = found
+            identityFlaw = nil
+        case .checkpoint(let partition, let checkpoint):
+            checkpoints[partition] = checkpoint
+            checkpointFlaws[partition] = nil
+        case .segments(let partition, let number, let block):
+            blocks.take(partition, number, block)
+            damagedBlocks[partition]?.remove(number)
+        case .producer(let id, let registration):
+            producers[id] = registration
+            damagedProducers.remove(id)
         }
     }
 
-    /// The offset map of a source partition as of its checkpoint; nil when the flow does not copy it.
+    /// A tombstone of a checkpoint takes it away, as compaction would.
+    private mutating func remove(_ key: ProgressRecord.Key) {
+        guard case .checkpoint(let partition) = key else { return }
+        checkpoints[partition] = nil
+        checkpointFlaws[partition] = nil
+    }
+
+    private mutating func distrust(_ key: ProgressRecord.Key, _ flaw: String) {
+        switch key {
+        case .identity: identityFlaw = flaw
+        case .checkpoint(let partition): checkpointFlaws[partition] = flaw
+        case .segments(let partition, let number): damagedBlocks[partition, default: []].insert(number)
+        case .producer(let id): if producers[id] == nil { damagedProducers.insert(id) }
+        }
+    }
+
+    /// Every producer id that the flow is known to have written under.
+    package var producerIDs: Set<Int64> {
+        var ids = damagedProducers.union(producers.keys)
+        for checkpoint in checkpoints.values {
+            ids.formUnion((checkpoint.producers ?? [:]).keys.compactMap { Int64($0) })
+        }
+        return ids
+    }
+
+    /// The offset map of a source partition as of its checkpoint; nil when the flow does not copy it. Without one of
+    /// its blocks nothing is known of what was copied before.
     package func map(of partition: TopicPartition) -> OffsetMap? {
-        checkpoints[partition].map { OffsetMap(blocks: blocks[partition], edge: $0.map, passed: $0.sourceOffset) }
+        checkpoints[partition].map { checkpoint in
+            guard damagedBlocks[partition]?.isEmpty ?? true else { return OffsetMap(start: checkpoint.sourceOffset) }
+            return OffsetMap(blocks: blocks[partition], edge: checkpoint.map, passed: checkpoint.sourceOffset)
+        }
     }
 
     /// Target topic of a source topic; nil before the flow's first start.

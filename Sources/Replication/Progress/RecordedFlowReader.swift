@@ -13,25 +13,26 @@ package struct RecordedFlowReader {
         log = StateTopic(ProgressTopic.name(flow: flow), client: target)
     }
 
-    /// Reads what has been recorded since the last time; a flow that has never run has recorded nothing.
+    /// Reads what has been recorded since the last time; a flow that has never run has recorded nothing. Records that
+    /// cannot be understood are skipped.
     ///
-    /// - Throws: also when a record is not one of ours.
+    /// - Throws: also when the flow's identity cannot be understood.
     package mutating func refresh() async throws(KafkaError) {
         let topic = log.partition.topic
         if next == 0 {
             let metadata = try await target.metadata(.named([topic]))
             guard metadata.topics[topic]?.partitions.isEmpty == false else { return }
         }
-        let read = try await log.readNewest(from: next)
-        for record in read.records {
-            do {
-                try recorded.take(record)
-            } catch {
-                throw KafkaError(
-                    .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
-                    during: .request(.fetch), cluster: target.settings.name, topic: topic, partition: 0)
+        var reader = log.reader(from: next)
+        while let records = try await reader.records() {
+            for record in records.deciding {
+                do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }
             }
+            next = reader.next
         }
-        next = read.next
+        guard let refusal = recorded.identityRefusal else { return }
+        throw KafkaError(
+            .unexpectedAnswer(refusal), during: .request(.fetch), cluster: target.settings.name, topic: topic,
+            partition: 0)
     }
 }

@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import Logging
 internal import NIOCore
 
 // Limits on a shard's speed, by operators and brokers.
@@ -44,13 +45,28 @@ extension Shard {
     /// A broker answers at once and says for how long it will not listen (KIP-219): nothing is asked of it meanwhile.
     func obey(throttleMilliseconds: Int32, source broker: Int32) {
         guard throttleMilliseconds > 0 else { return }
-        sourceThrottle.record(milliseconds: throttleMilliseconds)
-        hold(source: broker, for: .milliseconds(Int64(throttleMilliseconds)), \.throttledUntil)
+        let milliseconds = bounded(throttleMilliseconds, link(source: broker), "source", broker)
+        sourceThrottle.record(milliseconds: milliseconds)
+        hold(source: broker, for: .milliseconds(Int64(milliseconds)), \.throttledUntil)
     }
 
     func obey(throttleMilliseconds: Int32, target broker: Int32) {
         guard throttleMilliseconds > 0 else { return }
-        targetThrottle.record(milliseconds: throttleMilliseconds)
-        hold(target: broker, for: .milliseconds(Int64(throttleMilliseconds)))
+        let milliseconds = bounded(throttleMilliseconds, link(target: broker), "target", broker)
+        targetThrottle.record(milliseconds: milliseconds)
+        hold(target: broker, for: .milliseconds(Int64(milliseconds)))
+    }
+
+    /// No broker gets more silence at a time than it can have a reason for; who asks for more is told of once.
+    private func bounded(_ asked: Int32, _ link: BrokerLink, _ side: String, _ broker: Int32) -> Int32 {
+        let (milliseconds, isExcessive) = ThrottleTime.bounded(milliseconds: asked)
+        if isExcessive, link.throttledUntil == .distantPast {
+            logger.warning(
+                "\(side) broker asks for more silence than it gets",
+                metadata: [
+                    "broker": "\(broker)", "askedMilliseconds": "\(asked)", "givenMilliseconds": "\(milliseconds)",
+                ])
+        }
+        return milliseconds
     }
 }

@@ -12,7 +12,9 @@ extension Shard {
             let needs = scheduler.needs
             if !needs.isEmpty {
                 if await learn(needs) { continue }
-                eventLoop.scheduleTask(in: .milliseconds(500)) { [recoverySignal] in recoverySignal.notify() }
+                eventLoop.scheduleTask(in: .milliseconds(Int64(500 * max(1, min(20, originFailures))))) {
+                    [recoverySignal] in recoverySignal.notify()
+                }
             }
             await findSourceRanges()
             guard await recoverPartitions() else {
@@ -73,7 +75,15 @@ extension Shard {
                     scheduler.learn(producerID: try await own.producerID(for: provenance), for: provenance)
                 }
             }
-            if !ids.isEmpty { scheduler.learn(ids, try await sourceOrigins.lookUp(ids)) }
+            if !ids.isEmpty {
+                // Others do not wait for an id of which nobody can tell.
+                let found = try await sourceOrigins.lookUpReadable(ids)
+                scheduler.learn(ids.subtracting(found.unreadable.keys), found.known)
+                perform()
+                if let (id, why) = found.unreadable.min(by: { $0.key < $1.key }) {
+                    throw await sourceOrigins.cannotTell(id, why)
+                }
+            }
             originFailures = 0
             perform()
             return true

@@ -28,6 +28,8 @@ extension Shard {
         case .obstructed(let text):
             logger.debug(
                 "target did not take a batch, sending it again", metadata: target + ["reason": "\(text)"])
+        case .impossibleAnswer(let text):
+            logger.warning("an answer is not believed, asking again", metadata: source + ["reason": "\(text)"])
         case .recovered(let records):
             logger.info(
                 "found records on the target that were not accounted for", metadata: target + ["records": "\(records)"])

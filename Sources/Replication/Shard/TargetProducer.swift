@@ -1,5 +1,6 @@
 internal import KafkaClient
 internal import KafkaWire
+internal import Logging
 internal import NIOCore
 
 /// The task that produces to one target broker.
@@ -90,7 +91,18 @@ extension Shard {
         var answers: [TopicPartition: ProduceAnswer] = [:]
         for topic in response.responses {
             for partition in topic.partitionResponses {
-                answers[TopicPartition(topic.name, partition.index)] = ProduceAnswer(
+                let place = TopicPartition(topic.name, partition.index)
+                if partition.errorCode == .none, let flaw = partition.flaw {
+                    // It may be in the log or not: as without an answer, the log will tell.
+                    logger.warning(
+                        "an answer is not believed, reading the target's log",
+                        metadata: [
+                            "topic": "\(place.topic)", "partition": "\(place.partition)",
+                            "reason": "\(target.settings.name) answers \(flaw), which cannot be true",
+                        ])
+                    continue
+                }
+                answers[place] = ProduceAnswer(
                     partition.errorCode, message: partition.errorMessage, baseOffset: partition.baseOffset,
                     logStartOffset: partition.logStartOffset)
             }

@@ -56,15 +56,14 @@ enum LedgerRecord {
         quotas: inout [String: QuotaEntity]
     ) throws {
         guard let key = record.key.map({ String(buffer: $0) }) else { return }
-        let json = record.value.map { Data($0.readableBytesView) }
         if let topic = key.without(prefix: "config/") {
-            state.topics[topic] = try json.map { try JSONDecoder().decode(LedgerState.Topic.self, from: $0) }
+            state.topics[topic] = try record.value.map { try StateCheck.decode(LedgerState.Topic.self, from: $0) }
         } else if key.hasPrefix("acl/") {
-            guard let json else {
+            guard let json = record.value else {
                 if let rule = acls.removeValue(forKey: key) { state.acls[rule] = nil }
                 return
             }
-            let value = try JSONDecoder().decode(AclValue.self, from: json)
+            let value = try StateCheck.decode(AclValue.self, from: json)
             let rule = AccessRule(
                 AccessRule.Permission(rawValue: value.permission), AccessOperation(rawValue: value.operation),
                 on: AccessRule.ResourceType(rawValue: value.resource), value.name,
@@ -72,11 +71,11 @@ enum LedgerRecord {
             acls[key] = rule
             state.acls[rule] = value.state
         } else if key.hasPrefix("quota/") {
-            guard let json else {
+            guard let json = record.value else {
                 if let entity = quotas.removeValue(forKey: key) { state.quotas[entity] = nil }
                 return
             }
-            let value = try JSONDecoder().decode(QuotaValue.self, from: json)
+            let value = try StateCheck.decode(QuotaValue.self, from: json)
             let entity = QuotaEntity(value.entity)
             quotas[key] = entity
             state.quotas[entity] = value.quotas

@@ -42,7 +42,9 @@ package struct TargetDefaults: Sendable {
         ]
         for (key, unit) in units {
             guard values["retention.ms"] == nil, let time = number(key) else { continue }
-            values["retention.ms"] = "\(time < 0 ? time : time * Int64(unit))"
+            // More than for ever is for ever.
+            let (milliseconds, isOverflow) = time.multipliedReportingOverflow(by: Int64(unit))
+            values["retention.ms"] = "\(time < 0 ? time : isOverflow ? .max : milliseconds)"
         }
         values["retention.bytes"] = entries["log.retention.bytes"]?.value
         values["cleanup.policy"] = entries["log.cleanup.policy"]?.value

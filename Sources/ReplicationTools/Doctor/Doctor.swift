@@ -89,6 +89,7 @@ public struct Doctor: Sendable {
         findings += await permissions.examineTarget(copies: copies.map(\.targetName), state: state)
         let opposite = sourceMetadata.topics.keys.filter { $0 != progress && ProgressTopic.flow(of: $0) != nil }
         findings += await permissions.examineOpposite(opposite.sorted())
+        findings += await examineStateTopics(progress, opposite)
         findings += await GroupExamination(settings: settings, source: source, target: target).examine()
         findings += await permissions.examineCreation(
             creations(seen, planner, state: stateTopics.filter { !state.contains($0) }))
@@ -96,6 +97,16 @@ public struct Doctor: Sendable {
         return findings + partitions(seen.selected, missing, targetMetadata)
             + planner.partitions(seen.selected, on: targetMetadata).notes
             .map { Finding(.warning, "partitions", $0.subject, $0.message) }
+    }
+
+    /// Also of those topics that are not there yet: whoever may write to them may be first.
+    private func examineStateTopics(_ progress: String, _ opposite: [String]) async -> [Finding] {
+        let readsOrigins = settings.naming == .identical
+        let atSource = opposite + (readsOrigins ? [OriginRecord.topic] : [])
+        var findings: [Finding] = []
+        if !atSource.isEmpty { findings += await StateTopicExamination(client: source, topics: atSource).examine() }
+        return findings
+            + (await StateTopicExamination(client: target, topics: [progress, OriginRecord.topic]).examine())
     }
 
     /// Topics that the flow would create, those that keep its state included.

@@ -47,6 +47,8 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
     /// - Throws: when the value was not written by a failover.
     package init(decoding value: ByteBuffer) throws {
         self = try JSONDecoder().decode(FailoverRecord.self, from: Data(value.readableBytesView))
+        for time in [started, finished, closed] { try StateCheck.offset(time ?? 0, "a time", allowsNone: true) }
+        for partition in snapshot { try partition.check() }
     }
 }
 
@@ -148,6 +150,14 @@ public struct PartitionSnapshot: Hashable, Sendable, Codable {
         targetOffset = targetEnd
         self.targetEnd = targetEnd
         beyondCheckpoint = 0
+    }
+
+    /// - Throws: ``ImpossibleState`` when it cannot be what was stored.
+    func check() throws(ImpossibleState) {
+        guard partition >= 0 else { throw ImpossibleState("a partition is \(partition)") }
+        for offset in [sourceOffset, targetEnd, beyondCheckpoint] { try StateCheck.offset(offset, "an offset") }
+        for offset in [targetOffset, lastOrigin ?? -1] { try StateCheck.offset(offset, "an offset", allowsNone: true) }
+        for epoch in [targetLeaderEpoch, sourceLeaderEpoch] { try StateCheck.epoch(epoch ?? -1, "a leader epoch") }
     }
 
     var source: TopicPartition { TopicPartition(topic, partition) }

@@ -10,6 +10,8 @@ struct FlowMemory {
     private var next: Int64 = 0
     private(set) var flow = RecordedFlow()
     private(set) var failover: FailoverRecord?
+    /// Why the newest record about a failover cannot be understood; nil when it can be.
+    private var failoverFlaw: String?
     /// Whether the topic is there.
     private(set) var exists = false
 
@@ -31,22 +33,33 @@ struct FlowMemory {
                 exists = metadata.topics[topic]?.partitions.isEmpty == false
             }
             guard exists else { return }
-            let read = try await log.read(from: next)
-            next = read.next
-            for record in read.records { try take(record) }
+            var reader = log.reader(from: next)
+            while let records = try await reader.records() {
+                for record in records {
+                    do { try take(record) } catch { await log.skip(record, because: "\(error)") }
+                }
+                next = reader.next
+            }
         } catch {
             throw .unreadableProgress(topic: topic, error)
         }
+        // Without them a failover would begin where it must not.
+        if let flaw = flow.identityRefusal ?? failoverFlaw {
+            throw .unreadableProgress(topic: topic, cluster: client.settings.name, reason: flaw)
+        }
     }
 
-    private mutating func take(_ record: Record) throws(KafkaError) {
+    private mutating func take(_ record: Record) throws {
+        guard record.key == FailoverRecord.key else { return try flow.take(record) }
         do {
-            guard record.key == FailoverRecord.key else { return try flow.take(record) }
             failover = try record.value.map { try FailoverRecord(decoding: $0) }
+            failoverFlaw = nil
         } catch {
-            throw KafkaError(
-                .unexpectedAnswer("the record at offset \(record.offset) is not one of ours: \(error)"),
-                during: .request(.fetch), cluster: client.settings.name, topic: topic, partition: 0)
+            failoverFlaw =
+                "the record at offset \(record.offset), which remembers a failover, cannot be understood: \(error). "
+                + "See who else may write to this topic. A record with the key failover and no value lets the next "
+                + "failover begin from scratch"
+            throw error
         }
     }
 

@@ -18,12 +18,12 @@ struct SourceSnapshot {
     {
         let metadata = try await target.metadata(.named([OriginRecord.topic]))
         guard metadata.topics[OriginRecord.topic]?.partitions.isEmpty == false else { return [] }
-        let registered = try await OriginTable.read(StateTopic(OriginRecord.topic, client: target))
+        let registered = try await RegisteredOrigins.read(StateTopic(OriginRecord.topic, client: target)).records
         return Set(
             registered.filter {
-                $0.1.flow == name && $0.1.sourceClusterID == flow.sourceClusterID
-                    && $0.1.targetClusterID == flow.targetClusterID
-            }.map(\.0))
+                $0.value.flow == name && $0.value.sourceClusterID == flow.sourceClusterID
+                    && $0.value.targetClusterID == flow.targetClusterID
+            }.keys)
     }
 
     func make() async throws -> [PartitionSnapshot] {

@@ -1,0 +1,44 @@
+package import KafkaClient
+package import KafkaWire
+
+/// Contents of `__replicator_origins` at one time.
+package struct RegisteredOrigins: Sendable {
+    package private(set) var records: [Int64: OriginRecord] = [:]
+    /// Producer ids whose newest record cannot be understood, with the reason.
+    package private(set) var unreadable: [Int64: String] = [:]
+
+    package init() {}
+
+    package static func read(_ log: StateTopic) async throws(KafkaError) -> RegisteredOrigins {
+        var origins = RegisteredOrigins()
+        var reader = log.reader()
+        while let records = try await reader.records() {
+            for record in records {
+                do { try origins.take(record) } catch { await log.skip(record, because: "\(error)") }
+            }
+        }
+        return origins
+    }
+
+    /// Takes a record as it was read.
+    ///
+    /// - Throws: when it is none of a replicator's. What it says about its key's producer id is then not known.
+    package mutating func take(_ record: Record) throws {
+        guard let key = record.key, let id = OriginRecord.producerID(of: key) else {
+            throw ImpossibleState("its key is no producer id")
+        }
+        guard let value = record.value else {
+            // Somebody has looked after it: nobody writes under that id.
+            records[id] = nil
+            unreadable[id] = nil
+            return
+        }
+        do {
+            records[id] = try OriginRecord(decoding: value)
+            unreadable[id] = nil
+        } catch {
+            if records[id] == nil { unreadable[id] = "the record at offset \(record.offset): \(error)" }
+            throw error
+        }
+    }
+}
