@@ -46,7 +46,7 @@ struct BearerTokenVerifier: Sendable {
         var path = location.dropFirst(5)
         if path.hasPrefix("//") { path = path.dropFirst(2) }
         let contents: ByteBuffer?
-        do throws(LogError) { contents = try FileSystem.contents(of: String(path)) } catch {
+        do throws(LogError) { contents = try FileSystem.contents(of: String(path), followsLinks: true) } catch {
             throw settings.refusal(key, "\(error)")
         }
         guard let contents, let document = JSONValue.object(in: Array(contents.readableBytesView)),
