@@ -34,7 +34,9 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
     /// Whether the disk has no room, for us or for anybody.
     var isFullDisk: Bool { errno == ENOSPC || errno == EDQUOT }
 
-    package var description: String { "\(path): \(operation): \(detail ?? PosixFile.text(ofError: errno))" }
+    package var description: String {
+        detail.map { "\(path): \($0)" } ?? "\(path): \(operation): \(PosixFile.text(ofError: errno))"
+    }
 }
 
 /// Why an append was refused, as the produce response says it.

@@ -8,21 +8,23 @@ extension PartitionLog {
     /// beginning of a batch, or a whole one at the very end whose bytes did not all get to the disk.
     func isUnfinishedWrite(_ segment: LogSegment, from position: Int) throws(LogError) -> Bool {
         var start = position
-        var isZero = true
+        /// Where the last byte that is not zero ends.
+        var written = position
         var header: RecordBatchHeader?
         while start < segment.size {
             let block = try segment.data.peek(at: start, count: Self.damageBlock)
             guard block.readableBytes > 0 else { break }
             if start == position { header = try? RecordBatchHeader(parsing: block) }
-            if isZero { isZero = block.readableBytesView.allSatisfy { $0 == 0 } }
-            if !isZero, try holdsBatch(block, of: segment, at: start, after: position) { return false }
+            if let last = block.withUnsafeReadableBytes({ $0.lastIndex { $0 != 0 } }) { written = start + last + 1 }
+            if written > start, try holdsBatch(block, of: segment, at: start, after: position) { return false }
             // The next block begins where the last place for a header in this one was.
-            start += block.readableBytes < Self.damageBlock
+            start +=
+                block.readableBytes < Self.damageBlock
                 ? block.readableBytes : block.readableBytes - RecordBatchHeader.length + 1
         }
-        guard !isZero, let header else { return true }
+        guard let header, written - position >= RecordBatchHeader.length else { return true }
         guard header.batchLength >= BatchWalker.smallestBatchLength, header.magic == 2 else { return false }
-        return position + header.sizeInBytes >= segment.size
+        return position + header.sizeInBytes >= written
     }
 
     /// Whether a batch with a right checksum begins in a block, anywhere behind `position`.

@@ -75,6 +75,7 @@ final class Cluster {
             node.fetchSessions = FetchSessionCache(slots: configs.number("max.incremental.fetch.session.cache.slots"))
         }
         try restore(records)
+        scramCredentials.set(listeners)
         if let directory, let earlier {
             try sweepLogs(removed: Self.removedTopics(records))
             journal = try ClusterJournal.rewrite(journalSnapshot(), in: directory, after: earlier, logger: logger)
@@ -114,7 +115,9 @@ final class Cluster {
         var topicConfigs: [String: [String: String]] = [:]
         for record in records {
             switch record {
-            case .cluster: break
+            case .cluster(let identity):
+                guard let secret = identity.decoySecret.flatMap(Base64.decode), !secret.isEmpty else { break }
+                scramCredentials.decoys = SCRAMDecoys(secret: secret)
             case .topic(let topic):
                 stored[topic.topicID] = (topic, [:])
                 order.append(topic.topicID)
@@ -178,7 +181,8 @@ final class Cluster {
             records += values.map { .config(.broker(String(node), $0.key, $0.value)) }
         }
         for topic in topics.values.sorted(by: { $0.name < $1.name }) { records += self.records(of: topic) }
-        let identity = ClusterIdentity(clusterID: id, snapshotCount: Int64(records.count) + 1)
+        let identity = ClusterIdentity(
+            clusterID: id, snapshotCount: Int64(records.count) + 1, decoySecret: scramCredentials.decoys.text)
         return [.cluster(identity)] + records
     }
 

@@ -6,7 +6,7 @@ struct SASLListener: Sendable {
     enum Verifier: Sendable {
         case plain([String: Secret])
         /// Those who are known from the start; what was altered since comes first.
-        case scram([String: SCRAMCredential])
+        case scram([String: Secret])
         case oauthBearer(BearerTokenVerifier)
         case mskIAM(MSKIAMVerifier)
     }
@@ -57,8 +57,7 @@ struct SASLListener: Sendable {
                         + "security.plain.PlainLoginModule required user_NAME=\"password\";")
             }
             return .plain(users)
-        case .scramSHA256: return .scram(credentials(.sha256, users(in: options)))
-        case .scramSHA512: return .scram(credentials(.sha512, users(in: options)))
+        case .scramSHA256, .scramSHA512: return .scram(users(in: options))
         case .oauthBearer: return .oauthBearer(try BearerTokenVerifier(settings, options))
         case .mskIAM: return .mskIAM(try MSKIAMVerifier(settings, options))
         }
@@ -80,14 +79,6 @@ struct SASLListener: Sendable {
                 "sasl.jaas.config", "the configuration for \(mechanism.rawValue) names no \(mechanism.loginModule)")
         }
         return config.options(for: mechanism) ?? [:]
-    }
-
-    private static func credentials(_ hash: HashAlgorithm, _ users: [String: Secret]) -> [String: SCRAMCredential] {
-        users.mapValues { password in
-            SCRAMCredential(
-                hash, password: password, salt: .random(count: 16),
-                iterations: SCRAMCredential.permittedIterations.lowerBound)
-        }
     }
 
     private static func users(in options: [String: Secret]) -> [String: Secret] {

@@ -100,7 +100,7 @@ extension DataDirectory {
             names = try FileSystem.names(in: path)
             identity = try readIdentity(in: path)
         } catch {
-            throw .storage("the data directory cannot be read: \(error)")
+            throw .storage(error.detail == nil ? "the data directory cannot be read: \(error)" : "\(error)")
         }
         if names.contains(ClusterJournal.fileName) { return (identity, true) }
         let others = names.filter { $0 != DirectoryIdentity.fileName && !isPreliminary($0, in: path) }
