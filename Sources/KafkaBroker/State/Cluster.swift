@@ -241,11 +241,11 @@ extension Cluster {
     }
 
     func partition(_ topic: String, _ index: Int32) -> Partition? {
-        topics[topic]?.partition(index)
+        topics.exactly(topic)?.partition(index)
     }
 
     func topic(named name: String, orID id: KafkaUUID) -> Topic? {
-        id == .zero ? topics[name] : topicsByID[id]
+        id == .zero ? topics.exactly(name) : topicsByID[id]
     }
 
     /// Writes down changes before they are answered; without a data directory nothing is written.

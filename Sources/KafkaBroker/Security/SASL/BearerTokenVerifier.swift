@@ -1,4 +1,5 @@
 import CryptoPrimitives
+import KafkaWire
 import NIOCore
 
 /// The conditions that a bearer token must satisfy: Kafka's unsecured tokens (`alg` none), or tokens signed by a
@@ -18,7 +19,7 @@ struct BearerTokenVerifier: Sendable {
     /// In seconds.
     private let clockSkew: Double
 
-    init(_ settings: ListenerProperties, _ options: [String: Secret]) throws(BrokerError) {
+    init(_ settings: ListenerProperties, _ options: [ExactName: Secret]) throws(BrokerError) {
         if let location = settings["sasl.oauthbearer.jwks.endpoint.url"] {
             trust = .keys(try Self.keys(at: location, settings))
             principalClaim = settings["sasl.oauthbearer.sub.claim.name"] ?? "sub"

@@ -4,14 +4,14 @@ import NIOCore
 
 /// The SCRAM users of a cluster: those that were altered through the protocol, and those of the listeners' settings.
 struct SCRAMCredentials {
-    private var users: [String: [SASLMechanism: SCRAMCredential]] = [:]
+    private var users: [ExactName: [SASLMechanism: SCRAMCredential]] = [:]
     /// What can be seen of the altered users' credentials, and how many have it.
     private var shapes: [SASLMechanism: [SCRAMDecoys.Shape: Int]] = [:]
     /// By the listener's index and the mechanism.
-    private var initial: [Int: [SASLMechanism: [String: SCRAMCredential]]] = [:]
+    private var initial: [Int: [SASLMechanism: [ExactName: SCRAMCredential]]] = [:]
     var decoys = SCRAMDecoys(secret: .random(count: 32))
 
-    var userNames: [String] { users.keys.sorted() }
+    var userNames: [String] { users.keys.map(\.text).sorted() }
 
     func credential(_ user: String, _ mechanism: SASLMechanism) -> SCRAMCredential? {
         users[user]?[mechanism]
@@ -33,10 +33,10 @@ struct SCRAMCredentials {
         for listener in listeners {
             for (mechanism, verifier) in listener.sasl?.verifiers ?? [:] {
                 guard case .scram(let passwords) = verifier, let hash = mechanism.scramHash else { continue }
-                var credentials: [String: SCRAMCredential] = [:]
+                var credentials: [ExactName: SCRAMCredential] = [:]
                 for (user, password) in passwords {
                     credentials[user] = SCRAMCredential(
-                        hash, password: password, salt: decoys.salt(user, mechanism),
+                        hash, password: password, salt: decoys.salt(user.text, mechanism),
                         iterations: SCRAMDecoys.Shape.initial.iterations)
                 }
                 initial[listener.index, default: [:]][mechanism] = credentials

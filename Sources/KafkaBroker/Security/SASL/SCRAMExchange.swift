@@ -54,7 +54,7 @@ struct SCRAMExchange: SASLExchange {
         guard !fields.dropFirst(2).contains("tokenauth=true") else {
             throw .invalidCredentials(mechanism, reason: "delegation tokens are not supported")
         }
-        guard authorizationID.isEmpty || authorizationID == user else {
+        guard authorizationID.isEmpty || authorizationID.isExactly(user) else {
             throw SASLFailure(
                 "Authentication failed: Client requested an authorization id that is different from username",
                 reason: "foreign authorization id")
