@@ -147,7 +147,8 @@ import Testing
         #expect(try await refusal().contains("cluster.journal is missing"))
     }
 
-    @Test func `a flipped bit in the journal is refused with its place, and mended by the file that was`() async throws {
+    @Test func `a flipped bit in the journal is refused with its place, and mended by the file that was`() async throws
+    {
         try await fill()
         let journal = URL(filePath: path("cluster.journal"))
         let whole = try Data(contentsOf: journal)

@@ -134,7 +134,11 @@ import Testing
             group.join(attempt, ticket: Ticket(ticket), now: 0)
         }
         let refused = group.takeEffects().contains { effect in
-            if case .joined(1, let response) = effect { response.errorCode == .inconsistentGroupProtocol } else { false }
+            if case .joined(1, let response) = effect {
+                response.errorCode == .inconsistentGroupProtocol
+            } else {
+                false
+            }
         }
         #expect(refused)
     }
@@ -143,7 +147,8 @@ import Testing
         let users = "user_admin=\"secret\" user_\(Self.composed)=\"one\" user_\(Self.decomposed)=\"two\""
         let key = "listener.name.sasl_plaintext.plain.sasl.jaas.config"
         let scram = "ScramLoginModule required \(users);"
-        try await withSecuredCluster([key: "PlainLoginModule required \(users);", "sasl.jaas.config": scram]) { cluster in
+        try await withSecuredCluster([key: "PlainLoginModule required \(users);", "sasl.jaas.config": scram]) {
+            cluster in
             for (name, password) in [(Self.composed, "one"), (Self.decomposed, "two")] {
                 for (given, isRight) in [(password, true), (password == "one" ? "two" : "one", false)] {
                     try await RawConnection.open(port: cluster.ports[0]) { connection in

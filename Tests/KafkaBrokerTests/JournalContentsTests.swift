@@ -93,7 +93,8 @@ import Testing
     @Test func `an identity is read as it is written`() throws {
         let identity = DirectoryIdentity(clusterID: "4L6g3nShT-eMCtK--X86sw", directoryID: "abc")
         #expect(try DirectoryIdentity(parsing: identity.text) == identity)
-        #expect(identity.text.contains("\ncluster.id=4L6g3nShT-eMCtK--X86sw\n") && identity.text.contains("\nversion=1\n"))
+        #expect(
+            identity.text.contains("\ncluster.id=4L6g3nShT-eMCtK--X86sw\n") && identity.text.contains("\nversion=1\n"))
     }
 
     @Test(arguments: [
@@ -109,7 +110,8 @@ import Testing
     }
 
     @Test func `blanks, comments and unknown keys do not matter`() throws {
-        let text = "! comment\r\n replicator.format = 1 \r\nversion=1\r\nnew.key=x=y\r\ncluster.id = a\r\ndirectory.id=d"
+        let text =
+            "! comment\r\n replicator.format = 1 \r\nversion=1\r\nnew.key=x=y\r\ncluster.id = a\r\ndirectory.id=d"
         #expect(try DirectoryIdentity(parsing: text) == DirectoryIdentity(clusterID: "a", directoryID: "d"))
     }
 }

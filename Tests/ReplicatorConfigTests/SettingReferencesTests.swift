@@ -10,7 +10,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("plain", "plain"), ("${env:PW}", "s3cret"), ("a${env:PW}b${file:/run/pw}c", "as3cretbfrom filec"), ("${env:EMPTY}", ""),
+        ("plain", "plain"), ("${env:PW}", "s3cret"), ("a${env:PW}b${file:/run/pw}c", "as3cretbfrom filec"),
+        ("${env:EMPTY}", ""),
         ("a$${env:PW}", "a${env:PW}"), ("$${", "${"), ("$ {x} }$", "$ {x} }$"),
         ("X required user_a=\"${file:/run/pw}\";", "X required user_a=\"from file\";"),
     ]) func `references are replaced wherever they stand`(_ text: String, _ expected: String) throws {

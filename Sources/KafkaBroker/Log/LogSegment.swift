@@ -58,7 +58,8 @@ extension LogSegment {
         if bytesSinceIndexEntry > indexIntervalBytes, case .resident(var resident) = index {
             // Taken out while it changes: two owners would make every append copy the index.
             index = .resident(SegmentIndex())
-            resident.addOffset(Int32(truncatingIfNeeded: header.lastOffset &- baseOffset), position: Int32(clamping: position))
+            resident.addOffset(
+                Int32(truncatingIfNeeded: header.lastOffset &- baseOffset), position: Int32(clamping: position))
             resident.addTime(
                 newest.timestamp, relativeOffset: Int32(truncatingIfNeeded: newest.lastOffset &- baseOffset))
             index = .resident(resident)

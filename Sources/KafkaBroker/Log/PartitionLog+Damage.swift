@@ -43,7 +43,9 @@ extension PartitionLog {
                 header.baseOffset - segment.baseOffset <= Int64(Int32.max), header.lastOffsetDelta >= 0
             else { continue }
             let bytes = try segment.data.read(start + place..<start + place + header.sizeInBytes)
-            if let batch = try? RecordBatch(RecordBytes(slices: bytes).contiguous), batch.isChecksumValid { return true }
+            if let batch = try? RecordBatch(RecordBytes(slices: bytes).contiguous), batch.isChecksumValid {
+                return true
+            }
         }
         return false
     }

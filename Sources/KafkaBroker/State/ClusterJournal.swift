@@ -44,7 +44,8 @@ final class ClusterJournal {
                 } catch {
                     throw LogError(
                         "read", path: path, errno: 0,
-                        detail: "entry \(loaded.records.count) is of a kind unknown to this version: it was written by a "
+                        detail:
+                            "entry \(loaded.records.count) is of a kind unknown to this version: it was written by a "
                             + "newer one, which can read it")
                 }
             }
@@ -66,7 +67,8 @@ final class ClusterJournal {
         func damaged(_ reason: String) -> LogError {
             LogError(
                 "read", path: path, errno: 0,
-                detail: "the entry at byte \(contents.end) is damaged: \(reason). Nothing was changed. Put the file back "
+                detail:
+                    "the entry at byte \(contents.end) is damaged: \(reason). Nothing was changed. Put the file back "
                     + "from a copy of this directory; without one, move the directory away and begin with an empty one")
         }
         if case .damaged(let reason) = contents.tail { throw damaged(reason) }

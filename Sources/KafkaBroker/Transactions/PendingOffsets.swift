@@ -46,7 +46,8 @@ extension GroupEntry {
 extension Cluster {
     /// Settles the groups that a partition of `__consumer_offsets` holds.
     func settleOffsets(of producerID: Int64, in partition: Partition, commit: Bool) {
-        for (id, entry) in groups.groups where !entry.pendingOffsets.isEmpty && offsetsPartition(of: id.text) === partition {
+        for (id, entry) in groups.groups
+        where !entry.pendingOffsets.isEmpty && offsetsPartition(of: id.text) === partition {
             entry.settleOffsets(of: producerID, commit: commit)
         }
     }

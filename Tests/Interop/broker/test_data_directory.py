@@ -49,7 +49,8 @@ def test_a_damaged_journal(tmp_path):
     """It is refused with file, place and remedy, whichever byte it is."""
     data = tmp_path / "data"
     with broker(data=data) as running:
-        AdminClient({"bootstrap.servers": running.bootstrap}).create_topics([NewTopic("t", 3, 1)])["t"].result()
+        client = AdminClient({"bootstrap.servers": running.bootstrap})
+        client.create_topics([NewTopic("t", 3, 1)])["t"].result()
     journal = data / "cluster.journal"
     whole = journal.read_bytes()
     for place in range(0, len(whole) - 60, 31):
@@ -76,7 +77,7 @@ def test_secrets_from_files_and_variables(tmp_path, monkeypatch):
                     "bootstrap.servers": addresses["SASL_PLAINTEXT"], "security.protocol": "SASL_PLAINTEXT",
                     "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": given, "log_level": 0})
                 try:
-                    client.list_topics(timeout=5)
+                    client.list_topics(timeout=3)
                     return True
                 except KafkaException:
                     return False

@@ -58,7 +58,8 @@ struct SegmentSwap {
             let numbers = words.compactMap { Int64($0) }
             // A wrong digit would remove another segment. Versions that wrote no checksum are believed.
             let isWhole =
-                words.last.map { !$0.hasPrefix(checksumMark) || $0 == checksum(of: text.dropLast($0.count + 1)) } ?? false
+                words.last.map { !$0.hasPrefix(checksumMark) || $0 == checksum(of: text.dropLast($0.count + 1)) }
+                ?? false
             guard numbers.count >= 2, isWhole else { throw LogError("read", path: path, errno: 0) }
             try SegmentSwap(place: place, replaced: Array(numbers.dropFirst()), hasResult: numbers[0] == 1).carryOut()
         }

@@ -62,7 +62,8 @@ struct ACLFilter {
 
     private func matchesName(_ pattern: ACLPattern) -> Bool {
         switch match {
-        case .exactly(let patternType): pattern.patternType == patternType && (name ?? pattern.name).isExactly(pattern.name)
+        case .exactly(let patternType):
+            pattern.patternType == patternType && (name ?? pattern.name).isExactly(pattern.name)
         case .anyPattern: (name ?? pattern.name).isExactly(pattern.name)
         case .covering: name.map { pattern.covers(pattern.type, $0) } ?? true
         }

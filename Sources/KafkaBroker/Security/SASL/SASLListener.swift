@@ -85,7 +85,9 @@ struct SASLListener: Sendable {
         var users: [ExactName: Secret] = [:]
         for (key, value) in options {
             // By its bytes: the name may begin with what joins the character before it.
-            guard let name = key.text.utf8.starts(with: "user_".utf8) ? key.text.utf8.dropFirst(5) : nil else { continue }
+            guard let name = key.text.utf8.starts(with: "user_".utf8) ? key.text.utf8.dropFirst(5) : nil else {
+                continue
+            }
             users[String(decoding: name, as: UTF8.self)] = value
         }
         return users

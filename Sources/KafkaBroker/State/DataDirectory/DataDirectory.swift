@@ -149,7 +149,8 @@ extension DataDirectory {
                 let known = text.hasPrefix(holder) ? String(text.prefix { !$0.isNewline }) : "another process"
                 throw LogError(
                     "lock", path: path, errno: 0,
-                    detail: "the data directory is in use by \(known). Stop the broker that runs there, or name another "
+                    detail:
+                        "the data directory is in use by \(known). Stop the broker that runs there, or name another "
                         + "directory")
             }
             // For people. A full disk keeps the earlier text, or none.
