@@ -259,4 +259,23 @@ import Testing
         #expect(try await values("orders") == ["a", "b"])
         #expect(try String(contentsOfFile: target, encoding: .utf8) == "precious")
     }
+
+    @Test func `a log whose directory is gone begins empty, and the others stay`() async throws {
+        try await fill()
+        try files.removeItem(atPath: path("orders-0"))
+        #expect(try await values("orders") == [])
+        #expect(try await values("payments") == ["a", "b"])
+    }
+
+    @Test func `a leader epoch far ahead, which no checksum covers, is not counted on from`() async throws {
+        try await fill()
+        let log = URL(filePath: path("orders-0/00000000000000000000.log"))
+        var data = try Data(contentsOf: log)
+        data.replaceSubrange(12..<16, with: [0x7F, 0xFF, 0xFF, 0xFE])
+        try data.write(to: log)
+        for name in ["log-checkpoint", "leader-epoch-checkpoint"] {
+            try? files.removeItem(atPath: path("orders-0/\(name)"))
+        }
+        for _ in 0..<3 { #expect(try await values("payments") == ["a", "b"]) }
+    }
 }

@@ -26,6 +26,11 @@ extension Cluster {
     func reopenPartition(_ assignment: PartitionAssignment, of topic: Topic) throws(BrokerError) -> Partition {
         var assignment = assignment
         let config = logConfig(topic, leader: assignment.leader)
+        if let dataDirectory, !FileSystem.exists("\(dataDirectory)/\(topic.name)-\(assignment.index)") {
+            logger.warning(
+                "a log is missing, and begins empty: put its directory back before records are written to it",
+                metadata: ["partition": "\(topic.name)-\(assignment.index)"])
+        }
         do throws(LogError) {
             let log = try PartitionLog(
                 topic: topic.name, partition: assignment.index, config: config, storage: storage,
@@ -39,7 +44,10 @@ extension Cluster {
                     ])
             }
             // A run whose journal could not be written began epochs that only the log knows.
-            if let latest = log.latestEpoch, latest >= assignment.leaderEpoch, latest < .max {
+            // There are few of those; an epoch far ahead comes from a damaged batch, whose checksum does not cover it.
+            if let latest = log.latestEpoch, latest >= assignment.leaderEpoch,
+                latest < assignment.leaderEpoch + Self.mostUnknownEpochs
+            {
                 assignment.leaderEpoch = latest + 1
             }
             return Partition(topic: topic, assignment: assignment, log: log)
@@ -52,6 +60,8 @@ extension Cluster {
             return Partition(topic: topic, assignment: assignment, log: log)
         }
     }
+
+    private static let mostUnknownEpochs: Int32 = 1000
 
     /// The topic's own settings over those of the node that leads.
     private func logConfig(_ topic: Topic, leader: Int32) -> LogConfig {

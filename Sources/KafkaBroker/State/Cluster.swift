@@ -140,14 +140,15 @@ final class Cluster {
         }
         for id in order {
             guard let (record, partitions) = stored[id] else { continue }
-            guard !partitions.isEmpty else {
+            guard partitions[0] != nil else {
                 logger.warning(
                     "a topic whose creation was not finished is left out", metadata: ["topic": "\(record.name)"])
                 continue
             }
             let topic = Topic(name: record.name, id: id, overrides: topicConfigs[record.name] ?? [:])
-            for index in partitions.keys.sorted() {
-                guard let partition = partitions[index] else { continue }
+            for index in 0..<Int32(partitions.count) {
+                // Those of an unfinished write at the journal's end end before a gap.
+                guard let partition = partitions[index] else { break }
                 var assignment = PartitionAssignment(
                     index: index, replicas: partition.replicas, isr: partition.isr, leader: partition.leader,
                     leaderEpoch: partition.leaderEpoch)

@@ -50,6 +50,12 @@ final class ClusterJournal {
                 }
             }
             try check(contents, loaded.records, path)
+            for (index, record) in loaded.records.enumerated() {
+                guard let problem = JournalCheck.problem(with: record) else { continue }
+                throw LogError(
+                    "read", path: path, errno: 0,
+                    detail: "no broker writes what entry \(index) says: \(problem). Nothing was changed")
+            }
             if case .torn(let count) = contents.tail {
                 logger.warning(
                     "an unfinished write at the journal's end is dropped: nobody was answered for it",
