@@ -103,6 +103,8 @@ public final class EmbeddedCluster: Sendable {
             for channel in try await loop.submit({ state.value.nodes.flatMap(\.channels) }).get() {
                 try? await channel.close()
             }
+            // Gives the data directory back, for a start with other ports.
+            try? await loop.submit { state.value.close() }.get()
             throw error
         }
         try await loop.submit { state.value.startTimers() }.get()

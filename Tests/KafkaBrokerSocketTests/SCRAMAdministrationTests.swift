@@ -1,8 +1,10 @@
 import ClusterTestSupport
+import CryptoPrimitives
 import Foundation
 import KafkaBroker
 import KafkaWire
 import NIOCore
+import TestSupport
 import Testing
 
 /// Users that are made, changed and removed while the cluster runs.
@@ -107,6 +109,66 @@ import Testing
                         .unacceptableCredential, .resourceNotFound, .unacceptableCredential, .unacceptableCredential,
                         .duplicateResource, .unsupportedSaslMechanism, .none,
                     ])
+            }
+        }
+    }
+
+    /// What a client sees of a user before it proves anything: the salt and the iterations.
+    private static func firstAnswer(
+        _ cluster: EmbeddedCluster, _ mechanism: String, _ user: String
+    ) async throws -> (salt: [UInt8], iterations: Int) {
+        try await RawConnection.open(port: cluster.ports[0]) { connection in
+            let greeting = try await connection.shakeHands(mechanism)
+            try #require(greeting.errorCode == .none)
+            let answer = try await connection.authenticate(Array("n,,n=\(user),r=abc".utf8))
+            let fields = String(buffer: answer.authBytes).split(separator: ",")
+            let salt = try #require(Base64.decode(fields[1].dropFirst(2)))
+            return (salt, try #require(Int(fields[2].dropFirst(2))))
+        }
+    }
+
+    @Test func `a user that does not exist cannot be told from one that does`() async throws {
+        let directory = try TemporaryDirectory().path
+        let text = Array("0123456789abcdefghijklmnop".utf8)
+        let binary = [UInt8](0..<64)
+        var seen: [String: [UInt8]] = [:]
+        for run in 0..<2 {
+            try await withSecuredCluster(dataDirectory: directory) { cluster in
+                try await RawConnection.open(cluster, as: "admin") { admin in
+                    let codes = try await Self.alter(admin) { request in
+                        request.upsertions = (0..<20).map { index in
+                            var user = Self.upsertion("user\(index)", 1, iterations: index < 10 ? 8192 : 4096)
+                            user.salt = ByteBuffer(bytes: index < 10 ? text : binary)
+                            return user
+                        }
+                    }
+                    #expect(codes == .init(repeating: .none, count: 20))
+                }
+                var shapes: Set<[Int]> = []
+                for name in (0..<30).map({ "nobody\($0)" }) {
+                    let (salt, iterations) = try await Self.firstAnswer(cluster, "SCRAM-SHA-256", name)
+                    let again = try await Self.firstAnswer(cluster, "SCRAM-SHA-256", name)
+                    #expect(again.salt == salt && again.iterations == iterations)
+                    shapes.insert([salt.count, iterations])
+                    let isText = salt.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "z") ~= $0 }
+                    #expect(isText == (salt.count == text.count))
+                    if run == 1 { #expect(seen[name] == salt, "as a user's own, it is the same after a restart") }
+                    seen[name] = salt
+                }
+                // The one of the listener's settings has a share, too.
+                #expect(shapes.isSubset(of: [[26, 8192], [64, 4096], [16, 4096]]))
+                #expect(shapes.isSuperset(of: [[26, 8192], [64, 4096]]))
+                // Of the other mechanism there is only the user of the settings.
+                let other = try await Self.firstAnswer(cluster, "SCRAM-SHA-512", "nobody0")
+                #expect(other.salt.count == 16 && other.iterations == 4096)
+                let known = try await Self.firstAnswer(cluster, "SCRAM-SHA-512", "admin")
+                #expect(known.salt.count == 16 && known.iterations == 4096)
+                if run == 1 { #expect(seen["admin"] == known.salt) }
+                seen["admin"] = known.salt
+                try await RawConnection.open(port: cluster.ports[0]) { connection in
+                    let refusal = try await connection.scram("SCRAM-SHA-256", "nobody0", "x")
+                    #expect(refusal == .saslAuthenticationFailed)
+                }
             }
         }
     }

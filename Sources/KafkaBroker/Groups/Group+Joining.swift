@@ -39,7 +39,7 @@ extension Group {
         guard let member = members[attempt.memberID] else {
             return refuseJoin(ticket, .unknownMemberID, attempt.memberID)
         }
-        let isUnchanged = member.proposals == attempt.proposals
+        let isUnchanged = member.proposes(attempt.proposals)
         switch phase {
         case .empty: refuseJoin(ticket, .unknownMemberID, attempt.memberID)
         case .preparing: rejoin(attempt, ticket, now)
@@ -114,7 +114,7 @@ extension Group {
                 response.leader = formerLeader ?? ""
                 response.members = []
             }
-            if former.proposals != member.proposals || isLeader || former.id != member.id { effects.append(.persist) }
+            if !former.proposes(member.proposals) || isLeader || former.id != member.id { effects.append(.persist) }
             effects.append(.joined(ticket, response))
             return
         }
@@ -123,10 +123,10 @@ extension Group {
     }
 
     mutating func forgetMissing(_ id: String, replacement: String? = nil) {
-        func updated(_ missing: Set<String>) -> Set<String> {
+        func updated(_ missing: Set<ExactName>) -> Set<ExactName> {
             guard missing.contains(id) else { return missing }
-            var rest = missing.subtracting([id])
-            if let replacement { rest.insert(replacement) }
+            var rest = missing.subtracting([ExactName(id)])
+            if let replacement { rest.insert(ExactName(replacement)) }
             return rest
         }
         switch phase {
@@ -150,10 +150,10 @@ extension Group {
     private func supports(_ attempt: JoinAttempt) -> Bool {
         guard !attempt.protocolType.isEmpty, !attempt.proposals.isEmpty else { return false }
         guard !members.isEmpty else { return true }
-        guard attempt.protocolType == protocolType else { return false }
+        guard protocolType.map(attempt.protocolType.isExactly) == true else { return false }
         // As in Kafka a member's own earlier protocols count too: it changes them one at a time.
         return attempt.proposals.contains { proposal in
-            members.values.allSatisfy { $0.proposals.contains { $0.name == proposal.name } }
+            members.values.allSatisfy { $0.supports(proposal.name) }
         }
     }
 
@@ -161,7 +161,7 @@ extension Group {
     func fault(of memberID: String, instanceID: String?) -> ErrorCode? {
         if let instanceID {
             guard let current = instances[instanceID] else { return .unknownMemberID }
-            if current != memberID { return .fencedInstanceID }
+            if !current.isExactly(memberID) { return .fencedInstanceID }
         }
         return members[memberID] == nil ? .unknownMemberID : nil
     }

@@ -8,8 +8,8 @@ extension Group {
         func refuse(_ error: ErrorCode) { effects.append(.synced(ticket, .refused(error))) }
         if let error = fault(of: request.memberID, instanceID: request.groupInstanceID) { return refuse(error) }
         guard request.generationID == generation else { return refuse(.illegalGeneration) }
-        guard (request.protocolType ?? protocolType) == protocolType,
-            (request.protocolName ?? protocolName) == protocolName
+        guard request.protocolType.map({ $0.isExactly(protocolType ?? "") }) ?? true,
+            request.protocolName.map({ $0.isExactly(protocolName ?? "") }) ?? true
         else { return refuse(.inconsistentGroupProtocol) }
         hear(from: request.memberID, now)
         switch phase {
@@ -20,11 +20,11 @@ extension Group {
                 effects.append(.synced(earlier, .refused(.rebalanceInProgress)))
             }
             members[request.memberID]?.syncing = ticket
-            missing.remove(request.memberID)
+            missing.remove(ExactName(request.memberID))
             phase = .completing(missing: missing, deadline: deadline)
             if request.memberID == leader { distribute(request.assignments, now) }
         case .stable(var missing, let deadline):
-            missing.remove(request.memberID)
+            missing.remove(ExactName(request.memberID))
             phase = .stable(missing: missing, deadline: deadline)
             if let member = members[request.memberID] { effects.append(.synced(ticket, syncResponse(for: member))) }
         }
@@ -70,7 +70,7 @@ extension Group {
         defer { completeIfAllJoined(now) }
         if let instanceID {
             guard let current = instances[instanceID], let member = members[current] else { return .unknownMemberID }
-            guard memberID.isEmpty || memberID == current else { return .fencedInstanceID }
+            guard memberID.isEmpty || memberID.isExactly(current) else { return .fencedInstanceID }
             remove(member, now)
         } else if pendingMembers.removeValue(forKey: memberID) != nil {
             return .none

@@ -82,11 +82,12 @@ extension Group {
     func selectProtocol() -> String? {
         guard let leading = members[leader ?? ""] ?? members.values.min(by: { $0.id < $1.id }) else { return nil }
         let common = leading.proposals.map(\.name).filter { name in
-            members.values.allSatisfy { $0.proposals.contains { $0.name == name } }
+            members.values.allSatisfy { $0.supports(name) }
         }
-        var votes: [String: Int] = [:]
+        func isCommon(_ name: String) -> Bool { common.contains(where: name.isExactly) }
+        var votes: [ExactName: Int] = [:]
         for member in members.values {
-            if let choice = member.proposals.first(where: { common.contains($0.name) }) {
+            if let choice = member.proposals.first(where: { isCommon($0.name) }) {
                 votes[choice.name, default: 0] += 1
             }
         }
@@ -99,7 +100,7 @@ extension Group {
         if let instanceID = member.instanceID, instances[instanceID] == member.id { instances[instanceID] = nil }
         if let ticket = member.joining { refuseJoin(ticket, .unknownMemberID, "") }
         if let ticket = member.syncing { effects.append(.synced(ticket, .refused(.unknownMemberID))) }
-        if leader == member.id { leader = members.keys.min() }
+        if leader == member.id { leader = members.keys.map(\.text).min() }
         forgetMissing(member.id)
     }
 

@@ -18,8 +18,8 @@ package struct Group {
         case empty
         case preparing(Rebalance)
         /// Everybody joined; those in `missing` have not asked for their assignment yet.
-        case completing(missing: Set<String>, deadline: Int64)
-        case stable(missing: Set<String>, deadline: Int64)
+        case completing(missing: Set<ExactName>, deadline: Int64)
+        case stable(missing: Set<ExactName>, deadline: Int64)
     }
 
     /// A rebalance that waits for its members.
@@ -49,12 +49,12 @@ package struct Group {
     package internal(set) var protocolType: String?
     package internal(set) var protocolName: String?
     package internal(set) var leader: String?
-    package internal(set) var members: [String: GroupMember] = [:]
+    package internal(set) var members: [ExactName: GroupMember] = [:]
     /// When the phase last changed; offsets of an empty group expire from here on.
     var phaseChanged: Int64
-    var instances: [String: String] = [:]
+    var instances: [ExactName: String] = [:]
     /// Ids handed out to newcomers that have not come back with them, and until when they may.
-    var pendingMembers: [String: Int64] = [:]
+    var pendingMembers: [ExactName: Int64] = [:]
     var effects: [GroupEffect] = []
 
     package init(id: String, settings: Settings, now: Int64) {

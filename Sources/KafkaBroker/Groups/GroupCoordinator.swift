@@ -36,7 +36,7 @@ final class GroupEntry {
 
 /// All groups, and the requests that wait for them to settle.
 struct GroupCoordinator {
-    var groups: [String: GroupEntry] = [:]
+    var groups: [ExactName: GroupEntry] = [:]
     fileprivate var joins: [Ticket: Call<JoinGroupResponse>] = [:]
     fileprivate var syncs: [Ticket: Call<SyncGroupResponse>] = [:]
     private var lastTicket: Ticket = 0

@@ -32,7 +32,14 @@ package struct GroupMember {
     }
 
     func metadata(of protocolName: String?) -> ByteBuffer {
-        proposals.first { $0.name == protocolName }?.metadata ?? ByteBuffer()
+        proposals.first { protocolName.map($0.name.isExactly) == true }?.metadata ?? ByteBuffer()
+    }
+
+    func supports(_ protocolName: String) -> Bool { proposals.contains { $0.name.isExactly(protocolName) } }
+
+    /// Whether these are the member's proposals to the byte.
+    func proposes(_ others: [Proposal]) -> Bool {
+        proposals == others && zip(proposals, others).allSatisfy { $0.name.isExactly($1.name) }
     }
 }
 

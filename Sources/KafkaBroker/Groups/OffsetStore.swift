@@ -118,7 +118,7 @@ extension Cluster {
     func loadGroups() throws(BrokerError) {
         guard let topic = topics[TopicName.offsets] else { return }
         let now = clock.steadyTime()
-        var stored: [String: StoredGroup] = [:]
+        var stored: [ExactName: StoredGroup] = [:]
         for partition in topic.partitions {
             try forEachEntry(of: partition) { batch, record throws(WireError) in
                 guard !batch.isControl else {
@@ -150,7 +150,7 @@ extension Cluster {
             }
         }
         for (id, metadata) in stored {
-            let entry = group(id)
+            let entry = group(id.text)
             entry.machine.restore(metadata, now: now)
             runEffects(entry)
             if metadata.members.isEmpty, metadata.currentStateTimestamp >= 0 {

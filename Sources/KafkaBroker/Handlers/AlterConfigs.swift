@@ -96,7 +96,7 @@ extension Cluster {
     private func target(_ type: Int8, _ name: String) throws(AdminRefusal) -> Target {
         switch ConfigResource(rawValue: type) {
         case .topic:
-            guard let topic = topics[name] else {
+            guard let topic = topics.exactly(name) else {
                 throw AdminRefusal(.unknownTopicOrPartition, "The topic '\(name)' does not exist.")
             }
             return .topic(topic)

@@ -45,7 +45,7 @@ extension Cluster {
     private func grow(
         _ wanted: CreatePartitionsRequest.CreatePartitionsTopic, isRehearsal: Bool, _ quota: inout MutationQuota
     ) throws(AdminRefusal) {
-        guard let topic = topics[wanted.name] else {
+        guard let topic = topics.exactly(wanted.name) else {
             throw AdminRefusal(.unknownTopicOrPartition, "This server does not host this topic-partition.")
         }
         let present = topic.partitions.count

@@ -74,7 +74,7 @@ extension Cluster {
         if let problem = TopicName.problem(with: wanted.name) {
             throw AdminRefusal(.invalidTopicException, problem)
         }
-        guard topics[wanted.name] == nil else {
+        guard topics.exactly(wanted.name) == nil else {
             throw AdminRefusal(.topicAlreadyExists, "Topic '\(wanted.name)' already exists.")
         }
         let key = TopicName.collisionKey(wanted.name)

@@ -63,7 +63,7 @@ extension Cluster {
             if let problem = TopicName.problem(with: resource.resourceName) {
                 throw AdminRefusal(.invalidTopicException, problem)
             }
-            guard let topic = topics[resource.resourceName] else {
+            guard let topic = topics.exactly(resource.resourceName) else {
                 throw AdminRefusal(.unknownTopicOrPartition, "This server does not host this topic-partition.")
             }
             return describeTopicConfigs(topic.overrides, node: context.node.id)

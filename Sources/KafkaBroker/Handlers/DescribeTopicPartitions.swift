@@ -30,7 +30,7 @@ extension Cluster {
         for name in named.sorted() where name >= request.cursor?.topicName ?? "" {
             var entry = DescribeTopicPartitionsResponse.DescribeTopicPartitionsResponseTopic()
             entry.name = name
-            guard let topic = topics[name] else {
+            guard let topic = topics.exactly(name) else {
                 entry.errorCode =
                     TopicName.problem(with: name) == nil ? .unknownTopicOrPartition : .invalidTopicException
                 response.topics.append(entry)

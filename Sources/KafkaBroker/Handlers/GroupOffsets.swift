@@ -129,7 +129,7 @@ extension Cluster {
             var result = OffsetFetchResponse.OffsetFetchResponseTopic()
             result.name = topic.name
             result.partitions = topic.partitionIndexes.map { index in
-                let committed = entry?.offsets[topic.name]?[index]
+                let committed = entry?.offsets.exactly(topic.name)?[index]
                 var partition = OffsetFetchResponse.OffsetFetchResponsePartition()
                 partition.partitionIndex = index
                 partition.committedOffset = committed?.offset ?? -1
@@ -196,7 +196,7 @@ extension Cluster {
         var result = OffsetFetchResponse.OffsetFetchResponseTopics()
         result.name = wanted.name
         result.topicID = wanted.topicID
-        let topic = context.version >= 10 ? topicsByID[wanted.topicID] : topics[wanted.name]
+        let topic = context.version >= 10 ? topicsByID[wanted.topicID] : topics.exactly(wanted.name)
         let name = topic?.name ?? wanted.name
         result.partitions = wanted.partitionIndexes.map { index in
             var partition = OffsetFetchResponse.OffsetFetchResponsePartitions()
@@ -205,7 +205,7 @@ extension Cluster {
             if context.version >= 10, topic == nil { partition.errorCode = .unknownTopicID }
             if isStable, entry?.pendingOffsets.contains(name, index) == true {
                 partition.errorCode = .unstableOffsetCommit
-            } else if let committed = entry?.offsets[name]?[index] {
+            } else if let committed = entry?.offsets.exactly(name)?[index] {
                 partition.committedOffset = committed.offset
                 partition.committedLeaderEpoch = committed.leaderEpoch
                 partition.metadata = committed.metadata

@@ -61,7 +61,7 @@ extension Cluster {
     private func reassign(
         _ name: String, _ wanted: AlterPartitionReassignmentsRequest.ReassignablePartition, mayResize: Bool
     ) throws(AdminRefusal) {
-        guard let topic = topics[name], let partition = topic.partition(wanted.partitionIndex) else {
+        guard let topic = topics.exactly(name), let partition = topic.partition(wanted.partitionIndex) else {
             throw AdminRefusal(.unknownTopicOrPartition, "This server does not host this topic-partition.")
         }
         guard let replicas = wanted.replicas else {

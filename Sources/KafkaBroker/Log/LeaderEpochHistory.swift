@@ -70,8 +70,10 @@ extension LeaderEpochHistory {
         guard lines.count >= 2, lines[0] == "0", Int(lines[1]) == lines.count - 2 else { return nil }
         for line in lines.dropFirst(2) {
             let fields = line.split(separator: " ")
-            guard fields.count == 2, let epoch = Int32(fields[0]), let offset = Int64(fields[1]) else { return nil }
-            _ = assign(epoch, at: offset)
+            guard fields.count == 2, let epoch = Int32(fields[0]), let offset = Int64(fields[1]), offset >= 0,
+                epoch > entries.last?.epoch ?? -1, offset > entries.last?.startOffset ?? -1
+            else { return nil }
+            entries.append(Entry(epoch: epoch, startOffset: offset))
         }
     }
 }

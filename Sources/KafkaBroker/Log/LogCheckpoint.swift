@@ -1,9 +1,11 @@
+import KafkaWire
 import NIOCore
 
 /// What the log's files do not say by themselves: where it starts, how far it is on the disk for good, and whether it
 /// was closed in order.
 ///
-/// Text, one `key value` per line. Kafka keeps the same per broker; here each partition can be moved by itself.
+/// Text, one `key value` per line, the last one a checksum of the others: a start offset with a wrong digit would hide
+/// records. Kafka keeps the same per broker; here each partition can be moved by itself.
 struct LogCheckpoint: Hashable {
     /// How the log ended when it was closed in order. A file of another size means that it was written to since.
     struct CleanEnd: Hashable {
@@ -18,6 +20,7 @@ struct LogCheckpoint: Hashable {
     var cleanEnd: CleanEnd?
 
     static let fileName = "log-checkpoint"
+    private static let checksumKey = "checksum"
 
     init() {}
 
@@ -27,6 +30,7 @@ struct LogCheckpoint: Hashable {
         if let cleanEnd {
             text += "logEndOffset \(cleanEnd.logEndOffset)\nactiveSegmentSize \(cleanEnd.activeSegmentSize)\n"
         }
+        text += "\(Self.checksumKey) \(CRC32C.checksum(of: ByteBuffer(string: text)))\n"
         try FileSystem.replace(
             "\(directory)/\(Self.fileName)", with: ByteBuffer(string: text), flushed: flushed, faults: faults)
     }
@@ -35,19 +39,29 @@ struct LogCheckpoint: Hashable {
     init(loadingFrom directory: String) throws(LogError) {
         guard let bytes = try FileSystem.contents(of: "\(directory)/\(Self.fileName)") else { return }
         var values: [Substring: Int64] = [:]
-        for line in String(buffer: bytes).split(separator: "\n") {
+        let text = String(buffer: bytes)
+        for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count == 2, let value = Int64(fields[1]), value >= 0 else { return }
             values[fields[0]] = value
         }
-        guard values["version"] == 0, let start = values["logStartOffset"], let point = values["recoveryPoint"] else {
-            return
-        }
+        guard values["version"] == 0, let start = values["logStartOffset"], let point = values["recoveryPoint"],
+            max(start, point) <= Self.largestOffset, Self.isWhole(text, checksum: values[Self.checksumKey[...]])
+        else { return }
         logStartOffset = start
         recoveryPoint = point
         firstDirtyOffset = values["firstDirtyOffset"] ?? 0
         if let end = values["logEndOffset"], let size = values["activeSegmentSize"] {
             cleanEnd = CleanEnd(logEndOffset: end, activeSegmentSize: Int(size))
         }
+    }
+
+    /// Offsets after this one leave no room for a segment of them.
+    private static let largestOffset = Int64.max - Int64(Int32.max) - 1
+
+    /// Versions that wrote no checksum are believed.
+    private static func isWhole(_ text: String, checksum: Int64?) -> Bool {
+        guard let checksum, let line = text.firstRange(of: "\(checksumKey) ") else { return checksum == nil }
+        return Int64(CRC32C.checksum(of: ByteBuffer(substring: text[..<line.lowerBound]))) == checksum
     }
 }

@@ -1,5 +1,13 @@
 package import KafkaWire
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// The disk refused: what was tried, on which file, and the system's reason.
 package struct LogError: Error, Hashable, CustomStringConvertible {
     package let operation: String
@@ -8,19 +16,27 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
     package let errno: Int32
     /// What the file now holds is unknown: the log must be opened again, and so checked, before it is used.
     package let leavesDoubt: Bool
+    /// What is wrong, where the system's number does not say it.
+    package let detail: String?
 
-    package init(_ operation: String, path: String, errno: Int32, leavesDoubt: Bool = false) {
+    package init(_ operation: String, path: String, errno: Int32, leavesDoubt: Bool = false, detail: String? = nil) {
         self.operation = operation
         self.path = path
         self.errno = errno
         self.leavesDoubt = leavesDoubt
+        self.detail = detail
     }
 
     func leavingDoubt() -> LogError {
-        LogError(operation, path: path, errno: errno, leavesDoubt: true)
+        LogError(operation, path: path, errno: errno, leavesDoubt: true, detail: detail)
     }
 
-    package var description: String { "\(path): \(operation): \(PosixFile.text(ofError: errno))" }
+    /// Whether the disk has no room, for us or for anybody.
+    var isFullDisk: Bool { errno == ENOSPC || errno == EDQUOT }
+
+    package var description: String {
+        detail.map { "\(path): \($0)" } ?? "\(path): \(operation): \(PosixFile.text(ofError: errno))"
+    }
 }
 
 /// Why an append was refused, as the produce response says it.

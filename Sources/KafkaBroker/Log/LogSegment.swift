@@ -58,9 +58,10 @@ extension LogSegment {
         if bytesSinceIndexEntry > indexIntervalBytes, case .resident(var resident) = index {
             // Taken out while it changes: two owners would make every append copy the index.
             index = .resident(SegmentIndex())
-            resident.addOffset(Int32(truncatingIfNeeded: header.lastOffset - baseOffset), position: Int32(position))
+            resident.addOffset(
+                Int32(truncatingIfNeeded: header.lastOffset &- baseOffset), position: Int32(clamping: position))
             resident.addTime(
-                newest.timestamp, relativeOffset: Int32(truncatingIfNeeded: newest.lastOffset - baseOffset))
+                newest.timestamp, relativeOffset: Int32(truncatingIfNeeded: newest.lastOffset &- baseOffset))
             index = .resident(resident)
             bytesSinceIndexEntry = 0
         }
@@ -99,8 +100,15 @@ extension LogSegment {
             case .files(let files): try files.position(of: offset - baseOffset)
             }
         var walker = BatchWalker(data, from: start)
-        while let found = try walker.next() {
+        var next = start > 0 ? try? walker.next() : try walker.next()
+        if start > 0, next.map({ $0.header.lastOffset <= offset }) != true {
+            // The index is damaged: the batch that it leads to has to end at or before the offset.
+            walker = BatchWalker(data, from: 0)
+            next = try walker.next()
+        }
+        while let found = next {
             if found.header.lastOffset >= offset { return found }
+            next = try walker.next()
         }
         return nil
     }
@@ -185,7 +193,7 @@ extension LogSegment {
     /// Writes the indexes to their files.
     func saveIndex(faults: DiskFaults?) throws(LogError) {
         guard let files, case .resident(var resident) = index else { return }
-        resident.addTime(newest.timestamp, relativeOffset: Int32(truncatingIfNeeded: newest.lastOffset - baseOffset))
+        resident.addTime(newest.timestamp, relativeOffset: Int32(truncatingIfNeeded: newest.lastOffset &- baseOffset))
         try resident.save(to: files, faults: faults)
         try aborted.save(to: files.transactionIndex, faults: faults)
     }

@@ -1,3 +1,5 @@
+package import KafkaWire
+
 /// Flushing, closing and deleting.
 extension PartitionLog {
     /// Waits until everything appended so far is on the disk.
@@ -38,14 +40,14 @@ extension PartitionLog {
     }
 
     /// Removes the log and all of its files. It cannot be used after that.
-    package func delete() throws(LogError) {
+    /// - Parameter topicID: what the journal knows the deleted topic by.
+    package func delete(topicID: KafkaUUID = .zero) throws(LogError) {
         guard let place else {
             try removeFirstSegments(segments.count - 1)
             return try activeSegment.delete()
         }
         // In one step out of the way, so that a crash leaves nothing that looks like a log.
-        let doomed = place.directory + ".deleted"
-        try FileSystem.removeDirectory(doomed)
+        let doomed = "\(place.root)/\(LogDirectoryName.deleted(name, topicID))"
         try FileSystem.rename(place.directory, to: doomed)
         try FileSystem.removeDirectory(doomed)
     }

@@ -6,7 +6,7 @@ import NIOCore
 /// batch by batch, and what does not hold is cut off.
 extension PartitionLog {
     func open(_ place: LogPlace, now: Int64) throws(LogError) {
-        try FileSystem.createDirectory(place.directory)
+        try FileSystem.createOwnDirectory(place.directory)
         try SegmentSwap.recover(place)
         let checkpoint = try LogCheckpoint(loadingFrom: place.directory)
         try openSegments(place, now: now, emptyAt: checkpoint.logStartOffset)
@@ -26,7 +26,12 @@ extension PartitionLog {
 
         if logEndOffset < checkpoint.logStartOffset {
             // All that was left of the log is gone; its offsets are not used a second time.
-            try removeFirstSegments(segments.count - 1)
+            findings.append(
+                RecoveryFinding(
+                    isTorn: false, offset: logEndOffset, file: segments[0].data.name, position: 0, bytes: size))
+            for segment in segments.dropLast() { try segment.setAside() }
+            segments.removeFirst(segments.count - 1)
+            try activeSegment.keepCopy(from: 0)
             logEndOffset = checkpoint.logStartOffset
             try beginAfresh(at: logEndOffset, now: now)
         }
@@ -77,7 +82,7 @@ extension PartitionLog {
         if try isLast ? segment.loadIndex() : segment.useIndexFiles() { return true }
         try segment.rebuildIndex(indexIntervalBytes: config.indexIntervalBytes)
         let isKnown = try segment.loadAborted()
-        if !isLast { try segment.close(faults: place?.faults) }
+        if !isLast { try closeIfRoom(segment) }
         return isKnown
     }
 
@@ -100,20 +105,38 @@ extension PartitionLog {
 
     // Checking
 
-    /// Checks every batch from a segment on. The first that does not hold ends the log.
+    /// Checks every batch from a segment on. The first that does not hold ends the log; what comes after it is kept
+    /// beside the log unless it is an unfinished write.
     private func recover(from first: Int) throws(LogError) {
         for index in first..<segments.count {
             let segment = segments[index]
             logEndOffset = max(logEndOffset, segment.baseOffset)
             let sound = try check(segment)
             guard sound < segment.size else {
-                if index < segments.count - 1 { try segment.close(faults: place?.faults) }
+                if index < segments.count - 1 { try closeIfRoom(segment) }
                 continue
             }
+            let later = segments[(index + 1)...]
+            var isTorn = later.allSatisfy(\.isEmpty)
+            if isTorn { isTorn = try isUnfinishedWrite(segment, from: sound) }
+            findings.append(
+                RecoveryFinding(
+                    isTorn: isTorn, offset: logEndOffset, file: segment.data.name, position: sound,
+                    bytes: segment.size - sound + later.reduce(0) { $0 + $1.size }))
+            if !isTorn { try segment.keepCopy(from: sound) }
             try segment.data.truncate(to: sound)
-            for later in segments[(index + 1)...].reversed() { try later.delete() }
+            for segment in later.reversed() { try isTorn ? segment.delete() : segment.setAside() }
             segments.removeSubrange((index + 1)...)
             return
+        }
+    }
+
+    /// Leaves a closed segment's index to its files, for which a full disk has no room: then it stays in memory.
+    private func closeIfRoom(_ segment: LogSegment) throws(LogError) {
+        do throws(LogError) {
+            try segment.close(faults: place?.faults)
+        } catch {
+            guard error.isFullDisk else { throw error }
         }
     }
 
@@ -134,6 +157,7 @@ extension PartitionLog {
                 block = try segment.data.peek(at: position, count: max(Self.recoveryBlock, header.sizeInBytes))
             }
             guard let bytes = block.readSlice(length: header.sizeInBytes), let batch = try? RecordBatch(bytes),
+                header.lastOffsetDelta >= 0, header.baseOffset <= .max - Int64(Int32.max) - 1,
                 header.baseOffset >= logEndOffset, header.lastOffset - segment.baseOffset <= Int64(Int32.max),
                 batch.isChecksumValid
             else { break }

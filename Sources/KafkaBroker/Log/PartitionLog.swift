@@ -32,6 +32,8 @@ package final class PartitionLog {
     /// Whether files came into being since the last flush.
     var hasNewFiles = false
     private(set) var failure: LogError?
+    /// What opening found that does not hold, and took out of the log.
+    package internal(set) var findings: [RecoveryFinding] = []
 
     /// The offset of the first record that can be read.
     package internal(set) var logStartOffset: Int64 = 0
@@ -59,6 +61,17 @@ package final class PartitionLog {
             segments = []
             try open(place, now: now)
         }
+    }
+
+    /// A log that cannot be opened: it refuses everything with the reason, and leaves the files as they are.
+    init(topic: String, partition: Int32, config: LogConfig, offline failure: LogError) {
+        self.topic = topic
+        self.partition = partition
+        self.config = config
+        self.failure = failure
+        lastFlush = 0
+        place = nil
+        segments = [LogSegment(baseOffset: 0, data: MemorySegmentData(now: 0), files: nil, now: 0)]
     }
 
     package var name: String { "\(topic)-\(partition)" }

@@ -11,25 +11,56 @@ import Darwin
 /// An open file, read and written at positions by plain system calls; closed with its last reference.
 ///
 /// Calls interrupted by signals are repeated and short transfers continued, so that each method does all or throws.
+/// Only regular files are opened, and none through a symbolic link unless the caller says so.
 final class PosixFile {
     let path: String
     private let descriptor: Int32
     private let faults: DiskFaults?
 
-    enum Mode { case read, readWrite, create }
+    enum Mode {
+        case read, readWrite
+        /// An existing file is opened, a missing one created.
+        case create
+        /// A file of that name must not exist.
+        case createNew
+    }
 
-    init(_ path: String, _ mode: Mode, faults: DiskFaults? = nil) throws(LogError) {
-        let flags =
+    /// - Parameter followsLinks: for files that the settings name; those of the data directory are never links.
+    init(
+        _ path: String, _ mode: Mode, followsLinks: Bool = false, faults: DiskFaults? = nil
+    ) throws(LogError) {
+        let access =
             switch mode {
             case .read: O_RDONLY
             case .readWrite: O_RDWR
             case .create: O_RDWR | O_CREAT
+            case .createNew: O_RDWR | O_CREAT | O_EXCL
             }
-        let opened = Self.retrying { open(path, flags | O_CLOEXEC, 0o644) }
+        // Without O_NONBLOCK a named pipe in the place of a file would be waited for; regular files do not care.
+        let flags = access | O_CLOEXEC | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW)
+        // Records and keys are nobody else's business.
+        let opened = Self.retrying { open(path, flags, 0o600) }
         guard opened >= 0 else { throw LogError("open", path: path, errno: errno) }
         self.path = path
         self.descriptor = opened
         self.faults = faults
+        var information = stat()
+        guard fstat(opened, &information) == 0 else { throw failure("stat") }
+        guard information.st_mode & S_IFMT == S_IFREG else {
+            throw LogError("open", path: path, errno: 0, detail: "it is not a regular file")
+        }
+    }
+
+    /// Locks the file for as long as it is open; false if another open file holds the lock.
+    func tryLock() throws(LogError) -> Bool {
+        if Self.retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw failure("lock") }
+        return false
+    }
+
+    /// Lets the owner alone read and write the file.
+    func restrictToOwner() throws(LogError) {
+        guard fchmod(descriptor, 0o600) == 0 else { throw failure("change the mode") }
     }
 
     deinit {
@@ -150,6 +181,10 @@ final class PosixFile {
     }
 
     static func text(ofError number: Int32) -> String {
-        number == 0 ? "unexpected contents" : String(cString: strerror(number))
+        switch number {
+        case 0: "unexpected contents"
+        case ELOOP: "it is a symbolic link, which is not followed"
+        default: String(cString: strerror(number))
+        }
     }
 }

@@ -1,3 +1,5 @@
+import KafkaWire
+
 /// The quotas of a cluster, and how far clients have used them.
 struct ClientQuotas {
     private(set) var values: [QuotaEntity: [QuotaKey: Double]] = [:]
@@ -11,8 +13,8 @@ struct ClientQuotas {
     private struct Sensor: Hashable {
         let key: QuotaKey
         /// Nil when all users of the limit are one.
-        let user: String?
-        let clientID: String?
+        let user: ExactName?
+        let clientID: ExactName?
     }
 
     /// More meters than this are only kept for clients seen in the last few seconds.
@@ -39,7 +41,8 @@ struct ClientQuotas {
         for entity in QuotaEntity.candidates(user: user, clientID: clientID) {
             guard let limit = values[entity]?[key] else { continue }
             let sensor = Sensor(
-                key: key, user: entity.user == nil ? nil : user, clientID: entity.clientID == nil ? nil : clientID)
+                key: key, user: entity.user == nil ? nil : ExactName(user),
+                clientID: entity.clientID == nil ? nil : ExactName(clientID))
             return (limit, sensor)
         }
         return nil

@@ -100,7 +100,7 @@ extension Cluster {
                 throw AdminRefusal(.invalidRequest, "Duplicate \(type) filter component entity type")
             }
             switch (component.matchType, component.match) {
-            case (0, let name?): matches[type] = .exactly(.named(name))
+            case (0, let name?): matches[type] = .exactly(.named(ExactName(name)))
             case (1, nil): matches[type] = .exactly(.anyone)
             case (2, nil): matches[type] = .specified
             default:
@@ -125,7 +125,7 @@ extension Cluster {
             guard let name else { continue }
             var part = DescribeClientQuotasResponse.EntityData()
             part.entityType = type
-            part.entityName = if case .named(let text) = name { text } else { nil }
+            part.entityName = if case .named(let exact) = name { exact.text } else { nil }
             entry.entity.append(part)
         }
         entry.values = limits.sorted { $0.key.rawValue < $1.key.rawValue }.map { key, limit in
@@ -167,7 +167,7 @@ extension Cluster {
         guard !parts.isEmpty else { throw AdminRefusal(.invalidRequest, "Invalid empty client quota entity") }
         var entity = QuotaEntity()
         for part in parts {
-            let name = part.entityName.map(QuotaEntity.Name.named) ?? .anyone
+            let name = part.entityName.map { QuotaEntity.Name.named(ExactName($0)) } ?? .anyone
             guard part.entityName != "" else {
                 throw AdminRefusal(.invalidRequest, "Empty \(part.entityType) not supported")
             }

@@ -1,9 +1,11 @@
+import KafkaWire
+
 /// Whom a quota is for: a user, a client id, or one within the other (KIP-546).
 struct QuotaEntity: Hashable, Sendable {
     enum Name: Hashable, Sendable {
         /// Everybody without a quota of their own.
         case anyone
-        case named(String)
+        case named(ExactName)
     }
 
     /// Nil when the quota does not look at users.
@@ -13,7 +15,7 @@ struct QuotaEntity: Hashable, Sendable {
 
     /// The entities whose quotas concern a client, the one that counts first, as Kafka looks for them.
     static func candidates(user: String, clientID: String) -> [QuotaEntity] {
-        let (user, client) = (Name.named(user), Name.named(clientID))
+        let (user, client) = (Name.named(ExactName(user)), Name.named(ExactName(clientID)))
         return [
             QuotaEntity(user: user, clientID: client), QuotaEntity(user: user, clientID: .anyone),
             QuotaEntity(user: user, clientID: nil), QuotaEntity(user: .anyone, clientID: client),

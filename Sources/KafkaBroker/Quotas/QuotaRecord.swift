@@ -38,12 +38,12 @@ extension QuotaRecord {
         switch name {
         case nil: (0, "")
         case .anyone?: (1, "")
-        case .named(let name)?: (2, name)
+        case .named(let name)?: (2, name.text)
         }
     }
 
     private static func name(_ kind: Int8, _ text: String) -> QuotaEntity.Name? {
-        kind == 0 ? nil : kind == 1 ? .anyone : .named(text)
+        kind == 0 ? nil : kind == 1 ? .anyone : .named(ExactName(text))
     }
 
     fileprivate var entity: QuotaEntity {

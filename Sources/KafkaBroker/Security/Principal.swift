@@ -1,7 +1,7 @@
 /// Who a connection belongs to, in Kafka's form `User:name`.
 struct Principal: Hashable, Sendable {
-    let type: String
-    let name: String
+    @Exact private(set) var type: String
+    @Exact private(set) var name: String
 
     static let anonymous = Principal(user: "ANONYMOUS")
     /// In an ACL: everybody.

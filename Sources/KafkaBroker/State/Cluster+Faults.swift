@@ -4,7 +4,7 @@ import Logging
 /// What can be done to a cluster from outside the protocol, for tests and drills.
 extension Cluster {
     func partitionForFault(_ topic: String, _ index: Int32) throws(BrokerError) -> Partition {
-        guard topics[topic] != nil else { throw .notFound("there is no topic \(topic)") }
+        guard topics.exactly(topic) != nil else { throw .notFound("there is no topic \(topic)") }
         guard let partition = partition(topic, index) else {
             throw .notFound("there is no partition \(topic)-\(index)")
         }
@@ -76,7 +76,7 @@ extension Cluster {
 
     /// Deletes a topic and creates its namesake at once: the same partitions and settings, no records, another id.
     func recreateTopic(_ name: String) throws(BrokerError) -> Topic {
-        guard let topic = topics[name] else { throw .notFound("there is no topic \(name)") }
+        guard let topic = topics.exactly(name) else { throw .notFound("there is no topic \(name)") }
         guard !topic.isInternal else { throw .notPossible("\(name) is the broker's own and is not recreated") }
         let plan = TopicPlan(
             name: name, assignments: topic.partitions.map(\.replicas), overrides: topic.overrides)

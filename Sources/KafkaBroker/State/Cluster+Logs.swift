@@ -5,7 +5,12 @@ import NIOCore
 
 /// Logs of partitions: how they are opened, configured, kept small and closed.
 extension Cluster {
+    /// The log of a new partition. One of its name, which could not be removed when its topic was, is not taken over.
     func openPartition(_ assignment: PartitionAssignment, of topic: Topic) throws(BrokerError) -> Partition {
+        let path = dataDirectory.map { "\($0)/\(topic.name)-\(assignment.index)" }
+        if let path, FileSystem.exists(path) {
+            throw .storage("\(path) is in the way of a new log: the next start sets it aside")
+        }
         do throws(LogError) {
             let log = try PartitionLog(
                 topic: topic.name, partition: assignment.index, config: logConfig(topic, leader: assignment.leader),
@@ -15,6 +20,48 @@ extension Cluster {
             throw .storage("\(error)")
         }
     }
+
+    /// A partition of an earlier run. One whose files cannot be used is offline, and the others work; only the internal
+    /// topics have to be whole, since what they hold would seem to be gone.
+    func reopenPartition(_ assignment: PartitionAssignment, of topic: Topic) throws(BrokerError) -> Partition {
+        var assignment = assignment
+        let config = logConfig(topic, leader: assignment.leader)
+        if let dataDirectory, !FileSystem.exists("\(dataDirectory)/\(topic.name)-\(assignment.index)") {
+            logger.warning(
+                "a log is missing, and begins empty: put its directory back before records are written to it",
+                metadata: ["partition": "\(topic.name)-\(assignment.index)"])
+        }
+        do throws(LogError) {
+            let log = try PartitionLog(
+                topic: topic.name, partition: assignment.index, config: config, storage: storage,
+                now: clock.wallTime())
+            for finding in log.findings {
+                logger.warning(
+                    "\(finding.text)",
+                    metadata: [
+                        "partition": "\(log.name)", "offset": "\(finding.offset)", "file": "\(finding.file)",
+                        "byte": "\(finding.position)", "bytes": "\(finding.bytes)",
+                    ])
+            }
+            // A run whose journal could not be written began epochs that only the log knows.
+            // There are few of those; an epoch far ahead comes from a damaged batch, whose checksum does not cover it.
+            if let latest = log.latestEpoch, latest >= assignment.leaderEpoch,
+                latest < assignment.leaderEpoch + Self.mostUnknownEpochs
+            {
+                assignment.leaderEpoch = latest + 1
+            }
+            return Partition(topic: topic, assignment: assignment, log: log)
+        } catch {
+            guard !topic.isInternal else {
+                throw .storage("\(topic.name)-\(assignment.index) cannot be opened: \(error)")
+            }
+            let log = PartitionLog(topic: topic.name, partition: assignment.index, config: config, offline: error)
+            report("log cannot be opened: its partition is offline", log, error)
+            return Partition(topic: topic, assignment: assignment, log: log)
+        }
+    }
+
+    private static let mostUnknownEpochs: Int32 = 1000
 
     /// The topic's own settings over those of the node that leads.
     private func logConfig(_ topic: Topic, leader: Int32) -> LogConfig {
@@ -44,10 +91,10 @@ extension Cluster {
         }
     }
 
-    /// A directory that cannot be removed is swept away at the next start.
+    /// A directory that cannot be removed is removed at the next start, if the journal says that its topic is deleted.
     func deleteLog(of partition: Partition) {
         do throws(LogError) {
-            try partition.log.delete()
+            try partition.log.delete(topicID: partition.topicID)
         } catch {
             report("log cannot be removed", partition, error)
         }
@@ -83,29 +130,11 @@ extension Cluster {
     }
 
     private func report(_ event: Logger.Message, _ partition: Partition, _ error: LogError) {
-        logger.error(event, metadata: ["partition": "\(partition.log.name)", "reason": "\(error)"])
+        report(event, partition.log, error)
     }
 
-    /// Removes what looks like a partition's directory and belongs to no partition: a crash came between a change of
-    /// the journal and that of the disk.
-    func sweepStrayLogs() throws(BrokerError) {
-        guard let dataDirectory else { return }
-        do throws(LogError) {
-            for name in try FileSystem.names(in: dataDirectory) where isStray(name) {
-                try FileSystem.removeDirectory("\(dataDirectory)/\(name)")
-                logger.warning("stray log removed", metadata: ["directory": "\(name)"])
-            }
-        } catch {
-            throw .storage("\(error)")
-        }
-    }
-
-    private func isStray(_ name: String) -> Bool {
-        if name.hasSuffix(".deleted") { return true }
-        guard let dash = name.lastIndex(of: "-"), let index = Int32(name[name.index(after: dash)...]) else {
-            return false
-        }
-        return partition(String(name[..<dash]), index) == nil
+    private func report(_ event: Logger.Message, _ log: PartitionLog, _ error: LogError) {
+        logger.error(event, metadata: ["partition": "\(log.name)", "reason": "\(error)"])
     }
 }
 

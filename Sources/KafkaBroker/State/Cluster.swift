@@ -12,6 +12,8 @@ final class Cluster {
     let loop: NIOIsolatedEventLoop
     let logger: Logger
     let storage: LogStorage
+    /// Nil where everything is kept in memory.
+    private let directory: DataDirectory?
     var clock = Clock()
     let nodes: [Node]
     let listeners: [SecuredListener]
@@ -50,8 +52,17 @@ final class Cluster {
         let listeners = try SecuredListener.all(settings)
         self.listeners = listeners
         storage = settings.dataDirectory.map { .directory($0, faults: DiskFaults()) } ?? .memory
-        let records = try settings.dataDirectory.map(ClusterJournal.load) ?? []
-        id = try Self.identity(records, settings)
+        let logger = settings.logger
+        let directory = try settings.dataDirectory.map { path throws(BrokerError) in
+            try DataDirectory(path, logger: logger)
+        }
+        self.directory = directory
+        let earlier = try directory.map { directory throws(BrokerError) in
+            try ClusterJournal.load(from: directory, logger: logger)
+        }
+        let records = earlier?.records ?? []
+        id = try Self.identity(records, directory?.identity, settings)
+        try directory?.identify(as: id)
         let racks = settings.properties["broker.rack"]?.split(separator: ",").map { String($0.trimmed) } ?? []
         nodes = (1...Int32(settings.nodeCount)).map { id in
             Node(
@@ -64,22 +75,36 @@ final class Cluster {
             node.fetchSessions = FetchSessionCache(slots: configs.number("max.incremental.fetch.session.cache.slots"))
         }
         try restore(records)
-        try sweepStrayLogs()
-        if let directory = settings.dataDirectory {
-            journal = try ClusterJournal.rewrite(journalSnapshot(), in: directory)
+        scramCredentials.set(listeners)
+        if let directory, let earlier {
+            try sweepLogs(removed: Self.removedTopics(records))
+            journal = try ClusterJournal.rewrite(journalSnapshot(), in: directory, after: earlier, logger: logger)
         }
         try loadGroups()
         try loadTransactions()
     }
 
     private static func identity(
-        _ records: [ClusterRecord], _ settings: BrokerSettings
+        _ records: [ClusterRecord], _ directory: DirectoryIdentity?, _ settings: BrokerSettings
     ) throws(BrokerError) -> String {
-        guard case .cluster(let stored)? = records.first else { return settings.clusterID ?? KafkaUUID.random().text }
-        if let wanted = settings.clusterID, wanted != stored.clusterID {
-            throw .invalidSettings("the data directory belongs to cluster \(stored.clusterID), not to \(wanted)")
+        var stored = directory?.clusterID
+        if case .cluster(let journal)? = records.first { stored = journal.clusterID }
+        guard let stored else {
+            let wanted = settings.clusterID ?? KafkaUUID.random().text
+            guard !wanted.isEmpty, !wanted.contains(where: \.isNewline), wanted == String(wanted.trimmed) else {
+                throw .invalidSettings("the cluster's id is one line of text without blanks around it")
+            }
+            return wanted
         }
-        return stored.clusterID
+        if let wanted = settings.clusterID, wanted != stored {
+            throw .invalidSettings("the data directory belongs to cluster \(stored), not to \(wanted)")
+        }
+        return stored
+    }
+
+    /// The ids of topics that the journal says are deleted.
+    private static func removedTopics(_ records: [ClusterRecord]) -> Set<KafkaUUID> {
+        Set(records.compactMap { if case .topicRemoved(let removal) = $0 { removal.topicID } else { nil } })
     }
 
     /// Brings back topics, configuration and producer ids. Every partition gets a new leader epoch, since what was
@@ -90,7 +115,9 @@ final class Cluster {
         var topicConfigs: [String: [String: String]] = [:]
         for record in records {
             switch record {
-            case .cluster: break
+            case .cluster(let identity):
+                guard let secret = identity.decoySecret.flatMap(Base64.decode), !secret.isEmpty else { break }
+                scramCredentials.decoys = SCRAMDecoys(secret: secret)
             case .topic(let topic):
                 stored[topic.topicID] = (topic, [:])
                 order.append(topic.topicID)
@@ -113,14 +140,20 @@ final class Cluster {
         }
         for id in order {
             guard let (record, partitions) = stored[id] else { continue }
+            guard partitions[0] != nil else {
+                logger.warning(
+                    "a topic whose creation was not finished is left out", metadata: ["topic": "\(record.name)"])
+                continue
+            }
             let topic = Topic(name: record.name, id: id, overrides: topicConfigs[record.name] ?? [:])
-            for index in partitions.keys.sorted() {
-                guard let partition = partitions[index] else { continue }
+            for index in 0..<Int32(partitions.count) {
+                // Those of an unfinished write at the journal's end end before a gap.
+                guard let partition = partitions[index] else { break }
                 var assignment = PartitionAssignment(
                     index: index, replicas: partition.replicas, isr: partition.isr, leader: partition.leader,
                     leaderEpoch: partition.leaderEpoch)
                 elect(&assignment, isNewEpoch: true)
-                topic.partitions.append(try openPartition(assignment, of: topic))
+                topic.partitions.append(try reopenPartition(assignment, of: topic))
             }
             register(topic)
         }
@@ -139,7 +172,7 @@ final class Cluster {
 
     /// The journal that says what holds now.
     private func journalSnapshot() -> [ClusterRecord] {
-        var records: [ClusterRecord] = [.cluster(ClusterIdentity(clusterID: id))]
+        var records: [ClusterRecord] = []
         if producerIDs.reserved > 0 { records.append(.producerIDs(ProducerIDRecord(next: producerIDs.reserved))) }
         records += scramCredentials.records
         records += quotas.records
@@ -149,7 +182,9 @@ final class Cluster {
             records += values.map { .config(.broker(String(node), $0.key, $0.value)) }
         }
         for topic in topics.values.sorted(by: { $0.name < $1.name }) { records += self.records(of: topic) }
-        return records
+        let identity = ClusterIdentity(
+            clusterID: id, snapshotCount: Int64(records.count) + 1, decoySecret: scramCredentials.decoys.text)
+        return [.cluster(identity)] + records
     }
 
     func records(of topic: Topic) -> [ClusterRecord] {
@@ -192,6 +227,7 @@ final class Cluster {
         for topic in topics.values {
             for partition in topic.partitions { closeLog(of: partition) }
         }
+        directory?.release()
     }
 }
 
@@ -206,11 +242,11 @@ extension Cluster {
     }
 
     func partition(_ topic: String, _ index: Int32) -> Partition? {
-        topics[topic]?.partition(index)
+        topics.exactly(topic)?.partition(index)
     }
 
     func topic(named name: String, orID id: KafkaUUID) -> Topic? {
-        id == .zero ? topics[name] : topicsByID[id]
+        id == .zero ? topics.exactly(name) : topicsByID[id]
     }
 
     /// Writes down changes before they are answered; without a data directory nothing is written.

@@ -71,9 +71,19 @@ extension ClusterRecord {
 struct ClusterIdentity: JournalMessage {
     static let kind: Int16 = 1
     var clusterID = ""
+    /// How many entries, this one included, the journal had when it was last written as a whole: fewer are damage and not
+    /// an unfinished write. 0 in journals of versions that did not count them.
+    var snapshotCount: Int64 = 0
+    /// What the credentials of users that do not exist are made of, in base 64.
+    var decoySecret: String?
 
     mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.string(&clusterID)
+    }
+
+    mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
+        try tags.int64(0, &snapshotCount)
+        try tags.nullableString(1, &decoySecret)
     }
 }
 

@@ -13,7 +13,7 @@ struct PendingOffsets {
 
     /// Whether what a group reads of a partition may change with the end of a transaction.
     func contains(_ topic: String, _ partition: Int32) -> Bool {
-        byProducer.values.contains { $0[topic]?[partition] != nil }
+        byProducer.values.contains { $0.exactly(topic)?[partition] != nil }
     }
 
     /// Takes out what a producer's transaction committed.
@@ -46,7 +46,8 @@ extension GroupEntry {
 extension Cluster {
     /// Settles the groups that a partition of `__consumer_offsets` holds.
     func settleOffsets(of producerID: Int64, in partition: Partition, commit: Bool) {
-        for (id, entry) in groups.groups where !entry.pendingOffsets.isEmpty && offsetsPartition(of: id) === partition {
+        for (id, entry) in groups.groups
+        where !entry.pendingOffsets.isEmpty && offsetsPartition(of: id.text) === partition {
             entry.settleOffsets(of: producerID, commit: commit)
         }
     }

@@ -4,9 +4,9 @@ import NIOCore
 
 /// All transactional ids, and the markers that decided transactions still owe.
 struct TransactionCoordinator {
-    var transactions: [String: Transaction] = [:]
+    var transactions: [ExactName: Transaction] = [:]
     /// By transactional id: partitions that could not take their marker yet. They are tried again until they can.
-    fileprivate var owed: [String: Set<TopicPartition>] = [:]
+    fileprivate var owed: [ExactName: Set<TopicPartition>] = [:]
     fileprivate var isRetryScheduled = false
 
     mutating func stop() {
@@ -128,7 +128,7 @@ extension Cluster {
         loop.scheduleTask(in: Self.markerRetryPause) { [weak self] in
             guard let self else { return }
             transactions.isRetryScheduled = false
-            for id in transactions.owed.keys.sorted() {
+            for id in transactions.owed.keys.map(\.text).sorted() {
                 if let transaction = transactions.transactions[id] { carryOut(transaction) }
             }
         }
@@ -174,7 +174,7 @@ extension Cluster {
     /// Reads every transactional id back, and carries out what was decided before a crash.
     func loadTransactions() throws(BrokerError) {
         guard let topic = topics[TopicName.transactions] else { return }
-        var loaded: [String: Transaction] = [:]
+        var loaded: [ExactName: Transaction] = [:]
         for partition in topic.partitions {
             try forEachRecord(of: partition) { key, value throws(WireError) in
                 let id = try TransactionKey.decodeWithVersion(key).transactionalID

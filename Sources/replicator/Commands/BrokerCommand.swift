@@ -3,6 +3,7 @@ internal import Glibc
 internal import KafkaBroker
 internal import KafkaWire
 internal import Logging
+internal import ReplicatorConfig
 internal import ServiceLifecycle
 internal import UnixSignals
 
@@ -16,7 +17,11 @@ struct BrokerCommand: AsyncParsableCommand {
             addresses, and with --control a second one with that of the control endpoint, which takes faults and \
             tells the state. Without --data nothing outlives the process.
 
-            Exit codes: 0 stopped as asked, 1 failed (a port is taken, the data cannot be read), 2 wrong usage.
+            Settings with passwords or keys should not stand on the command line, which everybody on the machine can \
+            read: ${env:NAME} and ${file:/path} in a value of --set stand for a variable and for a file's contents.
+
+            Exit codes: 0 stopped as asked, 1 failed (a port is taken, the data directory is not this broker's, in use, \
+            damaged or cannot be written), 2 wrong usage.
             """)
 
     @Option(
@@ -28,7 +33,10 @@ struct BrokerCommand: AsyncParsableCommand {
     @Option(help: "How many nodes the cluster has.")
     var nodes = 1
 
-    @Option(help: ArgumentHelp("Keep topics, records and offsets in this directory.", valueName: "directory"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep topics, records and offsets in this directory: a new or empty one, or one of an earlier run.",
+            valueName: "directory"))
     var data: String?
 
     @Option(
@@ -39,7 +47,9 @@ struct BrokerCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("A broker setting under Kafka's own name; may be repeated.", valueName: "key=value"))
+        help: ArgumentHelp(
+            "A broker setting under Kafka's own name; may be repeated. ${env:NAME} and ${file:/path} in the value are replaced.",
+            valueName: "key=value"))
     var settings: [String] = []
 
     @Option(
@@ -107,11 +117,17 @@ struct BrokerCommand: AsyncParsableCommand {
     private func brokerSettings() throws -> BrokerSettings {
         let (host, port) = try Self.address("--listen", listen ?? "127.0.0.1:9092")
         var properties: [String: String] = [:]
+        let references = SettingReferences()
         for setting in self.settings {
             guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
                 throw Failure("--set takes KEY=VALUE, not '\(setting)'", exitCode: .usage)
             }
-            properties[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+            let key = String(setting[..<equals])
+            do throws(SettingReferences.Invalid) {
+                properties[key] = try references.expand(String(setting[setting.index(after: equals)...]))
+            } catch {
+                throw Failure("--set \(key): \(error)", exitCode: .usage)
+            }
         }
         if self.listen != nil, let first = properties["listeners"]?.split(separator: ",").first,
             !first.hasSuffix("://")

@@ -1,3 +1,4 @@
+import KafkaWire
 import NIOCore
 
 /// Puts a cleaned segment in the place of those that it was made from, in a way that a crash cannot leave half done.
@@ -19,10 +20,17 @@ struct SegmentSwap {
 
     /// The point of no return.
     func decide() throws(LogError) {
-        let text = "\(hasResult ? 1 : 0) " + replaced.map(String.init).joined(separator: " ")
+        let decision = "\(hasResult ? 1 : 0) " + replaced.map(String.init).joined(separator: " ")
+        let text = "\(decision) \(Self.checksum(of: decision))"
         try place.step("decide on", noteFile)
         try FileSystem.replace(noteFile, with: ByteBuffer(string: text), flushed: true, faults: place.faults)
         try FileSystem.flushDirectory(place.directory)
+    }
+
+    private static let checksumMark = "c"
+
+    private static func checksum(of decision: some StringProtocol) -> String {
+        "\(checksumMark)\(CRC32C.checksum(of: ByteBuffer(string: String(decision))))"
     }
 
     /// May be carried out again after any part of it was.
@@ -46,8 +54,13 @@ struct SegmentSwap {
         for name in try FileSystem.names(in: place.directory) where name.hasSuffix(suffix) {
             let path = "\(place.directory)/\(name)"
             let text = try FileSystem.contents(of: path).map { String(buffer: $0) } ?? ""
-            let numbers = text.split(separator: " ").compactMap { Int64($0) }
-            guard numbers.count >= 2 else { throw LogError("read", path: path, errno: 0) }
+            let words = text.split(separator: " ")
+            let numbers = words.compactMap { Int64($0) }
+            // A wrong digit would remove another segment. Versions that wrote no checksum are believed.
+            let isWhole =
+                words.last.map { !$0.hasPrefix(checksumMark) || $0 == checksum(of: text.dropLast($0.count + 1)) }
+                ?? false
+            guard numbers.count >= 2, isWhole else { throw LogError("read", path: path, errno: 0) }
             try SegmentSwap(place: place, replaced: Array(numbers.dropFirst()), hasResult: numbers[0] == 1).carryOut()
         }
         for name in try FileSystem.names(in: place.directory) where name.hasSuffix(draftSuffix) {

@@ -63,7 +63,7 @@ enum ACLPermission: Int8, Sendable {
 /// Resources by type and name, as an ACL names them.
 struct ACLPattern: Hashable, Sendable {
     let type: ACLResourceType
-    let name: String
+    @Exact var name: String
     let patternType: ACLPatternType
 
     static let wildcard = "*"
@@ -73,7 +73,7 @@ struct ACLPattern: Hashable, Sendable {
     func covers(_ type: ACLResourceType, _ resource: String) -> Bool {
         guard type == self.type else { return false }
         switch patternType {
-        case .literal: return name == resource || name == Self.wildcard
+        case .literal: return name.isExactly(resource) || name == Self.wildcard
         case .prefixed: return resource.utf8.starts(with: name.utf8)
         }
     }
@@ -83,9 +83,9 @@ struct ACLPattern: Hashable, Sendable {
 struct ACLBinding: Hashable, Sendable {
     let pattern: ACLPattern
     /// As it was given, `Type:name`.
-    let principal: String
+    @Exact var principal: String
     /// An address, or `*`.
-    let host: String
+    @Exact var host: String
     let operation: ACLOperation
     let permission: ACLPermission
 }

@@ -54,15 +54,17 @@ struct ACLFilter {
 
     func matches(_ binding: ACLBinding) -> Bool {
         guard type ?? binding.pattern.type == binding.pattern.type, matchesName(binding.pattern) else { return false }
-        return principal ?? binding.principal == binding.principal && host ?? binding.host == binding.host
+        return (principal ?? binding.principal).isExactly(binding.principal)
+            && (host ?? binding.host).isExactly(binding.host)
             && operation ?? binding.operation == binding.operation
             && permission ?? binding.permission == binding.permission
     }
 
     private func matchesName(_ pattern: ACLPattern) -> Bool {
         switch match {
-        case .exactly(let patternType): pattern.patternType == patternType && name ?? pattern.name == pattern.name
-        case .anyPattern: name ?? pattern.name == pattern.name
+        case .exactly(let patternType):
+            pattern.patternType == patternType && (name ?? pattern.name).isExactly(pattern.name)
+        case .anyPattern: (name ?? pattern.name).isExactly(pattern.name)
         case .covering: name.map { pattern.covers(pattern.type, $0) } ?? true
         }
     }

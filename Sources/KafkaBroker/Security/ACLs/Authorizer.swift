@@ -1,3 +1,5 @@
+import KafkaWire
+
 /// Decides who may do what, with the rules of Kafka's `StandardAuthorizer`.
 ///
 /// Super users may do everything. Otherwise a matching DENY wins over every ALLOW; where no ACL is for the resource
@@ -7,7 +9,7 @@ struct Authorizer {
     private let isOpenWithoutACLs: Bool
     private var bindings: Set<ACLBinding> = []
     /// The same by what they are for, so that a decision looks at few.
-    private var literals: [ACLResourceType: [String: [ACLBinding]]] = [:]
+    private var literals: [ACLResourceType: [ExactName: [ACLBinding]]] = [:]
     private var prefixes: [ACLResourceType: [ACLBinding]] = [:]
 
     init(superUsers: Set<Principal>, isOpenWithoutACLs: Bool) {
@@ -120,7 +122,7 @@ extension ACLBinding {
     }
 
     fileprivate func concerns(_ principal: Principal, from host: String) -> Bool {
-        (self.principal == principal.description || self.principal == Principal.everybody.description)
+        (self.principal.isExactly(principal.description) || self.principal == Principal.everybody.description)
             && (self.host == ACLPattern.wildcard || self.host == host)
     }
 }
@@ -130,7 +132,7 @@ extension ACLPattern {
     fileprivate func covers(everythingOf other: ACLPattern) -> Bool {
         let isForAll = patternType == .literal && name == Self.wildcard
         switch (patternType, other.patternType) {
-        case (.literal, .literal): return isForAll || name == other.name
+        case (.literal, .literal): return isForAll || name.isExactly(other.name)
         case (.literal, .prefixed): return isForAll
         case (.prefixed, .literal): return other.name != Self.wildcard && other.name.utf8.starts(with: name.utf8)
         case (.prefixed, .prefixed): return other.name.utf8.starts(with: name.utf8)

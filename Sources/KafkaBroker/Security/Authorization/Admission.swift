@@ -43,7 +43,7 @@ extension Caller {
     ) -> [Element] {
         guard isRestricted else { return [] }
         // One decision per name, however often it occurs.
-        var decisions: [String: Bool] = [:]
+        var decisions: [ExactName: Bool] = [:]
         return list.extract { element in
             guard let name = name(element) else { return false }
             if let known = decisions[name] { return !known }

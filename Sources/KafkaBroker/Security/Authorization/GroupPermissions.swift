@@ -107,7 +107,7 @@ extension OffsetFetchRequest: AuthorizedRequest {
     ) -> Admission<OffsetFetchResponse> {
         let cluster = context.cluster
         let deniedGroups = groups.extract { !caller.may(.describe, .group, $0.groupID) }
-        var deniedTopics: [String: [OffsetFetchRequestTopics]] = [:]
+        var deniedTopics: [ExactName: [OffsetFetchRequestTopics]] = [:]
         for index in groups.indices {
             guard var wanted = groups[index].topics else { continue }
             deniedTopics[groups[index].groupID] = caller.extract(from: &wanted, unless: .describe, on: .topic) {
@@ -115,7 +115,7 @@ extension OffsetFetchRequest: AuthorizedRequest {
             }
             groups[index].topics = wanted
         }
-        let unnamed = Set(groups.filter { $0.topics == nil }.map(\.groupID))
+        let unnamed = Set(groups.filter { $0.topics == nil }.map { ExactName($0.groupID) })
         var rest = self
         rest.groups = deniedGroups
         let answer = rest.refused(.groupAuthorizationFailed).groups

@@ -29,7 +29,7 @@ extension MetadataRequest: AuthorizedRequest {
             if mayCreate, cluster.configs.flag("auto.create.topics.enable"), !caller.may(.create) {
                 for topic in wanted.extract(where: { topic in
                     guard topic.topicID == .zero, let name = topic.name else { return false }
-                    return cluster.topics[name] == nil && !caller.may(.create, .topic, name)
+                    return cluster.topics.exactly(name) == nil && !caller.may(.create, .topic, name)
                 }) {
                     deny(topic, showsID: false)
                 }

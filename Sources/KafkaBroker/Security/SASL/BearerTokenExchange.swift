@@ -29,7 +29,7 @@ struct BearerTokenExchange: SASLExchange {
         switch verifier.verify(String(credentials.dropFirst(7)).trimmed.description, now: now()) {
         case .success(let identity):
             let authorizationID = authorization.dropLast().dropFirst(2)
-            guard authorizationID.isEmpty || authorizationID == identity.principal.name else {
+            guard authorizationID.isEmpty || authorizationID.isExactly(identity.principal.name) else {
                 throw SASLFailure(
                     "Authentication failed: Client requested an authorization id that is different from the token's "
                         + "principal name", reason: "foreign authorization id")

@@ -1,4 +1,5 @@
 import CryptoPrimitives
+import KafkaWire
 import NIOCore
 
 /// The conditions that a bearer token must satisfy: Kafka's unsecured tokens (`alg` none), or tokens signed by a
@@ -18,7 +19,7 @@ struct BearerTokenVerifier: Sendable {
     /// In seconds.
     private let clockSkew: Double
 
-    init(_ settings: ListenerProperties, _ options: [String: Secret]) throws(BrokerError) {
+    init(_ settings: ListenerProperties, _ options: [ExactName: Secret]) throws(BrokerError) {
         if let location = settings["sasl.oauthbearer.jwks.endpoint.url"] {
             trust = .keys(try Self.keys(at: location, settings))
             principalClaim = settings["sasl.oauthbearer.sub.claim.name"] ?? "sub"
@@ -46,7 +47,7 @@ struct BearerTokenVerifier: Sendable {
         var path = location.dropFirst(5)
         if path.hasPrefix("//") { path = path.dropFirst(2) }
         let contents: ByteBuffer?
-        do throws(LogError) { contents = try FileSystem.contents(of: String(path)) } catch {
+        do throws(LogError) { contents = try FileSystem.contents(of: String(path), followsLinks: true) } catch {
             throw settings.refusal(key, "\(error)")
         }
         guard let contents, let document = JSONValue.object(in: Array(contents.readableBytesView)),

@@ -1,8 +1,10 @@
+import KafkaWire
+
 /// A JAAS configuration as Kafka's `sasl.jaas.config` has it: `Module required key="value" …;`, one or several.
 struct JAASConfig {
     struct Entry {
         let module: String
-        let options: [String: Secret]
+        let options: [ExactName: Secret]
     }
 
     let entries: [Entry]
@@ -15,7 +17,7 @@ struct JAASConfig {
             guard case .word(let name) = module, case .word(let flag)? = scanner.next(),
                 ["required", "requisite", "sufficient", "optional"].contains(flag.lowercased())
             else { return nil }
-            var options: [String: Secret] = [:]
+            var options: [ExactName: Secret] = [:]
             option: while true {
                 switch scanner.next() {
                 case .end: break option
@@ -32,7 +34,7 @@ struct JAASConfig {
     }
 
     /// The options of a mechanism's login module.
-    func options(for mechanism: SASLMechanism) -> [String: Secret]? {
+    func options(for mechanism: SASLMechanism) -> [ExactName: Secret]? {
         entries.first { $0.module == mechanism.loginModule || $0.module.hasSuffix(".\(mechanism.loginModule)") }?
             .options
     }

@@ -13,12 +13,12 @@ struct MSKIAMVerifier: Sendable {
         let token: Secret?
     }
 
-    private let keys: [String: AccessKey]
+    private let keys: [ExactName: AccessKey]
 
-    init(_ settings: ListenerProperties, _ options: [String: Secret]) throws(BrokerError) {
-        var keys: [String: AccessKey] = [:]
-        for (option, secret) in options where option.hasPrefix("secret_") {
-            let id = String(option.dropFirst(7))
+    init(_ settings: ListenerProperties, _ options: [ExactName: Secret]) throws(BrokerError) {
+        var keys: [ExactName: AccessKey] = [:]
+        for (option, secret) in options where option.text.hasPrefix("secret_") {
+            let id = String(option.text.dropFirst(7))
             keys[id] = AccessKey(
                 secret: secret, principal: options["principal_\(id)"]?.reveal() ?? id, token: options["token_\(id)"])
         }

@@ -1,8 +1,9 @@
 import CryptoPrimitives
+import KafkaWire
 
 /// PLAIN (RFC 4616): the password itself, so that it belongs behind TLS.
 struct PlainExchange: SASLExchange {
-    let users: [String: Secret]
+    let users: [ExactName: Secret]
 
     func respond(to message: [UInt8]) throws(SASLFailure) -> SASLStep {
         let parts = message.split(separator: 0, omittingEmptySubsequences: false)
@@ -27,7 +28,7 @@ struct PlainExchange: SASLExchange {
                 "Authentication failed: Invalid username or password",
                 reason: expected == nil ? "no such user" : "wrong password")
         }
-        guard authorizationID.isEmpty || authorizationID == name else {
+        guard authorizationID.isEmpty || authorizationID.isExactly(name) else {
             throw SASLFailure(
                 "Authentication failed: Client requested an authorization id that is different from username",
                 reason: "foreign authorization id")

@@ -119,11 +119,11 @@ extension Cluster {
     ) -> any SASLExchange {
         switch verifier {
         case .plain(let users): return PlainExchange(users: users)
-        case .scram(let initial):
+        case .scram:
+            let listener = context.authentication.listener.index
             return SCRAMExchange(
                 mechanism, mechanism.scramHash ?? .sha512, serverNonce: Base64.encode(.random(count: 24)),
-                lookUp: { [unowned self] user in scramCredentials.credential(user, mechanism) ?? initial[user] },
-                makeSalt: { [scramCredentials] user in scramCredentials.decoySalt(for: user) })
+                lookUp: { [unowned self] user in scramCredentials.account(user, mechanism, listener: listener) })
         case .oauthBearer(let verifier): return BearerTokenExchange(verifier, now: clock.wallTime)
         case .mskIAM(let verifier):
             let host = advertisedHost(of: context.node, context)

@@ -1,12 +1,12 @@
-import CryptoPrimitives
+import KafkaWire
 
 /// A listener's knowledge of its clients' credentials, mechanism by mechanism.
 struct SASLListener: Sendable {
     /// The check of clients by one mechanism.
     enum Verifier: Sendable {
-        case plain([String: Secret])
+        case plain([ExactName: Secret])
         /// Those who are known from the start; what was altered since comes first.
-        case scram([String: SCRAMCredential])
+        case scram([ExactName: Secret])
         case oauthBearer(BearerTokenVerifier)
         case mskIAM(MSKIAMVerifier)
     }
@@ -57,8 +57,7 @@ struct SASLListener: Sendable {
                         + "security.plain.PlainLoginModule required user_NAME=\"password\";")
             }
             return .plain(users)
-        case .scramSHA256: return .scram(credentials(.sha256, users(in: options)))
-        case .scramSHA512: return .scram(credentials(.sha512, users(in: options)))
+        case .scramSHA256, .scramSHA512: return .scram(users(in: options))
         case .oauthBearer: return .oauthBearer(try BearerTokenVerifier(settings, options))
         case .mskIAM: return .mskIAM(try MSKIAMVerifier(settings, options))
         }
@@ -67,7 +66,7 @@ struct SASLListener: Sendable {
     /// The options of the mechanism's login module: the listener's and mechanism's own configuration comes first.
     private static func options(
         _ mechanism: SASLMechanism, _ settings: ListenerProperties
-    ) throws(BrokerError) -> [String: Secret] {
+    ) throws(BrokerError) -> [ExactName: Secret] {
         let own = settings.own("sasl.jaas.config", mechanism: mechanism.rawValue)
         guard let text = own ?? settings["sasl.jaas.config"] else { return [:] }
         guard let config = JAASConfig(parsing: text) else {
@@ -82,17 +81,15 @@ struct SASLListener: Sendable {
         return config.options(for: mechanism) ?? [:]
     }
 
-    private static func credentials(_ hash: HashAlgorithm, _ users: [String: Secret]) -> [String: SCRAMCredential] {
-        users.mapValues { password in
-            SCRAMCredential(
-                hash, password: password, salt: .random(count: 16),
-                iterations: SCRAMCredential.permittedIterations.lowerBound)
+    private static func users(in options: [ExactName: Secret]) -> [ExactName: Secret] {
+        var users: [ExactName: Secret] = [:]
+        for (key, value) in options {
+            // By its bytes: the name may begin with what joins the character before it.
+            guard let name = key.text.utf8.starts(with: "user_".utf8) ? key.text.utf8.dropFirst(5) : nil else {
+                continue
+            }
+            users[String(decoding: name, as: UTF8.self)] = value
         }
-    }
-
-    private static func users(in options: [String: Secret]) -> [String: Secret] {
-        var users: [String: Secret] = [:]
-        for (key, value) in options where key.hasPrefix("user_") { users[String(key.dropFirst(5))] = value }
         return users
     }
 

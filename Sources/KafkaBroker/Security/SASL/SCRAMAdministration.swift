@@ -26,7 +26,7 @@ extension AlterUserScramCredentialsRequest: RefusableRequest {
 
     /// Everybody whom the request is about, in order.
     fileprivate var userNames: [String] {
-        Set(deletions.map(\.name) + upsertions.map(\.name)).sorted()
+        Set((deletions.map(\.name) + upsertions.map(\.name)).map { ExactName($0) }).map(\.text).sorted()
     }
 
     fileprivate static func result(
@@ -46,9 +46,9 @@ extension Cluster {
     ) -> DescribeUserScramCredentialsResponse {
         var response = request.refused(.none)
         let named = request.users.flatMap { $0.isEmpty ? nil : $0.map(\.name) }
-        var counts: [String: Int] = [:]
+        var counts: [ExactName: Int] = [:]
         for name in named ?? [] { counts[name, default: 0] += 1 }
-        for name in (named.map { Set($0).sorted() } ?? scramCredentials.userNames) {
+        for name in (named.map { Set($0.map { ExactName($0) }).map(\.text).sorted() } ?? scramCredentials.userNames) {
             var result = DescribeUserScramCredentialsResponse.DescribeUserScramCredentialsResult()
             result.user = name
             result.errorMessage = nil
@@ -99,7 +99,7 @@ extension Cluster {
     ) throws(AdminRefusal) -> [(SASLMechanism, SCRAMCredential?)] {
         guard !user.isEmpty else { throw AdminRefusal(.unacceptableCredential, "Username must not be empty") }
         var changes: [(SASLMechanism, SCRAMCredential?)] = []
-        for deletion in request.deletions where deletion.name == user {
+        for deletion in request.deletions where deletion.name.isExactly(user) {
             let mechanism = try mechanism(deletion.mechanism)
             guard scramCredentials.credential(user, mechanism) != nil else {
                 throw AdminRefusal(
@@ -107,7 +107,7 @@ extension Cluster {
             }
             changes.append((mechanism, nil))
         }
-        for upsertion in request.upsertions where upsertion.name == user {
+        for upsertion in request.upsertions where upsertion.name.isExactly(user) {
             let mechanism = try mechanism(upsertion.mechanism)
             guard Int(upsertion.iterations) >= SCRAMCredential.permittedIterations.lowerBound else {
                 throw AdminRefusal(.unacceptableCredential, "Too few iterations")

@@ -2,15 +2,46 @@ import CryptoPrimitives
 import KafkaWire
 import NIOCore
 
-/// The SCRAM users of a cluster, alterable at run time.
+/// The SCRAM users of a cluster: those that were altered through the protocol, and those of the listeners' settings.
 struct SCRAMCredentials {
-    private var users: [String: [SASLMechanism: SCRAMCredential]] = [:]
-    private let decoySecret = [UInt8].random(count: 32)
+    private var users: [ExactName: [SASLMechanism: SCRAMCredential]] = [:]
+    /// What can be seen of the altered users' credentials, and how many have it.
+    private var shapes: [SASLMechanism: [SCRAMDecoys.Shape: Int]] = [:]
+    /// By the listener's index and the mechanism.
+    private var initial: [Int: [SASLMechanism: [ExactName: SCRAMCredential]]] = [:]
+    var decoys = SCRAMDecoys(secret: .random(count: 32))
 
-    var userNames: [String] { users.keys.sorted() }
+    var userNames: [String] { users.keys.map(\.text).sorted() }
 
     func credential(_ user: String, _ mechanism: SASLMechanism) -> SCRAMCredential? {
         users[user]?[mechanism]
+    }
+
+    /// What a listener knows of a user; an altered credential comes before that of the settings. The same is computed
+    /// whether or not there is such a user.
+    func account(_ user: String, _ mechanism: SASLMechanism, listener: Int) -> SCRAMAccount {
+        let known = initial[listener]?[mechanism] ?? [:]
+        var shapes = shapes[mechanism] ?? [:]
+        if !known.isEmpty { shapes[.initial, default: 0] += known.count }
+        let decoy = decoys.account(user, mechanism, among: shapes)
+        let found = credential(user, mechanism) ?? known[user]
+        return found.map { SCRAMAccount(credential: $0, exists: true) } ?? decoy
+    }
+
+    /// Takes up the users of the listeners' settings.
+    mutating func set(_ listeners: [SecuredListener]) {
+        for listener in listeners {
+            for (mechanism, verifier) in listener.sasl?.verifiers ?? [:] {
+                guard case .scram(let passwords) = verifier, let hash = mechanism.scramHash else { continue }
+                var credentials: [ExactName: SCRAMCredential] = [:]
+                for (user, password) in passwords {
+                    credentials[user] = SCRAMCredential(
+                        hash, password: password, salt: decoys.salt(user.text, mechanism),
+                        iterations: SCRAMDecoys.Shape.initial.iterations)
+                }
+                initial[listener.index, default: [:]][mechanism] = credentials
+            }
+        }
     }
 
     /// A user's credentials, in order of their mechanisms' numbers; empty for an unknown user.
@@ -21,13 +52,16 @@ struct SCRAMCredentials {
 
     /// Sets or (with nil) removes a credential.
     mutating func set(_ credential: SCRAMCredential?, _ user: String, _ mechanism: SASLMechanism) {
+        if let former = users[user]?[mechanism] { count(former, mechanism, -1) }
+        if let credential { count(credential, mechanism, 1) }
         users[user, default: [:]][mechanism] = credential
         if users[user]?.isEmpty == true { users[user] = nil }
     }
 
-    /// A salt for a user that does not exist: the same each time, so that it looks like one of its own.
-    func decoySalt(for user: String) -> [UInt8] {
-        Array(HashAlgorithm.sha256.authenticationCode(key: decoySecret, Array(user.utf8)).prefix(16))
+    private mutating func count(_ credential: SCRAMCredential, _ mechanism: SASLMechanism, _ change: Int) {
+        let shape = SCRAMDecoys.Shape(credential)
+        let number = (shapes[mechanism]?[shape] ?? 0) + change
+        shapes[mechanism, default: [:]][shape] = number > 0 ? number : nil
     }
 
     /// The journal's records of these users.

@@ -2,42 +2,40 @@ import CryptoPrimitives
 
 /// The broker's side of SCRAM (RFC 5802, RFC 7677), without channel binding, as Kafka has it.
 ///
-/// A user that does not exist is led to the end with a made-up salt, so that nobody learns which users there are.
+/// A user that does not exist is led to the end with made-up credentials, so that nobody learns which users there are.
 struct SCRAMExchange: SASLExchange {
     private enum Stage {
         case first
-        case final(user: String, credential: SCRAMCredential?, nonce: String, exchanged: String, binding: String)
+        case final(user: String, account: SCRAMAccount, nonce: String, exchanged: String, binding: String)
         case done
     }
 
     private let mechanism: SASLMechanism
     private let hash: HashAlgorithm
-    private let lookUp: (String) -> SCRAMCredential?
-    private let makeSalt: (String) -> [UInt8]
+    private let lookUp: (String) -> SCRAMAccount
     private let serverNonce: String
     private var stage = Stage.first
 
     /// - Parameters:
     ///   - serverNonce: fresh printable randomness without commas.
-    ///   - makeSalt: the salt for a user that does not exist; the same each time.
+    ///   - lookUp: what is known of a user, or made up.
     init(
         _ mechanism: SASLMechanism, _ hash: HashAlgorithm, serverNonce: String,
-        lookUp: @escaping (String) -> SCRAMCredential?, makeSalt: @escaping (String) -> [UInt8]
+        lookUp: @escaping (String) -> SCRAMAccount
     ) {
         self.mechanism = mechanism
         self.hash = hash
         self.serverNonce = serverNonce
         self.lookUp = lookUp
-        self.makeSalt = makeSalt
     }
 
     mutating func respond(to message: [UInt8]) throws(SASLFailure) -> SASLStep {
         guard let text = String(validating: message, as: UTF8.self) else { throw malformed("not UTF-8") }
         switch stage {
         case .first: return try begin(text)
-        case .final(let user, let credential, let nonce, let exchanged, let binding):
+        case .final(let user, let account, let nonce, let exchanged, let binding):
             stage = .done
-            return try verify(text, user, credential, nonce: nonce, exchanged: exchanged, binding: binding)
+            return try verify(text, user, account, nonce: nonce, exchanged: exchanged, binding: binding)
         case .done: throw malformed("a message after the last")
         }
     }
@@ -56,25 +54,24 @@ struct SCRAMExchange: SASLExchange {
         guard !fields.dropFirst(2).contains("tokenauth=true") else {
             throw .invalidCredentials(mechanism, reason: "delegation tokens are not supported")
         }
-        guard authorizationID.isEmpty || authorizationID == user else {
+        guard authorizationID.isEmpty || authorizationID.isExactly(user) else {
             throw SASLFailure(
                 "Authentication failed: Client requested an authorization id that is different from username",
                 reason: "foreign authorization id")
         }
         let nonce = fields[1].dropFirst(2) + serverNonce
-        let credential = lookUp(user)
-        let salt = credential?.salt ?? makeSalt(user)
-        let iterations = credential?.iterations ?? SCRAMCredential.permittedIterations.lowerBound
-        let answer = "r=\(nonce),s=\(Base64.encode(salt)),i=\(iterations)"
+        let account = lookUp(user)
+        let answer =
+            "r=\(nonce),s=\(Base64.encode(account.credential.salt)),i=\(account.credential.iterations)"
         stage = .final(
-            user: user, credential: credential, nonce: String(nonce), exchanged: "\(parts[2]),\(answer)",
+            user: user, account: account, nonce: String(nonce), exchanged: "\(parts[2]),\(answer)",
             binding: Base64.encode(Array("n,\(parts[1]),".utf8)))
         return .challenge(Array(answer.utf8))
     }
 
     /// `c=binding,r=nonce,p=proof`
     private func verify(
-        _ text: String, _ user: String, _ credential: SCRAMCredential?, nonce: String, exchanged: String,
+        _ text: String, _ user: String, _ account: SCRAMAccount, nonce: String, exchanged: String,
         binding: String
     ) throws(SASLFailure) -> SASLStep {
         guard let end = text.firstRange(of: ",p=") else { throw malformed("no proof") }
@@ -85,12 +82,14 @@ struct SCRAMExchange: SASLExchange {
         guard let proof = Base64.decode(text[end.upperBound...]), proof.count == hash.byteCount else {
             throw malformed("proof")
         }
-        guard let credential else { throw .invalidCredentials(mechanism, reason: "no such user") }
+        // All of it for a made-up account too: the answer takes as long.
+        let credential = account.credential
         let message = Array("\(exchanged),\(withoutProof)".utf8)
         let signature = hash.authenticationCode(key: credential.storedKey, message)
         let clientKey = zip(proof, signature).map { $0 ^ $1 }
-        guard hash.digest(clientKey).equalsInConstantTime(credential.storedKey) else {
-            throw .invalidCredentials(mechanism, reason: "wrong password")
+        let isRight = hash.digest(clientKey).equalsInConstantTime(credential.storedKey)
+        guard isRight, account.exists else {
+            throw .invalidCredentials(mechanism, reason: account.exists ? "wrong password" : "no such user")
         }
         let own = hash.authenticationCode(key: credential.serverKey, message)
         return .success(Array("v=\(Base64.encode(own))".utf8), SASLIdentity(principal: Principal(user: user)))

@@ -67,7 +67,7 @@ struct KeyMaterial {
                 "listener \(settings.listener) uses TLS and needs its certificate and key: name a PEM or PKCS#12 file")
         }
         let file: ByteBuffer?
-        do throws(LogError) { file = try FileSystem.contents(of: path) } catch {
+        do throws(LogError) { file = try FileSystem.contents(of: path, followsLinks: true) } catch {
             throw settings.refusal("\(prefix).location", "\"\(path)\" cannot be read: \(error)")
         }
         guard let file else { throw settings.refusal("\(prefix).location", "there is no file \"\(path)\"") }
