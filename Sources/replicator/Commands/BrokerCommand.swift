@@ -53,6 +53,7 @@ struct BrokerCommand: AsyncParsableCommand {
     var logLevel = "warning"
 
     func run() async throws {
+        DescriptorLimit.raise()
         let settings = try brokerSettings()
         let control = try control.map { try Self.address("--control", $0) }
         let cluster: EmbeddedCluster
