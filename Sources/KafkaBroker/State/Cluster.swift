@@ -37,6 +37,7 @@ final class Cluster {
     /// The compaction in progress.
     var cleaning: ClusterCleaning?
     private var timers: [RepeatedTask] = []
+    private(set) var isClosed = false
 
     /// Opens the cluster, and what an earlier run left in its data directory.
     init(_ settings: BrokerSettings, loop: NIOIsolatedEventLoop) throws(BrokerError) {
@@ -183,6 +184,7 @@ final class Cluster {
 
     /// Stops timers and closes the logs, flushed; nothing may be asked of the cluster afterwards.
     func close() {
+        isClosed = true
         for timer in timers { timer.cancel() }
         timers.removeAll()
         cleaning?.abandon()
