@@ -137,16 +137,19 @@ extension FetchOperation {
         /// An error, a diverging log or another replica to read from must not wait.
         var isUrgent = false
 
-        func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= minBytes }
+        /// What there was room for: less than was asked for while memory is short.
+        var limit: Int
+
+        func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= min(minBytes, limit) }
     }
 
     /// Reads every partition, within the limits.
     private func read() -> Found {
-        var found = Found()
+        var found = Found(limit: min(maxBytes, cluster.answerMemory.available))
         found.parts.reserveCapacity(targets.count)
         let budget = WorkBudget()
         for target in targets {
-            let room = max(min(maxBytes - found.bytes, Int(target.request.partitionMaxBytes)), 0)
+            let room = max(min(found.limit - found.bytes, Int(target.request.partitionMaxBytes)), 0)
             let data = read(target, maxBytes: room, mayExceed: found.bytes == 0, budget)
             found.bytes += data.records?.readableBytes ?? 0
             if data.errorCode != .none || data.divergingEpoch.endOffset >= 0 || data.preferredReadReplica >= 0 {

@@ -38,6 +38,8 @@ final class Cluster {
     var cleaning: ClusterCleaning?
     private var timers: [RepeatedTask] = []
     private(set) var isClosed = false
+    let requestMemory: RequestMemory
+    let answerMemory: AnswerMemory
 
     /// Opens the cluster, and what an earlier run left in its data directory.
     init(_ settings: BrokerSettings, loop: NIOIsolatedEventLoop) throws(BrokerError) {
@@ -45,6 +47,8 @@ final class Cluster {
         self.loop = loop
         logger = settings.logger
         configs = ConfigStore(properties: settings.properties)
+        requestMemory = RequestMemory(limit: configs.number("queued.max.request.bytes"), loop: loop)
+        answerMemory = AnswerMemory(largestFetch: configs.number("fetch.max.bytes"), loop: loop)
         authorizer = try Authorizer(configs)
         quotas = ClientQuotas(configs)
         replicaSelector = try ReplicaSelector(configs)
