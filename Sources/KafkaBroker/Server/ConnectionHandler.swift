@@ -420,7 +420,7 @@ extension ConnectionHandler: RequestReader, AnswerWriter {
         if isClosed { bytes = 0 }
         let difference = bytes - countedBytes
         countedBytes = bytes
-        cluster.requestMemory.change(by: difference)
+        cluster.requestMemory.change(by: difference, of: self)
         if assembler.progress == nil { cluster.requestMemory.remove(self) }
     }
 
@@ -428,7 +428,7 @@ extension ConnectionHandler: RequestReader, AnswerWriter {
     private func leave() {
         guard node.connections.removeValue(forKey: ObjectIdentifier(self)) != nil else { return }
         assembler = FrameAssembler(limit: 0)
-        cluster.requestMemory.change(by: -countedBytes)
+        cluster.requestMemory.change(by: -countedBytes, of: self)
         countedBytes = 0
         cluster.requestMemory.remove(self)
         node.connectionLimits.remove(clientHost)

@@ -20,15 +20,22 @@ struct UnfinishedRequest {
 ///
 /// It counts what has arrived, never what was announced. When it is used up, connections in the middle of a large request
 /// are not read from until others are done; what one read brings is always taken, so that small requests go through. The
-/// one that lacks least goes first. One that then delivers nothing has to go: it would keep all others out.
+/// one that lacks least goes first. Whoever then delivers nothing has to go: it would keep all others out.
 final class RequestMemory {
     private let limit: Int
     private let loop: NIOIsolatedEventLoop
     private(set) var used = 0
     private var waiting: [ObjectIdentifier: any RequestReader] = [:]
+    /// Connections in the middle of a large request, and when something of it came last.
+    private var holders: [ObjectIdentifier: Holder] = [:]
     /// The connection that may read although there is no memory.
     private var favoured: Favoured?
     private var timer: Scheduled<Void>?
+
+    private struct Holder {
+        let reader: any RequestReader
+        let lastArrival: Int64
+    }
 
     private struct Favoured {
         let reader: any RequestReader
@@ -40,7 +47,7 @@ final class RequestMemory {
     /// Requests below this are read as they come.
     static let smallRequest = 1 << 16
     /// How long others wait for a connection that delivers nothing, in milliseconds.
-    static let longestStall: Int64 = 2_000
+    static let longestStall: Int64 = 3_000
     /// How long they wait for one that is slow.
     static let longestFavour: Int64 = 30_000
 
@@ -49,11 +56,15 @@ final class RequestMemory {
         self.loop = loop
     }
 
-    /// - Parameter difference: by how much a connection's requests grew or shrank.
-    func change(by difference: Int) {
+    /// - Parameter difference: by how much the requests of a connection grew or shrank.
+    func change(by difference: Int, of reader: any RequestReader) {
         guard difference != 0 else { return }
         used += difference
-        if difference < 0 { letOthersRead() }
+        if difference < 0 {
+            letOthersRead()
+        } else if reader.unfinished?.arrived ?? 0 >= Self.smallRequest {
+            holders[ObjectIdentifier(reader)] = Holder(reader: reader, lastArrival: Clock().steadyTime())
+        }
     }
 
     func mayRead(_ reader: any RequestReader) -> Bool {
@@ -70,7 +81,8 @@ final class RequestMemory {
 
     /// The connection is gone, or has what it waited for.
     func remove(_ reader: any RequestReader) {
-        guard !waiting.isEmpty || favoured != nil else { return }
+        guard !holders.isEmpty || !waiting.isEmpty || favoured != nil else { return }
+        holders[ObjectIdentifier(reader)] = nil
         waiting[ObjectIdentifier(reader)] = nil
         guard favoured?.reader === reader else { return }
         favoured = nil
@@ -103,6 +115,7 @@ final class RequestMemory {
         timer = loop.scheduleTask(in: .milliseconds(500)) { [weak self] in
             guard let self else { return }
             timer = nil
+            endStalled()
             checkFavoured()
             watch()
         }
@@ -119,9 +132,26 @@ final class RequestMemory {
         }
         let isStalled = now - favoured.lastProgress >= Self.longestStall || now - favoured.since >= Self.longestFavour
         guard isStalled, !waiting.isEmpty || used >= limit else { return }
-        favoured.reader.giveUp(
-            because: "\(unfinished.arrived) bytes of a request of \(unfinished.arrived + unfinished.missing) came, and "
-                + "others wait for the memory (queued.max.request.bytes)")
-        remove(favoured.reader)
+        end(favoured.reader)
+    }
+
+    /// Ends connections that others wait for and that could have sent more, but did not.
+    private func endStalled() {
+        let now = Clock().steadyTime()
+        for (id, holder) in holders where used >= limit && !waiting.isEmpty {
+            guard waiting[id] == nil, favoured?.reader !== holder.reader,
+                now - holder.lastArrival >= Self.longestStall
+            else { continue }
+            end(holder.reader)
+        }
+    }
+
+    private func end(_ reader: any RequestReader) {
+        if let unfinished = reader.unfinished {
+            reader.giveUp(
+                because: "\(unfinished.arrived) bytes of a request of \(unfinished.arrived + unfinished.missing) came, and "
+                    + "others wait for the memory (queued.max.request.bytes)")
+        }
+        remove(reader)
     }
 }
