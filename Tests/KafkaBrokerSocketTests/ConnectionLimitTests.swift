@@ -129,6 +129,44 @@ import Testing
         }
     }
 
+    @Test func `a topic that a request names a thousand times is described once`() async throws {
+        try await withCluster { cluster in
+            try await RawConnection.open(port: cluster.ports[0]) { connection in
+                try await connection.createTopic("t", partitions: 100)
+
+                #expect(try await connection.metadata(Array(repeating: "t", count: 1000)).topics.count == 1)
+
+                var resource = DescribeConfigsRequest.DescribeConfigsResource()
+                resource.resourceType = 2
+                resource.resourceName = "t"
+                var configs = DescribeConfigsRequest()
+                configs.resources = Array(repeating: resource, count: 1000)
+                #expect(try await connection.send(configs).results.count == 1)
+
+                var groups = DescribeGroupsRequest()
+                groups.groups = Array(repeating: "g", count: 1000)
+                #expect(try await connection.send(groups).groups.count == 1)
+            }
+        }
+    }
+
+    @Test func `a request of more elements than anybody needs ends its connection`() async throws {
+        try await withCluster { cluster in
+            try await RawConnection.open(port: cluster.ports[0]) { healthy in
+                var request = DescribeGroupsRequest()
+                request.groups = Array(repeating: "", count: 1 << 19)
+                #expect(try await healthy.send(request).groups.count == 1)
+
+                try await RawConnection.open(port: cluster.ports[0]) { hostile in
+                    request.groups.append("")
+                    _ = try await hostile.begin(request)
+                    try await hostile.waitUntilClosed()
+                }
+                #expect(try await healthy.metadata().brokers.count == 1)
+            }
+        }
+    }
+
     /// Returns when the node has so many connections.
     private func waitForConnections(_ count: Int, _ cluster: EmbeddedCluster) async throws {
         while await cluster.snapshot().nodes.first?.connections != count { await Task.yield() }

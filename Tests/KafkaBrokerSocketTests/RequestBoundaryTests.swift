@@ -8,8 +8,8 @@ import Testing
 /// The least, the greatest, -1, 0 and 1 in the place of every field of every request, one at a time: whatever a broker
 /// adds, multiplies or counts with them must not end the process.
 ///
-/// Fields are not known by name: every place of a request is taken for an integer of each width. By hand
-/// (`REPLICATOR_FUZZ_SECONDS`) in both the oldest and the newest version, else in turn.
+/// Fields are not known by name: every place of a request is taken for an integer of each width, in every version that
+/// has fields of its own. Older versions get the two largest widths only, but by hand (`REPLICATOR_FUZZ_SECONDS`) all.
 @Suite(.timeLimit(.minutes(FuzzSeeds.minutes))) struct RequestBoundaryTests {
     private static let openAtOnce = 40
 
@@ -21,14 +21,12 @@ import Testing
                 var open: [RawConnection] = []
                 var sent = 0
                 for (index, plausible) in PlausibleRequests.all.enumerated() {
-                    for isNewest in FuzzSeeds.seconds == nil ? [index % 2 == 0] : [true, false] {
-                        for frame in try Self.frames(of: plausible(), isNewest: isNewest) {
-                            let hostile = try await RawConnection.connect(port: cluster.ports[sent % 2])
-                            try? await hostile.write(frame)
-                            open.append(hostile)
-                            sent += 1
-                            if open.count == Self.openAtOnce { await open.removeFirst().close() }
-                        }
+                    for frame in try Self.frames(of: plausible()) {
+                        let hostile = try await RawConnection.connect(port: cluster.ports[sent % 2])
+                        try? await hostile.write(frame)
+                        open.append(hostile)
+                        sent += 1
+                        if open.count == Self.openAtOnce { await open.removeFirst().close() }
                     }
                     // What was stored is met again by what happens as time passes.
                     try await cluster.jumpClock(byMilliseconds: index % 2 == 0 ? 40 * 86_400_000 : -40 * 86_400_000)
@@ -84,37 +82,67 @@ import Testing
         }
     }
 
-    /// The request once for every place, width and value.
-    private static func frames(of request: some KafkaRequest, isNewest: Bool) throws -> [ByteBuffer] {
-        let whole = try encoded(request, isNewest: isNewest)
-        // Behind length, API, version and correlation id.
-        let start = 12
-        var frames: [ByteBuffer] = []
-        for width in [1, 2, 4, 8] {
-            let ones: UInt64 = width == 8 ? .max : 1 << UInt64(8 * width) - 1
-            let top: UInt64 = 1 << UInt64(8 * width - 1)
-            for at in start...max(start, whole.readableBytes - width) where at + width <= whole.readableBytes {
-                for value in [0, 1, ones, top, top - 1] {
-                    var frame = whole
-                    for byte in 0..<width {
-                        let shift = UInt64(8 * (width - 1 - byte))
-                        frame.setInteger(UInt8(truncatingIfNeeded: value >> shift), at: at + byte)
-                    }
-                    frames.append(frame)
+    @Test func `offsets committed in the far future are kept, and hurt nobody`() async throws {
+        try await withCluster { cluster in
+            try await RawConnection.open(port: cluster.ports[0]) { connection in
+                try await connection.createTopic("t")
+                var find = FindCoordinatorRequest()
+                find.coordinatorKeys = ["g"]
+                _ = try await connection.send(find)
+                for time: Int64 in [Int64.max, Int64.max - 1, 0] {
+                    var partition = OffsetCommitRequest.OffsetCommitRequestPartition()
+                    partition.committedOffset = .max
+                    partition.commitTimestamp = time
+                    var topic = OffsetCommitRequest.OffsetCommitRequestTopic()
+                    topic.name = "t"
+                    topic.partitions = [partition]
+                    var request = OffsetCommitRequest()
+                    request.groupID = "g"
+                    request.generationIDOrMemberEpoch = -1
+                    request.topics = [topic]
+                    let answer = try await connection.send(request, version: 1)
+                    #expect(answer.topics.first?.partitions.first?.errorCode == ErrorCode.none)
+                    // Looks for what has expired.
+                    try await cluster.jumpClock(byMilliseconds: 1)
                 }
+                #expect(try await connection.metadata().brokers.count == 1)
             }
+        }
+    }
+
+    private static let isExhaustive = FuzzSeeds.seconds != nil
+
+    /// The request in each of its layouts, once for every place, width and value.
+    private static func frames<Request: KafkaRequest>(of request: Request) throws -> [ByteBuffer] {
+        var frames: [ByteBuffer] = []
+        var layouts: Set<String> = []
+        for version in Request.versions.range.reversed() {
+            // An older version cannot carry every value.
+            guard layouts.insert(try Request.trace(version: version)).inserted,
+                let pieces = try? request.encodeFrame(version: version, correlationID: 1, clientID: nil)
+            else { continue }
+            let whole = ByteBuffer(bytes: pieces.flatMap { Array($0.readableBytesView) })
+            let widths = isExhaustive || version == Request.versions.range.upperBound ? [1, 2, 4, 8] : [4, 8]
+            for width in widths { frames += self.frames(of: whole, width: width, isShort: widths.count == 2) }
         }
         return frames
     }
 
-    private static func encoded<Request: KafkaRequest>(_ request: Request, isNewest: Bool) throws -> ByteBuffer {
-        let versions = Request.versions.range
-        for version in isNewest ? Array(versions.reversed()) : Array(versions) {
-            // An older version cannot carry every value.
-            if let pieces = try? request.encodeFrame(version: version, correlationID: 1, clientID: nil) {
-                return ByteBuffer(bytes: pieces.flatMap { Array($0.readableBytesView) })
+    private static func frames(of whole: ByteBuffer, width: Int, isShort: Bool) -> [ByteBuffer] {
+        // Behind length, API, version and correlation id.
+        let start = 12
+        guard whole.readableBytes >= start + width else { return [] }
+        let ones: UInt64 = width == 8 ? .max : 1 << UInt64(8 * width) - 1
+        let top: UInt64 = 1 << UInt64(8 * width - 1)
+        return (start...whole.readableBytes - width).flatMap { at in
+            (isShort ? [top, top - 1] : [0, 1, ones, top, top - 1]).map { value in
+                var frame = whole
+                for byte in 0..<width {
+                    let shift = UInt64(8 * (width - 1 - byte))
+                    frame.setInteger(UInt8(truncatingIfNeeded: value >> shift), at: at + byte)
+                }
+                return frame
             }
         }
-        throw RawConnection.Failure.closed
     }
 }

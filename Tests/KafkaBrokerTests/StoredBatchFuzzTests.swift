@@ -46,6 +46,25 @@ import Testing
         }
     }
 
+    @Test func `any number that a topic key takes can be worked with`() throws {
+        let numbers: [Int64] = [.min, Int64(Int32.min), -2, -1, 0, 1, Int64(Int32.max), Int64(Int32.max) + 1, .max]
+        for key in TopicConfigs.all where key.type == .int || key.type == .long {
+            for number in numbers where (try? key.validate(String(number))) != nil {
+                for policy in ["delete", "compact"] {
+                    let configs = [key.name: String(number), "cleanup.policy": policy]
+                    guard let log = try? LogHarness(.memory).open(configs) else { continue }
+                    for time in Self.boundaries {
+                        let batch = TestBatch(values: ["a", nil], keys: ["k", "k"], timestamps: [time, 0])
+                        _ = try? log.append(batch.bytes, leaderEpoch: 0, produceVersion: 9, now: LogHarness.now)
+                        _ = try? log.applyRetention(now: LogHarness.now + 1)
+                        _ = log.isFlushDue(now: LogHarness.now)
+                        _ = try? log.offset(forTimestamp: time)
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `whatever lies in a batch, the log stands`() throws {
         let harness = try LogHarness(.memory)
         var log = try harness.open(["cleanup.policy": "delete", "segment.bytes": "20000"])

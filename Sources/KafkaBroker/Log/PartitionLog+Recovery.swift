@@ -134,7 +134,8 @@ extension PartitionLog {
                 block = try segment.data.peek(at: position, count: max(Self.recoveryBlock, header.sizeInBytes))
             }
             guard let bytes = block.readSlice(length: header.sizeInBytes), let batch = try? RecordBatch(bytes),
-                header.baseOffset >= logEndOffset, header.lastOffset - segment.baseOffset <= Int64(Int32.max),
+                header.baseOffset >= logEndOffset, header.nextOffset > header.baseOffset,
+                header.lastOffset - segment.baseOffset <= Int64(Int32.max),
                 batch.isChecksumValid
             else { break }
             segment.addToIndex(header, at: position, indexIntervalBytes: config.indexIntervalBytes)
