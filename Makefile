@@ -58,7 +58,7 @@ soak: build venv
 # how much memory it took at most, stands on lines that begin with its name.
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= $(shell date +%s)
-FUZZERS = BatchFuzzTests MessageFuzzTests StateRecordTests RequestPathFuzzTests AnswerFuzzTests
+FUZZERS = BatchFuzzTests MessageFuzzTests StoredBatchFuzzTests StateRecordTests RequestPathFuzzTests RequestBoundaryTests AnswerFuzzTests
 
 fuzz: packages
 	$(SWIFT) build -c release --build-tests

@@ -6,14 +6,9 @@ import NIOCore
 import TestSupport
 import Testing
 
-/// Damaged requests of every kind, sent to a broker that has a topic to lose. `REPLICATOR_FUZZ_INPUTS` says how many,
-/// `REPLICATOR_FUZZ_SEED` the first of them; input number n is made from seed n alone.
-@Suite(.printsSeed, .timeLimit(.minutes(10))) struct RequestPathFuzzTests {
-    private static let seeds: Range<UInt64> = {
-        let environment = ProcessInfo.processInfo.environment
-        let first = environment["REPLICATOR_FUZZ_SEED"].flatMap(UInt64.init) ?? 0
-        return first..<first + (environment["REPLICATOR_FUZZ_INPUTS"].flatMap(UInt64.init) ?? 4_000)
-    }()
+/// Damaged requests of every kind, sent to a broker that has a topic to lose: as many, and from the seed, that
+/// ``FuzzSeeds`` says; input number n is made from seed n alone.
+@Suite(.printsSeed, .timeLimit(.minutes(FuzzSeeds.minutes))) struct RequestPathFuzzTests {
     /// Connections stay open for as long, so that requests which wait are met by others.
     private static let openAtOnce = 40
     private static let kept = (0..<20).map { "value \($0)" }
@@ -25,8 +20,10 @@ import Testing
             try await RawConnection.open(port: cluster.ports[0]) { healthy in
                 try await Self.prepare(healthy, cluster)
                 var open: [RawConnection] = []
-                for seed in Self.seeds {
-                    if seed % 1_000 == 0 { print("fuzzing requests from seed \(seed)") }
+                var inputs = 0
+                for seed in FuzzSeeds(count: 4_000) {
+                    inputs += 1
+                    if seed % 1_000 == 0 { FuzzSeeds.say("fuzzing requests from seed \(seed)") }
                     var random = seeded(seed)
                     let hostile = try await RawConnection.connect(port: cluster.ports[Int(random.next() % 2)])
                     try? await hostile.write(try Self.damagedFrame(using: &random))
@@ -36,6 +33,7 @@ import Testing
                 }
                 for connection in open { await connection.close() }
                 try await Self.checkIsSound(healthy, "at the end")
+                FuzzSeeds.report("requests", inputs: inputs)
             }
         }
         // What is on the disk reads the same.
@@ -68,7 +66,7 @@ import Testing
     /// A request with a few things wrong: one that a client might send about topic "t", or one of random values.
     private static func damagedFrame(using random: inout SeededGenerator) throws -> ByteBuffer {
         let isPlausible = random.next() % 2 == 0
-        let request = try isPlausible ? plausible.randomElement(using: &random)!() : nil
+        let request = try isPlausible ? PlausibleRequests.all.randomElement(using: &random)!() : nil
         var bytes: [UInt8]
         if let request {
             bytes = try encode(request, using: &random)
@@ -120,73 +118,5 @@ import Testing
             let lie = lies.randomElement(using: &random)!
             bytes.replaceSubrange(at..<min(at + lie.count, bytes.count), with: lie)
         }
-    }
-}
-
-// Requests that a client might send
-
-extension RequestPathFuzzTests {
-    /// None of them names the topic that has to stay.
-    private static let plausible: [@Sendable () throws -> any KafkaRequest] = [
-        { ProduceRequest(try .batch(["x", "y"]), to: "t") },
-        { ProduceRequest(try .batch(["x"], producerID: 1, epoch: 0, sequence: 0), to: "t", 1, acks: 1) },
-        { FetchRequest.plain("t") { $0.maxWaitMs = 10 } },
-        { FetchRequest.plain("t") { $0.sessionEpoch = 0 } },
-        { try JoinGroupRequest(group: "g") },
-        {
-            var request = SyncGroupRequest()
-            request.groupID = "g"
-            request.generationID = 1
-            return request
-        },
-        {
-            var request = OffsetCommitRequest()
-            request.groupID = "g"
-            request.generationIDOrMemberEpoch = -1
-            var partition = OffsetCommitRequest.OffsetCommitRequestPartition()
-            partition.committedOffset = 3
-            var topic = OffsetCommitRequest.OffsetCommitRequestTopic()
-            topic.name = "t"
-            topic.partitions = [partition]
-            request.topics = [topic]
-            return request
-        },
-        {
-            var request = InitProducerIdRequest()
-            request.transactionalID = "x"
-            request.transactionTimeoutMs = 1000
-            return request
-        },
-        {
-            var topic = CreateTopicsRequest.CreatableTopic()
-            topic.name = "made"
-            // Assigned by hand, since a damaged number would have thousands of partitions made, one by one.
-            var assignment = CreateTopicsRequest.CreatableReplicaAssignment()
-            assignment.brokerIDs = [1]
-            topic.numPartitions = -1
-            topic.replicationFactor = -1
-            topic.assignments = [assignment]
-            var request = CreateTopicsRequest()
-            request.topics = [topic]
-            return request
-        },
-        {
-            var request = DeleteTopicsRequest()
-            var topic = DeleteTopicsRequest.DeleteTopicState()
-            topic.name = "made"
-            request.topics = [topic]
-            return request
-        },
-    ]
-}
-
-extension JoinGroupRequest {
-    fileprivate init(group: String) throws {
-        self.init()
-        groupID = group
-        sessionTimeoutMs = 10_000
-        rebalanceTimeoutMs = 10_000
-        protocolType = "consumer"
-        protocols = [JoinGroupRequestProtocol(name: "range", metadata: ByteBuffer(bytes: [0, 0, 0, 0, 0, 0]))]
     }
 }

@@ -41,6 +41,13 @@ enum BrokerConfigs {
                 throw .invalidSettings(error.message)
             }
         }
+        let queued = number("queued.max.request.bytes", properties)
+        let request = number("socket.request.max.bytes", properties)
+        guard queued < 0 || queued >= request else {
+            throw .invalidSettings(
+                "queued.max.request.bytes (\(queued)) must be -1 or at least socket.request.max.bytes (\(request)): one "
+                    + "request of the largest size has to fit")
+        }
         let least = number("group.min.session.timeout.ms", properties)
         let most = number("group.max.session.timeout.ms", properties)
         guard least <= most else {
@@ -133,6 +140,15 @@ enum BrokerConfigs {
         key(
             "max.incremental.fetch.session.cache.slots", .int, "1000", .atLeast(0),
             "How many fetch sessions a node remembers."),
+        key(
+            "max.connections", .int, "2147483647", .atLeast(0),
+            "How many connections a node takes; more wait until others end.", scope: .dynamic),
+        key(
+            "max.connections.per.ip", .int, "2147483647", .atLeast(0),
+            "How many connections a node takes from one address; more are closed.", scope: .dynamic),
+        key(
+            "max.connections.per.ip.overrides", .string, "", .perHost,
+            "Other numbers for some addresses: ADDRESS:NUMBER, separated by commas.", scope: .dynamic),
         key("node.id", .int, nil, .any, "The node's id."),
         key("num.partitions", .int, "1", .atLeast(1), "Partitions of topics that do not say how many they want."),
         key("offset.metadata.max.bytes", .int, "4096", .atLeast(0), "The longest metadata of a committed offset."),
@@ -149,6 +165,10 @@ enum BrokerConfigs {
         key(
             "producer.id.expiration.ms", .int, "86400000", .atLeast(1),
             "How long a producer's sequence numbers are remembered after its newest record."),
+        key(
+            "queued.max.request.bytes", .long, "268435456", .atLeast(-1),
+            "Memory for requests that arrive or are handled, of all connections; -1 for no limit. Kafka's own default is -1."
+        ),
         key(
             "replica.selector.class", .string, nil, .any,
             "Who chooses the replica that a consumer reads from: RackAwareReplicaSelector, or empty for the leader."),

@@ -25,6 +25,8 @@ package struct TopicConfigDefinition: Sendable {
         case throttledReplicas
         /// A Kafka release such as `2.8` or `3.0-IV1`; the value has had no effect since Kafka 3.0.
         case release
+        /// `address:number` pairs.
+        case perHost
     }
 
     package let name: String
@@ -117,7 +119,7 @@ extension TopicConfigDefinition {
             guard number == Double(other) || (number >= Double(least) && number <= Double(most)) else {
                 throw invalid(raw, "Value must be between \(least) and \(most) or equal to \(other)")
             }
-        case .any, .oneOf, .throttledReplicas, .release:
+        case .any, .oneOf, .throttledReplicas, .release, .perHost:
             break
         }
     }
@@ -138,6 +140,11 @@ extension TopicConfigDefinition {
         case .release:
             guard values.allSatisfy({ $0.first?.isNumber == true && $0.contains(".") }) else {
                 throw invalid(raw, "Version \(raw) is not a valid version")
+            }
+        case .perHost:
+            let elements = Self.elements(of: raw)
+            guard ConnectionLimits.overrides(raw).count == Set(elements).count else {
+                throw invalid(raw, "expected ADDRESS:NUMBER,ADDRESS:NUMBER,...")
             }
         case .any, .atLeast, .between, .betweenOr:
             break

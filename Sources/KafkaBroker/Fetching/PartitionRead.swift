@@ -14,9 +14,12 @@ extension Partition {
 
     /// What a fetch gets of this partition.
     ///
-    /// - Parameter mayExceed: whether a first batch larger than `maxBytes` is returned all the same.
+    /// - Parameters:
+    ///   - mayExceed: whether a first batch larger than `maxBytes` is returned all the same.
+    ///   - budget: for what has to be decompressed to be written in an older format.
     func read(
-        _ wanted: FetchRequest.FetchPartition, isCommittedOnly: Bool, maxBytes: Int, mayExceed: Bool, version: Int16
+        _ wanted: FetchRequest.FetchPartition, isCommittedOnly: Bool, maxBytes: Int, mayExceed: Bool, version: Int16,
+        budget: WorkBudget
     ) -> FetchResponse.PartitionData {
         var data = FetchResponse.PartitionData()
         data.partitionIndex = index
@@ -42,7 +45,9 @@ extension Partition {
             if isCommittedOnly { data.abortedTransactions = aborted(wanted.fetchOffset..<slice.nextOffset) }
             if version >= 10 {
                 data.records = slice.records
-            } else if let records = LegacyFetch.records(slice.records, from: wanted.fetchOffset, version: version) {
+            } else if let records = LegacyFetch.records(
+                slice.records, from: wanted.fetchOffset, version: version, maxBytes: maxBytes, budget)
+            {
                 data.records = records
             } else {
                 return .refused(index, .unsupportedCompressionType)
@@ -70,7 +75,12 @@ extension Partition {
 /// What clients of older Fetch versions can read.
 enum LegacyFetch {
     /// The records in the format of the version; nil when they are in zstd, which versions before 10 do not know.
-    static func records(_ records: RecordBytes, from offset: Int64, version: Int16) -> RecordBytes? {
+    ///
+    /// Messages end where `maxBytes` are reached, after one at least: a batch that is small in the log may stand for far
+    /// more. A request that has used up its budget gets none.
+    static func records(
+        _ records: RecordBytes, from offset: Int64, version: Int16, maxBytes: Int, _ budget: WorkBudget
+    ) -> RecordBytes? {
         var entries = LogEntryReader(records.contiguous)
         guard version < 4 else {
             while let entry = try? entries.next() {
@@ -79,11 +89,14 @@ enum LegacyFetch {
             return records
         }
         var messages = LegacyMessageWriter(magic: version < 2 ? 0 : 1)
-        while let entry = try? entries.next() {
-            guard case .batch(let batch) = entry, !batch.header.isControl, var reader = try? batch.records() else {
+        while messages.sizeInBytes <= maxBytes, !budget.isSpent, let entry = try? entries.next() {
+            guard case .batch(let batch) = entry, !batch.header.isControl else { continue }
+            // What is left out here must not be passed over: the client would go on behind it.
+            guard var reader = try? budget.records(of: batch) else {
+                if budget.isSpent { break }
                 continue
             }
-            while let record = try? reader.next() {
+            while messages.recordCount == 0 || messages.sizeInBytes <= maxBytes, let record = try? reader.next() {
                 if record.offset >= offset { messages.append(record) }
             }
         }

@@ -68,12 +68,14 @@ extension Cluster {
             for (topic, partitions) in entry.offsets where !kept.contains(topic) {
                 for (partition, offset) in partitions where !entry.pendingOffsets.contains(topic, partition) {
                     let since = isLeft ? max(offset.commitTimestamp, entry.emptySince) : offset.commitTimestamp
-                    if offset.expireTimestamp ?? (since + retention) <= now { expired.append((topic, partition)) }
+                    // Clients name times of commits themselves, up to the largest there is.
+                    let isDue = offset.expireTimestamp.map { $0 <= now } ?? (now &- since >= retention)
+                    if isDue { expired.append((topic, partition)) }
                 }
             }
             dropOffsets(expired, of: entry)
             guard entry.machine.isEmpty, entry.offsets.isEmpty, entry.pendingOffsets.isEmpty,
-                entry.emptySince + retention <= now
+                now &- entry.emptySince >= retention
             else { continue }
             do throws(AdminRefusal) {
                 try deleteGroup(entry)

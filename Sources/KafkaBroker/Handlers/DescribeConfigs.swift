@@ -36,7 +36,7 @@ extension Cluster {
 
     func describeConfigs(_ request: DescribeConfigsRequest, _ context: RequestContext) -> DescribeConfigsResponse {
         var response = DescribeConfigsResponse()
-        response.results = request.resources.map { resource in
+        response.results = request.resources.uniqued { "\($0.resourceType) \($0.resourceName)" }.map { resource in
             var result = DescribeConfigsResponse.DescribeConfigsResult()
             result.resourceType = resource.resourceType
             result.resourceName = resource.resourceName

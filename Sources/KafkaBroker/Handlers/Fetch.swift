@@ -137,16 +137,20 @@ extension FetchOperation {
         /// An error, a diverging log or another replica to read from must not wait.
         var isUrgent = false
 
-        func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= minBytes }
+        /// What there was room for: less than was asked for while memory is short.
+        var limit: Int
+
+        func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= min(minBytes, limit) }
     }
 
     /// Reads every partition, within the limits.
     private func read() -> Found {
-        var found = Found()
+        var found = Found(limit: min(maxBytes, cluster.answerMemory.available))
         found.parts.reserveCapacity(targets.count)
+        let budget = WorkBudget()
         for target in targets {
-            let room = max(min(maxBytes - found.bytes, Int(target.request.partitionMaxBytes)), 0)
-            let data = read(target, maxBytes: room, mayExceed: found.bytes == 0)
+            let room = max(min(found.limit - found.bytes, Int(target.request.partitionMaxBytes)), 0)
+            let data = read(target, maxBytes: room, mayExceed: found.bytes == 0, budget)
             found.bytes += data.records?.readableBytes ?? 0
             if data.errorCode != .none || data.divergingEpoch.endOffset >= 0 || data.preferredReadReplica >= 0 {
                 found.isUrgent = true
@@ -156,7 +160,9 @@ extension FetchOperation {
         return found
     }
 
-    private func read(_ target: FetchTarget, maxBytes: Int, mayExceed: Bool) -> FetchResponse.PartitionData {
+    private func read(
+        _ target: FetchTarget, maxBytes: Int, mayExceed: Bool, _ budget: WorkBudget
+    ) -> FetchResponse.PartitionData {
         let wanted = target.request
         if caller.isRestricted, let name = cluster.name(of: target.key.topic, target.key.topicID),
             !caller.may(.read, .topic, name)
@@ -183,7 +189,7 @@ extension FetchOperation {
         }
         return partition.read(
             wanted, isCommittedOnly: isCommittedOnly, maxBytes: maxBytes, mayExceed: mayExceed,
-            version: call.version)
+            version: call.version, budget: budget)
     }
 
     /// The answer to a client that is over its quota: no records yet. Its session stays as it is, a session that was to

@@ -68,7 +68,7 @@ extension Cluster {
 
     func describeGroups(_ request: DescribeGroupsRequest, _ context: RequestContext) -> DescribeGroupsResponse {
         var response = DescribeGroupsResponse()
-        response.groups = request.groups.map { id in
+        response.groups = request.groups.uniqued { Array($0.utf8) }.map { id in
             var group = DescribeGroupsResponse.DescribedGroup()
             group.groupID = id
             if let error = groupFault(id, at: context.node) {

@@ -107,7 +107,8 @@ extension Cluster {
     func offsetFetch(_ request: OffsetFetchRequest, _ context: RequestContext) -> OffsetFetchResponse {
         var response = OffsetFetchResponse()
         guard context.version < 8 else {
-            response.groups = request.groups.map { offsets(of: $0, isStable: request.requireStable, context) }
+            let unique = request.groups.uniqued { Array($0.groupID.utf8) }
+            response.groups = unique.map { offsets(of: $0, isStable: request.requireStable, context) }
             return response
         }
         if let error = groupFault(request.groupID, at: context.node) {

@@ -8,25 +8,16 @@ import KafkaWire
 //   Before those versions they are UNSUPPORTED_VERSION.
 // - Version 0 answers with a list of offsets: the one found, or none.
 // - Leader epochs are checked from version 4 on.
+// - A partition that a request names twice is INVALID_REQUEST, as in Kafka (version 1 on): a look-up by time reads a whole
+//   batch. Requests about many partitions are answered in turns.
 
 extension ListOffsetsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> ListOffsetsResponse {
-        answered { _, partition in
-            var result = ListOffsetsResponse.ListOffsetsPartitionResponse()
-            result.partitionIndex = partition.partitionIndex
-            result.errorCode = error
-            return result
-        }
-    }
-
-    fileprivate func answered(
-        _ answer: (String, ListOffsetsPartition) -> ListOffsetsResponse.ListOffsetsPartitionResponse
-    ) -> ListOffsetsResponse {
         var response = ListOffsetsResponse()
         response.topics = topics.map { topic in
             var result = ListOffsetsResponse.ListOffsetsTopicResponse()
             result.name = topic.name
-            result.partitions = topic.partitions.map { answer(topic.name, $0) }
+            result.partitions = topic.partitions.map { .refused($0, error) }
             return result
         }
         return response
@@ -34,32 +25,77 @@ extension ListOffsetsRequest: RefusableRequest {
 }
 
 extension Cluster {
-    func listOffsets(_ request: ListOffsetsRequest, _ context: RequestContext) -> ListOffsetsResponse {
-        request.answered { topic, wanted in
+    func listOffsets(_ request: ListOffsetsRequest, _ call: Call<ListOffsetsResponse>) {
+        let parts = request.topics.indices.flatMap { topic in
+            request.topics[topic].partitions.indices.map { (topic: topic, partition: $0) }
+        }
+        let search = OffsetSearch(request)
+        let find = { [self] (index: Int) in
+            let part = parts[index]
+            let topic = request.topics[part.topic]
+            let wanted = topic.partitions[part.partition]
+            search.response.topics[part.topic].partitions[part.partition] =
+                search.isRepeated(topic.name, wanted) && call.version >= 1
+                ? .refused(wanted, .invalidRequest) : result(topic.name, wanted, request, call.context)
+        }
+        inTurns(to: parts.count, find) { call.reply(search.response) }
+    }
+
+    private func result(
+        _ topic: String, _ wanted: ListOffsetsRequest.ListOffsetsPartition, _ request: ListOffsetsRequest,
+        _ context: RequestContext
+    ) -> ListOffsetsResponse.ListOffsetsPartitionResponse {
+        guard let partition = partition(topic, wanted.partitionIndex) else {
+            return .refused(wanted, .unknownTopicOrPartition)
+        }
+        if let error = partition.refusal(at: context.node, epoch: wanted.currentLeaderEpoch) {
+            return .refused(wanted, error)
+        }
+        do throws(LogReadError) {
+            let isCommittedOnly = request.isolationLevel == 1
             var result = ListOffsetsResponse.ListOffsetsPartitionResponse()
             result.partitionIndex = wanted.partitionIndex
-            guard let partition = partition(topic, wanted.partitionIndex) else {
-                result.errorCode = .unknownTopicOrPartition
+            guard let found = try partition.find(wanted.timestamp, isCommittedOnly, context.version) else {
                 return result
             }
-            if let error = partition.refusal(at: context.node, epoch: wanted.currentLeaderEpoch) {
-                result.errorCode = error
-                return result
-            }
-            do throws(LogReadError) {
-                let isCommittedOnly = request.isolationLevel == 1
-                guard let found = try partition.find(wanted.timestamp, isCommittedOnly, context.version) else {
-                    return result
-                }
-                result.offset = found.offset
-                result.timestamp = found.timestamp
-                result.leaderEpoch = found.leaderEpoch
-                result.oldStyleOffsets = wanted.maxNumOffsets > 0 ? [found.offset] : []
-            } catch {
-                result.errorCode = error.code
-            }
+            result.offset = found.offset
+            result.timestamp = found.timestamp
+            result.leaderEpoch = found.leaderEpoch
+            result.oldStyleOffsets = wanted.maxNumOffsets > 0 ? [found.offset] : []
             return result
+        } catch {
+            return .refused(wanted, error.code)
         }
+    }
+}
+
+/// The answer to one request while it is put together.
+private final class OffsetSearch {
+    private struct Key: Hashable {
+        let topic: String
+        let partition: Int32
+    }
+
+    var response: ListOffsetsResponse
+    private var seen: Set<Key> = []
+
+    init(_ request: ListOffsetsRequest) {
+        response = request.refused(.none)
+    }
+
+    func isRepeated(_ topic: String, _ wanted: ListOffsetsRequest.ListOffsetsPartition) -> Bool {
+        !seen.insert(Key(topic: topic, partition: wanted.partitionIndex)).inserted
+    }
+}
+
+extension ListOffsetsResponse.ListOffsetsPartitionResponse {
+    fileprivate static func refused(
+        _ wanted: ListOffsetsRequest.ListOffsetsPartition, _ error: ErrorCode
+    ) -> ListOffsetsResponse.ListOffsetsPartitionResponse {
+        var result = ListOffsetsResponse.ListOffsetsPartitionResponse()
+        result.partitionIndex = wanted.partitionIndex
+        result.errorCode = error
+        return result
     }
 }
 

@@ -23,6 +23,12 @@ extension MetadataRequest: RefusableRequest {
     }
 }
 
+/// A topic as a request names it.
+private struct TopicKey: Hashable {
+    let name: String?
+    let id: KafkaUUID
+}
+
 extension Cluster {
     func metadata(_ request: MetadataRequest, _ context: RequestContext) -> MetadataResponse {
         var response = MetadataResponse()
@@ -38,7 +44,8 @@ extension Cluster {
         }
         if let wanted = request.topics {
             let mayCreate = context.version < 4 || request.allowAutoTopicCreation
-            response.topics = wanted.map { describe($0, mayCreate: mayCreate) }
+            let unique = wanted.uniqued { TopicKey(name: $0.name, id: $0.topicID) }
+            response.topics = unique.map { describe($0, mayCreate: mayCreate) }
         } else {
             response.topics = topics.values.sorted { $0.name < $1.name }.map(describe)
         }

@@ -56,52 +56,85 @@ extension RecordBytes {
 
 extension Cluster {
     func produce(_ request: ProduceRequest, _ call: Call<ProduceResponse>) {
-        let response = append(request, call)
+        guard (-1...1).contains(request.acks) else { return answer(request.refused(.invalidRequiredAcks), request, call) }
+        guard request.transactionalID != nil || !request.hasTransactionalRecords else {
+            return answer(request.refused(.transactionalIDAuthorizationFailed), request, call)
+        }
+        let operation = ProduceOperation(self, request, call)
+        inTurns(to: operation.partCount, operation.append) { [self] in answer(operation.response, request, call) }
+    }
+
+    private func answer(_ response: ProduceResponse, _ request: ProduceRequest, _ call: Call<ProduceResponse>) {
         guard request.acks == 0 else { return call.reply(response) }
         let failed = response.responses.contains { $0.partitionResponses.contains { $0.errorCode != .none } }
         if failed { call.disconnect() } else { call.replyNothing() }
     }
+}
 
-    private func append(_ request: ProduceRequest, _ call: Call<ProduceResponse>) -> ProduceResponse {
-        guard (-1...1).contains(request.acks) else { return request.refused(.invalidRequiredAcks) }
-        guard request.transactionalID != nil || !request.hasTransactionalRecords else {
-            return request.refused(.transactionalIDAuthorizationFailed)
+/// One Produce request on its way through its partitions.
+private final class ProduceOperation {
+    private let cluster: Cluster
+    private let request: ProduceRequest
+    private let call: Call<ProduceResponse>
+    private let now: Int64
+    private let budget: WorkBudget
+    /// The topic and the place in it of each part.
+    private let parts: [(topic: Int, partition: Int)]
+    private(set) var response = ProduceResponse()
+
+    init(_ cluster: Cluster, _ request: ProduceRequest, _ call: Call<ProduceResponse>) {
+        self.cluster = cluster
+        self.request = request
+        self.call = call
+        now = cluster.clock.wallTime()
+        budget = WorkBudget(requestSize: call.context.requestSize)
+        parts = request.topicData.indices.flatMap { topic in
+            request.topicData[topic].partitionData.indices.map { (topic, $0) }
         }
-        let now = clock.wallTime()
-        var response = ProduceResponse()
-        var leaders: Set<Int32> = []
         response.responses = request.topicData.map { wanted in
-            let topic = topic(named: wanted.name, orID: wanted.topicID)
             var result = ProduceResponse.TopicProduceResponse()
             result.name = wanted.name
             result.topicID = wanted.topicID
-            result.partitionResponses = wanted.partitionData.map { data in
-                guard let partition = topic?.partition(data.index) else {
-                    let isUnknownID = topic == nil && call.version >= 13
-                    return .init(data.index, isUnknownID ? .unknownTopicID : .unknownTopicOrPartition)
-                }
-                let appended = append(data, to: partition, request, call, now: now)
-                if appended.currentLeader.leaderID >= 0 { leaders.insert(appended.currentLeader.leaderID) }
-                return appended
-            }
+            result.partitionResponses.reserveCapacity(wanted.partitionData.count)
             return result
         }
-        if call.version >= 10 {
-            response.nodeEndpoints = leaders.sorted().compactMap(node).map { node in
-                var endpoint = ProduceResponse.NodeEndpoint()
-                endpoint.nodeID = node.id
-                endpoint.host = advertisedHost(of: node, call.context)
-                endpoint.port = advertisedPort(of: node, call.context)
-                endpoint.rack = node.rack
-                return endpoint
-            }
-        }
-        return response
     }
 
-    private func append(
+    var partCount: Int { parts.count }
+
+    func append(_ index: Int) {
+        let part = parts[index]
+        let wanted = request.topicData[part.topic]
+        let data = wanted.partitionData[part.partition]
+        let topic = cluster.topic(named: wanted.name, orID: wanted.topicID)
+        let result: ProduceResponse.PartitionProduceResponse
+        if let partition = topic?.partition(data.index) {
+            result = cluster.append(data, to: partition, request, call, now: now, budget: budget)
+        } else {
+            let isUnknownID = topic == nil && call.version >= 13
+            result = .init(data.index, isUnknownID ? .unknownTopicID : .unknownTopicOrPartition)
+        }
+        if call.version >= 10, result.currentLeader.leaderID >= 0 { addEndpoint(of: result.currentLeader.leaderID) }
+        response.responses[part.topic].partitionResponses.append(result)
+    }
+
+    private func addEndpoint(of leader: Int32) {
+        guard let node = cluster.node(leader), !response.nodeEndpoints.contains(where: { $0.nodeID == leader }) else {
+            return
+        }
+        var endpoint = ProduceResponse.NodeEndpoint()
+        endpoint.nodeID = node.id
+        endpoint.host = cluster.advertisedHost(of: node, call.context)
+        endpoint.port = cluster.advertisedPort(of: node, call.context)
+        endpoint.rack = node.rack
+        response.nodeEndpoints.append(endpoint)
+    }
+}
+
+extension Cluster {
+    fileprivate func append(
         _ data: ProduceRequest.PartitionProduceData, to partition: Partition, _ request: ProduceRequest,
-        _ call: Call<ProduceResponse>, now: Int64
+        _ call: Call<ProduceResponse>, now: Int64, budget: WorkBudget
     ) -> ProduceResponse.PartitionProduceResponse {
         if let error = partition.refusal(at: call.node, epoch: -1) {
             var refused = ProduceResponse.PartitionProduceResponse(data.index, error)
@@ -131,7 +164,8 @@ extension Cluster {
         }
         do throws(ProduceRefusal) {
             let result = try partition.log.append(
-                records, leaderEpoch: partition.leaderEpoch, produceVersion: call.version, now: now)
+                records, leaderEpoch: partition.leaderEpoch, produceVersion: call.version, now: now,
+                budget: budget)
             if !result.isDuplicate { partition.grew(by: records.readableBytes) }
             var answer = ProduceResponse.PartitionProduceResponse(data.index, .none)
             answer.baseOffset = result.baseOffset

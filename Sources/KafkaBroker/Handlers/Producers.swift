@@ -32,10 +32,10 @@ extension DescribeProducersRequest: RefusableRequest {
         _ answer: (String, Int32) -> DescribeProducersResponse.PartitionResponse
     ) -> DescribeProducersResponse {
         var response = DescribeProducersResponse()
-        response.topics = topics.map { topic in
+        response.topics = topics.uniqued { $0.name }.map { topic in
             var result = DescribeProducersResponse.TopicResponse()
             result.name = topic.name
-            result.partitions = topic.partitionIndexes.map { answer(topic.name, $0) }
+            result.partitions = topic.partitionIndexes.uniqued { $0 }.map { answer(topic.name, $0) }
             return result
         }
         return response

@@ -9,7 +9,9 @@ extension BatchValidator {
         var source = CompressionCodec.none
         var entries = 0
         var builder = RecordBatchBuilder(reserving: bytes.readableBytes)
-        var facts: [RecordFacts] = []
+        var header = RecordBatchHeader()
+        header.timestampType = .createTime
+        var rules = RecordRules(self, header)
         while let (entryBytes, entryMagic) = try nextEntry(&rest) {
             guard entryMagic == magic else {
                 throw invalid(
@@ -27,14 +29,14 @@ extension BatchValidator {
             guard source == .none || entries == 1 else {
                 throw invalid("Compressed outer record has more than one batch")
             }
-            for record in try records(of: entry) {
-                facts.append(RecordFacts(timestamp: record.timestamp, offset: record.offset, hasKey: record.key != nil))
+            try forEachRecord(of: entry, codec) { record throws(ProduceRefusal) in
+                rules.check(
+                    RecordFacts(timestamp: record.timestamp, offset: record.offset, hasKey: record.key != nil))
                 builder.append(record)
+                try checkGrowth(builder, targetCodec(for: source))
             }
         }
-        var header = RecordBatchHeader()
-        header.timestampType = .createTime
-        try check(facts, header: header)
+        try rules.finish()
         return try finish(&builder, target: targetCodec(for: source))
     }
 
@@ -51,11 +53,55 @@ extension BatchValidator {
         return entry
     }
 
-    private func records(of entry: LegacyEntry) throws(ProduceRefusal) -> [Record] {
+    /// Reads the messages of an entry one after the other: its own, or those of its compressed set.
+    private func forEachRecord(
+        of entry: LegacyEntry, _ codec: CompressionCodec, _ body: (Record) throws(ProduceRefusal) -> Void
+    ) throws(ProduceRefusal) {
+        guard codec != .none else { return try body(entry.record) }
+        var set: LogEntryReader
         do throws(CompressionError) {
-            return try entry.records()
+            set = try budget.innerSet(of: entry)
+        } catch {
+            throw refusal(of: error)
+        }
+        var count: Int32 = 0
+        while let inner = try innerMessage(&set) {
+            guard inner.codec == CompressionCodec.none, inner.magic == entry.magic else {
+                throw malformedSet("a message of magic \(inner.magic), attributes \(inner.attributes) inside a "
+                    + "compressed message set of magic \(entry.magic)")
+            }
+            count += 1
+            guard count <= BatchLimits.records else {
+                throw ProduceRefusal(
+                    .messageTooLarge,
+                    "The compressed message set in the append to \(partition) holds more than \(BatchLimits.records) "
+                        + "messages.")
+            }
+            var record = inner.record
+            if entry.timestampType == .logAppendTime { record.timestamp = entry.timestamp }
+            try body(record)
+        }
+        guard count > 0, set.partialBytes == 0 else {
+            throw malformedSet(count == 0 ? "compressed message set without messages" : "compressed message set ends "
+                + "inside a message")
+        }
+    }
+
+    private func innerMessage(_ set: inout LogEntryReader) throws(ProduceRefusal) -> LegacyEntry? {
+        let entry: LogEntry?
+        do throws(WireError) {
+            entry = try set.next()
         } catch {
             throw invalid("\(error) in topic partition \(partition)")
         }
+        switch entry {
+        case .legacy(let message): return message
+        case .batch: throw malformedSet("record batch inside a compressed message set")
+        case nil: return nil
+        }
+    }
+
+    private func malformedSet(_ reason: String) -> ProduceRefusal {
+        invalid("\(reason) in topic partition \(partition)")
     }
 }

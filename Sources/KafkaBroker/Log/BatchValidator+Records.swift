@@ -24,39 +24,12 @@ extension BatchValidator {
                 && (summary.minTimestamp < 0 || isOutOfRange(summary.minTimestamp)
                     || isOutOfRange(summary.maxTimestamp)))
         guard needsNames else { return }
-        try check(try readAll(reader).map(\.facts), header: reader.header)
+        var rules = RecordRules(self, reader.header)
+        try forEachRecord(reader) { record throws(ProduceRefusal) in rules.check(record.facts) }
+        try rules.finish()
     }
 
-    /// Names every record that is at fault (Kafka's `LogValidator.validateRecord`).
-    func check(_ records: [RecordFacts], header: RecordBatchHeader) throws(ProduceRefusal) {
-        var errors: [ProduceRefusal.RecordError] = []
-        var isAboutTime = false
-        for (index, record) in records.enumerated() {
-            if config.isCompacted, !record.hasKey {
-                errors.append(
-                    .init(
-                        index: Int32(index),
-                        message: "Compacted topic cannot accept message without key in topic partition \(partition)"))
-            } else if let message = timestampProblem(record, header) {
-                isAboutTime = true
-                errors.append(.init(index: Int32(index), message: message))
-            }
-        }
-        guard !errors.isEmpty else { return }
-        if isAboutTime {
-            throw ProduceRefusal(
-                .invalidTimestamp, "One or more records have been rejected due to invalid timestamp",
-                recordErrors: errors)
-        }
-        let shown = errors.prefix(3).map { "RecordError(batchIndex=\($0.index), message='\($0.message)')" }
-        throw ProduceRefusal(
-            .invalidRecord,
-            "One or more records have been rejected due to \(errors.count) record errors in total, and only showing "
-                + "the first three errors at most: [\(shown.joined(separator: ", "))]",
-            recordErrors: errors)
-    }
-
-    private func timestampProblem(_ record: RecordFacts, _ header: RecordBatchHeader) -> String? {
+    fileprivate func timestampProblem(_ record: RecordFacts, _ header: RecordBatchHeader) -> String? {
         if config.messageTimestampType == .createTime, record.timestamp != -1 {
             guard isOutOfRange(record.timestamp) else { return nil }
             return "Timestamp \(record.timestamp) of message with offset \(record.offset) is out of range. "
@@ -68,8 +41,57 @@ extension BatchValidator {
             + "Producer should not set timestamp type to LogAppendTime."
     }
 
-    private func isOutOfRange(_ timestamp: Int64) -> Bool {
+    fileprivate func isOutOfRange(_ timestamp: Int64) -> Bool {
         let age = now &- timestamp
         return age > config.messageTimestampBeforeMaxMs || 0 &- age > config.messageTimestampAfterMaxMs
+    }
+}
+
+/// Names the records that are at fault, one after the other (Kafka's `LogValidator.validateRecord`).
+///
+/// Kafka names all of them; here a request names as many as its budget allows, and counts the rest.
+struct RecordRules {
+    private let validator: BatchValidator
+    private let header: RecordBatchHeader
+    private var index: Int32 = 0
+    private var count = 0
+    private var errors: [ProduceRefusal.RecordError] = []
+    private var isAboutTime = false
+
+    init(_ validator: BatchValidator, _ header: RecordBatchHeader) {
+        self.validator = validator
+        self.header = header
+    }
+
+    mutating func check(_ record: RecordFacts) {
+        defer { index += 1 }
+        if validator.config.isCompacted, !record.hasKey {
+            add { "Compacted topic cannot accept message without key in topic partition \($0)" }
+        } else if let message = validator.timestampProblem(record, header) {
+            isAboutTime = true
+            add { _ in message }
+        }
+    }
+
+    private mutating func add(_ message: (String) -> String) {
+        count += 1
+        guard validator.budget.recordErrors > 0 else { return }
+        validator.budget.recordErrors -= 1
+        errors.append(.init(index: index, message: message(validator.partition)))
+    }
+
+    func finish() throws(ProduceRefusal) {
+        guard count > 0 else { return }
+        if isAboutTime {
+            throw ProduceRefusal(
+                .invalidTimestamp, "One or more records have been rejected due to invalid timestamp",
+                recordErrors: errors)
+        }
+        let shown = errors.prefix(3).map { "RecordError(batchIndex=\($0.index), message='\($0.message)')" }
+        throw ProduceRefusal(
+            .invalidRecord,
+            "One or more records have been rejected due to \(count) record errors in total, and only showing "
+                + "the first three errors at most: [\(shown.joined(separator: ", "))]",
+            recordErrors: errors)
     }
 }

@@ -24,6 +24,8 @@ struct BatchValidator {
     let now: Int64
     /// The offset of the first record.
     let nextOffset: Int64
+    /// What the request that brings the records may still cost.
+    let budget: WorkBudget
 
     func prepare(_ records: RecordBytes) throws(ProduceRefusal) -> PreparedBatch {
         var rest = records.contiguous
@@ -100,6 +102,7 @@ extension BatchValidator {
                 .unsupportedCompressionType, "Unknown compression type id: \(header.attributes & 7)")
         }
         let target = targetCodec(for: source)
+        try checkRecordCount(header, source)
         let reader = try records(of: batch)
         guard let summary = try? reader.validateDense() else {
             return try prepareUneven(batch, reader, source: source, target: target)
@@ -135,23 +138,44 @@ extension BatchValidator {
         }
     }
 
+    /// Said before anything is decompressed: the producer splits its batch then.
+    private func checkRecordCount(_ header: RecordBatchHeader, _ codec: CompressionCodec) throws(ProduceRefusal) {
+        guard codec != .none, header.recordCount > BatchLimits.records else { return }
+        throw ProduceRefusal(
+            .messageTooLarge,
+            "The compressed record batch in the append to \(partition) holds \(header.recordCount) records, which exceeds "
+                + "the maximum of \(BatchLimits.records).")
+    }
+
     /// A reader over the uncompressed records.
     private func records(of batch: RecordBatch) throws(ProduceRefusal) -> RecordReader {
         do throws(CompressionError) {
-            return try batch.records()
+            return try budget.records(of: batch)
         } catch {
-            throw invalid("\(error) in topic partition \(partition)")
+            throw refusal(of: error)
         }
+    }
+
+    func refusal(of error: CompressionError) -> ProduceRefusal {
+        guard case .outputTooLarge = error else { return invalid("\(error) in topic partition \(partition)") }
+        return ProduceRefusal(
+            .messageTooLarge,
+            "\(error) in the append to \(partition): a batch may decompress to \(BatchLimits.decompressedBytes) bytes, "
+                + "and the batches of a request to a multiple of what it takes.")
     }
 
     /// Records that are not numbered 0, 1, 2, …: compressed ones are numbered afresh, others taken as they are (P12).
     private func prepareUneven(
         _ batch: RecordBatch, _ reader: RecordReader, source: CompressionCodec, target: CompressionCodec
     ) throws(ProduceRefusal) -> PreparedBatch {
-        let all = try readAll(reader)
-        try check(all.map(\.facts), header: batch.header)
-        let newest = all.map(\.timestamp).max() ?? -1
-        guard source == .none, target == .none else { return try rewrite(all, batch.header, target: target) }
+        var newest: Int64 = .min
+        var rules = RecordRules(self, batch.header)
+        try forEachRecord(reader) { record throws(ProduceRefusal) in
+            newest = max(newest, record.timestamp)
+            rules.check(record.facts)
+        }
+        try rules.finish()
+        guard source == .none, target == .none else { return try rewrite(reader, batch.header, target: target) }
         return try assign(batch, maxTimestamp: newest)
     }
 
@@ -172,31 +196,39 @@ extension BatchValidator {
 // Rewriting
 
 extension BatchValidator {
-    func readAll(_ reader: RecordReader) throws(ProduceRefusal) -> [RawRecord] {
+    /// Reads the records one after the other: none is kept.
+    func forEachRecord(
+        _ reader: RecordReader, _ body: (RawRecord) throws(ProduceRefusal) -> Void
+    ) throws(ProduceRefusal) {
         var reader = reader
-        var all: [RawRecord] = []
-        do throws(WireError) {
-            while let record = try reader.nextRaw() { all.append(record) }
-        } catch {
-            throw invalid("\(error) in topic partition \(partition)")
+        while true {
+            let record: RawRecord?
+            do throws(WireError) {
+                record = try reader.nextRaw()
+            } catch {
+                throw invalid("\(error) in topic partition \(partition)")
+            }
+            guard let record else { return }
+            try body(record)
         }
-        return all
     }
 
     private func rewrite(
         _ reader: RecordReader, _ header: RecordBatchHeader, target: CompressionCodec
     ) throws(ProduceRefusal) -> PreparedBatch {
-        try rewrite(try readAll(reader), header, target: target)
-    }
-
-    private func rewrite(
-        _ records: [RawRecord], _ header: RecordBatchHeader, target: CompressionCodec
-    ) throws(ProduceRefusal) -> PreparedBatch {
         var builder = RecordBatchBuilder(
             producerID: header.producerID, producerEpoch: header.producerEpoch, baseSequence: header.baseSequence,
             isTransactional: header.isTransactional)
-        for record in records { builder.append(record) }
+        try forEachRecord(reader) { record throws(ProduceRefusal) in
+            builder.append(record)
+            try checkGrowth(builder, target)
+        }
         return try finish(&builder, target: target)
+    }
+
+    /// What is not compressed again cannot become smaller: there is no use in going on.
+    func checkGrowth(_ builder: RecordBatchBuilder, _ target: CompressionCodec) throws(ProduceRefusal) {
+        if target == .none, builder.sizeInBytes > config.maxMessageBytes { try checkSize(builder.sizeInBytes) }
     }
 
     func finish(

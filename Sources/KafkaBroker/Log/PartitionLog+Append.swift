@@ -22,15 +22,15 @@ extension PartitionLog {
     /// - Parameters:
     ///   - produceVersion: the request's version; it decides which formats are allowed.
     ///   - now: the broker's clock, in milliseconds since 1970.
+    ///   - budget: shared by all parts of one request.
     /// - Throws: Kafka's error code and message; nothing was appended then.
     package func append(
         _ records: RecordBytes, leaderEpoch: Int32, produceVersion: Int16, now: Int64,
-        origin: AppendOrigin = .client
+        origin: AppendOrigin = .client, budget: WorkBudget = WorkBudget()
     ) throws(ProduceRefusal) -> AppendResult {
         let validator = BatchValidator(
             partition: name, config: config, leaderEpoch: leaderEpoch, version: produceVersion, origin: origin,
-            now: now,
-            nextOffset: logEndOffset)
+            now: now, nextOffset: logEndOffset, budget: budget)
         let batch = try validator.prepare(records)
         guard batch.header.sizeInBytes <= config.segmentBytes else {
             throw ProduceRefusal(

@@ -8,7 +8,8 @@ import NIOSSL
 ///
 /// As in Kafka a connection's requests are handled strictly in turn: while one is being answered (which for a
 /// long poll takes a while) or while the client does not take up what was written, nothing more is read. What a
-/// connection can hold in memory is therefore one request, what one read brought, and one answer.
+/// connection can hold in memory is therefore one request, what one read brought, and one answer; what all of them hold
+/// is bounded by ``RequestMemory`` and ``AnswerMemory``.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -44,6 +45,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isClosed = false
     private var context: ChannelHandlerContext?
     private var clientHost = ""
+    /// Bytes of requests that are counted as in memory.
+    private var countedBytes = 0
+    /// Bytes of answers that are not yet written.
+    private var unwrittenBytes = 0
+    private var lastWrite: Int64 = 0
     private var localHost: String?
 
     init(
@@ -83,9 +89,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         isClosed = true
         self.context = nil
         timeouts?.cancel()
-        node.connections[ObjectIdentifier(self)] = nil
         frames.removeAll()
         held.removeAll()
+        leave()
         switch activity {
         case .answering(let call): call.abandon()
         case .waiting(let timer): timer.cancel()
@@ -93,6 +99,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
         activity = .idle
         context.fireChannelInactive()
+    }
+
+    /// Also of a connection that ended before it was open.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timeouts?.cancel()
+        leave()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -109,6 +121,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             close(because: .malformed(nil, error))
             return
         }
+        countMemory()
         handleFrames()
     }
 
@@ -124,13 +137,20 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Reading goes on only while there is nothing to handle.
     func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { wantsRead = true }
+        if mayRead { context.read() } else { postponeRead() }
+    }
+
+    private func postponeRead() {
+        wantsRead = true
+        if !isClosed, !cluster.requestMemory.mayRead(self) { cluster.requestMemory.wait(self) }
     }
 
     private var mayRead: Bool {
         // A TLS connection ends with a word from either side.
         if isClosed { return true }
-        guard frames.isEmpty, !node.isFrozen, case .idle = activity else { return false }
+        guard frames.isEmpty, !node.isFrozen, case .idle = activity, cluster.requestMemory.mayRead(self) else {
+            return false
+        }
         return context?.channel.isWritable ?? false
     }
 
@@ -169,6 +189,7 @@ extension ConnectionHandler {
         while case .idle = activity, !isClosed, !node.isFrozen, context?.channel.isWritable ?? false,
             let frame = frames.popFirst()
         {
+            frameSize = 0
             do throws(RequestRefusal) {
                 try begin(frame)
             } catch {
@@ -176,10 +197,14 @@ extension ConnectionHandler {
                 return
             }
         }
-        if wantsRead, mayRead {
-            wantsRead = false
-            context?.read()
-        }
+        countMemory()
+        readIfWanted()
+    }
+
+    private func readIfWanted() {
+        guard wantsRead, mayRead else { return }
+        wantsRead = false
+        context?.read()
     }
 
     private func begin(_ frame: ByteBuffer) throws(RequestRefusal) {
@@ -331,12 +356,82 @@ extension ConnectionHandler {
 
     private func write(_ pieces: [ByteBuffer]) {
         guard let context else { return }
-        for piece in pieces { context.write(wrapOutboundOut(piece), promise: nil) }
+        var unmarked = 0
+        for (index, piece) in pieces.enumerated() {
+            var rest = piece
+            repeat {
+                // In parts, so that it shows whether the client takes them up.
+                guard let part = rest.readSlice(length: min(rest.readableBytes, Self.writeStep)) else { break }
+                unmarked += part.readableBytes
+                let isLast = index == pieces.count - 1 && rest.readableBytes == 0
+                let promise = isLast || unmarked >= Self.writeStep ? marker(of: unmarked, context.eventLoop) : nil
+                if promise != nil { unmarked = 0 }
+                context.write(wrapOutboundOut(part), promise: promise)
+            } while rest.readableBytes > 0
+        }
         context.flush()
+    }
+
+    private static let writeStep = 1 << 20
+
+    /// Counts bytes of an answer until the promise is kept: they are written then, or the connection is gone.
+    private func marker(of bytes: Int, _ loop: any EventLoop) -> EventLoopPromise<Void> {
+        if unwrittenBytes == 0 { lastWrite = cluster.clock.steadyTime() }
+        unwrittenBytes += bytes
+        cluster.answerMemory.add(bytes, of: self)
+        let promise = loop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [self] _ in
+            unwrittenBytes -= bytes
+            lastWrite = cluster.clock.steadyTime()
+            cluster.answerMemory.remove(bytes, of: self, isDone: unwrittenBytes == 0)
+        }
+        return promise
     }
 
     private func close(because refusal: RequestRefusal) {
         node.logger.warning("connection closed", metadata: ["peer": "\(clientHost)", "reason": "\(refusal)"])
         close()
+    }
+}
+
+// Memory
+
+extension ConnectionHandler: RequestReader, AnswerWriter {
+    var unfinished: UnfinishedRequest? {
+        assembler.progress.map { UnfinishedRequest(arrived: $0.arrived, missing: $0.missing) }
+    }
+
+    var waitingSince: Int64? { unwrittenBytes > 0 ? lastWrite : nil }
+
+    func mayReadAgain() { readIfWanted() }
+
+    func giveUp(because reason: String) {
+        guard !isClosed else { return }
+        node.logger.warning("connection closed", metadata: ["peer": "\(clientHost)", "reason": "\(reason)"])
+        close()
+    }
+
+    /// Counts the request that arrives, those that wait and the one being handled.
+    private func countMemory() {
+        var bytes = assembler.progress?.arrived ?? 0
+        for frame in frames { bytes += frame.readableBytes }
+        if case .idle = activity { frameSize = 0 }
+        bytes += frameSize
+        if isClosed { bytes = 0 }
+        let difference = bytes - countedBytes
+        countedBytes = bytes
+        cluster.requestMemory.change(by: difference, of: self)
+        if assembler.progress == nil { cluster.requestMemory.remove(self) }
+    }
+
+    /// The connection is gone: nothing of it is counted any more.
+    private func leave() {
+        guard node.connections.removeValue(forKey: ObjectIdentifier(self)) != nil else { return }
+        assembler = FrameAssembler(limit: 0)
+        cluster.requestMemory.change(by: -countedBytes, of: self)
+        countedBytes = 0
+        cluster.requestMemory.remove(self)
+        node.connectionLimits.remove(clientHost)
+        node.reconsiderConnections()
     }
 }

@@ -21,6 +21,15 @@ struct Listener: Sendable {
         let bootstrap = ServerBootstrap(group: loop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // One at a time, so that a limit on connections holds to the last.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
+            .serverChannelInitializer { [nodeID, state] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let node = state.value.node(nodeID) else { return }
+                    let gate = AcceptGate(node: node, cluster: state.value)
+                    try channel.pipeline.syncOperations.addHandler(gate)
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 16_384, maximum: 1 << 16)
@@ -45,6 +54,12 @@ struct Listener: Sendable {
     private func accept(_ channel: any Channel) throws {
         let cluster = state.value
         guard let node = cluster.node(nodeID) else { return }
+        let host = channel.remoteAddress?.ipAddress ?? ""
+        if let refusal = node.connectionLimits.add(host, cluster.configs, node: nodeID) {
+            node.logger.info("connection closed", metadata: ["peer": "\(host)", "reason": "\(refusal)"])
+            channel.close(promise: nil)
+            return
+        }
         if let tls = listener.tls {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.context))
         }

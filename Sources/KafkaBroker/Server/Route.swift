@@ -30,7 +30,7 @@ struct Route {
         self.versions = versions ?? Request.versions.range
         isFlexible = Request.versions.isFlexible
         start = { (context, body, answer) throws(WireError) in
-            var request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
+            var request: Request = try Self.request(body, context.version)
             let call = Call<Request.Response>(context) { response in
                 answer(response.flatMap { Self.encode($0, for: context) })
             }
@@ -45,14 +45,23 @@ struct Route {
             return call
         }
         decode = { (body, version) throws(WireError) in
-            try Request.decode(body, version: version, ignoringTrailingBytes: true)
+            try Self.request(body, version) as Request
         }
         refuse = { (context, body, error) throws(WireError) in
-            let request = try Request.decode(body, version: context.version, ignoringTrailingBytes: true)
+            let request: Request = try Self.request(body, context.version)
             return try request.refused(error)
                 .encodeFrame(version: context.version, correlationID: context.header.correlationID)
         }
     }
+
+    private static func request<Request: KafkaRequest>(
+        _ body: ByteBuffer, _ version: Int16
+    ) throws(WireError) -> Request {
+        try Request.decode(body, version: version, ignoringTrailingBytes: true, maxElements: mostElements)
+    }
+
+    /// Elements of a request's arrays: an empty string takes one byte on the wire, and many in memory and in the answer.
+    private static var mostElements: Int { 1 << 19 }
 
     /// A request that is always answered at once.
     init<Request: RefusableRequest & AuthorizedRequest>(

@@ -92,7 +92,7 @@ extension Cluster {
     func jumpClock(by milliseconds: Int64) throws(BrokerError) {
         let (offset, isTooFar) = clock.offset.addingReportingOverflow(milliseconds)
         // A timestamp has to stay one, with room for retention times.
-        guard !isTooFar, abs(offset) <= Self.farthestClock else {
+        guard !isTooFar, offset.magnitude <= UInt64(Self.farthestClock) else {
             throw .notPossible("the clock does not jump by \(milliseconds) ms: at most 100 years off")
         }
         clock.offset = offset

@@ -39,6 +39,9 @@ final class Cluster {
     /// The compaction in progress.
     var cleaning: ClusterCleaning?
     private var timers: [RepeatedTask] = []
+    private(set) var isClosed = false
+    let requestMemory: RequestMemory
+    let answerMemory: AnswerMemory
 
     /// Opens the cluster, and what an earlier run left in its data directory.
     init(_ settings: BrokerSettings, loop: NIOIsolatedEventLoop) throws(BrokerError) {
@@ -46,6 +49,8 @@ final class Cluster {
         self.loop = loop
         logger = settings.logger
         configs = ConfigStore(properties: settings.properties)
+        requestMemory = RequestMemory(limit: configs.number("queued.max.request.bytes"), loop: loop)
+        answerMemory = AnswerMemory(largestFetch: configs.number("fetch.max.bytes"), loop: loop)
         authorizer = try Authorizer(configs)
         quotas = ClientQuotas(configs)
         replicaSelector = try ReplicaSelector(configs)
@@ -218,6 +223,7 @@ final class Cluster {
 
     /// Stops timers and closes the logs, flushed; nothing may be asked of the cluster afterwards.
     func close() {
+        isClosed = true
         for timer in timers { timer.cancel() }
         timers.removeAll()
         cleaning?.abandon()

@@ -17,6 +17,9 @@ final class Node {
     /// The open listeners.
     var channels: [any Channel] = []
     var connections: [ObjectIdentifier: ConnectionHandler] = [:]
+    var connectionLimits = ConnectionLimits()
+    /// One for each open listener.
+    var gates: [ObjectIdentifier: AcceptGate] = [:]
     var fetchSessions = FetchSessionCache()
     let logger: Logger
 
@@ -29,6 +32,11 @@ final class Node {
         var logger = logger
         logger[metadataKey: "node"] = "\(id)"
         self.logger = logger
+    }
+
+    /// Connections came or went: listeners may have to wait, or need not any more.
+    func reconsiderConnections() {
+        for gate in Array(gates.values) { gate.reconsider() }
     }
 
     func freeze() {

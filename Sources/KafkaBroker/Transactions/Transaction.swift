@@ -164,7 +164,8 @@ extension Transaction {
     /// An open transaction that is aborted over its producer's head.
     private func fenced(now: Int64) -> Transaction {
         var next = decided(.prepareAbort, now: now)
-        next.epoch = epoch + 1
+        // The largest epoch is reached only by records that this broker did not write.
+        next.epoch = epoch == .max ? epoch : epoch + 1
         next.lastEpoch = -1
         return next
     }
@@ -223,7 +224,7 @@ extension Transaction {
 
     /// The abort that a transaction has coming which is open for longer than its producer asked for; nil otherwise.
     package func timedOut(now: Int64) -> Transaction? {
-        state == .ongoing && startTime + Int64(timeoutMs) < now ? fenced(now: now) : nil
+        state == .ongoing && now &- startTime > Int64(timeoutMs) ? fenced(now: now) : nil
     }
 
     /// After the last marker.

@@ -5,14 +5,17 @@ extension KafkaMessage {
     ///
     /// Byte and record fields are slices that share `buffer`'s storage.
     ///
-    /// - Parameter ignoringTrailingBytes: lets bytes follow, as Kafka's brokers do with requests: librdkafka sends
-    ///   some (Metadata for all topics in flexible versions).
+    /// - Parameters:
+    ///   - ignoringTrailingBytes: lets bytes follow, as Kafka's brokers do with requests: librdkafka sends
+    ///     some (Metadata for all topics in flexible versions).
+    ///   - maxElements: how many elements all arrays may have together.
     /// - Throws: `WireError`, also for a version outside ``versions``.
     public static func decode(
-        _ buffer: ByteBuffer, version: Int16, ignoringTrailingBytes: Bool = false
+        _ buffer: ByteBuffer, version: Int16, ignoringTrailingBytes: Bool = false, maxElements: Int = .max
     ) throws(WireError) -> Self {
         var coder = WireCoder(
             reading: buffer, version: try checked(version), isFlexible: versions.isFlexible(version))
+        coder.elementsLeft = maxElements
         var message = Self()
         try coder.structure(&message)
         guard coder.remaining == 0 || ignoringTrailingBytes else {

@@ -56,7 +56,10 @@ extension WireCoder {
                 values = nil
                 return
             }
-            guard try canHold(count, initial, element) else { throw .invalidLength(at: at, length: count) }
+            guard count <= elementsLeft, try canHold(count, initial, element) else {
+                throw .invalidLength(at: at, length: count)
+            }
+            elementsLeft -= count
             values = try elements(count, initial, element)
         case .write:
             try writeCount(nullable ? values?.count : values?.count ?? 0)

@@ -17,6 +17,8 @@ public struct WireCoder {
     var buffer: ByteBuffer
     /// Where position 0 lies in `buffer`.
     let origin: Int
+    /// Elements of arrays that may still be read: in memory they take far more than on the wire.
+    var elementsLeft = Int.max
     /// Pieces already finished when writing; record bytes are referenced here, never copied.
     var pieces: [ByteBuffer] = []
     var generator = SeededGenerator(seed: 0)

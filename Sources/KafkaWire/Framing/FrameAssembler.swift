@@ -22,6 +22,11 @@ public struct FrameAssembler: Sendable {
     /// Whether a frame has begun and not yet ended.
     public var isMidFrame: Bool { frame != nil || prefix.readableBytes > 0 }
 
+    /// Bytes of the frame that has begun, and those that it still lacks; nil between frames.
+    package var progress: (arrived: Int, missing: Int)? {
+        frame.map { ($0.readableBytes, announced - $0.readableBytes) }
+    }
+
     /// Memory held for the frame that has begun, in bytes.
     package var reservedBytes: Int { frame?.capacity ?? 0 }
 

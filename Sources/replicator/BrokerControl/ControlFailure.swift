@@ -11,6 +11,12 @@ struct ControlFailure: Error, Encodable {
         case notFound = "NOT_FOUND"
         /// The cluster is not in a state for it.
         case notPossible = "NOT_POSSIBLE"
+        /// The request is not for this endpoint, or from a page of another site.
+        case forbidden = "FORBIDDEN"
+        /// The body is not JSON by its type.
+        case unsupportedType = "UNSUPPORTED_TYPE"
+        /// The request took too long to arrive.
+        case timedOut = "TIMED_OUT"
         /// The data directory failed.
         case storage = "STORAGE"
     }
@@ -38,6 +44,9 @@ struct ControlFailure: Error, Encodable {
         case .invalidRequest: .badRequest
         case .notFound: .notFound
         case .notPossible: .conflict
+        case .forbidden: .forbidden
+        case .unsupportedType: .unsupportedMediaType
+        case .timedOut: .requestTimeout
         case .storage: .internalServerError
         }
     }

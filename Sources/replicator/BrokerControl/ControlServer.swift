@@ -9,11 +9,13 @@ internal import ServiceLifecycle
 
 /// The HTTP endpoint of `replicator broker --control`: state and faults, in JSON (see Docs/Broker.md).
 ///
-/// It has no authentication: whoever reaches it commands the cluster.
+/// It has no authentication: whoever reaches it commands the cluster, but for the pages that a browser has open
+/// (``ControlAccess``).
 struct ControlServer: Service {
     let cluster: EmbeddedCluster
     let host: String
     let port: Int
+    let access: ControlAccess
     let logger: Logger
     /// Told the port, which matters when 0 was asked for.
     let onListening: @Sendable (Int) async -> Void
@@ -22,7 +24,15 @@ struct ControlServer: Service {
         var quiet = logger
         quiet.logLevel = .error
         let application = Application(
-            router: router(), configuration: .init(address: .hostname(host, port: port), serverName: "replicator"),
+            router: router(),
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: Self.idleTimeout,
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: 8 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100))),
+            configuration: .init(
+                address: .hostname(host, port: port), serverName: "replicator",
+                availableConnectionsDelegate: .maximum(Self.mostConnections, logger: quiet)),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) }, logger: quiet)
         do {
             try await application.run()
@@ -35,6 +45,7 @@ struct ControlServer: Service {
     private func router() -> Router<BasicRequestContext> {
         let router = Router()
         router.add(middleware: FailureAnswers())
+        router.add(middleware: AccessCheck(access: access))
         router.get("/") { _, _ in try Self.json(await cluster.snapshot()) }
         addNodes(to: router)
         addTopics(to: router)
@@ -146,10 +157,25 @@ struct ControlServer: Service {
 
 extension ControlServer {
     private static let bodyLimit = 64 << 10
+    private static let bodyTimeout: Duration = .seconds(10)
+    /// Between requests, and for a header to arrive.
+    private static let idleTimeout: TimeAmount = .seconds(30)
+    private static let mostConnections = 64
 
     private static func body<Body: ControlBody>(_ request: Request, _ type: Body.Type) async throws -> Body {
-        var request = request
-        let bytes = try await request.collectBody(upTo: bodyLimit)
+        let bytes = try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
+            group.addTask {
+                var request = request
+                return try await request.collectBody(upTo: bodyLimit)
+            }
+            group.addTask {
+                try await Task.sleep(for: bodyTimeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
+        }
+        guard let bytes else { throw ControlFailure(.timedOut, "the body did not come within \(bodyTimeout)") }
         return try Body.decode(Array(bytes.readableBytesView))
     }
 
@@ -175,7 +201,8 @@ extension ControlServer {
         var bytes = ByteBuffer(bytes: try encoder.encode(value))
         bytes.writeString("\n")
         return Response(
-            status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: bytes))
+            status: status, headers: [.contentType: "application/json", .xContentTypeOptions: "nosniff"],
+            body: ResponseBody(byteBuffer: bytes))
     }
 }
 
@@ -199,5 +226,19 @@ private struct FailureAnswers: RouterMiddleware {
             failure = ControlFailure(.invalidRequest, error.body ?? "\(error.status)")
         }
         return try ControlServer.json(["error": failure], status: failure.status)
+    }
+}
+
+/// Turns away what is not meant for this endpoint, before anything of it is read.
+private struct AccessCheck: RouterMiddleware {
+    typealias Context = BasicRequestContext
+
+    let access: ControlAccess
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        if let failure = access.refusal(of: request.head) { throw failure }
+        return try await next(request, context)
     }
 }

@@ -46,6 +46,13 @@ struct BrokerCommand: AsyncParsableCommand {
     var control: String?
 
     @Option(
+        name: .customLong("control-allow-host"),
+        help: ArgumentHelp(
+            "A name of this machine under which the control endpoint may be asked, besides its addresses and localhost. May "
+                + "be repeated.", valueName: "name"))
+    var controlNames: [String] = []
+
+    @Option(
         name: .customLong("set"),
         help: ArgumentHelp(
             "A broker setting under Kafka's own name; may be repeated. ${env:NAME} and ${file:/path} in the value are replaced.",
@@ -63,6 +70,7 @@ struct BrokerCommand: AsyncParsableCommand {
     var logLevel = "warning"
 
     func run() async throws {
+        DescriptorLimit.raise()
         let settings = try brokerSettings()
         let control = try control.map { try Self.address("--control", $0) }
         let cluster: EmbeddedCluster
@@ -76,7 +84,10 @@ struct BrokerCommand: AsyncParsableCommand {
         let (controlPorts, controlPort) = AsyncStream<Int>.makeStream()
         if let control {
             services.append(
-                ControlServer(cluster: cluster, host: control.host, port: control.port, logger: settings.logger) {
+                ControlServer(
+                    cluster: cluster, host: control.host, port: control.port,
+                    access: ControlAccess(listeningOn: control.host, allowed: controlNames), logger: settings.logger
+                ) {
                     controlPort.yield($0)
                 })
         }

@@ -11,9 +11,10 @@ class Control:
     def __init__(self, address):
         self.address = address
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, headers=None):
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data=data, method=method)
+        request = urllib.request.Request(self.address + path, data=data, method=method, headers=headers or {})
+        request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return json.load(answer)

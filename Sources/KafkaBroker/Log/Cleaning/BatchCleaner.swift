@@ -34,34 +34,41 @@ struct BatchCleaner {
         if isDiscarded, !header.isControl || isExpired { return try emptied(batch) }
         guard header.recordCount > 0 else { return try emptied(batch) }
         guard !header.isControl else {
-            return isDiscarded && !header.hasDeleteHorizon ? .replace(try rewritten(batch, try all(batch))) : .keep
+            guard isDiscarded, !header.hasDeleteHorizon else { return .keep }
+            return .replace(try rewritten(batch, try batch.records(), needsHorizon: true) { _ in true })
         }
-        let records = try all(batch)
-        let retained = records.filter { record in
+        let reader = try batch.records()
+        let isRetained = { (record: RawRecord) -> Bool in
             if record.offset > keys.latestOffset { return true }
             guard let key = record.key, keys.isLatest(key, at: record.offset) else { return false }
             return record.value != nil || !isExpired
         }
-        guard !retained.isEmpty else { return try emptied(batch) }
-        let needsHorizon = !header.hasDeleteHorizon && retained.contains { $0.value == nil }
-        guard retained.count < records.count || needsHorizon else { return .keep }
-        return .replace(try rewritten(batch, retained, needsHorizon: needsHorizon))
+        var (count, retained, hasTombstone) = (0, 0, false)
+        try forEachRecord(reader) { record in
+            count += 1
+            guard isRetained(record) else { return }
+            retained += 1
+            if !hasTombstone { hasTombstone = record.value == nil }
+        }
+        guard retained > 0 else { return try emptied(batch) }
+        let needsHorizon = !header.hasDeleteHorizon && hasTombstone
+        guard retained < count || needsHorizon else { return .keep }
+        return .replace(try rewritten(batch, reader, needsHorizon: needsHorizon, isRetained))
     }
 
-    private func all(_ batch: RecordBatch) throws(CompressionError) -> [RawRecord] {
-        var reader = try batch.records()
-        var records: [RawRecord] = []
+    /// Reads the records one after the other, once to decide and once to copy: none is kept.
+    private func forEachRecord(_ reader: RecordReader, _ body: (RawRecord) -> Void) throws(CompressionError) {
+        var reader = reader
         do throws(WireError) {
-            while let record = try reader.nextRaw() { records.append(record) }
+            while let record = try reader.nextRaw() { body(record) }
         } catch {
             throw .malformed(error)
         }
-        return records
     }
 
     /// The time at which tombstones and markers may go takes the place of the base timestamp (KIP-534).
     private func rewritten(
-        _ batch: RecordBatch, _ records: [RawRecord], needsHorizon: Bool = true
+        _ batch: RecordBatch, _ records: RecordReader, needsHorizon: Bool, _ isRetained: (RawRecord) -> Bool
     ) throws(CompressionError) -> RecordBatch {
         let header = batch.header
         let horizon: Int64? =
@@ -71,8 +78,9 @@ struct BatchCleaner {
             timestampType: header.timestampType, producerID: header.producerID, producerEpoch: header.producerEpoch,
             baseSequence: header.baseSequence, isTransactional: header.isTransactional, isControl: header.isControl,
             deleteHorizon: horizon)
-        for record in records {
-            builder.append(record, offsetDelta: Int32(truncatingIfNeeded: record.offset - header.baseOffset))
+        try forEachRecord(records) { record in
+            guard isRetained(record) else { return }
+            builder.append(record, offsetDelta: Int32(truncatingIfNeeded: record.offset &- header.baseOffset))
         }
         return try builder.batch(codec: header.codec ?? .none, lastOffsetDelta: header.lastOffsetDelta)
     }
