@@ -42,14 +42,13 @@ struct Section {
     /// Reports every key that was not read, with the known one it resembles.
     func finish() {
         for (name, entry) in mapping.sorted(by: { $0.key < $1.key }) where !known.contains(name) {
-            let similar = known.min { name.editDistance(to: $0) < name.editDistance(to: $1) }
             var message = "unknown key"
-            if let similar, name.editDistance(to: similar) <= max(2, name.count / 3) {
+            if let similar = name.similar(in: known) {
                 message += "; did you mean \"\(similar)\"?"
             } else if !known.isEmpty {
                 message += "; known here: \(known.sorted().joined(separator: ", "))"
             }
-            reader.report(message, at: entry.key, path: path(of: name))
+            reader.report(message, at: entry.key, path: name.isKeyLike(with: entry.value) ? path(of: name) : path)
         }
     }
 
@@ -164,7 +163,9 @@ extension Section {
         if let found = choices.first(where: { $0.key == text }) { return found.value }
         let folded = choices.first { $0.key.lowercased() == text.lowercased() }
         let hint = folded.map { "; did you mean \($0.key)?" } ?? ""
-        report("expected one of \(choices.map(\.key).joined(separator: ", ")), found \"\(text)\"\(hint)", about: key)
+        let isWord = text.count <= 40 && text.allSatisfy { $0.isLetter || $0.isNumber || "-_ ".contains($0) }
+        let found = isWord ? "\"\(text)\"" : "something else"
+        report("expected one of \(choices.map(\.key).joined(separator: ", ")), found \(found)\(hint)", about: key)
         return nil
     }
 
@@ -227,7 +228,8 @@ extension Node {
 
     var kindName: String {
         switch self {
-        case .scalar(let scalar): isNull ? "nothing" : "\"\(scalar.string)\""
+        // Not which: whoever writes a text where a mapping belongs may have written a password.
+        case .scalar: isNull ? "nothing" : "a text"
         case .mapping: "a mapping"
         case .sequence: "a list"
         case .alias: "an alias"
@@ -236,6 +238,20 @@ extension Node {
 }
 
 extension String {
+    /// Whether it may be shown as a key that nobody knows: `password:secret` without a space is a key too, and so is a
+    /// password that stands alone between braces.
+    fileprivate func isKeyLike(with value: Node) -> Bool {
+        count <= 40 && allSatisfy { $0.isASCII && ($0.isLetter || "_-.".contains($0)) } && !value.isNull
+    }
+
+    /// The one of the keys that was meant, if it looks like it.
+    fileprivate func similar(in keys: Set<String>) -> String? {
+        // Comparing costs time for each letter of both.
+        guard count <= 64 else { return nil }
+        let nearest = keys.sorted().map { (key: $0, distance: editDistance(to: $0)) }.min { $0.distance < $1.distance }
+        return nearest.flatMap { $0.distance <= max(2, count / 3) ? $0.key : nil }
+    }
+
     /// Insertions, deletions and replacements that make one out of the other, upper and lower case being equal.
     func editDistance(to other: String) -> Int {
         let left = Array(lowercased()), right = Array(other.lowercased())

@@ -1,3 +1,4 @@
+internal import BoundedExpressions
 package import KafkaClient
 internal import KafkaWire
 
@@ -21,6 +22,15 @@ package struct MetadataObserver: Sendable {
     /// The source topics that the flow copies, by name.
     package func select(_ metadata: ClusterMetadata) -> [SelectedTopic] {
         topicNames.select(metadata)
+    }
+
+    /// Notes on topics that are not copied since an expression came to no answer about them; ask after ``select(_:)``.
+    package func undecided(_ metadata: ClusterMetadata) -> [SyncNote] {
+        topicNames.undecided(metadata).map { match in
+            SyncNote(
+                kind: .undecidedName, subject: match.subject,
+                message: "topic \(match.subject) of \(settings.source.name) is not copied: \(match)")
+        }
     }
 
     /// Adds the settings of source topics.

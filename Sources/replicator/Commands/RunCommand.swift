@@ -34,8 +34,9 @@ struct RunCommand: AsyncParsableCommand {
         let events = EventLog()
         logging.bootstrap(events)
         let logger = Logger(label: "replicator")
-        // From the first moment: a HUP must not end the process.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
+        EarlyHangup.passOn()
+        for warning in config.warnings { logger.warning("\(warning)") }
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)

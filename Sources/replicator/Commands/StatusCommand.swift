@@ -41,8 +41,12 @@ struct StatusCommand: AsyncParsableCommand {
             }
             let document = try decode(answer.body, client)
             if watch { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-            print(json ? answer.body : StatusText(document, flow: flow, allPartitions: partitions).text)
-            fflush(nil)
+            if json {
+                StandardOutput.write(answer.body)
+            } else {
+                StandardOutput.say(
+                    StatusText(JSONText.printable(document), flow: flow, allPartitions: partitions).text)
+            }
             guard watch else {
                 if !document.isReady { throw ExitCode(Failure.ExitCode.failed.rawValue) }
                 return

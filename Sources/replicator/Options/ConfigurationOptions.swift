@@ -15,7 +15,7 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             return try ConfigFile.load(config, identity: .replicator)
         } catch {
-            throw Failure("\(error)", exitCode: .usage)
+            throw Failure(error)
         }
     }
 
@@ -32,5 +32,12 @@ extension ConfigFile {
         if let found = flows.first(where: { $0.name == name }) { return found }
         let names = flows.map(\.name).joined(separator: ", ")
         throw Failure("\(path) has no flow \"\(name)\"; there are: \(names)", exitCode: .usage)
+    }
+}
+
+extension Failure {
+    /// Every problem of a configuration file.
+    init(_ error: InvalidConfiguration) {
+        self.init(lines: error.problems.map(\.description), exitCode: .usage)
     }
 }

@@ -27,7 +27,7 @@ struct DaemonOptions: ParsableArguments {
         do {
             file = try ConfigFile.load(config, identity: .replicator)
         } catch {
-            throw Failure("\(error)", exitCode: .usage)
+            throw Failure(error)
         }
         guard var address = file.http else {
             throw Failure("\(config) has no http.listen: add it, or name the address with --url", exitCode: .usage)
