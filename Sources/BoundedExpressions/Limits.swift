@@ -7,13 +7,13 @@ enum Limits {
     /// Groups within groups.
     static let nesting: UInt32 = 100
     /// Steps back in one match, of some ten nanoseconds each.
-    static let steps: UInt32 = 10_000
+    static let steps: UInt32 = 5_000
     /// Kibibytes that one match may remember its steps in.
     static let heapKibibytes: UInt32 = 4_096
     /// Bytes of a text for the algorithm that reads once: its time grows with them, not its steps.
     static let readOnceBytes = 512
     /// Numbers in which that algorithm keeps the states it is in.
-    static let workspace = 16_384
+    static let workspace = 4_096
 
     /// PCRE2's form of the limits for matching; nil when there is no memory for it.
     ///

@@ -13,6 +13,26 @@ extension StringProtocol {
     }
 }
 
+extension String {
+    /// JSON in which every character that a terminal or a reader could take for more than a character is an escape of
+    /// JSON's own. Its texts mean what they meant.
+    package var printableJSON: String {
+        guard utf8.contains(where: { $0 > 0x7E }) else { return self }
+        var result = ""
+        for scalar in unicodeScalars {
+            guard PrintableText.isHidden(scalar), scalar.value > 0x7E else {
+                result.unicodeScalars.append(scalar)
+                continue
+            }
+            for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+                let digits = String(unit, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return result
+    }
+}
+
 /// What ``Swift/StringProtocol/printable(atMost:keepsLines:)`` does.
 package enum PrintableText {
     /// Bytes of a text from outside that are shown; reasons that brokers give have some hundred.
@@ -49,7 +69,7 @@ package enum PrintableText {
         }
     }
 
-    private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+    fileprivate static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         guard !scalar.isASCII else { return scalar.value < 0x20 || scalar.value == 0x7F }
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: return true

@@ -35,12 +35,16 @@ final class DocumentReader {
     /// to by mistake.
     private func hiding(_ message: String) -> String {
         var message = message
-        for value in resolved where message.contains(value) { message = message.replacing(value, with: "•••") }
+        for value in resolved {
+            // What is short may stand in words of ours.
+            let shown = value.count < 4 ? "\"\(value)\"" : value
+            if message.contains(shown) { message = message.replacing(shown, with: "•••") }
+        }
         return message
     }
 
     private func remember(_ value: String) {
-        resolved += value.split { $0.isWhitespace || $0 == "," }.filter { $0.count >= 4 }.map(String.init)
+        resolved += value.split { $0.isWhitespace || $0 == "," }.map(String.init)
         resolved.sort { $0.count > $1.count }
     }
 

@@ -43,4 +43,9 @@ import Testing
             if !isSafe { Issue.record("U+\(String(value, radix: 16))") }
         }
     }
+
+    @Test func `JSON keeps its meaning, and hides nothing`() {
+        #expect("{\"a\":\"x\u{202E}\u{9B}\u{E0041}é\\n\"}".printableJSON == #"{"a":"x\u202e\u009b\udb40\udc41é\n"}"#)
+        #expect("[\n  1\n]".printableJSON == "[\n  1\n]")
+    }
 }

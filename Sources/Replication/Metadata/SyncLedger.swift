@@ -33,8 +33,8 @@ package actor SyncLedger {
 
     private func take(_ records: [Record]) throws(KafkaError) {
         var state = LedgerState()
-        var acls: [String: AccessRule] = [:]
-        var quotas: [String: QuotaEntity] = [:]
+        var acls: [ExactName: AccessRule] = [:]
+        var quotas: [ExactName: QuotaEntity] = [:]
         for record in records {
             do {
                 try LedgerRecord.take(record, into: &state, acls: &acls, quotas: &quotas)

@@ -29,7 +29,7 @@ struct JSONLogHandler: LogHandler {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let line = try? encoder.encode(fields) else { return }
-        write(String(decoding: line, as: UTF8.self) + "\n")
+        write(String(decoding: line, as: UTF8.self).printableJSON + "\n")
     }
 }
 

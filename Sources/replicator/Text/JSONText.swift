@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import PlainText
 
 /// JSON as commands print it with `--json`, and write it to report files.
 enum JSONText {
@@ -6,14 +7,14 @@ enum JSONText {
     static func pretty(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return String(decoding: try encoder.encode(value), as: UTF8.self).printableJSON
     }
 
     /// One line, for what is printed while it happens.
     static func line(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return String(decoding: try encoder.encode(value), as: UTF8.self).printableJSON
     }
 
     /// A document in which no text holds a control character, so that each is on one line when it is printed for

@@ -9,10 +9,12 @@ import subprocess
 import tempfile
 import time
 
+from confluent_kafka import Consumer, TopicPartition
+
 from support.brokers import broker
 from support.checks import check, equal, eventually
 from support.program import command, program
-from support.records import numbers, produce_numbers
+from support.records import produce_numbers
 from support.replicators import flow, replicator
 from support.topics import create_topic
 
@@ -27,28 +29,21 @@ def is_clean(what, text):
 
 
 def commit(bootstrap, groups):
-    import kafka
-    from kafka.structs import OffsetAndMetadata
-
     for group in groups:
-        consumer = kafka.KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
-        place = kafka.TopicPartition("orders", 0)
-        consumer.assign([place])
-        try:
-            consumer.commit({place: OffsetAndMetadata(3, "", -1)})
-        except TypeError:
-            consumer.commit({place: OffsetAndMetadata(3, "")})
+        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+        consumer.commit(offsets=[TopicPartition("orders", 0, 3)], asynchronous=False)
         consumer.close()
 
 
 def test_names_of_groups():
     with broker() as east, broker() as west:
         create_topic(east.bootstrap, "orders", 1)
-        produce_numbers(east.bootstrap, "orders", numbers(9))
+        produce_numbers(east.bootstrap, "orders", range(9), partitions=1)
         commit(east.bootstrap, HOSTILE)
         with replicator(east.bootstrap, west.bootstrap, flow()) as running:
             running.start()
-            eventually("every group is kept in step", lambda: running.log().count("committed group offset") >= len(HOSTILE))
+            check("every group is kept in step",
+                  eventually(lambda: running.log().count("committed group offset") >= len(HOSTILE)), running.log())
             log = running.log()
             is_clean("the log", log)
             check("the name is there, escaped", "nl\\nFORGED" in log and "esc\\u{1B}]0;pwned" in log, log)
@@ -87,7 +82,7 @@ def test_an_early_hangup_does_not_end_it():
                 break
             time.sleep(0.005)
         running.process.send_signal(signal.SIGHUP)
-        eventually("it is taken for a reload", lambda: "configuration reloaded" in running.log())
+        check("it is taken for a reload", eventually(lambda: "configuration reloaded" in running.log()), running.log())
         check("it runs", running.is_alive(), running.log())
 
 
