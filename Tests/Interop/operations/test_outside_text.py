@@ -53,6 +53,7 @@ def test_names_of_groups():
                 if arguments[0] != "plan":
                     continue
                 json.loads(command("plan", "--json", "--config", str(running.path)).stdout)
+            equal("it stops", running.stop(), 0)
 
 
 def test_the_last_error_of_json_is_json():
@@ -84,6 +85,7 @@ def test_an_early_hangup_does_not_end_it():
         running.process.send_signal(signal.SIGHUP)
         check("it is taken for a reload", eventually(lambda: "configuration reloaded" in running.log()), running.log())
         check("it runs", running.is_alive(), running.log())
+        equal("it stops", running.stop(), 0)
 
 
 def test_a_report_is_for_its_owner():
