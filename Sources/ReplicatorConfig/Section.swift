@@ -13,7 +13,9 @@ struct Section {
     /// Nil, and a problem, when the node is not a mapping.
     init?(_ node: Node, path: String, reader: DocumentReader) {
         guard let pairs = node.mapping else {
-            reader.report("expected a mapping of keys to values, found \(node.kindName)", at: node, path: path)
+            // Whoever writes a text where a mapping belongs may have written a password, but not in a flow.
+            let found = path.hasPrefix("flows") ? node.shownKind : node.kindName
+            reader.report("expected a mapping of keys to values, found \(found)", at: node, path: path)
             return nil
         }
         self.node = node
@@ -228,12 +230,17 @@ extension Node {
 
     var kindName: String {
         switch self {
-        // Not which: whoever writes a text where a mapping belongs may have written a password.
         case .scalar: isNull ? "nothing" : "a text"
         case .mapping: "a mapping"
         case .sequence: "a list"
         case .alias: "an alias"
         }
+    }
+
+    /// The same, with the text itself.
+    var shownKind: String {
+        guard let scalar, !isNull else { return kindName }
+        return "\"\(scalar.string)\""
     }
 }
 

@@ -41,7 +41,6 @@ def test_names_of_groups():
         produce_numbers(east.bootstrap, "orders", range(9), partitions=1)
         commit(east.bootstrap, HOSTILE)
         with replicator(east.bootstrap, west.bootstrap, flow()) as running:
-            running.start()
             check("every group is kept in step",
                   eventually(lambda: running.log().count("committed group offset") >= len(HOSTILE)), running.log())
             log = running.log()
@@ -74,6 +73,7 @@ def test_the_last_error_of_json_is_json():
 
 def test_an_early_hangup_does_not_end_it():
     with broker() as east, broker() as west, replicator(east.bootstrap, west.bootstrap, flow()) as running:
+        equal("it stops", running.stop(), 0)
         running.start()
         # From the first instruction of the program on; what comes before belongs to the loader of the system.
         for _ in range(100):
