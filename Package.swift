@@ -66,33 +66,45 @@ let package = Package(
         systemLibrary("CDeflate", pkgConfig: "libdeflate", package: "libdeflate-dev"),
         systemLibrary("CISAL", pkgConfig: "libisal", package: "libisal-dev"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
+        systemLibrary("CPCRE2", pkgConfig: "libpcre2-8", package: "libpcre2-dev"),
+
+        .target(name: "CEarlySignals", path: "Sources/System/CEarlySignals"),
 
         target("CryptoPrimitives", ["CCrypto"]),
+        target("BoundedExpressions", ["CPCRE2"]),
+        target("PlainText", []),
         target("KafkaWire", [nioCore, "CISAL"]),
         target("KafkaCompression", ["KafkaWire", nioCore, "CLZ4", "CZstd", "CSnappy", "CDeflate"]),
         target(
             "KafkaClient",
             [
                 "KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, nioHTTP1, logging, metrics, deque,
-                "CryptoPrimitives", "CCrypto",
+                "CryptoPrimitives", "PlainText", "CCrypto",
             ]),
         target(
             "KafkaBroker",
             [
                 "KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CryptoPrimitives",
-                "CCrypto",
+                "BoundedExpressions", "CCrypto",
             ]),
         target(
             "Replication",
-            ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore, metrics, logging, lifecycle, deque]),
+            [
+                "KafkaClient", "KafkaWire", "KafkaCompression", "BoundedExpressions", nioCore, metrics, logging,
+                lifecycle, deque,
+            ]),
         target(
             "ReplicationTools",
-            ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore, logging, deque]),
-        target("ReplicatorConfig", ["Replication", "KafkaClient", "KafkaWire", yams]),
+            [
+                "Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "BoundedExpressions", "PlainText",
+                nioCore,
+                logging, deque,
+            ]),
+        target("ReplicatorConfig", ["Replication", "KafkaClient", "KafkaWire", "PlainText", yams]),
         target(
             "Observability",
             [
-                "CryptoPrimitives", coreMetrics, httpTypes, logging, lifecycle, hummingbird, hummingbirdCore, deque,
+                "CryptoPrimitives", "PlainText", coreMetrics, httpTypes, logging, lifecycle, hummingbird, hummingbirdCore, deque,
                 nioCore, nioHTTP1, nioSSL,
             ],
             // Embedded: the program needs no files beside it.
@@ -109,8 +121,8 @@ let package = Package(
             name: "replicator",
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
-                "KafkaClient", "KafkaBroker", "KafkaWire", arguments, lifecycle, unixSignals, logging, metrics, nioCore,
-                nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes, "CryptoPrimitives",
+                "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "CEarlySignals", arguments, lifecycle,
+                unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes, "CryptoPrimitives",
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -135,9 +147,15 @@ let package = Package(
             "KafkaClientTests", ["KafkaClient", "KafkaWire", "CryptoPrimitives", "TestSupport", nioCore],
             resources: [.copy("Fixtures")]),
         tests("CryptoPrimitivesTests", ["CryptoPrimitives"]),
+        tests("BoundedExpressionsTests", ["BoundedExpressions"]),
+        tests("PlainTextTests", ["PlainText"]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
         tests(
-            "ReplicationTests", ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
+            "ReplicationTests",
+            [
+                "Replication", "BoundedExpressions", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport",
+                nioCore,
+            ]),
         tests(
             "ReplicationToolsTests",
             ["ReplicationTools", "Replication", "KafkaClient", "KafkaWire", "TestSupport", nioCore]),

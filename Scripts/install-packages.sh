@@ -2,7 +2,7 @@
 # Installs the system packages that the build, the demo and the tests need, if any is missing;
 # also those named as arguments.
 set -eu
-packages="liblz4-dev libzstd-dev libsnappy-dev libdeflate-dev libisal-dev libssl-dev
+packages="liblz4-dev libzstd-dev libsnappy-dev libdeflate-dev libisal-dev libssl-dev libpcre2-dev
     pkg-config openssl kcat python3 python3-venv curl procps $*"
 missing=""
 for package in $packages; do

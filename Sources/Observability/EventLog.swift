@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 public import Logging
+internal import PlainText
 internal import Synchronization
 
 /// The last things worth telling an operator: a bounded ring of what was logged.
@@ -64,7 +65,7 @@ public struct EventLogHandler: LogHandler {
 
     public func log(event: LogEvent) {
         guard event.level >= .info else { return }
-        let about = metadata.merging(event.metadata ?? [:]) { _, new in new }.mapValues { "\($0)" }
-        events.add(event.level, "\(event.message)", about)
+        let about = metadata.merging(event.metadata ?? [:]) { _, new in new }.mapValues { "\($0)".printable() }
+        events.add(event.level, "\(event.message)".printable(), about)
     }
 }

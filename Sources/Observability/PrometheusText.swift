@@ -18,14 +18,17 @@ public enum PrometheusText {
         return text
     }
 
+    /// Scalar by scalar: a character may be a quotation mark or a line feed with something behind it.
     static func escaped(_ label: String) -> String {
         var result = ""
-        for character in label {
-            switch character {
+        for scalar in label.unicodeScalars {
+            switch scalar {
             case "\\": result += "\\\\"
             case "\"": result += "\\\""
             case "\n": result += "\\n"
-            default: result.append(character)
+            // Not an escape of the format, but some readers end a line here.
+            case "\r": result += "\\\\r"
+            default: result.unicodeScalars.append(scalar)
             }
         }
         return result

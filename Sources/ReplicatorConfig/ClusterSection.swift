@@ -33,7 +33,8 @@ enum ClusterSection {
         if texts.isEmpty { section.report("names no broker; write HOST:PORT", about: key) }
         return texts.compactMap { text in
             if let address = HostAndPort(text) { return address }
-            section.report("\"\(text)\" is not HOST:PORT", about: key)
+            // Whoever writes user:password@host:port must not find it in a log.
+            section.report(text.contains("@") ? "is not HOST:PORT" : "\"\(text)\" is not HOST:PORT", about: key)
             return nil
         }
     }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Glibc
 public import KafkaClient
 public import Replication
 internal import Yams
@@ -13,8 +14,12 @@ public struct ConfigFile: Sendable {
     public var httpAccess = HTTPAccessSettings()
     /// How long a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)
+    /// What makes it less safe than it could be, each with what mends it.
+    public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
     public var identity = ClientIdentity()
+    /// Whether a secret stands in the text itself.
+    var holdsSecrets = false
 
     /// Reads and checks a file.
     ///
@@ -29,11 +34,22 @@ public struct ConfigFile: Sendable {
         do {
             text = try String(contentsOfFile: file, encoding: .utf8)
         } catch {
-            let message = "cannot read the configuration: \(error.localizedReason); name another file with --config"
+            let message = "cannot read the configuration: \(error.fileReason); name another file with --config"
             throw InvalidConfiguration(problems: [Problem(file: file, line: 0, column: 0, path: "", message: message)])
         }
-        return try parse(
+        var config = try parse(
             text, file: file, identity: identity, environment: environment ?? ProcessInfo.processInfo.environment)
+        if config.holdsSecrets, isReadableByAll(file) {
+            config.warnings.insert(
+                "\(file) holds secrets and everybody on this machine may read it: chmod 600 \(file), or write "
+                    + "${file:/path} in their place", at: 0)
+        }
+        return config
+    }
+
+    private static func isReadableByAll(_ file: String) -> Bool {
+        var status = stat()
+        return stat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_mode & S_IROTH != 0
     }
 
     /// Checks a text; `file` is the name that problems carry.
@@ -52,6 +68,10 @@ public struct ConfigFile: Sendable {
     }
 
     private static func document(_ text: String, _ reader: DocumentReader) -> Section? {
+        if let problem = YAMLStructure.problem(in: text) {
+            reader.report(problem.message, line: problem.line, column: problem.column)
+            return nil
+        }
         do {
             guard let node = try Yams.compose(yaml: text) else {
                 reader.report("the file is empty; replicator.yaml.example shows what belongs in it", at: nil, path: "")
@@ -63,10 +83,15 @@ public struct ConfigFile: Sendable {
         {
             reader.report("not valid YAML: \(problem)", mark: mark, path: "")
         } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
-            let keys = duplicates.map { "\($0)" }.joined(separator: ", ")
-            reader.report("the key \(keys) stands here twice", mark: context.mark, path: "")
+            // Only what looks like a key: `password:secret` without a space is one for YAML.
+            let isShown = duplicates.allSatisfy { $0.utf8.allSatisfy { $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A } }
+            let keys = isShown ? " \(duplicates.joined(separator: ", "))" : ""
+            reader.report("the key\(keys) stands here twice", mark: context.mark, path: "")
+        } catch YamlError.reader(let problem, _, _, _) {
+            reader.report("not valid YAML: \(problem)", at: nil, path: "")
         } catch {
-            reader.report("not valid YAML: \(error)", at: nil, path: "")
+            // Its description may hold a line of the file.
+            reader.report("not valid YAML; see replicator.yaml.example", at: nil, path: "")
         }
         return nil
     }
@@ -107,9 +132,13 @@ public struct ConfigFile: Sendable {
         var access = HTTPAccessSettings()
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, access: &access)
         document.finish()
-        return ConfigFile(
-            clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
-        )
+        var config = ConfigFile(
+            clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity)
+        config.holdsSecrets = reader.holdsSecrets
+        config.warnings = clusters.sorted { $0.key < $1.key }.flatMap { name, cluster in
+            cluster.security.warnings.map { "clusters.\(name): \($0)" }
+        }
+        return config
     }
 }
 
@@ -117,17 +146,5 @@ extension FlowSettings {
     /// Whether it would rename the groups that a flow has renamed.
     fileprivate func renamesGroups(of flow: FlowSettings) -> Bool {
         !groupPrefix.isEmpty && source.name == flow.target.name && target.name == flow.source.name
-    }
-}
-
-extension Error {
-    fileprivate var localizedReason: String {
-        guard let error = self as? CocoaError else { return "\(self)" }
-        switch error.code {
-        case .fileNoSuchFile, .fileReadNoSuchFile: return "no such file"
-        case .fileReadNoPermission: return "permission denied"
-        case .fileReadInapplicableStringEncoding, .fileReadCorruptFile: return "it is not UTF-8 text"
-        default: return "\(error.code)"
-        }
     }
 }

@@ -8,6 +8,10 @@ final class DocumentReader {
     private let environment: [String: String]
     private let readFile: (String) throws -> String
     private(set) var problems: [Problem] = []
+    /// What references stood for, in pieces, the longest first.
+    private var resolved: [String] = []
+    /// Whether a secret stands in the file itself.
+    private(set) var holdsSecrets = false
 
     init(file: String, environment: [String: String], readFile: @escaping (String) throws -> String) {
         self.file = file
@@ -20,17 +24,46 @@ final class DocumentReader {
     }
 
     func report(_ message: String, mark: Mark?, path: String) {
-        problems.append(
-            Problem(file: file, line: mark?.line ?? 0, column: mark?.column ?? 0, path: path, message: message))
+        report(message, line: mark?.line ?? 0, column: mark?.column ?? 0, path: path)
+    }
+
+    func report(_ message: String, line: Int, column: Int, path: String = "") {
+        problems.append(Problem(file: file, line: line, column: column, path: path, message: hiding(message)))
+    }
+
+    /// The message without what references stood for: a variable or a file may hold more than the key that it was put
+    /// to by mistake.
+    private func hiding(_ message: String) -> String {
+        var message = message
+        for value in resolved {
+            // What is short may stand in words of ours.
+            let shown = value.count < 4 ? "\"\(value)\"" : value
+            if message.contains(shown) { message = message.replacing(shown, with: "•••") }
+        }
+        return message
+    }
+
+    private func remember(_ value: String) {
+        resolved += value.split { $0.isWhitespace || $0 == "," }.map(String.init)
+        resolved.sort { $0.count > $1.count }
     }
 
     /// A piece of a text: as it is, or what a reference stood for.
     fileprivate struct Piece {
+        enum Origin {
+            case document, environment
+            case file(String)
+        }
+
         var value: String
-        var part: Secret.Part
+        var origin: Origin
+
+        var part: Secret.Part {
+            if case .file(let name) = origin { .file(name) } else { .text(value) }
+        }
     }
 
-    /// The text with every `${env:NAME}` and `${file:PATH}` replaced; nil, and a problem, when one cannot be.
+    /// The text with every `${env:NAME}` and `${file:PATH}` replaced, and `$${` by `${`; nil, and a problem, when one cannot be.
     func expand(_ text: String, at node: Node, path: String) -> String? {
         pieces(of: text, at: node, path: path)?.map(\.value).joined()
     }
@@ -38,56 +71,92 @@ final class DocumentReader {
     /// The same for a secret, which remembers its files so that it can be read again; nil, and a problem, when one
     /// cannot be read now.
     func secret(_ text: String, at node: Node, path: String) -> Secret? {
-        pieces(of: text, at: node, path: path).map { Secret($0.map(\.part)) }
+        guard let pieces = pieces(of: text, at: node, path: path) else { return nil }
+        for piece in pieces {
+            if case .document = piece.origin, !piece.value.isEmpty { holdsSecrets = true }
+        }
+        return Secret(pieces.map(\.part))
     }
 
     private func pieces(of text: String, at node: Node, path: String) -> [Piece]? {
         var pieces: [Piece] = []
         var rest = text[...]
         while let start = rest.firstRange(of: "${") {
-            pieces.append(Piece(text: rest[..<start.lowerBound]))
-            guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
-                report("\"${\" without \"}\"; write ${env:NAME} or ${file:/path}", at: node, path: path)
+            let before = rest[..<start.lowerBound]
+            if before.last == "$" {
+                // Written twice, it is one that stands for itself.
+                pieces.append(Piece(value: before + "{", origin: .document))
+                rest = rest[start.upperBound...]
+                continue
+            }
+            pieces.append(Piece(value: String(before), origin: .document))
+            guard let end = rest[start.upperBound...].firstIndex(of: "}"),
+                let piece = resolve(rest[start.upperBound..<end], at: node, path: path)
+            else {
+                if !hasReported(node, path) {
+                    // What stands there may be a part of a password.
+                    report(
+                        "\"${\" begins neither ${env:NAME} nor ${file:/path}; write $${ for these characters themselves",
+                        at: node, path: path)
+                }
                 return nil
             }
-            guard let piece = resolve(rest[start.upperBound..<end], at: node, path: path) else { return nil }
             pieces.append(piece)
             rest = rest[rest.index(after: end)...]
         }
-        return pieces + [Piece(text: rest)]
+        return pieces + [Piece(value: String(rest), origin: .document)]
     }
 
+    private func hasReported(_ node: Node, _ path: String) -> Bool {
+        problems.last.map { $0.path == path && $0.line == node.mark?.line && $0.column == node.mark?.column } ?? false
+    }
+
+    /// Nil for what is no reference, and for one that cannot be followed, which is reported.
     private func resolve(_ reference: Substring, at node: Node, path: String) -> Piece? {
         let parts = reference.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let name = parts.count == 2 ? String(parts[1]) : ""
         switch parts.first {
-        case "env" where !name.isEmpty:
-            if let value = environment[name] { return Piece(text: value[...]) }
+        case "env" where name.isVariableName:
+            if let value = environment[name] {
+                remember(value)
+                return Piece(value: value, origin: .environment)
+            }
             report("the environment variable \(name) is not set", at: node, path: path)
         case "file" where !name.isEmpty:
             do {
-                return Piece(value: try readFile(name).trimmingSuffix { $0.isNewline }, part: .file(name))
+                let value = try readFile(name).trimmingSuffix { $0.isNewline }
+                remember(value)
+                return Piece(value: value, origin: .file(name))
             } catch {
-                report("cannot read \(name): \(error)", at: node, path: path)
+                report("cannot read \(name): \(error.fileReason)", at: node, path: path)
             }
-        default:
-            report("unknown reference \"${\(reference)}\"; write ${env:NAME} or ${file:/path}", at: node, path: path)
+        default: break
         }
         return nil
     }
 }
 
-extension DocumentReader.Piece {
-    fileprivate init(text: Substring) {
-        value = String(text)
-        part = .text(value)
-    }
-}
-
 extension String {
+    fileprivate var isVariableName: Bool {
+        !isEmpty && utf8.allSatisfy { $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A || $0 >= 0x30 && $0 <= 0x39 || $0 == 0x5F }
+    }
+
     fileprivate func trimmingSuffix(while condition: (Character) -> Bool) -> String {
         var text = self[...]
         while let last = text.last, condition(last) { text.removeLast() }
         return String(text)
+    }
+}
+
+extension Error {
+    /// Reason for which a file cannot be read, without what is in it.
+    var fileReason: String {
+        guard let error = self as? CocoaError else { return "input/output error" }
+        switch error.code {
+        case .fileNoSuchFile, .fileReadNoSuchFile: return "no such file"
+        case .fileReadNoPermission: return "permission denied"
+        case .fileReadInapplicableStringEncoding, .fileReadCorruptFile: return "it is not UTF-8 text"
+        default: return "input/output error"
+        }
     }
 }

@@ -1,3 +1,5 @@
+internal import PlainText
+
 /// One thing wrong with a configuration file, and where.
 public struct Problem: Hashable, Sendable, CustomStringConvertible {
     public var file: String
@@ -11,7 +13,8 @@ public struct Problem: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         let place = line > 0 ? "\(file):\(line):\(column)" : file
-        return path.isEmpty ? "\(place): \(message)" : "\(place): \(path): \(message)"
+        let text = path.isEmpty ? "\(place): \(message)" : "\(place): \(path): \(message)"
+        return text.printable(atMost: 4_096)
     }
 }
 

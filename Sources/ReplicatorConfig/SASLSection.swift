@@ -93,7 +93,9 @@ enum OAuthSection {
         let headerURLEncode = section.bool("headerUrlencode", default: false)
         guard let endpoint, let id, let secret else { return nil }
         guard let address = HTTPAddress(endpoint) else {
-            section.report("\"\(endpoint)\" is not an https address", about: "tokenEndpoint")
+            // A user and a password in it stay out of logs.
+            let shown = endpoint.contains("@") || endpoint.contains("?") ? "" : "\"\(endpoint)\" "
+            section.report("\(shown)is not an https address", about: "tokenEndpoint")
             return nil
         }
         if !address.usesTLS {

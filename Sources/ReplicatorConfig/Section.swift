@@ -13,7 +13,9 @@ struct Section {
     /// Nil, and a problem, when the node is not a mapping.
     init?(_ node: Node, path: String, reader: DocumentReader) {
         guard let pairs = node.mapping else {
-            reader.report("expected a mapping of keys to values, found \(node.kindName)", at: node, path: path)
+            // Whoever writes a text where a mapping belongs may have written a password, but not in a flow.
+            let found = path.hasPrefix("flows") ? node.shownKind : node.kindName
+            reader.report("expected a mapping of keys to values, found \(found)", at: node, path: path)
             return nil
         }
         self.node = node
@@ -42,14 +44,13 @@ struct Section {
     /// Reports every key that was not read, with the known one it resembles.
     func finish() {
         for (name, entry) in mapping.sorted(by: { $0.key < $1.key }) where !known.contains(name) {
-            let similar = known.min { name.editDistance(to: $0) < name.editDistance(to: $1) }
             var message = "unknown key"
-            if let similar, name.editDistance(to: similar) <= max(2, name.count / 3) {
+            if let similar = name.similar(in: known) {
                 message += "; did you mean \"\(similar)\"?"
             } else if !known.isEmpty {
                 message += "; known here: \(known.sorted().joined(separator: ", "))"
             }
-            reader.report(message, at: entry.key, path: path(of: name))
+            reader.report(message, at: entry.key, path: name.isKeyLike(with: entry.value) ? path(of: name) : path)
         }
     }
 
@@ -164,7 +165,9 @@ extension Section {
         if let found = choices.first(where: { $0.key == text }) { return found.value }
         let folded = choices.first { $0.key.lowercased() == text.lowercased() }
         let hint = folded.map { "; did you mean \($0.key)?" } ?? ""
-        report("expected one of \(choices.map(\.key).joined(separator: ", ")), found \"\(text)\"\(hint)", about: key)
+        let isWord = text.count <= 40 && text.allSatisfy { $0.isLetter || $0.isNumber || "-_ ".contains($0) }
+        let found = isWord ? "\"\(text)\"" : "something else"
+        report("expected one of \(choices.map(\.key).joined(separator: ", ")), found \(found)\(hint)", about: key)
         return nil
     }
 
@@ -227,15 +230,35 @@ extension Node {
 
     var kindName: String {
         switch self {
-        case .scalar(let scalar): isNull ? "nothing" : "\"\(scalar.string)\""
+        case .scalar: isNull ? "nothing" : "a text"
         case .mapping: "a mapping"
         case .sequence: "a list"
         case .alias: "an alias"
         }
     }
+
+    /// The same, with the text itself.
+    var shownKind: String {
+        guard let scalar, !isNull else { return kindName }
+        return "\"\(scalar.string)\""
+    }
 }
 
 extension String {
+    /// Whether it may be shown as a key that nobody knows: `password:secret` without a space is a key too, and so is a
+    /// password that stands alone between braces.
+    fileprivate func isKeyLike(with value: Node) -> Bool {
+        count <= 40 && allSatisfy { $0.isASCII && ($0.isLetter || "_-.".contains($0)) } && !value.isNull
+    }
+
+    /// The one of the keys that was meant, if it looks like it.
+    fileprivate func similar(in keys: Set<String>) -> String? {
+        // Comparing costs time for each letter of both.
+        guard count <= 64 else { return nil }
+        let nearest = keys.sorted().map { (key: $0, distance: editDistance(to: $0)) }.min { $0.distance < $1.distance }
+        return nearest.flatMap { $0.distance <= max(2, count / 3) ? $0.key : nil }
+    }
+
     /// Insertions, deletions and replacements that make one out of the other, upper and lower case being equal.
     func editDistance(to other: String) -> Int {
         let left = Array(lowercased()), right = Array(other.lowercased())

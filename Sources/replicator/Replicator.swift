@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import PlainText
 
 /// The command line: one subcommand per task.
 @main
@@ -37,24 +38,27 @@ struct Replicator: AsyncParsableCommand {
                 try command.run()
             }
         } catch let failure as Failure {
-            complain("\(failure)")
-            Glibc.exit(failure.exitCode.rawValue)
+            end("\(failure)", failure.exitCode)
         } catch {
             let message = fullMessage(for: error)
             guard exitCode(for: error) != .success else {
                 print(message)
                 Glibc.exit(0)
             }
-            complain(message)
-            let isUsage = exitCode(for: error) == .validationFailure
-            Glibc.exit(isUsage ? Failure.ExitCode.usage.rawValue : Failure.ExitCode.failed.rawValue)
+            end(message, exitCode(for: error) == .validationFailure ? .usage : .failed)
         }
     }
 
-    static func complain(_ message: String) {
-        guard !message.isEmpty else { return }
-        let line = message.hasSuffix("\n") ? message : message + "\n"
-        // Not through `stderr`: that is a global variable of C's.
-        _ = Array(line.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    private static func end(_ message: String, _ code: Failure.ExitCode) -> Never {
+        StandardError.write(
+            LastError.text(message, exitCode: code.rawValue, asJSON: LastError.isJSON(CommandLine.arguments)))
+        Glibc.exit(code.rawValue)
+    }
+
+    /// Says something beside a command's output.
+    ///
+    /// - Parameter lines: ours, whatever came from outside in them.
+    static func complain(_ lines: [String]) {
+        for line in lines { StandardError.write(line.printable(atMost: 8_192) + "\n") }
     }
 }

@@ -98,6 +98,38 @@ import Testing
         }
     }
 
+    @Test
+    func
+        `an expression without an answer about a topic or a group is an error that names both, and a note in the plan`()
+        async throws
+    {
+        try await Replicated.run { world in
+            let name = String(repeating: "a", count: 60) + "_b"
+            try await world.createTopic("orders")
+            try await world.createTopic(name)
+            try await world.commit(name, ["orders": [0: 0]])
+            let endless = try NamePattern("(a+)+\\1b")
+            let orders = try NamePattern("orders")
+            let expressions = NameSelection(allow: [orders, endless], deny: [])
+            let diagnosis = try await world.diagnosis() {
+                $0.topics = expressions
+                $0.consumerGroups = expressions
+            }
+            let plan = try await world.plan {
+                $0.topics = expressions
+                $0.consumerGroups = expressions
+            }
+
+            let found = problems(diagnosis).filter { $0.subject == name }
+            #expect(Set(found.map(\.check)) == ["selection", "groups"])
+            #expect(found.allSatisfy { $0.what.contains("(a+)+\\1b") && $0.what.contains(name) })
+            #expect(plan.selectedTopics == 1)
+            let note = try #require(plan.notes.first { $0.subject == name && $0.message.hasPrefix("topic") })
+            #expect(note.message.contains("(a+)+\\1b"))
+            #expect(plan.notes.contains { $0.message.contains("not kept in step") }, "\(plan.notes)")
+        }
+    }
+
     @Test func `one cluster on both ends is an error`() async throws {
         try await Replicated.run { world in
             let diagnosis = try await world.diagnosis() { $0.target = Replicated.settings("west", world.source) }

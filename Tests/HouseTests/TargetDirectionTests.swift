@@ -6,19 +6,21 @@ import Testing
     /// Targets of this package that each target may import.
     private static let below: [String: Set<String>] = {
         let wire: Set = ["KafkaWire", "KafkaCompression", "CryptoPrimitives"]
-        let engine = wire.union(["KafkaClient"])
+        let engine = wire.union(["KafkaClient", "BoundedExpressions", "PlainText"])
         let daemon = engine.union(["Replication", "ReplicatorConfig", "Observability"])
         return [
             "CryptoPrimitives": [],
+            "BoundedExpressions": [],
+            "PlainText": [],
             "KafkaWire": [],
             "KafkaCompression": ["KafkaWire"],
             // They meet on a socket, as strangers.
-            "KafkaClient": wire,
-            "KafkaBroker": wire,
+            "KafkaClient": wire.union(["PlainText"]),
+            "KafkaBroker": wire.union(["BoundedExpressions"]),
             "Replication": engine,
             "ReplicationTools": engine.union(["Replication"]),
             "ReplicatorConfig": engine.union(["Replication"]),
-            "Observability": ["CryptoPrimitives"],
+            "Observability": ["CryptoPrimitives", "PlainText"],
             "ReplicatorDaemon": daemon,
             "replicator": daemon.union(["ReplicationTools", "ReplicatorDaemon", "KafkaBroker"]),
             "replicator-bench": engine,

@@ -46,6 +46,16 @@ import Testing
     }
 
     @Test(arguments: [
+        ("127.0.0.1", true), ("127.255.1.2", true), ("localhost", true), ("LOCALHOST", true), ("[::1]", true),
+        ("127.0.0.1.attacker.example", false), ("127.example", false), ("127.0.0.1x", false), ("127.0.0", false),
+        ("127.0.0.256", false), ("127.0.0.01", false), ("0127.0.0.1", false), ("localhost.example", false),
+        ("127.0.0.1.", false), ("127.+1.0.1", false), ("128.0.0.1", false), ("[::2]", false),
+    ])
+    func `only an address of this machine is one that stays here`(host: String, stays: Bool) {
+        #expect((HTTPAddress("http://\(host):8080/")?.isLoopback ?? false) == stays)
+    }
+
+    @Test(arguments: [
         "", "id.example", "ftp://id.example", "https://", "https://me:pw@id.example/", "https://a b/",
         "https://id.example/#x",
     ])

@@ -25,6 +25,16 @@ import Testing
         #expect(found[1].about == ["flow": "f"])
     }
 
+    @Test func `an event is bounded, and printable`() {
+        let events = EventLog()
+        logger(events).error(
+            "\u{1B}[2J\(String(repeating: "x", count: 1 << 20))", metadata: ["reason": "a\nb\u{202E}"])
+
+        #expect(events.events().first?.message.hasPrefix("\\u{1B}[2Jx") == true)
+        #expect((events.events().first?.message.utf8.count ?? 0) < 4_096)
+        #expect(events.events().first?.about == ["reason": "a\\nb\\u{202E}"])
+    }
+
     @Test func `only events after a known one are told`() {
         let events = EventLog()
         let logger = logger(events)

@@ -56,4 +56,24 @@ import Testing
 
         #expect(PrometheusText.render(registry).contains(#"x{a="q\"b\\s\nn"} 1"#))
     }
+
+    /// A character of Swift's may be a line feed, or a quotation mark, with something behind or before it.
+    @Test(arguments: ["a\r\nb", "a\"\u{301}b", "a\\\u{301}b", "a\n\u{301}b", "\r\n\"\r\n"])
+    func `labels are escaped scalar by scalar`(label: String) {
+        let registry = MetricsRegistry()
+        registry.makeCounter(label: "x", dimensions: [("a", label)]).increment(by: 1)
+        let text = PrometheusText.render(registry)
+        let line = text.utf8.split(separator: 0x0A).last.map { Array($0) } ?? []
+
+        #expect(text.utf8.count { $0 == 0x0A } == 2)
+        #expect(!text.utf8.contains(0x0D))
+        // Between the outer quotation marks each is behind an odd number of backslashes.
+        var isEscaped = false
+        var quotes = 0
+        for byte in line {
+            if byte == UInt8(ascii: "\""), !isEscaped { quotes += 1 }
+            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+        }
+        #expect(quotes == 2)
+    }
 }

@@ -1,3 +1,4 @@
+import BoundedExpressions
 import Replication
 import Testing
 
@@ -54,5 +55,35 @@ import Testing
 
     @Test func `an expression that does not compile is refused with its text`() {
         #expect(throws: InvalidPattern.self) { try NamePattern("orders(") }
+    }
+
+    private static let endless = "(a+)+\\1b"
+    private static let long = String(repeating: "a", count: 200) + "_b"
+
+    @Test func `an expression without an answer about a topic selects it not, and says so`() throws {
+        let selector = try selector(allow: ["orders", Self.endless])
+
+        #expect(selector.targetName(of: Self.long, isInternal: false) == nil)
+        let error = #expect(throws: UndecidedMatch.self) { try selector.target(of: Self.long, isInternal: false) }
+        #expect(error?.expression == Self.endless)
+        #expect(error?.subject == Self.long)
+        #expect(try selector.target(of: "orders", isInternal: false) == "east.orders")
+    }
+
+    @Test func `an answer of another expression is enough`() throws {
+        #expect(try selector(allow: [Self.endless, "a.*"]).target(of: Self.long, isInternal: false) != nil)
+        #expect(try selector(allow: ["x"], deny: [Self.endless]).target(of: Self.long, isInternal: false) == nil)
+        #expect(
+            try selector(allow: [".*"], deny: [Self.endless, "a.*"]).target(of: Self.long, isInternal: false) == nil)
+        #expect(throws: UndecidedMatch.self) {
+            try selector(allow: [".*"], deny: [Self.endless]).target(of: Self.long, isInternal: false)
+        }
+    }
+
+    @Test func `line breaks in a name are characters like others`() throws {
+        let everything = NameSelection(allow: [try NamePattern(".*")], deny: [])
+        for name in ["a\nb", "a\rb", "a\r\nb", "a\u{2028}b", "a\u{85}b"] {
+            #expect(try everything.selects(name), "\(name)")
+        }
     }
 }

@@ -1,3 +1,5 @@
+internal import KafkaWire
+
 /// One access rule (ACL): who may, or may not, do what to which resources. Numbers are those of the protocol; the sets
 /// are open, so that rules of newer brokers survive.
 public struct AccessRule: Sendable, Hashable {
@@ -23,6 +25,22 @@ public struct AccessRule: Sendable, Hashable {
         self.host = host
         self.operation = operation
         self.permission = permission
+    }
+
+    public static func == (left: AccessRule, right: AccessRule) -> Bool {
+        left.resource == right.resource && left.pattern == right.pattern && left.operation == right.operation
+            && left.permission == right.permission && ExactName(left.name) == ExactName(right.name)
+            && ExactName(left.principal) == ExactName(right.principal) && left.host == right.host
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(resource)
+        hasher.combine(pattern)
+        hasher.combine(ExactName(name))
+        hasher.combine(ExactName(principal))
+        hasher.combine(host)
+        hasher.combine(operation)
+        hasher.combine(permission)
     }
 
     public struct ResourceType: RawRepresentable, Sendable, Hashable {

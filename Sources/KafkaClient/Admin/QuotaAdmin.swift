@@ -10,6 +10,11 @@ public struct QuotaEntity: Sendable, Hashable {
     }
 
     public var user: String?? { parts["user"] }
+
+    private var exact: [String: ExactName?] { parts.mapValues { $0.map(ExactName.init) } }
+
+    public static func == (left: QuotaEntity, right: QuotaEntity) -> Bool { left.exact == right.exact }
+    public func hash(into hasher: inout Hasher) { hasher.combine(exact) }
 }
 
 extension QuotaEntity: CustomStringConvertible {

@@ -1,4 +1,5 @@
 import KafkaWire
+internal import PlainText
 
 extension KafkaError: CustomStringConvertible {
     /// `west: Produce to orders-3 at broker 2 (b2:9092): NOT_ENOUGH_REPLICAS (19); …`
@@ -8,10 +9,10 @@ extension KafkaError: CustomStringConvertible {
     public var withoutCluster: String {
         var text = "\(operation)"
         if let topic {
-            text += " of \(topic)"
+            text += " of \(topic.printable())"
             if let partition { text += "-\(partition)" }
         }
-        if let group { text += " for group \"\(group)\"" }
+        if let group { text += " for group \"\(group.printable())\"" }
         if let broker { text += " at \(broker)" }
         return text + ": \(reasonText)"
     }
@@ -49,7 +50,7 @@ extension KafkaError.Reason {
         switch self {
         case .broker(let code, let message):
             var text = "\(code)"
-            if let message, !message.isEmpty { text += ", \"\(message)\"" }
+            if let message, !message.isEmpty { text += ", \"\(message.printable())\"" }
             if let advice = KafkaError.advice[code] { text += "; \(advice)" }
             return text
         case .connection(let failure): return "\(failure)"

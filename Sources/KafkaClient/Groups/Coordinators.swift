@@ -12,6 +12,15 @@ public enum Coordinator: Hashable, Sendable {
         }
     }
 
+    public static func == (left: Coordinator, right: Coordinator) -> Bool {
+        left.keyType == right.keyType && ExactName(left.key) == ExactName(right.key)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(keyType)
+        hasher.combine(ExactName(key))
+    }
+
     var keyType: Int8 { if case .group = self { 0 } else { 1 } }
     var group: String? { if case .group(let id) = self { id } else { nil } }
 }

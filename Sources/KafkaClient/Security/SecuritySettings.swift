@@ -24,3 +24,29 @@ public struct SecuritySettings: Sendable, Hashable {
         self.sasl = sasl
     }
 }
+
+extension SecuritySettings {
+    /// What lets somebody on the way read or change more than he should, each with what mends it.
+    package var warnings: [String] {
+        var warnings: [String] = []
+        if `protocol` == .saslPlaintext {
+            switch sasl {
+            case .password(.plain, _, _):
+                warnings.append(
+                    "PLAIN without TLS sends the password as it is, to be read by everybody on the way; use "
+                        + "securityProtocol SASL_SSL, or at least a SCRAM mechanism")
+            case .oauthBearer:
+                warnings.append(
+                    "OAUTHBEARER without TLS sends the token as it is, to be used by everybody on the way; use "
+                        + "securityProtocol SASL_SSL")
+            case .password, .awsMSKIAM, nil: break
+            }
+        }
+        if `protocol`.usesTLS, tls?.verification == TLSSettings.Verification.none {
+            warnings.append(
+                "tls.verification none takes any server for the cluster: whoever sits between can read and change "
+                    + "everything; use full, with the cluster's roots in tls.caFile")
+        }
+        return warnings
+    }
+}

@@ -1,15 +1,18 @@
+package import BoundedExpressions
+
 /// A regular expression over whole names, checked when the configuration is read.
 public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
-    public let text: String
+    package let expression: BoundedExpression
+
+    public var text: String { expression.text }
 
     /// - Throws: ``InvalidPattern`` with the reason, when the text is not a regular expression.
     public init(_ text: String) throws(InvalidPattern) {
-        do {
-            _ = try Regex(text)
+        do throws(InvalidExpression) {
+            expression = try BoundedExpression(text)
         } catch {
-            throw InvalidPattern(text: text, reason: "\(error)")
+            throw InvalidPattern(text: text, reason: error.reason)
         }
-        self.text = text
     }
 
     public var description: String { text }
@@ -31,20 +34,27 @@ public struct NameSelection: Hashable, Sendable {
         self.allow = allow
         self.deny = deny
     }
-}
 
-/// Compiled form of a ``NameSelection``. Compiled expressions are not `Sendable`: each user compiles its own.
-struct NameMatcher {
-    private let allow: [Regex<AnyRegexOutput>]
-    private let deny: [Regex<AnyRegexOutput>]
-
-    init(_ selection: NameSelection) {
-        // Cannot fail: a NamePattern exists only for text that compiles.
-        allow = selection.allow.compactMap { try? Regex($0.text) }
-        deny = selection.deny.compactMap { try? Regex($0.text) }
+    /// - Throws: ``UndecidedMatch`` when the answer hangs on an expression that came to none.
+    package func selects(_ name: String) throws(UndecidedMatch) -> Bool {
+        let isAllowed = Self.match(name, allow)
+        guard isAllowed != .success(false) else { return false }
+        let isDenied = Self.match(name, deny)
+        guard isDenied != .success(true) else { return false }
+        let isWanted = try isAllowed.get()
+        return try isWanted ? !isDenied.get() : false
     }
 
-    func selects(_ name: String) -> Bool {
-        allow.contains { name.wholeMatch(of: $0) != nil } && !deny.contains { name.wholeMatch(of: $0) != nil }
+    /// One expression that matches is enough, whatever becomes of the others.
+    private static func match(_ name: String, _ patterns: [NamePattern]) -> Result<Bool, UndecidedMatch> {
+        var undecided: UndecidedMatch?
+        for pattern in patterns {
+            do throws(UndecidedMatch) {
+                if try pattern.expression.matches(name) { return .success(true) }
+            } catch {
+                undecided = error
+            }
+        }
+        return undecided.map { .failure($0) } ?? .success(false)
     }
 }

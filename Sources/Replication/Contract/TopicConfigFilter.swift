@@ -8,22 +8,25 @@ public struct TopicConfigFilter {
         #"unclean\.leader\.election\.enable"#, #"min\.insync\.replicas"#,
     ].compactMap { try? NamePattern($0) }
 
-    private let excluded: NameMatcher
+    private let excluded: NameSelection
     private let knownKeys: Set<String>?
 
     /// - Parameter knownKeys: the keys that the target knows, so that an older one is not asked for newer ones; nil
     ///   when that is not known.
     init(excluding patterns: [NamePattern], knownKeys: Set<String>? = nil) {
-        excluded = NameMatcher(NameSelection(allow: patterns, deny: []))
+        excluded = NameSelection(allow: patterns, deny: [])
         self.knownKeys = knownKeys
     }
 
     func copies(_ name: String) -> Bool {
-        !excluded.selects(name) && knownKeys?.contains(name) ?? true
+        !excludes(name) && knownKeys?.contains(name) ?? true
     }
 
     /// Whether it is only the target's age that stands against copying the key.
     func isUnknownToTarget(_ name: String) -> Bool {
-        !excluded.selects(name) && !(knownKeys?.contains(name) ?? true)
+        !excludes(name) && !(knownKeys?.contains(name) ?? true)
     }
+
+    /// Without an answer the target keeps its own value.
+    private func excludes(_ name: String) -> Bool { (try? excluded.selects(name)) ?? true }
 }

@@ -1,9 +1,9 @@
+package import BoundedExpressions
 package import KafkaClient
 
 /// Which consumer groups a flow keeps in step, and what they are called on the target.
 package struct GroupSelector {
-    private let matcher: NameMatcher
-    private let internalGroups: NameMatcher
+    private let selection: NameSelection
     private let prefix: String
 
     /// Groups of replicators and of a service's own health checks: their offsets mean nothing elsewhere.
@@ -11,10 +11,11 @@ package struct GroupSelector {
         "__replicator.*", ".*__amazon_msk_replicator_.*", #"amazon\.msk\.canary\.group\..*"#,
     ]
 
+    private static let internalGroups = NameSelection(
+        allow: internalPatterns.compactMap { try? NamePattern($0) }, deny: [])
+
     package init(_ settings: FlowSettings) {
-        matcher = NameMatcher(settings.consumerGroups)
-        internalGroups = NameMatcher(
-            NameSelection(allow: Self.internalPatterns.compactMap { try? NamePattern($0) }, deny: []))
+        selection = settings.consumerGroups
         prefix = settings.groupPrefix
     }
 
@@ -22,14 +23,19 @@ package struct GroupSelector {
     ///
     /// Only groups of consumers: others, such as Connect's own, commit no offsets of topics. With a prefix those that
     /// carry it already have come from here.
-    package func targetName(of group: GroupListing) -> String? {
+    ///
+    /// - Throws: ``UndecidedMatch`` when an expression comes to no answer; the flow leaves the group alone.
+    package func target(of group: GroupListing) throws(UndecidedMatch) -> String? {
         guard group.protocolType.isEmpty || group.protocolType == "consumer" else { return nil }
-        return targetName(of: group.id)
+        return try target(of: group.id)
     }
 
-    package func targetName(of group: String) -> String? {
-        guard !internalGroups.selects(group), matcher.selects(group) else { return nil }
+    package func target(of group: String) throws(UndecidedMatch) -> String? {
+        guard try !Self.internalGroups.selects(group), try selection.selects(group) else { return nil }
         guard prefix.isEmpty || !group.hasPrefix(prefix) else { return nil }
         return prefix + group
     }
+
+    /// The same for those who have been told already of expressions without an answer.
+    package func targetName(of group: String) -> String? { (try? target(of: group)) ?? nil }
 }

@@ -1,3 +1,4 @@
+internal import BoundedExpressions
 package import KafkaClient
 internal import KafkaWire
 package import Logging
@@ -15,8 +16,8 @@ package actor GroupSync {
     /// Ends of target partitions in which nothing had been copied when they were looked up.
     private var emptyEnds: [TopicPartition: Int64] = [:]
     /// Refusals and failures that have been reported, by group and partition.
-    private var reported: [String: String] = [:]
-    private var knownGroups: Set<String> = []
+    private var reported: [ExactName: String] = [:]
+    private var knownGroups: Set<ExactName> = []
     private(set) var findings: [GroupFinding] = []
     /// Whether both clusters could be asked the last time.
     private(set) var isReachable = true
@@ -76,12 +77,12 @@ package actor GroupSync {
     package func examine(
         _ names: [String]?, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async throws(KafkaError) -> [GroupFinding] {
-        let selected = try await select(names)
+        let (selected, undecided) = try await select(names)
         let committed = await offsets(of: selected.map(\.group), at: source)
         let routes = try await routes(for: committed, maps)
         var found: [GroupFinding] = []
         for var finding in selected {
-            switch committed[finding.group] {
+            switch committed[ExactName(finding.group)] {
             case .success(let offsets):
                 finding.partitions = offsets.compactMap { partition, committed in
                     routes[partition].map {
@@ -97,25 +98,39 @@ package actor GroupSync {
             if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
         }
         try await readTarget(&found)
-        return found
+        return found + undecided
     }
 
-    private func select(_ names: [String]?) async throws(KafkaError) -> [GroupFinding] {
+    /// Groups that are kept in step, and with the reason those of which no expression says whether they are.
+    private func select(
+        _ names: [String]?
+    ) async throws(KafkaError) -> (selected: [GroupFinding], undecided: [GroupFinding]) {
         let selector = GroupSelector(settings)
-        if let names {
-            return names.compactMap { name in
-                selector.targetName(of: name).map { GroupFinding(group: name, targetGroup: $0) }
+        var selected: [GroupFinding] = []
+        var undecided: [GroupFinding] = []
+        func select(_ group: String, _ target: () throws(UndecidedMatch) -> String?) {
+            do throws(UndecidedMatch) {
+                if let name = try target() { selected.append(GroupFinding(group: group, targetGroup: name)) }
+            } catch {
+                var finding = GroupFinding(group: group, targetGroup: settings.groupPrefix + group)
+                finding.failure = "it is not kept in step: \(error)"
+                undecided.append(finding)
             }
         }
-        return try await source.listGroups().compactMap { group in
-            selector.targetName(of: group).map { GroupFinding(group: group.id, targetGroup: $0) }
+        if let names {
+            for name in names { select(name) { () throws(UndecidedMatch) in try selector.target(of: name) } }
+        } else {
+            for group in try await source.listGroups() {
+                select(group.id) { () throws(UndecidedMatch) in try selector.target(of: group) }
+            }
         }
+        return (selected, undecided)
     }
 
     /// The opposite flow's maps are taken first, then the ends of the logs, then our own maps: so ours can be shown to
     /// hold every copy that the opposite flow has come across.
     private func routes(
-        for committed: [String: Result<[TopicPartition: CommittedOffset], KafkaError>],
+        for committed: [ExactName: Result<[TopicPartition: CommittedOffset], KafkaError>],
         _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async throws(KafkaError) -> GroupRoutes {
         let sourceID = try await source.clusterID()
@@ -148,8 +163,10 @@ package actor GroupSync {
 
     private func offsets(
         of groups: [String], at cluster: ClusterClient
-    ) async -> [String: Result<[TopicPartition: CommittedOffset], KafkaError>] {
-        await concurrently(groups, width: Self.width) { await Self.offsets(of: $0, at: cluster) }
+    ) async -> [ExactName: Result<[TopicPartition: CommittedOffset], KafkaError>] {
+        await concurrently(groups.map(ExactName.init), width: Self.width) {
+            await Self.offsets(of: $0.text, at: cluster)
+        }
     }
 
     private static func offsets(
@@ -167,14 +184,15 @@ package actor GroupSync {
 extension GroupSync {
     private func readTarget(_ found: inout [GroupFinding]) async throws(KafkaError) {
         guard !found.isEmpty else { return }
-        let states = Dictionary(try await target.listGroups().map { ($0.id, $0.state) }) { first, _ in first }
+        let states = Dictionary(try await target.listGroups().map { (ExactName($0.id), $0.state) }) { first, _ in first
+        }
         let committed = await offsets(of: found.map(\.targetGroup), at: target)
         let bounds = await bounds(of: found, committed)
         for index in found.indices where found[index].failure == nil {
             let name = found[index].targetGroup
-            switch committed[name] {
+            switch committed[ExactName(name)] {
             case .success(let offsets):
-                let hasMembers = Self.hasMembers(states[name])
+                let hasMembers = Self.hasMembers(states[ExactName(name)])
                 found[index].hasMembersOnTarget = hasMembers
                 for place in found[index].partitions.indices {
                     let partition = found[index].partitions[place]
@@ -196,12 +214,12 @@ extension GroupSync {
     /// than the map that says that nothing has been copied.
     private func bounds(
         of found: [GroupFinding],
-        _ committed: [String: Result<[TopicPartition: CommittedOffset], KafkaError>]
+        _ committed: [ExactName: Result<[TopicPartition: CommittedOffset], KafkaError>]
     ) async -> [TopicPartition: Range<Int64>] {
         var wanted: Set<TopicPartition> = []
         var empty: Set<TopicPartition> = []
         for finding in found {
-            guard case .success(let offsets) = committed[finding.targetGroup] else { continue }
+            guard case .success(let offsets) = committed[ExactName(finding.targetGroup)] else { continue }
             for partition in finding.partitions {
                 switch partition.position {
                 case .success(let position):
@@ -285,7 +303,7 @@ extension GroupSync {
 // Telling.
 extension GroupSync {
     private func log(_ finding: GroupFinding, _ partition: PartitionFinding, _ offset: Int64) {
-        let level: Logger.Level = knownGroups.contains(finding.targetGroup) ? .debug : .info
+        let level: Logger.Level = knownGroups.contains(ExactName(finding.targetGroup)) ? .debug : .info
         logger.log(
             level: level, "committed group offset on the target",
             metadata: [
@@ -297,26 +315,27 @@ extension GroupSync {
 
     /// Says once what keeps a group from being in step, and again when the reason is another.
     private func report() {
-        var present: Set<String> = [""]
-        reported[""] = nil
+        let clusters = ExactName("")
+        var present: Set<ExactName> = [clusters]
+        reported[clusters] = nil
         for finding in findings {
-            knownGroups.insert(finding.targetGroup)
-            present.insert(finding.group)
+            knownGroups.insert(ExactName(finding.targetGroup))
+            present.insert(ExactName(finding.group))
             if let failure = finding.failure {
                 failures.increment()
                 report(finding.group, "group offsets cannot be synchronised, trying again", failure, [:])
             } else {
-                reported[finding.group] = nil
+                reported[ExactName(finding.group)] = nil
             }
             for partition in finding.partitions {
                 let key = "\(finding.group)/\(partition.source)"
-                present.insert(key)
+                present.insert(ExactName(key))
                 guard case .refused(let reason) = partition.verdict else {
-                    reported[key] = nil
+                    reported[ExactName(key)] = nil
                     continue
                 }
                 if case .failure(.nothingCopied) = partition.position { continue }
-                let isNew = reported[key] == nil
+                let isNew = reported[ExactName(key)] == nil
                 if isNew { failures.increment() }
                 report(
                     key, "group offset cannot be translated", reason,
@@ -330,8 +349,8 @@ extension GroupSync {
     private func report(
         _ key: String, _ message: Logger.Message, _ reason: String, _ metadata: Logger.Metadata, group: String? = nil
     ) {
-        guard reported[key] != reason else { return }
-        reported[key] = reason
+        guard reported[ExactName(key)] != reason else { return }
+        reported[ExactName(key)] = reason
         var metadata = metadata
         metadata["reason"] = "\(reason)"
         if let group = group ?? (key.isEmpty ? nil : key) { metadata["group"] = "\(group)" }

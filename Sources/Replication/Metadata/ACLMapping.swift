@@ -1,4 +1,6 @@
+internal import BoundedExpressions
 package import KafkaClient
+internal import KafkaWire
 
 /// Counterpart of an access rule of the source on the target.
 ///
@@ -18,7 +20,7 @@ package struct ACLMapping {
     private let mode: AclMode
     private let naming: TopicNaming
     private let selector: TopicSelector
-    private let groups: NameMatcher
+    private let groups: NameSelection
     private let principals: [String: String]
     private let topics: [String]
 
@@ -28,7 +30,7 @@ package struct ACLMapping {
         naming = settings.naming
         selector = TopicSelector(
             selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
-        groups = NameMatcher(settings.consumerGroups)
+        groups = settings.consumerGroups
         principals = settings.sync.principals
         self.topics = topics
     }
@@ -45,9 +47,18 @@ package struct ACLMapping {
         switch rule.resource {
         case .topic: topicRule(rule)
         case .group where mode == .full:
-            rule.name == "*" || groups.selects(rule.name) ? .copied(renamed(rule)) : .ignored
+            group(rule)
         case .transactionalID where mode == .full: .copied(renamed(rule))
         default: .ignored
+        }
+    }
+
+    private func group(_ rule: AccessRule) -> Verdict {
+        do throws(UndecidedMatch) {
+            let isSelected = rule.name == "*" ? true : try groups.selects(rule.name)
+            return isSelected ? .copied(renamed(rule)) : .ignored
+        } catch {
+            return .left(because: "\(error)")
         }
     }
 
@@ -90,7 +101,7 @@ package struct ACLMapping {
 
     private func renamed(_ rule: AccessRule) -> AccessRule {
         var copy = rule
-        copy.principal = principals[rule.principal] ?? rule.principal
+        copy.principal = principals.exactly(rule.principal) ?? rule.principal
         return copy
     }
 }

@@ -1,3 +1,4 @@
+internal import BoundedExpressions
 package import KafkaClient
 internal import KafkaWire
 
@@ -22,6 +23,27 @@ package struct MetadataObserver: Sendable {
     package func select(_ metadata: ClusterMetadata) -> [SelectedTopic] {
         topicNames.select(metadata)
     }
+
+    /// Notes on topics that are not copied since an expression came to no answer about them; ask after ``select(_:)``.
+    package func undecided(_ metadata: ClusterMetadata) -> [SyncNote] {
+        let undecided = topicNames.undecided(metadata)
+        var notes = undecided.prefix(Self.shownUndecided).map { match in
+            SyncNote(
+                kind: .undecidedName, subject: match.subject,
+                message: "topic \(match.subject) of \(settings.source.name) is not copied: \(match)")
+        }
+        if undecided.count > notes.count {
+            notes.append(
+                SyncNote(
+                    kind: .undecidedName, subject: "topics",
+                    message: "more topics of \(settings.source.name) than the \(notes.count) that are named are not "
+                        + "copied, since expressions come to no answer about them"))
+        }
+        return notes
+    }
+
+    /// Topics that are named: whoever may create one may create thousands.
+    private static let shownUndecided = 20
 
     /// Adds the settings of source topics.
     ///

@@ -56,15 +56,15 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
     package func command(giving operations: [AccessOperation], on names: [String]) -> String {
         let given = operations.map { "--operation \(Self.word($0))" }.joined(separator: " ")
         let pattern = pattern == .prefixed ? " --resource-pattern-type prefixed" : ""
-        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal '\(principal)' "
+        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal \(Self.quoted(principal)) "
             + "\(given) \(names.map(option).joined(separator: " "))\(pattern)"
     }
 
     private func option(_ name: String) -> String {
         switch resource {
-        case .topic: "--topic '\(name)'"
-        case .group: "--group '\(name)'"
-        case .transactionalID: "--transactional-id '\(name)'"
+        case .topic: "--topic \(Self.quoted(name))"
+        case .group: "--group \(Self.quoted(name))"
+        case .transactionalID: "--transactional-id \(Self.quoted(name))"
         default: "--cluster"
         }
     }
@@ -74,6 +74,11 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
         let permission = MissingPermission(.describe, on: .cluster, of: cluster)
         return "kafka-acls.sh --bootstrap-server \(permission.bootstrapServer) --list "
             + "--principal '\(permission.principal)'"
+    }
+
+    /// One word of a shell: names come from others.
+    private static func quoted(_ text: String) -> String {
+        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
     }
 
     /// `DESCRIBE_CONFIGS` is `DescribeConfigs` to the tool.

@@ -1,4 +1,5 @@
 package import KafkaClient
+internal import KafkaWire
 
 /// Decides which client quotas have to change on the target. Quotas by address are left out: addresses mean one
 /// network.
@@ -38,7 +39,7 @@ package enum QuotaPlanner {
     }
 
     private static func renamed(_ entity: QuotaEntity, _ principals: [String: String]) -> QuotaEntity {
-        guard let user = entity.parts["user"] ?? nil, let principal = principals["User:\(user)"],
+        guard let user = entity.parts["user"] ?? nil, let principal = principals.exactly("User:\(user)"),
             principal.hasPrefix("User:")
         else { return entity }
         var copy = entity

@@ -34,8 +34,8 @@ package actor SyncLedger {
     /// What cannot be understood is not remembered: then it is not ours to take back.
     private func read() async throws(KafkaError) {
         var state = LedgerState()
-        var acls: [String: AccessRule] = [:]
-        var quotas: [String: QuotaEntity] = [:]
+        var acls: [ExactName: AccessRule] = [:]
+        var quotas: [ExactName: QuotaEntity] = [:]
         var reader = log.reader()
         while let records = try await reader.records() {
             for record in records {

@@ -80,15 +80,18 @@ package struct TopicSync: Sendable {
     func discover(onlyKnown: Set<String>?) async throws(FlowError) -> Discovery {
         try await ledger.open()
         let selected: [SelectedTopic]
+        let undecided: [SyncNote]
         var discovery: Discovery
         do throws(KafkaError) {
             let sourceMetadata = try await source.metadata(.all)
             let targetMetadata = try await target.metadata(.all)
             discovery = Discovery(sourceMetadata: sourceMetadata, targetMetadata: targetMetadata)
             selected = observer.select(sourceMetadata).filter { onlyKnown?.contains($0.source.name) ?? true }
+            undecided = observer.undecided(sourceMetadata)
         } catch {
             throw .kafka(error)
         }
+        await reporter.report(undecided)
         let changed = try await change(&discovery, selected)
         if !changed.isEmpty {
             do throws(KafkaError) {

@@ -52,15 +52,15 @@ enum LedgerRecord {
 
     /// Takes in one record of the progress topic; those that are not the ledger's are left alone.
     static func take(
-        _ record: Record, into state: inout LedgerState, acls: inout [String: AccessRule],
-        quotas: inout [String: QuotaEntity]
+        _ record: Record, into state: inout LedgerState, acls: inout [ExactName: AccessRule],
+        quotas: inout [ExactName: QuotaEntity]
     ) throws {
         guard let key = record.key.map({ String(buffer: $0) }) else { return }
         if let topic = key.without(prefix: "config/") {
             state.topics[topic] = try record.value.map { try StateCheck.decode(LedgerState.Topic.self, from: $0) }
         } else if key.hasPrefix("acl/") {
             guard let json = record.value else {
-                if let rule = acls.removeValue(forKey: key) { state.acls[rule] = nil }
+                if let rule = acls.removeValue(forKey: ExactName(key)) { state.acls[rule] = nil }
                 return
             }
             let value = try StateCheck.decode(AclValue.self, from: json)
@@ -68,16 +68,16 @@ enum LedgerRecord {
                 AccessRule.Permission(rawValue: value.permission), AccessOperation(rawValue: value.operation),
                 on: AccessRule.ResourceType(rawValue: value.resource), value.name,
                 pattern: AccessRule.PatternType(rawValue: value.pattern), to: value.principal, from: value.host)
-            acls[key] = rule
+            acls[ExactName(key)] = rule
             state.acls[rule] = value.state
         } else if key.hasPrefix("quota/") {
             guard let json = record.value else {
-                if let entity = quotas.removeValue(forKey: key) { state.quotas[entity] = nil }
+                if let entity = quotas.removeValue(forKey: ExactName(key)) { state.quotas[entity] = nil }
                 return
             }
             let value = try StateCheck.decode(QuotaValue.self, from: json)
             let entity = QuotaEntity(value.entity)
-            quotas[key] = entity
+            quotas[ExactName(key)] = entity
             state.quotas[entity] = value.quotas
         }
     }

@@ -17,6 +17,8 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case notCopied
         /// The flow's expressions match no topic.
         case nothingSelected
+        /// An expression came to no answer about a name.
+        case undecidedName
         /// Positions of a consumer group have no place on the target.
         case groupNotTranslated
         /// Nothing has been copied yet of what a consumer group reads, so that its positions are not known.

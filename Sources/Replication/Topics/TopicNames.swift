@@ -1,3 +1,4 @@
+internal import BoundedExpressions
 internal import KafkaClient
 internal import KafkaWire
 internal import Synchronization
@@ -9,7 +10,14 @@ internal import Synchronization
 final class TopicNames: Sendable {
     fileprivate struct Known {
         let selector: TopicSelector
-        var names: [String: String?] = [:]
+        var names: [String: Name] = [:]
+    }
+
+    fileprivate enum Name {
+        case copied(as: String)
+        case notCopied
+        /// An expression came to no answer.
+        case undecided(UndecidedMatch)
     }
 
     private let known: Mutex<Known>
@@ -36,6 +44,16 @@ final class TopicNames: Sendable {
         }
     }
 
+    /// Topics that the flow does not copy since an expression came to no answer about them, by name.
+    func undecided(_ metadata: ClusterMetadata) -> [UndecidedMatch] {
+        known.withLock { known in
+            known.names.values.compactMap { name in
+                guard case .undecided(let match) = name, metadata.topics[match.subject] != nil else { return nil }
+                return match
+            }
+        }.sorted { $0.subject < $1.subject }
+    }
+
     /// Name on the target of a topic that is not one of Kafka's own; nil when the flow does not copy it.
     func targetName(of topic: String) -> String? {
         known.withLock { $0.targetName(of: topic) }
@@ -44,9 +62,19 @@ final class TopicNames: Sendable {
 
 extension TopicNames.Known {
     fileprivate mutating func targetName(of topic: String) -> String? {
-        if let name = names[topic] { return name }
-        let name = selector.targetName(of: topic, isInternal: false)
-        names.updateValue(name, forKey: topic)
+        let name = names[topic] ?? decide(topic)
+        guard case .copied(let copy) = name else { return nil }
+        return copy
+    }
+
+    private mutating func decide(_ topic: String) -> TopicNames.Name {
+        let name: TopicNames.Name
+        do throws(UndecidedMatch) {
+            name = try selector.target(of: topic, isInternal: false).map { .copied(as: $0) } ?? .notCopied
+        } catch {
+            name = .undecided(error)
+        }
+        names[topic] = name
         return name
     }
 }

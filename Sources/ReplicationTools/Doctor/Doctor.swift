@@ -48,6 +48,9 @@ public struct Doctor: Sendable {
         let (sourceFindings, sourceMetadata) = await atSource
         let (targetFindings, targetMetadata) = await atTarget
         var findings = sourceFindings + targetFindings
+        for cluster in [settings.source, settings.target] {
+            findings += cluster.security.warnings.map { Finding(.warning, "security", cluster.name, $0) }
+        }
         if let sourceMetadata, let targetMetadata {
             findings += await examine(sourceMetadata, targetMetadata)
         }
@@ -72,6 +75,11 @@ public struct Doctor: Sendable {
         seen.target = targetMetadata
         seen.selected = observer.select(sourceMetadata)
         var findings = selection(seen.selected, of: sourceMetadata)
+        findings += observer.undecided(sourceMetadata).map { note in
+            Finding(
+                .error, "selection", note.subject, note.message, why: "it is not known whether the topic is wanted",
+                remedy: "write the expression in a simpler way, or name the topic itself in allow or deny")
+        }.bounded(Self.shown, check: "selection")
         let planner = TopicPlanner(settings)
         let missing = Set(planner.missing(seen.selected, on: targetMetadata).map(\.source.name))
         let copies = seen.selected.filter { !missing.contains($0.source.name) }

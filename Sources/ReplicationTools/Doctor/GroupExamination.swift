@@ -1,3 +1,4 @@
+internal import BoundedExpressions
 internal import KafkaClient
 internal import KafkaWire
 internal import Replication
@@ -17,11 +18,19 @@ struct GroupExamination: Sendable {
 
     func examine() async -> [Finding] {
         guard settings.sync.groupOffsets else { return [] }
-        let selected: [(group: String, targetGroup: String)]
+        var selected: [(group: String, targetGroup: String)] = []
+        var undecided: [Finding] = []
         do throws(KafkaError) {
             let selector = GroupSelector(settings)
-            selected = try await source.listGroups().compactMap { group in
-                selector.targetName(of: group).map { (group.id, $0) }
+            for group in try await source.listGroups() {
+                do throws(UndecidedMatch) {
+                    if let name = try selector.target(of: group) { selected.append((group.id, name)) }
+                } catch {
+                    undecided.append(
+                        Finding(
+                            .error, "groups", group.id, "\(error)", why: "the group is not kept in step",
+                            remedy: "write the expression in a simpler way, or name the group itself in allow or deny"))
+                }
             }
         } catch {
             return [
@@ -31,15 +40,17 @@ struct GroupExamination: Sendable {
                     remedy: "mend what the reason says, or set sync.groupOffsets to false")
             ]
         }
+        undecided = undecided.bounded(Self.shown, check: "groups")
         guard !selected.isEmpty else {
-            return [
+            return undecided + [
                 Finding(
                     .ok, "groups", settings.source.name,
                     "no consumer group is selected, or may be seen; positions of later ones are kept in step")
             ]
         }
         let groups = selected.prefix(Self.examined)
-        var findings = await examine(
+        var findings = undecided
+        findings += await examine(
             groups.map(\.group), on: source, need: .describe, why: "its positions cannot be read")
         findings += await examine(
             groups.map(\.targetGroup), on: target, need: .read, why: "its positions cannot be committed there")
@@ -64,14 +75,14 @@ struct GroupExamination: Sendable {
         _ groups: [String], on client: ClusterClient, need: AccessOperation, why: String
     ) async -> [Finding] {
         let cluster = client.settings
-        let answers = await concurrently(groups, width: Self.width) {
-            await Self.answer(about: $0, at: client, need)
+        let answers = await concurrently(groups.map(ExactName.init), width: Self.width) {
+            await Self.answer(about: $0.text, at: client, need)
         }
         var denied: [String] = []
         var failed: [Finding] = []
         var isSilent = false
         for group in groups {
-            switch answers[group] {
+            switch answers[ExactName(group)] {
             case .denied: denied.append(group)
             case .failed(let error):
                 failed.append(

@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import PlainText
 public import Replication
 
 /// Reason for which a failover cannot start or continue.
@@ -30,7 +31,8 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notReady(let flow, let obstacles):
-            "flow \"\(flow)\" cannot be failed over:\n" + obstacles.map { "  - \($0)" }.joined(separator: "\n")
+            "flow \"\(flow)\" cannot be failed over:\n"
+                + obstacles.map { "  - \($0.printable())" }.joined(separator: "\n")
         case .otherKind(let flow, let recorded, let wanted, true):
             "flow \"\(flow)\" has been failed over already, \(recorded.rawValue), so that there is nothing "
                 + "\(wanted.rawValue) to do: to come back, fail the opposite flow over; to begin anew, --undo this one"

@@ -93,6 +93,7 @@ public struct FlowPlanner: Sendable {
         seen.now = wallClock()
         seen.target = targetMetadata
         seen.selected = observer.select(sourceMetadata)
+        seen.notes += observer.undecided(sourceMetadata)
         seen.topicNames = seen.selected.map(\.source.name)
         do throws(KafkaError) {
             try await observer.readGone(state, present: Set(sourceMetadata.topics.keys), into: &seen)
@@ -128,7 +129,7 @@ public struct FlowPlanner: Sendable {
         guard let atSource = try? await source.scramUsers() else { return nil }
         let atTarget = try? await target.scramUsers()
         return atSource.sorted { $0.key < $1.key }.map { name, credentials in
-            let principal = settings.sync.principals["User:\(name)"] ?? "User:\(name)"
+            let principal = settings.sync.principals.exactly("User:\(name)") ?? "User:\(name)"
             let mechanisms = credentials.map { credential in
                 "\(credential.mechanism?.rawValue ?? "unknown") (\(credential.iterations) iterations)"
             }

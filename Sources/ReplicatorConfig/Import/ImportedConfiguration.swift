@@ -1,3 +1,5 @@
+internal import PlainText
+
 /// A configuration that was written for another replicator, in our terms.
 public struct ImportedConfiguration: Sendable {
     struct Cluster: Sendable {
@@ -32,10 +34,10 @@ public struct ImportedConfiguration: Sendable {
 
     /// The configuration file, with every remark as a comment.
     public var yaml: String {
-        var lines = ["# Made by `replicator import` from a configuration of \(origin)."]
+        var lines = ["# Made by `replicator import` from a configuration of \(origin.printable())."]
         if !allRemarks.isEmpty {
             lines.append("# Look at these before the first start:")
-            lines += allRemarks.map { "#   - \($0)" }
+            lines += allRemarks.map { "#   - \($0.printable())" }
         }
         lines += ["", "clusters:"]
         for cluster in clusters {
@@ -67,10 +69,26 @@ public struct ImportedConfiguration: Sendable {
             case "\\": result += "\\\\"
             case "\n": result += "\\n"
             case "\t": result += "\\t"
+            // A line break for YAML too, or nothing that it takes as it is.
+            case _
+            where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+                || (0x2028...0x2029).contains(scalar.value) || scalar == "\u{FEFF}":
+                let digits = String(scalar.value, radix: 16, uppercase: true)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: result.unicodeScalars.append(scalar)
             }
         }
         return result + "\""
+    }
+
+    /// A text that is written without quotation marks where that cannot mean anything else.
+    static func word(_ text: String) -> String {
+        let isPlain =
+            !text.isEmpty
+            && text.utf8.allSatisfy {
+                $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A || $0 >= 0x30 && $0 <= 0x39 || $0 == 0x5F || $0 == 0x2D
+            }
+        return isPlain ? text : quoted(text)
     }
 
     static func list(_ texts: [String]) -> String {

@@ -86,12 +86,25 @@ struct MSKReplicatorDescription: Decodable {
         } catch {
             throw ImportFailure(
                 "this is not what `aws kafka describe-replicator` prints (KafkaClusters and ReplicationInfoList are "
-                    + "expected at the top): \(error)")
+                    + "expected at the top)" + Self.place(of: error))
         }
     }
 }
 
 extension MSKReplicatorDescription {
+    /// Where decoding stopped, without what stands there.
+    private static func place(of error: any Error) -> String {
+        let context: DecodingError.Context
+        switch error as? DecodingError {
+        case .keyNotFound(let key, let found):
+            return ": \((found.codingPath + [key]).map(\.stringValue).joined(separator: ".")) is missing"
+        case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found): context = found
+        default: return ""
+        }
+        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+        return path.isEmpty ? ": it is not valid JSON" : ": \(path) is not what is expected there"
+    }
+
     private var configuration: ImportedConfiguration {
         var imported = ImportedConfiguration(origin: "MSK Replicator" + (replicatorName.map { " \($0)" } ?? ""))
         for cluster in kafkaClusters { imported.clusters.append(self.cluster(cluster, &imported.remarks)) }
@@ -162,7 +175,7 @@ extension MSKReplicatorDescription {
         }
         flow.settings.append(("startFrom", topics?.startingPosition?.type == "EARLIEST" ? "earliest" : "latest"))
         if let codec = replication.targetCompressionType?.lowercased(), codec != "none" {
-            flow.settings.append(("compression", codec))
+            flow.settings.append(("compression", ImportedConfiguration.word(codec)))
         } else {
             flow.remarks.append(
                 "MSK wrote uncompressed (NONE); here batches keep their codec, which is cheaper on both sides")

@@ -73,7 +73,9 @@ extension MirrorMakerProperties {
         let servers = value("bootstrap.servers", cluster: name)
         if servers == nil { remarks.append("cluster \(name): bootstrap.servers is missing; fill in bootstrapServers") }
         settings.append(("bootstrapServers", ImportedConfiguration.quoted(servers ?? "\(name).example:9092")))
-        if let security = value("security.protocol", cluster: name) { settings.append(("securityProtocol", security)) }
+        if let security = value("security.protocol", cluster: name) {
+            settings.append(("securityProtocol", ImportedConfiguration.word(security)))
+        }
         if let client = value("client.id", cluster: name) {
             settings.append(("clientId", ImportedConfiguration.quoted(client)))
         }
@@ -88,7 +90,7 @@ extension MirrorMakerProperties {
 
     private mutating func sasl(_ name: String) -> [(key: String, value: String)] {
         guard let mechanism = value("sasl.mechanism", cluster: name) else { return [] }
-        var settings = [("sasl.mechanism", mechanism)]
+        var settings = [("sasl.mechanism", ImportedConfiguration.word(mechanism))]
         let jaas = value("sasl.jaas.config", cluster: name) ?? ""
         let options = Self.options(ofLoginModule: jaas)
         switch mechanism {
@@ -224,7 +226,7 @@ extension MirrorMakerProperties {
             ["\(source)->\(target).producer.override.compression.type", "\(target).producer.compression.type"]
                 + ["\(target).compression.type", "producer.compression.type", "compression.type"])
         // MirrorMaker decompresses everything; a producer without a codec writes uncompressed. Keeping is cheaper.
-        if let codec, codec != "none" { settings.append(("compression", codec)) }
+        if let codec, codec != "none" { settings.append(("compression", ImportedConfiguration.word(codec))) }
         let exactlyOnce = take(
             ["\(target).exactly.once.source.support", "exactly.once.source.support"])
         if exactlyOnce != "enabled" {
@@ -265,7 +267,7 @@ extension MirrorMakerProperties {
     ) -> [(key: String, value: String)] {
         var settings: [(key: String, value: String)] = []
         if let factor = value("replication.factor", flow: flow) {
-            settings.append(("sync.replicationFactor", factor == "-1" ? "broker" : factor))
+            settings.append(("sync.replicationFactor", factor == "-1" ? "broker" : ImportedConfiguration.word(factor)))
         } else {
             remarks.append("new topics had 2 replicas (replication.factor); here they have as many as at the source")
         }
@@ -298,9 +300,29 @@ extension MirrorMakerProperties {
             if key.hasSuffix(".enabled"), key.contains("->") {
                 return "\(key): flows that are not enabled are left out"
             }
-            if own.contains("password") || own.contains("jaas") { return "\(key): has no equivalent" }
-            return "\(key) = \(properties[key] ?? ""): has no equivalent"
+            let value = properties[key] ?? ""
+            return Self.mayHoldSecret(own) || !Self.isWord(value)
+                ? "\(key): has no equivalent" : "\(key) = \(value): has no equivalent"
         }
+    }
+
+    private static let secretive = [
+        "password", "passphrase", "jaas", "secret", "token", "credential", "key", "auth", "user", "certificate",
+        "login",
+    ]
+
+    /// Whether what stands under the key is better not shown.
+    private static func mayHoldSecret(_ key: some StringProtocol) -> Bool {
+        let name = key.lowercased()
+        return secretive.contains { name.contains($0) }
+    }
+
+    /// Numbers, names of classes and the like; a list or an address may hold anything.
+    private static func isWord(_ value: String) -> Bool {
+        value.utf8.count <= 100
+            && value.utf8.allSatisfy {
+                $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A || $0 >= 0x30 && $0 <= 0x39 || "._-$".utf8.contains($0)
+            }
     }
 
     private func unprefixed(_ key: String, _ clusters: [String]) -> Substring {

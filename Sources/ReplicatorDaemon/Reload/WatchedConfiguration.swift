@@ -37,7 +37,7 @@ package struct WatchedConfiguration: Sendable {
             current = new
             return plan
         } catch {
-            return .refuse(["\(error)"])
+            return .refuse(error.problems.map(\.description))
         }
     }
 }

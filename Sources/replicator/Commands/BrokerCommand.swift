@@ -151,7 +151,7 @@ struct BrokerCommand: AsyncParsableCommand {
             throw Failure(
                 "--log-level takes trace, debug, info, notice, warning, error or critical", exitCode: .usage)
         }
-        var logger = Logger(label: "broker", factory: { label in StreamLogHandler.standardError(label: label) })
+        var logger = Logger(label: "broker", factory: { label in TextLogHandler(label: label) })
         logger.logLevel = level
         return BrokerSettings(
             listenHost: host, port: port, nodeCount: nodes, dataDirectory: data,

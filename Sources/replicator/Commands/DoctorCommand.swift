@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Logging
 internal import NIOCore
 internal import ReplicationTools
+internal import ReplicatorConfig
 
 /// `replicator doctor`: whether flows can work, and what stands against it.
 struct DoctorCommand: AsyncParsableCommand {
@@ -25,7 +26,10 @@ struct DoctorCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let flows = try common.select(from: try common.load())
+        let config = try common.load()
+        let flows = try common.select(from: config)
+        // What is wrong with the connections is found with the flows.
+        Replicator.complain(config.warnings.filter { !$0.hasPrefix("clusters.") }.map { "warning: \($0)" })
         LoggingOptions.bootstrapForPeople(from: .critical)
         let diagnoses = try await EventLoops.with(1, for: "doctor") { loops in
             var diagnoses: [Diagnosis] = []
@@ -38,7 +42,11 @@ struct DoctorCommand: AsyncParsableCommand {
             }
             return diagnoses
         }
-        print(json ? try JSONText.pretty(["flows": diagnoses]) : diagnoses.map(\.text).joined(separator: "\n\n"))
+        if json {
+            StandardOutput.write(try JSONText.pretty(["flows": diagnoses]))
+        } else {
+            StandardOutput.say(JSONText.printable(diagnoses).map(\.text).joined(separator: "\n\n"))
+        }
         guard diagnoses.allSatisfy(\.isHealthy) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
     }
 }

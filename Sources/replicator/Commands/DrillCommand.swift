@@ -3,6 +3,7 @@ internal import KafkaBroker
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
@@ -61,7 +62,11 @@ struct DrillCommand: AsyncParsableCommand {
         let report = try await EventLoops.with(for: "drill") { loops in
             if let config { try await drill(onClustersOf: config, loops) } else { try await drillEmbedded(loops) }
         }
-        print(json ? try JSONText.pretty(report) : DrillText.table(report))
+        if json {
+            StandardOutput.write(try JSONText.pretty(report))
+        } else {
+            StandardOutput.say(DrillText.table(report))
+        }
         guard report.isGood else { throw Failure("drill: it did not go as it must") }
     }
 
@@ -106,7 +111,7 @@ struct DrillCommand: AsyncParsableCommand {
         do {
             file = try ConfigFile.load(path, identity: .replicator)
         } catch {
-            throw Failure("\(error)", exitCode: .usage)
+            throw Failure(error)
         }
         let chosen = try flow.map { try file.flow($0, of: path) } ?? file.flows[0]
         guard scenario != .activePassive, scenario != .unplanned, scenario != .activeActive else {
@@ -145,7 +150,7 @@ struct DrillCommand: AsyncParsableCommand {
             backward: try flow("\(flowPrefix)-back", target, source, settings), faults: faults,
             eventLoops: loops, logger: Logger(label: "drill"), wallClock: WallClock.milliseconds
         ) { event in
-            if !isQuiet { print(DrillText.line(event)) }
+            if !isQuiet { StandardOutput.say(DrillText.line(event).printable(atMost: 8_192)) }
         }
         if let cutOff = faults as? CutOff { cutOff.drill.withLock { $0 = drill } }
         return try await drill.run()

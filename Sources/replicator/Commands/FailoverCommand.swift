@@ -3,6 +3,7 @@ internal import Glibc
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
@@ -152,9 +153,8 @@ struct FailoverCommand: AsyncParsableCommand {
             eventLoops: loops, logger: Logger(label: "failover"), wallClock: WallClock.milliseconds
         ) { event in
             guard !isQuiet else { return }
-            print(text.lines(event))
-            // Whoever watches through a pipe sees each step before it is done.
-            fflush(nil)
+            // Whoever watches through a pipe sees each step before it is done. A step is one line.
+            StandardOutput.say(text.line(event).printable(atMost: 8_192))
         }
     }
 
@@ -198,13 +198,13 @@ struct FailoverCommand: AsyncParsableCommand {
 
     private func write(_ done: FailoverReport) throws {
         let document = try reporting.write(done)
-        if reporting.json { print(document) }
+        if reporting.json { StandardOutput.write(document) }
     }
 
     private func finish(_ done: FailoverReport, _ settings: FlowSettings) throws {
         try write(done)
         guard !reporting.json, !undo else { return }
-        print(FailoverText.summary(done, settings, config: common.config))
+        StandardOutput.say(FailoverText.summary(JSONText.printable(done), settings, config: common.config))
     }
 
     private func export(to path: String, _ failover: Failover) async throws {
@@ -219,6 +219,8 @@ struct FailoverCommand: AsyncParsableCommand {
         }
         let report = await failover.report
         try write(report)
-        if !reporting.json { print("\(file.count) records that had not reached \(report.target) are in \(path).") }
+        if !reporting.json {
+            StandardOutput.say("\(file.count) records that had not reached \(report.target) are in \(path).")
+        }
     }
 }

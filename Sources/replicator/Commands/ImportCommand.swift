@@ -45,7 +45,7 @@ struct ImportCommand: ParsableCommand {
             print(imported.yaml, terminator: "")
             fflush(nil)
         }
-        Replicator.complain(imported.allRemarks.map { "\(file): \($0)" }.joined(separator: "\n"))
+        Replicator.complain(imported.allRemarks.map { "\(file): \($0)" })
     }
 }
 

@@ -102,9 +102,8 @@ struct MigrateCommand: AsyncParsableCommand {
         }
         await planner.close()
         if !reporting.json {
-            print(plan.text)
             // Whoever watches through a pipe sees it before it is done.
-            fflush(nil)
+            StandardOutput.say(JSONText.printable(plan).text)
         }
         guard !yes else { return }
         try Operator.confirm(
@@ -120,7 +119,11 @@ struct MigrateCommand: AsyncParsableCommand {
 
     private func finish(_ done: MigrationReport) throws {
         let document = try reporting.write(MigrateText.Document(done))
-        print(reporting.json ? document : MigrateText.text(done))
+        if reporting.json {
+            StandardOutput.write(document)
+        } else {
+            StandardOutput.say(MigrateText.text(JSONText.printable(done)))
+        }
         guard done.phase != .interrupted else {
             throw Failure("migrate: interrupted; run it again to go on where it stopped")
         }

@@ -43,7 +43,7 @@ struct OffsetsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let flows = try common.select(from: common.load())
-        var logger = Logger(label: "replicator", factory: { StreamLogHandler.standardError(label: $0) })
+        var logger = Logger(label: "replicator", factory: { TextLogHandler(label: $0) })
         logger.logLevel = .error
         let reports = try await EventLoops.with(1, for: "offsets") { loops in
             var reports: [OffsetReport] = []
@@ -66,7 +66,11 @@ struct OffsetsCommand: AsyncParsableCommand {
                 "group \"\(group)\" has committed no offsets in topics that the flows copy, "
                     + "consumerGroups leaves it out, or the flow has never run")
         }
-        print(json ? try JSONText.pretty(["groups": reports]) : OffsetTable(reports).text)
+        if json {
+            StandardOutput.write(try JSONText.pretty(["groups": reports]))
+        } else {
+            StandardOutput.say(OffsetTable(JSONText.printable(reports)).text)
+        }
         guard reports.allSatisfy(\.isExact) else {
             throw Failure("not every offset has an exact counterpart on the target yet")
         }

@@ -76,7 +76,7 @@ extension DaemonClient {
         let answer = try await send(.POST, path)
         let message = answer.body.split(separator: "\n").joined(separator: "; ")
         guard answer.status == 200 else { throw Failure(message.isEmpty ? "answer \(answer.status)" : message) }
-        print(message)
+        StandardOutput.say(message)
     }
 
     private static func percentEncoded(_ text: String) -> String {

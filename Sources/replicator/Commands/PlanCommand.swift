@@ -47,9 +47,13 @@ struct PlanCommand: AsyncParsableCommand {
             }
             return (plans, failures)
         }
-        print(json ? try JSONText.pretty(["flows": plans]) : plans.map(\.text).joined(separator: "\n\n"))
+        if json {
+            StandardOutput.write(try JSONText.pretty(["flows": plans]))
+        } else {
+            StandardOutput.say(JSONText.printable(plans).map(\.text).joined(separator: "\n\n"))
+        }
         // The other flows' plans stand all the same.
-        guard failures.isEmpty else { throw Failure(failures.joined(separator: "\n")) }
+        guard failures.isEmpty else { throw Failure(lines: failures) }
         guard plans.allSatisfy(\.isInStep) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
     }
 }

@@ -34,9 +34,10 @@ struct RunCommand: AsyncParsableCommand {
         let events = EventLog()
         logging.bootstrap(events)
         let logger = Logger(label: "replicator")
-        // From the first moment: a HUP must not end the process.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
         let descriptors = try DescriptorLimit.ensure()
+        EarlyHangup.passOn()
+        for warning in config.warnings { logger.warning("\(warning)") }
         let registry = MetricsRegistry()
         MetricsSystem.bootstrap(registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import Glibc
 internal import NIOHTTP1
+internal import PlainText
 internal import Replication
 internal import ReplicatorDaemon
 
@@ -41,8 +42,12 @@ struct StatusCommand: AsyncParsableCommand {
             }
             let document = try decode(answer.body, client)
             if watch { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-            print(json ? answer.body : StatusText(document, flow: flow, allPartitions: partitions).text)
-            fflush(nil)
+            if json {
+                StandardOutput.write(answer.body.printableJSON)
+            } else {
+                StandardOutput.say(
+                    StatusText(JSONText.printable(document), flow: flow, allPartitions: partitions).text)
+            }
             guard watch else {
                 if !document.isReady { throw ExitCode(Failure.ExitCode.failed.rawValue) }
                 return

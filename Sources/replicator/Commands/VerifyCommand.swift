@@ -101,9 +101,9 @@ struct VerifyCommand: AsyncParsableCommand {
     private func finish(_ document: VerifyDocument) throws {
         let report = try reporting.write(document)
         switch (reporting.json, mode) {
-        case (true, .rolling): print(try JSONText.line(RollingLine.summary(document)))
-        case (true, _): print(report)
-        case (false, _): print(document.text)
+        case (true, .rolling): StandardOutput.write(try JSONText.line(RollingLine.summary(document)))
+        case (true, _): StandardOutput.write(report)
+        case (false, _): StandardOutput.say(JSONText.printable(document).text)
         }
         guard document.isEqual else { throw Failure("verify: source and target differ") }
     }

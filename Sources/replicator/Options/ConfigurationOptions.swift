@@ -19,7 +19,7 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             return try ConfigFile.load(path, identity: .replicator)
         } catch {
-            throw Failure("\(error)", exitCode: .usage)
+            throw Failure(error)
         }
     }
 
@@ -43,5 +43,12 @@ extension ConfigFile {
         if let found = flows.first(where: { $0.name == name }) { return found }
         let names = flows.map(\.name).joined(separator: ", ")
         throw Failure("\(path) has no flow \"\(name)\"; there are: \(names)", exitCode: .usage)
+    }
+}
+
+extension Failure {
+    /// Every problem of a configuration file.
+    init(_ error: InvalidConfiguration) {
+        self.init(lines: error.problems.map(\.description), exitCode: .usage)
     }
 }

@@ -43,7 +43,7 @@ struct DaemonOptions: ParsableArguments {
         let path = config ?? (url == nil ? "replicator.yaml" : nil)
         let file = try path.map { path throws(Failure) in
             do { return try ConfigFile.load(path, identity: .replicator) } catch {
-                throw Failure("\(error)", exitCode: .usage)
+                throw Failure(error)
             }
         }
         let access = file?.httpAccess ?? HTTPAccessSettings()

@@ -18,7 +18,7 @@ struct LoggingOptions: ParsableArguments {
     /// per process, before the first logger.
     static func bootstrapForPeople(from level: Logger.Level) {
         LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
+            var handler = TextLogHandler(label: label)
             handler.logLevel = level
             return handler
         }
@@ -37,7 +37,7 @@ struct LoggingOptions: ParsableArguments {
             }
         LoggingSystem.bootstrap { [json] label in
             var handler: any LogHandler =
-                json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
+                json ? JSONLogHandler(label: label) : TextLogHandler(label: label)
             handler.logLevel = level
             return MultiplexLogHandler([handler, EventLogHandler(events)])
         }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import PlainText
 internal import Synchronization
 
 /// A progress bar on standard error for work that takes longer than a second; nothing where that is no terminal.
@@ -59,7 +60,7 @@ final class ProgressLine: Sendable {
             return (now - state.start) / .seconds(1)
         }
         guard let seconds else { return }
-        write("\r\u{1B}[K\(title)  \(text(seconds))")
+        write("\r\u{1B}[K\(title.printable())  \(text(seconds).printable())")
     }
 
     /// Takes the bar away.
@@ -69,6 +70,6 @@ final class ProgressLine: Sendable {
     }
 
     private func write(_ text: String) {
-        _ = Array(text.utf8).withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        StandardError.write(text)
     }
 }

@@ -1,20 +1,17 @@
-internal import FoundationEssentials
-internal import Glibc
-
-/// A file that a command writes its report to.
+/// A file that a command writes its report to. It may hold keys of records.
 enum ReportFile {
     /// Finds out that a report cannot be written before the work it is about, not after.
     static func checkWritable(_ path: String) throws(Failure) {
-        let descriptor = open(path, O_WRONLY | O_CREAT, 0o644)
-        guard descriptor >= 0 else {
-            throw Failure("--report: cannot write \(path): \(String(cString: strerror(errno)))", exitCode: .usage)
+        do throws(SystemReason) {
+            try PrivateFile.checkWritable(path)
+        } catch {
+            throw Failure("--report: cannot write \(path): \(error)", exitCode: .usage)
         }
-        close(descriptor)
     }
 
     static func write(_ text: String, to path: String) throws(Failure) {
-        do {
-            try Data((text + "\n").utf8).write(to: URL(filePath: path), options: .atomic)
+        do throws(SystemReason) {
+            try PrivateFile.write(text + "\n", to: path)
         } catch {
             throw Failure("--report: cannot write \(path): \(error)")
         }

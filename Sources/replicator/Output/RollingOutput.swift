@@ -16,13 +16,13 @@ final class RollingOutput: Sendable {
         let said = RollingLine(event, flow: flow)
         if json {
             // It consists of strings and numbers, which can always be encoded.
-            if let text = try? JSONText.line(said) { StandardOutput.say(text) }
+            if let text = try? JSONText.line(said) { StandardOutput.write(text) }
         } else if let trouble = said.trouble {
             line.finish()
-            Replicator.complain("\(flow): \(trouble)")
+            Replicator.complain(["\(flow): \(trouble)"])
         } else {
             line.finish()
-            StandardOutput.say(said.text)
+            StandardOutput.say(JSONText.printable(said).text)
         }
     }
 

@@ -1,9 +1,16 @@
 internal import Glibc
+internal import PlainText
 
-/// Standard output for what is said while it happens: each line is written at once, also into a pipe.
+/// Standard output. Each text is written at once, also into a pipe.
 enum StandardOutput {
-    static func say(_ line: String) {
-        print(line)
+    /// For people: lines of ours, whatever came from outside in them.
+    static func say(_ lines: String) {
+        write(lines.printable(atMost: nil, keepsLines: true))
+    }
+
+    /// For machines: JSON, in which everything is escaped by its own rules.
+    static func write(_ document: String) {
+        print(document)
         fflush(nil)
     }
 }

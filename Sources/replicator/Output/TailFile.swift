@@ -45,8 +45,14 @@ final class TailFile: Sendable {
 
     init(_ path: String) throws(Failure) {
         self.path = path
-        guard let file = fopen(Self.partial(path), "w") else {
-            throw Failure("--tail: cannot write \(Self.partial(path)): \(Self.reason)", exitCode: .usage)
+        let descriptor: Int32
+        do throws(SystemReason) {
+            descriptor = try PrivateFile.create(PrivateFile.partial(path))
+        } catch {
+            throw Failure("--tail: cannot write \(PrivateFile.partial(path)): \(error)", exitCode: .usage)
+        }
+        guard let file = fdopen(descriptor, "w") else {
+            throw Failure("--tail: cannot write \(path): \(SystemReason())", exitCode: .usage)
         }
         state = Mutex(State(file: file))
     }
@@ -68,19 +74,14 @@ final class TailFile: Sendable {
     /// Gives the file its name, now that it is whole; nothing can be added any more.
     func finish() throws {
         try state.withLock { state in
-            guard fclose(state.file) == 0, rename(Self.partial(path), path) == 0 else { throw failed() }
+            guard fclose(state.file) == 0, rename(PrivateFile.partial(path), path) == 0 else { throw failed() }
         }
     }
 
     /// Takes away what was written.
     func discard() {
-        unlink(Self.partial(path))
+        unlink(PrivateFile.partial(path))
     }
 
-    private func failed() -> Failure { Failure("--tail: cannot write \(path): \(Self.reason)") }
-
-    /// The name that the file has until it is whole.
-    private static func partial(_ path: String) -> String { path + ".partial" }
-
-    private static var reason: String { String(cString: strerror(errno)) }
+    private func failed() -> Failure { Failure("--tail: cannot write \(path): \(SystemReason())") }
 }

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
+internal import ReplicationTools
 
 /// The threads of a command that does one thing and ends.
 enum EventLoops {
@@ -22,6 +23,10 @@ enum EventLoops {
         switch outcome {
         case .success(let value): return value
         case .failure(let failure as Failure): throw failure
+        case .failure(FailoverError.notReady(let flow, let obstacles)):
+            // Each obstacle on a line of its own.
+            let text = "\(command): \(FailoverError.notReady(flow: flow, obstacles: obstacles))"
+            throw Failure(lines: text.split(separator: "\n").map(String.init))
         case .failure(let error): throw Failure("\(command): \(error)")
         }
     }

@@ -15,8 +15,8 @@ struct FailoverText {
         self.options = options
     }
 
-    /// Lines for what happens; the steps are counted.
-    func lines(_ event: FailoverEvent) -> String {
+    /// A line for what happens; the steps are counted.
+    func line(_ event: FailoverEvent) -> String {
         let steps = FailoverStep.steps(of: options.kind)
         switch event {
         case .begins(let step):

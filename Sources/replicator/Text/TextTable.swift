@@ -1,3 +1,5 @@
+internal import PlainText
+
 /// Columns that line up, for a terminal or a file.
 struct TextTable: Sendable {
     enum Alignment: Sendable {
@@ -21,12 +23,10 @@ struct TextTable: Sendable {
 
     /// - Parameter cells: one for each column.
     mutating func add(_ cells: [String]) {
-        rows.append(cells)
+        rows.append(cells.map { $0.printable() })
     }
 
-    mutating func add(_ cells: String...) {
-        rows.append(cells)
-    }
+    mutating func add(_ cells: String...) { add(cells) }
 
     /// One line per row, the header first, without spaces at its end.
     var lines: [String] {

@@ -1,3 +1,5 @@
+internal import BoundedExpressions
+
 /// `ssl.principal.mapping.rules` (KIP-371): how a certificate's name becomes a user's.
 ///
 /// The first rule whose pattern fits the whole name decides; `DEFAULT` takes the name as it is. A name that no rule fits
@@ -9,8 +11,7 @@ struct PrincipalMapping: Sendable {
 
     private enum Rule {
         case asIs
-        /// - pattern: a regular expression in text, compiled when the rules are read to see that it holds.
-        case rewrite(pattern: String, replacement: String, LetterCase)
+        case rewrite(BoundedExpression, replacement: String, LetterCase)
     }
 
     private let rules: [Rule]
@@ -35,10 +36,15 @@ struct PrincipalMapping: Sendable {
     func name(for distinguishedName: String) -> String? {
         for rule in rules {
             guard case .rewrite(let pattern, let replacement, let letterCase) = rule else { return distinguishedName }
-            guard let regex = try? Regex(pattern), let match = try? regex.wholeMatch(in: distinguishedName) else {
-                continue
+            let groups: [String]?
+            do throws(UndecidedMatch) {
+                groups = try pattern.groups(in: distinguishedName)
+            } catch {
+                // Whoever presents the name must not choose which rule applies by making another one give up.
+                return nil
             }
-            let name = Self.fill(replacement, from: match)
+            guard let groups else { continue }
+            let name = Self.fill(replacement, from: groups)
             switch letterCase {
             case .asIs: return name
             case .lower: return name.lowercased()
@@ -49,7 +55,7 @@ struct PrincipalMapping: Sendable {
     }
 
     /// Replaces `$1` and the like by what the pattern's groups hold.
-    private static func fill(_ replacement: String, from match: Regex<AnyRegexOutput>.Match) -> String {
+    private static func fill(_ replacement: String, from groups: [String]) -> String {
         var name = ""
         var rest = Substring(replacement)
         while let next = rest.popFirst() {
@@ -60,7 +66,7 @@ struct PrincipalMapping: Sendable {
                     continue
                 }
                 rest.removeFirst()
-                if digit < match.output.count, let group = match.output[digit].substring { name += group }
+                if groups.indices.contains(digit) { name += groups[digit] }
             case "\\": if let escaped = rest.popFirst() { name.append(escaped) }
             default: name.append(next)
             }
@@ -94,11 +100,11 @@ struct PrincipalMapping: Sendable {
             }
             isEscaped = character == "\\" && !isEscaped
         }
-        guard fields.count == 3, (try? Regex(fields[0])) != nil else { return nil }
+        guard fields.count == 3, let pattern = try? BoundedExpression(fields[0]) else { return nil }
         switch fields[2] {
-        case "": return .rewrite(pattern: fields[0], replacement: fields[1], .asIs)
-        case "L": return .rewrite(pattern: fields[0], replacement: fields[1], .lower)
-        case "U": return .rewrite(pattern: fields[0], replacement: fields[1], .upper)
+        case "": return .rewrite(pattern, replacement: fields[1], .asIs)
+        case "L": return .rewrite(pattern, replacement: fields[1], .lower)
+        case "U": return .rewrite(pattern, replacement: fields[1], .upper)
         default: return nil
         }
     }

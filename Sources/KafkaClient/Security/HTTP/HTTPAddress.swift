@@ -23,8 +23,15 @@ public struct HTTPAddress: Sendable, Hashable {
         target = parts.percentEncodedQuery.map { "\(path)?\($0)" } ?? path
     }
 
-    /// Whether what is sent there stays on this machine.
-    public var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    /// Whether what is sent there stays on this machine: an address of the loopback interface as it is written, or its
+    /// name. What only begins like one, such as `127.0.0.1.example`, is anybody's.
+    public var isLoopback: Bool {
+        if host == "::1" || host.lowercased() == "localhost" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        // A zero in front would make a part octal for some readers.
+        return parts.count == 4 && parts[0] == "127"
+            && parts.allSatisfy { part in UInt8(part).map { "\($0)" == part } ?? false }
+    }
 
     /// The same server, another path.
     func at(_ target: String) -> HTTPAddress {
