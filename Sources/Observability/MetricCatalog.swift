@@ -24,7 +24,16 @@ public enum MetricCatalog {
             help: "From the arrival of a batch to its acknowledgement by the target: the part that is ours."),
         Entry(
             name: "replicator_message_lag", kind: .gauge, labels: ["flow", "topic"],
-            help: "Source offsets up to the high watermark that have not passed yet."),
+            help: "Source offsets up to the high watermark that have not passed yet. No series while that is not known."),
+        Entry(
+            name: "replicator_partitions_lag_unknown", kind: .gauge, labels: ["flow"],
+            help: "Partitions whose lag is not known: the source does not say where their logs end."),
+        Entry(
+            name: "replicator_waiting_topics", kind: .gauge, labels: ["flow"],
+            help: "Selected topics of which something cannot be copied for now; they are tried again."),
+        Entry(
+            name: "replicator_flow_running", kind: .gauge, labels: ["flow"],
+            help: "1 while the flow runs and nothing keeps it as a whole from its work, else 0."),
         Entry(
             name: "replicator_bytes_in_total", kind: .counter, labels: ["flow", "topic"],
             help: "Bytes of record batches read from the source."),
@@ -45,7 +54,7 @@ public enum MetricCatalog {
             help: "Partitions that have stopped, by reason."),
         Entry(
             name: "replicator_stuck_partitions", kind: .gauge, labels: ["flow"],
-            help: "Partitions that have stopped, or have lag and make no progress."),
+            help: "Partitions that have stopped, or make no progress and have lag, or lag that is not known."),
         Entry(
             name: "replicator_consumer_groups", kind: .gauge, labels: ["flow"],
             help: "Consumer groups whose offsets are kept in step."),

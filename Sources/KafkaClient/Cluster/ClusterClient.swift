@@ -17,6 +17,8 @@ public actor ClusterClient {
     var pool = ConnectionPool()
     let connector: Connector
     var isClosed = false
+    /// The id of the cluster that this client talks to; nil before one has told it.
+    var identity: String?
     /// The calls that wait for the refresh that another one is doing.
     var refreshWaiters: [Promise<Void, KafkaError>]?
 
@@ -33,6 +35,7 @@ public actor ClusterClient {
         self.eventLoop = eventLoop
         self.logger = logger
         self.random = random
+        identity = settings.clusterID
         connector = Connector(settings, eventLoop: eventLoop, logger: logger)
     }
 

@@ -31,6 +31,9 @@ public struct ClusterSettings: Sendable {
     /// The rack that fetches name, so that brokers may point to a replica nearby (KIP-392).
     public var rackID: String?
 
+    /// The cluster's id, where it is known beforehand. Otherwise the first that answers is the cluster from then on.
+    public var clusterID: String?
+
     public init(name: String, bootstrapServers: [HostAndPort], security: SecuritySettings = .plaintext) {
         self.name = name
         self.bootstrapServers = bootstrapServers

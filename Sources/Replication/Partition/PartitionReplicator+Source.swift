@@ -8,6 +8,7 @@ package struct SourceAnswer: Sendable {
     package var fetchOffset: Int64
     package var errorCode = ErrorCode.none
     package var highWatermark: Int64 = -1
+    package var lastStableOffset: Int64 = -1
     package var records: RecordBytes?
     package var aborted: [FetchResponse.AbortedTransaction] = []
     /// Set when the source's log was truncated below the position: where the epochs part.
@@ -21,6 +22,7 @@ package struct SourceAnswer: Sendable {
         fetchOffset = fetched.fetchOffset
         errorCode = fetched.errorCode
         highWatermark = fetched.highWatermark
+        lastStableOffset = fetched.lastStableOffset
         records = fetched.records
         aborted = fetched.abortedTransactions
         diverging = fetched.divergingEpoch
@@ -41,6 +43,9 @@ extension PartitionReplicator {
             return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
         }
         highWatermark = answer.highWatermark
+        sourceEnd.heard(at: now)
+        sourceEnd.fetched(lastStableOffset: answer.lastStableOffset)
+        sourceObstacle = nil
         fetchDelay.succeeded()
         guard let records = answer.records, records.readableBytes > 0 else { return }
         let outcome = intake.take(
@@ -72,6 +77,7 @@ extension PartitionReplicator {
     }
 
     private mutating func fetchRefused(_ code: ErrorCode, at now: NIODeadline) {
+        sourceObstacle = "\(rules.sourceCluster) answers a fetch with \(code)"
         switch code {
         case .notLeaderOrFollower, .fencedLeaderEpoch, .unknownLeaderEpoch, .unknownTopicOrPartition,
             .unknownTopicID, .inconsistentTopicID, .leaderNotAvailable, .replicaNotAvailable, .kafkaStorageError,
@@ -171,6 +177,7 @@ extension PartitionReplicator {
     ///   - topicID: zero from clusters without topic ids: they do not tell when a topic is recreated.
     ///   - leader: nil while there is none.
     package mutating func sourceDescribed(topicID: KafkaUUID, leader: PartitionLeader?) {
+        hasSourceLeader = leader != nil
         if let leader { sourceLeader = leader }
         if isActive, sourceTopicID != .zero, topicID != .zero, topicID != sourceTopicID { topicRecreated(topicID) }
     }

@@ -24,6 +24,12 @@ package struct PartitionReplicator: Sendable {
     package internal(set) var cursor: SourceCursor
     package internal(set) var reading = SourceReading.reading
     package internal(set) var highWatermark: Int64 = -1
+    var sourceEnd = SourceEnd()
+    /// The source's last answer to a fetch that brought nothing; nil once it brings something, or has nothing new.
+    var sourceObstacle: String?
+    /// The clusters' metadata name a leader.
+    var hasSourceLeader = true
+    var hasTargetLeader = true
     var fetchDelay = RetryDelay(initial: .milliseconds(50), maximum: .milliseconds(1_600))
     /// Bytes of source batches taken in by this run.
     var readBytes: Int64 = 0
@@ -52,6 +58,8 @@ package struct PartitionReplicator: Sendable {
     var rejection: ProduceVerdict.Rejection?
     /// The target's last answer to a batch that it may take later; nil once it takes one.
     package internal(set) var obstacle: String?
+    /// Reason why the last attempt to find out what the target has failed, for when that lasts.
+    var lastRecoveryError: String?
     /// The partition was streaming before in this run.
     var hasStreamed = false
     /// Highest epochs that an earlier run is known to have used, by producer id.
@@ -67,12 +75,17 @@ package struct PartitionReplicator: Sendable {
     package struct Rules: Sendable {
         package var policies: FlowPolicies
         package var delivery: DeliveryGuarantee
-        /// The target cluster's name, for messages.
+        /// The clusters' names, for messages.
+        package var sourceCluster: String
         package var targetCluster: String
 
-        package init(policies: FlowPolicies, delivery: DeliveryGuarantee, targetCluster: String) {
+        package init(
+            policies: FlowPolicies, delivery: DeliveryGuarantee, sourceCluster: String = "the source",
+            targetCluster: String
+        ) {
             self.policies = policies
             self.delivery = delivery
+            self.sourceCluster = sourceCluster
             self.targetCluster = targetCluster
         }
     }
@@ -292,6 +305,4 @@ extension PartitionReplicator {
         return next
     }
 
-    /// Records at the source that are not completed yet.
-    package var lag: Int64 { max(0, highWatermark - completedOffset) }
 }

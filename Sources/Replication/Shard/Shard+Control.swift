@@ -28,14 +28,20 @@ extension Shard {
 
     /// A broker answers at once and says for how long it will not listen (KIP-219): nothing is asked of it meanwhile.
     func obey(throttleMilliseconds: Int32, source broker: Int32) {
-        guard throttleMilliseconds > 0 else { return }
-        sourceThrottle.record(milliseconds: throttleMilliseconds)
-        hold(source: broker, for: .milliseconds(Int64(throttleMilliseconds)), \.throttledUntil)
+        let pause = Self.bounded(throttleMilliseconds)
+        guard pause > 0 else { return }
+        sourceThrottle.record(milliseconds: pause)
+        hold(source: broker, for: .milliseconds(Int64(pause)), \.throttledUntil)
     }
 
     func obey(throttleMilliseconds: Int32, target broker: Int32) {
-        guard throttleMilliseconds > 0 else { return }
-        targetThrottle.record(milliseconds: throttleMilliseconds)
-        hold(target: broker, for: .milliseconds(Int64(throttleMilliseconds)))
+        let pause = Self.bounded(throttleMilliseconds)
+        guard pause > 0 else { return }
+        targetThrottle.record(milliseconds: pause)
+        hold(target: broker, for: .milliseconds(Int64(pause)))
     }
+
+    /// A broker's wish for silence. Quotas ask for seconds: what would last for days is an error, and is kept for five
+    /// minutes at a time.
+    private static func bounded(_ throttleMilliseconds: Int32) -> Int32 { min(throttleMilliseconds, 300_000) }
 }

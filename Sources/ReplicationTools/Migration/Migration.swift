@@ -376,6 +376,7 @@ private struct FlowProgress {
         failures = status.partitions.filter { $0.state == .failed }.map {
             "\($0.topic)-\($0.partition): \($0.reason ?? "")"
         }
+            + (status.waiting ?? []).map { "\($0.topic): \($0.reason)" }
         var skipped: [String: Int64] = [:]
         for partition in status.partitions { skipped.merge(partition.skipped, uniquingKeysWith: +) }
         self.skipped = skipped
