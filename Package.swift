@@ -162,8 +162,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                "KafkaCompression", nioCore, nioPosix, logging, lifecycle,
+                "replicator", "ReplicationTools", "ReplicatorDaemon", "Replication", "Observability", "KafkaClient",
+                "KafkaBroker", "KafkaWire", "KafkaCompression", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )

@@ -24,7 +24,7 @@ public enum MetricCatalog {
             help: "From the arrival of a batch to its acknowledgement by the target: the part that is ours."),
         Entry(
             name: "replicator_message_lag", kind: .gauge, labels: ["flow", "topic"],
-            help: "Source offsets up to the high watermark that have not passed yet. No series while that is not known."),
+            help: "Source offsets up to the high watermark that have not passed yet."),
         Entry(
             name: "replicator_partitions_lag_unknown", kind: .gauge, labels: ["flow"],
             help: "Partitions whose lag is not known: the source does not say where their logs end."),

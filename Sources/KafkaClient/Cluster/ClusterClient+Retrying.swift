@@ -29,7 +29,9 @@ extension ClusterClient {
                 let outcome =
                     answers[item] ?? .failure(error(.unexpectedAnswer("it leaves \(item) out"), during: .request(api)))
                 outcomes[item] = outcome
-                guard case .failure(let error) = outcome, isWorthRetrying(error, since: start, patience) else { continue }
+                guard case .failure(let error) = outcome, isWorthRetrying(error, since: start, patience) else {
+                    continue
+                }
                 forget(what: error, coordinator, generation)
                 open.append(item)
             }

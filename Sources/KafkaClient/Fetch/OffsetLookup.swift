@@ -39,7 +39,8 @@ extension ClusterClient {
         _ queries: [TopicPartition: OffsetQuery], isolation: IsolationLevel = .readUncommitted,
         patience: Duration? = nil
     ) async -> Outcomes<TopicPartition, FoundOffset> {
-        await askLeaders(queries.keys, during: .listOffsets, patience: patience) { client, leader, partitions throws(KafkaError) in
+        await askLeaders(queries.keys, during: .listOffsets, patience: patience) {
+            client, leader, partitions throws(KafkaError) in
             var request = ListOffsetsRequest()
             request.replicaID = -1
             request.isolationLevel = isolation.rawValue

@@ -200,7 +200,8 @@ public actor Flow: Service {
         return FlowStatus(
             name: name, source: settings.source.name, target: settings.target.name, state: phase, reason: trouble,
             paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
-            partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all, groups: await groupSync.findings.map { FlowStatus.Group($0) })
+            partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all,
+            groups: await groupSync.findings.map { FlowStatus.Group($0) })
     }
 
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.

@@ -82,7 +82,8 @@ struct FlowDiscovery {
         let found = await topicSync.lookUp(
             asked, at: isFirstStart ? startFrom : .earliest, patience: isFirstStart ? nil : Self.patience)
         return (
-            offsets.merging(found.offsets) { recorded, _ in recorded }, errors.merging(found.errors) { first, _ in first }
+            offsets.merging(found.offsets) { recorded, _ in recorded },
+            errors.merging(found.errors) { first, _ in first }
         )
     }
 

@@ -15,7 +15,7 @@ actor SourceEnds {
     /// Partitions named in one request.
     private static let batch = 2_000
     /// How often leaders are asked who holds a transaction open.
-    private static let transactionInterval: Duration = .seconds(15)
+    private static let transactionInterval: Duration = .seconds(5)
 
     init(source: ClusterClient, shards: [Shard]) {
         self.source = source

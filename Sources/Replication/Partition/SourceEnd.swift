@@ -82,7 +82,8 @@ extension PartitionReplicator {
             return .unknown(sourceEnd.failure ?? "the source has not been asked yet")
         }
         guard age < SourceEnd.lifetime else {
-            return .unknown(sourceEnd.failure ?? "the source has not said where it ends for \(age.nanoseconds / 1_000_000_000) s")
+            return .unknown(
+                sourceEnd.failure ?? "the source has not said where it ends for \(age.nanoseconds / 1_000_000_000) s")
         }
         guard highWatermark >= completedOffset else {
             return .unknown("the source's log ends at offset \(highWatermark), before what was copied")
@@ -100,7 +101,9 @@ extension PartitionReplicator {
     /// - Parameter askedAt: what was heard since then is newer.
     package mutating func foundSourceEnd(_ offset: Int64, askedAt: NIODeadline, at now: NIODeadline) {
         if let heardAt = sourceEnd.heardAt, heardAt > askedAt { return }
-        guard offset >= 0 else { return sourceEnd.refused("the source's log ends at offset \(offset), which cannot be") }
+        guard offset >= 0 else {
+            return sourceEnd.refused("the source's log ends at offset \(offset), which cannot be")
+        }
         highWatermark = offset
         sourceEnd.heard(at: now)
     }

@@ -53,7 +53,8 @@ extension Shard {
         if let error = link.error { return "\(error)" }
         if link.throttledUntil > now + .seconds(1) {
             let seconds = (link.throttledUntil - now).nanoseconds / 1_000_000_000
-            return "broker \(broker) of \(cluster) has asked us to be silent for another \(seconds) s (throttle_time_ms)"
+            return
+                "broker \(broker) of \(cluster) has asked us to be silent for another \(seconds) s (throttle_time_ms)"
         }
         if let since = link.silentSince, now - since > Self.silence {
             return "broker \(broker) of \(cluster) has not answered for \((now - since).nanoseconds / 1_000_000_000) s"

@@ -44,7 +44,8 @@ package struct HistoryRecorder: Sendable {
         guard let time else { return }
         history.add(
             History.Sample(
-                time: time, lag: lag.map { Double($0) }, bytesPerSecond: bytesPerSecond, recordsPerSecond: recordsPerSecond,
+                time: time, lag: lag.map { Double($0) }, bytesPerSecond: bytesPerSecond,
+                recordsPerSecond: recordsPerSecond,
                 latency: peaks.removeValue(forKey: subject)), of: subject)
     }
 }

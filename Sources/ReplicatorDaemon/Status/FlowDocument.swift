@@ -30,7 +30,8 @@ package struct FlowDocument: Sendable, Codable {
         let unknown = sample.lagUnknownPartitions
         rates = Rates(
             lag: sample.lag, knownLag: unknown > 0 ? sample.knownLag : nil,
-            lagUnknownPartitions: unknown > 0 ? unknown : nil, sampleAge: sampleAge, bytesPerSecond: sample.bytesPerSecond, recordsPerSecond: sample.recordsPerSecond,
+            lagUnknownPartitions: unknown > 0 ? unknown : nil, sampleAge: sampleAge,
+            bytesPerSecond: sample.bytesPerSecond, recordsPerSecond: sample.recordsPerSecond,
             latencyMean: sample.latencyMean, latencyMaximum: sample.latencyMaximum, topics: sample.topics)
     }
 
@@ -73,7 +74,8 @@ package struct FlowDocument: Sendable, Codable {
         let unknown = status.partitions.filter { $0.sourceEnd < 0 && $0.state != .failed && $0.stuckForSeconds == nil }
         guard let first = unknown.first else { return [] }
         let place = "\(first.topic)-\(first.partition)"
-        let subject = unknown.count == 1 ? "the lag of \(place)" : "the lag of \(unknown.count) partitions, such as \(place),"
+        let subject =
+            unknown.count == 1 ? "the lag of \(place)" : "the lag of \(unknown.count) partitions, such as \(place),"
         return ["flow \(status.name): \(subject) is not known yet: \(first.lagUnknown ?? "")"]
     }
 }

@@ -69,7 +69,8 @@ struct StatusText {
         ])
         for topic in topics {
             table.add([
-                topic.topic, topic.targetTopic, "\(topic.partitions)", topic.state, topic.lag.map(Quantities.count) ?? "?",
+                topic.topic, topic.targetTopic, "\(topic.partitions)", topic.state,
+                topic.lag.map(Quantities.count) ?? "?",
                 Quantities.count(Int64(topic.recordsPerSecond.rounded())), Quantities.bytes(topic.bytesPerSecond),
                 topic.latencyMean.map(Quantities.seconds) ?? "-", topic.latencyMaximum.map(Quantities.seconds) ?? "-",
             ])
