@@ -4,12 +4,18 @@ import NIOCore
 
 // A cluster is itself: an empty one behind the address of another would be taken for one whose topics were all deleted.
 extension ClusterClient {
+    /// Holds the client to the cluster of this id: each new connection is asked for it before anything else is sent.
+    public func keep(to clusterID: String) {
+        identity = clusterID
+        checksConnections = true
+    }
+
     /// Compares the id in an answer with that of the cluster that answered before.
     ///
     /// - Throws: `.foreignCluster` when they differ. The connections are closed, and nothing of the answer is believed.
     func checkIdentity(_ response: MetadataResponse) throws(KafkaError) {
         guard let found = response.clusterID, !found.isEmpty else { return }
-        guard let known = identity, known != found else {
+        guard let known = identity, known != found, !settings.mayBecomeAnother else {
             identity = found
             return
         }
@@ -27,7 +33,7 @@ extension ClusterClient {
         of connection: BrokerConnection, _ broker: Int32?, _ address: HostAndPort
     ) async throws(KafkaError) {
         // Before Metadata version 2 (Kafka 0.10.1) clusters have no id.
-        guard identity != nil, let version = try? connection.version(of: MetadataRequest.self, within: 2...13) else {
+        guard checksConnections, let version = try? connection.version(of: MetadataRequest.self, within: 2...13) else {
             return
         }
         var request = MetadataRequest()

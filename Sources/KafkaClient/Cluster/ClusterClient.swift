@@ -19,6 +19,8 @@ public actor ClusterClient {
     var isClosed = false
     /// The id of the cluster that this client talks to; nil before one has told it.
     var identity: String?
+    /// New connections are asked for the cluster's id before they are used.
+    var checksConnections: Bool
     /// The calls that wait for the refresh that another one is doing.
     var refreshWaiters: [Promise<Void, KafkaError>]?
 
@@ -36,6 +38,7 @@ public actor ClusterClient {
         self.logger = logger
         self.random = random
         identity = settings.clusterID
+        checksConnections = settings.clusterID != nil
         connector = Connector(settings, eventLoop: eventLoop, logger: logger)
     }
 

@@ -98,6 +98,8 @@ public actor Flow: Service {
         guard sourceID.isEmpty || sourceID != targetID else {
             throw .sameCluster(source: settings.source.name, target: settings.target.name, clusterID: sourceID)
         }
+        if !sourceID.isEmpty { await source.keep(to: sourceID) }
+        if !targetID.isEmpty { await target.keep(to: targetID) }
         try await progress.open()
         try await progress.check(
             FlowIdentity(

@@ -23,6 +23,9 @@ package struct MetadataObserver: Sendable {
         topicNames.select(metadata)
     }
 
+    /// Name on the target of a topic that is not one of Kafka's own; nil when the flow does not copy it.
+    func targetName(of topic: String) -> String? { topicNames.targetName(of: topic) }
+
     /// Adds the settings of source topics.
     ///
     /// - Returns: errors by topic, where the settings could not be read and another attempt may help.

@@ -86,6 +86,8 @@ package struct TopicSync: Sendable {
         } catch {
             throw .kafka(error)
         }
+        discovery.refused += await observer.withheld(discovery.sourceMetadata)
+            .filter { onlyKnown?.contains($0.topic) ?? true }
         var (changed, reasons) = try await change(&discovery, selected.filter { !held.contains($0.source.name) })
         if !changed.isEmpty {
             do throws(KafkaError) {
