@@ -91,6 +91,38 @@ import Testing
         }
     }
 
+    @Test func `a topic that waits is tried at once when an operator asks for it`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<5, to: "orders")
+            world.target.intercept(.createTopics, times: 1, topic: "east.orders", .error(.topicAuthorizationFailed))
+            let flow = try world.flow { $0.sync.interval = .seconds(300) }
+            try await running(world, [flow]) {
+                try await eventually("the topic to wait") { await waiting(flow, "orders") != nil }
+                #expect(try await flow.retry(.topic("orders")) == 1)
+                try await world.caughtUp(flow, records: 5)
+                #expect(await waiting(flow, "orders") == nil)
+            }
+        }
+    }
+
+    @Test func `a source topic that we may not see is named when it was asked for by name`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            world.source.intercept(.metadata, times: .max, topic: "secret", .error(.topicAuthorizationFailed))
+            let flow = try world.flow {
+                let names = try? ["orders", "secret"].map { try NamePattern($0) }
+                $0.topics = NameSelection(allow: names ?? [], deny: [])
+            }
+            try await running(world, [flow]) {
+                try await eventually("the topic to wait") { await waiting(flow, "secret") != nil }
+                let reason = await waiting(flow, "secret")?.reason ?? ""
+                #expect(reason.contains("lacks DESCRIBE on TOPIC secret of east"), "\(reason)")
+                #expect(await flow.status().state == .running)
+            }
+        }
+    }
+
     @Test func `a flow whose target is away waits and is tried again, the others run`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

@@ -271,6 +271,25 @@ extension Flow {
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
     }
 
+    func isWaiting(_ topic: String) -> Bool { waiting.names.contains(topic) }
+
+    /// Has topics that wait tried at once.
+    ///
+    /// - Returns: how many partitions are not copied.
+    func retryWaiting(_ scope: PauseScope) -> Int {
+        let found = waiting.all.filter {
+            switch scope {
+            case .flow: true
+            case .topic(let topic): $0.topic == topic
+            case .partition: false
+            }
+        }
+        guard !found.isEmpty else { return 0 }
+        waiting.release(at: .now)
+        discoveryDue.notify()
+        return found.reduce(0) { $0 + max(1, $1.partitions) }
+    }
+
     private func report(_ news: WaitingTopics.News) {
         for topic in news.began {
             logger.error("topic is not replicated", metadata: ["topic": "\(topic.topic)", "error": "\(topic.reason)"])
