@@ -185,8 +185,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "replicator", "ReplicationTools", "Replication", "KafkaClient", "KafkaBroker", "KafkaWire",
-                "KafkaCompression", "Observability", "TestSupport", nioCore, nioPosix, logging, lifecycle,
+                "replicator", "ReplicationTools", "ReplicatorDaemon", "Replication", "Observability", "KafkaClient",
+                "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging, lifecycle,
             ]),
     ]
 )

@@ -7,15 +7,16 @@ public final class History: Sendable {
     public struct Sample: Sendable, Codable {
         /// Milliseconds since 1970.
         public var time: Int64
-        public var lag: Float
+        /// Nil while it was not known.
+        public var lag: Float?
         public var bytesPerSecond: Float
         public var recordsPerSecond: Float
         /// Longest replication latency, in seconds; nil when nothing was acknowledged.
         public var latency: Float?
 
-        public init(time: Int64, lag: Double, bytesPerSecond: Double, recordsPerSecond: Double, latency: Double?) {
+        public init(time: Int64, lag: Double?, bytesPerSecond: Double, recordsPerSecond: Double, latency: Double?) {
             self.time = time
-            self.lag = Float(lag)
+            self.lag = lag.map { Float($0) }
             self.bytesPerSecond = Float(bytesPerSecond.rounded())
             self.recordsPerSecond = Float(recordsPerSecond.rounded())
             self.latency = latency.map { Float($0) }
@@ -81,7 +82,7 @@ public final class History: Sendable {
         return stride(from: 0, to: all.count, by: size).map { start in
             all[start..<min(start + size, all.count)].dropFirst().reduce(into: all[start]) { joined, next in
                 joined.time = next.time
-                joined.lag = max(joined.lag, next.lag)
+                if let lag = next.lag { joined.lag = max(joined.lag ?? 0, lag) }
                 joined.bytesPerSecond = max(joined.bytesPerSecond, next.bytesPerSecond)
                 joined.recordsPerSecond = max(joined.recordsPerSecond, next.recordsPerSecond)
                 if let latency = next.latency { joined.latency = max(joined.latency ?? 0, latency) }

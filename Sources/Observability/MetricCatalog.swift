@@ -26,6 +26,15 @@ public enum MetricCatalog {
             name: "replicator_message_lag", kind: .gauge, labels: ["flow", "topic"],
             help: "Source offsets up to the high watermark that have not passed yet."),
         Entry(
+            name: "replicator_partitions_lag_unknown", kind: .gauge, labels: ["flow"],
+            help: "Partitions whose lag is not known: the source does not say where their logs end."),
+        Entry(
+            name: "replicator_waiting_topics", kind: .gauge, labels: ["flow"],
+            help: "Selected topics of which something cannot be copied for now; they are tried again."),
+        Entry(
+            name: "replicator_flow_running", kind: .gauge, labels: ["flow"],
+            help: "1 while the flow runs and nothing keeps it as a whole from its work, else 0."),
+        Entry(
             name: "replicator_bytes_in_total", kind: .counter, labels: ["flow", "topic"],
             help: "Bytes of record batches read from the source."),
         Entry(
@@ -45,7 +54,7 @@ public enum MetricCatalog {
             help: "Partitions that have stopped, by reason."),
         Entry(
             name: "replicator_stuck_partitions", kind: .gauge, labels: ["flow"],
-            help: "Partitions that have stopped, or have lag and make no progress."),
+            help: "Partitions that have stopped, or make no progress and have lag, or lag that is not known."),
         Entry(
             name: "replicator_unreadable_state_records_total", kind: .counter, labels: ["cluster", "topic"],
             help: "Records of topics that keep state that could not be understood, and were skipped."),

@@ -1,4 +1,5 @@
-/// Notices partitions that have lag and make no progress. No clock: time comes in.
+/// Notices partitions that make no progress although they have lag, or nobody knows whether they have. No clock: time
+/// comes in.
 public struct ProgressWatchdog: Sendable {
     /// One look at one partition.
     public struct Observation: Sendable {
@@ -7,12 +8,13 @@ public struct ProgressWatchdog: Sendable {
         public var partition: Int32
         /// Completed source offset.
         public var offset: Int64
-        public var lag: Int64
+        /// Nil when it is not known.
+        public var lag: Int64?
         /// Whether it is meant to move: not paused, not stopped.
         public var isMeantToMove: Bool
 
         public init(
-            flow: String, topic: String, partition: Int32, offset: Int64, lag: Int64, isMeantToMove: Bool
+            flow: String, topic: String, partition: Int32, offset: Int64, lag: Int64?, isMeantToMove: Bool
         ) {
             self.flow = flow
             self.topic = topic
@@ -29,7 +31,8 @@ public struct ProgressWatchdog: Sendable {
         public var topic: String
         public var partition: Int32
         public var offset: Int64
-        public var lag: Int64
+        /// Nil when it is not known.
+        public var lag: Int64?
         public var since: ContinuousClock.Instant
 
         /// The standstill itself, whatever its lag has grown to.
@@ -70,7 +73,7 @@ public struct ProgressWatchdog: Sendable {
     public mutating func observe(_ partitions: [Observation], at now: ContinuousClock.Instant) -> [Stuck] {
         round += 1
         var stuck: [Stuck] = []
-        for look in partitions where look.lag > 0 && look.isMeantToMove {
+        for look in partitions where look.lag != 0 && look.isMeantToMove {
             let key = Key(flow: look.flow, topic: look.topic, partition: look.partition)
             var mark = marks[key] ?? Mark(offset: look.offset, since: now, seen: round)
             if mark.offset != look.offset { mark = Mark(offset: look.offset, since: now, seen: round) }

@@ -21,8 +21,10 @@ package actor Daemon {
     private var recorder: HistoryRecorder
     private var lastReload: ReloadReport?
 
-    /// Between two polls. Longer when polling takes long, so that it never costs more than a hundredth of a core.
+    /// Between two polls. Longer when polling takes long, so that it costs little; but never so long that what is shown
+    /// is older than a few seconds.
     private static let interval: Duration = .seconds(2)
+    private static let longestInterval: Duration = .seconds(4)
 
     /// - Parameters:
     ///   - stuckAfter: how long lag without progress is nothing to worry about.
@@ -50,9 +52,14 @@ package actor Daemon {
         repeat {
             let begin = clock.now
             await poll(at: begin)
-            let pause = max(Self.interval, (clock.now - begin) * 100)
-            guard (try? await Task.sleep(for: pause)) != nil else { return }
+            guard (try? await Task.sleep(for: Self.pause(afterPollOf: clock.now - begin))) != nil else { return }
         } while true
+    }
+
+    /// The pause before the next poll. What the poll itself took is part of the age of what it found.
+    package static func pause(afterPollOf time: Duration) -> Duration {
+        let wanted = min(max(interval, time * 100), longestInterval)
+        return max(.milliseconds(500), min(wanted, .seconds(5) - time))
     }
 
     func report(reload: ReloadReport) {
@@ -64,6 +71,9 @@ package actor Daemon {
         for flow in flows { statuses.append(await flow.status()) }
         for warning in standstills.update(statuses, at: now) {
             logger.warning("\(warning.message)", metadata: warning.metadata)
+        }
+        for flow in standstills.takeEnded() {
+            logger.info("every partition makes progress again, or has nothing to copy", metadata: ["flow": "\(flow)"])
         }
         let elapsed = lastPoll.map { Double(($0.duration(to: now)) / .seconds(1)) } ?? 0
         lastPoll = now
@@ -80,6 +90,10 @@ package actor Daemon {
             samples[status.name] = sample
             Gauge(label: "replicator_stuck_partitions", dimensions: [("flow", status.name)])
                 .record(sample.status.partitions.count { $0.isProblem })
+            Gauge(label: "replicator_waiting_topics", dimensions: [("flow", status.name)])
+                .record(status.waiting?.count ?? 0)
+            Gauge(label: "replicator_flow_running", dimensions: [("flow", status.name)])
+                .record(status.state == .running && status.reason == nil ? 1 : 0)
         }
         recorder.record(statuses.compactMap { samples[$0.name] }, at: now, time: wallClock())
     }
@@ -89,7 +103,8 @@ package actor Daemon {
         var documents: [FlowDocument] = []
         for flow in flows {
             let status = standstills.marking(await flow.status(), at: .now)
-            documents.append(FlowDocument(status, sample: samples[flow.name]))
+            let age = lastPoll.map { ($0.duration(to: .now) / .milliseconds(1)).rounded() / 1_000 }
+            documents.append(FlowDocument(status, sample: samples[flow.name], sampleAge: age))
         }
         var clusters: [StatusDocument.Cluster] = []
         for watch in watches {

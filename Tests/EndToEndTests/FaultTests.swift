@@ -81,18 +81,30 @@ import Testing
         }
     }
 
-    @Test func `a missing permission is named with topic and cluster, and nothing is copied`() async throws {
+    @Test func `a missing permission concerns its topic alone, is named, and is tried again`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
-            let flow = try world.flow()
-            try await flow.prepare()
-            world.target.intercept(.createTopics, times: 1, .error(.topicAuthorizationFailed))
-
-            let error = await #expect(throws: FlowError.self) { try await flow.run() }
-            #expect(error?.description.hasPrefix("west: cannot create topic east.orders: ") == true)
-            #expect(error?.description.contains("TOPIC_AUTHORIZATION_FAILED") == true)
-            let topics = try await world.targetClient.metadata(.all).topics.keys
-            #expect(Set(topics) == ["__replicator.east-to-west.progress", "__replicator_origins"])
+            try await world.produce(0..<10, to: "orders")
+            try await world.createTopic("secret")
+            try await world.produce(0..<5, to: "secret")
+            world.target.intercept(
+                .createTopics, times: 3, topic: "east.secret", .error(.topicAuthorizationFailed))
+            let flow = try world.flow { $0.sync.topicConfigs = false }
+            // Together the request names both: the first attempt of a flow is refused for both.
+            try await world.running(flow) {
+                try await eventually("the topic to wait") {
+                    await flow.status().waiting?.contains { $0.topic == "secret" } == true
+                }
+                let waiting = await flow.status().waiting?.first { $0.topic == "secret" }
+                #expect(waiting?.targetTopic == "east.secret")
+                #expect(waiting?.reason.hasPrefix("west: cannot create topic east.secret: ") == true)
+                #expect(waiting?.reason.contains("TOPIC_AUTHORIZATION_FAILED") == true)
+                #expect(await flow.status().state == .running)
+                try await world.caughtUp(flow, records: 15)
+                #expect(await flow.status().waiting == nil)
+            }
+            #expect(try await world.targetValues("east.orders") == expectedValues(0..<10))
+            #expect(try await world.targetValues("east.secret") == expectedValues(0..<5))
         }
     }
 

@@ -74,12 +74,13 @@ struct Replicated {
     }
 
     /// A flow from source to target that begins at the earliest offset, unless `edit` changes it.
-    func flow(_ edit: (inout FlowSettings) -> Void = { _ in }) throws -> Flow {
-        try flow(from: ("east", source), to: ("west", target), edit)
+    func flow(logger: Logger = quiet, _ edit: (inout FlowSettings) -> Void = { _ in }) throws -> Flow {
+        try flow(from: ("east", source), to: ("west", target), logger: logger, edit)
     }
 
     func flow(
-        from: (String, EmbeddedCluster), to: (String, EmbeddedCluster), _ edit: (inout FlowSettings) -> Void = { _ in }
+        from: (String, EmbeddedCluster), to: (String, EmbeddedCluster), logger: Logger = quiet,
+        _ edit: (inout FlowSettings) -> Void = { _ in }
     ) throws -> Flow {
         let everything = NameSelection(allow: [try NamePattern(".*")], deny: [])
         var settings = FlowSettings(
@@ -90,7 +91,7 @@ struct Replicated {
         settings.sync.interval = .milliseconds(100)
         edit(&settings)
         return Flow(
-            settings, eventLoops: [group.next(), group.next()], logger: Self.quiet,
+            settings, eventLoops: [group.next(), group.next()], logger: logger,
             wallClock: { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) })
     }
 

@@ -26,7 +26,7 @@ import Testing
         let samples = history.samples(of: flow, points: 10)
 
         #expect(samples.count == 10)
-        #expect(samples.map(\.lag).max() == 500)
+        #expect(samples.compactMap(\.lag).max() == 500)
         #expect(samples.compactMap(\.latency) == [9])
         #expect(samples.last?.time == 99)
     }

@@ -108,6 +108,7 @@ extension ClusterClient {
                 connection.handler.value.close(because: .closed)
                 throw error(.closed, during: .connect)
             }
+            try await checkIdentity(of: connection, key.broker, address)
             pool.gates[address] = nil
             return connection
         } catch {

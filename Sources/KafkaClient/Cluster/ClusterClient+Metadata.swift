@@ -71,6 +71,7 @@ extension ClusterClient {
             }
         }
         let response = try await askUntilAnswered(request)
+        try checkIdentity(response)
         cache.apply(response, for: topics, at: .now())
         for connection in pool.removeObsolete(cache.snapshot.brokers) {
             connection.handler.value.close(because: .connection(.abandoned(because: "the broker has left or moved")))

@@ -8,10 +8,13 @@ extension ClusterClient {
     /// Asks for `items` until each has a value or an error that time does not heal, or `operationTimeout` is over.
     ///
     /// Between attempts it pauses, and forgets what the errors say is out of date.
-    /// - Parameter attempt: asks for the items it is given; those that it leaves out count as unanswered. It may set
-    ///   the generation of the metadata that it went by.
+    /// - Parameters:
+    ///   - patience: in place of `operationTimeout`, where it is shorter.
+    ///   - attempt: asks for the items it is given; those that it leaves out count as unanswered. It may set the
+    ///     generation of the metadata that it went by.
     func retrying<Item: Hashable & Sendable, Value: Sendable>(
         _ items: some Sequence<Item>, during api: ApiKey, at coordinator: Coordinator? = nil,
+        patience: Duration? = nil,
         _ attempt: ([Item], inout UInt64) async -> Outcomes<Item, Value>
     ) async -> Outcomes<Item, Value> {
         let start = NIODeadline.now()
@@ -26,7 +29,9 @@ extension ClusterClient {
                 let outcome =
                     answers[item] ?? .failure(error(.unexpectedAnswer("it leaves \(item) out"), during: .request(api)))
                 outcomes[item] = outcome
-                guard case .failure(let error) = outcome, isWorthRetrying(error, since: start) else { continue }
+                guard case .failure(let error) = outcome, isWorthRetrying(error, since: start, patience) else {
+                    continue
+                }
                 forget(what: error, coordinator, generation)
                 open.append(item)
             }
@@ -55,11 +60,11 @@ extension ClusterClient {
         return try outcome.get()
     }
 
-    private func isWorthRetrying(_ error: KafkaError, since start: NIODeadline) -> Bool {
+    private func isWorthRetrying(_ error: KafkaError, since start: NIODeadline, _ patience: Duration?) -> Bool {
         guard error.isRetriable, !isClosed else { return false }
         let elapsed = Duration(NIODeadline.now() - start)
-        return elapsed
-            < (error.code == .unknownTopicOrPartition ? settings.unknownTopicPatience : settings.operationTimeout)
+        let usual = error.code == .unknownTopicOrPartition ? settings.unknownTopicPatience : settings.operationTimeout
+        return elapsed < min(usual, patience ?? usual)
     }
 
     private func forget(what error: KafkaError, _ coordinator: Coordinator?, _ generation: UInt64) {
@@ -77,12 +82,12 @@ extension ClusterClient {
 
     /// Groups partitions by leader and asks all leaders at once, again where a leader has moved.
     func askLeaders<Value: Sendable>(
-        _ partitions: some Sequence<TopicPartition>, during api: ApiKey,
+        _ partitions: some Sequence<TopicPartition>, during api: ApiKey, patience: Duration? = nil,
         ask:
             @escaping @Sendable (isolated ClusterClient, BrokerTarget, [TopicPartition]) async throws(KafkaError) ->
             Outcomes<TopicPartition, Value>
     ) async -> Outcomes<TopicPartition, Value> {
-        await retrying(partitions, during: api) { pending, generation in
+        await retrying(partitions, during: api, patience: patience) { pending, generation in
             var outcomes: Outcomes<TopicPartition, Value> = [:]
             let byLeader: [Int32: [TopicPartition]]
             do throws(KafkaError) {

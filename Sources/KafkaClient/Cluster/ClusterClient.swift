@@ -18,6 +18,10 @@ public actor ClusterClient {
     let connector: Connector
     var unreadableRecords = UnreadableRecords()
     var isClosed = false
+    /// The id of the cluster that this client talks to; nil before one has told it.
+    var identity: String?
+    /// New connections are asked for the cluster's id before they are used.
+    var checksConnections: Bool
     /// The calls that wait for the refresh that another one is doing.
     var refreshWaiters: [Promise<Void, KafkaError>]?
 
@@ -34,6 +38,8 @@ public actor ClusterClient {
         self.eventLoop = eventLoop
         self.logger = logger
         self.random = random
+        identity = settings.clusterID
+        checksConnections = settings.clusterID != nil
         connector = Connector(settings, eventLoop: eventLoop, logger: logger)
     }
 

@@ -31,6 +31,12 @@ public struct ClusterSettings: Sendable {
     /// The rack that fetches name, so that brokers may point to a replica nearby (KIP-392).
     public var rackID: String?
 
+    /// The cluster's id, where it is known beforehand: each new connection is asked for it. Otherwise the first that
+    /// answers is the cluster from then on, as far as metadata tells.
+    public var clusterID: String?
+    /// Another cluster may take the place of the one that answered first: for those who only tell what is there.
+    public var mayBecomeAnother = false
+
     public init(name: String, bootstrapServers: [HostAndPort], security: SecuritySettings = .plaintext) {
         self.name = name
         self.bootstrapServers = bootstrapServers

@@ -64,6 +64,9 @@ extension KafkaError.Reason {
             return "the broker does not know this request (versions \(needed.text) would do); upgrade the broker"
         case .unexpectedAnswer(let what): return "the answer cannot be true: \(what)"
         case .configuration(let what): return what
+        case .foreignCluster(let known, let found):
+            return "another cluster answers there than before (cluster id \(found), it was \(known)): nothing is read "
+                + "from it or changed on it. Correct the addresses, or restart if the cluster was replaced on purpose"
         case .closed: return "the client is closed"
         case .cancelled: return "cancelled"
         }

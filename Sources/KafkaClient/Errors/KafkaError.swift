@@ -25,6 +25,8 @@ public struct KafkaError: Error, Hashable, Sendable {
         case unexpectedAnswer(String)
         /// The settings cannot work: a missing file, SASL without credentials.
         case configuration(String)
+        /// Another cluster answers under the addresses of the one that answered before.
+        case foreignCluster(known: String, found: String)
         /// The client was closed.
         case closed
         /// The task that waited was cancelled.
@@ -72,9 +74,12 @@ public struct KafkaError: Error, Hashable, Sendable {
             operation == .authenticate
                 || [.saslAuthenticationFailed, .illegalSaslState, .unsupportedSaslMechanism].contains(code)
         case .configuration: operation == .connect || operation == .authenticate
-        case .connection, .wire, .timedOut, .unsupported, .unexpectedAnswer, .closed, .cancelled: false
+        case .connection, .wire, .timedOut, .unsupported, .unexpectedAnswer, .foreignCluster, .closed, .cancelled: false
         }
     }
+
+    /// Whether another cluster answered than before.
+    public var isForeignCluster: Bool { if case .foreignCluster = reason { true } else { false } }
 
     /// The same error, about this topic and partition.
     public func about(topic: String, partition: Int32? = nil) -> KafkaError {

@@ -93,7 +93,8 @@ extension KafkaError {
             case .authenticate: code.isRetriable ? .retry : .stop
             case .connect: .retry
             }
-        case .connection(.tls), .authentication, .unsupported, .configuration, .closed, .cancelled: .stop
+        case .connection(.tls), .authentication, .unsupported, .configuration, .foreignCluster, .closed, .cancelled:
+            .stop
         case .connection(.unknownBroker): .refreshMetadata
         case .connection(.nobodyInCharge): .refreshMetadata
         case .connection(.refused), .connection(.unreachable), .connection(.connectTimedOut),

@@ -33,10 +33,14 @@ public struct FoundOffset: Sendable, Hashable {
 
 extension ClusterClient {
     /// Looks offsets up at the partitions' leaders, all at once; leaders that have moved are found again.
+    ///
+    /// - Parameter patience: the time during which it retries, where that is to be shorter than `operationTimeout`.
     public func offsets(
-        _ queries: [TopicPartition: OffsetQuery], isolation: IsolationLevel = .readUncommitted
+        _ queries: [TopicPartition: OffsetQuery], isolation: IsolationLevel = .readUncommitted,
+        patience: Duration? = nil
     ) async -> Outcomes<TopicPartition, FoundOffset> {
-        await askLeaders(queries.keys, during: .listOffsets) { client, leader, partitions throws(KafkaError) in
+        await askLeaders(queries.keys, during: .listOffsets, patience: patience) {
+            client, leader, partitions throws(KafkaError) in
             var request = ListOffsetsRequest()
             request.replicaID = -1
             request.isolationLevel = isolation.rawValue

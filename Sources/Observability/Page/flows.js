@@ -48,20 +48,36 @@ function flowView(flow) {
       h('th', { class: 'num wide' }, 'last hour'))), view.body)), view.more, view.groups);
   return view;
 }
+function stateOf(flow) {
+  const isDown = name => latest?.clusters.some(c => c.name === name && c.isUp === false);
+  if (flow.state !== 'running') return flow.state;
+  if (isDown(flow.source)) return 'source down';
+  if (isDown(flow.target)) return 'target down';
+  if (flow.reason) return 'stuck';
+  return flow.paused.includes('the flow') ? 'paused' : 'running';
+}
+function lagNote(flow) {
+  if (flow.lag === null || flow.lag === undefined) {
+    const unknown = flow.lagUnknownPartitions;
+    return unknown ? `unknown of ${count(unknown)} partition${unknown > 1 ? 's' : ''}; the others: ${count(flow.knownLag ?? 0)}` : 'not known';
+  }
+  return flow.lag ? 'records behind' : flow.paused.length ? 'nothing new' : 'in step';
+}
 function drawFlow(view, flow) {
   view.flow = flow;
   const all = flow.paused.includes('the flow');
-  view.state.replaceChildren(chip(flow.state === 'running' && all ? 'paused' : flow.state));
+  view.state.replaceChildren(chip(stateOf(flow), flow.reason));
   put(view.route, `${flow.source} → ${flow.target}`);
   put(permit(view.toggle), all ? 'Resume' : 'Pause');
-  put(view.tiles.lag.value, count(flow.lag));
-  put(view.tiles.lag.extra, flow.lag ? 'records behind' : 'in step');
+  put(view.tiles.lag.value, behind(flow.lag));
+  put(view.tiles.lag.extra, lagNote(flow));
   put(view.tiles.bytesPerSecond.value, rate(flow.bytesPerSecond));
   put(view.tiles.bytesPerSecond.extra, `${count(flow.recordsPerSecond)} records/s`
     + (flow.bytesPerSecondLimit ? `, limited to ${rate(flow.bytesPerSecondLimit)}` : ''));
   put(view.tiles.latency.value, seconds(flow.latencyMaximum));
-  put(view.tiles.latency.extra, flow.latencyMean === undefined ? 'nothing to copy just now' : `longest; mean ${seconds(flow.latencyMean)}`);
-  put(view.note, flow.paused.length ? 'Paused: ' + flow.paused.join(', ') : '');
+  put(view.tiles.latency.extra, flow.latencyMean === undefined ? (flow.lag === 0 ? 'nothing to copy just now' : 'nothing copied just now') : `longest; mean ${seconds(flow.latencyMean)}`);
+  put(view.note, [flow.reason, flow.paused.length ? 'Paused: ' + flow.paused.join(', ') : '',
+    flow.sampleAge > 5 ? `Rates and lag are ${seconds(flow.sampleAge)} old` : ''].filter(x => x).join(' · '));
   drawTopics(view);
   drawGroups(view);
 }
@@ -112,9 +128,10 @@ function topicRow(view, topic) {
     cell('lag', 'num'), cell('records', 'num wide'), cell('bytes', 'num'), cell('latency', 'num wide'), cell('spark', 'num wide'));
   let lastSpark = null, lastState = null;
   const row = { element, update(topic) {
-    if (lastState !== topic.state) { lastState = topic.state; cells.state.replaceChildren(chip(topic.state)); }
+    const shown = topic.state + (topic.reason ?? '');
+    if (lastState !== shown) { lastState = shown; cells.state.replaceChildren(chip(topic.state, topic.reason)); }
     put(cells.partitions, count(topic.partitions));
-    put(cells.lag, count(topic.lag));
+    put(cells.lag, behind(topic.lag));
     put(cells.records, count(topic.recordsPerSecond));
     put(cells.bytes, bytes(topic.bytesPerSecond));
     put(cells.latency, seconds(topic.latencyMaximum));
@@ -134,7 +151,7 @@ function detailView(flow, topic) {
     h('th', { class: 'num wide' }, 'brokers'), h('th', null, ''))), body))));
   toggle.onclick = () => control(flow, toggle.dataset.action, topic);
   return { element, tiles, update(summary, partitions, paused) {
-    put(tiles.lag.value, count(summary.lag)); put(tiles.bytesPerSecond.value, rate(summary.bytesPerSecond));
+    put(tiles.lag.value, behind(summary.lag)); put(tiles.bytesPerSecond.value, rate(summary.bytesPerSecond));
     put(tiles.latency.value, seconds(summary.latencyMaximum));
     put(tiles.bytesPerSecond.extra, `${count(summary.recordsPerSecond)} records/s`);
     const isPaused = paused.includes(`topic ${topic}`);
@@ -142,14 +159,15 @@ function detailView(flow, topic) {
     put(permit(toggle), isPaused ? 'Resume topic' : 'Pause topic');
     const state = p => p.stuckForSeconds !== undefined ? 'stuck' : p.state;
     cells.replaceChildren(...partitions.map(p => h('i', { class: 'cell ' + (state(p) === 'active' && p.lag ? 'lagging' : state(p)),
-      title: `${topic}-${p.partition}: ${state(p)}, lag ${count(p.lag)}` })));
-    body.replaceChildren(...partitions.map(p => h('tr', { 'data-partition': p.partition },
+      title: `${topic}-${p.partition}: ${state(p)}, lag ${behind(p.lag)}` })));
+    const waits = summary.reason ? [h('tr', null, h('td', { colspan: 8, class: 'reason' }, `waits to be copied: ${summary.reason}`))] : [];
+    body.replaceChildren(...waits, ...partitions.map(p => h('tr', { 'data-partition': p.partition },
       h('td', { class: 'num' }, String(p.partition)), h('td', null, chip(state(p))), h('td', { class: 'num' }, count(p.sourceOffset)),
-      h('td', { class: 'num' }, p.sourceEnd < 0 ? '–' : count(p.sourceEnd)), h('td', { class: 'num' }, count(p.lag)),
+      h('td', { class: 'num' }, p.sourceEnd < 0 ? '–' : count(p.sourceEnd)), h('td', { class: 'num', title: p.lagUnknown }, behind(p.lag)),
       h('td', { class: 'num' }, p.targetOffset < 0 ? '–' : count(p.targetOffset)),
       h('td', { class: 'num wide dim' }, `${p.sourceLeader ?? '–'} → ${p.targetLeader ?? '–'}`),
       h('td', { class: p.reason || p.stuckForSeconds !== undefined ? 'reason' : 'num' },
-        p.reason ?? (p.stuckForSeconds !== undefined ? `no progress for ${seconds(p.stuckForSeconds)}${p.obstacle ? ': ' + p.obstacle : ''}` :
+        p.reason ?? (p.stuckForSeconds !== undefined ? `no progress for ${seconds(p.stuckForSeconds)}${p.obstacle ?? p.lagUnknown ? ': ' + (p.obstacle ?? p.lagUnknown) : ''}` :
           permit(h('button', { onclick: () => control(flow, p.state === 'paused' ? 'resume' : 'pause', topic, p.partition) },
             p.state === 'paused' ? 'Resume' : 'Pause')))))));
   } };

@@ -32,7 +32,7 @@ function drawMap(status) {
       const x2 = b.x - ux * reach + nx * shift, y2 = b.y - uy * reach + ny * shift;
       const cx = (x1 + x2) / 2 + nx * bow, cy = (y1 + y2) / 2 + ny * bow;
       const d = `M${x1.toFixed(1)} ${y1.toFixed(1)}Q${cx.toFixed(1)} ${cy.toFixed(1)} ${x2.toFixed(1)} ${y2.toFixed(1)}`;
-      const bad = flow.partitions.length > 0 || flow.state === 'stopped';
+      const bad = ['stopped', 'waiting', 'stuck', 'source down', 'target down'].includes(stateOf(flow)) || flow.partitions.length > 0;
       const idle = flow.paused.length || flow.state !== 'running';
       const thick = 2 + Math.min(6, Math.log10(1 + flow.bytesPerSecond / 1000) * 1.2);
       const color = bad ? 'var(--red)' : idle ? 'var(--amber)' : 'var(--blue)';
@@ -47,7 +47,7 @@ function drawMap(status) {
       const [first, second] = side < 0 ? [-27, -11] : side > 0 ? [22, 38] : [-12, 22];
       labels.push(s('text', { class: 'halo name', x: mx, y: my + first, 'text-anchor': 'middle' }, flow.name),
         s('text', { class: 'halo sub', x: mx, y: my + second, 'text-anchor': 'middle' },
-          phone ? rate(flow.bytesPerSecond) : `${rate(flow.bytesPerSecond)} · lag ${count(flow.lag)}`));
+          phone ? rate(flow.bytesPerSecond) : `${rate(flow.bytesPerSecond)} · lag ${behind(flow.lag)}`));
     });
   }
   for (const cluster of status.clusters) {

@@ -17,6 +17,8 @@ function put(element, text) { if (element.textContent !== text) element.textCont
 
 // Numbers as people read them.
 const count = n => n === null || n === undefined ? '–' : Math.round(n).toLocaleString('en').replaceAll(',', '\u202f');
+// How far behind: a number that nobody knows is none.
+const behind = lag => lag === null || lag === undefined ? '?' : count(lag);
 function bytes(n) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let unit = 0;
@@ -33,7 +35,7 @@ const clock = t => new Date(t).toLocaleTimeString('en-GB');
 const rate = n => bytes(n) + '/s';
 
 const tone = { running: 'good', active: 'good', synced: 'good', further: 'good', paused: '', activeMembers: '', refused: 'bad', starting: 'warn', draining: 'warn',
-  stopped: 'bad', failed: 'bad', stuck: 'bad' };
+  stopped: 'bad', failed: 'bad', stuck: 'bad', waiting: 'bad', 'source down': 'bad', 'target down': 'bad' };
 const chip = (state, title) => h('span', { class: 'chip ' + (tone[state] ?? 'warn'), title }, state);
 
 // Plots.

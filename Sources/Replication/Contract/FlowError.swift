@@ -10,6 +10,8 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     case cannotCreateTopic(topic: String, cluster: String, reason: String)
     /// The flow's progress on the target cannot be read.
     case unreadableProgress(topic: String, cluster: String, reason: String)
+    /// None of several flows can start; the reasons.
+    case nothingCanStart([String])
 
     package static func unreadableProgress(topic: String, _ error: KafkaError) -> FlowError {
         .unreadableProgress(topic: topic, cluster: error.cluster, reason: error.withoutCluster)
@@ -27,8 +29,16 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
                 + "or delete the topic \(ProgressTopic.name(flow: flow)) on the target to begin anew"
         case .cannotCreateTopic(let topic, let cluster, let reason):
             "\(cluster): cannot create topic \(topic): \(reason)"
+        case .nothingCanStart(let reasons): "no flow can start:\n" + reasons.map { "  \($0)" }.joined(separator: "\n")
         case .unreadableProgress(let topic, let cluster, let reason):
             "\(cluster): cannot read the progress kept in topic \(topic): \(reason)"
         }
+    }
+}
+
+extension FlowError {
+    /// Another cluster than before answers.
+    var isForeignCluster: Bool {
+        if case .kafka(let error) = self { error.isForeignCluster } else { false }
     }
 }

@@ -2,6 +2,8 @@
 public struct FlowStatus: Sendable, Codable {
     public enum State: String, Hashable, Sendable, Codable, CustomStringConvertible {
         case starting, running, draining, stopped
+        /// It cannot start, and is tried again.
+        case waiting
 
         public var description: String { rawValue }
     }
@@ -19,7 +21,7 @@ public struct FlowStatus: Sendable, Codable {
         public var state: State
         /// Reason of the failure.
         public var reason: String?
-        /// The target's answer to records that it does not take for now; nil while it takes them.
+        /// What is in the way of its records for now, on either side; nil while nothing is known to be.
         public var obstacle: String?
         /// Every source offset below it has passed.
         public var sourceOffset: Int64
@@ -27,8 +29,12 @@ public struct FlowStatus: Sendable, Codable {
         public var sourceEnd: Int64
         /// Offset behind the last record written to the target; -1 before the first.
         public var targetOffset: Int64
-        /// Source offsets that have not passed yet.
-        public var lag: Int64
+        /// Seconds since the source last said where its log ends; nil before.
+        public var sourceEndAge: Int?
+        /// Source offsets that have not passed yet; nil, and `null` in JSON, while nobody knows.
+        @ExplicitNull public var lag: Int64?
+        /// Reason why the lag is not known.
+        public var lagUnknown: String?
         /// Records that the target has got: of all source offsets that have passed, those that were not skipped.
         public var written: Int64
         /// Bytes that the batches read since the flow was started last take at the source.
@@ -70,6 +76,25 @@ public struct FlowStatus: Sendable, Codable {
         public var partitions: [GroupPartition]
     }
 
+    /// A selected topic of which something, or all, is not copied: it is tried again.
+    public struct WaitingTopic: Hashable, Sendable, Codable {
+        public var topic: String
+        public var targetTopic: String
+        /// Partitions that are not copied; 0 when not even their number is known.
+        public var partitions: Int
+        public var reason: String
+        /// Milliseconds since 1970; when it began.
+        public var since: Int64
+
+        public init(topic: String, targetTopic: String, partitions: Int, reason: String, since: Int64) {
+            self.topic = topic
+            self.targetTopic = targetTopic
+            self.partitions = partitions
+            self.reason = reason
+            self.since = since
+        }
+    }
+
     /// A group's position in one partition.
     public struct GroupPartition: Sendable, Codable {
         public enum State: String, Hashable, Sendable, Codable, CustomStringConvertible {
@@ -101,10 +126,14 @@ public struct FlowStatus: Sendable, Codable {
     public var source: String
     public var target: String
     public var state: State
+    /// What keeps the flow as a whole from its work; nil while nothing does.
+    public var reason: String?
     /// Parts that an operator has paused, in words.
     public var paused: [String]
     /// The flow's own limit; nil for none.
     public var bytesPerSecondLimit: Int?
     public var partitions: [Partition]
+    /// Nil for none.
+    public var waiting: [WaitingTopic]?
     public var groups: [Group] = []
 }

@@ -32,13 +32,13 @@ extension Flow {
         }
     }
 
-    /// Tries partitions that have failed again, as a restart would.
+    /// Tries partitions that have failed again, as a restart would, and topics that wait at once.
     ///
-    /// - Returns: how many had failed.
+    /// - Returns: how many partitions had failed or were not copied.
     @discardableResult
     public func retry(_ scope: PauseScope) async throws(FlowControlError) -> Int {
         try checkExists(scope)
-        var count = 0
+        var count = retryWaiting(scope)
         for shard in shards { count += await shard.retry(scope) }
         return count
     }
@@ -47,7 +47,7 @@ extension Flow {
         let exists =
             switch scope {
             case .flow: true
-            case .topic(let topic): known.keys.contains { $0.topic == topic }
+            case .topic(let topic): isWaiting(topic) || known.keys.contains { $0.topic == topic }
             case .partition(let topic, let partition): known[TopicPartition(topic, partition)] != nil
             }
         guard exists else { throw .unknown(flow: name, scope) }

@@ -39,7 +39,13 @@ public actor Flow: Service {
     private(set) var known: [TopicPartition: Int] = [:]
     private var topicMetrics: TopicMetrics.Table
     private let discoveryDue = Signal()
-    private var reportedTopics: Set<String> = []
+    private var waiting = WaitingTopics()
+    private let troubles: TroubleLog
+    /// Reason why the flow as a whole cannot do its work; nil while nothing is known to keep it from that.
+    private var trouble: String?
+    /// Discoveries in a row that have failed.
+    private var discoveryFailures = 0
+    private var factory: PartitionFactory?
     private var phase = FlowStatus.State.starting
     /// Made by ``prepare()``.
     private var identity: (own: FlowProducerIDs, sourceID: String, targetID: String)?
@@ -49,6 +55,9 @@ public actor Flow: Service {
     /// Time for batches in flight to reach the target once the flow has been told to stop.
     private static let shutdownTimeout: Duration = .seconds(30)
     private static let checkpointInterval: Duration = .seconds(1)
+    private static let lagInterval: Duration = .seconds(1)
+    /// Failed discoveries in a row that are no passing trouble any more.
+    private static let lastingFailures = 3
 
     /// - Parameters:
     ///   - eventLoops: where the shards run; the first also runs discovery.
@@ -67,6 +76,7 @@ public actor Flow: Service {
         var logger = logger
         logger[metadataKey: "flow"] = "\(settings.name)"
         self.logger = logger
+        troubles = TroubleLog(logger: logger)
         source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
         target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
         topicSync = TopicSync(
@@ -88,6 +98,8 @@ public actor Flow: Service {
         guard sourceID.isEmpty || sourceID != targetID else {
             throw .sameCluster(source: settings.source.name, target: settings.target.name, clusterID: sourceID)
         }
+        if !sourceID.isEmpty { await source.keep(to: sourceID) }
+        if !targetID.isEmpty { await target.keep(to: targetID) }
         try await progress.open()
         try await progress.check(
             FlowIdentity(
@@ -112,6 +124,14 @@ public actor Flow: Service {
     ///
     /// - Throws: ``FlowError`` when the flow cannot start. Later troubles are logged, counted and retried.
     public func run() async throws {
+        try await start()
+        await replicate()
+    }
+
+    /// Finds the topics to copy and prepares for copying them. May be called again when it has failed.
+    ///
+    /// - Throws: ``FlowError`` when that is not possible. A topic that cannot be copied keeps no other from it.
+    package func start() async throws(FlowError) {
         if identity == nil { try await prepare() }
         guard let identity else { preconditionFailure("prepare() has made it") }
         var rules = OriginRules(
@@ -127,8 +147,16 @@ public actor Flow: Service {
             settings: settings, sourceClusterID: identity.sourceID, targetClusterID: identity.targetID,
             producer: ProducerIdentity(id: producerID, epoch: 0))
         try await discover(factory)
+        self.factory = factory
+        trouble = nil
+        if phase == .waiting { phase = .starting }
         if phase == .starting { phase = .running }
         logger.info("flow is running", metadata: ["partitions": "\(known.count)"])
+    }
+
+    /// Replicates from when the flow has been started until graceful shutdown.
+    package func replicate() async {
+        guard let factory else { preconditionFailure("start() has made it") }
         let groups = GroupSyncLoop(groupSync, logger: logger) { [shards] in
             await Self.collect(shards) { await $0.forwardPartitions }
         }
@@ -138,6 +166,8 @@ public actor Flow: Service {
             background.addTask { await self.keepCheckpoints() }
             background.addTask { await groups.run { await self.settings } }
             background.addTask { await self.keepMetadata() }
+            background.addTask { [source, shards] in await SourceEnds(source: source, shards: shards).run() }
+            background.addTask { await self.keepLag() }
             background.addTask { await self.drainOnShutdown() }
             await withTaskGroup(of: Void.self) { group in
                 for shard in shards { group.addTask { await shard.run() } }
@@ -146,19 +176,34 @@ public actor Flow: Service {
         }
         await storeCheckpoints()
         if !isAbandoned { await groups.finish(settings) }
+        await close()
+        logger.info("flow has stopped")
+    }
+
+    /// The flow could not start, and will be tried again. The log hears of it once.
+    package func startFailed(_ error: FlowError) {
+        if phase == .starting {
+            logger.error("flow cannot start, trying again", metadata: ["error": "\(error)"])
+            phase = .waiting
+        }
+        trouble = "\(error)"
+    }
+
+    /// Lets go of both clusters.
+    package func close() async {
         await source.close()
         await target.close()
         phase = .stopped
-        logger.info("flow has stopped")
     }
 
     public func status() async -> FlowStatus {
         let partitions = await Self.collect(shards) { await $0.statuses }
             .sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         return FlowStatus(
-            name: name, source: settings.source.name, target: settings.target.name, state: phase,
+            name: name, source: settings.source.name, target: settings.target.name, state: phase, reason: trouble,
             paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
-            partitions: partitions, groups: await groupSync.findings.map { FlowStatus.Group($0) })
+            partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all,
+            groups: await groupSync.findings.map { FlowStatus.Group($0) })
     }
 
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.
@@ -172,6 +217,10 @@ public actor Flow: Service {
 
     private func makeShards(_ own: FlowProducerIDs, _ rules: OriginRules) -> [Shard] {
         let sourceOrigins = OriginTable(of: source)
+        // A shard that connects first to a replaced cluster must not take it for the one it knows.
+        var clusters = (source: settings.source, target: settings.target)
+        if let identity, !identity.sourceID.isEmpty { clusters.source.clusterID = identity.sourceID }
+        if let identity, !identity.targetID.isEmpty { clusters.target.clusterID = identity.targetID }
         let count = settings.shards ?? eventLoops.count
         let budget = settings.bufferBytes / count
         let limits = ShardScheduler.Limits(
@@ -182,12 +231,13 @@ public actor Flow: Service {
         return (0..<count).map { number in
             let loop = eventLoops[number % eventLoops.count]
             return Shard(
-                source: ClusterClient(settings.source, eventLoop: loop, logger: logger),
-                target: ClusterClient(settings.target, eventLoop: loop, logger: logger), eventLoop: loop,
+                source: ClusterClient(clusters.source, eventLoop: loop, logger: logger),
+                target: ClusterClient(clusters.target, eventLoop: loop, logger: logger), eventLoop: loop,
                 scheduler: ShardScheduler(
                     budget: budget, limits: limits, intake: intake,
                     replicaLease: settings.source.metadataMaximumAge), rateLimit: rateLimit,
-                own: own, sourceOrigins: sourceOrigins, logger: logger, wallClock: wallClock)
+                own: own, sourceOrigins: sourceOrigins, number: number, troubles: troubles, logger: logger,
+                wallClock: wallClock)
         }
     }
 
@@ -206,18 +256,45 @@ extension Flow {
     /// Asks both clusters for their topics: creates those that are missing on the target, and starts partitions not
     /// seen before.
     private func discover(_ factory: PartitionFactory) async throws(FlowError) {
+        let isStarting = self.factory == nil
+        let now = ContinuousClock.now
+        let copied = Set(known.keys.map(\.topic)).union(waiting.names)
         let found = try await topicSync.discover(
-            onlyKnown: phase == .running && !settings.sync.newTopics ? Set(known.keys.map(\.topic)) : nil)
-        for refusal in found.refused where reportedTopics.insert(refusal.topic).inserted {
-            if phase == .starting { throw refusal.error }
-            logger.error(
-                "topic is not replicated", metadata: ["topic": "\(refusal.topic)", "error": "\(refusal.error)"])
-        }
+            onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now))
         let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+        var refused = found.refused
         let new = try await discovery.begin(
-            found.partitions.filter { known[$0.source] == nil }, isStarting: phase == .starting)
+            found.partitions.filter { known[$0.source] == nil }, isStarting: isStarting, source: found.sourceMetadata,
+            &refused)
+        report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
         if !new.isEmpty { await start(new, found, factory) }
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
+    }
+
+    func isWaiting(_ topic: String) -> Bool { waiting.names.contains(topic) }
+
+    /// Has topics that wait tried at once.
+    ///
+    /// - Returns: how many partitions are not copied.
+    func retryWaiting(_ scope: PauseScope) -> Int {
+        let found = waiting.all.filter {
+            switch scope {
+            case .flow: true
+            case .topic(let topic): $0.topic == topic
+            case .partition: false
+            }
+        }
+        guard !found.isEmpty else { return 0 }
+        waiting.release(at: .now)
+        discoveryDue.notify()
+        return found.reduce(0) { $0 + max(1, $1.partitions) }
+    }
+
+    private func report(_ news: WaitingTopics.News) {
+        for topic in news.began {
+            logger.error("topic is not replicated", metadata: ["topic": "\(topic.topic)", "error": "\(topic.reason)"])
+        }
+        for topic in news.ended { logger.info("topic is replicated now", metadata: ["topic": "\(topic)"]) }
     }
 
     private func start(
@@ -253,6 +330,7 @@ extension Flow {
     /// Those who work by the settings get the new ones, and soon ask the clusters again.
     func settingsChanged() {
         topicSync = topicSync.adapted(to: settings)
+        waiting.release(at: .now)
         discoveryDue.notify()
     }
 
@@ -262,10 +340,15 @@ extension Flow {
             guard await discoveryDue.wait(&signals, atMost: settings.sync.interval), phase == .running else { return }
             do throws(FlowError) {
                 try await discover(factory)
+                discoveryFailures = 0
+                trouble = nil
+                troubles.ended(.discovery)
             } catch {
                 // A flow that stops cuts it short: that is no failure.
                 guard !Task.isCancelled else { return }
-                logger.warning("discovery failed, trying again", metadata: ["error": "\(error)"])
+                discoveryFailures += 1
+                if discoveryFailures >= Self.lastingFailures || error.isForeignCluster { trouble = "\(error)" }
+                troubles.began(.discovery, "\(error)")
             }
         }
     }
@@ -289,12 +372,21 @@ extension Flow {
     }
 
     private func storeCheckpoints() async {
-        topicMetrics.report(lag: await checkpoints.write(from: shards))
+        await checkpoints.write(from: shards)
+    }
+
+    /// Lag has its own pace: it grows while the target takes neither records nor checkpoints.
+    private func keepLag() async {
+        repeat {
+            var lags = TopicLags()
+            for shard in shards { lags.add(await shard.lags(at: .now())) }
+            topicMetrics.report(lags)
+        } while (try? await Task.sleep(for: Self.lagInterval)) != nil
     }
 
     /// Stops fetching; ``run()`` returns once the target has what is in flight.
     public func stop() async {
-        guard phase == .starting || phase == .running else { return }
+        guard phase == .starting || phase == .waiting || phase == .running else { return }
         phase = .draining
         logger.info("stopping: what is under way goes on to the target first")
         for shard in shards { await shard.drain() }

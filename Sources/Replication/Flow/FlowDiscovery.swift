@@ -6,6 +6,9 @@ struct FlowDiscovery {
     let progress: ProgressStore
     let startFrom: StartPosition
 
+    /// The time that a partition's source has for saying where it begins, before the others go on without it.
+    private static let patience: Duration = .seconds(5)
+
     /// A partition to begin with.
     struct NewPartition: Sendable {
         let pair: TopicSync.PartitionPair
@@ -19,8 +22,12 @@ struct FlowDiscovery {
 
     /// Records where new partitions begin before anything of them is copied.
     ///
-    /// - Parameter isStarting: the flow starts; partitions that appear later begin at their earliest offset.
-    func begin(_ pairs: [TopicSync.PartitionPair], isStarting: Bool) async throws(FlowError) -> [NewPartition] {
+    /// - Parameters:
+    ///   - isStarting: the flow starts; partitions that appear later begin at their earliest offset.
+    ///   - refused: takes in topics with partitions whose source does not tell where they begin.
+    func begin(
+        _ pairs: [TopicSync.PartitionPair], isStarting: Bool, source: ClusterMetadata, _ refused: inout [TopicRefusal]
+    ) async throws(FlowError) -> [NewPartition] {
         let isFirstStart = isStarting ? await progress.isNewFlow : false
         guard !pairs.isEmpty else {
             // Topics that come later are none that were there at the first start; others have to know the flow, too.
@@ -33,10 +40,18 @@ struct FlowDiscovery {
             pairs.filter { unreadable[$0.source] == nil }, pairs.filter { unreadable[$0.source] != nil }
         )
         if await progress.isIdentityAtRisk { try await progress.storeIdentity() }
-        let positions = try await positions(of: pairs, recorded, isFirstStart: isFirstStart)
+        let (positions, errors) = await positions(of: pairs, recorded, source, isFirstStart: isFirstStart)
+        // A source that cannot be asked at all is nothing that a topic is to blame for.
+        if positions.isEmpty, let error = errors.values.first, error.code == nil { throw .kafka(error) }
+        var open: [String: (targetTopic: String, errors: [KafkaError])] = [:]
         var new: [NewPartition] = []
         for pair in pairs {
-            guard let position = positions[pair.source] else { continue }
+            guard let position = positions[pair.source] else {
+                if let error = errors[pair.source] {
+                    open[pair.source.topic, default: (pair.target.topic, [])].errors.append(error)
+                }
+                continue
+            }
             new.append(
                 NewPartition(
                     pair: pair, position: position, checkpoint: recorded[pair.source],
@@ -44,6 +59,12 @@ struct FlowDiscovery {
         }
         try await progress.store(firstCheckpoints(of: new))
         if isFirstStart { try await progress.storeIdentity() }
+        for (topic, found) in open where !refused.contains(where: { $0.topic == topic }) {
+            refused.append(
+                TopicRefusal(
+                    topic: topic, targetTopic: found.targetTopic, partitions: found.errors.count,
+                    reason: "it is not known where to begin: \(found.errors[0])", isPassing: true))
+        }
         return new + damaged.map { stopped($0, unreadable[$0.source] ?? "") }
     }
 
@@ -65,13 +86,27 @@ struct FlowDiscovery {
     /// Start of each partition: where it stopped last time; else, for topics that were there when the flow first
     /// started, where the configuration says; else at its earliest offset, since nobody has read it yet.
     private func positions(
-        of pairs: [TopicSync.PartitionPair], _ recorded: [TopicPartition: Checkpoint], isFirstStart: Bool
-    ) async throws(FlowError) -> [TopicPartition: Int64] {
+        of pairs: [TopicSync.PartitionPair], _ recorded: [TopicPartition: Checkpoint], _ source: ClusterMetadata,
+        isFirstStart: Bool
+    ) async -> (offsets: [TopicPartition: Int64], errors: [TopicPartition: KafkaError]) {
         var offsets: [TopicPartition: Int64] = [:]
-        for pair in pairs { offsets[pair.source] = recorded[pair.source]?.sourceOffset }
-        let unknown = pairs.map(\.source).filter { offsets[$0] == nil }
-        let found = try await topicSync.offsets(of: unknown, at: isFirstStart ? startFrom : .earliest)
-        return offsets.merging(found) { recorded, _ in recorded }
+        var errors: [TopicPartition: KafkaError] = [:]
+        var asked: [TopicPartition] = []
+        for partition in pairs.map(\.source) {
+            if let checkpoint = recorded[partition] {
+                offsets[partition] = checkpoint.sourceOffset
+            } else if source.partition(partition.topic, partition.partition)?.leader == nil {
+                errors[partition] = topicSync.leaderless(partition)
+            } else {
+                asked.append(partition)
+            }
+        }
+        let found = await topicSync.lookUp(
+            asked, at: isFirstStart ? startFrom : .earliest, patience: isFirstStart ? nil : Self.patience)
+        return (
+            offsets.merging(found.offsets) { recorded, _ in recorded },
+            errors.merging(found.errors) { first, _ in first }
+        )
     }
 
     private func firstCheckpoints(of new: [NewPartition]) -> [TopicPartition: Checkpoint] {

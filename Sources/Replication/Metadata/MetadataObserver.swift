@@ -45,6 +45,9 @@ package struct MetadataObserver: Sendable {
     /// Topics that are named: whoever may create one may create thousands.
     private static let shownUndecided = 20
 
+    /// Name on the target of a topic that is not one of Kafka's own; nil when the flow does not copy it.
+    func targetName(of topic: String) -> String? { topicNames.targetName(of: topic) }
+
     /// Adds the settings of source topics.
     ///
     /// - Returns: errors by topic, where the settings could not be read and another attempt may help.

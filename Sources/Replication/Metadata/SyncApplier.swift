@@ -65,24 +65,37 @@ extension SyncApplier {
                 return partitions == 0 || partitions + item.topic.partitions <= Self.partitionsPerRequest
             }
             wanted.removeFirst(batch.count)
-            let created = await target.createTopics(batch.map(\.topic))
+            let creation = TopicCreation { [target] in
+                await target.createTopics($0, validateOnly: $1).mapValues { $0.map { _ in () } }
+            }
             var changes: [LedgerChange] = []
-            for item in batch {
-                let result = created[item.topic.name].map { $0.map { _ in () } }
-                outcomes.append(outcome(item.action, result))
-                guard case .success = result else { continue }
-                changes.append(.created(source: item.source, configs: item.topic.configs))
-                logger.info(
-                    "created topic on the target",
-                    metadata: [
-                        "topic": "\(item.topic.name)", "partitions": "\(item.topic.partitions)",
-                        "settings":
-                            "\(item.topic.configs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))",
-                    ])
+            for (item, created) in zip(batch, await creation.outcomes(of: batch.map(\.topic))) {
+                outcomes.append(SyncOutcome(action: item.action, error: created.error))
+                guard created.error == nil else { continue }
+                changes.append(.created(source: item.source, configs: created.topic.configs))
+                logCreation(of: created)
             }
             try await ledger.store(changes)
         }
         return outcomes
+    }
+
+    private func logCreation(of created: TopicCreation.Outcome) {
+        let settings = created.topic.configs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        logger.info(
+            "created topic on the target",
+            metadata: [
+                "topic": "\(created.topic.name)", "partitions": "\(created.topic.partitions)",
+                "settings": "\(settings.joined(separator: " "))",
+            ])
+        for (key, error) in created.leftOut.sorted(by: { $0.key < $1.key }) {
+            logger.warning(
+                """
+                the target refuses a setting: the topic was created without it; name the setting under \
+                sync.configExclude if that may stay so
+                """,
+                metadata: ["topic": "\(created.topic.name)", "setting": "\(key)", "reason": "\(error)"])
+        }
     }
 
     private func addPartitions(_ actions: [SyncAction]) async -> [SyncOutcome] {

@@ -66,18 +66,15 @@ package struct TopicSync: Sendable {
         var partitions: [PartitionPair] = []
         var sourceMetadata: ClusterMetadata
         var targetMetadata: ClusterMetadata
-        /// Topics that the flow should copy and cannot.
-        var refused: [Refusal] = []
+        /// Topics that the flow should copy, and of which it cannot copy all.
+        var refused: [TopicRefusal] = []
     }
 
-    struct Refusal: Sendable {
-        let topic: String
-        let error: FlowError
-    }
-
-    /// - Parameter onlyKnown: topics that are already copied, when new ones are not wanted.
+    /// - Parameters:
+    ///   - onlyKnown: topics that are already copied, when new ones are not wanted.
+    ///   - held: topics that nothing is to be changed for yet, since the last attempt was refused.
     /// - Throws: when a cluster cannot be asked at all.
-    func discover(onlyKnown: Set<String>?) async throws(FlowError) -> Discovery {
+    func discover(onlyKnown: Set<String>?, held: Set<String>) async throws(FlowError) -> Discovery {
         try await ledger.open()
         let selected: [SelectedTopic]
         let undecided: [SyncNote]
@@ -92,46 +89,75 @@ package struct TopicSync: Sendable {
             throw .kafka(error)
         }
         await reporter.report(undecided)
-        let changed = try await change(&discovery, selected)
+        discovery.refused += await observer.withheld(discovery.sourceMetadata)
+            .filter { onlyKnown?.contains($0.topic) ?? true }
+        var (changed, reasons) = try await change(&discovery, selected.filter { !held.contains($0.source.name) })
         if !changed.isEmpty {
             do throws(KafkaError) {
-                try await awaitLeaders(of: changed)
+                reasons.merge(try await awaitLeaders(of: changed)) { first, _ in first }
                 discovery.targetMetadata = try await target.metadata(.all)
             } catch {
                 throw .kafka(error)
             }
         }
-        for topic in selected { pair(topic, &discovery) }
+        for topic in selected {
+            pair(topic, &discovery, reason: reasons[topic.source.name], isHeld: held.contains(topic.source.name))
+        }
         return discovery
     }
 
     /// Only partitions that the target has already take part: the rest follow once it has grown.
-    private func pair(_ topic: SelectedTopic, _ discovery: inout Discovery) {
-        for number in topic.source.partitions.keys.sorted()
-        where discovery.targetMetadata.partition(topic.targetName, number)?.leader != nil {
+    private func pair(_ topic: SelectedTopic, _ discovery: inout Discovery, reason: String?, isHeld: Bool) {
+        let there = discovery.targetMetadata.topics[topic.targetName]
+        var missing = 0
+        var leaderless: [Int32] = []
+        for number in topic.source.partitions.keys.sorted() {
+            guard let copy = there?.partitions[number] else {
+                missing += 1
+                continue
+            }
+            guard copy.leader != nil else {
+                leaderless.append(number)
+                continue
+            }
             discovery.partitions.append(
                 PartitionPair(
                     source: TopicPartition(topic.source.name, number),
                     target: TopicPartition(topic.targetName, number), sourceTopicID: topic.source.id))
         }
+        // A copy that is smaller by wish is noted where it is planned.
+        if missing > 0, !settings.sync.partitions, there?.partitions.isEmpty == false { missing = 0 }
+        guard missing + leaderless.count > 0 else { return }
+        let cluster = settings.target.name
+        let found =
+            leaderless.isEmpty
+            ? isHeld ? nil : "\(topic.targetName) is not on \(cluster) yet"
+            : "\(topic.targetName)-\(leaderless[0]) has no leader on \(cluster)"
+                + (leaderless.count > 1 ? ", nor have \(leaderless.count - 1) other partitions" : "")
+                + ": bring the brokers back that hold its replicas"
+        discovery.refused.append(
+            TopicRefusal(
+                topic: topic.source.name, targetTopic: topic.targetName, partitions: missing + leaderless.count,
+                reason: reason ?? found, isPassing: reason == nil))
     }
 }
 
 // Changes on the target.
 extension TopicSync {
-    /// - Returns: the topics that were created or have grown.
+    /// - Returns: the topics that were created or have grown, and why others could not be, by source topic.
     private func change(
         _ discovery: inout Discovery, _ selected: [SelectedTopic]
-    ) async throws(FlowError) -> [SelectedTopic] {
+    ) async throws(FlowError) -> ([SelectedTopic], [String: String]) {
         var seen = SyncObservation()
         seen.selected = selected
         seen.target = discovery.targetMetadata
+        var reasons: [String: String] = [:]
         let missing = TopicPlanner(settings).missing(selected, on: discovery.targetMetadata)
         if settings.sync.topicConfigs, !missing.isEmpty {
             seen.defaults = await observer.defaults(discovery.targetMetadata)
             for (name, error) in await observer.readSourceConfigs(of: missing, into: &seen) {
                 // Its final settings are not known yet, and it must not be there without them.
-                discovery.refused.append(Refusal(topic: name, error: .kafka(error)))
+                reasons[name] = "\(error)"
             }
         }
         let plan = planner.topicPlan(seen)
@@ -144,42 +170,56 @@ extension TopicSync {
                 if outcome.error == nil || outcome.error?.code == .topicAlreadyExists {
                     changed.insert(topic.name)
                 } else if let error = outcome.error {
-                    discovery.refused.append(refusal(source, topic.name, topic.partitions, outcome.action, error))
+                    reasons[source] = refusal(topic.name, topic.partitions, outcome.action, error)
                 }
             case .addPartitions(let topic, _, let count):
                 if let error = outcome.error {
                     let source = selected.first { $0.targetName == topic }?.source.name ?? topic
-                    discovery.refused.append(refusal(source, topic, count, outcome.action, error))
+                    reasons[source] = refusal(topic, count, outcome.action, error)
                 } else {
                     changed.insert(topic)
                 }
             case .deleteTopic, .changeConfig, .createAcl, .deleteAcl, .changeQuota: break
             }
         }
-        return selected.filter { changed.contains($0.targetName) }
+        return (selected.filter { changed.contains($0.targetName) }, reasons)
     }
 
     private func refusal(
-        _ source: String, _ topic: String, _ partitions: Int32, _ action: SyncAction, _ error: KafkaError
-    ) -> Refusal {
-        Refusal(
-            topic: source,
-            error: .cannotCreateTopic(
-                topic: topic, cluster: settings.target.name,
-                reason: "\(SyncFailure.text(action, error, settings.target)); "
-                    + "create it there with \(partitions) partitions, or let us"))
+        _ topic: String, _ partitions: Int32, _ action: SyncAction, _ error: KafkaError
+    ) -> String {
+        FlowError.cannotCreateTopic(
+            topic: topic, cluster: settings.target.name,
+            reason: "\(SyncFailure.text(action, error, settings.target)); "
+                + "create it there with \(partitions) partitions, or let us"
+        ).description
     }
 
-    /// New partitions have no leader at first; producing to them would only fail.
-    private func awaitLeaders(of topics: [SelectedTopic]) async throws(KafkaError) {
-        for attempt in 0..<50 {
+    /// New partitions have no leader at first; producing to them would only fail. The wait is short: who has none then
+    /// is taken up by a later discovery.
+    ///
+    /// - Returns: why topics cannot be used that are there, by source topic.
+    private func awaitLeaders(of topics: [SelectedTopic]) async throws(KafkaError) -> [String: String] {
+        var reasons: [String: String] = [:]
+        for attempt in 0..<20 {
+            reasons = [:]
             let metadata = try await target.metadata(.named(topics.map(\.targetName)))
-            let isReady = topics.allSatisfy { topic in
-                topic.source.partitions.keys.allSatisfy { metadata.partition(topic.targetName, $0)?.leader != nil }
+            var isReady = true
+            for topic in topics {
+                let found = metadata.topics[topic.targetName]
+                if found?.error == .topicAuthorizationFailed {
+                    let missing = MissingPermission(.describe, on: .topic, topic.targetName, of: settings.target)
+                    reasons[topic.source.name] =
+                        "\(topic.targetName) exists on \(settings.target.name), and we may not see it: \(missing); "
+                        + "grant it, with READ and WRITE, with: \(missing.command)"
+                } else if !topic.source.partitions.keys.allSatisfy({ found?.partitions[$0]?.leader != nil }) {
+                    isReady = false
+                }
             }
-            if isReady { return }
-            guard (try? await Task.sleep(for: .milliseconds(20 * (attempt + 1)))) != nil else { return }
+            if isReady { return reasons }
+            guard (try? await Task.sleep(for: .milliseconds(20 * (attempt + 1)))) != nil else { return reasons }
         }
+        return reasons
     }
 }
 
@@ -189,31 +229,54 @@ extension TopicSync {
     package func offsets(
         of partitions: [TopicPartition], at position: StartPosition
     ) async throws(FlowError) -> [TopicPartition: Int64] {
-        guard !partitions.isEmpty else { return [:] }
+        let found = await lookUp(partitions, at: position, patience: nil)
+        if let error = found.errors.values.first { throw .kafka(error) }
+        return found.offsets
+    }
+
+    /// An error that says that a source partition cannot be asked, since nobody leads it.
+    func leaderless(_ partition: TopicPartition) -> KafkaError {
+        KafkaError(
+            .broker(.leaderNotAvailable, message: nil), during: .request(.listOffsets), cluster: settings.source.name,
+            topic: partition.topic, partition: partition.partition)
+    }
+
+    /// The same, with an error for each partition that has none.
+    ///
+    /// - Parameter patience: the time during which it retries, where that is to be shorter than usual.
+    func lookUp(
+        _ partitions: [TopicPartition], at position: StartPosition, patience: Duration?
+    ) async -> (offsets: [TopicPartition: Int64], errors: [TopicPartition: KafkaError]) {
+        guard !partitions.isEmpty else { return ([:], [:]) }
         let query: OffsetQuery =
             switch position {
             case .earliest: .earliest
             case .latest: .latest
             case .timestamp(let milliseconds): .timestamp(milliseconds)
             }
-        var offsets = try await lookUp(partitions, query)
+        var found = await lookUp(partitions, query, patience)
         // No record is that young: begin with the next one to be written.
-        let open = partitions.filter { offsets[$0] == nil }
-        if !open.isEmpty { offsets.merge(try await lookUp(open, .latest)) { first, _ in first } }
-        return offsets
+        let open = partitions.filter { found.offsets[$0] == nil && found.errors[$0] == nil }
+        if !open.isEmpty {
+            let ends = await lookUp(open, .latest, patience)
+            found.offsets.merge(ends.offsets) { first, _ in first }
+            found.errors.merge(ends.errors) { first, _ in first }
+        }
+        return found
     }
 
     private func lookUp(
-        _ partitions: [TopicPartition], _ query: OffsetQuery
-    ) async throws(FlowError) -> [TopicPartition: Int64] {
+        _ partitions: [TopicPartition], _ query: OffsetQuery, _ patience: Duration?
+    ) async -> (offsets: [TopicPartition: Int64], errors: [TopicPartition: KafkaError]) {
         let queries = Dictionary(partitions.map { ($0, query) }) { first, _ in first }
         var offsets: [TopicPartition: Int64] = [:]
-        for (partition, outcome) in await source.offsets(queries) {
+        var errors: [TopicPartition: KafkaError] = [:]
+        for (partition, outcome) in await source.offsets(queries, patience: patience) {
             switch outcome {
             case .success(let found): offsets[partition] = found.offset
-            case .failure(let error): throw .kafka(error)
+            case .failure(let error): errors[partition] = error
             }
         }
-        return offsets
+        return (offsets, errors)
     }
 }

@@ -1,7 +1,9 @@
 internal import KafkaClient
+internal import NIOCore
 
 extension FlowStatus.Partition {
-    init(_ partition: PartitionReplicator) {
+    /// - Parameter obstacle: what is in its way, if anything is.
+    init(_ partition: PartitionReplicator, obstacle: String?, at now: NIODeadline) {
         topic = partition.source.topic
         self.partition = partition.source.partition
         targetTopic = partition.target.topic
@@ -10,12 +12,12 @@ extension FlowStatus.Partition {
             reason = failure.explanation
         } else {
             state = partition.isPaused ? .paused : .active
-            obstacle = partition.obstacle ?? partition.impossibleAnswer
+            self.obstacle = obstacle
         }
         sourceOffset = partition.completedOffset
         sourceEnd = partition.highWatermark
         targetOffset = partition.targetLog.endOffset
-        lag = partition.lag
+        sourceEndAge = partition.sourceEnd.age(at: now).map { Int($0.nanoseconds / 1_000_000_000) }
         written = partition.accounting.written
         readBytes = partition.readBytes
         skipped = partition.accounting.skipped
@@ -24,5 +26,8 @@ extension FlowStatus.Partition {
         bufferedBytes = partition.bufferedBytes
         sourceLeader = partition.sourceLeader?.broker
         targetLeader = partition.targetLog.leader
+        let behind = partition.lag(at: now)
+        lag = behind.offsets
+        if case .unknown(let reason) = behind { lagUnknown = reason }
     }
 }

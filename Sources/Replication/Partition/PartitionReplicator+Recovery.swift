@@ -51,6 +51,7 @@ extension PartitionReplicator {
     }
 
     private mutating func recoveryFailed(_ error: KafkaError, at now: NIODeadline) {
+        lastRecoveryError = "\(error)"
         if error.code == .topicAuthorizationFailed {
             return fail(
                 PartitionFailure(

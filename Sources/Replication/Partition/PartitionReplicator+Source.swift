@@ -10,6 +10,7 @@ package struct SourceAnswer: Sendable {
     /// A number in it that cannot be true; see ``FetchedPartition/flaw``.
     package var flaw: String?
     package var highWatermark: Int64 = -1
+    package var lastStableOffset: Int64 = -1
     package var records: RecordBytes?
     package var aborted: [FetchResponse.AbortedTransaction] = []
     /// Set when the source's log was truncated below the position: where the epochs part.
@@ -24,6 +25,7 @@ package struct SourceAnswer: Sendable {
         errorCode = fetched.errorCode
         flaw = fetched.flaw
         highWatermark = fetched.highWatermark
+        lastStableOffset = fetched.lastStableOffset
         records = fetched.records
         aborted = fetched.abortedTransactions
         diverging = fetched.divergingEpoch
@@ -46,6 +48,9 @@ extension PartitionReplicator {
             return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
         }
         highWatermark = answer.highWatermark
+        sourceEnd.heard(at: now)
+        sourceEnd.fetched(lastStableOffset: answer.lastStableOffset)
+        sourceObstacle = nil
         fetchDelay.succeeded()
         guard let records = answer.records, records.readableBytes > 0 else { return }
         let outcome = intake.take(
@@ -86,6 +91,7 @@ extension PartitionReplicator {
     }
 
     private mutating func fetchRefused(_ code: ErrorCode, at now: NIODeadline) {
+        sourceObstacle = "\(rules.sourceCluster) answers a fetch with \(code)"
         switch code {
         case .notLeaderOrFollower, .fencedLeaderEpoch, .unknownLeaderEpoch, .unknownTopicOrPartition,
             .unknownTopicID, .inconsistentTopicID, .leaderNotAvailable, .replicaNotAvailable, .kafkaStorageError,
@@ -185,6 +191,7 @@ extension PartitionReplicator {
     ///   - topicID: zero from clusters without topic ids: they do not tell when a topic is recreated.
     ///   - leader: nil while there is none.
     package mutating func sourceDescribed(topicID: KafkaUUID, leader: PartitionLeader?) {
+        hasSourceLeader = leader != nil
         if let leader { sourceLeader = leader }
         if isActive, sourceTopicID != .zero, topicID != .zero, topicID != sourceTopicID { topicRecreated(topicID) }
     }

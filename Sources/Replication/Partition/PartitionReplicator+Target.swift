@@ -278,6 +278,7 @@ extension PartitionReplicator {
     ///   - leader: nil while there is none: then the rest of it is not believed either.
     ///   - epoch: -1 when the cluster does not tell.
     package mutating func targetDescribed(topicID: KafkaUUID, leader: Int32?, epoch: Int32) {
+        hasTargetLeader = leader != nil
         guard let leader else { return }
         if topicID != .zero, topicID != targetLog.topicID {
             if targetLog.topicID != .zero {

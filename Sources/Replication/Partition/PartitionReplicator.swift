@@ -26,6 +26,12 @@ package struct PartitionReplicator: Sendable {
     package internal(set) var cursor: SourceCursor
     package internal(set) var reading = SourceReading.reading
     package internal(set) var highWatermark: Int64 = -1
+    var sourceEnd = SourceEnd()
+    /// The source's last answer to a fetch that brought nothing; nil once it brings something, or has nothing new.
+    var sourceObstacle: String?
+    /// The clusters' metadata name a leader.
+    var hasSourceLeader = true
+    var hasTargetLeader = true
     var fetchDelay = RetryDelay(initial: .milliseconds(50), maximum: .milliseconds(1_600))
     /// Bytes of source batches taken in by this run.
     var readBytes: Int64 = 0
@@ -56,6 +62,8 @@ package struct PartitionReplicator: Sendable {
     package internal(set) var obstacle: String?
     /// The source's last answer, while it is one that cannot be true.
     package internal(set) var impossibleAnswer: String?
+    /// Reason why the last attempt to find out what the target has failed, for when that lasts.
+    var lastRecoveryError: String?
     /// The partition was streaming before in this run.
     var hasStreamed = false
     /// Highest epochs that an earlier run is known to have used, by producer id.
@@ -71,12 +79,17 @@ package struct PartitionReplicator: Sendable {
     package struct Rules: Sendable {
         package var policies: FlowPolicies
         package var delivery: DeliveryGuarantee
-        /// The target cluster's name, for messages.
+        /// The clusters' names, for messages.
+        package var sourceCluster: String
         package var targetCluster: String
 
-        package init(policies: FlowPolicies, delivery: DeliveryGuarantee, targetCluster: String) {
+        package init(
+            policies: FlowPolicies, delivery: DeliveryGuarantee, sourceCluster: String = "the source",
+            targetCluster: String
+        ) {
             self.policies = policies
             self.delivery = delivery
+            self.sourceCluster = sourceCluster
             self.targetCluster = targetCluster
         }
     }
@@ -170,6 +183,9 @@ extension PartitionReplicator {
         dropBuffered()
         reading = .reading
         obstacle = nil
+        sourceObstacle = nil
+        impossibleAnswer = nil
+        lastRecoveryError = nil
         fetchDelay.reset()
         sendDelay.reset()
         recoveryDelay.reset()
@@ -326,6 +342,4 @@ extension PartitionReplicator {
         return next
     }
 
-    /// Records at the source that are not completed yet.
-    package var lag: Int64 { max(0, highWatermark - completedOffset) }
 }

@@ -99,9 +99,9 @@ package final class TopicMetrics: Sendable {
         failures[reason]?.increment()
     }
 
-    /// Lag of all the topic's partitions together.
-    func report(lag value: Int64) {
-        lag.record(value)
+    /// Lag of all the topic's partitions together; nil when that of one is not known. Then the series is not shown.
+    func report(lag value: Int64?) {
+        if let value { lag.record(value) } else { lag.record(Double.nan) }
     }
 }
 
@@ -115,9 +115,11 @@ extension TopicMetrics {
 
         private let flow: String
         private var byTopic: [String: TopicMetrics] = [:]
+        private let unknown: Gauge
 
         init(flow: String) {
             self.flow = flow
+            unknown = Gauge(label: "replicator_partitions_lag_unknown", dimensions: [("flow", flow)])
         }
 
         mutating func metrics(of topic: String) -> TopicMetrics {
@@ -129,10 +131,11 @@ extension TopicMetrics {
         }
 
         /// Takes in the lag of every topic.
-        mutating func report(lag: [String: Int64]) {
-            var byLabel: [String: Int64] = [:]
-            for (topic, value) in lag { byLabel[label(of: topic), default: 0] += value }
-            for (label, value) in byLabel { metrics(of: label).report(lag: value) }
+        mutating func report(_ lags: TopicLags) {
+            var byLabel: [String: TopicLags.Lag] = [:]
+            for (topic, lag) in lags.byTopic { byLabel[label(of: topic), default: .init()].add(lag) }
+            for (label, metrics) in byTopic { metrics.report(lag: (byLabel[label] ?? .init()).offsets) }
+            unknown.record(lags.byTopic.values.reduce(0) { $0 + $1.unknown })
         }
 
         private func label(of topic: String) -> String {

@@ -1,10 +1,15 @@
 internal import KafkaClient
+internal import KafkaWire
 internal import NIOCore
 
 /// State of the task that talks to one broker, as the rest of the shard sees it.
 struct BrokerLink {
     let signal = Signal()
-    var requestsInFlight = 0
+    private(set) var requestsInFlight = 0
+    /// When the broker last answered, or was asked after nothing was on its way to it; nil while nothing is.
+    private(set) var silentSince: NIODeadline?
+    /// Error of the last failure; nil since the broker could be used.
+    private(set) var error: KafkaError?
     /// Connection failures in a row.
     private(set) var failures = 0
     private var pausesUntil: NIODeadline = .distantPast
@@ -21,19 +26,39 @@ struct BrokerLink {
 
     mutating func succeeded() {
         failures = 0
+        error = nil
+    }
+
+    mutating func asked(at now: NIODeadline) {
+        requestsInFlight += 1
+        if silentSince == nil { silentSince = now }
+    }
+
+    /// A request has come to its end.
+    mutating func completed(at now: NIODeadline) {
+        requestsInFlight = max(0, requestsInFlight - 1)
+        silentSince = requestsInFlight > 0 ? now : nil
     }
 
     /// The broker could not be used.
     ///
     /// - Returns: how long it is left alone: longer after each failure.
-    mutating func failed(at now: NIODeadline) -> TimeAmount {
+    mutating func failed(_ error: KafkaError, at now: NIODeadline) -> TimeAmount {
         failures += 1
+        self.error = error
         var random = SystemRandomNumberGenerator()
         let pause = TimeAmount(Self.backoff.delay(after: failures, using: &random))
         pausesUntil = now + pause
         return pause
     }
+}
 
-    /// Whether a failure is told: the first, and one of those that follow.
-    var isFailureNews: Bool { failures == 1 || failures == 7 }
+extension KafkaError {
+    /// A broker has forgotten a fetch session, which costs one more request.
+    var isSessionLoss: Bool {
+        switch code {
+        case .fetchSessionIDNotFound, .invalidFetchSessionEpoch, .fetchSessionTopicIDError: true
+        default: false
+        }
+    }
 }

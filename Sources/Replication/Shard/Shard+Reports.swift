@@ -42,7 +42,8 @@ extension Shard {
                 "\(cause.explanation); they come once more in their place, and are there twice",
                 metadata: target + ["firstOffset": "\(offset)", "records": "\(records)"])
         case .recoveryFailed(let error, _):
-            logger.warning(
+            // Where it lasts, the standstill is told, with this as its reason.
+            logger.debug(
                 "cannot find out what the target has, trying again", metadata: target + ["error": "\(error)"])
         }
     }

@@ -25,6 +25,9 @@ actor Shard {
     let sourceThrottle: ThrottleMeter
     let targetThrottle: ThrottleMeter
 
+    /// The shard's place among those of the flow.
+    let number: Int
+    let troubles: TroubleLog
     var scheduler: ShardScheduler
     private(set) var isDraining = false
     /// Everything fetched has reached the target: nothing is taken in any more.
@@ -45,9 +48,11 @@ actor Shard {
 
     init(
         source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, scheduler: ShardScheduler,
-        rateLimit: RateLimit, own: FlowProducerIDs, sourceOrigins: OriginTable, logger: Logger,
-        wallClock: @escaping @Sendable () -> Int64
+        rateLimit: RateLimit, own: FlowProducerIDs, sourceOrigins: OriginTable, number: Int, troubles: TroubleLog,
+        logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
+        self.number = number
+        self.troubles = troubles
         self.source = source
         self.target = target
         self.eventLoop = eventLoop
@@ -124,9 +129,6 @@ actor Shard {
     /// Progress of the partitions that had an event since the last call.
     func takeProgress() -> [PartitionProgress] { scheduler.takeProgress() }
 
-    /// Status of each partition whose topic is selected.
-    var statuses: [FlowStatus.Partition] { scheduler.partitions.filter(\.isSelected).map { FlowStatus.Partition($0) } }
-
     /// The offset maps of the moment.
     var forwardPartitions: [ForwardPartition] {
         // Before a recovery is done the target may hold copies of an earlier run that the map does not know.
@@ -195,36 +197,47 @@ extension Shard {
 
     func succeeded(source broker: Int32) {
         sourceLinks[broker]?.succeeded()
+        troubles.ended(.broker(source.settings.name, broker), shard: number)
     }
 
     func submitted(target broker: Int32) {
-        targetLinks[broker]?.requestsInFlight += 1
+        targetLinks[broker]?.asked(at: .now())
+    }
+
+    func asked(source broker: Int32) {
+        sourceLinks[broker]?.asked(at: .now())
+    }
+
+    /// A fetch has come to its end, with an answer or without.
+    func completed(source broker: Int32) {
+        sourceLinks[broker]?.completed(at: .now())
     }
 
     /// A request has come to its end, with an answer or without.
     func completed(target broker: Int32, isAnswered: Bool) {
-        targetLinks[broker]?.requestsInFlight -= 1
-        if isAnswered { targetLinks[broker]?.succeeded() }
+        targetLinks[broker]?.completed(at: .now())
+        guard isAnswered else { return }
+        targetLinks[broker]?.succeeded()
+        troubles.ended(.broker(target.settings.name, broker), shard: number)
     }
 
     /// A broker could not be used: it is left alone for a while, and leaders are looked up again.
     func failed(source broker: Int32, _ error: KafkaError) {
-        guard let pause = sourceLinks[broker]?.failed(at: .now()), let link = sourceLinks[broker] else { return }
-        pauseEnds(of: link, in: pause, broker: broker, error, side: "source")
+        guard let pause = sourceLinks[broker]?.failed(error, at: .now()), let link = sourceLinks[broker] else { return }
+        pauseEnds(of: link, in: pause, broker: broker, error, source)
     }
 
     func failed(target broker: Int32, _ error: KafkaError) {
-        guard let pause = targetLinks[broker]?.failed(at: .now()), let link = targetLinks[broker] else { return }
-        pauseEnds(of: link, in: pause, broker: broker, error, side: "target")
+        guard let pause = targetLinks[broker]?.failed(error, at: .now()), let link = targetLinks[broker] else { return }
+        pauseEnds(of: link, in: pause, broker: broker, error, target)
     }
 
     private func pauseEnds(
-        of link: BrokerLink, in pause: TimeAmount, broker: Int32, _ error: KafkaError, side: String
+        of link: BrokerLink, in pause: TimeAmount, broker: Int32, _ error: KafkaError, _ cluster: ClusterClient
     ) {
-        if link.isFailureNews {
-            logger.warning(
-                "\(side) broker cannot be used, trying again",
-                metadata: ["broker": "\(broker)", "attempt": "\(link.failures)", "error": "\(error)"])
+        // Sessions come and go: that is no trouble of the broker.
+        if link.failures > 1 || !error.isSessionLoss {
+            troubles.began(.broker(cluster.settings.name, broker), shard: number, "\(error)")
         }
         let signal = link.signal
         eventLoop.scheduleTask(in: pause) { signal.notify() }

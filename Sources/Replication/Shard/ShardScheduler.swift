@@ -86,6 +86,11 @@ extension ShardScheduler {
         return event(&slots[index].partition)
     }
 
+    /// Tells a partition something that changes neither its progress nor its wishes.
+    mutating func inform(_ index: Int, _ news: (inout PartitionReplicator) -> Void) {
+        news(&slots[index].partition)
+    }
+
     mutating func sendAll(_ event: (inout PartitionReplicator) -> Void) {
         for index in slots.indices { send(to: index, event) }
     }

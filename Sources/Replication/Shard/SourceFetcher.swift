@@ -45,6 +45,8 @@ extension Shard {
         let request = session.request(version: version)
         scheduler.budget.reserve(bytes)
         defer { scheduler.budget.release(reservation: bytes) }
+        asked(source: broker)
+        defer { completed(source: broker) }
         let response = try await connection.send(request, version: version)
         obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
         let arrived = try session.accept(response)
@@ -62,10 +64,7 @@ extension Shard {
     /// A broker could not be used: partitions that are read there as from a replica are read from their leaders again.
     /// A fetch session that the broker has forgotten says nothing about its logs.
     private func leaveReplica(_ broker: Int32, _ error: KafkaError) {
-        switch error.code {
-        case .fetchSessionIDNotFound, .invalidFetchSessionEpoch, .fetchSessionTopicIDError: return
-        default: break
-        }
+        guard !error.isSessionLoss else { return }
         scheduler.replicaFailed(broker, at: .now())
         perform()
     }

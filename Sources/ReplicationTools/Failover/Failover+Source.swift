@@ -179,7 +179,7 @@ extension Failover {
             if passed != before { lastMove = .now }
             before = passed
             guard ContinuousClock.now - lastMove < options.patience else {
-                let behind = partitions.filter { $0.lag > 0 }.map { "\($0.topic)-\($0.partition)" }
+                let behind = partitions.filter { $0.lag != 0 }.map { "\($0.topic)-\($0.partition)" }
                 throw FailoverError.doesNotMove(flow: settings.name, partitions: behind)
             }
             try await pause()

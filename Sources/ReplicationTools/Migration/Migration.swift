@@ -373,9 +373,11 @@ private struct FlowProgress {
             offsets: status.partitions.reduce(0) { $0 + $1.sourceOffset }, records: volume.records,
             bytes: status.partitions.reduce(0) { $0 + $1.readBytes })
         end = status.partitions.reduce(0) { $0 + max($1.sourceEnd, $1.sourceOffset) }
-        failures = status.partitions.filter { $0.state == .failed }.map {
-            "\($0.topic)-\($0.partition): \($0.reason ?? "")"
-        }
+        failures =
+            status.partitions.filter { $0.state == .failed }.map {
+                "\($0.topic)-\($0.partition): \($0.reason ?? "")"
+            }
+            + (status.waiting ?? []).map { "\($0.topic): \($0.reason)" }
         var skipped: [String: Int64] = [:]
         for partition in status.partitions { skipped.merge(partition.skipped, uniquingKeysWith: +) }
         self.skipped = skipped

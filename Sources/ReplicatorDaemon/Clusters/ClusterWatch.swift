@@ -22,6 +22,7 @@ package actor ClusterWatch {
         var settings = cluster
         settings.requestTimeout = min(settings.requestTimeout, Self.patience)
         settings.connectTimeout = min(settings.connectTimeout, Self.patience)
+        settings.mayBecomeAnother = true
         client = ClusterClient(settings, eventLoop: eventLoop, logger: logger)
         gauge = Gauge(label: "replicator_cluster_up", dimensions: [("cluster", cluster.name)])
         health = ClusterHealth(name: cluster.name)

@@ -6,9 +6,16 @@ package struct FlowSample: Sendable {
         package var topic: String
         package var targetTopic: String
         package var partitions: Int
-        /// The worst of its partitions': `failed`, `stuck`, `paused` or `active`.
+        /// The worst of its partitions': `failed`, `stuck`, `waiting`, `paused` or `active`.
         package var state: String
-        package var lag: Int64
+        /// Nil, and `null` in JSON, while that of a partition is not known.
+        @ExplicitNull package var lag: Int64?
+        /// Lag of the partitions whose lag is known; nil when it is that of all.
+        package var knownLag: Int64?
+        /// Partitions whose lag is not known; nil for none.
+        package var lagUnknownPartitions: Int?
+        /// Reason why it waits to be copied.
+        package var reason: String?
         package var bytesPerSecond: Double
         package var recordsPerSecond: Double
         /// Replication latency since the poll before, in seconds; nil when nothing was acknowledged.
@@ -41,10 +48,21 @@ package struct FlowSample: Sendable {
             measurements[name] = now
             topics.append(topic)
         }
+        for waiting in status.waiting ?? [] {
+            if let index = topics.firstIndex(where: { $0.topic == waiting.topic }) {
+                topics[index].wait(waiting.reason)
+            } else {
+                topics.append(Topic(waiting))
+            }
+        }
         topics.sort { $0.topic < $1.topic }
     }
 
-    package var lag: Int64 { topics.reduce(0) { $0 + $1.lag } }
+    /// Nil while that of a partition is not known, or the flow does not know its partitions yet.
+    package var lag: Int64? { lagUnknownPartitions > 0 || !status.knowsPartitions ? nil : knownLag }
+    /// Lag of the partitions whose lag is known.
+    package var knownLag: Int64 { topics.reduce(0) { $0.adding($1.lag ?? $1.knownLag ?? 0) } }
+    package var lagUnknownPartitions: Int { topics.reduce(0) { $0 + ($1.lagUnknownPartitions ?? 0) } }
     package var bytesPerSecond: Double { topics.reduce(0) { $0 + $1.bytesPerSecond } }
     package var recordsPerSecond: Double { topics.reduce(0) { $0 + $1.recordsPerSecond } }
     package var latencyMaximum: Double? { topics.compactMap(\.latencyMaximum).max() }
@@ -65,8 +83,43 @@ extension FlowSample.Topic {
         self.partitions = partitions.count
         let states = Set(partitions.map { $0.stuckForSeconds == nil ? $0.state.rawValue : "stuck" })
         state = ["failed", "stuck", "paused"].first { states.contains($0) } ?? "active"
-        lag = partitions.reduce(0) { $0 + $1.lag }
+        let known = partitions.reduce(0 as Int64) { $0.adding($1.lag ?? 0) }
+        let unknown = partitions.count { $0.lag == nil }
         bytesPerSecond = 0
         recordsPerSecond = 0
+        lag = unknown == 0 ? known : nil
+        knownLag = unknown == 0 ? nil : known
+        lagUnknownPartitions = unknown == 0 ? nil : unknown
+    }
+
+    /// Stands for a topic of which nothing is copied.
+    fileprivate init(_ waiting: FlowStatus.WaitingTopic) {
+        topic = waiting.topic
+        targetTopic = waiting.targetTopic
+        partitions = 0
+        state = "waiting"
+        lagUnknownPartitions = max(1, waiting.partitions)
+        reason = waiting.reason
+        bytesPerSecond = 0
+        recordsPerSecond = 0
+    }
+
+    /// Some of the topic's partitions are not copied.
+    fileprivate mutating func wait(_ reason: String) {
+        if state == "active" || state == "paused" { state = "waiting" }
+        self.reason = reason
+    }
+}
+
+extension FlowStatus {
+    /// Whether the flow has looked at its topics.
+    fileprivate var knowsPartitions: Bool { state != .starting && state != .waiting }
+}
+
+extension Int64 {
+    /// The sum, or the largest number when it is beyond that: ends of logs come from elsewhere.
+    fileprivate func adding(_ other: Int64) -> Int64 {
+        let (sum, overflows) = addingReportingOverflow(other)
+        return overflows ? .max : sum
     }
 }

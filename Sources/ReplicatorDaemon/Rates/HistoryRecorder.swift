@@ -37,14 +37,15 @@ package struct HistoryRecorder: Sendable {
     ///
     /// - Parameter time: nil when no entry is due.
     private mutating func record(
-        _ subject: History.Subject, lag: Int64, _ bytesPerSecond: Double, _ recordsPerSecond: Double,
+        _ subject: History.Subject, lag: Int64?, _ bytesPerSecond: Double, _ recordsPerSecond: Double,
         _ latency: Double?, _ time: Int64?
     ) {
         if let latency { peaks[subject] = max(peaks[subject] ?? 0, latency) }
         guard let time else { return }
         history.add(
             History.Sample(
-                time: time, lag: Double(lag), bytesPerSecond: bytesPerSecond, recordsPerSecond: recordsPerSecond,
+                time: time, lag: lag.map { Double($0) }, bytesPerSecond: bytesPerSecond,
+                recordsPerSecond: recordsPerSecond,
                 latency: peaks.removeValue(forKey: subject)), of: subject)
     }
 }

@@ -12,6 +12,8 @@ package struct Standstills: Sendable {
 
     private var watchdog: ProgressWatchdog
     private var known: [String: [ProgressWatchdog.Stuck]] = [:]
+    /// Flows with standstills that have been told, and not their end.
+    private var told: Set<String> = []
 
     /// - Parameter patience: how long lag without progress is nothing to worry about.
     package init(patience: Duration) {
@@ -28,7 +30,15 @@ package struct Standstills: Sendable {
             return Self.warning((found[status.name] ?? []).filter { !before.contains($0.place) }, status)
         }
         known = found
+        told.formUnion(found.filter { !$0.value.isEmpty }.keys)
         return warnings
+    }
+
+    /// Names of flows in which nothing stands still any more, since the last call.
+    package mutating func takeEnded() -> [String] {
+        let ended = told.filter { known[$0]?.isEmpty ?? true }.sorted()
+        told.subtract(ended)
+        return ended
     }
 
     private static func observations(_ flow: FlowStatus) -> [ProgressWatchdog.Observation] {
@@ -44,14 +54,14 @@ package struct Standstills: Sendable {
         let partition = status.partitions.first { $0.topic == first.topic && $0.partition == first.partition }
         var metadata: Logger.Metadata = [
             "flow": "\(status.name)", "topic": "\(first.topic)", "partition": "\(first.partition)",
-            "offset": "\(first.offset)", "lag": "\(first.lag)",
+            "offset": "\(first.offset)", "lag": "\(first.lag.map { "\($0)" } ?? "unknown")",
         ]
-        metadata["reason"] = partition?.obstacle.map { "\($0)" }
-        return Warning(
-            message: fresh.count == 1
-                ? "partition makes no progress although there is something to copy"
-                : "\(fresh.count) partitions make no progress although there is something to copy",
-            metadata: metadata)
+        metadata["reason"] = (partition?.obstacle ?? partition?.lagUnknown).map { "\($0)" }
+        let subject = fresh.count == 1 ? "partition makes" : "\(fresh.count) partitions make"
+        let why =
+            first.lag == nil
+            ? "and how far behind is not known" : "although there is something to copy"
+        return Warning(message: "\(subject) no progress \(why)", metadata: metadata)
     }
 
     /// The status with how long its partitions have stood still.

@@ -45,12 +45,18 @@ struct StatusText {
         let status = flow.status
         var lines = [
             "\(status.name): \(status.source) -> \(status.target), \(status.state), "
-                + "\(flow.rates.topics.reduce(0) { $0 + $1.partitions }) partitions, lag \(Quantities.count(flow.rates.lag)), "
+                + "\(flow.rates.topics.reduce(0) { $0 + $1.partitions }) partitions, lag \(Self.lag(flow.rates)), "
                 + "\(Quantities.bytes(flow.rates.bytesPerSecond))/s"
                 + (status.bytesPerSecondLimit.map { " of at most \(Quantities.bytes(Double($0)))/s" } ?? "")
         ]
+        if let reason = status.reason { lines.append("  \(reason)") }
+        if let age = flow.rates.sampleAge, age > Self.oldSample {
+            lines.append("  rates and lag are \(Quantities.seconds(age)) old")
+        }
         if !status.paused.isEmpty { lines.append("  paused: \(status.paused.joined(separator: ", "))") }
         if !flow.rates.topics.isEmpty { lines += indented(topics(flow.rates.topics)) }
+        let waiting = (status.waiting ?? []).map { "\($0.topic) waits: \($0.reason)" }
+        if !waiting.isEmpty { lines += [""] + indented(waiting) }
         let shown = status.partitions.filter { allPartitions || $0.isProblem }
         if !shown.isEmpty { lines += [""] + indented(partitions(shown)) }
         return lines
@@ -63,7 +69,8 @@ struct StatusText {
         ])
         for topic in topics {
             table.add([
-                topic.topic, topic.targetTopic, "\(topic.partitions)", topic.state, Quantities.count(topic.lag),
+                topic.topic, topic.targetTopic, "\(topic.partitions)", topic.state,
+                topic.lag.map(Quantities.count) ?? "?",
                 Quantities.count(Int64(topic.recordsPerSecond.rounded())), Quantities.bytes(topic.bytesPerSecond),
                 topic.latencyMean.map(Quantities.seconds) ?? "-", topic.latencyMaximum.map(Quantities.seconds) ?? "-",
             ])
@@ -80,9 +87,9 @@ struct StatusText {
             let isStuck = partition.stuckForSeconds != nil
             table.add([
                 "\(partition.topic)-\(partition.partition)", isStuck ? "stuck" : partition.state.rawValue,
-                Quantities.count(partition.sourceOffset), Quantities.count(partition.sourceEnd),
-                Quantities.count(partition.targetOffset), Quantities.count(partition.lag),
-                partition.reason ?? Self.standstill(partition) ?? "",
+                Quantities.count(partition.sourceOffset), Self.offset(partition.sourceEnd),
+                Self.offset(partition.targetOffset), partition.lag.map(Quantities.count) ?? "?",
+                partition.reason ?? Self.standstill(partition) ?? partition.lagUnknown ?? "",
             ])
         }
         return table.lines
@@ -90,8 +97,19 @@ struct StatusText {
 
     private static func standstill(_ partition: FlowStatus.Partition) -> String? {
         partition.stuckForSeconds.map { seconds in
-            "no progress for \(seconds) s" + (partition.obstacle.map { ": \($0)" } ?? "")
+            "no progress for \(seconds) s" + ((partition.obstacle ?? partition.lagUnknown).map { ": \($0)" } ?? "")
         }
+    }
+
+    private static func offset(_ offset: Int64) -> String { offset < 0 ? "?" : Quantities.count(offset) }
+
+    /// The age of a sample, in seconds, that is worth telling.
+    private static let oldSample = 5.0
+
+    private static func lag(_ rates: FlowDocument.Rates) -> String {
+        if let lag = rates.lag { return Quantities.count(lag) }
+        guard let known = rates.knownLag, let unknown = rates.lagUnknownPartitions else { return "unknown" }
+        return "at least \(Quantities.count(known)), unknown of \(unknown) partition\(unknown == 1 ? "" : "s")"
     }
 
     private func indented(_ lines: [String]) -> [String] {

@@ -1,0 +1,125 @@
+internal import KafkaClient
+package import NIOCore
+
+/// The age of what is known of a source log's end, and what is in the way of knowing it. The end itself is the
+/// partition's high watermark.
+package struct SourceEnd: Sendable {
+    /// When the source last said where the log ends; nil before.
+    private(set) var heardAt: NIODeadline?
+    /// The source's last word when it did not tell the end; nil since it did.
+    private(set) var failure: String?
+    /// Where reading committed records ends by the last fetch; -1 when it did not tell.
+    private(set) var lastStableOffset: Int64 = -1
+    /// The transaction that holds back what follows, where the source's leader has told it.
+    private(set) var openTransaction: OpenTransaction?
+
+    /// The longest that an end counts without having been heard again.
+    package static let lifetime: TimeAmount = .seconds(15)
+    /// The age at which an end is asked for.
+    static let askedAfter: TimeAmount = .seconds(3)
+
+    mutating func heard(at now: NIODeadline) {
+        heardAt = now
+        failure = nil
+    }
+
+    mutating func fetched(lastStableOffset: Int64) {
+        if lastStableOffset != self.lastStableOffset { openTransaction = nil }
+        self.lastStableOffset = lastStableOffset
+    }
+
+    mutating func refused(_ reason: String) {
+        failure = reason
+    }
+
+    mutating func found(_ transaction: OpenTransaction) {
+        openTransaction = transaction
+    }
+
+    func isDue(at now: NIODeadline) -> Bool {
+        guard let heardAt else { return true }
+        return now - heardAt >= Self.askedAfter
+    }
+
+    /// Time since the end was heard; nil before.
+    func age(at now: NIODeadline) -> TimeAmount? {
+        heardAt.map { now - $0 }
+    }
+}
+
+/// A transaction that is neither committed nor aborted, so that nothing behind its first record can be read.
+package struct OpenTransaction: Hashable, Sendable {
+    package var producerID: Int64
+    package var epoch: Int32
+    package var startOffset: Int64
+    /// Timestamp of the producer's last record, in milliseconds since 1970.
+    package var lastTimestamp: Int64
+
+    package init(producerID: Int64, epoch: Int32, startOffset: Int64, lastTimestamp: Int64) {
+        self.producerID = producerID
+        self.epoch = epoch
+        self.startOffset = startOffset
+        self.lastTimestamp = lastTimestamp
+    }
+}
+
+/// Source offsets of a partition that have not passed yet, or the reason why nobody knows how many.
+package enum PartitionLag: Hashable, Sendable {
+    case known(Int64)
+    case unknown(String)
+
+    package var offsets: Int64? { if case .known(let offsets) = self { offsets } else { nil } }
+}
+
+extension PartitionReplicator {
+    /// The lag of the moment. An end that has not been heard of for a while says nothing any more, nor does one of
+    /// another log than the one that was read.
+    package func lag(at now: NIODeadline) -> PartitionLag {
+        if case .failed(let failure, _) = phase, failure.reason == .recreated || failure.reason == .truncated {
+            return .unknown("what was copied is not what the source has now")
+        }
+        guard highWatermark >= 0, let age = sourceEnd.age(at: now) else {
+            return .unknown(sourceEnd.failure ?? "the source has not been asked yet")
+        }
+        guard age < SourceEnd.lifetime else {
+            return .unknown(
+                sourceEnd.failure ?? "the source has not said where it ends for \(age.nanoseconds / 1_000_000_000) s")
+        }
+        guard highWatermark >= completedOffset else {
+            return .unknown("the source's log ends at offset \(highWatermark), before what was copied")
+        }
+        return .known(highWatermark - completedOffset)
+    }
+
+    /// Whether the source should be asked where its log ends: a fetch has not told for a while.
+    func needsSourceEnd(at now: NIODeadline) -> Bool {
+        isSelected && sourceEnd.isDue(at: now)
+    }
+
+    /// The source has said where its log ends.
+    ///
+    /// - Parameter askedAt: what was heard since then is newer.
+    package mutating func foundSourceEnd(_ offset: Int64, askedAt: NIODeadline, at now: NIODeadline) {
+        if let heardAt = sourceEnd.heardAt, heardAt > askedAt { return }
+        guard offset >= 0 else {
+            return sourceEnd.refused("the source's log ends at offset \(offset), which cannot be")
+        }
+        highWatermark = offset
+        sourceEnd.heard(at: now)
+    }
+
+    /// The source did not say where its log ends.
+    package mutating func sourceEndRefused(_ reason: String) {
+        sourceEnd.refused(reason)
+    }
+
+    /// Everything that is committed has been read, and more is there.
+    package var isBehindTransaction: Bool {
+        isActive && sourceEnd.lastStableOffset >= 0 && cursor.position >= sourceEnd.lastStableOffset
+            && highWatermark > sourceEnd.lastStableOffset
+    }
+
+    package mutating func foundOpenTransaction(_ transaction: OpenTransaction) {
+        sourceEnd.found(transaction)
+    }
+}

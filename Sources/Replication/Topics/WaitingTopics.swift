@@ -1,0 +1,89 @@
+internal import KafkaClient
+
+/// A selected topic of which a discovery found that not all can be copied.
+struct TopicRefusal: Sendable {
+    let topic: String
+    let targetTopic: String
+    /// Partitions that are not copied.
+    let partitions: Int
+    /// Nil when nothing was tried this time: it is as before.
+    let reason: String?
+    /// Likely to pass by itself within moments.
+    var isPassing = false
+}
+
+/// Topics that are selected and cannot be copied for now, and when each is tried again. No clock: time comes in.
+struct WaitingTopics: Sendable {
+    private struct Entry {
+        var status: FlowStatus.WaitingTopic
+        var failures = 1
+        var isTold = false
+        var heldUntil: ContinuousClock.Instant
+    }
+
+    struct News: Sendable {
+        var began: [FlowStatus.WaitingTopic] = []
+        /// Names of topics that are copied now.
+        var ended: [String] = []
+    }
+
+    private var entries: [String: Entry] = [:]
+
+    /// By name.
+    var all: [FlowStatus.WaitingTopic] { entries.values.map(\.status).sorted { $0.topic < $1.topic } }
+
+    var names: Set<String> { Set(entries.keys) }
+
+    /// Topics that are not to be tried yet.
+    func held(at now: ContinuousClock.Instant) -> Set<String> {
+        Set(entries.filter { $0.value.heldUntil > now }.keys)
+    }
+
+    /// Has everything tried again at the next discovery.
+    mutating func release(at now: ContinuousClock.Instant) {
+        for topic in entries.keys { entries[topic]?.heldUntil = now }
+    }
+
+    /// Takes in what a discovery has found.
+    ///
+    /// - Parameters:
+    ///   - retryAfter: the pause after a first failure; it doubles with each.
+    ///   - time: milliseconds since 1970.
+    mutating func update(
+        _ refused: [TopicRefusal], at now: ContinuousClock.Instant, retryAfter: Duration, time: Int64
+    ) -> News {
+        var news = News()
+        let open = Set(refused.map(\.topic))
+        for (topic, entry) in entries where !open.contains(topic) {
+            if entry.isTold { news.ended.append(topic) }
+            entries[topic] = nil
+        }
+        for refusal in refused {
+            var entry = entries[refusal.topic]
+            if let reason = refusal.reason {
+                entry?.failures += 1
+                entry?.status.reason = reason
+            }
+            var next =
+                entry
+                ?? Entry(
+                    status: FlowStatus.WaitingTopic(
+                        topic: refusal.topic, targetTopic: refusal.targetTopic, partitions: refusal.partitions,
+                        reason: refusal.reason ?? "it has not been tried yet", since: time),
+                    heldUntil: now)
+            next.status.partitions = refusal.partitions
+            if refusal.reason != nil, !refusal.isPassing {
+                var random = SystemRandomNumberGenerator()
+                let pauses = Backoff(initial: retryAfter, maximum: min(retryAfter * 64, .seconds(300)), jitter: 0)
+                next.heldUntil = now + pauses.delay(after: next.failures, using: &random)
+            }
+            if !next.isTold, !refusal.isPassing || next.failures > 1 {
+                next.isTold = true
+                news.began.append(next.status)
+            }
+            entries[refusal.topic] = next
+        }
+        news.ended.sort()
+        return news
+    }
+}
