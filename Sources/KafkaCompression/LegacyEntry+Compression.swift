@@ -6,12 +6,17 @@ extension LegacyEntry {
     public func records(limit: OutputLimit = .default) throws(CompressionError) -> [Record] {
         guard let codec else { throw .unknownCodec(attributes: Int16(attributes)) }
         guard codec != .none else { return [record] }
+        let innerSet = try innerSet(codec: codec, limit: limit)
+        do throws(WireError) { return try records(innerSet: innerSet) } catch { throw .malformed(error) }
+    }
+
+    /// The compressed set, decompressed.
+    func innerSet(codec: CompressionCodec, limit: OutputLimit) throws(CompressionError) -> ByteBuffer {
         guard var compressed = value else {
             throw .malformed(.invalidRecords(reason: "compressed message set without a value"))
         }
         if codec == .lz4, magic == 0 { compressed = LZ4Frame.mendingHeaderChecksum(compressed) }
-        let innerSet = try codec.decompress(compressed, limit: limit)
-        do throws(WireError) { return try records(innerSet: innerSet) } catch { throw .malformed(error) }
+        return try codec.decompress(compressed, limit: limit)
     }
 }
 

@@ -15,6 +15,8 @@ package struct PartitionEffects: Sendable {
         package var frame: Int
         package var bytes: Int
         package var batches: Int
+        /// Size of the source's answer; ``bytes`` is more where batches were built anew from compressed ones.
+        package var answered = 0
     }
 
     mutating func release(_ frames: [Int]) {
@@ -29,6 +31,10 @@ package enum PartitionReport: Hashable, Sendable {
     /// Source offsets are lost, and policy is to continue.
     case lost(String, offsets: Int64)
     case quarantined(Quarantined)
+    /// Batches of the source are not as a log should hold them; nothing of them is left out.
+    case irregular(Quarantined)
+    /// The source answers again and again with nothing that could be taken.
+    case unhelpful(String, answers: Int)
     /// The target does not take a batch for now.
     case obstructed(String)
     /// So many records of an earlier run were found on the target that were not accounted for.
@@ -48,6 +54,8 @@ package struct FetchWish: Hashable, Sendable {
     package var readEpoch: Int32
     /// Left out of fetches until the target has taken more of what was read.
     package var isFull: Bool
+    /// Bytes to ask for where the usual number was too small for a batch.
+    package var bytes: Int?
 }
 
 package struct PartitionLeader: Hashable, Sendable {

@@ -44,11 +44,12 @@ extension PartitionReplicator {
 
     private mutating func mergeSmallBatches() {
         var (count, difference) = (0, 0)
-        window.mergeUnsent(limit: BatchMerger.limit, size: BatchMerger.size) { batches in
-            guard let merged = BatchMerger.merge(batches) else { return nil }
-            count = batches.count
-            difference = batches.reduce(merged.sizeInBytes) { $0 - $1.sizeInBytes }
-            return (merged, Int32(merged.recordCount))
+        let largest = rewriter.largestBatch
+        window.mergeUnsent(limit: min(BatchMerger.limit, largest), size: BatchMerger.size) { batches in
+            guard let merged = BatchMerger.merge(batches, largestBatch: largest) else { return nil }
+            count = merged.count
+            difference = batches.prefix(count).reduce(merged.batch.sizeInBytes) { $0 - $1.sizeInBytes }
+            return (merged.batch, Int32(merged.batch.recordCount), count)
         }
         guard count > 0 else { return }
         bufferedBytes += difference
@@ -243,10 +244,11 @@ extension PartitionReplicator {
     private mutating func bisectIfRejected() {
         guard let rejection, window.answersOutstanding == 0, let oldest = window.oldest?.batch else { return }
         self.rejection = nil
-        if !rejection.isWhole, let halves = try? oldest.halves() {
-            let pieces = halves.map { (batch: $0, recordCount: Int32($0.recordCount)) }
-            guard window.replaceOldest(with: pieces) != nil else { return }
-            bufferedBytes += halves.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes }
+        if !rejection.isWhole, let pieces = try? oldest.pieces(limit: rewriter.limit) {
+            guard
+                window.replaceOldest(with: pieces.map { (batch: $0, recordCount: Int32($0.recordCount)) }) != nil
+            else { return }
+            bufferedBytes += pieces.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes }
             return
         }
         guard let gone = window.replaceOldest(with: []) else { return }

@@ -11,7 +11,7 @@ package struct PartitionReplicator: Sendable {
     package let source: TopicPartition
     package let target: TopicPartition
     let metrics: TopicMetrics
-    let rewriter: RecordRewriter
+    var rewriter: RecordRewriter
     let rules: Rules
 
     package internal(set) var phase = PartitionPhase.recovering(.init())
@@ -25,6 +25,12 @@ package struct PartitionReplicator: Sendable {
     package internal(set) var reading = SourceReading.reading
     package internal(set) var highWatermark: Int64 = -1
     var fetchDelay = RetryDelay(initial: .milliseconds(50), maximum: .milliseconds(1_600))
+    /// Answers in a row that brought bytes, and nothing that could be taken.
+    var unhelpfulAnswers = 0
+    /// Bytes to ask for, once the usual number was too small for a batch.
+    var fetchBytes: Int?
+    /// Batches met so far that are not as a log should hold them.
+    var irregularBatches = 0
     /// Bytes of source batches taken in by this run.
     var readBytes: Int64 = 0
     /// An operator does not want it read for now.
@@ -249,8 +255,8 @@ extension PartitionReplicator {
             let sourceLeader
         else { return nil }
         return FetchWish(
-            leader: sourceLeader, offset: cursor.position, readEpoch: cursor.leaderEpoch, isFull: bufferedBytes >= limit
-        )
+            leader: sourceLeader, offset: cursor.position, readEpoch: cursor.leaderEpoch,
+            isFull: bufferedBytes >= limit, bytes: fetchBytes)
     }
 
     package var isReadyToSend: Bool {

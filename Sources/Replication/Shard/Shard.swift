@@ -197,6 +197,14 @@ extension Shard {
         sourceLinks[broker]?.succeeded()
     }
 
+    func idlePause(source broker: Int32) -> TimeAmount? {
+        sourceLinks[broker]?.answeredIdly()
+    }
+
+    func endIdle(source broker: Int32) {
+        sourceLinks[broker]?.answeredWithSomething()
+    }
+
     func submitted(target broker: Int32) {
         targetLinks[broker]?.requestsInFlight += 1
     }

@@ -9,6 +9,9 @@ extension Shard {
     /// The same while full partitions may have room again at any moment.
     private static let pollUnderPressure: Duration = .milliseconds(10)
 
+    /// An answer without records that comes earlier has not waited.
+    private static let shortestPoll = TimeAmount.milliseconds(5)
+
     func runSourceFetcher(_ broker: Int32) async {
         var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
         var signals = link(source: broker).signal.makeWaiter()
@@ -40,23 +43,44 @@ extension Shard {
         session.settings.isolationLevel = .readCommitted
         session.settings.maxWait =
             scheduler.leavesOutFullPartitions(at: broker) ? Self.pollUnderPressure : Self.longestPoll
-        session.settings.maxBytes = Int32(clamping: bytes)
+        session.settings.maxBytes = Int32(clamping: max(bytes, scheduler.largestWish(at: broker)))
         session.settings.rackID = scheduler.readReplicas.mayTellRack(at: .now()) ? source.settings.rackID : nil
         let request = session.request(version: version)
+        let asked = NIODeadline.now()
         scheduler.budget.reserve(bytes)
-        defer { scheduler.budget.release(reservation: bytes) }
-        let response = try await connection.send(request, version: version)
+        let response: FetchResponse
+        do throws(KafkaError) {
+            response = try await connection.send(request, version: version)
+        } catch {
+            scheduler.budget.release(reservation: bytes)
+            throw error
+        }
+        scheduler.budget.release(reservation: bytes)
         obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
         let arrived = try session.accept(response)
         // An answer that comes after the end would only be thrown away.
         guard !hasEnded else { return }
         let now = NIODeadline.now()
+        // What has arrived is in memory, whatever becomes of it.
+        scheduler.budget.reserve(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) })
         for fetched in arrived {
+            scheduler.budget.release(reservation: fetched.records?.readableBytes ?? 0)
             guard let index = scheduler.index(ofSource: fetched.topicPartition) else { continue }
             scheduler.fetched(fetched, of: index, from: broker, at: now)
         }
         perform()
+        pauseIfIdle(broker, arrived, after: now - asked)
         spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
+    }
+
+    /// A broker that has nothing lets a fetch wait. One that answers at once all the same is asked less and less often,
+    /// up to the time that it should have waited.
+    private func pauseIfIdle(_ broker: Int32, _ arrived: [FetchedPartition], after elapsed: TimeAmount) {
+        let isEmpty = arrived.allSatisfy { $0.records == nil && $0.errorCode == .none && $0.divergingEpoch == nil }
+        guard isEmpty, elapsed < Self.shortestPoll, let pause = idlePause(source: broker) else {
+            return endIdle(source: broker)
+        }
+        hold(source: broker, for: min(pause, TimeAmount(Self.longestPoll)), \.idleUntil)
     }
 
     /// A broker could not be used: partitions that are read there as from a replica are read from their leaders again.
