@@ -18,6 +18,9 @@ public struct RecordStream {
     /// Ratio of compression that is nobody's attack, for codecs that decompress as a whole.
     private static let ordinaryRatio = 8
 
+    /// For readers that keep little of what they read: records beyond this are rarer than attacks.
+    public static let ordinaryLimit = OutputLimit(bytes: 32 << 20)
+
     /// What a batch may stand for in all, when no record of it may be larger than `limit`.
     public static func total(_ limit: OutputLimit) -> OutputLimit {
         OutputLimit(bytes: max(4 * limit.bytes, OutputLimit.default.bytes))
@@ -65,6 +68,14 @@ public struct RecordStream {
         } catch .outputTooLarge where limit.bytes > small {
             return nil
         }
+    }
+
+    /// The next record; nil after the last.
+    public mutating func next() throws -> Record? {
+        guard let record = try nextRaw() else { return nil }
+        return Record(
+            offset: record.offset, timestamp: record.timestamp, key: record.key, value: record.value,
+            headers: try record.headers)
     }
 
     /// The next record with its key, value and headers still encoded; nil after the last.

@@ -6,7 +6,7 @@ package import NIOCore
 /// Turns what was fetched of one partition into batches to send. Every source offset that it moves past is either in
 /// one of those batches or counted as skipped.
 package struct BatchIntake: Sendable {
-    let planner: BatchPlanner
+    package var planner: BatchPlanner
     package var origins: OriginRules
     /// Batches that are damaged at the source are quarantined, by policy.
     let quarantinesDamaged: Bool

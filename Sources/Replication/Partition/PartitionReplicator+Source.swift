@@ -42,7 +42,8 @@ extension PartitionReplicator {
         if let diverging = answer.diverging {
             return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
         }
-        highWatermark = answer.highWatermark
+        // Ends that no log ever reaches are not computed with.
+        highWatermark = min(max(answer.highWatermark, -1), .max / 2)
         guard let records = answer.records, records.readableBytes > 0 else { return fetchDelay.succeeded() }
         let before = cursor.position
         let outcome = intake.take(

@@ -27,8 +27,15 @@ package struct ProduceAnswer: Sendable {
     package init(_ code: ErrorCode, message: String? = nil, baseOffset: Int64 = -1, logStartOffset: Int64 = -1) {
         self.code = code
         self.message = message
-        self.baseOffset = baseOffset
-        self.logStartOffset = logStartOffset
+        self.baseOffset = Self.checked(baseOffset)
+        self.logStartOffset = Self.checked(logStartOffset)
+    }
+}
+
+extension ProduceAnswer {
+    /// Offsets that no log ever reaches tell nothing, and are not computed with.
+    private static func checked(_ offset: Int64) -> Int64 {
+        (0..<Int64.max / 2).contains(offset) ? offset : -1
     }
 }
 
@@ -102,14 +109,36 @@ extension PartitionReplicator {
     }
 
     private mutating func rejected(_ rejection: ProduceVerdict.Rejection, at now: NIODeadline) {
-        if rules.policies.quarantined == .continue { return setBack(.rejected(rejection), at: now) }
+        // Policies are for losses: nothing is lost by dividing a batch that is too large.
+        let isDivided = rejection.isTooLarge && (window.oldest?.batch.recordCount ?? 0) > 1
+        if isDivided || rules.policies.quarantined == .continue { return setBack(.rejected(rejection), at: now) }
+        stop(for: rejection, of: window.oldest?.batch)
+    }
+
+    private mutating func stop(for rejection: ProduceVerdict.Rejection, of batch: OutgoingBatch?) {
+        let isDamaged = rejection.isWhole && rejection.reason == .unreadable
+        var place = ""
+        if let batch {
+            let (first, last) = (batch.sources.first.lowerBound, batch.sources.end - 1)
+            place = first == last ? " (source offset \(first)" : " (source offsets \(first) to \(last)"
+            place += rejection.isTooLarge ? ", \(batch.sizeInBytes) bytes)" : ")"
+        }
         let explanation =
-            rejection.isWhole
+            isDamaged
             ? "the batch behind source offset \(completedOffset) does not match its checksum: the record data at "
                 + "the source is corrupt, or was altered on the way"
-            : rejection.explanation + ". With policies: {quarantined: continue} such records are left out"
+            : rejection.explanation + place + ". With policies: {quarantined: continue} such records are left out"
         fail(PartitionFailure(rejection.reason, explanation))
     }
+
+    /// The target takes less in one batch than was known, if anything was: so much is tried next.
+    private mutating func learnLimit(from refused: OutgoingBatch) {
+        guard refused.sizeInBytes <= rewriter.largestBatch else { return }
+        rewriter.largestBatch = max(refused.sizeInBytes / 2, Self.smallestLimit)
+    }
+
+    /// Smaller batches than this are not built on account of a refusal, in bytes.
+    private static let smallestLimit = 1 << 10
 
     /// Remembers why a batch was not taken, for when it lasts.
     private mutating func obstructed(by answer: ProduceAnswer, refreshing: Bool) {
@@ -249,8 +278,10 @@ extension PartitionReplicator {
                 window.replaceOldest(with: pieces.map { (batch: $0, recordCount: Int32($0.recordCount)) }) != nil
             else { return }
             bufferedBytes += pieces.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes }
+            if rejection.isTooLarge { learnLimit(from: oldest) }
             return
         }
+        guard rules.policies.quarantined == .continue else { return stop(for: rejection, of: oldest) }
         guard let gone = window.replaceOldest(with: []) else { return }
         let count = Int64(gone.recordCount)
         accounting.skip(gone.skipped)

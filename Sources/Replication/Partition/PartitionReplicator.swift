@@ -144,6 +144,11 @@ package struct PartitionReplicator: Sendable {
 
 // Events of any phase.
 extension PartitionReplicator {
+    /// - Parameter bytes: what the target topic takes in one batch.
+    package mutating func setLargestBatch(_ bytes: Int) {
+        rewriter.largestBatch = bytes
+    }
+
     package mutating func setPaused(_ isPaused: Bool) {
         self.isPaused = isPaused
     }

@@ -24,7 +24,7 @@ extension RecordBatch {
         ignoringTimestamp: Bool, _ body: (_ offset: Int64, _ fingerprint: ContentFingerprint) throws -> Void
     ) throws -> Bool {
         do {
-            var records = try SourceRecords(self, limit: Self.recoveryLimit)
+            var records = try SourceRecords(self, limit: RecordStream.ordinaryLimit)
             while let record = try records.next() {
                 try body(records.offset, ContentFingerprint(record, ignoringTimestamp: ignoringTimestamp))
             }
@@ -33,7 +33,4 @@ extension RecordBatch {
             return false
         }
     }
-
-    /// Of one record, whatever was copied: batches that pass whole are not read on their way.
-    private static let recoveryLimit = OutputLimit(bytes: 32 << 20)
 }

@@ -81,6 +81,10 @@ package struct TargetTail: Sendable {
                 position = entry.lastOffset + 1
                 continue
             }
+            guard batch.header.baseOffset < end else {
+                throw WireError.invalidRecords(
+                    reason: "a batch at offset \(batch.header.baseOffset) lies behind the log's end at \(end)")
+            }
             try take(batch)
         }
     }
