@@ -2,15 +2,15 @@
 back. Memory is measured; nothing is doubled by a crash."""
 
 import contextlib
+import struct
 
 import pytest
 import zstandard
 
 from support import processes
-from support.brokers import broker
 from support.checks import check, equal, eventually, measured
 from support.odd_batches import RawProducer, batch, record
-from support.records import read
+from support.records import fetch, read
 from support.replicators import configured, flow
 from support.topics import create_topic, watermarks
 
@@ -47,6 +47,25 @@ def many_records(megabytes):
     return batch(compressed(b"".join(record(b"\0" * 1040, n) for n in range(count))), count, attributes=4)
 
 
+def record_count(bootstrap, topic):
+    """Records by the headers of their batches; markers of fences are none."""
+    count, offset = 0, 0
+    end = watermarks(bootstrap, topic)[0][1]
+    while offset < end:
+        data = fetch(bootstrap, topic, 0, offset)
+        place, before = 0, offset
+        while place + 61 <= len(data):
+            base, length = struct.unpack_from(">qi", data, place)
+            attributes, last = struct.unpack_from(">hi", data, place + 21)
+            records, = struct.unpack_from(">i", data, place + 57)
+            if base >= offset and not attributes & 0x20:
+                count += records
+            offset, place = max(offset, base + last + 1), place + 12 + length
+        if offset == before:
+            break
+    return count
+
+
 def peak(running):
     found = processes.memory(running.process, "VmHWM")
     measured(f"replicator run: {found:.0f} MB at most")
@@ -54,8 +73,8 @@ def peak(running):
 
 
 @pytest.mark.west(message_max_bytes=104_857_600)
-@pytest.mark.parametrize("count", [48, 40])
-def test_small_batches_that_stand_for_gigabytes_pass_whole(east, west, count):
+def test_small_batches_that_stand_for_gigabytes_pass_whole(east, west):
+    count = 12
     create_topic(east.bootstrap, "orders", partitions=1)
     with producer(east) as source:
         for _ in range(count):
@@ -64,7 +83,7 @@ def test_small_batches_that_stand_for_gigabytes_pass_whole(east, west, count):
     with configured(east.bootstrap, west.bootstrap, flow(naming={"mode": "prefix", "alias": "a"})) as running:
         running.start()
         running.copies(east.bootstrap, ["orders"], seconds=120)
-        equal("every record is written", watermarks(west.bootstrap, "a.orders")[0][1], count + 1)
+        equal("every record is written", record_count(west.bootstrap, "a.orders"), count + 1)
         check("memory is bounded", peak(running) < MOST_MEMORY)
         # And when the tail has to be read.
         running.kill()
@@ -73,7 +92,7 @@ def test_small_batches_that_stand_for_gigabytes_pass_whole(east, west, count):
         with producer(east) as source:
             source.produce("orders", batch(record(b"again"), 1))
         running.copies(east.bootstrap, ["orders"], seconds=120)
-        equal("nothing is doubled", watermarks(west.bootstrap, "a.orders")[0][1], count + 2)
+        equal("nothing is doubled", record_count(west.bootstrap, "a.orders"), count + 2)
         check("memory is bounded after a crash", peak(running) < MOST_MEMORY)
 
 
@@ -82,7 +101,7 @@ def test_one_record_beyond_the_limit_stops_only_its_partition(east, west):
     create_topic(east.bootstrap, "orders", partitions=1)
     create_topic(east.bootstrap, "others", partitions=1)
     with producer(east) as source:
-        for _ in range(30):
+        for _ in range(4):
             source.produce("orders", bomb(100))
         source.produce("others", batch(record(b"fine"), 1))
     with configured(east.bootstrap, west.bootstrap,
@@ -100,13 +119,13 @@ def test_one_record_beyond_the_limit_stops_only_its_partition(east, west):
 def test_a_batch_of_many_records_is_divided(east, west, compression):
     create_topic(east.bootstrap, "orders", partitions=1)
     with producer(east) as source:
-        for _ in range(4):
+        for _ in range(2):
             equal("the source takes it", source.produce("orders", many_records(60)), 0)
     with configured(east.bootstrap, west.bootstrap,
                     flow(naming={"mode": "prefix", "alias": "a"}, compression=compression)) as running:
         running.start()
         running.copies(east.bootstrap, ["orders"], seconds=180)
-        equal("every record is written", watermarks(west.bootstrap, "a.orders")[0][1], 4 * 60_000)
+        equal("every record is written", watermarks(west.bootstrap, "a.orders")[0][1], 2 * 60_000)
         check("memory is bounded", peak(running) < MOST_MEMORY)
 
 
@@ -126,7 +145,7 @@ def test_offsets_that_go_back_are_counted_as_they_come(east, west, deltas, namin
                 source.produce("orders", batch(record(b"after %d" % start), 1))
             expected += 1
             running.copies(east.bootstrap, ["orders"])
-            equal("each record is there once", watermarks(west.bootstrap, copy)[0][1], expected)
+            equal("each record is there once", record_count(west.bootstrap, copy), expected)
             partition = running.partitions()[0]
             equal("the accounts add up", (partition["state"], partition["sourceOffset"], partition.get("doubled", 0)),
                   ("active", expected, 0))
