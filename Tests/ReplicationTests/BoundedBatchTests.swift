@@ -103,7 +103,7 @@ import Testing
         #expect(holes == source.header.nextOffset - 1_000)
     }
 
-    @Test func `without room a batch that is built anew waits, and one that passes does not`() throws {
+    @Test func `without room a batch that is rebuilt waits, and one that passes does not`() throws {
         var driver = try PartitionDriver.streaming()
         let position = driver.partition.cursor.position
         driver.intake = BatchIntake(

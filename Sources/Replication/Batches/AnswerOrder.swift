@@ -29,7 +29,7 @@ struct AnswerOrder {
         later = spans[...]
     }
 
-    /// Goes on to the next batch.
+    /// Moves to the next batch.
     mutating func advance() {
         _ = later?.popFirst()
     }

@@ -34,7 +34,7 @@ package struct BatchIntake: Sendable {
         /// There was no room for more: the position stays in front of what is left of the answer, which may be in the
         /// middle of a batch.
         package var isFull = false
-        /// Bytes of batches that were built anew.
+        /// Bytes of batches that were rebuilt.
         package var builtBytes = 0
         /// Batches that hold the answer's bytes.
         var forwarded = 0
@@ -49,7 +49,7 @@ package struct BatchIntake: Sendable {
 
     /// Bounds of what one answer may become.
     package struct Room: Hashable, Sendable {
-        /// With so many bytes of batches built anew no further one is begun.
+        /// With so many bytes of batches rebuilt no further one is begun.
         package var builtBytes: Int
         /// The same for bytes of records that were read for that.
         var readBytes = 32 << 20
@@ -67,7 +67,7 @@ package struct BatchIntake: Sendable {
     /// - Parameters:
     ///   - aborted: the aborted transactions that the fetch answer lists.
     ///   - rewriter: that of the partition.
-    ///   - room: without any, a batch that is to be built anew waits.
+    ///   - room: without any, a batch that is to be rebuilt waits.
     package func take(
         _ records: ByteBuffer, aborted: [FetchResponse.AbortedTransaction], at now: NIODeadline,
         rewriter: RecordRewriter, room: Room = Room(), from cursor: inout SourceCursor
@@ -159,7 +159,8 @@ private struct Pass {
                     + "altered, in the log or on the way")
         }
         if let back = order.returns(behind: base, from: cursor.position) {
-            let reason = "a batch at source offset \(base) comes in front of one at offset \(back): offsets of a log rise"
+            let reason =
+                "a batch at source offset \(base) comes in front of one at offset \(back): offsets of a log rise"
             guard intake.quarantinesDamaged else { throw MisplacedBatch(reason + Self.altered) }
             // Not passed, so that nothing is lost: what belongs in front of it is read first.
             outcome.irregular.append(Quarantined(offsets: base..<next, reason: reason + "; it is read in its place"))
@@ -279,7 +280,7 @@ private struct Pass {
             outcome.isFull = true
         } catch CompressionError.outputTooLarge(let codec, let limit) where intake.quarantinesDamaged {
             quarantine(upTo: next, tooLarge(codec, limit))
-        } catch where intake.quarantinesDamaged && !(error is ForeignLoopHeader) {
+        } catch  where intake.quarantinesDamaged && !(error is ForeignLoopHeader) {
             quarantine(upTo: next, "\(error)")
         }
     }

@@ -15,7 +15,7 @@ package struct PartitionEffects: Sendable {
         package var frame: Int
         package var bytes: Int
         package var batches: Int
-        /// Size of the source's answer; ``bytes`` is more where batches were built anew from compressed ones.
+        /// Size of the source's answer; ``bytes`` is more where batches were rebuilt from compressed ones.
         package var answered = 0
     }
 

@@ -33,7 +33,7 @@ extension PartitionReplicator {
     ///
     /// - Parameters:
     ///   - frame: of the budget, that the answer's bytes are booked under.
-    ///   - room: bytes of batches that may be built anew from it.
+    ///   - room: bytes of batches that may be rebuilt from it.
     package mutating func fetched(
         _ answer: SourceAnswer, frame: Int, intake: inout BatchIntake, room: Int = .max, at now: NIODeadline
     ) {
@@ -68,7 +68,9 @@ extension PartitionReplicator {
 
     /// An answer with bytes of which nothing could be taken would come again at once: the partition waits a little, and
     /// says so when it lasts.
-    private mutating func judge(_ outcome: BatchIntake.Outcome, _ records: RecordBytes, hasMoved: Bool, at now: NIODeadline) {
+    private mutating func judge(
+        _ outcome: BatchIntake.Outcome, _ records: RecordBytes, hasMoved: Bool, at now: NIODeadline
+    ) {
         guard !hasMoved, outcome.need == nil, outcome.failure == nil else {
             fetchDelay.succeeded()
             unhelpfulAnswers = 0

@@ -13,7 +13,7 @@ package struct SourceMatch: Sendable {
     private(set) var hasReachedEnd = false
     private var scan: LogRangeScan
 
-    /// Bytes of batches built anew at once.
+    /// Bytes of rebuilt batches at once.
     private static let builtBytes = 8 << 20
 
     /// The source's answer to a read.

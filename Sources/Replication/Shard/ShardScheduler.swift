@@ -31,7 +31,7 @@ struct ShardScheduler {
     private var progressed: [Int] = []
     private var changes = ShardChanges()
 
-    /// Room for batches built anew when nothing else is held, in bytes.
+    /// Room for rebuilt batches when nothing else is held, in bytes.
     private static let smallestRoom = 1 << 20
     /// Batches that stand for more than this are rare enough to be fetched for nothing now and then.
     private static let largestExpansion = 16.0

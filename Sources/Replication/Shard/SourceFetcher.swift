@@ -9,9 +9,6 @@ extension Shard {
     /// The same while full partitions may have room again at any moment.
     private static let pollUnderPressure: Duration = .milliseconds(10)
 
-    /// An answer without records that comes earlier has not waited.
-    private static let shortestPoll = TimeAmount.milliseconds(5)
-
     func runSourceFetcher(_ broker: Int32) async {
         var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
         var signals = link(source: broker).signal.makeWaiter()
@@ -69,15 +66,19 @@ extension Shard {
             scheduler.fetched(fetched, of: index, from: broker, at: now)
         }
         perform()
-        pauseIfIdle(broker, arrived, after: now - asked)
+        let mostWait = TimeAmount(session.settings.maxWait)
+        pauseIfIdle(broker, arrived, waited: (now - asked).nanoseconds > mostWait.nanoseconds / 2)
         spent(arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }, source: broker)
     }
 
     /// A broker that has nothing lets a fetch wait. One that answers at once all the same is asked less and less often,
     /// up to the time that it should have waited.
-    private func pauseIfIdle(_ broker: Int32, _ arrived: [FetchedPartition], after elapsed: TimeAmount) {
-        let isEmpty = arrived.allSatisfy { $0.records == nil && $0.errorCode == .none && $0.divergingEpoch == nil }
-        guard isEmpty, elapsed < Self.shortestPoll, let pause = idlePause(source: broker) else {
+    private func pauseIfIdle(_ broker: Int32, _ arrived: [FetchedPartition], waited: Bool) {
+        let isEmpty = arrived.allSatisfy { partition in
+            partition.records == nil && partition.errorCode == .none && partition.divergingEpoch == nil
+                && partition.preferredReadReplica == nil
+        }
+        guard isEmpty, !waited, let pause = idlePause(source: broker) else {
             return endIdle(source: broker)
         }
         hold(source: broker, for: min(pause, TimeAmount(Self.longestPoll)), \.idleUntil)

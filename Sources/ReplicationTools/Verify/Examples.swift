@@ -37,7 +37,7 @@ struct Examples {
             topic: partition.topic, partition: partition.partition, fetchOffset: offset, maxBytes: 1 << 16)
         guard let fetched = try? await client.read(position), let records = fetched.records else { return nil }
         var reader = LogEntryReader(records.contiguous)
-        guard case .batch(let batch)? = try? reader.next(), 
+        guard case .batch(let batch)? = try? reader.next(),
             var found = try? RecordStream(batch, limit: RecordStream.ordinaryLimit)
         else { return nil }
         while let record = try? found.nextRaw() {
