@@ -15,6 +15,11 @@ extension LegacyEntry {
     public func innerSet(limit: OutputLimit = .default) throws(CompressionError) -> ByteBuffer {
         guard let codec else { throw .unknownCodec(attributes: Int16(attributes)) }
         guard codec != .none else { return bytes }
+        return try innerSet(codec: codec, limit: limit)
+    }
+
+    /// The compressed set, decompressed.
+    func innerSet(codec: CompressionCodec, limit: OutputLimit) throws(CompressionError) -> ByteBuffer {
         guard var compressed = value else {
             throw .malformed(.invalidRecords(reason: "compressed message set without a value"))
         }

@@ -232,7 +232,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     @Test func `batches of one producer id that were never sent are put together up to the limit`() {
         var window = window(("a", 7), ("b", 7), ("c", 7), ("d", 8))
 
-        window.mergeUnsent(limit: 2, size: { _ in 1 }) { ($0.joined(), Int32(10 * $0.count)) }
+        window.mergeUnsent(limit: 2, size: { _ in 1 }) { ($0.joined(), Int32(10 * $0.count), $0.count) }
         #expect(send(&window) == ["7:ab@10", "7:c@30"])
     }
 }

@@ -31,7 +31,8 @@ import Testing
             BatchMerger.merge([
                 batch(10, 2, codec: codec), batch(15, 1, codec: codec, skipped: [.compacted: 3]),
                 batch(16, 2, codec: codec, skipped: [.compacted: 1, .loop: 2]),
-            ]))
+            ])
+        ).batch
         #expect(merged.records.header.codec == codec)
         #expect(try values(merged) == [10, 11, 15, 16, 17].map { "value \($0)" })
         #expect(merged.sources.ranges == [10..<12, 15..<18])
@@ -62,12 +63,12 @@ import Testing
     @Test(arguments: [2, 3, 10])
     func `halves hold the same records and skips`(count: Int) throws {
         let whole = try batch(10, count, skipped: [.compacted: 2, .aborted: 1])
-        let halves = try #require(try whole.halves())
+        let halves = try #require(try whole.pieces(limit: .default))
         #expect(try halves.flatMap(values) == values(whole))
         #expect(halves.last?.nextSourceOffset == whole.nextSourceOffset)
         #expect(halves.filter { !$0.isPiece }.isEmpty)
         let skipped = halves.reduce(into: [:]) { sum, half in sum.merge(half.skipped) { $0 + $1 } }
         #expect(skipped.filter { $0.value > 0 } == whole.skipped)
-        #expect(try batch(10, 1).halves() == nil)
+        #expect(try batch(10, 1).pieces(limit: .default) == nil)
     }
 }

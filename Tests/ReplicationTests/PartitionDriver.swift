@@ -88,9 +88,9 @@ struct PartitionDriver {
         fetch(answer)
     }
 
-    mutating func fetch(_ answer: SourceAnswer) {
+    mutating func fetch(_ answer: SourceAnswer, room: Int = .max) {
         frame += 1
-        partition.fetched(answer, frame: frame, intake: &intake, at: now)
+        partition.fetched(answer, frame: frame, intake: &intake, room: room, at: now)
         takeEffects()
     }
 

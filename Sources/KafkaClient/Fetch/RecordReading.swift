@@ -49,8 +49,8 @@ extension ClusterClient {
         }
         guard let outcome = fetched[partition] else { throw error(.cancelled, during: .request(.fetch)) }
         var records: [Record] = []
-        _ = try read(try outcome.get(), of: partition, from: offset, into: &records)
-        return records.first.flatMap { $0.offset == offset ? $0 : nil }
+        _ = try read(try outcome.get(), of: partition, from: offset, upTo: offset, into: &records)
+        return records.first
     }
 
     private func offset(_ query: OffsetQuery, of partition: TopicPartition) async throws(KafkaError) -> Int64 {
@@ -74,11 +74,12 @@ extension ClusterClient {
         return outcome.flatMap { $0.records.map { .success($0) } ?? .failure(nothing) }
     }
 
-    /// Adds what `bytes` hold from `position` on.
+    /// Adds what `bytes` hold from `position` on, to `last` at most.
     ///
     /// - Returns: where to go on.
     private func read(
-        _ bytes: RecordBytes, of partition: TopicPartition, from position: Int64, into records: inout [Record]
+        _ bytes: RecordBytes, of partition: TopicPartition, from position: Int64, upTo last: Int64 = .max,
+        into records: inout [Record]
     ) throws(KafkaError) -> Int64 {
         var next = position
         var entries = LogEntryReader(bytes.contiguous)
@@ -93,8 +94,10 @@ extension ClusterClient {
                 guard (0..<LogOffset.largest).contains(entry.lastOffset) else {
                     throw .invalidRecords(reason: "offset \(entry.lastOffset) cannot be one")
                 }
-                do throws(CompressionError) {
-                    records += try entry.dataRecords().filter { $0.offset >= next }
+                do {
+                    try entry.forEachDataRecord { record in
+                        if record.offset >= next, record.offset <= last { records.append(record) }
+                    }
                 } catch {
                     throw .invalidRecords(reason: "\(error)")
                 }
@@ -109,15 +112,22 @@ extension ClusterClient {
 }
 
 extension LogEntry {
-    /// The records that applications see.
-    fileprivate func dataRecords() throws(CompressionError) -> [Record] {
+    /// Records of one batch that are read, at most: a few bytes can stand for millions.
+    private static let mostRecords: Int32 = 1_000_000
+
+    /// Calls `body` with each record that applications see.
+    fileprivate func forEachDataRecord(_ body: (Record) -> Void) throws {
         switch self {
         case .batch(let batch):
-            guard !batch.header.isControl else { return [] }
-            var reader = try batch.records()
-            do throws(WireError) { return try reader.readAll() } catch { throw .malformed(error) }
+            guard !batch.header.isControl else { return }
+            guard batch.header.recordCount <= Self.mostRecords else {
+                throw WireError.invalidRecords(reason: "\(batch.header.recordCount) records in one batch")
+            }
+            var records = try RecordStream(batch, limit: RecordStream.ordinaryLimit)
+            while let record = try records.next() { body(record) }
         case .legacy(let entry):
-            return try entry.records()
+            var records = try LegacyRecordStream(entry, limit: RecordStream.ordinaryLimit)
+            while let record = try records.next() { body(record) }
         }
     }
 }

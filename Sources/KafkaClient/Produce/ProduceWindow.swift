@@ -258,9 +258,9 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     /// - Parameters:
     ///   - limit: the size that they have together at most.
     ///   - size: nil for a batch that stays as it is.
-    ///   - merge: makes one of several, or says nil when they are to stay apart.
+    ///   - merge: makes one of so many of the first, or says nil when they are to stay apart.
     public mutating func mergeUnsent(
-        limit: Int, size: (Batch) -> Int?, _ merge: ([Batch]) -> (batch: Batch, recordCount: Int32)?
+        limit: Int, size: (Batch) -> Int?, _ merge: ([Batch]) -> (batch: Batch, recordCount: Int32, count: Int)?
     ) {
         guard let first = firstUnsent else { return }
         var end = first
@@ -274,7 +274,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
         guard end - first > 1, let merged = merge(entries[first..<end].map(\.batch)) else { return }
         entries[first] = Entry(
             batch: merged.batch, recordCount: merged.recordCount, producerID: entries[first].producerID)
-        entries.removeSubrange(first + 1..<end)
+        entries.removeSubrange(first + 1..<first + merged.count)
     }
 
     /// Batches not acknowledged, oldest first; for a partition that is given up.

@@ -76,47 +76,68 @@ public struct LegacyEntry: Hashable, Sendable {
 
     /// The records of a compressed entry.
     ///
-    /// In magic 0 the inner messages carry their offsets; in magic 1 they count from 0 and the entry carries the offset
-    /// of the last (KIP-31), except that old librdkafka producers leave 0 there. With LogAppendTime the entry's time is
-    /// that of all.
-    ///
     /// - Parameter innerSet: the entry's value, decompressed.
     public func records(innerSet: ByteBuffer) throws(WireError) -> [Record] {
-        var reader = LogEntryReader(innerSet)
+        var reader = try InnerMessageReader(innerSet, of: self)
         var records: [Record] = []
-        while let entry = try reader.next() {
-            guard case .legacy(let inner) = entry else {
-                throw .invalidRecords(reason: "record batch inside a compressed message set")
-            }
-            guard inner.codec == CompressionCodec.none else {
-                throw .invalidRecords(reason: "compressed message inside a compressed message set")
-            }
-            guard inner.magic == magic else {
-                throw .invalidRecords(reason: "message of magic \(inner.magic) inside a set of magic \(magic)")
-            }
-            var record = inner.record
-            if timestampType == .logAppendTime { record.timestamp = timestamp }
-            records.append(record)
-        }
+        while let record = try reader.next() { records.append(record) }
+        return records
+    }
+}
+
+/// Iterates over the messages of a compressed entry, as slices.
+///
+/// In magic 0 the inner messages carry their offsets; in magic 1 they count from 0 and the entry carries the offset of
+/// the last (KIP-31), except that old librdkafka producers leave 0 there. With LogAppendTime the entry's time is that of
+/// all.
+package struct InnerMessageReader: Sendable {
+    private let entry: LegacyEntry
+    private var entries: LogEntryReader
+    /// The last inner offset; nil where inner offsets are the messages' own.
+    private var last: Int64?
+
+    /// - Parameter innerSet: the entry's value, decompressed.
+    package init(_ innerSet: ByteBuffer, of entry: LegacyEntry) throws(WireError) {
+        self.entry = entry
+        entries = LogEntryReader(innerSet)
+        var reader = entries
+        var last: Int64?
+        while let inner = try reader.next() { last = try checked(inner).offset }
         guard reader.partialBytes == 0 else {
             throw .invalidRecords(reason: "compressed message set ends inside a message")
         }
-        guard let last = records.last?.offset else {
-            throw .invalidRecords(reason: "compressed message set without messages")
+        guard let last else { throw .invalidRecords(reason: "compressed message set without messages") }
+        guard entry.magic == 1, entry.offset != 0 else { return }
+        guard last >= 0, last <= entry.offset else {
+            throw .invalidRecords(reason: "last inner offset \(last) lies outside 0...\(entry.offset)")
         }
-        guard magic == 1, offset != 0 else { return records }
-        guard last >= 0, last <= offset else {
-            throw .invalidRecords(reason: "last inner offset \(last) lies outside 0...\(offset)")
-        }
-        for index in records.indices { records[index].offset = try absolute(records[index].offset, last: last) }
-        return records
+        self.last = last
     }
 
-    private func absolute(_ inner: Int64, last: Int64) throws(WireError) -> Int64 {
-        guard inner >= 0, inner <= last else {
-            throw .invalidRecords(reason: "inner offset \(inner) lies outside 0...\(last)")
+    private func checked(_ inner: LogEntry) throws(WireError) -> LegacyEntry {
+        guard case .legacy(let inner) = inner else {
+            throw .invalidRecords(reason: "record batch inside a compressed message set")
         }
-        return offset - last + inner
+        guard inner.codec == CompressionCodec.none else {
+            throw .invalidRecords(reason: "compressed message inside a compressed message set")
+        }
+        guard inner.magic == entry.magic else {
+            throw .invalidRecords(reason: "message of magic \(inner.magic) inside a set of magic \(entry.magic)")
+        }
+        return inner
+    }
+
+    /// The next record, or nil after the last.
+    package mutating func next() throws(WireError) -> Record? {
+        guard let inner = try entries.next() else { return nil }
+        var record = try checked(inner).record
+        if entry.timestampType == .logAppendTime { record.timestamp = entry.timestamp }
+        guard let last else { return record }
+        guard record.offset >= 0, record.offset <= last else {
+            throw .invalidRecords(reason: "inner offset \(record.offset) lies outside 0...\(last)")
+        }
+        record.offset += entry.offset - last
+        return record
     }
 }
 

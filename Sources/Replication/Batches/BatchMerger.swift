@@ -1,49 +1,73 @@
 internal import KafkaCompression
 internal import KafkaWire
+internal import NIOCore
 
 /// Puts small batches together that have gathered while requests were under way.
 ///
 /// Brokers take one batch per partition and request (research P1), so that batches of a record or two would make the
-/// round trip the limit. Large batches are never touched.
+/// round trip the limit. Large batches are never touched, and neither are those that stand for much: a few compressed
+/// bytes can stand for gigabytes.
 package enum BatchMerger {
     /// A batch up to this size is small, in bytes.
     package static let small = 16 << 10
     /// Size of what is put together at most, in bytes.
     package static let limit = 256 << 10
+    /// The same once it is decompressed.
+    package static let decompressedLimit = 1_000_000
+
+    /// Batches that were put together.
+    package struct Merged: Sendable {
+        package var batch: OutgoingBatch
+        /// Number of batches that it was made of.
+        package var count: Int
+    }
 
     package static func size(_ batch: OutgoingBatch) -> Int? {
         batch.sizeInBytes <= small && !batch.isPiece ? batch.sizeInBytes : nil
     }
 
-    /// - Returns: nil for batches of different codecs, or when one of them cannot be read: it stays as it is, for the
-    ///   target to refuse.
-    package static func merge(_ batches: [OutgoingBatch]) -> OutgoingBatch? {
-        guard let first = batches.first, let last = batches.last else { return nil }
+    /// - Parameter largestBatch: bytes that the target takes in one batch.
+    /// - Returns: as many of the first batches as go together, which leaves out those of another codec, that stand for
+    ///   too much, or that cannot be read: they stay as they are, for the target to refuse. Nil for less than two.
+    package static func merge(_ batches: [OutgoingBatch], largestBatch: Int = .max) -> Merged? {
+        guard let first = batches.first, batches.count > 1 else { return nil }
         let codec = first.records.header.codec ?? .none
         var builder = RecordBatchBuilder(reserving: batches.reduce(0) { $0 + $1.sizeInBytes })
         var sources = first.sources
         var skipped: [SkipReason: Int64] = [:]
-        for (number, batch) in batches.enumerated() {
+        var count = 0
+        for batch in batches {
             // A new checksum would hide damage.
             guard batch.records.header.codec == codec, batch.records.isChecksumValid,
-                append(batch.records, to: &builder)
-            else { return nil }
-            if number > 0 { sources.append(contentsOf: batch.sources) }
+                let records = records(of: batch.records, codec, limit: decompressedLimit - builder.sizeInBytes)
+            else { break }
+            guard append(records, to: &builder) else {
+                return merge(Array(batches.prefix(count)), largestBatch: largestBatch)
+            }
+            if count > 0 { sources.append(contentsOf: batch.sources) }
             skipped.merge(batch.skipped) { $0 + $1 }
+            count += 1
         }
-        guard let records = try? builder.batch(codec: codec) else { return nil }
+        guard count > 1, let records = try? builder.batch(codec: codec), records.sizeInBytes <= largestBatch else {
+            return nil
+        }
         var merged = OutgoingBatch(
-            records: records, sources: sources, nextSourceOffset: last.nextSourceOffset,
+            records: records, sources: sources, nextSourceOffset: batches[count - 1].nextSourceOffset,
             fetchedAt: first.fetchedAt, producerID: first.producerID)
         merged.skipped = skipped
-        merged.frames = batches.flatMap(\.frames)
-        return merged
+        merged.frames = batches.prefix(count).flatMap(\.frames)
+        return Merged(batch: merged, count: count)
     }
 
-    private static func append(_ batch: RecordBatch, to builder: inout RecordBatchBuilder) -> Bool {
+    private static func records(of batch: RecordBatch, _ codec: CompressionCodec, limit: Int) -> RecordReader? {
+        guard let payload = try? codec.decompress(batch.payload, limit: OutputLimit(bytes: limit)) else { return nil }
+        return RecordReader(payload: payload, header: batch.header)
+    }
+
+    private static func append(_ records: RecordReader, to builder: inout RecordBatchBuilder) -> Bool {
         do {
-            var reader = try batch.records()
-            while let record = try reader.nextRaw() { builder.append(record) }
+            var records = records
+            while let record = try records.nextRaw() { builder.append(record) }
             return true
         } catch {
             return false

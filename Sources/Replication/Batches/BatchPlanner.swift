@@ -26,7 +26,8 @@ package struct BatchPlanner: Sendable {
     func skipReason(_ batch: RecordBatchHeader, isAborted: Bool) -> SkipReason? {
         if batch.isControl { return .control }
         if isAborted { return .aborted }
-        return batch.recordCount == 0 ? .compacted : nil
+        // What log cleaners leave of a batch is its header. One that counts no records and holds some is looked into.
+        return batch.recordCount == 0 && batch.sizeInBytes <= RecordBatchHeader.length ? .compacted : nil
     }
 
     /// Forward or rewrite, for a batch that is copied.
@@ -35,7 +36,9 @@ package struct BatchPlanner: Sendable {
         if batch.baseOffset < position { return .rewrite(.startsBeforePosition) }
         if !batch.isDense { return .rewrite(.holes) }
         if addsLoopHeader || looksInside { return .rewrite(.loopHeader) }
-        if case .codec(let wanted) = compression, batch.codec != wanted { return .rewrite(.codec) }
+        // No target takes a codec that nobody has defined: the attempt to read it says so.
+        guard let codec = batch.codec else { return .rewrite(.codec) }
+        if case .codec(let wanted) = compression, codec != wanted { return .rewrite(.codec) }
         return .forward
     }
 }

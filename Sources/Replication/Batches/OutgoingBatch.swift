@@ -1,4 +1,4 @@
-internal import KafkaCompression
+package import KafkaCompression
 package import KafkaWire
 package import NIOCore
 
@@ -38,32 +38,59 @@ package struct OutgoingBatch: Sendable {
 }
 
 extension OutgoingBatch {
-    /// Two batches with the same records; nil for a single record.
+    /// What a piece stands for at most, in bytes: a batch that stands for more is divided into several at once.
+    private static let largestPiece = 1_000_000
+
+    /// Smaller batches with the same records, two unless they are large; nil for a single record.
     ///
+    /// - Parameter limit: see ``RecordStream``.
     /// - Throws: `WireError` or `CompressionError` when the batch cannot be read.
-    package func halves() throws -> [OutgoingBatch]? {
+    package func pieces(limit: OutputLimit) throws -> [OutgoingBatch]? {
         guard recordCount > 1 else { return nil }
-        var reader = try records.records()
-        let offsets = sources.ranges.flatMap { $0 }
+        var stream = try RecordStream(records, limit: limit)
         let codec = records.header.codec ?? .none
-        var halves: [OutgoingBatch] = []
-        var behindFirst: [SkipReason: Int64] = [:]
-        for range in [0..<recordCount / 2, recordCount / 2..<recordCount] {
-            var builder = RecordBatchBuilder()
-            for _ in range { if let record = try reader.nextRaw() { builder.append(record) } }
-            var runs = SourceRuns(offsets[range.lowerBound]..<offsets[range.lowerBound] + 1)
-            for offset in offsets[range].dropFirst() { runs.append(offset) }
-            let isLast = range.upperBound == recordCount
-            var half = OutgoingBatch(
-                records: try builder.batch(codec: codec), sources: runs,
-                nextSourceOffset: isLast ? nextSourceOffset : runs.end, fetchedAt: fetchedAt, producerID: producerID)
-            let behind = nextSourceOffset - runs.end - Int64(recordCount - range.upperBound)
-            half.skipped = isLast ? behindFirst : skipped.removing(behind, into: &behindFirst)
-            half.isPiece = true
-            half.frames = isLast ? frames : []
-            halves.append(half)
+        var offsets = sources.offsets
+        var pieces: [OutgoingBatch] = []
+        var builder = RecordBatchBuilder()
+        var runs: SourceRuns?
+        var left = recordCount
+        func close() throws {
+            guard let sources = runs else { return }
+            pieces.append(
+                OutgoingBatch(
+                    records: try builder.batch(codec: codec), sources: sources,
+                    nextSourceOffset: left == 0 ? nextSourceOffset : sources.end, fetchedAt: fetchedAt,
+                    producerID: producerID))
+            runs = nil
         }
-        return halves
+        while let record = try stream.nextRaw(), let offset = offsets.next() {
+            let isHalf = recordCount - left == recordCount / 2
+            if isHalf || builder.sizeInBytes + record.sizeBound > Self.largestPiece { try close() }
+            builder.append(record)
+            left -= 1
+            if runs == nil { runs = SourceRuns(offset..<offset + 1) } else { runs?.append(offset) }
+        }
+        try close()
+        guard left == 0, pieces.count > 1 else {
+            throw WireError.invalidRecords(reason: "\(recordCount) records were expected, \(recordCount - left) came")
+        }
+        distributeSkips(over: &pieces)
+        return pieces
+    }
+
+    /// Offsets without a record belong to the piece in front of which they lie.
+    private func distributeSkips(over pieces: inout [OutgoingBatch]) {
+        var left = skipped
+        for index in pieces.indices.reversed() {
+            pieces[index].isPiece = true
+            guard index > 0 else {
+                pieces[index].skipped = left
+                break
+            }
+            let inside = pieces[index].nextSourceOffset - pieces[index - 1].nextSourceOffset
+            left = left.removing(inside - Int64(pieces[index].recordCount), into: &pieces[index].skipped)
+        }
+        if let last = pieces.indices.last { pieces[last].frames = frames }
     }
 }
 

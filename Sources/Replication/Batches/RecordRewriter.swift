@@ -9,8 +9,10 @@ internal import NIOCore
 package struct RecordRewriter: Sendable {
     package var compression: CompressionChoice
     package var loopGuard: LoopGuard?
-    /// Ceiling for what one batch may decompress to, in bytes.
+    /// What one record may decompress to, in bytes, and what a ``RecordStream`` makes of that.
     package var limit: OutputLimit
+    /// Bytes that the target takes in one batch, as far as that is known.
+    package var largestBatch = Int.max
     /// Batches smaller than this are not split further, in bytes: far below the 1 MB that brokers take unless told
     /// otherwise, and large enough to be worth a request.
     private static let smallestPiece = 256 << 10
@@ -30,6 +32,15 @@ package struct RecordRewriter: Sendable {
         package var skipped: [SkipReason: Int64] = [:]
         /// The part of it behind the last record that is copied.
         package var trailing: [SkipReason: Int64] = [:]
+        /// Source offset that the rewrite has come to: behind the source batch, unless there was no room for more.
+        package var nextSourceOffset: Int64
+        /// Bytes of records that were read.
+        var readBytes = 0
+        /// The source batch's records do not have the offsets that they say.
+        var hasIrregularOffsets = false
+
+        /// Bytes of ``batches``.
+        var sizeInBytes: Int { batches.reduce(0) { $0 + $1.records.sizeInBytes } }
     }
 
     /// A batch for the target.
@@ -46,46 +57,46 @@ package struct RecordRewriter: Sendable {
     /// - Parameters:
     ///   - position: records before this source offset are not wanted and not counted.
     ///   - chain: clusters that the batch is known to have come through before the source.
+    ///   - room: with so many bytes of new batches the rewrite stops between two records; one batch comes in any case.
     /// - Throws: `WireError` or `CompressionError` when the batch cannot be read, ``ForeignLoopHeader``.
     package func rewrite(
-        _ batch: RecordBatch, from position: Int64, cameThrough chain: [String] = []
+        _ batch: RecordBatch, from position: Int64, cameThrough chain: [String] = [], room: Int = .max
     ) throws -> Result {
         // A new checksum would hide damage: a batch is checked before it is taken apart.
         guard batch.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         let first = max(position, batch.header.baseOffset)
         return try rebuild(
-            try batch.records(limit: limit), first..<batch.header.nextOffset, chain, codec: batch.header.codec ?? .none,
-            sourceSize: batch.sizeInBytes)
+            first..<batch.header.nextOffset, chain, codec: batch.header.codec ?? .none, sourceSize: batch.sizeInBytes,
+            room: room
+        ) { try SourceRecords(batch, limit: limit) }
     }
 
     /// The same for a message set of format 0 or 1.
-    package func rewrite(_ entry: LegacyEntry, from position: Int64) throws -> Result {
-        let records = try entry.records(limit: limit)
-        var modern = RecordBatchBuilder(baseOffset: records.first?.offset ?? 0)
-        for record in records {
-            modern.append(
-                timestamp: record.timestamp, key: record.key, value: record.value,
-                offsetDelta: Int32(clamping: record.offset - (records.first?.offset ?? 0)))
-        }
+    package func rewrite(_ entry: LegacyEntry, from position: Int64, room: Int = .max) throws -> Result {
+        guard entry.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         return try rebuild(
-            try modern.finish().records(limit: limit), position..<entry.offset + 1, [], codec: entry.codec ?? .none,
-            sourceSize: entry.bytes.readableBytes)
+            position..<entry.offset + 1, [], codec: entry.codec ?? .none, sourceSize: entry.bytes.readableBytes,
+            room: room
+        ) { try SourceRecords(entry, limit: limit) }
     }
 
     private func rebuild(
-        _ records: RecordReader, _ range: Range<Int64>, _ chain: [String], codec: CompressionCodec, sourceSize: Int
+        _ range: Range<Int64>, _ chain: [String], codec: CompressionCodec, sourceSize: Int, room: Int,
+        from records: () throws -> SourceRecords
     ) throws -> Result {
         let chosen = if case .codec(let wanted) = compression { wanted } else { codec }
-        let ceiling = max(sourceSize, Self.smallestPiece)
+        let ceiling = min(max(sourceSize, Self.smallestPiece), largestBatch)
         let pieces = chosen == .none ? ceiling : max(ceiling, Self.smallestPieceCompressed)
         let result = try rebuild(
-            records, range, chain, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling)
+            try records(), range, chain, codec: chosen, sourceSize: sourceSize, pieces: pieces, ceiling: ceiling,
+            room: room)
         guard pieces > ceiling, result.batches.contains(where: { $0.records.sizeInBytes > ceiling }) else {
             return result
         }
         // The codec made less of it than hoped for.
         return try rebuild(
-            records, range, chain, codec: chosen, sourceSize: sourceSize, pieces: ceiling, ceiling: ceiling)
+            try records(), range, chain, codec: chosen, sourceSize: sourceSize, pieces: ceiling, ceiling: ceiling,
+            room: room)
     }
 
     /// - Parameters:
@@ -93,14 +104,15 @@ package struct RecordRewriter: Sendable {
     ///   - pieces: bytes of records gathered for one batch, before compression.
     ///   - ceiling: what a batch should not exceed in the end.
     private func rebuild(
-        _ records: RecordReader, _ range: Range<Int64>, _ chain: [String], codec chosen: CompressionCodec,
-        sourceSize: Int, pieces: Int, ceiling: Int
+        _ records: SourceRecords, _ range: Range<Int64>, _ chain: [String], codec chosen: CompressionCodec,
+        sourceSize: Int, pieces: Int, ceiling: Int, room: Int
     ) throws -> Result {
         var records = records
-        var result = Result()
+        var result = Result(nextSourceOffset: range.lowerBound)
         var builder = RecordBatchBuilder(reserving: min(pieces, sourceSize + sourceSize / 8))
         var sources: SourceRuns?
         var inside: [SkipReason: Int64] = [:]
+        var produced = 0
         var expected = range.lowerBound
         // Looked up once: what is touched for each record makes the cost of the whole.
         let loopGuard = loopGuard
@@ -112,21 +124,24 @@ package struct RecordRewriter: Sendable {
         func close() throws(CompressionError) {
             guard let from = sources else { return }
             let batch = try seal(&builder, chosen, ceiling: ceiling)
+            produced += batch.sizeInBytes
             result.batches.append(Rewritten(records: batch, nextSourceOffset: from.end, sources: from, skipped: inside))
             sources = nil
             inside = [:]
         }
-        while let record = try records.nextRaw() {
-            guard record.offset >= range.lowerBound else { continue }
-            skip(record.offset - expected, .compacted)
-            expected = record.offset + 1
+        while let record = try records.next() {
+            let offset = records.offset
+            guard offset >= range.lowerBound else { continue }
+            result.readBytes += record.sizeBound
             let verdict = try loopGuard?.verdict(on: record.headers, cameThrough: chain) ?? .keep
             let growth: Int
             switch verdict {
             case .drop:
+                skip(offset - expected, .compacted)
                 skip(1, .loop)
+                expected = offset + 1
                 continue
-            case .foreign: throw ForeignLoopHeader(offset: record.offset)
+            case .foreign: throw ForeignLoopHeader(offset: offset)
             case .keep: growth = 0
             case .stamp: growth = loopGuard?.stamp.sizeInBytes ?? 0
             case .add(let header): growth = RecordBatchBuilder.sizeBound(of: [header])
@@ -134,9 +149,15 @@ package struct RecordRewriter: Sendable {
             }
             if !builder.isEmpty, builder.sizeInBytes + record.sizeBound + growth > pieces {
                 try close()
+                guard produced < room else {
+                    result.nextSourceOffset = expected
+                    return result
+                }
             }
+            skip(offset - expected, .compacted)
+            expected = offset + 1
             switch verdict {
-            case .stamp: loopGuard?.stamp(record, into: &builder)
+            case .stamp: loopGuard?.stamp(record, at: offset, into: &builder)
             case .add(let header): builder.append(record, adding: header)
             case .replace(let headers): builder.append(record, replacingHeaders: headers)
             case .keep, .drop, .foreign: builder.append(record)
@@ -147,13 +168,15 @@ package struct RecordRewriter: Sendable {
                 result.trailing = [:]
             }
             if sources == nil {
-                sources = SourceRuns(record.offset..<record.offset + 1)
+                sources = SourceRuns(offset..<offset + 1)
             } else {
-                sources?.append(record.offset)
+                sources?.append(offset)
             }
         }
         try close()
         skip(range.upperBound - expected, .compacted)
+        result.nextSourceOffset = range.upperBound
+        result.hasIrregularOffsets = records.hasIrregularOffsets
         return result
     }
 

@@ -303,12 +303,14 @@ extension Flow {
         var factory = factory
         factory.settings.policies = settings.policies
         var batches: [[PartitionReplicator]] = Array(repeating: [], count: shards.count)
+        let limits = await batchLimits(of: Set(new.map(\.pair.target.topic)))
         for new in new {
             let shard = shardNumber(of: new.pair.source)
             known[new.pair.source] = shard
             var partition = factory.partition(
                 new, in: found, metrics: topicMetrics.metrics(of: new.pair.source.topic))
             partition.setPaused(pauses.covers(new.pair.source))
+            if let limit = limits[new.pair.target.topic] { partition.setLargestBatch(limit) }
             batches[shard].append(partition)
         }
         for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty { await shard.add(partitions) }
@@ -320,6 +322,20 @@ extension Flow {
                 "topics": "\(shown)\(topics.count > 20 ? ",… (\(topics.count) in all)" : "")",
                 "partitions": "\(new.count)",
             ])
+    }
+
+    /// Bytes that target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a
+    /// segment holds. Elsewhere refusals tell.
+    private func batchLimits(of topics: Set<String>) async -> [String: Int] {
+        let keys = ["max.message.bytes", "segment.bytes"]
+        let described = await target.describeConfigs(topics.map { .topic($0) }, keys: keys)
+        var limits: [String: Int] = [:]
+        for topic in topics {
+            guard case .success(let entries)? = described[.topic(topic)] else { continue }
+            let values = keys.compactMap { entries[$0]?.value.flatMap { Int($0) } }
+            limits[topic] = values.filter { $0 > 0 }.min()
+        }
+        return limits
     }
 
     private func shardNumber(of partition: TopicPartition) -> Int {

@@ -17,7 +17,7 @@ struct PartitionFactory {
         var partition = PartitionReplicator(
             source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID, metrics: metrics,
             rewriter: RecordRewriter(
-                compression: settings.compression, loopGuard: loopGuard(of: pair), limit: .default),
+                compression: settings.compression, loopGuard: loopGuard(of: pair), limit: settings.recordLimit),
             rules: PartitionReplicator.Rules(
                 policies: settings.policies, delivery: settings.delivery, sourceCluster: settings.source.name,
                 targetCluster: settings.target.name),
@@ -45,6 +45,9 @@ struct PartitionFactory {
 }
 
 extension FlowSettings {
+    /// What one record may decompress to: it has to find room beside what is held.
+    var recordLimit: OutputLimit { OutputLimit(bytes: min(max(bufferBytes, 8 << 20), 1 << 30)) }
+
     /// Each record gets a header that says where it came from.
     var stampsRecords: Bool { naming == .identical && loopPrevention == .headers }
 }

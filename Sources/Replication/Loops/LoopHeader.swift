@@ -93,8 +93,8 @@ package final class LoopGuard: Sendable {
     package let stamp: HeaderStamp
 
     /// Adds a record with its stamp.
-    func stamp(_ record: RawRecord, into builder: inout RecordBatchBuilder) {
-        builder.append(record, adding: stamp, record.offset)
+    func stamp(_ record: RawRecord, at offset: Int64, into builder: inout RecordBatchBuilder) {
+        builder.append(record, adding: stamp, offset)
     }
 
     package init(

@@ -38,6 +38,9 @@ package struct SourceRuns: Hashable, Sendable {
     /// Source offset behind the last record.
     package var end: Int64 { rest.last?.upperBound ?? first.upperBound }
 
+    /// Each record's offset, one after the other.
+    var offsets: some IteratorProtocol<Int64> { ranges.lazy.joined().makeIterator() }
+
     package var ranges: [Range<Int64>] { [first] + rest }
 
     package var count: Int64 { rest.reduce(Int64(first.count)) { $0 + Int64($1.count) } }

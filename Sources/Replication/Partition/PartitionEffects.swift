@@ -15,6 +15,8 @@ package struct PartitionEffects: Sendable {
         package var frame: Int
         package var bytes: Int
         package var batches: Int
+        /// Size of the source's answer; ``bytes`` is more where batches were rebuilt from compressed ones.
+        package var answered = 0
     }
 
     mutating func release(_ frames: [Int]) {
@@ -31,6 +33,10 @@ package enum PartitionReport: Hashable, Sendable {
     /// Source offsets are lost, and policy is to continue.
     case lost(String, offsets: Int64)
     case quarantined(Quarantined)
+    /// Batches of the source are not as a log should hold them; nothing of them is left out.
+    case irregular(Quarantined)
+    /// The source answers again and again with nothing that could be taken.
+    case unhelpful(String, answers: Int)
     /// The target does not take a batch for now.
     case obstructed(String)
     /// The source has answered something that cannot be true.
@@ -52,6 +58,8 @@ package struct FetchWish: Hashable, Sendable {
     package var readEpoch: Int32
     /// Left out of fetches until the target has taken more of what was read.
     package var isFull: Bool
+    /// Bytes to ask for where the usual number was too small for a batch.
+    package var bytes: Int?
 }
 
 package struct PartitionLeader: Hashable, Sendable {

@@ -36,9 +36,11 @@ package struct SourceAnswer: Sendable {
 extension PartitionReplicator {
     /// The source has answered a fetch. Batches in front of one that cannot be read are still copied.
     ///
-    /// - Parameter frame: of the budget, that the answer's bytes are booked under.
+    /// - Parameters:
+    ///   - frame: of the budget, that the answer's bytes are booked under.
+    ///   - room: bytes of batches that may be rebuilt from it.
     package mutating func fetched(
-        _ answer: SourceAnswer, frame: Int, intake: inout BatchIntake, at now: NIODeadline
+        _ answer: SourceAnswer, frame: Int, intake: inout BatchIntake, room: Int = .max, at now: NIODeadline
     ) {
         guard expects(answer.fetchOffset) else { return }
         guard answer.errorCode == .none else { return fetchRefused(answer.errorCode, at: now) }
@@ -47,22 +49,31 @@ extension PartitionReplicator {
         if let diverging = answer.diverging {
             return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
         }
-        highWatermark = answer.highWatermark
+        // Ends that no log ever reaches are not computed with.
+        highWatermark = min(max(answer.highWatermark, -1), .max / 2)
         sourceEnd.heard(at: now)
         sourceEnd.fetched(lastStableOffset: answer.lastStableOffset)
         sourceObstacle = nil
-        fetchDelay.succeeded()
-        guard let records = answer.records, records.readableBytes > 0 else { return }
+        guard let records = answer.records, records.readableBytes > 0 else { return fetchDelay.succeeded() }
+        let before = cursor.position
         let outcome = intake.take(
-            records.contiguous, aborted: answer.aborted, at: now, rewriter: rewriter, from: &cursor)
+            records.contiguous, aborted: answer.aborted, at: now, rewriter: rewriter,
+            room: BatchIntake.Room(builtBytes: room, logEnd: answer.highWatermark >= 0 ? answer.highWatermark : nil),
+            from: &cursor)
         metrics.took(bytes: records.readableBytes, outcome: outcome)
         readBytes += outcome.sourceBytes
-        enqueue(outcome.batches, frame: frame, bytes: records.readableBytes)
+        enqueue(outcome, frame: frame, answered: records.readableBytes)
         completeIfIdle()
+        judge(outcome, records, hasMoved: cursor.position > before, at: now)
         if let need = outcome.need { reading = .waiting(need) }
         if let failure = outcome.failure { reading = .draining(failure) }
         if !outcome.examined.isEmpty { intake.origins.examined(outcome.examined) }
         for damaged in outcome.damaged { report(.quarantined(damaged)) }
+        for irregular in outcome.irregular {
+            irregularBatches += 1
+            // A producer may write many of them: each doubling of their number is told.
+            if irregularBatches & (irregularBatches - 1) == 0 { report(.irregular(irregular)) }
+        }
     }
 
     /// An answer that cannot be true: nothing of it is taken, and the same is asked again.
@@ -74,16 +85,75 @@ extension PartitionReplicator {
         if isNews, let impossibleAnswer { report(.impossibleAnswer(impossibleAnswer)) }
     }
 
+    /// An answer with bytes of which nothing could be taken would come again at once: the partition waits a little, and
+    /// says so when it lasts.
+    private mutating func judge(
+        _ outcome: BatchIntake.Outcome, _ records: RecordBytes, hasMoved: Bool, at now: NIODeadline
+    ) {
+        guard !hasMoved, outcome.need == nil, outcome.failure == nil else {
+            fetchDelay.succeeded()
+            unhelpfulAnswers = 0
+            fetchBytes = nil
+            return
+        }
+        fetchDelay.failed(at: now)
+        // Only the budget is used up.
+        guard !outcome.isFull else { return }
+        unhelpfulAnswers += 1
+        guard outcome.partialBytes == records.readableBytes else {
+            if unhelpfulAnswers == Self.newsworthyAnswers {
+                report(
+                    .unhelpful(
+                        "\(records.readableBytes) bytes came for source offset \(cursor.position), and hold no batch that "
+                            + "reaches it", answers: unhelpfulAnswers))
+            }
+            return
+        }
+        growFetch(records)
+    }
+
+    /// The first batch of an answer is not whole. Brokers send a first batch whole, however large it is; others are
+    /// asked for more, up to a limit.
+    private mutating func growFetch(_ records: RecordBytes) {
+        let asked = fetchBytes ?? Self.usualFetchBytes
+        let announced = records.contiguous.getInteger(at: records.contiguous.readerIndex + 8, as: Int32.self) ?? 0
+        let size = Int(announced) + 12
+        guard asked < Self.largestFetchBytes else {
+            reading = .draining(
+                PartitionFailure(
+                    .unreadable,
+                    "the batch at source offset \(cursor.position) never comes whole: it announces \(size) bytes, and "
+                        + "\(records.readableBytes) came although \(asked) were asked for; its length is wrong, or "
+                        + "it is larger than can be fetched"))
+            return
+        }
+        fetchBytes = min(2 * asked, Self.largestFetchBytes)
+        if unhelpfulAnswers == Self.newsworthyAnswers {
+            report(
+                .unhelpful(
+                    "the batch at source offset \(cursor.position) announces \(size) bytes, and only "
+                        + "\(records.readableBytes) came; more is asked for", answers: unhelpfulAnswers))
+        }
+    }
+
+    /// Bytes asked for of one partition unless that proves too small.
+    package static let usualFetchBytes = 1 << 20
+    private static let largestFetchBytes = 64 << 20
+    private static let newsworthyAnswers = 3
+
     /// Whether an answer to a fetch at this offset is about what is to be read next.
     package func expects(_ fetchOffset: Int64) -> Bool {
         isActive && !isRecovering && reading == .reading && cursor.position == fetchOffset
     }
 
-    private mutating func enqueue(_ batches: [OutgoingBatch], frame: Int, bytes: Int) {
-        guard !batches.isEmpty else { return }
-        hold(PartitionEffects.HeldFrame(frame: frame, bytes: bytes, batches: batches.count))
+    private mutating func enqueue(_ outcome: BatchIntake.Outcome, frame: Int, answered: Int) {
+        guard !outcome.batches.isEmpty else { return }
+        hold(
+            PartitionEffects.HeldFrame(
+                frame: frame, bytes: outcome.heldBytes(of: answered), batches: outcome.batches.count, answered: answered
+            ))
         let frames = [frame]
-        for var batch in batches {
+        for var batch in outcome.batches {
             batch.frames = frames
             bufferedBytes += batch.sizeInBytes
             window.enqueue(batch, recordCount: Int32(batch.recordCount), producerID: batch.producerID)

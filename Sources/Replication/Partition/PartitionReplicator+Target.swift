@@ -27,8 +27,15 @@ package struct ProduceAnswer: Sendable {
     package init(_ code: ErrorCode, message: String? = nil, baseOffset: Int64 = -1, logStartOffset: Int64 = -1) {
         self.code = code
         self.message = message
-        self.baseOffset = baseOffset
-        self.logStartOffset = logStartOffset
+        self.baseOffset = Self.checked(baseOffset)
+        self.logStartOffset = Self.checked(logStartOffset)
+    }
+}
+
+extension ProduceAnswer {
+    /// Offsets that no log ever reaches tell nothing, and are not computed with.
+    private static func checked(_ offset: Int64) -> Int64 {
+        (0..<Int64.max / 2).contains(offset) ? offset : -1
     }
 }
 
@@ -44,11 +51,12 @@ extension PartitionReplicator {
 
     private mutating func mergeSmallBatches() {
         var (count, difference) = (0, 0)
-        window.mergeUnsent(limit: BatchMerger.limit, size: BatchMerger.size) { batches in
-            guard let merged = BatchMerger.merge(batches) else { return nil }
-            count = batches.count
-            difference = batches.reduce(merged.sizeInBytes) { $0 - $1.sizeInBytes }
-            return (merged, Int32(merged.recordCount))
+        let largest = rewriter.largestBatch
+        window.mergeUnsent(limit: min(BatchMerger.limit, largest), size: BatchMerger.size) { batches in
+            guard let merged = BatchMerger.merge(batches, largestBatch: largest) else { return nil }
+            count = merged.count
+            difference = batches.prefix(count).reduce(merged.batch.sizeInBytes) { $0 - $1.sizeInBytes }
+            return (merged.batch, Int32(merged.batch.recordCount), count)
         }
         guard count > 0 else { return }
         bufferedBytes += difference
@@ -104,15 +112,38 @@ extension PartitionReplicator {
     }
 
     private mutating func rejected(_ rejection: ProduceVerdict.Rejection, at now: NIODeadline) {
-        if rules.policies.quarantined == .continue { return setBack(.rejected(rejection), at: now) }
+        // Policies are for losses: nothing is lost by dividing a batch that is too large.
+        let isDivided = rejection.isTooLarge && (window.oldest?.batch.recordCount ?? 0) > 1
+        if isDivided || rules.policies.quarantined == .continue { return setBack(.rejected(rejection), at: now) }
+        let oldest = window.oldest?.batch
+        window.failed()
+        stop(for: rejection, of: oldest)
+    }
+
+    private mutating func stop(for rejection: ProduceVerdict.Rejection, of batch: OutgoingBatch?) {
+        let isDamaged = rejection.isWhole && rejection.reason == .unreadable
+        var place = ""
+        if let batch {
+            let (first, last) = (batch.sources.first.lowerBound, batch.sources.end - 1)
+            place = first == last ? " (source offset \(first)" : " (source offsets \(first) to \(last)"
+            place += rejection.isTooLarge ? ", \(batch.sizeInBytes) bytes)" : ")"
+        }
         let explanation =
-            rejection.isWhole
+            isDamaged
             ? "the batch behind source offset \(completedOffset) does not match its checksum: the record data at "
                 + "the source is corrupt, or was altered on the way"
-            : rejection.explanation + ". With policies: {quarantined: continue} such records are left out"
-        window.failed()
+            : rejection.explanation + place + ". With policies: {quarantined: continue} such records are left out"
         fail(PartitionFailure(rejection.reason, explanation))
     }
+
+    /// The target takes less in one batch than was known, if anything was: so much is tried next.
+    private mutating func learnLimit(from refused: OutgoingBatch) {
+        guard refused.sizeInBytes <= rewriter.largestBatch else { return }
+        rewriter.largestBatch = max(refused.sizeInBytes / 2, Self.smallestLimit)
+    }
+
+    /// Smaller batches than this are not built on account of a refusal, in bytes.
+    private static let smallestLimit = 1 << 10
 
     /// Remembers why a batch was not taken, for when it lasts.
     private mutating func obstructed(by answer: ProduceAnswer, refreshing: Bool) {
@@ -247,12 +278,15 @@ extension PartitionReplicator {
     private mutating func bisectIfRejected() {
         guard let rejection, window.answersOutstanding == 0, let oldest = window.oldest?.batch else { return }
         self.rejection = nil
-        if !rejection.isWhole, let halves = try? oldest.halves() {
-            let pieces = halves.map { (batch: $0, recordCount: Int32($0.recordCount)) }
-            guard window.replaceOldest(with: pieces) != nil else { return }
-            bufferedBytes += halves.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes }
+        if !rejection.isWhole, let pieces = try? oldest.pieces(limit: rewriter.limit) {
+            guard
+                window.replaceOldest(with: pieces.map { (batch: $0, recordCount: Int32($0.recordCount)) }) != nil
+            else { return }
+            bufferedBytes += pieces.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes }
+            if rejection.isTooLarge { learnLimit(from: oldest) }
             return
         }
+        guard rules.policies.quarantined == .continue else { return stop(for: rejection, of: oldest) }
         guard let gone = window.replaceOldest(with: []) else { return }
         let count = Int64(gone.recordCount)
         accounting.skip(gone.skipped)

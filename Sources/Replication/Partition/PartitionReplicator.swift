@@ -11,7 +11,7 @@ package struct PartitionReplicator: Sendable {
     package let source: TopicPartition
     package let target: TopicPartition
     let metrics: TopicMetrics
-    let rewriter: RecordRewriter
+    var rewriter: RecordRewriter
     private(set) var rules: Rules
 
     package internal(set) var phase = PartitionPhase.recovering(.init())
@@ -33,6 +33,12 @@ package struct PartitionReplicator: Sendable {
     var hasSourceLeader = true
     var hasTargetLeader = true
     var fetchDelay = RetryDelay(initial: .milliseconds(50), maximum: .milliseconds(1_600))
+    /// Answers in a row that brought bytes, and nothing that could be taken.
+    var unhelpfulAnswers = 0
+    /// Bytes to ask for, once the usual number was too small for a batch.
+    var fetchBytes: Int?
+    /// Batches met so far that are not as a log should hold them.
+    var irregularBatches = 0
     /// Bytes of source batches taken in by this run.
     var readBytes: Int64 = 0
     /// An operator does not want it read for now.
@@ -155,6 +161,11 @@ package struct PartitionReplicator: Sendable {
 
 // Events of any phase.
 extension PartitionReplicator {
+    /// - Parameter bytes: what the target topic takes in one batch.
+    package mutating func setLargestBatch(_ bytes: Int) {
+        rewriter.largestBatch = bytes
+    }
+
     package mutating func setPaused(_ isPaused: Bool) {
         self.isPaused = isPaused
     }
@@ -299,8 +310,8 @@ extension PartitionReplicator {
             let sourceLeader
         else { return nil }
         return FetchWish(
-            leader: sourceLeader, offset: cursor.position, readEpoch: cursor.leaderEpoch, isFull: bufferedBytes >= limit
-        )
+            leader: sourceLeader, offset: cursor.position, readEpoch: cursor.leaderEpoch,
+            isFull: bufferedBytes >= limit, bytes: fetchBytes)
     }
 
     package var isReadyToSend: Bool {

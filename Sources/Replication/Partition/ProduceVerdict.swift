@@ -20,6 +20,8 @@ package enum ProduceVerdict: Hashable, Sendable {
         package var explanation: String
         /// Its records cannot be told apart, so that all of the batch is quarantined.
         package var isWhole = false
+        /// They are too many for one batch, or too large: fewer may be taken.
+        package var isTooLarge = false
     }
 
     /// - Parameters:
@@ -46,7 +48,11 @@ package enum ProduceVerdict: Hashable, Sendable {
             // Behind a batch that failed it is only the echo of that failure.
             self = isOldestInFlight ? .renewEpoch : .retry(refreshLeaders: false)
         case .unknownProducerID: self = .renewEpoch
-        case .messageTooLarge, .recordListTooLarge, .invalidTimestamp, .invalidRecord:
+        case .messageTooLarge, .recordListTooLarge:
+            self = .quarantine(
+                Rejection(
+                    reason: .refusedByTarget, explanation: Self.explanation(of: code, message), isTooLarge: true))
+        case .invalidTimestamp, .invalidRecord:
             self = .quarantine(
                 Rejection(reason: .refusedByTarget, explanation: Self.explanation(of: code, message)))
         case .topicAuthorizationFailed:
@@ -72,8 +78,10 @@ package enum ProduceVerdict: Hashable, Sendable {
     private static func explanation(of code: ErrorCode, _ message: String?) -> String {
         let detail = message.map { ", \($0)" } ?? ""
         return switch code {
-        case .messageTooLarge, .recordListTooLarge:
+        case .messageTooLarge:
             "the target refuses a batch as too large (\(code)); raise max.message.bytes of the target topic"
+        case .recordListTooLarge:
+            "the target refuses a batch as larger than a segment (\(code)); raise segment.bytes of the target topic"
         case .invalidTimestamp:
             "the target refuses the records' timestamps (\(code)); raise message.timestamp.before.max.ms "
                 + "or message.timestamp.after.max.ms of the target topic"

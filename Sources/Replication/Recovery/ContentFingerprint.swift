@@ -9,16 +9,28 @@ package struct ContentFingerprint: Hashable, Sendable {
     package init(_ record: Record, ignoringTimestamp: Bool) {
         bits = RecordFingerprint(record, ignoresTimestamp: ignoringTimestamp).content.hashValue
     }
+
+    init(_ record: RawRecord, ignoringTimestamp: Bool) throws(WireError) {
+        bits = try RecordFingerprint(record, ignoresTimestamp: ignoringTimestamp).content.hashValue
+    }
 }
 
 extension RecordBatch {
-    /// A fingerprint of each record, with its offset.
-    func fingerprints(ignoringTimestamp: Bool) throws -> [(offset: Int64, fingerprint: ContentFingerprint)] {
-        var reader = try records()
-        var fingerprints: [(offset: Int64, fingerprint: ContentFingerprint)] = []
-        while let record = try reader.next() {
-            fingerprints.append((record.offset, ContentFingerprint(record, ignoringTimestamp: ignoringTimestamp)))
+    /// Calls `body` with a fingerprint of each record, in order, and the record's place among the batch's offsets.
+    ///
+    /// - Returns: false for a batch that stands for more than anybody wants to decompress (``RecordStream``): of its
+    ///   records nothing is known but their number. `body` may have been called for some.
+    func forEachFingerprint(
+        ignoringTimestamp: Bool, _ body: (_ offset: Int64, _ fingerprint: ContentFingerprint) throws -> Void
+    ) throws -> Bool {
+        do {
+            var records = try SourceRecords(self, limit: RecordStream.ordinaryLimit)
+            while let record = try records.next() {
+                try body(records.offset, ContentFingerprint(record, ignoringTimestamp: ignoringTimestamp))
+            }
+            return true
+        } catch CompressionError.outputTooLarge {
+            return false
         }
-        return fingerprints
     }
 }

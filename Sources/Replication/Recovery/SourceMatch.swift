@@ -13,6 +13,9 @@ package struct SourceMatch: Sendable {
     private(set) var hasReachedEnd = false
     private var scan: LogRangeScan
 
+    /// Bytes of rebuilt batches at once.
+    private static let builtBytes = 8 << 20
+
     /// The source's answer to a read.
     package struct Answer: Sendable {
         package var records: ByteBuffer
@@ -47,7 +50,8 @@ package struct SourceMatch: Sendable {
     ) -> OriginRules.Need? {
         // These batches never go out, so their time is of no interest.
         let outcome = intake.take(
-            answer.records, aborted: answer.aborted, at: .distantPast, rewriter: rewriter, from: &cursor)
+            answer.records, aborted: answer.aborted, at: .distantPast, rewriter: rewriter,
+            room: BatchIntake.Room(builtBytes: Self.builtBytes), from: &cursor)
         isUnreadable = outcome.failure != nil
         for batch in outcome.batches {
             let hasHole = hasGap || batch.skipped[.compacted, default: 0] > 0

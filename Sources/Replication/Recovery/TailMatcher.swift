@@ -31,6 +31,9 @@ package struct TailMatcher: Sendable {
     /// cannot be found for another reason is not searched for in all of the source.
     private static let mostQuarantined: Int64 = 100_000
 
+    /// So many records are remembered of whose copies nothing is left to compare.
+    private static let mostBlind = 1_000_000
+
     private let start: Int64
     private let tail: TargetTail
     private let isOtherLog: Bool
@@ -46,7 +49,7 @@ package struct TailMatcher: Sendable {
     /// Once as many were read as there may be: fingerprints of the target that were not found yet.
     private var awaited: Set<ContentFingerprint>?
     /// The last that were counted, of whose copies nothing is left to compare.
-    private var blind: [(source: Int64, fingerprint: ContentFingerprint)] = []
+    private var blind: [(source: Int64, fingerprint: ContentFingerprint?)] = []
     /// Equal records were compared: which of them is whose copy is not certain.
     private var hasEquals = false
     private var matches: [Match] = []
@@ -149,12 +152,20 @@ package struct TailMatcher: Sendable {
             hasSourceHole = true
             stopCounting()
         }
-        let entries = try batch.fingerprints(ignoringTimestamp: tail.ignoresTimestamps)
-        for (offset, entry) in zip(sources.lazy.joined(), entries) {
-            guard !isDone else { return }
-            if isCounting { count(entry.fingerprint, offset) } else { compare(entry.fingerprint, offset) }
+        var offsets = sources.lazy.joined().makeIterator()
+        let isKnown = try batch.forEachFingerprint(ignoringTimestamp: tail.ignoresTimestamps) { _, fingerprint in
+            guard let offset = offsets.next() else { return }
+            take(fingerprint, offset)
         }
+        guard !isKnown else { return }
+        while !isDone, let offset = offsets.next() { take(nil, offset) }
         // Offsets skipped behind the last record may be skipped again: they are counted then.
+    }
+
+    /// - Parameter fingerprint: nil when it is not known: the record may be counted, and is none that is compared.
+    private mutating func take(_ fingerprint: ContentFingerprint?, _ source: Int64) {
+        guard !isDone else { return }
+        if isCounting { count(fingerprint, source) } else { compare(fingerprint, source) }
     }
 
     private mutating func match(_ source: Int64, number: Int64) {
@@ -198,11 +209,13 @@ package struct TailMatcher: Sendable {
 
     // Counting
 
-    private mutating func count(_ fingerprint: ContentFingerprint, _ source: Int64) {
+    private mutating func count(_ fingerprint: ContentFingerprint?, _ source: Int64) {
         let next = lastPlace + 1
         guard next < tail.fingerprints.count, tail.fingerprints[next].number == readCount else {
             blind.append((source, fingerprint))
             readCount += 1
+            // Memory has an end: so many counted ones in a row are believed.
+            if blind.count >= Self.mostBlind { confirmBlind() }
             return
         }
         guard tail.fingerprints[next].fingerprint == fingerprint else {
@@ -245,7 +258,7 @@ package struct TailMatcher: Sendable {
         }
     }
 
-    private mutating func compare(_ fingerprint: ContentFingerprint, _ source: Int64) {
+    private mutating func compare(_ fingerprint: ContentFingerprint?, _ source: Int64) {
         readCount += 1
         if readCount >= maximum, awaited == nil {
             let found = tail.fingerprints.prefix(lastPlace + 1).map(\.fingerprint)
@@ -269,8 +282,8 @@ package struct TailMatcher: Sendable {
     }
 
     /// Place of the next fingerprint of the tail that is the same.
-    private mutating func nextPlace(of fingerprint: ContentFingerprint, _ source: Int64) -> Int? {
-        guard let equals = places[fingerprint] else { return nil }
+    private mutating func nextPlace(of fingerprint: ContentFingerprint?, _ source: Int64) -> Int? {
+        guard let fingerprint, let equals = places[fingerprint] else { return nil }
         let index = equals.partitioningIndex { $0 > lastPlace }
         let place = index < equals.count ? equals[index] : nil
         if equals.count > 1 || place == nil, !isNextCopy(place, source) { hasEquals = true }

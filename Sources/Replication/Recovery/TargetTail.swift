@@ -14,6 +14,9 @@ package struct TargetTail: Sendable {
         package var producer: ProducerStamp
     }
 
+    /// Fingerprints of one batch, at most: a few bytes can stand for millions of records.
+    private static let mostFingerprints: Int64 = 16_384
+
     private let ours: Set<Int64>
     /// The next offset to read.
     package private(set) var position: Int64
@@ -78,6 +81,10 @@ package struct TargetTail: Sendable {
                 position = entry.lastOffset + 1
                 continue
             }
+            guard batch.header.baseOffset < end else {
+                throw WireError.invalidRecords(
+                    reason: "a batch at offset \(batch.header.baseOffset) lies behind the log's end at \(end)")
+            }
             try take(batch)
         }
     }
@@ -105,10 +112,14 @@ package struct TargetTail: Sendable {
                 Discontinuity(kind: hasNewEpoch ? .leaderEpoch : .sequenceGap, number: count, offset: first))
         }
         hasNewEpoch = false
-        for (offset, fingerprint) in try batch.fingerprints(ignoringTimestamp: ignoresTimestamps)
-        where offset >= first {
+        // Records without a fingerprint count as those do that compaction has removed.
+        let known = fingerprints.count
+        let stride = Int64(header.recordCount) / Self.mostFingerprints + 1
+        let isKnown = try batch.forEachFingerprint(ignoringTimestamp: ignoresTimestamps) { offset, fingerprint in
+            guard offset >= first, (offset - first) % stride == 0 else { return }
             fingerprints.append((count + offset - first, fingerprint))
         }
+        if !isKnown { fingerprints.removeSubrange(known...) }
         batches.append(
             Batch(
                 number: count, baseOffset: first, count: header.nextOffset - first,
@@ -134,12 +145,20 @@ package struct TargetTail: Sendable {
         return leftOut > gapsBetween
     }
 
-    /// Whether a batch of ours holds these records: as many, and each that is left the same.
-    package func holds(_ records: [ContentFingerprint], in batch: Batch) -> Bool {
-        guard Int64(records.count) == batch.count else { return false }
-        let first = fingerprints.partitioningIndex { $0.number >= batch.number }
-        return fingerprints[first...].prefix { $0.number < batch.number + batch.count }
-            .allSatisfy { records[Int($0.number - batch.number)] == $0.fingerprint }
+    /// Whether a batch of ours holds the records of this one: as many, and each that is left the same.
+    func holds(_ records: RecordBatch, in batch: Batch) throws -> Bool {
+        guard Int64(records.header.recordCount) == batch.count else { return false }
+        var left = fingerprints[fingerprints.partitioningIndex { $0.number >= batch.number }...]
+            .prefix { $0.number < batch.number + batch.count }
+        var number = batch.number
+        var isSame = true
+        let isKnown = try records.forEachFingerprint(ignoringTimestamp: ignoresTimestamps) { _, fingerprint in
+            defer { number += 1 }
+            guard let next = left.first, next.number == number else { return }
+            left.removeFirst()
+            if next.fingerprint != fingerprint { isSame = false }
+        }
+        return isSame && (isKnown || left.isEmpty)
     }
 
     /// The batch that one of our records is in, by the record's number.

@@ -18,10 +18,15 @@ struct BrokerLink {
     /// The flow's own limit is kept by waiting until then.
     var limitedUntil: NIODeadline = .distantPast
 
+    /// The broker answers fetches at once that bring nothing: it is asked again then.
+    var idleUntil: NIODeadline = .distantPast
+    /// Such answers in a row.
+    private var idleAnswers = 0
+
     private static let backoff = Backoff(initial: .milliseconds(50), maximum: .milliseconds(3_200))
 
     func mayAsk(at now: NIODeadline) -> Bool {
-        pausesUntil <= now && throttledUntil <= now && limitedUntil <= now
+        pausesUntil <= now && throttledUntil <= now && limitedUntil <= now && idleUntil <= now
     }
 
     mutating func succeeded() {
@@ -38,6 +43,18 @@ struct BrokerLink {
     mutating func completed(at now: NIODeadline) {
         requestsInFlight = max(0, requestsInFlight - 1)
         silentSince = requestsInFlight > 0 ? now : nil
+    }
+
+    /// A fetch was answered at once, without anything.
+    ///
+    /// - Returns: how long to wait before the next: the first are asked at once, then each pause is twice as long.
+    mutating func answeredIdly() -> TimeAmount {
+        idleAnswers += 1
+        return .milliseconds(1 << Int64(min(idleAnswers, 10)))
+    }
+
+    mutating func answeredWithSomething() {
+        idleAnswers = 0
     }
 
     /// The broker could not be used.

@@ -25,6 +25,17 @@ extension Shard {
                     "firstOffset": "\(quarantined.offsets.lowerBound)",
                     "lastOffset": "\(quarantined.offsets.upperBound - 1)", "reason": "\(quarantined.reason)",
                 ])
+        case .irregular(let batch):
+            logger.warning(
+                "a batch at the source is not as it should be; it is copied",
+                metadata: source + [
+                    "firstOffset": "\(batch.offsets.lowerBound)", "lastOffset": "\(batch.offsets.upperBound - 1)",
+                    "reason": "\(batch.reason)",
+                ])
+        case .unhelpful(let text, let answers):
+            logger.warning(
+                "the source sends nothing that could be copied, asking less often",
+                metadata: source + ["reason": "\(text)", "answers": "\(answers)"])
         case .obstructed(let text):
             logger.debug(
                 "target did not take a batch, sending it again", metadata: target + ["reason": "\(text)"])

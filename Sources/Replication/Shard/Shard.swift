@@ -200,6 +200,14 @@ extension Shard {
         troubles.ended(.broker(source.settings.name, broker), shard: number)
     }
 
+    func idlePause(source broker: Int32) -> TimeAmount? {
+        sourceLinks[broker]?.answeredIdly()
+    }
+
+    func endIdle(source broker: Int32) {
+        sourceLinks[broker]?.answeredWithSomething()
+    }
+
     func submitted(target broker: Int32) {
         targetLinks[broker]?.asked(at: .now())
     }

@@ -19,6 +19,10 @@ struct ShardScheduler {
     /// Partitions of which a source broker's session has yet to be told what has changed.
     private var changedAtSource: [Int32: Set<Int>] = [:]
     private var fullAtSource: [Int32: Set<Int>] = [:]
+    /// Bytes to ask for of partitions that need more than usual, by source broker.
+    private var largeWishes: [Int32: [Int: Int]] = [:]
+    /// What a byte of an answer takes in memory, of late.
+    private var expansion = 1.0
     private var readyAtTarget: [Int32: Deque<Int>] = [:]
     /// Partitions of which something has to be found out. Kept apart, since they are asked for after each answer.
     private var questions: Set<Int> = []
@@ -27,11 +31,16 @@ struct ShardScheduler {
     private var progressed: [Int] = []
     private var changes = ShardChanges()
 
+    /// Room for rebuilt batches when nothing else is held, in bytes.
+    private static let smallestRoom = 1 << 20
+    /// Batches that stand for more than this are rare enough to be fetched for nothing now and then.
+    private static let largestExpansion = 16.0
+
     struct Limits: Sendable {
         /// Bytes asked for in one fetch.
         var fetchBytes: Int
         /// Bytes asked for of one partition in one fetch; a larger batch comes all the same.
-        var partitionFetchBytes = 1 << 20
+        var partitionFetchBytes = PartitionReplicator.usualFetchBytes
         /// A partition with more than this waiting for the target is not fetched.
         var partitionBufferBytes: Int
         /// Bytes sent in one produce request, but at least one batch.
@@ -113,7 +122,10 @@ extension ShardScheduler {
         guard slots[index].partition.expects(fetched.fetchOffset),
             readReplicas.answered(fetched, by: broker, at: now, using: &random) != .returned
         else { return file(index) }
-        slots[index].partition.fetched(SourceAnswer(fetched), frame: budget.nextFrame, intake: &intake, at: now)
+        // With nothing held there is nothing to wait for.
+        let room = budget.held > 0 ? budget.available : max(budget.available, Self.smallestRoom)
+        slots[index].partition.fetched(
+            SourceAnswer(fetched), frame: budget.nextFrame, intake: &intake, room: room, at: now)
         file(index)
     }
 
@@ -141,7 +153,10 @@ extension ShardScheduler {
 
     private mutating func apply(_ effects: PartitionEffects, _ index: Int) {
         // Booked before anything of it is given back.
-        if let held = effects.held { budget.book(frame: held.frame, bytes: held.bytes, batches: held.batches) }
+        if let held = effects.held {
+            budget.book(frame: held.frame, bytes: held.bytes, batches: held.batches)
+            learnExpansion(held)
+        }
         for frame in effects.released { budget.release(frame) }
         if !effects.released.isEmpty { changes.hasBudget = true }
         if effects.areLeadersStale { changes.areLeadersStale = true }
@@ -205,8 +220,21 @@ struct ShardChanges {
 
 // Fetching.
 extension ShardScheduler {
-    /// Bytes to ask for in the next fetch; zero while the budget is used up.
-    var fetchableBytes: Int { min(limits.fetchBytes, budget.available) }
+    /// Bytes to ask for in the next fetch; zero while the budget is used up. Where answers become more in memory than
+    /// they were, less is asked for.
+    var fetchableBytes: Int {
+        guard budget.available > 0 else { return 0 }
+        return min(limits.fetchBytes, max(1, Int(Double(budget.available) / expansion)))
+    }
+
+    private mutating func learnExpansion(_ held: PartitionEffects.HeldFrame) {
+        guard held.answered > 0 else { return }
+        let ratio = Double(held.bytes) / Double(held.answered)
+        expansion += (min(max(ratio, 1), Self.largestExpansion) - expansion) / 8
+    }
+
+    /// The largest of the numbers of bytes that partitions of a source broker need in one answer.
+    func largestWish(at broker: Int32) -> Int { largeWishes[broker]?.values.max() ?? 0 }
 
     /// Whether partitions of a source broker are not fetched because the target has yet to take what they hold.
     func leavesOutFullPartitions(at broker: Int32) -> Bool { fullAtSource[broker]?.isEmpty == false }
@@ -221,6 +249,7 @@ extension ShardScheduler {
             } else {
                 fullAtSource[broker]?.remove(index)
             }
+            largeWishes[broker, default: [:]][index] = wish?.bytes
             guard let wish, !wish.isFull else {
                 session.remove(source)
                 continue
@@ -228,7 +257,7 @@ extension ShardScheduler {
             session.want(
                 FetchPosition(
                     topic: source.topic, topicID: slots[index].partition.sourceTopicID, partition: source.partition,
-                    fetchOffset: wish.offset, maxBytes: Int32(limits.partitionFetchBytes),
+                    fetchOffset: wish.offset, maxBytes: Int32(wish.bytes ?? limits.partitionFetchBytes),
                     currentLeaderEpoch: wish.leader.epoch, lastFetchedEpoch: wish.readEpoch))
         }
     }

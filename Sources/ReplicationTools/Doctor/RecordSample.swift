@@ -31,6 +31,9 @@ struct RecordSample: Sendable {
         return entries
     }
 
+    /// Records looked at, at most: doctor wants to see some, not all.
+    private static let mostRecords = 10_000
+
     /// Records that applications see, from `offset` on.
     func records(of partition: TopicPartition, from offset: Int64) async throws(KafkaError) -> [Record] {
         var records: [Record] = []
@@ -39,15 +42,21 @@ struct RecordSample: Sendable {
                 switch entry {
                 case .batch(let batch):
                     guard !batch.header.isControl else { continue }
-                    var reader = try batch.records()
-                    records += try reader.readAll()
-                case .legacy(let entry): records += try entry.records()
+                    var reader = try RecordStream(batch, limit: RecordStream.ordinaryLimit)
+                    while records.count < Self.mostRecords, let record = try reader.next() {
+                        if record.offset >= offset { records.append(record) }
+                    }
+                case .legacy(let entry):
+                    var reader = try LegacyRecordStream(entry, limit: RecordStream.ordinaryLimit)
+                    while records.count < Self.mostRecords, let record = try reader.next() {
+                        if record.offset >= offset { records.append(record) }
+                    }
                 }
             } catch {
                 throw self.error(.unexpectedAnswer("records that cannot be read: \(error)"), partition)
             }
         }
-        return records.filter { $0.offset >= offset }
+        return records
     }
 
     private func error(_ reason: KafkaError.Reason, _ partition: TopicPartition) -> KafkaError {

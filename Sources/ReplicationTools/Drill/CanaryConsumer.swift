@@ -73,7 +73,7 @@ actor CanaryConsumer {
         do {
             while case .batch(let batch)? = try entries.next() {
                 if !batch.header.isControl {
-                    var reader = try batch.records()
+                    var reader = try RecordStream(batch, limit: RecordStream.ordinaryLimit)
                     while let record = try reader.next() {
                         guard record.offset >= position, let id = CanaryID(record) else { continue }
                         read.append(id)

@@ -55,19 +55,22 @@ struct LostTail {
                 }
                 if isReturning { continue }
             }
-            for record in try records(of: entry) where scan.contains(record.offset) {
-                if mayReturn, Self.loopHeader(of: record)?.chain.contains(targetID) == true { continue }
+            try forEachRecord(of: entry) { record in
+                guard scan.contains(record.offset) else { return }
+                if mayReturn, Self.loopHeader(of: record)?.chain.contains(targetID) == true { return }
                 try body(record)
             }
         }
     }
 
-    private func records(of entry: LogEntry) throws -> [Record] {
+    private func forEachRecord(of entry: LogEntry, _ body: (Record) throws -> Void) throws {
         switch entry {
         case .batch(let batch):
-            var reader = try batch.records()
-            return try reader.readAll()
-        case .legacy(let legacy): return try legacy.records()
+            var records = try RecordStream(batch, limit: RecordStream.ordinaryLimit)
+            while let record = try records.next() { try body(record) }
+        case .legacy(let legacy):
+            var records = try LegacyRecordStream(legacy, limit: RecordStream.ordinaryLimit)
+            while let record = try records.next() { try body(record) }
         }
     }
 

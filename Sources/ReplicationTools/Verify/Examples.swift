@@ -37,7 +37,9 @@ struct Examples {
             topic: partition.topic, partition: partition.partition, fetchOffset: offset, maxBytes: 1 << 16)
         guard let fetched = try? await client.read(position), let records = fetched.records else { return nil }
         var reader = LogEntryReader(records.contiguous)
-        guard case .batch(let batch)? = try? reader.next(), var found = try? batch.records() else { return nil }
+        guard case .batch(let batch)? = try? reader.next(),
+            var found = try? RecordStream(batch, limit: RecordStream.ordinaryLimit)
+        else { return nil }
         while let record = try? found.nextRaw() {
             guard record.offset == offset else { continue }
             return record.key.map { String(String(buffer: $0).prefix(64)) }

@@ -20,13 +20,15 @@ struct FingerprintReader: Sendable {
         guard entry.isChecksumValid else { throw WireError.invalidRecords(reason: "the checksum does not match") }
         switch entry {
         case .batch(let batch):
-            var reader = try batch.records()
+            var reader = try RecordStream(batch, limit: RecordStream.ordinaryLimit)
             while let record = try reader.nextRaw() {
                 guard keys?.includes(key: record.key) ?? true, try isWanted(record) else { continue }
                 body(try RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp))
             }
         case .legacy(let legacy):
-            for record in try legacy.records() where keys?.includes(key: record.key) ?? true {
+            var reader = try LegacyRecordStream(legacy, limit: RecordStream.ordinaryLimit)
+            while let record = try reader.next() {
+                guard keys?.includes(key: record.key) ?? true else { continue }
                 body(RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp))
             }
         }
