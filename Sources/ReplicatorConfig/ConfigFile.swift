@@ -24,10 +24,10 @@ public struct ConfigFile: Sendable {
         _ file: String, identity: ClientIdentity = ClientIdentity(), environment: [String: String]? = nil
     ) throws(InvalidConfiguration) -> ConfigFile {
         let text: String
-        do {
-            text = try String(contentsOfFile: file, encoding: .utf8)
+        do throws(UnreadableFile) {
+            text = try TextFile.read(file)
         } catch {
-            let message = "cannot read the configuration: \(error.localizedReason); name another file with --config"
+            let message = "cannot read the configuration: \(error); name another file with --config"
             throw InvalidConfiguration(problems: [Problem(file: file, line: 0, column: 0, path: "", message: message)])
         }
         return try parse(
@@ -113,17 +113,5 @@ extension FlowSettings {
     /// Whether it would rename the groups that a flow has renamed.
     fileprivate func renamesGroups(of flow: FlowSettings) -> Bool {
         !groupPrefix.isEmpty && source.name == flow.target.name && target.name == flow.source.name
-    }
-}
-
-extension Error {
-    fileprivate var localizedReason: String {
-        guard let error = self as? CocoaError else { return "\(self)" }
-        switch error.code {
-        case .fileNoSuchFile, .fileReadNoSuchFile: return "no such file"
-        case .fileReadNoPermission: return "permission denied"
-        case .fileReadInapplicableStringEncoding, .fileReadCorruptFile: return "it is not UTF-8 text"
-        default: return "\(error.code)"
-        }
     }
 }

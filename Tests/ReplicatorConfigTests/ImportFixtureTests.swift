@@ -1,0 +1,62 @@
+import Foundation
+import ReplicatorConfig
+import Testing
+
+/// Configurations as people have them, each beside what becomes of it. Every secret in them holds the word `hunter2`.
+@Suite struct ImportFixtureTests {
+    private static let folder = Bundle.module.bundleURL.appending(path: "Fixtures/Import")
+    private static let ending = ".expected.yaml"
+
+    static let names: [String] = {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return files.filter { !$0.hasSuffix(ending) }.sorted()
+    }()
+
+    private func text(_ name: String) throws -> String {
+        try String(contentsOf: Self.folder.appending(path: name), encoding: .utf8)
+    }
+
+    @Test func `there are at least twenty`() {
+        #expect(Self.names.count >= 20)
+    }
+
+    @Test(arguments: names)
+    func `becomes what stands beside it`(name: String) throws {
+        let imported = try ImportedConfiguration.read(try text(name))
+
+        #expect(imported.yaml == (try text(name + Self.ending)))
+    }
+
+    @Test(arguments: names)
+    func `becomes a file that is valid as it is, without any secret`(name: String) throws {
+        let imported = try ImportedConfiguration.read(try text(name))
+
+        #expect(!imported.yaml.contains("hunter2"))
+        #expect(!imported.allRemarks.contains { $0.contains("hunter2") })
+        #expect(throws: Never.self) { try imported.check() }
+    }
+}
+
+extension ImportedConfiguration {
+    /// The configuration as `run` would read it once everything is set that the file refers to.
+    @discardableResult
+    func check() throws -> ConfigFile {
+        var environment: [String: String] = [:]
+        for line in yaml.split(separator: "\n") {
+            for match in line.matches(of: /\$\{env:([^}]+)\}/) {
+                let name = String(match.output.1)
+                // What stands for an address has to be one.
+                if line.contains("bootstrapServers:") {
+                    environment[name] = "\(name.filter { $0.isLetter }).example:9092"
+                } else if line.contains("tokenEndpoint:") {
+                    environment[name] = "https://login.example/token"
+                } else {
+                    environment[name] = environment[name] ?? "set"
+                }
+            }
+        }
+        // Files of secrets are not there.
+        let text = yaml.replacing(/\$\{file:[^}]+\}/, with: "set")
+        return try ConfigFile.parse(text, file: "imported", environment: environment)
+    }
+}
