@@ -27,6 +27,22 @@ import Testing
         #expect(imported.yaml == (try text(name + Self.ending)))
     }
 
+    @Test func `the example of the documents is what import says and writes`() throws {
+        let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "Docs/Comparison.md")
+        let document = try String(contentsOf: page, encoding: .utf8)
+        func block(_ language: String) throws -> String {
+            let start = try #require(document.firstRange(of: "```\(language)\n"))
+            let end = try #require(document[start.upperBound...].firstRange(of: "```"))
+            return String(document[start.upperBound..<end.lowerBound])
+        }
+        let imported = try ImportedConfiguration.read(try block("properties"))
+        let said = imported.groupedRemarks.flatMap { [$0.title] + $0.remarks }.map { "mm2.properties: \($0)\n" }
+
+        #expect(try block("text") == said.joined())
+        #expect(imported.yaml.hasSuffix("\n\n" + (try block("yaml"))))
+    }
+
     @Test(arguments: names)
     func `becomes a file that is valid as it is, without any secret`(name: String) throws {
         let imported = try ImportedConfiguration.read(try text(name))

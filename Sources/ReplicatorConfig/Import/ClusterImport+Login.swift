@@ -3,7 +3,9 @@ internal import KafkaClient
 // `clusters.<name>.sasl`.
 extension ClusterImport {
     mutating func sasl() -> [(key: String, value: String)] {
-        let module = LoginModule(value("sasl.jaas.config")?.value ?? "")
+        let jaas = value("sasl.jaas.config")?.value ?? ""
+        let module = LoginModule(jaas)
+        if jaas.hasPrefix("${"), jaas.hasSuffix("}") { toDo("its user and password are in what \(jaas) holds") }
         let handlers = ["sasl.login.callback.handler.class", "sasl.client.callback.handler.class", "sasl.login.class"]
             .compactMap { value($0)?.value }
         switch mechanism(module, handlers) {
@@ -105,6 +107,9 @@ extension ClusterImport {
         }
         if options.keys.contains(where: { $0.hasPrefix("oauth.password.grant") }) {
             lost("its tokens came from a user's password (oauth.password.grant…); here from a client's secret")
+        }
+        if properties.unused.contains(where: { $0.contains("sasl.oauthbearer.assertion.") }) {
+            lost("its tokens came for a signed assertion (sasl.oauthbearer.assertion…); here for a client's secret")
         }
         let endpoint = value("sasl.oauthbearer.token.endpoint.url")?.value ?? options["oauth.token.endpoint.uri"] ?? ""
         var settings = [("sasl.mechanism", "OAUTHBEARER")]

@@ -47,6 +47,11 @@ enum ConfluentReplicator {
                 // No copies at all are those of the source.
                 if key.hasSuffix("factor"), value.trimmed == "0" { continue }
                 reader.set(own(name), value, name: key)
+            } else if key == "topic.preserve.partitions", Bool(kafka: value.trimmed) == false {
+                reader.remarks.append(
+                    .lost(
+                        "topic.preserve.partitions: records were spread over the target's partitions; here each keeps its own"
+                    ))
             } else if machinery.contains(where: { key.hasPrefix($0) }) {
                 reader.remarks.append(.needless("\(key): not needed here"))
             } else if key.hasPrefix("provenance.header") {

@@ -55,6 +55,10 @@ extension ImportedConfiguration {
         if let config = tree["config"], config["connector.class"]?.text != nil {
             return [ConnectorImport.Connector(config.texts, name: tree["name"]?.text)]
         }
+        // What `aws kafkaconnect describe-connector` prints.
+        if let config = tree["connectorConfiguration"], config["connector.class"]?.text != nil {
+            return [ConnectorImport.Connector(config.texts, name: tree["connectorName"]?.text)]
+        }
         // What `GET /connectors?expand=info` answers with.
         return tree.members.sorted { $0.key < $1.key }.flatMap { name, member in
             if let info = member["info"] { return connectors(in: info) }

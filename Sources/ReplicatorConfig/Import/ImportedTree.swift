@@ -13,7 +13,10 @@ enum ImportedTree {
         do {
             // Aliases may make a short text endless.
             var budget = 100_000
-            return try Array(Yams.compose_all(yaml: text)).map { try ImportedTree($0, &budget) }
+            let parser = try Parser(yaml: text)
+            var trees: [ImportedTree] = []
+            while let node = try parser.nextRoot() { trees.append(try ImportedTree(node, &budget)) }
+            return trees
         } catch let failure as ImportFailure {
             throw failure
         } catch let error as YamlError {

@@ -82,7 +82,7 @@ enum KnownSetting {
         return words.count > 1 && own.count <= 120
             && words.allSatisfy { word in
                 word.count <= 30 && word.wholeMatch(of: /[a-z][A-Za-z0-9_-]*/) != nil
-                    && word.count(where: \.isNumber) < 4
+                    && word.count(where: \.isNumber) < 4 && word.count(where: \.isUppercase) < 4
             }
     }
 

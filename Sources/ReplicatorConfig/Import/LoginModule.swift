@@ -1,9 +1,9 @@
 /// The first entry of `sasl.jaas.config`: `CLASS required NAME="VALUE" …;`, read as Kafka's `JaasConfig` does.
-struct LoginModule {
-    private(set) var className = ""
-    private(set) var options: [String: String] = [:]
+package struct LoginModule {
+    package private(set) var className = ""
+    package private(set) var options: [String: String] = [:]
 
-    init(_ text: String) {
+    package init(_ text: String) {
         var tokens = Tokens(text)
         className = tokens.next() ?? ""
         // The control flag, such as `required`.

@@ -28,7 +28,8 @@ struct MirrorMakerProperties {
     /// - Throws: when no cluster or no enabled flow is named.
     init(_ settings: [PropertiesText.Setting]) throws(ImportFailure) {
         var properties = ImportedProperties(settings)
-        let clusters = (properties.take(["clusters"])?.value ?? "").listElements
+        var seen: Set<String> = []
+        let clusters = (properties.take(["clusters"])?.value ?? "").listElements.filter { seen.insert($0).inserted }
         guard !clusters.isEmpty else { throw ImportFailure(ImportedConfiguration.expectation) }
         var routes: [Route] = []
         var remarks = Self.repetitions(settings)
