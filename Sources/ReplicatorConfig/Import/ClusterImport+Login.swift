@@ -32,8 +32,9 @@ extension ClusterImport {
 
     private mutating func mechanism(_ module: LoginModule, _ handlers: [String]) -> String {
         let known = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM", "GSSAPI"]
+        let found = value("sasl.mechanism")
         if handlers.contains(where: { $0.hasSuffix("IAMOAuthBearerLoginCallbackHandler") }) { return "AWS_MSK_IAM" }
-        if let found = value("sasl.mechanism"), !found.value.isEmpty {
+        if let found, !found.value.isEmpty {
             let mechanism = found.value.uppercased()
             if known.contains(mechanism) { return mechanism }
             lost("\(found.name) is no login that this program knows; SCRAM-SHA-512 is written in its place")

@@ -146,15 +146,18 @@ struct MirrorMakerProperties {
 
     private mutating func settings(of cluster: String, named name: String) -> [(key: String, value: String)] {
         var prefixes: [String] = []
+        var clients: [String] = []
         for route in routes where route.source == cluster {
             prefixes += [route.prefix + "source.cluster.", route.prefix + "source."]
+            clients.append(route.prefix + "consumer.")
         }
         for route in routes where route.target == cluster {
             prefixes += [route.prefix + "target.cluster.", route.prefix + "target."]
+            clients += [route.prefix + "producer.override.", route.prefix + "producer."]
         }
         var reader = ClusterImport(
-            name: name, prefixes: prefixes + ["\(cluster).", ""], providers: providers, properties: properties,
-            variables: variables)
+            name: name, prefixes: prefixes + ["\(cluster)."] + clients + [""], providers: providers,
+            properties: properties, variables: variables)
         let settings = reader.settings()
         (properties, variables) = (reader.properties, reader.variables)
         remarks += reader.remarks

@@ -7,7 +7,7 @@ internal import ReplicatorConfig
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Turn a configuration of MirrorMaker 2 or MSK Replicator into replicator.yaml.",
+        abstract: "Turn a configuration of MirrorMaker 2, Confluent or MSK Replicator into replicator.yaml.",
         discussion: """
             Reads mm2.properties, connectors of MirrorMaker 2 or Confluent Replicator (JSON as Connect's REST interface \
             has it, or properties), Strimzi's KafkaMirrorMaker2, or the JSON that `aws kafka describe-replicator` \
