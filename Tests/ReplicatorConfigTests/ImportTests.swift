@@ -182,6 +182,7 @@ import Testing
             """
         let imported = try ImportedConfiguration.read(text)
         try imported.check()
+        #expect(!imported.yaml.contains("hunter2"))
         return imported.groupedRemarks
     }
 
@@ -230,6 +231,20 @@ import Testing
 
         #expect(all.contains { $0.hasPrefix(expected) }, "\(all)")
         #expect(!all.contains { $0.contains("hunter2") || $0.contains("eyJ") || $0.contains("Base64") })
+    }
+
+    @Test(arguments: [
+        "a.security.protocol = SSL\na.ssl.truststore.location = /etc/x.jks \\\na.ssl.keystore.password=hunter2",
+        "a.client.id = a \\\na.sasl.jaas.config = x password=\"hunter2\";",
+        "a->b.groups = a,\\\na.ssl.keystore.key=-----BEGIN PRIVATE KEY----- hunter2",
+        "source.cluster.alias = a\\\n.ssl.key.password = hunter2",
+    ])
+    func `a secret that a backslash has joined to something else is not copied either`(lines: String) throws {
+        let groups = try remarks(lines)
+
+        #expect(groups.first?.title == "To do before the first start:")
+        #expect(groups.first?.remarks.contains { $0.contains("holds what looks like another setting") } == true)
+        #expect(!groups.contains { $0.remarks.contains { $0.contains("hunter2") } })
     }
 
     @Test func `a broken document is refused, also behind one that is whole`() throws {

@@ -11,6 +11,9 @@ struct ImportedProperties {
     }
 
     private(set) var entries: [String: Entry] = [:]
+    /// Settings that are left out since their values hold what looks like a password of another one, as they do when a
+    /// backslash at the end of a line has joined the next one to it.
+    private(set) var swallowed: [Entry] = []
     private var used: Set<String> = []
 
     init() {}
@@ -24,8 +27,28 @@ struct ImportedProperties {
     subscript(key: String) -> Entry? {
         get { entries[key] }
         set {
-            entries[key] = newValue.map { Entry(value: $0.value.trimmed, name: $0.name, line: $0.line) }
+            guard var entry = newValue else { return }
+            entry.value = entry.value.trimmed
+            if Self.shown.contains(where: { key.hasSuffix($0) }), Self.mayHoldSecret(entry.value) {
+                swallowed.append(entry)
+                entries[key] = nil
+            } else {
+                entries[key] = entry
+            }
         }
+    }
+
+    /// Settings whose values are written to the file as they are.
+    private static let shown = [
+        "bootstrap.servers", "client.id", "client.rack", ".location", "topics", "topics.exclude", "topics.blacklist",
+        "groups", "groups.exclude", "groups.blacklist", "config.properties.exclude", "config.properties.blacklist",
+        "replication.policy.class", "replication.policy.separator", "cluster.alias", "token.endpoint.url", ".scope",
+        "clusters",
+    ]
+
+    private static func mayHoldSecret(_ value: String) -> Bool {
+        value.contains(
+            /(?i)(pass|pwd|secret|token|jaas|credential|private|key|ssl\.|sasl\.)[A-Za-z0-9._-]*["']?\s*=|-----BEGIN/)
     }
 
     /// Marks all of the keys; the first that is there counts.

@@ -12,8 +12,13 @@ struct UnknownSettings {
     }
 
     mutating func remarks() -> [ImportRemark] {
+        let swallowed = properties.swallowed.map { entry in
+            ImportRemark.toDo(
+                "\(entry.name) is left out: it holds what looks like another setting; has a backslash at the end of a "
+                    + "line joined them?")
+        }
         let silenced = disabled() + unused() + strangers()
-        return silenced + transforms() + properties.unused.map(remark)
+        return swallowed + silenced + transforms() + properties.unused.map(remark)
     }
 
     private mutating func use(where isIncluded: (String) -> Bool) -> [String] {
