@@ -58,21 +58,19 @@ extension ImportedConfiguration {
     @discardableResult
     func check() throws -> ConfigFile {
         var environment: [String: String] = [:]
+        var lines: [String] = []
         for line in yaml.split(separator: "\n") {
-            for match in line.matches(of: /\$\{env:([^}]+)\}/) {
-                let name = String(match.output.1)
-                // What stands for an address has to be one.
-                if line.contains("bootstrapServers:") {
-                    environment[name] = "\(name.filter { $0.isLetter }).example:9092"
-                } else if line.contains("tokenEndpoint:") {
-                    environment[name] = "https://login.example/token"
-                } else {
-                    environment[name] = environment[name] ?? "set"
-                }
+            let key = line.prefix { $0 != ":" }
+            for match in line.matches(of: /\$\{env:([^}]+)\}/) { environment[String(match.output.1)] = "set" }
+            // What stands for an address has to be one, and files of secrets are not there.
+            if key.hasSuffix("bootstrapServers"), line.contains("${") {
+                lines.append("\(key): \"host-\(lines.count).example:9092\"")
+            } else if key.hasSuffix("tokenEndpoint"), line.contains("${") {
+                lines.append("\(key): \"https://login.example/token\"")
+            } else {
+                lines.append(String(line.replacing(/\$\{file:[^}]+\}/, with: "set")))
             }
         }
-        // Files of secrets are not there.
-        let text = yaml.replacing(/\$\{file:[^}]+\}/, with: "set")
-        return try ConfigFile.parse(text, file: "imported", environment: environment)
+        return try ConfigFile.parse(lines.joined(separator: "\n"), file: "imported", environment: environment)
     }
 }

@@ -247,6 +247,29 @@ import Testing
         #expect(!groups.contains { $0.remarks.contains { $0.contains("hunter2") } })
     }
 
+    @Test(arguments: [
+        ("${env:X}", "${env:X}"), ("a-${env:X}-b", "a-${env:X}-b"), ("${directory:/run:id}", "${file:/run/id}"),
+        ("${vault:secret/a:id}", "${env:A_CLIENT_ID}"),
+        ("${file:/p:k}${file:/p:l}", "${env:A_CLIENT_ID}${env:A_CLIENT_ID_2}"),
+        ("$5", "$5"), ("${", "${env:A_CLIENT_ID}"), ("${x}", "${env:A_CLIENT_ID}"),
+        ("a$${env:X}", "${env:A_CLIENT_ID}"),
+    ])
+    func `references become ours, or a variable to set`(value: String, expected: String) throws {
+        let imported = try ImportedConfiguration.read(
+            """
+            clusters = a, b
+            a.bootstrap.servers = a:1
+            b.bootstrap.servers = b:1
+            a->b.enabled = true
+            a.client.id = \(value)
+            """)
+
+        #expect(imported.yaml.contains("    clientId: \"\(expected)\"\n"))
+        let mustBeSet = imported.allRemarks.contains { $0.contains("set the environment variable A_CLIENT_ID") }
+        #expect(mustBeSet == expected.contains("A_CLIENT_ID"))
+        try imported.check()
+    }
+
     @Test func `a broken document is refused, also behind one that is whole`() throws {
         let whole = """
             apiVersion: kafka.strimzi.io/v1

@@ -102,7 +102,12 @@ extension ClusterImport {
     /// A text as YAML, its references in our terms.
     mutating func text(_ value: String, _ what: String) -> String {
         guard value.contains("${") else { return YAMLText.quoted(value) }
-        guard let pieces = providers.pieces(of: value) else { return variable(what, "what the original has for it") }
+        let pieces = providers.pieces(of: value) ?? []
+        // A dollar sign before a reference would be read as a part of it.
+        let isMisread = pieces.dropLast().contains {
+            if case .text(let text) = $0 { text.hasSuffix("$") } else { false }
+        }
+        guard !pieces.isEmpty, !isMisread else { return variable(what, "what the original has for it") }
         return YAMLText.quoted(pieces.map { text(of: $0, what) }.joined())
     }
 
