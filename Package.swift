@@ -159,7 +159,9 @@ let package = Package(
         tests(
             "ReplicationToolsTests",
             ["ReplicationTools", "Replication", "KafkaClient", "KafkaWire", "TestSupport", nioCore]),
-        tests("ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire"]),
+        tests(
+            "ReplicatorConfigTests", ["ReplicatorConfig", "Replication", "KafkaClient", "KafkaWire", "TestSupport"],
+            resources: [.copy("Fixtures")]),
         tests(
             "ReplicatorDaemonTests",
             [

@@ -31,10 +31,10 @@ public struct ConfigFile: Sendable {
         _ file: String, identity: ClientIdentity = ClientIdentity(), environment: [String: String]? = nil
     ) throws(InvalidConfiguration) -> ConfigFile {
         let text: String
-        do {
-            text = try String(contentsOfFile: file, encoding: .utf8)
+        do throws(UnreadableFile) {
+            text = try TextFile.read(file)
         } catch {
-            let message = "cannot read the configuration: \(error.fileReason); name another file with --config"
+            let message = "cannot read the configuration: \(error); name another file with --config"
             throw InvalidConfiguration(problems: [Problem(file: file, line: 0, column: 0, path: "", message: message)])
         }
         var config = try parse(

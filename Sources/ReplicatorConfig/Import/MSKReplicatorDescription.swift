@@ -1,4 +1,6 @@
 internal import FoundationEssentials
+internal import KafkaClient
+internal import Replication
 
 /// What MSK's DescribeReplicator answers: the fields that mean something here. The command line capitalises keys, the
 /// service does not: both are read.
@@ -39,8 +41,11 @@ struct MSKReplicatorDescription: Decodable {
     }
 
     struct Replication: Decodable {
-        var sourceKafkaClusterAlias: String
-        var targetKafkaClusterAlias: String
+        var sourceKafkaClusterAlias: String?
+        var targetKafkaClusterAlias: String?
+        /// What a request to create a replicator has in place of the aliases.
+        var sourceKafkaClusterArn: String?
+        var targetKafkaClusterArn: String?
         var targetCompressionType: String?
         var topicReplication: Topics?
         var consumerGroupReplication: Groups?
@@ -82,103 +87,179 @@ struct MSKReplicatorDescription: Decodable {
             return Key(stringValue: key.prefix(1).lowercased() + key.dropFirst())
         }
         do {
-            return try decoder.decode(Self.self, from: Data(text.utf8)).configuration
+            return try decoder.decode(Self.self, from: Data(text.utf8)).configuration()
+        } catch let failure as ImportFailure {
+            throw failure
         } catch {
             throw ImportFailure(
                 "this is not what `aws kafka describe-replicator` prints (KafkaClusters and ReplicationInfoList are "
-                    + "expected at the top)" + Self.place(of: error))
+                    + "expected at the top)\(place(of: error))")
         }
+    }
+
+    /// Where the text is not as expected; never what stands there.
+    private static func place(of error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "" }
+        let path: [any CodingKey]
+        switch error {
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            path = context.codingPath
+        case .keyNotFound(let key, let context): path = context.codingPath + [key]
+        @unknown default: return ""
+        }
+        return path.isEmpty ? "" : ": look at " + path.map(\.stringValue).joined(separator: ".")
     }
 }
 
 extension MSKReplicatorDescription {
-    /// Where decoding stopped, without what stands there.
-    private static func place(of error: any Error) -> String {
-        let context: DecodingError.Context
-        switch error as? DecodingError {
-        case .keyNotFound(let key, let found):
-            return ": \((found.codingPath + [key]).map(\.stringValue).joined(separator: ".")) is missing"
-        case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found): context = found
-        default: return ""
-        }
-        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-        return path.isEmpty ? ": it is not valid JSON" : ": \(path) is not what is expected there"
-    }
-
-    private var configuration: ImportedConfiguration {
+    private func configuration() throws(ImportFailure) -> ImportedConfiguration {
         var imported = ImportedConfiguration(origin: "MSK Replicator" + (replicatorName.map { " \($0)" } ?? ""))
-        for cluster in kafkaClusters { imported.clusters.append(self.cluster(cluster, &imported.remarks)) }
-        for replication in replicationInfoList { imported.flows.append(flow(replication)) }
+        var names: [String] = []
+        var variables = SecretVariables()
+        for cluster in kafkaClusters {
+            let name = ImportedName.unique(
+                ImportedName.plain(Self.alias(of: cluster), otherwise: "cluster"), among: Set(names))
+            names.append(name)
+            imported.clusters.append(self.cluster(cluster, name, &variables, &imported.remarks))
+        }
+        for replication in replicationInfoList {
+            let source = index(replication.sourceKafkaClusterAlias, replication.sourceKafkaClusterArn)
+            let target = index(replication.targetKafkaClusterAlias, replication.targetKafkaClusterArn)
+            guard let source, let target, source != target else {
+                throw ImportFailure("a replication names a cluster that KafkaClusters does not list")
+            }
+            imported.flows.append(
+                flow(replication, names[source], names[target], alias: Self.alias(of: kafkaClusters[source])))
+        }
+        guard !imported.flows.isEmpty else {
+            throw ImportFailure("ReplicationInfoList is empty: nothing is replicated")
+        }
         if let role = serviceExecutionRoleArn {
             imported.remarks.append(
-                "the role \(role) was used by MSK; give its permissions to whom this replicator runs as, "
-                    + "or set sasl.aws.roleArn")
+                .toDo(
+                    "the role \(role) was used by MSK; give its permissions to whom this replicator runs as, "
+                        + "or set sasl.aws.roleArn"))
         }
         return imported
     }
 
-    private func cluster(_ cluster: Cluster, _ remarks: inout [String]) -> ImportedConfiguration.Cluster {
+    private func index(_ alias: String?, _ arn: String?) -> Int? {
+        kafkaClusters.firstIndex { cluster in
+            if let alias { return Self.alias(of: cluster) == alias }
+            return arn != nil && cluster.amazonMskCluster?.mskClusterArn == arn
+        }
+    }
+
+    /// `arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/ID`, in its parts.
+    private static func parts(ofARN arn: String?) -> [String] {
+        arn?.split(separator: ":").map { String($0) } ?? []
+    }
+
+    private static func alias(of cluster: Cluster) -> String {
+        let name = parts(ofARN: cluster.amazonMskCluster?.mskClusterArn).last.map {
+            $0.split(separator: "/").dropFirst().joined(separator: "-")
+        }
+        return cluster.kafkaClusterAlias ?? name ?? cluster.apacheKafkaCluster?.apacheKafkaClusterId ?? "cluster"
+    }
+
+    private func cluster(
+        _ cluster: Cluster, _ name: String, _ variables: inout SecretVariables, _ remarks: inout [ImportRemark]
+    ) -> ImportedConfiguration.Cluster {
         let arn = cluster.amazonMskCluster?.mskClusterArn
-        // arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/ID
-        let parts = arn?.split(separator: ":").map { String($0) } ?? []
-        let name =
-            cluster.kafkaClusterAlias ?? parts.last.map { $0.split(separator: "/").dropFirst().joined(separator: "-") }
-            ?? cluster.apacheKafkaCluster?.apacheKafkaClusterId ?? "cluster"
+        let parts = Self.parts(ofARN: arn)
         var settings: [(key: String, value: String)] = []
-        if let servers = cluster.apacheKafkaCluster?.bootstrapBrokerString {
-            settings.append(("bootstrapServers", ImportedConfiguration.quoted(servers)))
-        } else {
-            settings.append(("bootstrapServers", ImportedConfiguration.quoted("\(name).example:9098")))
+        let servers = (cluster.apacheKafkaCluster?.bootstrapBrokerString ?? "").listElements
+            .filter { HostAndPort($0) != nil }
+        if servers.isEmpty {
+            settings.append(("bootstrapServers", YAMLText.quoted("\(name).example:9098")))
             remarks.append(
-                "cluster \(name): fill in bootstrapServers, from "
-                    + "aws kafka get-bootstrap-brokers --cluster-arn \(arn ?? "ARN")")
+                .toDo(
+                    "cluster \(name): fill in bootstrapServers"
+                        + (arn.map { ", from aws kafka get-bootstrap-brokers --cluster-arn \($0)" } ?? "")))
+        } else {
+            settings.append(("bootstrapServers", YAMLText.quoted(servers.joined(separator: ","))))
         }
         settings.append(("securityProtocol", "SASL_SSL"))
         if arn != nil {
             settings.append(("sasl.mechanism", "AWS_MSK_IAM"))
-            if parts.count > 3 { settings.append(("sasl.aws.region", ImportedConfiguration.quoted(parts[3]))) }
+            if parts.count > 3 { settings.append(("sasl.aws.region", YAMLText.quoted(parts[3]))) }
         } else if let scram = cluster.clientAuthentication?.saslScram {
             let mechanism = scram.mechanism?.contains("256") == true ? "SCRAM-SHA-256" : "SCRAM-SHA-512"
+            let user = variables.name("KAFKA", "USERNAME", for: name)
+            let password = variables.name("KAFKA", "PASSWORD", for: name)
             settings += [
-                ("sasl.mechanism", mechanism), ("sasl.username", ImportedConfiguration.quoted("${env:KAFKA_USERNAME}")),
-                ("sasl.password", ImportedConfiguration.quoted("${env:KAFKA_PASSWORD}")),
+                ("sasl.mechanism", mechanism), ("sasl.username", YAMLText.quoted("${env:\(user)}")),
+                ("sasl.password", YAMLText.quoted("${env:\(password)}")),
             ]
-            remarks.append("cluster \(name): set KAFKA_USERNAME and KAFKA_PASSWORD, from the secret that MSK used")
+            remarks.append(.toDo("cluster \(name): set \(user) and \(password), from the secret that MSK used"))
         } else {
             settings[settings.count - 1] = ("securityProtocol", "SSL")
-            remarks.append("cluster \(name): say in sasl or tls how it is to be entered; the description does not tell")
+            if cluster.clientAuthentication?.mtls != nil {
+                settings += [
+                    ("tls.certificateFile", YAMLText.quoted("\(name)-certificate.pem")),
+                    ("tls.keyFile", YAMLText.quoted("\(name)-key.pem")),
+                ]
+                remarks.append(
+                    .toDo(
+                        "cluster \(name): write certificate and key, from the secret that MSK used, to "
+                            + "\(name)-certificate.pem and \(name)-key.pem"))
+            } else {
+                remarks.append(
+                    .toDo("cluster \(name): say in sasl or tls how it is to be entered; the description does not tell"))
+            }
         }
         return ImportedConfiguration.Cluster(name: name, settings: settings)
     }
 
-    private func flow(_ replication: Replication) -> ImportedConfiguration.Flow {
-        let source = replication.sourceKafkaClusterAlias, target = replication.targetKafkaClusterAlias
+    private func flow(
+        _ replication: Replication, _ source: String, _ target: String, alias: String
+    ) -> ImportedConfiguration.Flow {
         let topics = replication.topicReplication, groups = replication.consumerGroupReplication
         var flow = ImportedConfiguration.Flow(
             name: "\(source)-to-\(target)", source: source, target: target, settings: [])
+        func patterns(_ key: String, _ texts: [String]?, otherwise standard: [String]) -> [String] {
+            (texts ?? standard).filter { text in
+                if !text.contains("${"), (try? NamePattern(text)) != nil { return true }
+                flow.remarks.append(.lost("\(key): \"\(text)\" is no regular expression here, and is left out"))
+                return false
+            }
+        }
+        let allow = patterns("topicsToReplicate", topics?.topicsToReplicate, otherwise: [".*"])
+        let deny = patterns("topicsToExclude", topics?.topicsToExclude, otherwise: [])
+        if allow.isEmpty { flow.remarks.append(.toDo("it selects no topic; fill in topics.allow")) }
         flow.settings = [
-            ("topics.allow", ImportedConfiguration.list(topics?.topicsToReplicate ?? [".*"])),
-            ("topics.deny", ImportedConfiguration.list(topics?.topicsToExclude ?? [])),
-            ("consumerGroups.allow", ImportedConfiguration.list(groups?.consumerGroupsToReplicate ?? [".*"])),
-            ("consumerGroups.deny", ImportedConfiguration.list(groups?.consumerGroupsToExclude ?? [])),
+            ("topics.allow", YAMLText.list(allow.isEmpty ? ["none"] : allow)), ("topics.deny", YAMLText.list(deny)),
+            (
+                "consumerGroups.allow",
+                YAMLText.list(
+                    patterns("consumerGroupsToReplicate", groups?.consumerGroupsToReplicate, otherwise: [".*"]))
+            ),
+            (
+                "consumerGroups.deny",
+                YAMLText.list(patterns("consumerGroupsToExclude", groups?.consumerGroupsToExclude, otherwise: []))
+            ),
         ]
         if topics?.topicNameConfiguration?.type == "IDENTICAL" {
             flow.settings.append(("naming.mode", "identical"))
             flow.remarks.append(
-                "records that MSK Replicator copied carry its own loop header; see Docs/ReplicationSemantics.md before "
-                    + "you let both run")
+                .differs(
+                    "records that MSK Replicator copied carry its own loop header; see Docs/ReplicationSemantics.md "
+                        + "before you let both run"))
         } else {
             flow.settings += [
-                ("naming.mode", "prefix"), ("naming.alias", ImportedConfiguration.quoted(source)),
-                ("naming.separator", ImportedConfiguration.quoted(".")),
+                ("naming.mode", "prefix"),
+                ("naming.alias", YAMLText.quoted(ImportedName.plain(alias, otherwise: source))),
+                ("naming.separator", YAMLText.quoted(".")),
             ]
         }
         flow.settings.append(("startFrom", topics?.startingPosition?.type == "EARLIEST" ? "earliest" : "latest"))
-        if let codec = replication.targetCompressionType?.lowercased(), codec != "none" {
-            flow.settings.append(("compression", ImportedConfiguration.word(codec)))
+        let codec = replication.targetCompressionType?.lowercased() ?? "none"
+        if ["gzip", "snappy", "lz4", "zstd"].contains(codec) {
+            flow.settings.append(("compression", codec))
         } else {
             flow.remarks.append(
-                "MSK wrote uncompressed (NONE); here batches keep their codec, which is cheaper on both sides")
+                .differs("MSK wrote uncompressed (NONE); here batches keep their codec, which is cheaper on both sides")
+            )
         }
         flow.settings += [
             ("sync.topicConfigs", "\(topics?.copyTopicConfigurations ?? true)"),
@@ -188,7 +269,8 @@ extension MSKReplicatorDescription {
         ]
         if groups?.detectAndCopyNewConsumerGroups == false {
             flow.remarks.append(
-                "detectAndCopyNewConsumerGroups: false has no equivalent; list the groups in consumerGroups.allow")
+                .differs(
+                    "detectAndCopyNewConsumerGroups: false has no equivalent; list the groups in consumerGroups.allow"))
         }
         return flow
     }

@@ -3,15 +3,17 @@ internal import FoundationEssentials
 internal import Glibc
 internal import ReplicatorConfig
 
-/// `replicator import`: a configuration of MirrorMaker 2 or MSK Replicator becomes ours.
+/// `replicator import`: a configuration of another replicator becomes ours.
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Turn a configuration of MirrorMaker 2 or MSK Replicator into replicator.yaml.",
+        abstract: "Turn a configuration of MirrorMaker 2, Confluent or MSK Replicator into replicator.yaml.",
         discussion: """
-            Reads mm2.properties, or the JSON that `aws kafka describe-replicator` prints, and writes a configuration \
-            file. What has no equivalent is named in its comments and on standard error. Secrets are not copied: the \
-            file refers to environment variables in their place.
+            Reads mm2.properties, connectors of MirrorMaker 2 or Confluent Replicator (JSON as Connect's REST interface \
+            has it, or properties), Strimzi's KafkaMirrorMaker2, or the JSON that `aws kafka describe-replicator` \
+            prints, and writes a configuration file. What this program does not do, what is left to do, what differs \
+            and what is not needed is named in its comments and on standard error, in this order. Secrets are not \
+            copied: the file refers to environment variables in their place.
 
             Exit codes: 0 done, 2 the file cannot be read or understood, or the output exists already.
             """)
@@ -24,10 +26,10 @@ struct ImportCommand: ParsableCommand {
 
     func run() throws {
         let text: String
-        do {
-            text = try String(contentsOfFile: file == "-" ? "/dev/stdin" : file, encoding: .utf8)
+        do throws(UnreadableFile) {
+            text = try TextFile.read(file, as: .utf8OrLatin1)
         } catch {
-            throw Failure("cannot read \(file): \(error.localizedReason)", exitCode: .usage)
+            throw Failure("cannot read \(file): \(error)", exitCode: .usage)
         }
         let imported: ImportedConfiguration
         do {
@@ -45,18 +47,20 @@ struct ImportCommand: ParsableCommand {
             print(imported.yaml, terminator: "")
             fflush(nil)
         }
-        Replicator.complain(imported.allRemarks.map { "\(file): \($0)" })
+        for group in imported.groupedRemarks {
+            Replicator.complain(([group.title] + group.remarks).map { "\(file): \($0)" })
+        }
     }
 }
 
 extension Error {
     fileprivate var localizedReason: String {
         switch (self as? CocoaError)?.code {
-        case .fileNoSuchFile, .fileReadNoSuchFile: "no such file"
-        case .fileReadNoPermission, .fileWriteNoPermission: "permission denied"
+        case .fileNoSuchFile, .fileReadNoSuchFile: "its folder does not exist"
+        case .fileWriteNoPermission: "permission denied"
         case .fileWriteFileExists: "it is there already; remove it, or name another with --output"
-        case .fileReadInapplicableStringEncoding, .fileReadCorruptFile: "it is not UTF-8 text"
-        default: "\(self)"
+        case .fileWriteOutOfSpace: "the disk is full"
+        default: "it is not a place for a file"
         }
     }
 }
