@@ -42,7 +42,9 @@ struct DaemonOptions: ParsableArguments {
     func client() throws -> DaemonClient {
         let path = config ?? (url == nil ? "replicator.yaml" : nil)
         let file = try path.map { path throws(Failure) in
-            do { return try ConfigFile.load(path, identity: .replicator) } catch {
+            do throws(InvalidConfiguration) {
+                return try ConfigFile.load(path, identity: .replicator)
+            } catch {
                 throw Failure(error)
             }
         }
