@@ -67,7 +67,7 @@ import Testing
     @Test(arguments: [
         ["notes.txt"], ["orders-0/00000000000000000000.log", "backup-2024/x", "photos.deleted/y"],
         ["a-0.0123456789abcdef0123456789abcdef-delete/z"], [".hidden"], ["lost+found"],
-    ]) func `a directory of somebody else is refused as it is`(_ names: [String]) async throws {
+    ]) func `a foreign directory is refused as it is`(_ names: [String]) async throws {
         for name in names { try write(name, "precious") }
         let reason = try await refusal()
         #expect(reason.contains("is not empty and not a data directory of this broker"))
@@ -82,7 +82,7 @@ import Testing
         #expect(!files.fileExists(atPath: path(".lock")))
     }
 
-    @Test func `links in an otherwise empty directory make it somebody else's`() async throws {
+    @Test func `links in an otherwise empty directory make it a foreign one`() async throws {
         let target = try TemporaryDirectory().path
         try Data("precious".utf8).write(to: URL(filePath: target + "/keep"))
         for name in ["stray-0", "cluster.journal.tmp", ".lock", "meta.properties.tmp"] {

@@ -13,7 +13,7 @@ import Darwin
 /// The directory of a broker's data, recognised as its own and held by its lock before anything in it is touched.
 ///
 /// A new or empty directory is taken; one with `meta.properties` of ours is opened, as is one of a version that wrote no
-/// such file, by its journal. Everything else is somebody's data and refused. Nothing in it is reached through a
+/// such file, by its journal. Everything else is foreign data and refused. Nothing in it is reached through a
 /// symbolic link; the directory itself may be one, since the operator named it.
 final class DataDirectory {
     let path: String
