@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Reading of a whole file, which may also be a pipe: `<(…)` of a shell, `/dev/stdin`, a named pipe.
 public enum TextFile {
-    /// What a text has to be in.
+    /// Encodings that a text may be in.
     public enum Encoding: Sendable {
         case utf8
         /// UTF-8, or else Latin-1, in which Java reads properties and every byte means something.
@@ -46,7 +46,7 @@ public enum TextFile {
     }
 }
 
-/// Why a file cannot be read, as a person says it.
+/// Reason that a file cannot be read, as a person says it.
 public struct UnreadableFile: Error, Sendable, CustomStringConvertible {
     public let description: String
 

@@ -16,7 +16,7 @@ import Testing
         "${env:X}", "${file:/p:k}", "${directory:/p:k}", "${x}", "${", "}", "$${env:X}", "${env:}", "${:}",
         "a${env:X}b",
         "\"", "'", "\"\"", ": ", " #x", "&a", "*a", "!t", "|", ">", "%", "@", "`", "\u{85}", "\u{2028}", "\u{0}",
-        "\u{FEFF}",
+        "\u{FEFF}", "\u{202E}x",
         "é", "👩‍👩‍👧", "line\\nbreak", "org.apache.kafka.connect.mirror.IdentityReplicationPolicy", "com.example.Policy",
         "https://h/t", "http://h/t", "http://127.0.0.1/t", "file:///t", "ftp:x", "_", "__", "..", "-", "ab",
         "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"hunter2\";",

@@ -270,6 +270,17 @@ import Testing
         try imported.check()
     }
 
+    @Test func `nothing in a remark ends its line or turns it around`() throws {
+        let lines = try remarks(#"a.x\u000Ay\u202Ez.setting = 1"#).flatMap { $0.remarks }
+
+        #expect(
+            lines.contains(
+                "line 6 is no setting that is known; if it is a part of the one before, an empty line or a "
+                    + "missing backslash has ended that, there as here"))
+        let shown = try remarks(#"a.producer.acks\u000A\u202E = 1"#).flatMap { $0.remarks }
+        #expect(!shown.joined().unicodeScalars.contains { $0 == "\n" || $0 == "\u{202E}" })
+    }
+
     @Test func `a broken document is refused, also behind one that is whole`() throws {
         let whole = """
             apiVersion: kafka.strimzi.io/v1

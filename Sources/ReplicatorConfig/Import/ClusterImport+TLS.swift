@@ -57,7 +57,7 @@ extension ClusterImport {
             if let keyPassword, keyPassword.value != storePassword {
                 differs(
                     "\(keyPassword.name): the key in a PKCS12 store has the store's password here; if \(location) is "
-                        + "refused, write it anew with one password (keytool -importkeystore -srckeypass …)")
+                        + "refused, make another with one password (keytool -importkeystore -srckeypass …)")
             }
             return [
                 ("tls.keystoreFile", text(location, "KEYSTORE_FILE")),

@@ -3,7 +3,7 @@ internal import KafkaClient
 /// `clusters.<name>` out of the settings of Kafka's Java clients.
 struct ClusterImport {
     let name: String
-    /// What stands before the keys of this cluster, the most particular first.
+    /// Beginnings of the keys of this cluster, the most particular first.
     let prefixes: [String]
     let providers: ConfigProviders
     var properties: ImportedProperties

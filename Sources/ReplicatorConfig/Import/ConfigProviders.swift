@@ -9,7 +9,7 @@ struct ConfigProviders {
         case reference(String)
         /// The content of a file; what stands for it is also the file's path.
         case file(String)
-        /// What another provider holds, as the original refers to it.
+        /// Reference of the original to what another provider holds.
         case foreign(String)
     }
 

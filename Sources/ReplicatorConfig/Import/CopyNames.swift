@@ -1,10 +1,10 @@
-/// How the copies of a flow are called.
+/// Names of the copies that a flow makes.
 struct CopyNames {
     let policy: String
     let isIdentical: Bool
     let alias: String
     let separator: String
-    /// What stands before a topic's name in the original.
+    /// Prefix of a topic's name in the original.
     let wanted: String
     /// Alias and separator are others than the original's, and make the same names.
     let isDivided: Bool

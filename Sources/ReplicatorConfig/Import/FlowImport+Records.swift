@@ -82,7 +82,7 @@ extension FlowImport {
         return "\(standard)"
     }
 
-    /// How topics are made.
+    /// Settings of the topics that it makes.
     private mutating func topics() -> [(key: String, value: String)] {
         var settings: [(key: String, value: String)] = []
         if let factor = take(["replication.factor"]) {

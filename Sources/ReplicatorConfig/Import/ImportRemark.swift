@@ -1,6 +1,6 @@
 /// Sentence for the person who takes over an imported configuration.
 struct ImportRemark: Hashable, Sendable {
-    /// What it means for what arrives on the target; what matters most comes first.
+    /// Meaning for what arrives on the target; what matters most comes first.
     enum Weight: Int, CaseIterable, Comparable, Sendable {
         /// The original did it, this program does not: other data arrives, or none.
         case lost

@@ -1,5 +1,5 @@
 extension ImportedConfiguration {
-    /// What `import` reads, for messages.
+    /// Kinds of files that `import` reads, for messages.
     static let expectation =
         "expected is one of: mm2.properties, which has the key \"clusters\"; connectors of MirrorMaker 2 or of "
         + "Confluent Replicator, as JSON or properties with \"connector.class\"; a Strimzi resource of the kind "

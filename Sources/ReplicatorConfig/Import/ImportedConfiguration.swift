@@ -11,15 +11,15 @@ public struct ImportedConfiguration: Sendable {
         var source: String
         var target: String
         var settings: [(key: String, value: String)]
-        /// What a person should know about this flow.
+        /// Sentences about this flow.
         var remarks: [ImportRemark] = []
     }
 
-    /// What the configuration was written for, such as `MirrorMaker 2`.
+    /// Program that the configuration was written for, such as `MirrorMaker 2`.
     let origin: String
     var clusters: [Cluster] = []
     var flows: [Flow] = []
-    /// What a person should know about everything else.
+    /// Sentences about everything else.
     var remarks: [ImportRemark] = []
 
     /// The configuration file, with every remark as a comment.
@@ -70,7 +70,7 @@ public struct ImportedConfiguration: Sendable {
     public var allRemarks: [String] { groupedRemarks.flatMap(\.remarks) }
 }
 
-/// Why a file cannot be imported.
+/// Reason that a file cannot be imported.
 public struct ImportFailure: Error, Sendable, CustomStringConvertible {
     public let description: String
 

@@ -4,7 +4,7 @@ struct ImportedProperties {
     struct Entry {
         /// Without blanks at its ends, as Kafka reads values.
         var value: String
-        /// What the original calls the setting.
+        /// Name of the setting in the original.
         var name: String
         /// The line that it stands in, where there are lines.
         var line: Int?

@@ -13,7 +13,7 @@ enum KnownSetting {
         return nil
     }
 
-    /// What changes which records arrive, or how they look.
+    /// Sentence about what changes which records arrive, or their content.
     private static func lost(_ own: Substring, _ setting: Substring, _ value: String) -> String? {
         let shown = isShowable(String(own), value) ? " = \(value)" : ""
         switch setting {
@@ -62,7 +62,7 @@ enum KnownSetting {
         "topic.tracking", "response.http.headers", "autorestart",
     ]
 
-    /// How Java's clients use memory, time and connections. Here it is `bufferBytes`, `requestTimeout` and
+    /// Use of memory, time and connections by Java's clients. Here it is `bufferBytes`, `requestTimeout` and
     /// `connectTimeout`, where anything has to be set at all.
     private static let tuning = [
         "acks", "retries", "retry.backoff", "batch.size", "linger.ms", "buffer.memory", "max.block.ms",

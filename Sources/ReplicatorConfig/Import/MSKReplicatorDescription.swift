@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import KafkaClient
 internal import Replication
 
-/// What MSK's DescribeReplicator answers: the fields that mean something here. The command line capitalises keys, the
+/// Answer of MSK's DescribeReplicator: the fields that mean something here. The command line capitalises keys, the
 /// service does not: both are read.
 struct MSKReplicatorDescription: Decodable {
     var replicatorName: String?
@@ -43,7 +43,7 @@ struct MSKReplicatorDescription: Decodable {
     struct Replication: Decodable {
         var sourceKafkaClusterAlias: String?
         var targetKafkaClusterAlias: String?
-        /// What a request to create a replicator has in place of the aliases.
+        /// In place of the aliases in a request to create a replicator.
         var sourceKafkaClusterArn: String?
         var targetKafkaClusterArn: String?
         var targetCompressionType: String?
@@ -97,7 +97,7 @@ struct MSKReplicatorDescription: Decodable {
         }
     }
 
-    /// Where the text is not as expected; never what stands there.
+    /// Place where the text is not as expected; never what stands there.
     private static func place(of error: any Error) -> String {
         guard let error = error as? DecodingError else { return "" }
         let path: [any CodingKey]

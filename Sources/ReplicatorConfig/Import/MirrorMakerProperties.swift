@@ -9,9 +9,9 @@ struct MirrorMakerProperties {
         /// Clusters as the original calls them.
         var source: String
         var target: String
-        /// What stands before the flow's own keys.
+        /// Beginning of the flow's own keys.
         var prefix: String
-        /// What the source is called in the names of its copies.
+        /// Name of the source in the names of its copies.
         var alias: String
     }
 

@@ -1,4 +1,4 @@
-/// What nobody asked for: why it is not needed, what its loss means, or only that it has no equivalent.
+/// Settings that nobody asked for: why it is not needed, what its loss means, or only that it has no equivalent.
 struct UnknownSettings {
     private let clusters: [String]
     private let routes: [MirrorMakerProperties.Route]
@@ -65,7 +65,7 @@ struct UnknownSettings {
         return flows.sorted().map { .toDo("\($0): names a cluster that \"clusters\" does not list; ignored, as there") }
     }
 
-    /// What changes records, in one remark for each place that it stands in.
+    /// Transforms, which change records, in one remark for each place that it stands in.
     private mutating func transforms() -> [ImportRemark] {
         let keys = properties.unused.filter { ["transforms", "predicates"].contains(Self.head(of: own($0).key)) }
         properties.use(keys)

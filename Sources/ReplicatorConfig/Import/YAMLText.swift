@@ -50,10 +50,12 @@ enum YAMLText {
         }
     }
 
-    /// Controls, and what YAML takes for the end of a line.
+    /// Controls, what YAML takes for the end of a line, and what turns the direction of a text around or hides in it.
     private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF: true
+        case 0..<0x20, 0x7F..<0xA0, 0xAD, 0x61C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,
+            0xFFFE, 0xFFFF:
+            true
         default: false
         }
     }
