@@ -65,6 +65,8 @@ public struct StatusServer: Service {
         var quiet = logger
         quiet.logLevel = .warning
         let gate = ConnectionGate(limits, registry: registry, logger: logger, hasDescriptors: hasDescriptors)
+        // There from the start, so that a rate can be taken.
+        _ = registry.makeCounter(label: "replicator_http_auth_failures_total", dimensions: [])
         let access = access
         let limits = limits
         let application = Application(

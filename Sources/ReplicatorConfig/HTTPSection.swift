@@ -46,7 +46,9 @@ enum HTTPSection {
             section.report(
                 "\"\(host)\" is not NAME, NAME:PORT or *.DOMAIN, without a scheme or path", about: "allowedHosts")
         }
-        access.authentication = section.section("authentication").flatMap { authentication($0) }
+        if isMapping("authentication", &section) {
+            access.authentication = section.section("authentication").flatMap { authentication($0) }
+        }
         access.tls = section.section("tls").flatMap { tls($0) }
         guard let listen = section.required("listen", "HOST:PORT to serve metrics and status on") else { return nil }
         if let address = HostAndPort(listen) { return address }
@@ -86,8 +88,15 @@ enum HTTPSection {
         return settings
     }
 
+    /// Whether a key that may hold secrets holds a mapping. Anything else is reported without being shown.
+    private static func isMapping(_ key: String, _ section: inout Section) -> Bool {
+        guard section.keys.contains(key), !section.isMapping(key) else { return true }
+        section.refuse([key], "expected a mapping of keys to values")
+        return false
+    }
+
     private static func secrets(_ section: inout Section, _ key: String, _ meaning: String) -> [String: Secret] {
-        guard var named = section.section(key) else { return [:] }
+        guard isMapping(key, &section), var named = section.section(key) else { return [:] }
         defer { named.finish() }
         var secrets: [String: Secret] = [:]
         for name in named.keys {

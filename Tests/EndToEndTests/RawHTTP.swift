@@ -7,12 +7,18 @@ import ServiceLifecycle
 /// Bytes to and from an HTTP server, with nothing between that would mend them.
 struct RawHTTP {
     private let port: Int
+    private let ended: AsyncStream<Never>
+
+    /// Waits until the server has ended.
+    func end() async {
+        for await _ in ended {}
+    }
 
     /// Runs a status server with these limits and rules for the length of a block.
     static func withServer(
         _ limits: ConnectionLimits, _ rules: HTTPAccess.Rules, registry: MetricsRegistry = MetricsRegistry(),
         status: String = "{}", hasDescriptors: @escaping @Sendable () -> Bool = { true },
-        _ body: (RawHTTP) async throws -> Void
+        _ body: (RawHTTP, ServiceGroup) async throws -> Void
     ) async throws {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let server = StatusServer(
@@ -26,12 +32,18 @@ struct RawHTTP {
         ) { port in
             continuation.yield(port)
         }
+        let (ended, finish) = AsyncStream.makeStream(of: Never.self)
+        let services = ServiceGroup(services: [server], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await withThrowingTaskGroup { group in
-            group.addTask { try await server.run() }
+            group.addTask {
+                defer { finish.finish() }
+                try await services.run()
+            }
             var iterator = ports.makeAsyncIterator()
             let port = await iterator.next() ?? 0
-            try await body(RawHTTP(port: port))
-            group.cancelAll()
+            try await body(RawHTTP(port: port, ended: ended), services)
+            await services.triggerGracefulShutdown()
+            try await group.waitForAll()
         }
     }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import Observability
+import ServiceLifecycle
 import Testing
 
 /// The HTTP server of `run`, over sockets: what clients may hold of it, and who is answered.
@@ -22,16 +23,17 @@ import Testing
         "POST /api/flows/f/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
     ])
     func `a request that does not end loses its connection`(text: String) async throws {
-        try await RawHTTP.withServer(limits, rules) { server in
+        try await RawHTTP.withServer(limits, rules) { server, _ in
             let answer = try await server.exchange(text)
             #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 200"))
         }
     }
 
     @Test func `a header that trickles loses its connection`() async throws {
-        try await RawHTTP.withServer(limits, rules) { server in
+        try await RawHTTP.withServer(limits, rules) { server, _ in
             try await server.connect().executeThenClose { inbound, outbound in
                 let start = ContinuousClock.now
+                try await outbound.write(ByteBuffer(string: "GET / HTTP/1.1\r\nX: "))
                 // Until the server has had enough.
                 await withTaskGroup { group in
                     group.addTask {
@@ -48,14 +50,14 @@ import Testing
     }
 
     @Test func `a connection that is kept and not used is closed`() async throws {
-        try await RawHTTP.withServer(limits, rules) { server in
+        try await RawHTTP.withServer(limits, rules) { server, _ in
             let answer = try await server.exchange("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             #expect(answer.hasPrefix("HTTP/1.1 200"))
         }
     }
 
     @Test func `several requests may use one connection`() async throws {
-        try await RawHTTP.withServer(limits, rules) { server in
+        try await RawHTTP.withServer(limits, rules) { server, _ in
             let one = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
             let answer = try await server.exchange(one + one + RawHTTP.request("GET /api/status"))
             #expect(answer.matches(of: /HTTP\/1\.1 200/).count == 3)
@@ -64,7 +66,7 @@ import Testing
 
     @Test func `a header that is too long is refused`() async throws {
         let long = String(repeating: "a", count: 40_000)
-        try await RawHTTP.withServer(ConnectionLimits(), rules) { server in
+        try await RawHTTP.withServer(ConnectionLimits(), rules) { server, _ in
             for text in [
                 RawHTTP.request("GET /", "X: \(long)"), RawHTTP.request("GET /\(long)"),
                 RawHTTP.request("GET /", (0..<200).map { "X\($0): y" }.joined(separator: "\r\n")),
@@ -77,7 +79,7 @@ import Testing
 
     @Test func `a body that is too long is refused`() async throws {
         let long = String(repeating: "a", count: 100_000)
-        try await RawHTTP.withServer(ConnectionLimits(), rules) { server in
+        try await RawHTTP.withServer(ConnectionLimits(), rules) { server, _ in
             let announced = try await server.exchange(
                 RawHTTP.request("POST /api/flows/f/pause", "Content-Length: 100000"))
             #expect(announced.hasPrefix("HTTP/1.1 413"))
@@ -101,7 +103,7 @@ import Testing
     private func expectRefusals(_ limits: ConnectionLimits, reason: String, admitted: Int) async throws {
         let registry = MetricsRegistry()
         let request = RawHTTP.request("GET /healthz")
-        try await RawHTTP.withServer(limits, rules, registry: registry) { server in
+        try await RawHTTP.withServer(limits, rules, registry: registry) { server, _ in
             try await server.holding(admitted) {
                 let refused = try await server.exchange(request)
                 #expect(refused == "")
@@ -118,7 +120,7 @@ import Testing
     @Test func `connections are refused while descriptors are scarce`() async throws {
         let registry = MetricsRegistry()
         try await RawHTTP.withServer(ConnectionLimits(), rules, registry: registry, hasDescriptors: { false }) {
-            server in
+            server, _ in
             let answer = try await server.exchange(RawHTTP.request("GET /healthz"))
             #expect(answer == "")
         }
@@ -131,7 +133,7 @@ import Testing
         let request = RawHTTP.request("GET /api/status")
         // More than the buffers of both sockets hold.
         let status = String(repeating: "a", count: 24 << 20)
-        try await RawHTTP.withServer(limits, rules, status: status) { server in
+        try await RawHTTP.withServer(limits, rules, status: status) { server, _ in
             try await server.connect().executeThenClose { _, outbound in
                 try await outbound.write(ByteBuffer(string: request))
                 var answer = ""
@@ -149,8 +151,23 @@ import Testing
         }
     }
 
+    @Test func `a client that does not read does not keep the server from ending`() async throws {
+        let status = String(repeating: "a", count: 24 << 20)
+        try await RawHTTP.withServer(limits, rules, status: status) { server, services in
+            try await server.connect().executeThenClose { inbound, outbound in
+                try await outbound.write(ByteBuffer(string: RawHTTP.request("GET /api/status")))
+                var iterator = inbound.makeAsyncIterator()
+                _ = try await iterator.next()
+                let start = ContinuousClock.now
+                await services.triggerGracefulShutdown()
+                await server.end()
+                #expect(ContinuousClock.now - start < .seconds(10))
+            }
+        }
+    }
+
     @Test func `answers tell browsers what to keep to`() async throws {
-        try await RawHTTP.withServer(ConnectionLimits(), rules) { server in
+        try await RawHTTP.withServer(ConnectionLimits(), rules) { server, _ in
             for path in ["/", "/metrics", "/healthz", "/api/status", "/nowhere"] {
                 let answer = try await server.exchange(RawHTTP.request("GET \(path)")).lowercased()
                 #expect(answer.contains("x-content-type-options: nosniff"), "\(path)")
@@ -161,7 +178,7 @@ import Testing
     }
 
     @Test func `the guard stands before every path`() async throws {
-        try await RawHTTP.withServer(ConnectionLimits(), rules) { server in
+        try await RawHTTP.withServer(ConnectionLimits(), rules) { server, _ in
             for path in ["/", "/metrics", "/healthz", "/readyz", "/api/status", "/api/flows/f/pause", "/nowhere"] {
                 for method in ["GET", "POST", "OPTIONS"] {
                     let answer = try await server.exchange(
@@ -190,7 +207,7 @@ import Testing
         for (anonymous, status) in [(Right.none, none), (.read, read)] {
             var rules = rules
             rules.credentials = Credentials(users: ["ops": "pw"], tokens: ["tok"], anonymous: anonymous)
-            try await RawHTTP.withServer(ConnectionLimits(), rules) { server in
+            try await RawHTTP.withServer(ConnectionLimits(), rules) { server, _ in
                 let answer = try await server.exchange(
                     RawHTTP.request(line, authorization.map { "Authorization: \($0)" } ?? "X: y"))
                 #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer)")

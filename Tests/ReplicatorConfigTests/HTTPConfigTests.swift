@@ -56,6 +56,15 @@ import Testing
     }
 
     @Test(arguments: [
+        "authentication: ops:hush", "authentication: {users: \"ops:hush\"}", "authentication: {tokens: hush}",
+    ])
+    func `secrets in the wrong place are not shown`(setting: String) {
+        let problems = Self.problems("{listen: \"127.0.0.1:1\", \(setting)}")
+        #expect(problems.contains("expected a mapping"))
+        #expect(!problems.contains("hush"))
+    }
+
+    @Test(arguments: [
         ("authentication: {users: {\"a:b\": x}}", "holds no colon"),
         ("authentication: {users: {\"\": x}}", "is not empty"),
         ("authentication: {users: {a: }}", "missing required key \"a\""),

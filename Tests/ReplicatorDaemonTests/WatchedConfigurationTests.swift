@@ -1,4 +1,5 @@
 import KafkaClient
+import Observability
 import Replication
 import ReplicatorConfig
 import ReplicatorDaemon
@@ -47,6 +48,44 @@ import Testing
             return
         }
         #expect(settings.map { "\($0.topics.allow)" }.first?.contains("b") == true)
+    }
+
+    @Test func `who may use the HTTP address changes with the file, or nothing does`() async throws {
+        func file(_ http: String) -> String {
+            text("topics: {allow: [a]}") + "\nhttp: {listen: \"0.0.0.0:1\", \(http)}"
+        }
+        let one = file("authentication: {users: {ops: one}}")
+        try await withFiles(["replicator.yaml": one, "empty": "\n"]) { files in
+            let current = try ConfigFile.load(files["replicator.yaml"])
+            let access = HTTPAccess(try HTTPAccess.Rules(current.httpAccess, listeningOn: "0.0.0.0"))
+            var configuration = WatchedConfiguration(
+                file: files["replicator.yaml"], runsAll: true, current: current, access: access)
+            func reload(_ text: String) throws -> [String] {
+                try files.write(text, "replicator.yaml")
+                return refusals(configuration.reload(running: current.flows))
+            }
+            func isOne() -> Bool {
+                // ops:one
+                access.decide(authorization: "Basic b3BzOm9uZQ==", needed: .act, from: ClientAddress(nil))
+                    == .allowed(.act)
+            }
+            #expect(isOne())
+            #expect(configuration.exposure?.contains("in the clear") == true)
+
+            let empty = try reload(file("authentication: {users: {ops: \"${file:\(files["empty"])}\"}}"))
+            #expect(empty[0].contains("is empty"))
+            #expect(isOne())
+            let encrypted = try reload(file("tls: {certificateFile: /nowhere}"))
+            #expect(encrypted[0].contains("http.tls cannot come or go"))
+            #expect(isOne())
+            let two = try reload(file("authentication: {users: {ops: two}}"))
+            #expect(two == [])
+            #expect(!isOne())
+            let open = try reload(file("allowedHosts: [a]"))
+            #expect(open == [])
+            #expect(isOne())
+            #expect(configuration.exposure?.contains("pause and resume") == true)
+        }
     }
 
     @Test func `a file that cannot be read is refused with its place, and the one before stays in force`() async throws

@@ -91,10 +91,11 @@ actor Connector {
     private func open(
         _ address: HostAndPort, _ deadline: NIODeadline
     ) async throws(Failure) -> NIOLoopBound<ConnectionHandler> {
-        guard DescriptorReserve.remains() else {
+        let tlsContext = try tlsContextIfNeeded()
+        guard DescriptorReserve.claim() else {
             throw Failure(.connection(.descriptorsExhausted(limit: DescriptorReserve.limit)), during: .connect)
         }
-        let tlsContext = try tlsContextIfNeeded()
+        defer { DescriptorReserve.release() }
         let serverName = settings.security.tls?.serverName ?? (address.isIPAddress ? nil : address.host)
         let maximumFrameBytes = settings.maximumFrameBytes
         let remaining = max(.milliseconds(1), deadline - .now())

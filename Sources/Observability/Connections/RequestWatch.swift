@@ -24,6 +24,8 @@ final class RequestWatch: ChannelDuplexHandler {
     private var phase: RequestPhase
     private var bodyBytes = 0
     private var alarm: Scheduled<Void>?
+    /// Set when the server ends.
+    private var leave: Scheduled<Void>?
 
     init(_ limits: ConnectionLimits, gate: ConnectionGate) {
         self.limits = limits
@@ -36,6 +38,7 @@ final class RequestWatch: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         alarm?.cancel()
         alarm = nil
+        leave?.cancel()
     }
 
     /// One alarm at a time, set again when it rings early: most deadlines move before they are reached.
@@ -64,6 +67,12 @@ final class RequestWatch: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is BytesCame { return update(context) { $0.bytesCame(at: .now()) } }
+        if event is ChannelShouldQuiesceEvent {
+            // The process ends: it does not wait for clients that do not read.
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            leave?.cancel()
+            leave = context.eventLoop.scheduleTask(in: limits.body) { bound.value.close(promise: nil) }
+        }
         context.fireUserInboundEventTriggered(event)
     }
 

@@ -21,6 +21,7 @@ struct Reloading {
         case .apply(let settings):
             for (flow, settings) in zip(daemon.flows, settings) { await flow.reload(settings) }
             daemon.logger.info("configuration reloaded", metadata: ["file": "\(file)"])
+            if let exposure = configuration.exposure { daemon.logger.warning("\(exposure)") }
         case .refuse(let reasons):
             daemon.logger.error(
                 "configuration not reloaded, everything goes on as before",

@@ -19,6 +19,9 @@ package struct WatchedConfiguration: Sendable {
         self.access = access
     }
 
+    /// What strangers can do at the HTTP address now; nil when it is not open to them.
+    package var exposure: String? { current.http.flatMap { HTTPExposure.warning($0, current.httpAccess) } }
+
     /// Reads the file again, and takes it over as a whole or not at all.
     ///
     /// - Parameter running: settings of the flows that run.

@@ -20,7 +20,7 @@ struct RunCommand: AsyncParsableCommand {
         discussion: """
             Starts every flow of the configuration, or only those named with --flow. The first TERM or INT lets what \
             is under way reach the target and records how far it came. HUP reads the configuration again and takes over \
-            topics, consumerGroups, sync and limits.
+            topics, consumerGroups, sync and limits, and who may use the HTTP address.
 
             Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration.
             """)
@@ -57,7 +57,7 @@ struct RunCommand: AsyncParsableCommand {
             ]
             if let http = config.http, let access {
                 services.append(statusServer(at: http, access, ConnectionLimits(descriptors: descriptors), daemon))
-                if let warning = HTTPExposure.warning(http, config.httpAccess) { logger.warning("\(warning)") }
+                if let exposure = configuration.exposure { logger.warning("\(exposure)") }
             }
             let serviceGroup = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
