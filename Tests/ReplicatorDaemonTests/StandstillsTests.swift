@@ -85,4 +85,35 @@ import Testing
         let failed = try self.status(state: "failed")
         #expect(standstills.marking(failed, at: start + .seconds(45)).partitions[0].stuckForSeconds == nil)
     }
+
+    @Test func `a standstill of unknown lag is told with what is not known`() throws {
+        var standstills = Standstills(patience: .seconds(30))
+        let status = try FlowStatus.of(PartitionFacts(offset: 7, lag: nil, lagUnknown: "no answer"))
+
+        _ = warnings(&standstills, status, after: 0)
+        let told = warnings(&standstills, status, after: 30)
+
+        #expect(told.map(\.message) == ["partition makes no progress and how far behind is not known"])
+        #expect(told.first?.metadata["lag"] == "unknown")
+        #expect(told.first?.metadata["reason"] == "no answer")
+    }
+
+    @Test func `the end of a standstill is told once, and of those that follow for one reason only the first`() throws {
+        var standstills = Standstills(patience: .seconds(30))
+        let first = try FlowStatus.of(PartitionFacts(obstacle: "west is away", lag: 3), PartitionFacts(partition: 1))
+        let both = try FlowStatus.of(
+            PartitionFacts(obstacle: "west is away", lag: 3),
+            PartitionFacts(partition: 1, obstacle: "west is away", lag: 1))
+
+        _ = warnings(&standstills, first, after: 0)
+        _ = warnings(&standstills, both, after: 10)
+        #expect(warnings(&standstills, both, after: 30).count == 1)
+        #expect(standstills.takeEnded().isEmpty)
+        #expect(warnings(&standstills, both, after: 40).isEmpty)
+        #expect(standstills.marking(both, at: start + .seconds(40)).partitions.allSatisfy { $0.stuckForSeconds != nil })
+
+        _ = warnings(&standstills, try .of(PartitionFacts(), PartitionFacts(partition: 1)), after: 50)
+        #expect(standstills.takeEnded() == ["there"])
+        #expect(standstills.takeEnded().isEmpty)
+    }
 }

@@ -80,6 +80,50 @@ import Testing
         #expect(!document.isReady)
     }
 
+    @Test func `a lag that was never known is an obstacle, and is null in the document`() throws {
+        let document = document(
+            try .of(
+                PartitionFacts(partition: 0, lag: 4),
+                PartitionFacts(partition: 1, lag: nil, lagUnknown: "no leader"),
+                PartitionFacts(partition: 2, lag: nil, lagUnknown: "no leader")))
+
+        #expect(
+            document.obstacles == [
+                "flow there: the lag of 2 partitions, such as orders-1, is not known yet: no leader"
+            ])
+        #expect(document.json.contains(#""knownLag":4,"lag":null,"lagUnknownPartitions":2"#))
+        #expect(document.flows[0].rates.lag == nil)
+    }
+
+    @Test func `topics that wait are obstacles, and are listed without partitions`() throws {
+        var status = try FlowStatus.of(PartitionFacts())
+        status.waiting = [
+            FlowStatus.WaitingTopic(
+                topic: "users", targetTopic: "east.users", partitions: 3, reason: "no right", since: 5)
+        ]
+        let document = document(status)
+
+        #expect(document.obstacles == ["flow there: topic users is not replicated: no right"])
+        #expect(document.flows[0].rates.topics.map(\.state) == ["active", "waiting"])
+        #expect(document.flows[0].rates.topics.map(\.partitions) == [1, 0])
+        #expect(document.flows[0].rates.topics.map(\.reason) == [nil, "no right"])
+    }
+
+    @Test func `a flow that waits says why`() throws {
+        var status = try FlowStatus.of(state: "waiting")
+        status.reason = "west: connection refused"
+
+        #expect(document(status).obstacles == ["flow there is waiting: west: connection refused"])
+        #expect(document(status).flows[0].rates.lag == nil)
+    }
+
+    @Test(arguments: [(0, 2_000), (20, 2_000), (30, 3_000), (40, 4_000), (1_000, 4_000), (3_000, 2_000), (9_000, 500)])
+    func `whatever a poll takes, what is shown is at most five seconds old when the next begins`(
+        poll: Int, pause: Int
+    ) {
+        #expect(Daemon.pause(afterPollOf: .milliseconds(poll)) == .milliseconds(pause))
+    }
+
     @Test func `a listing leaves partitions out, and what is told of all of them stays`() throws {
         let document = document(
             try .of(

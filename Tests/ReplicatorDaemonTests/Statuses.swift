@@ -9,7 +9,9 @@ struct PartitionFacts {
     var reason: String?
     var obstacle: String?
     var offset = 0
-    var lag = 0
+    /// Nil when it is not known.
+    var lag: Int? = 0
+    var lagUnknown: String?
     var sourceLeader: Int?
     var targetLeader: Int?
     var stuckForSeconds: Int?
@@ -17,11 +19,13 @@ struct PartitionFacts {
     fileprivate var json: [String: Any] {
         var json: [String: Any] = [
             "topic": topic, "partition": partition, "targetTopic": "east.\(topic)", "state": state,
-            "sourceOffset": offset, "sourceEnd": offset + lag, "targetOffset": offset, "lag": lag, "written": offset,
+            "sourceOffset": offset, "sourceEnd": lag.map { offset + $0 } ?? -1, "targetOffset": offset,
+            "lag": lag ?? NSNull(), "written": offset,
             "readBytes": 0, "skipped": [String: Int](), "foreign": 0, "doubled": 0, "bufferedBytes": 0,
         ]
         json["reason"] = reason
         json["obstacle"] = obstacle
+        json["lagUnknown"] = lagUnknown
         json["sourceLeader"] = sourceLeader
         json["targetLeader"] = targetLeader
         json["stuckForSeconds"] = stuckForSeconds

@@ -14,6 +14,8 @@ package struct Standstills: Sendable {
     private var known: [String: [ProgressWatchdog.Stuck]] = [:]
     /// Flows with standstills that have been told, and not their end.
     private var told: Set<String> = []
+    /// Reasons that have been told of them: what comes to a standstill later for the same one is no news.
+    private var toldReasons: [String: Set<String>] = [:]
 
     /// - Parameter patience: how long lag without progress is nothing to worry about.
     package init(patience: Duration) {
@@ -25,9 +27,18 @@ package struct Standstills: Sendable {
     /// - Returns: one warning for each flow with partitions that have come to a standstill since; each is told once.
     package mutating func update(_ statuses: [FlowStatus], at now: ContinuousClock.Instant) -> [Warning] {
         let found = Dictionary(grouping: watchdog.observe(statuses.flatMap(Self.observations), at: now), by: \.flow)
-        let warnings = statuses.compactMap { status in
+        let warnings = statuses.compactMap { status -> Warning? in
+            let stuck = found[status.name] ?? []
+            guard !stuck.isEmpty else { return nil }
             let before = Set((known[status.name] ?? []).map(\.place))
-            return Self.warning((found[status.name] ?? []).filter { !before.contains($0.place) }, status)
+            let reasons = Self.reasons(status)
+            let old = toldReasons[status.name] ?? []
+            let fresh = stuck.filter { one in
+                guard !before.contains(one.place) else { return false }
+                return reasons[one.topic]?[one.partition].map { !old.contains($0) } ?? true
+            }
+            toldReasons[status.name] = old.union(stuck.compactMap { reasons[$0.topic]?[$0.partition] })
+            return Self.warning(fresh, status)
         }
         known = found
         told.formUnion(found.filter { !$0.value.isEmpty }.keys)
@@ -38,7 +49,17 @@ package struct Standstills: Sendable {
     package mutating func takeEnded() -> [String] {
         let ended = told.filter { known[$0]?.isEmpty ?? true }.sorted()
         told.subtract(ended)
+        for flow in ended { toldReasons[flow] = nil }
         return ended
+    }
+
+    /// What is in the way, by topic and partition.
+    private static func reasons(_ status: FlowStatus) -> [String: [Int32: String]] {
+        var reasons: [String: [Int32: String]] = [:]
+        for partition in status.partitions {
+            reasons[partition.topic, default: [:]][partition.partition] = partition.obstacle ?? partition.lagUnknown
+        }
+        return reasons
     }
 
     private static func observations(_ flow: FlowStatus) -> [ProgressWatchdog.Observation] {
