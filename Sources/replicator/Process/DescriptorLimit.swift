@@ -4,7 +4,7 @@ internal import Glibc
 enum DescriptorLimit {
     /// Raises the soft limit to the hard one, so that connections do not run out while the system has more to give.
     ///
-    /// A failure changes nothing: the process goes on with what it has.
+    /// A failure changes nothing: the process has what it had.
     ///
     /// - Returns: the limit in force, for a log line; nil when the system does not tell.
     @discardableResult
