@@ -1,20 +1,20 @@
 internal import Glibc
 
-/// The limit on open files of this process. Shells and containers often set a low one that a process may raise itself.
+/// The number of files and connections that the process may have open, RLIMIT_NOFILE.
 enum DescriptorLimit {
-    /// Raises the soft limit to the hard one, so that connections do not run out while the system has more to give.
+    /// Raises the soft limit to the hard one, as far as the system lets it.
     ///
-    /// A failure changes nothing: the process has what it had.
+    /// The soft limit is low for the sake of programs that use `select`; this one has no use for it.
     ///
-    /// - Returns: the limit in force, for a log line; nil when the system does not tell.
+    /// - Returns: the limits that hold now.
     @discardableResult
-    static func raise() -> UInt64? {
+    static func raise() -> (soft: UInt64, hard: UInt64) {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
-        guard limit.rlim_cur < limit.rlim_max else { return UInt64(limit.rlim_cur) }
-        let before = limit.rlim_cur
-        limit.rlim_cur = limit.rlim_max
-        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return UInt64(before) }
-        return UInt64(limit.rlim_cur)
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return (1_024, 1_024) }
+        guard limit.rlim_cur < limit.rlim_max else { return (UInt64(limit.rlim_cur), UInt64(limit.rlim_max)) }
+        var wanted = limit
+        wanted.rlim_cur = limit.rlim_max
+        if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &wanted) == 0 { limit = wanted }
+        return (UInt64(limit.rlim_cur), UInt64(limit.rlim_max))
     }
 }
