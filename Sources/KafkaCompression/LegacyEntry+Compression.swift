@@ -6,16 +6,8 @@ extension LegacyEntry {
     public func records(limit: OutputLimit = .default) throws(CompressionError) -> [Record] {
         guard let codec else { throw .unknownCodec(attributes: Int16(attributes)) }
         guard codec != .none else { return [record] }
-        let innerSet = try innerSet(limit: limit)
+        let innerSet = try innerSet(codec: codec, limit: limit)
         do throws(WireError) { return try records(innerSet: innerSet) } catch { throw .malformed(error) }
-    }
-
-    /// The messages that a compressed entry holds, as they lie in it: to read one after the other. An entry that is not
-    /// compressed is its own set.
-    public func innerSet(limit: OutputLimit = .default) throws(CompressionError) -> ByteBuffer {
-        guard let codec else { throw .unknownCodec(attributes: Int16(attributes)) }
-        guard codec != .none else { return bytes }
-        return try innerSet(codec: codec, limit: limit)
     }
 
     /// The compressed set, decompressed.

@@ -56,7 +56,9 @@ extension RecordBytes {
 
 extension Cluster {
     func produce(_ request: ProduceRequest, _ call: Call<ProduceResponse>) {
-        guard (-1...1).contains(request.acks) else { return answer(request.refused(.invalidRequiredAcks), request, call) }
+        guard (-1...1).contains(request.acks) else {
+            return answer(request.refused(.invalidRequiredAcks), request, call)
+        }
         guard request.transactionalID != nil || !request.hasTransactionalRecords else {
             return answer(request.refused(.transactionalIDAuthorizationFailed), request, call)
         }

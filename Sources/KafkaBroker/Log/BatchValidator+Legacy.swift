@@ -67,8 +67,9 @@ extension BatchValidator {
         var count: Int32 = 0
         while let inner = try innerMessage(&set) {
             guard inner.codec == CompressionCodec.none, inner.magic == entry.magic else {
-                throw malformedSet("a message of magic \(inner.magic), attributes \(inner.attributes) inside a "
-                    + "compressed message set of magic \(entry.magic)")
+                throw malformedSet(
+                    "a message of magic \(inner.magic), attributes \(inner.attributes) inside a compressed message set of "
+                        + "magic \(entry.magic)")
             }
             count += 1
             guard count <= BatchLimits.records else {
@@ -82,8 +83,8 @@ extension BatchValidator {
             try body(record)
         }
         guard count > 0, set.partialBytes == 0 else {
-            throw malformedSet(count == 0 ? "compressed message set without messages" : "compressed message set ends "
-                + "inside a message")
+            throw malformedSet(
+                count == 0 ? "compressed message set without messages" : "compressed message set ends inside a message")
         }
     }
 

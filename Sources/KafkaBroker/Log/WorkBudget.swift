@@ -30,9 +30,10 @@ package final class WorkBudget {
         let header = batch.header
         guard let codec = header.codec else { throw .unknownCodec(attributes: header.attributes) }
         guard codec != .none else { return try batch.records() }
-        return RecordReader(payload: try spend { (limit) throws(CompressionError) in
-            try codec.decompress(batch.payload, limit: limit)
-        }, header: header)
+        return RecordReader(
+            payload: try spend { (limit) throws(CompressionError) in
+                try codec.decompress(batch.payload, limit: limit)
+            }, header: header)
     }
 
     /// The messages of a compressed entry of the old formats.

@@ -149,8 +149,8 @@ final class RequestMemory {
     private func end(_ reader: any RequestReader) {
         if let unfinished = reader.unfinished {
             reader.giveUp(
-                because: "\(unfinished.arrived) bytes of a request of \(unfinished.arrived + unfinished.missing) came, and "
-                    + "others wait for the memory (queued.max.request.bytes)")
+                because: "\(unfinished.arrived) bytes of a request of \(unfinished.arrived + unfinished.missing) came, "
+                    + "and others wait for the memory (queued.max.request.bytes)")
         }
         remove(reader)
     }

@@ -5,7 +5,8 @@ extension Cluster {
     /// take long: each part is short, but a request may have thousands.
     ///
     /// Ordinary requests are done before this returns. What is left when the cluster closes is not done.
-    func inTurns(from first: Int = 0, to count: Int, _ part: @escaping (Int) -> Void, then finish: @escaping () -> Void) {
+    func inTurns(from first: Int = 0, to count: Int, _ part: @escaping (Int) -> Void, then finish: @escaping () -> Void)
+    {
         guard !isClosed else { return }
         let start = NIODeadline.now()
         var index = first

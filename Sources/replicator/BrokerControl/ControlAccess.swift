@@ -24,7 +24,8 @@ struct ControlAccess: Sendable {
         }
         guard isKnown(host) else {
             return ControlFailure(
-                .forbidden, "requests to the name \(host) are refused; --control-allow-host allows it if it is this machine's")
+                .forbidden,
+                "requests to the name \(host) are refused; --control-allow-host allows it if it is this machine's")
         }
         let origin = request.headerFields[.origin]
         if let origin, !isOwn(origin, host: request.authority) { return Self.otherSite }
