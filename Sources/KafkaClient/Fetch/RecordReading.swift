@@ -8,15 +8,25 @@ extension ClusterClient {
     func records(
         of partition: TopicPartition, from first: Int64 = 0
     ) async throws(KafkaError) -> (records: [Record], next: Int64) {
+        var records: [Record] = []
+        let next = try await eachAnswer(of: partition, from: first) { records += $0 }
+        return (records, next)
+    }
+
+    /// The same, answer by answer.
+    ///
+    /// - Returns: where to go on later.
+    func eachAnswer(
+        of partition: TopicPartition, from first: Int64 = 0, take: ([Record]) -> Void
+    ) async throws(KafkaError) -> Int64 {
         let (start, end) = try await bounds(of: partition, from: first)
         var position = start
-        var records: [Record] = []
         while position < end {
             let read = try await piece(of: partition, from: position)
-            records += read.records
+            take(read.records)
             position = read.next
         }
-        return (records, position)
+        return position
     }
 
     /// Where reading a log from an offset on begins and ends at present; the same number twice when there is nothing.

@@ -96,12 +96,6 @@ extension OppositeFlows.Reader {
     }
 
     fileprivate mutating func read() async throws(KafkaError) {
-        var reader = topic.reader(from: next)
-        while let records = try await reader.records() {
-            for record in records {
-                do { try flow.take(record) } catch { await topic.skip(record, because: "\(error)") }
-            }
-            next = reader.next
-        }
+        next = try await flow.read(topic, from: next)
     }
 }

@@ -79,7 +79,7 @@ package actor OriginTable {
         var recorded = RecordedFlow()
         let log = StateTopic(topic, client: cluster)
         var reader = log.reader()
-        while let records = try await reader.records() {
+        while !recorded.hasWritten || recorded.identity == nil, let records = try await reader.records() {
             for record in records {
                 // A record that is not a flow's own says nothing about a flow.
                 do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }

@@ -36,14 +36,11 @@ package actor SyncLedger {
         var state = LedgerState()
         var acls: [String: AccessRule] = [:]
         var quotas: [String: QuotaEntity] = [:]
-        var reader = log.reader()
-        while let records = try await reader.records() {
-            for record in records {
-                do {
-                    try LedgerRecord.take(record, into: &state, acls: &acls, quotas: &quotas)
-                } catch {
-                    await log.skip(record, because: "\(error)")
-                }
+        for record in try await log.readNewest().records {
+            do {
+                try LedgerRecord.take(record, into: &state, acls: &acls, quotas: &quotas)
+            } catch {
+                await log.skip(record, because: "\(error)")
             }
         }
         self.state = state

@@ -27,35 +27,15 @@ package actor ProgressStore {
     /// Creates the topic if it is missing, and reads what it holds.
     package func open() async throws(FlowError) {
         do throws(KafkaError) {
-            let metadata = try await target.metadata(.named([topic]))
-            if metadata.topics[topic]?.partitions.isEmpty ?? true { try await create(brokers: metadata.brokers.count) }
-            try await read()
+            try await CompactedTopic(name: topic, client: target).ensure()
+            var read = RecordedFlow()
+            _ = try await read.read(log)
+            recorded = read
         } catch {
             throw .unreadableProgress(topic: topic, error)
         }
         if let refusal = recorded.identityRefusal {
             throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: refusal)
-        }
-    }
-
-    private func read() async throws(KafkaError) {
-        var reader = log.reader()
-        while let records = try await reader.records() {
-            for record in records {
-                do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }
-            }
-        }
-    }
-
-    private func create(brokers: Int) async throws(KafkaError) {
-        let wanted = NewTopic(
-            topic, partitions: 1, replicationFactor: Int16(max(1, min(3, brokers))),
-            configs: ["cleanup.policy": "compact"])
-        switch await target.createTopics([wanted])[topic] {
-        // Another instance may have been quicker.
-        case .failure(let error) where error.code == .topicAlreadyExists: break
-        case .failure(let error): throw error
-        case .success, nil: break
         }
     }
 

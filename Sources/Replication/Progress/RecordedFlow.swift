@@ -1,5 +1,6 @@
 package import KafkaClient
 package import KafkaWire
+internal import NIOCore
 
 /// Contents of a flow's progress topic, taken in from the oldest to the newest.
 package struct RecordedFlow: Sendable {
@@ -109,5 +110,31 @@ package struct RecordedFlow: Sendable {
     /// Target topic of a source topic; nil before the flow's first start.
     package func targetName(of topic: String) -> String? {
         identity.flatMap { TopicNaming.targetName(of: topic, recorded: $0.naming) }
+    }
+}
+
+extension RecordedFlow {
+    /// Takes in what a progress topic holds from an offset on: of each key the newest record that can be understood. Those
+    /// that cannot be are skipped, counted and named.
+    ///
+    /// - Returns: where to go on later.
+    package mutating func read(_ log: StateTopic, from offset: Int64 = 0) async throws(KafkaError) -> Int64 {
+        let newest = try await log.readNewest(from: offset)
+        var damaged: Set<ByteBuffer> = []
+        for record in newest.records {
+            do {
+                try take(record)
+            } catch {
+                await log.skip(record, because: "\(error)")
+                if let key = record.key { damaged.insert(key) }
+            }
+        }
+        guard !damaged.isEmpty else { return newest.next }
+        // What was written before them, as far as compaction has left it.
+        var reader = log.reader(from: offset)
+        while let records = try await reader.records() {
+            for record in records where record.key.map(damaged.contains) ?? false { try? take(record) }
+        }
+        return newest.next
     }
 }
