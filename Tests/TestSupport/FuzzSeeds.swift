@@ -1,7 +1,7 @@
 import Foundation
 
 /// The seeds of a fuzz test, one for each input, which is made from its seed alone. `REPLICATOR_FUZZ_SEED` is the
-/// first, `REPLICATOR_FUZZ_INPUTS` their number; with `REPLICATOR_FUZZ_SECONDS` they go on for that long instead.
+/// first, `REPLICATOR_FUZZ_INPUTS` their number; with `REPLICATOR_FUZZ_SECONDS` they continue for that long instead.
 ///
 /// A trap ends the process: what a test prints before an input tells the seed to begin with next time.
 package struct FuzzSeeds: Sequence, IteratorProtocol {
@@ -10,7 +10,7 @@ package struct FuzzSeeds: Sequence, IteratorProtocol {
     private let count: UInt64
     private let deadline: Date?
 
-    /// How long a test goes on by hand; nil in an ordinary run.
+    /// How long a test takes by hand; nil in an ordinary run.
     package static let seconds: Double? = environment("REPLICATOR_FUZZ_SECONDS").flatMap(Double.init)
 
     /// The minutes that a suite may take, with room for what an ordinary run takes.

@@ -51,7 +51,7 @@ package actor OriginTable {
         KafkaError(
             .unexpectedAnswer(
                 "the registration of producer id \(id) cannot be understood (\(why)), so nobody can tell where its "
-                    + "records come from. If a flow writes under that id, start it again: it registers its ids anew. If none "
+                    + "records come from. If a flow writes under that id, start it again: it registers its ids again. If none "
                     + "does, write a record with the key \(id) and no value. See who else may write to this topic"),
             during: .request(.fetch), cluster: cluster.settings.name, topic: OriginRecord.topic, partition: 0)
     }

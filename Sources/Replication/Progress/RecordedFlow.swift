@@ -40,8 +40,8 @@ package struct RecordedFlow: Sendable {
 
     /// Takes a record as it was read.
     ///
-    /// - Throws: when it is none of ours although its key is. That is remembered of what the key names, and the rest is
-    ///   as it was: the caller skips the record.
+    /// - Throws: when it is none of ours although its key is. That is remembered of what the key names, and nothing
+    ///   else changes: the caller skips the record.
     package mutating func take(_ record: Record) throws {
         guard let bytes = record.key, let key = ProgressRecord.Key(bytes) else { return }
         do {
@@ -117,7 +117,7 @@ extension RecordedFlow {
     /// Takes in what a progress topic holds from an offset on: of each key the newest record that can be understood. Those
     /// that cannot be are skipped, counted and named.
     ///
-    /// - Returns: where to go on later.
+    /// - Returns: where to continue later.
     package mutating func read(_ log: StateTopic, from offset: Int64 = 0) async throws(KafkaError) -> Int64 {
         let newest = try await log.readNewest(from: offset)
         var damaged: Set<ByteBuffer> = []
