@@ -22,9 +22,12 @@ import Testing
         try await FuzzedWorld.run { world in
             try await world.createTopic("orders")
             let flow = try world.flow("fuzzed-flow")
-            var produced = 0
+            var produced = 10
             var inputs = 0
+            try await world.produce(0..<produced, to: "orders")
             try await world.running(flow) {
+                // A flow that cannot find out what it has to do does not start; that is another matter.
+                try await world.caughtUp(flow, records: Int64(produced))
                 for seed in FuzzSeeds(count: 12) {
                     FuzzSeeds.say("fuzzing impossible answers, seed \(seed)")
                     world.mutate(.impossible, one: 3, using: seeded(seed))

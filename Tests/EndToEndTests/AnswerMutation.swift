@@ -59,7 +59,7 @@ struct AnswerMutation {
             bytes.writeInteger([Int32.max, .min, -1, 0, 3][Int(random.next() % 5)])
             bytes.writeImmutableBuffer(frame)
         case 3:
-            // Somebody else's answer.
+            // The answer to another request.
             var other = frame
             other.setInteger(Int32(truncatingIfNeeded: random.next()), at: other.readerIndex)
             return framed(other)

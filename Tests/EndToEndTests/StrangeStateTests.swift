@@ -7,7 +7,7 @@ import Replication
 import ReplicationTools
 import Testing
 
-/// Topics that keep state, with records in them that somebody else has written.
+/// Topics that keep state, with records in them that no flow has written.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct StrangeStateTests {
     private static let origins = "__replicator_origins"
 

@@ -18,7 +18,7 @@ import Testing
         AccessRule(.allow, .write, on: .topic, "*", to: "User:eve"),
         AccessRule(.allow, .write, on: .topic, "__", pattern: .prefixed, to: "User:eve"),
         AccessRule(.allow, .write, on: .topic, "*", to: "User:eve", from: "10.0.0.1"),
-    ]) func `a rule that lets somebody write is found`(rule: AccessRule) {
+    ]) func `a rule that lets another principal write is found`(rule: AccessRule) {
         #expect(Self.writers([rule]) == ["User:eve"])
     }
 
@@ -40,7 +40,7 @@ import Testing
         #expect(Self.writers(rules).isEmpty)
     }
 
-    @Test func `everybody is somebody else`() {
+    @Test func `a rule for everybody is one for others`() {
         #expect(Self.writers([AccessRule(.allow, .write, on: .topic, "*", to: "User:*")]) == ["User:*"])
     }
 }

@@ -37,4 +37,10 @@ extension Int64 {
         let (sum, isOverflow) = addingReportingOverflow(other)
         return isOverflow ? (other < 0 ? .min : .max) : sum
     }
+
+    /// The difference, or the nearest number that there is.
+    public func saturatingSubtracting(_ other: Int64) -> Int64 {
+        let (difference, isOverflow) = subtractingReportingOverflow(other)
+        return isOverflow ? (other < 0 ? .max : .min) : difference
+    }
 }

@@ -26,7 +26,7 @@ extension ClusterClient {
         return (max(first, try await offset(.earliest, of: partition)), end)
     }
 
-    /// The records of one answer, from an offset on that lies before the end; and where to go on.
+    /// The records of one answer, from an offset on that lies before the end; and where to continue.
     func piece(
         of partition: TopicPartition, from start: Int64
     ) async throws(KafkaError) -> (records: [Record], next: Int64) {

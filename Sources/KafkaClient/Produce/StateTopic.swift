@@ -121,7 +121,7 @@ public actor StateTopic {
 public struct StateReader: Sendable {
     private let topic: StateTopic
     private var end: Int64?
-    /// Where to go on later.
+    /// Where to continue later.
     public private(set) var next: Int64
 
     fileprivate init(_ topic: StateTopic, from offset: Int64) {

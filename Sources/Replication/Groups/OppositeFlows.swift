@@ -14,7 +14,7 @@ actor OppositeFlows {
     fileprivate struct Reader {
         let topicID: KafkaUUID
         let topic: StateTopic
-        /// Where the search for the identity goes on, as long as none was found that fits.
+        /// Where the search for the identity continues, as long as none was found that fits.
         var searched: Int64 = 0
         var fits = false
         /// Of a flow that fits.
@@ -96,12 +96,6 @@ extension OppositeFlows.Reader {
     }
 
     fileprivate mutating func read() async throws(KafkaError) {
-        var reader = topic.reader(from: next)
-        while let records = try await reader.records() {
-            for record in records {
-                do { try flow.take(record) } catch { await topic.skip(record, because: "\(error)") }
-            }
-            next = reader.next
-        }
+        next = try await flow.read(topic, from: next)
     }
 }

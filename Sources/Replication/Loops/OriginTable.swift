@@ -51,7 +51,7 @@ package actor OriginTable {
         KafkaError(
             .unexpectedAnswer(
                 "the registration of producer id \(id) cannot be understood (\(why)), so nobody can tell where its "
-                    + "records come from. If a flow writes under that id, start it again: it registers its ids anew. If none "
+                    + "records come from. If a flow writes under that id, start it again: it registers its ids again. If none "
                     + "does, write a record with the key \(id) and no value. See who else may write to this topic"),
             during: .request(.fetch), cluster: cluster.settings.name, topic: OriginRecord.topic, partition: 0)
     }
@@ -79,7 +79,7 @@ package actor OriginTable {
         var recorded = RecordedFlow()
         let log = StateTopic(topic, client: cluster)
         var reader = log.reader()
-        while let records = try await reader.records() {
+        while !recorded.hasWritten || recorded.identity == nil, let records = try await reader.records() {
             for record in records.deciding {
                 // A record that is not a flow's own says nothing about a flow.
                 do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }

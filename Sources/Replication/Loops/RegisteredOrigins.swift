@@ -28,7 +28,7 @@ package struct RegisteredOrigins: Sendable {
             throw ImpossibleState("its key is no producer id")
         }
         guard let value = record.value else {
-            // Somebody has looked after it: nobody writes under that id.
+            // A tombstone: no flow writes under that id.
             records[id] = nil
             unreadable[id] = nil
             return

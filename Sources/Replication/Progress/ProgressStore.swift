@@ -28,21 +28,14 @@ package actor ProgressStore {
     package func open() async throws(FlowError) {
         do throws(KafkaError) {
             try await CompactedTopic(name: topic, client: target).ensure()
-            try await read()
+            var read = RecordedFlow()
+            _ = try await read.read(log)
+            recorded = read
         } catch {
             throw .unreadableProgress(topic: topic, error)
         }
         if let refusal = recorded.identityRefusal {
             throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: refusal)
-        }
-    }
-
-    private func read() async throws(KafkaError) {
-        var reader = log.reader()
-        while let records = try await reader.records() {
-            for record in records.deciding {
-                do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 package import KafkaClient
 package import KafkaWire
+internal import NIOCore
 
 /// Contents of a flow's progress topic, taken in from the oldest to the newest.
 package struct RecordedFlow: Sendable {
@@ -39,8 +40,8 @@ package struct RecordedFlow: Sendable {
 
     /// Takes a record as it was read.
     ///
-    /// - Throws: when it is none of ours although its key is. That is remembered of what the key names, and the rest is
-    ///   as it was: the caller skips the record.
+    /// - Throws: when it is none of ours although its key is. That is remembered of what the key names, and nothing
+    ///   else changes: the caller skips the record.
     package mutating func take(_ record: Record) throws {
         guard let bytes = record.key, let key = ProgressRecord.Key(bytes) else { return }
         do {
@@ -109,5 +110,21 @@ package struct RecordedFlow: Sendable {
     /// Target topic of a source topic; nil before the flow's first start.
     package func targetName(of topic: String) -> String? {
         identity.flatMap { TopicNaming.targetName(of: topic, recorded: $0.naming) }
+    }
+}
+
+extension RecordedFlow {
+    /// Takes in what a progress topic holds from an offset on: of each key the newest record that can be understood. Those
+    /// that cannot be are skipped, counted and named.
+    ///
+    /// - Returns: where to continue later.
+    package mutating func read(_ log: StateTopic, from offset: Int64 = 0) async throws(KafkaError) -> Int64 {
+        var reader = log.reader(from: offset)
+        while let records = try await reader.records() {
+            for record in records.deciding {
+                do { try take(record) } catch { await log.skip(record, because: "\(error)") }
+            }
+        }
+        return reader.next
     }
 }

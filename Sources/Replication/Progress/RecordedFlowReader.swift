@@ -23,13 +23,7 @@ package struct RecordedFlowReader {
             let metadata = try await target.metadata(.named([topic]))
             guard metadata.topics[topic]?.partitions.isEmpty == false else { return }
         }
-        var reader = log.reader(from: next)
-        while let records = try await reader.records() {
-            for record in records.deciding {
-                do { try recorded.take(record) } catch { await log.skip(record, because: "\(error)") }
-            }
-            next = reader.next
-        }
+        next = try await recorded.read(log, from: next)
         guard let refusal = recorded.identityRefusal else { return }
         throw KafkaError(
             .unexpectedAnswer(refusal), during: .request(.fetch), cluster: target.settings.name, topic: topic,

@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import KafkaWire
 package import NIOCore
 
@@ -76,6 +77,9 @@ package struct TargetTail: Sendable {
         var reader = LogEntryReader(records)
         while position < end, let entry = try reader.next() {
             guard entry.lastOffset >= position else { continue }
+            guard entry.lastOffset <= LogOffset.largest else {
+                throw WireError.invalidRecords(reason: "offset \(entry.lastOffset) cannot be one")
+            }
             guard case .batch(let batch) = entry else {
                 foreign += entry.lastOffset + 1 - position
                 position = entry.lastOffset + 1

@@ -57,7 +57,10 @@ enum LedgerRecord {
     ) throws {
         guard let key = record.key.map({ String(buffer: $0) }) else { return }
         if let topic = key.without(prefix: "config/") {
-            state.topics[topic] = try record.value.map { try StateCheck.decode(LedgerState.Topic.self, from: $0) }
+            let known = try record.value.map { try StateCheck.decode(LedgerState.Topic.self, from: $0) }
+            // After some time the copy of a topic that is missing is deleted, if so configured.
+            try StateCheck.offset(known?.missingSince ?? 0, "the time since which it is missing")
+            state.topics[topic] = known
         } else if key.hasPrefix("acl/") {
             guard let json = record.value else {
                 if let rule = acls.removeValue(forKey: ExactName(key)) { state.acls[rule] = nil }

@@ -22,7 +22,7 @@ package struct StateTopicExamination: Sendable {
         return others.map(finding).bounded(Self.shown, check: "state topics")
     }
 
-    /// A rule that lets somebody else write to one of the topics.
+    /// A rule that lets another principal write to one of the topics.
     package struct Writer: Hashable, Sendable {
         package var topic: String
         package var rule: AccessRule

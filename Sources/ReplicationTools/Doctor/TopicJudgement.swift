@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import KafkaWire
 package import Replication
 
@@ -89,26 +90,27 @@ package struct TopicJudgement {
         let difference = number("message.timestamp.difference.max.ms", topic.targetConfigs) ?? .max
         let before = min(number("message.timestamp.before.max.ms", topic.targetConfigs) ?? .max, difference)
         let after = min(number("message.timestamp.after.max.ms", topic.targetConfigs) ?? .max, difference)
-        if let oldest = topic.oldestTimestamp, !startsAtLatest, now - oldest > before {
+        if let oldest = topic.oldestTimestamp, !startsAtLatest, now.saturatingSubtracting(oldest) > before {
             findings.append(
                 Finding(
                     .error, "timestamps", topic.target,
-                    "takes records of at most \(age(before)), the oldest of \(topic.source) is \(age(now - oldest)) old",
+                    "takes records of at most \(age(before)), the oldest of \(topic.source) is \(age(now.saturatingSubtracting(oldest))) old",
                     why: "the target refuses them, and their partition stops",
                     remedy: "raise message.timestamp.before.max.ms of \(topic.target)"))
         }
-        if let newest = topic.newestTimestamp, newest - now > after {
+        if let newest = topic.newestTimestamp, newest.saturatingSubtracting(now) > after {
             findings.append(
                 Finding(
                     .error, "timestamps", topic.target,
-                    "takes records up to \(age(after)) ahead of its clock, \(topic.source) has one \(age(newest - now)) ahead",
+                    "takes records up to \(age(after)) ahead of its clock, \(topic.source) has one \(age(newest.saturatingSubtracting(now))) ahead",
                     why: "the target refuses them, and their partition stops",
                     remedy:
                         "set the producers' clocks right, or raise message.timestamp.after.max.ms of \(topic.target)"))
-        } else if let newest = topic.newestTimestamp, newest - now > 60_000 {
+        } else if let newest = topic.newestTimestamp, newest.saturatingSubtracting(now) > 60_000 {
             findings.append(
                 Finding(
-                    .warning, "clocks", topic.source, "has a record from \(age(newest - now)) in the future",
+                    .warning, "clocks", topic.source,
+                    "has a record from \(age(newest.saturatingSubtracting(now))) in the future",
                     why: "a clock is wrong, at a producer or here: latencies and retention by time will be, too",
                     remedy: "synchronise the clocks"))
         }
@@ -118,12 +120,12 @@ package struct TopicJudgement {
     private func retention(_ topic: TopicFacts) -> [Finding] {
         guard !startsAtLatest, topic.targetConfigs["cleanup.policy"]?.contains("delete") ?? false,
             let kept = number("retention.ms", topic.targetConfigs), kept >= 0, let oldest = topic.oldestTimestamp,
-            now - oldest > kept
+            now.saturatingSubtracting(oldest) > kept
         else { return [] }
         return [
             Finding(
                 .warning, "retention", topic.target,
-                "keeps records for \(age(kept)), the oldest of \(topic.source) is \(age(now - oldest)) old",
+                "keeps records for \(age(kept)), the oldest of \(topic.source) is \(age(now.saturatingSubtracting(oldest))) old",
                 why: "what is older is copied and deleted again soon",
                 remedy: "raise retention.ms of \(topic.target), or begin later with startFrom")
         ]

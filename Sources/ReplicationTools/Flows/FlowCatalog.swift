@@ -42,8 +42,10 @@ public struct FlowCatalog: Sendable {
     private func describe(_ flow: String, _ topic: String) async -> KnownFlow {
         var known = KnownFlow(cluster: client.settings.name, flow: flow, progressTopic: topic)
         do {
-            let records = try await StateTopic(topic, client: client).readAll()
-            known.lastRecorded = records.map(\.timestamp).max()
+            var log = StateTopic(topic, client: client).reader()
+            while let records = try await log.records() {
+                known.lastRecorded = (records.map(\.timestamp) + [known.lastRecorded ?? .min]).max()
+            }
             var reader = RecordedFlowReader(flow: flow, target: client)
             try await reader.refresh()
             let recorded = reader.recorded

@@ -43,8 +43,12 @@ public struct FlowRemoval: Sendable {
             throw error
         }
         await catalog.close()
-        if let last = known?.lastRecorded, wallClock() - last < Self.quietTime {
-            throw FlowIsRunning(flow: flow, cluster: cluster.name, milliseconds: max(0, wallClock() - last))
+        if let last = known?.lastRecorded {
+            // A record's timestamp may be any number.
+            let age = max(0, wallClock().saturatingSubtracting(last))
+            guard age >= Self.quietTime else {
+                throw FlowIsRunning(flow: flow, cluster: cluster.name, milliseconds: age)
+            }
         }
         return known
     }

@@ -96,6 +96,9 @@ struct PartitionScan {
     }
 
     private mutating func take(_ entry: LogEntry, _ aborted: inout AbortedTransactions) throws {
+        guard entry.lastOffset <= LogOffset.largest else {
+            throw WireError.invalidRecords(reason: "offset \(entry.lastOffset) cannot be one")
+        }
         let isAborted = if case .batch(let batch) = entry { aborted.contains(batch.header) } else { false }
         guard entry.lastOffset >= position, entry.lastOffset < end || firstOffset(of: entry) < end else { return }
         position = entry.lastOffset + 1

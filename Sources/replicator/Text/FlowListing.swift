@@ -73,7 +73,9 @@ struct FlowListing: Sendable {
 
     private func row(_ entry: Entry, _ now: Int64) -> [String] {
         let known = entry.known
-        let age = known.lastRecorded.map { Quantities.seconds(Double(max(0, now - $0)) / 1_000) + " ago" }
+        let age = known.lastRecorded.map {
+            Quantities.seconds(Double(max(0, now.saturatingSubtracting($0))) / 1_000) + " ago"
+        }
         return [
             known.cluster, known.flow, entry.source ?? known.sourceClusterID ?? "-", known.naming ?? "-",
             "\(known.topics)", "\(known.partitions)", age ?? "-", entry.isConfigured ? "yes" : "no",
