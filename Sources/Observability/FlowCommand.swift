@@ -3,6 +3,8 @@ public struct FlowCommand: Sendable, Hashable {
     public enum Action: String, Sendable {
         case pause
         case resume
+        /// Partitions that have stopped are taken up again.
+        case retry
     }
 
     public var flow: String

@@ -98,7 +98,7 @@ public struct StatusServer: Service {
         }
         guard let flow = context.parameters.get("name"),
             let action = context.parameters.get("action").flatMap({ FlowCommand.Action(rawValue: $0) })
-        else { return text("there are the actions pause and resume\n", status: .notFound) }
+        else { return text("there are the actions pause, resume and retry\n", status: .notFound) }
         let query = query(request)
         let topic = query["topic"]
         var partition: Int32?

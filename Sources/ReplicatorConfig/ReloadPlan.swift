@@ -8,7 +8,7 @@ public enum ReloadPlan: Sendable {
     case refuse([String])
 
     /// Settings of a flow that may change while it runs, by their keys.
-    private static let changeable: Set<String> = ["topics", "consumerGroups", "sync", "limits"]
+    private static let changeable: Set<String> = ["topics", "consumerGroups", "policies", "sync", "limits"]
 
     /// - Parameters:
     ///   - running: settings of the flows that run.

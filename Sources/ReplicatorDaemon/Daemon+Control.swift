@@ -2,7 +2,7 @@ package import Observability
 internal import Replication
 
 extension Daemon {
-    /// Pauses or resumes what an operator names.
+    /// Pauses, resumes or tries again what an operator names.
     package func control(_ command: FlowCommand) async -> ControlAnswer {
         guard let flow = flows.first(where: { $0.name == command.flow }) else {
             let names = flows.map(\.name).joined(separator: ", ")
@@ -21,6 +21,14 @@ extension Daemon {
                 let isNews = try await flow.resume(scope)
                 return ControlAnswer(
                     status: 200, message: "\(scope) of flow \(flow.name) \(isNews ? "goes on" : "was not paused")")
+            case .retry:
+                let count = try await flow.retry(scope)
+                let what = count == 1 ? "1 partition" : "\(count) partitions"
+                return ControlAnswer(
+                    status: 200,
+                    message: count == 0
+                        ? "nothing had stopped in \(scope) of flow \(flow.name)"
+                        : "\(what) of flow \(flow.name) \(count == 1 ? "is" : "are") tried again")
             }
         } catch .unknown {
             return ControlAnswer(status: 404, message: "\(FlowControlError.unknown(flow: flow.name, scope))")

@@ -21,6 +21,9 @@ struct Replicator: AsyncParsableCommand {
             StatusCommand.self,
             PauseCommand.self,
             ResumeCommand.self,
+            RetryCommand.self,
+            FlowsCommand.self,
+            ForgetCommand.self,
             ImportCommand.self,
             BrokerCommand.self,
         ])

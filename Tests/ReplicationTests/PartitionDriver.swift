@@ -132,9 +132,12 @@ struct PartitionDriver {
     }
 
     /// Recovers against a target log that holds these batches.
-    mutating func recover(end: Int64, epoch: Int32 = 0, log: [RecordBatch] = []) throws {
+    mutating func recover(
+        end: Int64, epoch: Int32 = 0, log: [RecordBatch] = [], sourceLog: [RecordBatch] = []
+    ) throws {
         var recovery = PartitionRecovery(partition.recoverySubject, ours: [Self.producerID], fresh: [])
         var target = RecoveryTarget(end: LogEnd(offset: end, epoch: epoch), log: log)
+        target.sourceLog = sourceLog
         target.answer(&recovery, intake: intake)
         partition.recovered(recovery, at: now, wallClock: 0)
         takeEffects()

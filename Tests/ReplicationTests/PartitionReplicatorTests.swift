@@ -117,6 +117,92 @@ import Testing
         #expect((partition.checkpoint != nil) == [.idle, .busy, .unknownOutcome, .awaitingCheckpoint].contains(start))
     }
 
+    // Trying again.
+
+    @Test(arguments: Start.allCases)
+    func `only a partition that has failed is tried again`(start: Start) throws {
+        var driver = try start.driver(.stop)
+        let before = name(driver.partition.phase)
+        var isRetried = false
+        driver.event { isRetried = $0.retry() }
+        #expect(isRetried == (start == .failed))
+        #expect(name(driver.partition.phase) == (start == .failed ? "recovering" : before))
+    }
+
+    enum LateAnswer: CaseIterable { case beforeIt, afterIt }
+
+    @Test(arguments: LateAnswer.allCases)
+    func `a partition that is tried again finds out what the target has, and reads on from there`(
+        answers: LateAnswer
+    ) throws {
+        var driver = try PartitionDriver.streaming(inFlight: 1)
+        driver.fetch(error: .topicAuthorizationFailed)
+        #expect(!driver.partition.isActive)
+        if answers == .beforeIt { driver.answer(baseOffset: 10) }
+        driver.event { _ = $0.retry() }
+        if answers == .afterIt {
+            #expect(!driver.partition.recoveryIsDue, "the answer to what was on its way is still to come")
+            driver.answer(baseOffset: 10)
+        }
+        #expect(driver.partition.recoveryIsDue)
+        let copy = try PartitionDriver.batch(
+            10, count: 10, source: 110, producerID: PartitionDriver.producerID, epoch: 0, sequence: 10)
+        try driver.recover(end: 20, log: [copy], sourceLog: [try PartitionDriver.batch(110, count: 20)])
+        #expect(driver.partition.isStreaming)
+        #expect(driver.partition.completedOffset == 120)
+        #expect(driver.partition.fetchWish(limit: 1 << 20)?.offset == 120)
+        try driver.fetch(10)
+        driver.send()
+        driver.answer(baseOffset: 20)
+        #expect(driver.partition.completedOffset == 130)
+        #expect(driver.partition.accounting.imbalance(passed: 130) == 0)
+    }
+
+    @Test(arguments: [ErrorCode.topicAuthorizationFailed, .messageTooLarge])
+    func `answers that stop a partition, and those behind them, are not waited for when it is tried again`(
+        code: ErrorCode
+    ) throws {
+        var driver = try PartitionDriver.streaming()
+        try driver.fetch(10)
+        driver.send()
+        driver.answer(baseOffset: 10)
+        for _ in 0..<2 { try driver.fetch(10) }
+        driver.send()
+        #expect(driver.inFlight.count == 2)
+        driver.answer(code)
+        #expect(!driver.partition.isActive)
+        driver.answer(.outOfOrderSequenceNumber)
+        driver.event { _ = $0.retry() }
+        #expect(driver.partition.recoveryIsDue)
+    }
+
+    @Test func `what no checkpoint says yet is waited for also when a partition is tried again`() throws {
+        var driver = try Start.awaitingCheckpoint.driver(.stop)
+        driver.fetch(error: .topicAuthorizationFailed)
+        driver.event { $0.sourceTruncated(endsAt: 99, epoch: 2) }
+        #expect(!driver.partition.isActive)
+        driver.event { _ = $0.retry() }
+        #expect(name(driver.partition.phase) == "awaiting")
+    }
+
+    @Test func `a policy that has changed counts when the partition is tried again`() throws {
+        var driver = try PartitionDriver.streaming()
+        let newID = KafkaUUID(high: 8, low: 8)
+        let leader = PartitionLeader(broker: 1, epoch: 0)
+        driver.event { $0.sourceDescribed(topicID: newID, leader: leader) }
+        #expect(!driver.partition.isActive)
+        driver.event { _ = $0.retry() }
+        driver.event { $0.sourceDescribed(topicID: newID, leader: leader) }
+        #expect(!driver.partition.isActive, "the cause is still there")
+        var policies = FlowPolicies()
+        policies.recreated = .continue
+        driver.event { $0.setPolicies(policies) }
+        driver.event { _ = $0.retry() }
+        driver.event { $0.sourceDescribed(topicID: newID, leader: leader) }
+        #expect(name(driver.partition.phase) == "recovering, replaced")
+        #expect(driver.partition.completedOffset == 0)
+    }
+
     // Reading.
 
     @Test func `records that arrive are sent and completed`() throws {

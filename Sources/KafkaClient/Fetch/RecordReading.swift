@@ -8,19 +8,31 @@ extension ClusterClient {
     func records(
         of partition: TopicPartition, from first: Int64 = 0
     ) async throws(KafkaError) -> (records: [Record], next: Int64) {
-        let end = try await offset(.latest, of: partition)
-        guard first < end else { return ([], first) }
-        var position = max(first, try await offset(.earliest, of: partition))
         var records: [Record] = []
+        let next = try await eachAnswer(of: partition, from: first) { records += $0 }
+        return (records, next)
+    }
+
+    /// The same, answer by answer.
+    ///
+    /// - Returns: where to go on later.
+    func eachAnswer(
+        of partition: TopicPartition, from first: Int64 = 0, take: ([Record]) -> Void
+    ) async throws(KafkaError) -> Int64 {
+        let end = try await offset(.latest, of: partition)
+        guard first < end else { return first }
+        var position = max(first, try await offset(.earliest, of: partition))
         while position < end {
             let start = position
             let fetched = await askLeaders([partition], during: .fetch) { client, leader, _ throws(KafkaError) in
                 [partition: try await client.fetchOnce(partition, from: start, leader)]
             }
             guard let outcome = fetched[partition] else { throw error(.cancelled, during: .request(.fetch)) }
+            var records: [Record] = []
             position = try read(try outcome.get(), of: partition, from: start, into: &records)
+            take(records)
         }
-        return (records, position)
+        return position
     }
 
     /// The record at an offset; nil when there is none: a marker, or removed by compaction.

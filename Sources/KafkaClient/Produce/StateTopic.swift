@@ -1,3 +1,4 @@
+import KafkaCompression
 public import KafkaWire
 import NIOCore
 
@@ -15,6 +16,8 @@ public actor StateTopic {
 
     /// Batches are closed at this size, well below what brokers accept by default.
     private static let batchBytes = 256 << 10
+    /// From this size on a batch is compressed: state of many partitions is much alike.
+    private static let compressedFrom = 1 << 10
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         client.eventLoop.executor.asUnownedSerialExecutor()
@@ -39,6 +42,16 @@ public actor StateTopic {
         try await client.records(of: partition, from: offset)
     }
 
+    /// The newest record of each key from an offset on, in the order of their offsets: what compaction would leave.
+    /// Records without a key are left out. Holds little more than that at any time, however long the log is.
+    ///
+    /// - Returns: the records, and where to go on later.
+    public func readNewest(from offset: Int64 = 0) async throws(KafkaError) -> (records: [Record], next: Int64) {
+        var newest = NewestRecords()
+        let next = try await client.eachAnswer(of: partition, from: offset) { newest.take($0) }
+        return (newest.inOrder, next)
+    }
+
     /// Appends records and waits until all in-sync replicas have them.
     ///
     /// - Returns: the offset of the first; nil without records.
@@ -59,7 +72,11 @@ public actor StateTopic {
 
     private func write(_ builder: inout RecordBatchBuilder) async throws(KafkaError) -> Int64 {
         let batch: RecordBatch
-        do { batch = try builder.finish() } catch { throw self.error(.wire(error)) }
+        do throws(CompressionError) {
+            batch = try builder.batch(codec: builder.sizeInBytes < Self.compressedFrom ? .none : .lz4)
+        } catch {
+            throw self.error(.unexpectedAnswer("records cannot be put together: \(error)"))
+        }
         var renewals = 0
         while true {
             let identity: ProducerIdentity

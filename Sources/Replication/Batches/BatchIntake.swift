@@ -9,7 +9,7 @@ package struct BatchIntake: Sendable {
     let planner: BatchPlanner
     package var origins: OriginRules
     /// Batches that are damaged at the source are quarantined, by policy.
-    let quarantinesDamaged: Bool
+    var quarantinesDamaged: Bool
 
     package init(planner: BatchPlanner, origins: OriginRules, quarantinesDamaged: Bool = false) {
         self.planner = planner

@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// Part of a flow that an operator may pause: all of it, a topic, or one partition.
+/// Part of a flow that an operator may pause or try again: all of it, a topic, or one partition.
 public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
     case flow
     case topic(String)
@@ -24,6 +24,10 @@ public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    package func covers(_ partition: TopicPartition) -> Bool {
+        contains(.partition(partition.topic, partition.partition))
+    }
+
     /// Whether everything that `other` means is part of this.
     func contains(_ other: PauseScope) -> Bool {
         switch (self, other) {
@@ -41,7 +45,7 @@ package struct Pauses: Sendable {
     package init() {}
 
     package func covers(_ partition: TopicPartition) -> Bool {
-        scopes.contains { $0.contains(.partition(partition.topic, partition.partition)) }
+        scopes.contains { $0.covers(partition) }
     }
 
     /// - Returns: whether that was news.

@@ -32,6 +32,17 @@ extension Flow {
         }
     }
 
+    /// Tries partitions that have failed again, as a restart would.
+    ///
+    /// - Returns: how many had failed.
+    @discardableResult
+    public func retry(_ scope: PauseScope) async throws(FlowControlError) -> Int {
+        try checkExists(scope)
+        var count = 0
+        for shard in shards { count += await shard.retry(scope) }
+        return count
+    }
+
     private func checkExists(_ scope: PauseScope) throws(FlowControlError) {
         let exists =
             switch scope {
@@ -46,7 +57,7 @@ extension Flow {
         for shard in shards { await shard.apply(pauses) }
     }
 
-    /// Takes over what may change while the flow runs: topics, consumer groups, sync and limits. Partitions that are
+    /// Takes over what may change while the flow runs: topics, consumer groups, policies, sync and limits. Partitions that are
     /// selected before and after are not disturbed; those no longer selected are not read any more.
     public func reload(_ new: FlowSettings) async {
         settings.topics = new.topics
@@ -54,6 +65,7 @@ extension Flow {
         settings.groupPrefix = new.groupPrefix
         settings.sync = new.sync
         settings.limits = new.limits
+        settings.policies = new.policies
         settingsChanged()
         rateLimit.set(bytesPerSecond: new.limits.bytesPerSecond)
         let selector = TopicSelector(
@@ -62,6 +74,7 @@ extension Flow {
             Set(known.keys.map(\.topic)).filter { selector.targetName(of: $0, isInternal: false) != nil })
         for shard in shards {
             await shard.select(topics: selected)
+            await shard.apply(settings.policies)
             await shard.limitChanged()
         }
     }

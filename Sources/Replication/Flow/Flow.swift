@@ -223,6 +223,8 @@ extension Flow {
     private func start(
         _ new: [FlowDiscovery.NewPartition], _ found: TopicSync.Discovery, _ factory: PartitionFactory
     ) async {
+        var factory = factory
+        factory.settings.policies = settings.policies
         var batches: [[PartitionReplicator]] = Array(repeating: [], count: shards.count)
         for new in new {
             let shard = shardNumber(of: new.pair.source)

@@ -4,7 +4,7 @@ internal import KafkaWire
 
 /// Builds the partitions of a flow from its settings and what a discovery has found.
 struct PartitionFactory {
-    let settings: FlowSettings
+    var settings: FlowSettings
     let sourceClusterID: String
     let targetClusterID: String
     /// The id that most records are written under.

@@ -48,10 +48,7 @@ package actor FlowProducerIDs {
     }
 
     private func find() async throws(KafkaError) {
-        let metadata = try await target.metadata(.named([OriginRecord.topic]))
-        if metadata.topics[OriginRecord.topic]?.partitions.isEmpty ?? true {
-            try await create(brokers: metadata.brokers.count)
-        }
+        try await CompactedTopic(name: OriginRecord.topic, client: target).ensure()
         for (id, record) in try await OriginTable.read(log) where isOurs(record) { take(id, record) }
     }
 
@@ -64,18 +61,6 @@ package actor FlowProducerIDs {
         let provenance = record.provenance
         // Ids grow: the largest is the newest, which took over when the epochs of the one before were used up.
         byProvenance[provenance] = max(byProvenance[provenance] ?? id, id)
-    }
-
-    private func create(brokers: Int) async throws(KafkaError) {
-        let wanted = NewTopic(
-            OriginRecord.topic, partitions: 1, replicationFactor: Int16(max(1, min(3, brokers))),
-            configs: ["cleanup.policy": "compact"])
-        switch await target.createTopics([wanted])[OriginRecord.topic] {
-        // Another flow may have been quicker.
-        case .failure(let error) where error.code == .topicAlreadyExists: break
-        case .failure(let error): throw error
-        case .success, nil: break
-        }
     }
 
     /// The id to write records of this provenance under.

@@ -50,7 +50,7 @@ package actor OriginTable {
 
     private func hasWritten(_ flow: String, progress topic: String) async throws(KafkaError) -> Bool {
         var recorded = RecordedFlow()
-        for record in try await StateTopic(topic, client: cluster).readAll() {
+        for record in try await StateTopic(topic, client: cluster).readNewest().records {
             // A record that is not a flow's own says nothing about a flow.
             try? recorded.take(record)
         }

@@ -1,5 +1,6 @@
 package import KafkaClient
 internal import KafkaWire
+internal import PlainText
 
 /// A permission that a cluster did not give us, and the command that gives it.
 package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
@@ -50,24 +51,30 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Command for an administrator of the cluster.
-    package var command: String {
-        let option =
-            switch resource {
-            case .topic: "--topic '\(name)'"
-            case .group: "--group '\(name)'"
-            case .transactionalID: "--transactional-id '\(name)'"
-            default: "--cluster"
-            }
+    package var command: String { command(giving: [operation], on: [name]) }
+
+    /// The same for several operations on several resources at once: the permission itself, and others like it.
+    package func command(giving operations: [AccessOperation], on names: [String]) -> String {
+        let given = operations.map { "--operation \(Self.word($0))" }.joined(separator: " ")
         let pattern = pattern == .prefixed ? " --resource-pattern-type prefixed" : ""
-        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal '\(principal)' "
-            + "--operation \(Self.word(operation)) \(option)\(pattern)"
+        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal \(principal.shellQuoted) "
+            + "\(given) \(names.map(option).joined(separator: " "))\(pattern)"
+    }
+
+    private func option(_ name: String) -> String {
+        switch resource {
+        case .topic: "--topic \(name.shellQuoted)"
+        case .group: "--group \(name.shellQuoted)"
+        case .transactionalID: "--transactional-id \(name.shellQuoted)"
+        default: "--cluster"
+        }
     }
 
     /// Command that shows the permissions given to us, where a cluster does not tell us itself.
     package static func listing(of cluster: ClusterSettings) -> String {
         let permission = MissingPermission(.describe, on: .cluster, of: cluster)
         return "kafka-acls.sh --bootstrap-server \(permission.bootstrapServer) --list "
-            + "--principal '\(permission.principal)'"
+            + "--principal \(permission.principal.shellQuoted)"
     }
 
     /// `DESCRIBE_CONFIGS` is `DescribeConfigs` to the tool.

@@ -24,7 +24,7 @@ package actor SyncLedger {
         do throws(KafkaError) {
             let metadata = try await target.metadata(.named([topic]))
             if metadata.topics[topic]?.partitions.isEmpty ?? true { return }
-            try take(try await log.readAll())
+            try take(try await log.readNewest().records)
         } catch {
             throw .unreadableProgress(topic: topic, error)
         }

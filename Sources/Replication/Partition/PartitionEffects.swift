@@ -26,6 +26,8 @@ package struct PartitionEffects: Sendable {
 package enum PartitionReport: Hashable, Sendable {
     /// The partition has failed with the source position at `offset`.
     case stopped(PartitionFailure, offset: Int64)
+    /// A partition that had failed is tried again.
+    case retried(PartitionFailure)
     /// Source offsets are lost, and policy is to continue.
     case lost(String, offsets: Int64)
     case quarantined(Quarantined)

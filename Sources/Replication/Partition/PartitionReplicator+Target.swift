@@ -68,7 +68,8 @@ extension PartitionReplicator {
 extension PartitionReplicator {
     /// No answer to a batch will come, or it leaves the partition out.
     package mutating func unanswered(backsOff: Bool, at now: NIODeadline) {
-        guard isActive else { return }
+        // One that has failed only counts the answers that are still to come, for when it is tried again.
+        guard isActive else { return window.failed() }
         setBack(.unknownOutcome(backsOff: backsOff), at: now)
     }
 
@@ -78,7 +79,7 @@ extension PartitionReplicator {
     package mutating func answered(
         _ answer: ProduceAnswer, to attempt: ProduceAttempt, at now: NIODeadline, wallClock: Int64
     ) {
-        guard isActive else { return }
+        guard isActive else { return window.failed() }
         let isOldest = window.oldestSequence == attempt.sequence
         switch ProduceVerdict(
             code: answer.code, message: answer.message, isOldestInFlight: isOldest, isDamaged: attempt.isDamaged)
@@ -96,7 +97,9 @@ extension PartitionReplicator {
         // Behind another failure; its turn will come.
         case .quarantine where !isOldest: setBack(.refused, at: now)
         case .quarantine(let rejection): rejected(rejection, at: now)
-        case .fail(let failure): fail(failure)
+        case .fail(let failure):
+            window.failed()
+            fail(failure)
         }
     }
 
@@ -107,6 +110,7 @@ extension PartitionReplicator {
             ? "the batch behind source offset \(completedOffset) does not match its checksum: the record data at "
                 + "the source is corrupt, or was altered on the way"
             : rejection.explanation + ". With policies: {quarantined: continue} such records are left out"
+        window.failed()
         fail(PartitionFailure(rejection.reason, explanation))
     }
 

@@ -12,9 +12,11 @@ package struct PartitionReplicator: Sendable {
     package let target: TopicPartition
     let metrics: TopicMetrics
     let rewriter: RecordRewriter
-    let rules: Rules
+    private(set) var rules: Rules
 
     package internal(set) var phase = PartitionPhase.recovering(.init())
+    /// Phase to take up again when a partition that has failed is tried again.
+    private var phaseBeforeFailure: PartitionPhase?
 
     // The source.
 
@@ -146,6 +148,35 @@ extension PartitionReplicator {
         self.isSelected = isSelected
     }
 
+    package mutating func setPolicies(_ policies: FlowPolicies) {
+        rules.policies = policies
+    }
+
+    /// An operator wants a partition that has failed to be tried again: from what is completed, as a restart would. What
+    /// the target has of the rest is found out first, and batches that are still on their way to it are waited for.
+    ///
+    /// - Returns: whether it had failed.
+    package mutating func retry() -> Bool {
+        guard case .failed(let failure, _) = phase else { return false }
+        switch phaseBeforeFailure {
+        case .awaitingCheckpoint(let recovering): phase = .awaitingCheckpoint(recovering)
+        case .recovering(let recovering): phase = .recovering(recovering)
+        case .unknownOutcome(let unknown): phase = .recovering(.init(truncation: unknown.truncation))
+        case .streaming, .failed, nil: phase = .recovering(.init())
+        }
+        phaseBeforeFailure = nil
+        dropBuffered()
+        reading = .reading
+        obstacle = nil
+        fetchDelay.reset()
+        sendDelay.reset()
+        recoveryDelay.reset()
+        // A leader, or the topic itself, may be another one by now.
+        refreshLeaders()
+        report(.retried(failure))
+        return true
+    }
+
     /// Time has passed: pauses that are over end.
     package mutating func tick(now: NIODeadline) {
         fetchDelay.tick(now: now)
@@ -163,6 +194,7 @@ extension PartitionReplicator {
     mutating func fail(_ failure: PartitionFailure) {
         guard isActive else { return }
         let isIdle = isIdle
+        phaseBeforeFailure = phase
         phase = .failed(failure, isIdle: isIdle)
         metrics.failed(failure.reason)
         for batch in window.abandon() { release(batch) }

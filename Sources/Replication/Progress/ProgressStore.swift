@@ -27,23 +27,10 @@ package actor ProgressStore {
     /// Creates the topic if it is missing, and reads what it holds.
     package func open() async throws(FlowError) {
         do throws(KafkaError) {
-            let metadata = try await target.metadata(.named([topic]))
-            if metadata.topics[topic]?.partitions.isEmpty ?? true { try await create(brokers: metadata.brokers.count) }
-            for record in try await log.readAll() { try take(record) }
+            try await CompactedTopic(name: topic, client: target).ensure()
+            for record in try await log.readNewest().records { try take(record) }
         } catch {
             throw .unreadableProgress(topic: topic, error)
-        }
-    }
-
-    private func create(brokers: Int) async throws(KafkaError) {
-        let wanted = NewTopic(
-            topic, partitions: 1, replicationFactor: Int16(max(1, min(3, brokers))),
-            configs: ["cleanup.policy": "compact"])
-        switch await target.createTopics([wanted])[topic] {
-        // Another instance may have been quicker.
-        case .failure(let error) where error.code == .topicAlreadyExists: break
-        case .failure(let error): throw error
-        case .success, nil: break
         }
     }
 

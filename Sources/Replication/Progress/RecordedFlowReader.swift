@@ -22,7 +22,7 @@ package struct RecordedFlowReader {
             let metadata = try await target.metadata(.named([topic]))
             guard metadata.topics[topic]?.partitions.isEmpty == false else { return }
         }
-        let read = try await log.read(from: next)
+        let read = try await log.readNewest(from: next)
         for record in read.records {
             do {
                 try recorded.take(record)

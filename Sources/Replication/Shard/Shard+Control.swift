@@ -14,6 +14,21 @@ extension Shard {
         perform()
     }
 
+    /// Policies as the configuration has them now.
+    func apply(_ policies: FlowPolicies) {
+        scheduler.apply(policies)
+        perform()
+    }
+
+    /// Tries partitions that have failed again.
+    ///
+    /// - Returns: how many had failed.
+    func retry(_ scope: PauseScope) -> Int {
+        let count = scheduler.retry { scope.covers($0) }
+        perform()
+        return count
+    }
+
     /// Books what a source broker sent; its link pauses when that was more than the flow's limit allows.
     func spent(_ bytes: Int, source broker: Int32) {
         let pause = rateLimit.spend(bytes)

@@ -12,6 +12,8 @@ extension Shard {
             logger.error(
                 "partition stopped; the others go on",
                 metadata: source + ["offset": "\(offset)", "reason": "\(failure.explanation)"])
+        case .retried(let failure):
+            logger.info("partition is tried again", metadata: source + ["stoppedBy": "\(failure.reason.rawValue)"])
         case .lost(let explanation, let offsets):
             logger.warning(
                 "records are lost; going on by policy",

@@ -90,6 +90,18 @@ extension ShardScheduler {
         for index in slots.indices { send(to: index, event) }
     }
 
+    mutating func apply(_ policies: FlowPolicies) {
+        intake.quarantinesDamaged = policies.quarantined == .continue
+        sendAll { $0.setPolicies(policies) }
+    }
+
+    /// - Returns: how many of the partitions concerned had failed.
+    mutating func retry(_ isConcerned: (TopicPartition) -> Bool) -> Int {
+        slots.indices.count { index in
+            isConcerned(slots[index].partition.source) && send(to: index) { $0.retry() }
+        }
+    }
+
     /// An answer to a fetch has arrived.
     mutating func fetched(_ fetched: FetchedPartition, of index: Int, from broker: Int32, at now: NIODeadline) {
         var random = SystemRandomNumberGenerator()

@@ -89,32 +89,33 @@ public struct Doctor: Sendable {
         await observer.readTargetConfigs(of: copies, into: &seen)
 
         let permissions = PermissionExamination(settings: settings, source: source, target: target)
+        findings += await permissions.examineHidden(visible: sourceMetadata.topics.keys)
         findings += await permissions.examineSource(seen.selected.map(\.source.name))
         let progress = ProgressTopic.name(flow: settings.name)
-        let state = targetMetadata.topics[progress]?.partitions.isEmpty == false ? [progress] : []
+        let stateTopics = [progress, OriginRecord.topic]
+        let state = stateTopics.filter { targetMetadata.topics[$0]?.partitions.isEmpty == false }
         findings += await permissions.examineTarget(copies: copies.map(\.targetName), state: state)
         let opposite = sourceMetadata.topics.keys.filter { $0 != progress && ProgressTopic.flow(of: $0) != nil }
         findings += await permissions.examineOpposite(opposite.sorted())
         findings += await GroupExamination(settings: settings, source: source, target: target).examine()
         findings += await permissions.examineCreation(
-            creations(seen, planner, progress: state.isEmpty ? progress : nil))
+            creations(seen, planner, state: stateTopics.filter { !state.contains($0) }))
         findings += await examineTopics(seen, missing)
         return findings + partitions(seen.selected, missing, targetMetadata)
             + planner.partitions(seen.selected, on: targetMetadata).notes
             .map { Finding(.warning, "partitions", $0.subject, $0.message) }
     }
 
-    /// Topics that the flow would create, its progress topic included.
-    private func creations(_ seen: SyncObservation, _ planner: TopicPlanner, progress: String?) -> [NewTopic] {
-        var topics = SyncPlanner(settings).topicPlan(seen).actions.compactMap { action in
+    /// Topics that the flow would create, those that keep its state included.
+    private func creations(_ seen: SyncObservation, _ planner: TopicPlanner, state: [String]) -> [NewTopic] {
+        let topics = SyncPlanner(settings).topicPlan(seen).actions.compactMap { action in
             if case .createTopic(let topic, _) = action { topic } else { nil }
         }
-        if let progress {
-            let replicas = Int16(clamping: max(1, min(3, seen.target.brokers.count)))
-            topics.append(
-                NewTopic(progress, partitions: 1, replicationFactor: replicas, configs: ["cleanup.policy": "compact"]))
-        }
+        let replicas = Int16(clamping: max(1, min(3, seen.target.brokers.count)))
         return topics
+            + state.map {
+                NewTopic($0, partitions: 1, replicationFactor: replicas, configs: ["cleanup.policy": "compact"])
+            }
     }
 
     private func selection(_ selected: [SelectedTopic], of metadata: ClusterMetadata) -> [Finding] {
@@ -127,7 +128,11 @@ public struct Doctor: Sendable {
             Finding(
                 .error, "topics", settings.source.name, "\(patterns) selects none of \(count) topics",
                 why: "nothing would be copied; a topic that we may not describe looks as if it were not there",
-                remedy: "correct topics.allow: expressions are over whole names, so a prefix needs .* behind it")
+                remedy:
+                    "correct topics.allow: expressions are over whole names, so a prefix needs .* behind it; or, where "
+                    + "topics are hidden from us: "
+                    + MissingPermission(.read, on: .topic, "TOPIC", of: settings.source)
+                    .command(giving: [.read, .describeConfigs], on: ["TOPIC"]))
         ]
     }
 

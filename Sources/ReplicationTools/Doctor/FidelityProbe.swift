@@ -10,7 +10,7 @@ struct FidelityProbe: Sendable {
     let target: ClusterClient
     let wallClock: @Sendable () -> Int64
 
-    private var topic: String { "__replicator.\(settings.name).probe" }
+    private var topic: String { ProbeTopic.name(flow: settings.name) }
     private var partition: TopicPartition { TopicPartition(topic, 0) }
     /// Clocks that differ by more are worth a word, in milliseconds.
     private static let tolerance: Int64 = 5_000

@@ -78,17 +78,12 @@ struct GroupExamination: Sendable {
         let answers = await concurrently(groups.map(ExactName.init), width: Self.width) {
             await Self.answer(about: $0.text, at: client, need)
         }
-        var missing: [Finding] = []
+        var denied: [String] = []
         var failed: [Finding] = []
         var isSilent = false
         for group in groups {
             switch answers[ExactName(group)] {
-            case .denied:
-                let permission = MissingPermission(need, on: .group, group, of: cluster)
-                missing.append(
-                    Finding(
-                        .error, "permissions", group, "\(permission)", why: why,
-                        remedy: "\(permission.command); or leave the group out with consumerGroups.deny"))
+            case .denied: denied.append(group)
             case .failed(let error):
                 failed.append(
                     Finding(
@@ -98,8 +93,10 @@ struct GroupExamination: Sendable {
             case .allowed, nil: break
             }
         }
-        var findings =
-            missing.bounded(Self.shown, check: "permissions") + failed.bounded(Self.shown, check: "permissions")
+        let missing = MissingPermissions(operations: [need], resource: .group, names: denied, cluster: cluster)
+        let alternative = "; or leave \(denied.count == 1 ? "the group" : "groups") out with consumerGroups.deny"
+        var findings = failed.bounded(Self.shown, check: "permissions")
+        if let finding = missing.finding(.error, why: why, or: alternative) { findings.insert(finding, at: 0) }
         if isSilent {
             findings.append(
                 .cannotTell(

@@ -15,7 +15,7 @@ struct PermissionExamination: Sendable {
         let why: String
     }
 
-    /// Findings shown in full for one kind of permission.
+    /// Findings of one kind that are shown in full.
     private static let shown = 10
     private static let batch = 250
 
@@ -38,6 +38,31 @@ struct PermissionExamination: Sendable {
             cluster.append(Need(operation: .describeConfigs, severity: .warning, why: "client quotas cannot be read"))
         }
         return await examine(source, topics: topics, needs: needs, cluster: cluster)
+    }
+
+    /// Topics that the configuration names as they are, and that the source hides from us. What an expression might
+    /// match cannot be asked for.
+    ///
+    /// - Parameter visible: topics that the source shows.
+    func examineHidden(visible: some Collection<String>) async -> [Finding] {
+        let names = settings.topics.allow.map(\.text).filter {
+            $0.utf8.allSatisfy(Self.isPlain) && !visible.contains($0)
+        }
+        let hidden = await hiddenTopics(names, on: source).sorted()
+        var operations: [AccessOperation] = [.read]
+        if settings.sync.topicConfigs { operations.append(.describeConfigs) }
+        let missing = MissingPermissions(
+            operations: operations, resource: .topic, names: hidden, cluster: settings.source)
+        return missing.finding(.error, why: "a topic that we may not describe is not copied").map { [$0] } ?? []
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
     }
 
     /// - Parameter topics: progress topics of other flows on the source.
@@ -102,12 +127,11 @@ struct PermissionExamination: Sendable {
             }
             for need in needs {
                 let lacking = topics.filter { told[$0].map { !$0.allows(need.operation) } ?? false }
-                findings += lacking.map { missing(need, on: .topic, $0, of: client.settings) }
-                    .bounded(Self.shown, check: "permissions")
+                findings += missing(need, on: .topic, lacking, of: client.settings)
             }
             if !cluster.isEmpty {
                 let (lacking, isUnknown) = try await lacking(cluster, on: client)
-                findings += lacking.map { missing($0, on: .cluster, "", of: client.settings) }
+                findings += lacking.flatMap { missing($0, on: .cluster, [""], of: client.settings) }
                 if isUnknown { isSilent = true }
             }
         } catch {
@@ -156,12 +180,11 @@ struct PermissionExamination: Sendable {
     }
 
     private func missing(
-        _ need: Need, on resource: AccessRule.ResourceType, _ name: String, of cluster: ClusterSettings
-    ) -> Finding {
-        let permission = MissingPermission(need.operation, on: resource, name, of: cluster)
-        return Finding(
-            need.severity, "permissions", resource == .cluster ? cluster.name : name, "\(permission)", why: need.why,
-            remedy: permission.command)
+        _ need: Need, on resource: AccessRule.ResourceType, _ names: [String], of cluster: ClusterSettings
+    ) -> [Finding] {
+        let missing = MissingPermissions(
+            operations: [need.operation], resource: resource, names: names, cluster: cluster)
+        return missing.finding(need.severity, why: need.why).map { [$0] } ?? []
     }
 
     /// Harmless: an id that nobody uses costs nothing.
@@ -186,13 +209,19 @@ struct PermissionExamination: Sendable {
         }
     }
 
-    /// Asks the target whether it would create these topics, which it answers without doing it.
+    /// Asks the target whether it would create these topics, which it answers without doing it. What is needed on a topic
+    /// once it exists cannot be asked before: a rule that lets us create it gives all of it at once.
     func examineCreation(_ topics: [NewTopic]) async -> [Finding] {
         var findings: [Finding] = []
+        var denied: [String] = []
+        let hidden = await hiddenTopics(topics.map(\.name), on: target)
         for batch in topics.chunked(by: Self.batch) {
             for (name, outcome) in await target.createTopics(batch, validateOnly: true).sorted(by: { $0.key < $1.key })
             {
-                guard case .failure(let error) = outcome, error.code != .topicAlreadyExists else { continue }
+                guard case .failure(let error) = outcome, error.code != .topicAlreadyExists else {
+                    if hidden.contains(name) { denied.append(name) }
+                    continue
+                }
                 guard error.isAuthorization else {
                     findings.append(
                         Finding(
@@ -201,17 +230,47 @@ struct PermissionExamination: Sendable {
                             remedy: "create it yourself, or mend what the reason says"))
                     continue
                 }
-                let permission = MissingPermission(.create, on: .topic, name, of: settings.target)
-                findings.append(
-                    Finding(
-                        .error, "permissions", name, "\(permission)", why: "the topic cannot be created",
-                        remedy: permission.command))
+                denied.append(name)
             }
         }
-        guard findings.isEmpty else { return findings.bounded(Self.shown, check: "creation") }
+        findings = findings.bounded(Self.shown, check: "creation") + creationDenied(denied)
+        guard findings.isEmpty else { return findings }
         return topics.isEmpty
             ? [] : [Finding(.ok, "creation", settings.target.name, "would create \(topics.count) topics")]
     }
+
+    /// Topics that a cluster does not let us see, if they exist: it says so of each that is asked for by name.
+    private func hiddenTopics(_ names: [String], on client: ClusterClient) async -> Set<String> {
+        var hidden: Set<String> = []
+        for batch in names.chunked(by: Self.batch) {
+            guard let metadata = try? await client.metadata(.named(batch)) else { continue }
+            hidden.formUnion(batch.filter { metadata.topics[$0]?.error == .topicAuthorizationFailed })
+        }
+        return hidden
+    }
+
+    private func creationDenied(_ names: [String]) -> [Finding] {
+        let state = names.filter { $0.hasPrefix(Self.statePrefix) }
+        let copies = names.filter { !$0.hasPrefix(Self.statePrefix) }
+        var operations: [AccessOperation] = [.create, .read, .write]
+        let ofState = operations + [.describeConfigs, .alterConfigs]
+        if settings.sync.partitions { operations.append(.alter) }
+        if settings.sync.topicConfigs { operations += [.describeConfigs, .alterConfigs] }
+        var alias: String?
+        if case .prefix(let name, let separator) = settings.naming { alias = name + separator }
+        let kinds = [
+            MissingPermissions(
+                operations: operations, resource: .topic, names: copies, cluster: settings.target, prefix: alias),
+            MissingPermissions(
+                operations: ofState, resource: .topic, names: state, cluster: settings.target,
+                prefix: Self.statePrefix),
+        ]
+        let why = ["the topic cannot be created and copied to", "the flow cannot remember how far it has come"]
+        return zip(kinds, why).compactMap { kind, why in kind.finding(.error, why: why) }
+    }
+
+    /// The beginning of the names of all topics that flows keep state in.
+    private static let statePrefix = "__replicator"
 }
 
 extension AuthorizedOperations {

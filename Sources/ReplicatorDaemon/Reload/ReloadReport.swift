@@ -20,7 +20,7 @@ extension ReloadReport {
         switch plan {
         case .apply:
             self.init(
-                time: time, isApplied: true, messages: ["topics, consumerGroups, sync and limits of \(file)"])
+                time: time, isApplied: true, messages: ["topics, consumerGroups, policies, sync and limits of \(file)"])
         case .refuse(let reasons): self.init(time: time, isApplied: false, messages: reasons)
         }
     }

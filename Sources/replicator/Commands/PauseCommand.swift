@@ -58,13 +58,22 @@ struct ScopeOptions: ParsableArguments {
     }
 
     func send(_ action: String, to daemon: DaemonOptions) async throws {
+        try await daemon.client().send(action, flow: flow, topic: topic, partition: partition)
+    }
+}
+
+extension DaemonClient {
+    /// Gives a command, and prints the answer.
+    ///
+    /// - Throws: ``Failure`` with the answer when it is refused.
+    func send(_ action: String, flow: String, topic: String?, partition: Int32?) async throws {
         var query: [String] = []
         if let topic { query.append("topic=\(Self.percentEncoded(topic))") }
         if let partition { query.append("partition=\(partition)") }
         let path =
             "/api/flows/\(Self.percentEncoded(flow))/\(action)" + (query.isEmpty ? "" : "?")
             + query.joined(separator: "&")
-        let answer = try await daemon.client().send(.POST, path)
+        let answer = try await send(.POST, path)
         let message = answer.body.split(separator: "\n").joined(separator: "; ")
         guard answer.status == 200 else { throw Failure(message.isEmpty ? "answer \(answer.status)" : message) }
         StandardOutput.say(message)

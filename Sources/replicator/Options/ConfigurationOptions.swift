@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import KafkaClient
 internal import Replication
 internal import ReplicatorConfig
 
@@ -11,9 +12,12 @@ struct ConfigurationOptions: ParsableArguments {
     var flow: [String] = []
 
     /// - Throws: ``Failure`` with exit code 2 and every problem of the file.
-    func load() throws -> ConfigFile {
+    func load() throws -> ConfigFile { try Self.load(config) }
+
+    /// - Throws: as ``load()``.
+    static func load(_ path: String) throws -> ConfigFile {
         do {
-            return try ConfigFile.load(config, identity: .replicator)
+            return try ConfigFile.load(path, identity: .replicator)
         } catch {
             throw Failure(error)
         }
@@ -27,6 +31,13 @@ struct ConfigurationOptions: ParsableArguments {
 }
 
 extension ConfigFile {
+    /// - Throws: ``Failure`` with exit code 2, naming the clusters that there are.
+    func cluster(_ name: String, of path: String) throws -> ClusterSettings {
+        if let found = clusters[name] { return found }
+        let names = clusters.keys.sorted().joined(separator: ", ")
+        throw Failure("\(path) has no cluster \"\(name)\"; there are: \(names)", exitCode: .usage)
+    }
+
     /// - Throws: ``Failure`` with exit code 2, naming the flows that there are.
     func flow(_ name: String, of path: String) throws -> FlowSettings {
         if let found = flows.first(where: { $0.name == name }) { return found }

@@ -332,7 +332,7 @@ def test_bad_surroundings_are_named(east, west):
 def test_the_command_line_explains_itself():
     listed = [line.split()[0] for line in command("--help").stdout.split("SUBCOMMANDS:")[1].splitlines()
               if line.startswith("  ") and line[2] != " "]
-    check("it lists its commands", {"run", "status", "pause", "resume", "import", "broker"} <= set(listed), str(listed))
+    check("it lists its commands", {"run", "status", "pause", "resume", "retry", "flows", "forget", "import", "broker"} <= set(listed), str(listed))
     for name in listed:
         result = command(name, "--help")
         check(f"{name} --help says what it is for and how to use it", result.returncode == 0

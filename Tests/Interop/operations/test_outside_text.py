@@ -73,7 +73,7 @@ def test_the_last_error_of_json_is_json():
 
 def test_an_early_hangup_does_not_end_it():
     with broker() as east, broker() as west, replicator(east.bootstrap, west.bootstrap, flow()) as running:
-        equal("it stops", running.stop(), 0)
+        running.kill()
         running.start()
         # From the first instruction of the program on; what comes before belongs to the loader of the system.
         for _ in range(100):

@@ -1,0 +1,58 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import NIOHTTP1
+
+/// `replicator retry`: takes up again what has stopped.
+struct RetryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Take up partitions of a running replicator again that have stopped.",
+        discussion: """
+            A partition that has stopped stays where it is until the cause is gone and it is tried again: as a restart \
+            would, but without disturbing the others. One whose cause remains stops again, with the same reason. \
+            Policies are read from the configuration file by `kill -HUP` first, where they have changed.
+
+            Without --flow it concerns all flows.
+
+            Exit codes: 0 tried again, or nothing had stopped, 1 not reachable or unknown, 2 wrong usage or configuration.
+            """)
+
+    @OptionGroup var daemon: DaemonOptions
+
+    @Option(name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"))
+    var flow: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only this topic of the source.", valueName: "TOPIC"))
+    var topic: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only this partition of the topic.", valueName: "NUMBER"))
+    var partition: Int32?
+
+    private struct Status: Decodable {
+        struct Flow: Decodable {
+            var name: String
+        }
+        var flows: [Flow]
+    }
+
+    func validate() throws {
+        if topic != nil, flow == nil { throw ValidationError("--topic needs --flow") }
+        if partition != nil, topic == nil { throw ValidationError("--partition needs --topic") }
+        if let partition, partition < 0 { throw ValidationError("--partition takes a number from 0 on") }
+    }
+
+    func run() async throws {
+        let client = try daemon.client()
+        for name in try await flows(client) {
+            try await client.send("retry", flow: name, topic: topic, partition: partition)
+        }
+    }
+
+    private func flows(_ client: DaemonClient) async throws -> [String] {
+        if let flow { return [flow] }
+        let answer = try await client.send(.GET, "/api/status?partitions=problems")
+        guard answer.status == 200, let status = try? JSONDecoder().decode(Status.self, from: Data(answer.body.utf8))
+        else { throw Failure("answer \(answer.status) to a question for the flows") }
+        return status.flows.map(\.name)
+    }
+}
