@@ -42,7 +42,7 @@ def test_names_of_groups():
         commit(east.bootstrap, HOSTILE)
         with replicator(east.bootstrap, west.bootstrap, flow()) as running:
             check("every group is kept in step",
-                  eventually(lambda: running.log().count("committed group offset") >= len(HOSTILE)), running.log())
+                  eventually(lambda: running.log().count("committed group offset") >= len(HOSTILE), 60), running.log())
             log = running.log()
             is_clean("the log", log)
             check("the name is there, escaped", "nl\\nFORGED" in log and "esc\\u{1B}]0;pwned" in log, log)
