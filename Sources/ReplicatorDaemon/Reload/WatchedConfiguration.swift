@@ -24,7 +24,7 @@ package struct WatchedConfiguration: Sendable {
             if case .apply = plan { current = new }
             return plan
         } catch {
-            return .refuse(error.problems.map(\.description))
+            return .refuse(["\(error)"])
         }
     }
 }
