@@ -90,7 +90,8 @@ let package = Package(
         target(
             "Replication",
             [
-                "KafkaClient", "KafkaWire", "KafkaCompression", "BoundedExpressions", nioCore, metrics, logging,
+                "KafkaClient", "KafkaWire", "KafkaCompression", "BoundedExpressions", "PlainText", nioCore, metrics,
+                logging,
                 lifecycle, deque,
             ]),
         target(

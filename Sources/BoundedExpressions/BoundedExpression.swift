@@ -29,7 +29,7 @@ public struct BoundedExpression: Sendable {
         try compiled.match(subject, as: self) { _ in true } ?? false
     }
 
-    /// What the expression's groups hold, the whole text first; an empty text for a group that took no part. Nil when
+    /// Contents of the expression's groups, the whole text first; an empty text for a group that took no part. Nil when
     /// the expression does not match the whole text.
     ///
     /// - Throws: ``UndecidedMatch`` when it is not known within the bound.

@@ -11,7 +11,7 @@ struct JavaSyntax {
 
     private var rest: Substring.UnicodeScalarView
 
-    /// What was read last, as far as that matters to what follows it.
+    /// Item that was read last, as far as that matters to what follows it.
     private enum Item: Equatable {
         /// One character of the text, from this byte of the pattern on.
         case character(from: Int)
@@ -119,7 +119,7 @@ extension JavaSyntax {
 
 // Escapes.
 extension JavaSyntax {
-    /// What follows a backslash, in PCRE2's terms.
+    /// Translates what follows a backslash into PCRE2's terms.
     mutating func escape(isInClass: Bool) throws(InvalidExpression.Reason) {
         guard let next = rest.popFirst() else {
             throw InvalidExpression.Reason(text: "it ends with a backslash; write two for one")
@@ -211,7 +211,7 @@ extension JavaSyntax {
         pattern += isNegated ? "\\P{\(name)}" : "\\p{\(name)}"
     }
 
-    /// What a part of the translation adds to the pattern, taken out of it.
+    /// Returns what a part of the translation adds to the pattern, taken out of it.
     mutating func escapeInClass() throws(InvalidExpression.Reason) -> String {
         let before = pattern
         pattern = ""

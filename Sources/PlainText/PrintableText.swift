@@ -1,7 +1,7 @@
 extension StringProtocol {
     /// The text as it may be shown to a person: on one line, moving no cursor, and in the order in which it stands.
     ///
-    /// What a terminal, a log or a reader could take for more than a character is written as an escape, as in Swift:
+    /// Characters that a terminal, a log or a reader could take for more are written as escapes, as in Swift:
     /// control characters with ESC and DEL, separators of lines and paragraphs, invisible characters and those that turn
     /// the direction of what follows. A long text is shortened, with the number of bytes that are left out.
     ///
@@ -33,7 +33,7 @@ extension String {
     }
 }
 
-/// What ``Swift/StringProtocol/printable(atMost:keepsLines:)`` does.
+/// Work of ``Swift/StringProtocol/printable(atMost:keepsLines:)``.
 package enum PrintableText {
     /// Bytes of a text from outside that are shown; reasons that brokers give have some hundred.
     package static let limit = 2_048

@@ -14,7 +14,7 @@ public struct ConfigFile: Sendable {
     public var httpAccess = HTTPAccessSettings()
     /// How long a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)
-    /// What makes it less safe than it could be, each with what mends it.
+    /// Settings that make it less safe than it could be, each with what mends it.
     public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
     public var identity = ClientIdentity()

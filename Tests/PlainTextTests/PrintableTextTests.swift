@@ -48,4 +48,12 @@ import Testing
         #expect("{\"a\":\"x\u{202E}\u{9B}\u{E0041}é\\n\"}".printableJSON == #"{"a":"x\u202e\u009b\udb40\udc41é\n"}"#)
         #expect("[\n  1\n]".printableJSON == "[\n  1\n]")
     }
+
+    @Test(arguments: [
+        ("billing", "'billing'"), ("a'; rm -rf x; '", #"'a'\''; rm -rf x; '\'''"#),
+        ("a'\u{301}b", "'a'\\''\u{301}b'"), ("", "''"),
+    ])
+    func `a name is one word of a shell`(name: String, quoted: String) {
+        #expect(name.shellQuoted.unicodeScalars.elementsEqual(quoted.unicodeScalars))
+    }
 }

@@ -26,7 +26,7 @@ public struct SecuritySettings: Sendable, Hashable {
 }
 
 extension SecuritySettings {
-    /// What lets somebody on the way read or change more than he should, each with what mends it.
+    /// Settings that let others on the way read or change more than they should, each with what mends it.
     package var warnings: [String] {
         var warnings: [String] = []
         if `protocol` == .saslPlaintext {

@@ -1,5 +1,6 @@
 package import KafkaClient
 internal import KafkaWire
+internal import PlainText
 
 /// A permission that a cluster did not give us, and the command that gives it.
 package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
@@ -56,15 +57,15 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
     package func command(giving operations: [AccessOperation], on names: [String]) -> String {
         let given = operations.map { "--operation \(Self.word($0))" }.joined(separator: " ")
         let pattern = pattern == .prefixed ? " --resource-pattern-type prefixed" : ""
-        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal \(Self.quoted(principal)) "
+        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal \(principal.shellQuoted) "
             + "\(given) \(names.map(option).joined(separator: " "))\(pattern)"
     }
 
     private func option(_ name: String) -> String {
         switch resource {
-        case .topic: "--topic \(Self.quoted(name))"
-        case .group: "--group \(Self.quoted(name))"
-        case .transactionalID: "--transactional-id \(Self.quoted(name))"
+        case .topic: "--topic \(name.shellQuoted)"
+        case .group: "--group \(name.shellQuoted)"
+        case .transactionalID: "--transactional-id \(name.shellQuoted)"
         default: "--cluster"
         }
     }
@@ -73,12 +74,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
     package static func listing(of cluster: ClusterSettings) -> String {
         let permission = MissingPermission(.describe, on: .cluster, of: cluster)
         return "kafka-acls.sh --bootstrap-server \(permission.bootstrapServer) --list "
-            + "--principal '\(permission.principal)'"
-    }
-
-    /// One word of a shell: names come from others.
-    private static func quoted(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+            + "--principal \(permission.principal.shellQuoted)"
     }
 
     /// `DESCRIBE_CONFIGS` is `DescribeConfigs` to the tool.

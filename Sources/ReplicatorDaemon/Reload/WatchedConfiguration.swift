@@ -40,7 +40,7 @@ package struct WatchedConfiguration: Sendable {
             current = new
             return plan
         } catch {
-            return .refuse(error.problems.map(\.description))
+            return .refuse(["\(error)"])
         }
     }
 }

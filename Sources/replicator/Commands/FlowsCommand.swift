@@ -34,7 +34,7 @@ struct FlowsCommand: AsyncParsableCommand {
         let file = try ConfigurationOptions.load(config)
         let names = cluster.isEmpty ? file.clusters.keys.sorted() : cluster
         let clusters = try names.map { try file.cluster($0, of: config) }
-        var logger = Logger(label: "replicator", factory: { StreamLogHandler.standardError(label: $0) })
+        var logger = Logger(label: "replicator", factory: { TextLogHandler(label: $0) })
         logger.logLevel = .error
         let listing = try await EventLoops.with(1, for: "flows") { [logger] loops in
             var listing = FlowListing(configuration: file)
@@ -50,7 +50,11 @@ struct FlowsCommand: AsyncParsableCommand {
             }
             return listing
         }
-        print(json ? try JSONText.pretty(listing.document) : listing.text(now: WallClock.milliseconds()))
+        if json {
+            StandardOutput.write(try JSONText.pretty(listing.document))
+        } else {
+            StandardOutput.say(listing.text(now: WallClock.milliseconds()))
+        }
         guard listing.isWhole else { throw Failure("flows: not everything could be read, see above") }
     }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
@@ -44,14 +45,17 @@ struct ForgetCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try target(in: try ConfigurationOptions.load(config))
-        var logger = Logger(label: "replicator", factory: { StreamLogHandler.standardError(label: $0) })
+        var logger = Logger(label: "replicator", factory: { TextLogHandler(label: $0) })
         logger.logLevel = .error
         let (known, deleted) = try await EventLoops.with(1, for: "forget") { [logger] loops in
             try await forget(settings, loops[0], logger)
         }
-        guard !json else { return print(try JSONText.pretty(Document(flow: known, deletedTopics: deleted))) }
-        print("flow \(known.flow) is forgotten on \(known.cluster): deleted \(deleted.joined(separator: ", "))")
-        for line in Self.remains(of: known) { print(line) }
+        guard !json else {
+            return StandardOutput.write(try JSONText.pretty(Document(flow: known, deletedTopics: deleted)))
+        }
+        let names = deleted.joined(separator: ", ").printable()
+        StandardOutput.say("flow \(known.flow) is forgotten on \(known.cluster): deleted \(names)")
+        for line in Self.remains(of: known) { StandardOutput.say(line) }
     }
 
     private func forget(

@@ -69,7 +69,7 @@ enum PrivateFile {
     }
 }
 
-/// What the system says of the last call that failed.
+/// Reason that the system gives for the last call that failed.
 struct SystemReason: Error, CustomStringConvertible {
     let description = String(cString: strerror(errno))
 }

@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
@@ -65,9 +66,9 @@ struct FlowListing: Sendable {
             lines += table.lines
         }
         lines += entries.compactMap { entry in
-            entry.known.problem.map { "\(entry.known.cluster) \(entry.known.flow): cannot be read: \($0)" }
+            entry.known.problem.map { "\(entry.known.cluster) \(entry.known.flow): cannot be read: \($0.printable())" }
         }
-        lines += failures.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        lines += failures.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.printable())" }
         return lines.joined(separator: "\n")
     }
 
