@@ -1,8 +1,8 @@
 internal import KafkaClient
-internal import NIOCore
+package import NIOCore
 
 /// State of the task that talks to one broker, as the rest of the shard sees it.
-struct BrokerLink {
+package struct BrokerLink {
     let signal = Signal()
     var requestsInFlight = 0
     /// Connection failures in a row.
@@ -20,6 +20,8 @@ struct BrokerLink {
 
     private static let backoff = Backoff(initial: .milliseconds(50), maximum: .milliseconds(3_200))
 
+    package init() {}
+
     func mayAsk(at now: NIODeadline) -> Bool {
         pausesUntil <= now && throttledUntil <= now && limitedUntil <= now && idleUntil <= now
     }
@@ -31,12 +33,12 @@ struct BrokerLink {
     /// A fetch was answered at once, without anything.
     ///
     /// - Returns: how long to wait before the next: the first are asked at once, then each pause is twice as long.
-    mutating func answeredIdly() -> TimeAmount {
+    package mutating func answeredIdly() -> TimeAmount {
         idleAnswers += 1
         return .milliseconds(1 << Int64(min(idleAnswers, 10)))
     }
 
-    mutating func answeredWithSomething() {
+    package mutating func answeredWithSomething() {
         idleAnswers = 0
     }
 
