@@ -197,6 +197,8 @@ extension PartitionReplicator {
         sourceObstacle = nil
         impossibleAnswer = nil
         lastRecoveryError = nil
+        unhelpfulAnswers = 0
+        fetchBytes = nil
         fetchDelay.reset()
         sendDelay.reset()
         recoveryDelay.reset()

@@ -158,7 +158,10 @@ package struct TailMatcher: Sendable {
             take(fingerprint, offset)
         }
         guard !isKnown else { return }
-        while !isDone, let offset = offsets.next() { take(nil, offset) }
+        let whole = ContentFingerprint(batch)
+        while !isDone, let offset = offsets.next() {
+            take(offset == sources.last.map { $0.upperBound - 1 } ? whole : nil, offset)
+        }
         // Offsets skipped behind the last record may be skipped again: they are counted then.
     }
 

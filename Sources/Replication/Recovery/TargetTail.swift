@@ -120,10 +120,13 @@ package struct TargetTail: Sendable {
         let known = fingerprints.count
         let stride = Int64(header.recordCount) / Self.mostFingerprints + 1
         let isKnown = try batch.forEachFingerprint(ignoringTimestamp: ignoresTimestamps) { offset, fingerprint in
-            guard offset >= first, (offset - first) % stride == 0 else { return }
+            guard offset >= first, (header.lastOffset - offset) % stride == 0 else { return }
             fingerprints.append((count + offset - first, fingerprint))
         }
-        if !isKnown { fingerprints.removeSubrange(known...) }
+        if !isKnown {
+            fingerprints.removeSubrange(known...)
+            fingerprints.append((count + header.lastOffset - first, ContentFingerprint(batch)))
+        }
         batches.append(
             Batch(
                 number: count, baseOffset: first, count: header.nextOffset - first,
@@ -154,6 +157,7 @@ package struct TargetTail: Sendable {
         guard Int64(records.header.recordCount) == batch.count else { return false }
         var left = fingerprints[fingerprints.partitioningIndex { $0.number >= batch.number }...]
             .prefix { $0.number < batch.number + batch.count }
+        let last = left.last
         var number = batch.number
         var isSame = true
         let isKnown = try records.forEachFingerprint(ignoringTimestamp: ignoresTimestamps) { _, fingerprint in
@@ -162,7 +166,7 @@ package struct TargetTail: Sendable {
             left.removeFirst()
             if next.fingerprint != fingerprint { isSame = false }
         }
-        return isSame && (isKnown || left.isEmpty)
+        return isKnown ? isSame : last?.fingerprint == ContentFingerprint(records)
     }
 
     /// The batch that one of our records is in, by the record's number.

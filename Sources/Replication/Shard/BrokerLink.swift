@@ -1,9 +1,10 @@
 internal import KafkaClient
 internal import KafkaWire
 internal import NIOCore
+package import NIOCore
 
 /// State of the task that talks to one broker, as the rest of the shard sees it.
-struct BrokerLink {
+package struct BrokerLink {
     let signal = Signal()
     private(set) var requestsInFlight = 0
     /// When the broker last answered, or was asked after nothing was on its way to it; nil while nothing is.
@@ -24,6 +25,8 @@ struct BrokerLink {
     private var idleAnswers = 0
 
     private static let backoff = Backoff(initial: .milliseconds(50), maximum: .milliseconds(3_200))
+
+    package init() {}
 
     func mayAsk(at now: NIODeadline) -> Bool {
         pausesUntil <= now && throttledUntil <= now && limitedUntil <= now && idleUntil <= now
@@ -48,12 +51,12 @@ struct BrokerLink {
     /// A fetch was answered at once, without anything.
     ///
     /// - Returns: how long to wait before the next: the first are asked at once, then each pause is twice as long.
-    mutating func answeredIdly() -> TimeAmount {
+    package mutating func answeredIdly() -> TimeAmount {
         idleAnswers += 1
         return .milliseconds(1 << Int64(min(idleAnswers, 10)))
     }
 
-    mutating func answeredWithSomething() {
+    package mutating func answeredWithSomething() {
         idleAnswers = 0
     }
 
