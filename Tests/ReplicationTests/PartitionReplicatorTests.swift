@@ -158,7 +158,7 @@ import Testing
         #expect(driver.partition.accounting.imbalance(passed: 130) == 0)
     }
 
-    @Test(arguments: [ErrorCode.topicAuthorizationFailed, .messageTooLarge])
+    @Test(arguments: [ErrorCode.topicAuthorizationFailed, .invalidTimestamp])
     func `answers that stop a partition, and those behind them, are not waited for when it is tried again`(
         code: ErrorCode
     ) throws {

@@ -113,7 +113,7 @@ import Testing
 
     @Test(arguments: [
         (ReloadPlan.refuse(["no"]), false, ["no"]),
-        (.apply([]), true, ["topics, consumerGroups, sync and limits of f.yaml"]),
+        (.apply([]), true, ["topics, consumerGroups, policies, sync and limits of f.yaml"]),
     ])
     func `a report says what was taken over, or why nothing was`(plan: ReloadPlan, isApplied: Bool, messages: [String])
     {

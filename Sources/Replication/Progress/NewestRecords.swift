@@ -9,15 +9,23 @@ extension [Record] {
     package var deciding: [Record] {
         var byKey: [ByteBuffer: [Int]] = [:]
         for (index, record) in enumerated() {
-            if let key = record.key, ProgressRecord.Key(key) != nil { byKey[key, default: []].append(index) }
+            if let key = record.key { byKey[key, default: []].append(index) }
         }
         var kept: [Int] = []
-        for (key, indices) in byKey {
+        for (bytes, indices) in byKey {
+            guard let key = ProgressRecord.Key(bytes) else { continue }
             for index in indices.reversed() {
                 kept.append(index)
-                if (try? ProgressRecord(key: key, value: self[index].value)) != nil || self[index].value == nil { break }
+                if Self.decides(key, bytes, self[index].value) { break }
             }
         }
         return kept.sorted().map { self[$0] }
+    }
+
+    /// Whether nothing that came before under the key counts any more. Identity and producer ids of a flow stay known
+    /// whatever is said of them later.
+    private static func decides(_ key: ProgressRecord.Key, _ bytes: ByteBuffer, _ value: ByteBuffer?) -> Bool {
+        if value == nil, case .checkpoint = key { return true }
+        return (try? ProgressRecord(key: bytes, value: value)) != nil
     }
 }

@@ -1,6 +1,5 @@
 internal import KafkaClient
 internal import KafkaWire
-internal import NIOCore
 package import NIOCore
 
 /// State of the task that talks to one broker, as the rest of the shard sees it.
