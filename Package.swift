@@ -105,7 +105,8 @@ let package = Package(
         target(
             "Observability",
             [
-                "CryptoPrimitives", "PlainText", coreMetrics, httpTypes, logging, lifecycle, hummingbird, hummingbirdCore, deque,
+                "CryptoPrimitives", "PlainText", coreMetrics, httpTypes, logging, lifecycle, hummingbird,
+                hummingbirdCore, deque,
                 nioCore, nioHTTP1, nioSSL,
             ],
             // Embedded: the program needs no files beside it.
@@ -123,7 +124,8 @@ let package = Package(
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
                 "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "CEarlySignals", arguments, lifecycle,
-                unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes, "CryptoPrimitives",
+                unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes,
+                "CryptoPrimitives",
             ],
             swiftSettings: settings),
         .executableTarget(

@@ -133,7 +133,8 @@ public struct ConfigFile: Sendable {
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, access: &access)
         document.finish()
         var config = ConfigFile(
-            clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity)
+            clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
+        )
         config.holdsSecrets = reader.holdsSecrets
         config.warnings = clusters.sorted { $0.key < $1.key }.flatMap { name, cluster in
             cluster.security.warnings.map { "clusters.\(name): \($0)" }
