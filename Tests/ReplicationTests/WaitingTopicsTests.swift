@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Replication
+import Replication
 
 @Suite struct WaitingTopicsTests {
     private let start = ContinuousClock.now

@@ -1,19 +1,27 @@
 internal import KafkaClient
 
 /// A selected topic of which a discovery found that not all can be copied.
-struct TopicRefusal: Sendable {
-    let topic: String
-    let targetTopic: String
+package struct TopicRefusal: Sendable {
+    package let topic: String
+    package let targetTopic: String
     /// Partitions that are not copied.
-    let partitions: Int
+    package let partitions: Int
     /// Nil when nothing was tried this time: it is as before.
-    let reason: String?
+    package let reason: String?
     /// Likely to pass by itself within moments.
-    var isPassing = false
+    package var isPassing = false
+
+    package init(topic: String, targetTopic: String, partitions: Int, reason: String?, isPassing: Bool = false) {
+        self.topic = topic
+        self.targetTopic = targetTopic
+        self.partitions = partitions
+        self.reason = reason
+        self.isPassing = isPassing
+    }
 }
 
 /// Topics that are selected and cannot be copied for now, and when each is tried again. No clock: time comes in.
-struct WaitingTopics: Sendable {
+package struct WaitingTopics: Sendable {
     private struct Entry {
         var status: FlowStatus.WaitingTopic
         var failures = 1
@@ -21,26 +29,28 @@ struct WaitingTopics: Sendable {
         var heldUntil: ContinuousClock.Instant
     }
 
-    struct News: Sendable {
-        var began: [FlowStatus.WaitingTopic] = []
+    package struct News: Sendable {
+        package var began: [FlowStatus.WaitingTopic] = []
         /// Names of topics that are copied now.
-        var ended: [String] = []
+        package var ended: [String] = []
     }
 
     private var entries: [String: Entry] = [:]
 
-    /// By name.
-    var all: [FlowStatus.WaitingTopic] { entries.values.map(\.status).sorted { $0.topic < $1.topic } }
+    package init() {}
 
-    var names: Set<String> { Set(entries.keys) }
+    /// By name.
+    package var all: [FlowStatus.WaitingTopic] { entries.values.map(\.status).sorted { $0.topic < $1.topic } }
+
+    package var names: Set<String> { Set(entries.keys) }
 
     /// Topics that are not to be tried yet.
-    func held(at now: ContinuousClock.Instant) -> Set<String> {
+    package func held(at now: ContinuousClock.Instant) -> Set<String> {
         Set(entries.filter { $0.value.heldUntil > now }.keys)
     }
 
     /// Has everything tried again at the next discovery.
-    mutating func release(at now: ContinuousClock.Instant) {
+    package mutating func release(at now: ContinuousClock.Instant) {
         for topic in entries.keys { entries[topic]?.heldUntil = now }
     }
 
@@ -49,7 +59,7 @@ struct WaitingTopics: Sendable {
     /// - Parameters:
     ///   - retryAfter: the pause after a first failure; it doubles with each.
     ///   - time: milliseconds since 1970.
-    mutating func update(
+    package mutating func update(
         _ refused: [TopicRefusal], at now: ContinuousClock.Instant, retryAfter: Duration, time: Int64
     ) -> News {
         var news = News()
