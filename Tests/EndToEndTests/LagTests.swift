@@ -108,7 +108,7 @@ import Testing
 
     @Test func `the lag of a failed partition grows, and that of a recreated topic is not known`() async throws {
         try await copied { world, flow in
-            world.target.intercept(.produce, times: 1, .error(.messageTooLarge))
+            world.target.intercept(.produce, times: 1, .error(.invalidTimestamp))
             try await world.produce(10..<12, to: "orders")
             try await eventually("the partition to fail") { await flow.status().partitions.first?.state == .failed }
             try await world.produce(12..<20, to: "orders")

@@ -19,6 +19,8 @@ struct LogHarness {
     let directory: TemporaryDirectory?
     let faults = DiskFaults()
 
+    // Swift 6.3 aborts where it inlines this.
+    @inline(never)
     init(_ kind: StorageKind) throws {
         directory = kind == .disk ? try TemporaryDirectory() : nil
     }
