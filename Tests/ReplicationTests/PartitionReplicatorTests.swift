@@ -129,6 +129,15 @@ import Testing
         #expect(name(driver.partition.phase) == (start == .failed ? "recovering" : before))
     }
 
+    @Test func `a partition whose position is not known is not tried again: it would begin somewhere`() {
+        var driver = PartitionDriver(position: 0)
+        driver.event { $0.failWithoutPosition(PartitionFailure(.unreadable, "its checkpoint is damaged")) }
+        var isRetried = true
+        driver.event { isRetried = $0.retry() }
+        #expect(!isRetried)
+        #expect(!driver.partition.isActive)
+    }
+
     enum LateAnswer: CaseIterable { case beforeIt, afterIt }
 
     @Test(arguments: LateAnswer.allCases)

@@ -31,7 +31,7 @@ struct PartitionFactory {
             topicID: found.targetMetadata.topics[pair.target.topic]?.id ?? .zero, leader: target?.leader,
             epoch: target?.leaderEpoch ?? -1)
         if let checkpoint = new.checkpoint { partition.restore(checkpoint) }
-        if let failure = new.failure { partition.fail(failure) }
+        if let failure = new.failure { partition.failWithoutPosition(failure) }
         return partition
     }
 

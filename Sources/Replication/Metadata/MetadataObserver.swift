@@ -24,6 +24,9 @@ package struct MetadataObserver: Sendable {
         topicNames.select(metadata)
     }
 
+    /// Decides about topics that were not seen before, so that ``select(_:)`` takes no time. Ends when cancelled.
+    package func learnNames(_ metadata: ClusterMetadata) async { await topicNames.learn(metadata) }
+
     /// Notes on topics that are not copied since an expression came to no answer about them; ask after ``select(_:)``.
     package func undecided(_ metadata: ClusterMetadata) -> [SyncNote] {
         let undecided = topicNames.undecided(metadata)

@@ -83,6 +83,10 @@ package struct TopicSync: Sendable {
             let sourceMetadata = try await source.metadata(.all)
             let targetMetadata = try await target.metadata(.all)
             discovery = Discovery(sourceMetadata: sourceMetadata, targetMetadata: targetMetadata)
+            await observer.learnNames(sourceMetadata)
+            if Task.isCancelled {
+                throw KafkaError(.cancelled, during: .request(.metadata), cluster: settings.source.name)
+            }
             selected = observer.select(sourceMetadata).filter { onlyKnown?.contains($0.source.name) ?? true }
             undecided = observer.undecided(sourceMetadata)
         } catch {

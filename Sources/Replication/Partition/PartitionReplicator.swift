@@ -17,6 +17,8 @@ package struct PartitionReplicator: Sendable {
     package internal(set) var phase = PartitionPhase.recovering(.init())
     /// Phase to take up again when a partition that has failed is tried again.
     private var phaseBeforeFailure: PartitionPhase?
+    /// Where the partition has come is not known: to begin anywhere would double or leave out records.
+    private var hasNoPosition = false
 
     // The source.
 
@@ -183,7 +185,7 @@ extension PartitionReplicator {
     ///
     /// - Returns: whether it had failed.
     package mutating func retry() -> Bool {
-        guard case .failed(let failure, _) = phase else { return false }
+        guard case .failed(let failure, _) = phase, !hasNoPosition else { return false }
         switch phaseBeforeFailure {
         case .awaitingCheckpoint(let recovering): phase = .awaitingCheckpoint(recovering)
         case .recovering(let recovering): phase = .recovering(recovering)
@@ -219,6 +221,12 @@ extension PartitionReplicator {
     package mutating func abandon() {
         guard !isDrained else { return }
         fail(PartitionFailure(.abandoned, "the flow stopped before the target acknowledged everything"))
+    }
+
+    /// Leaves a partition alone whose position is not known: only a person can say where it is to begin.
+    package mutating func failWithoutPosition(_ failure: PartitionFailure) {
+        hasNoPosition = true
+        fail(failure)
     }
 
     /// Leaves the partition alone from now on.

@@ -32,8 +32,7 @@ final class TopicNames: Sendable {
     /// The topics that the flow copies, by name.
     func select(_ metadata: ClusterMetadata) -> [SelectedTopic] {
         known.withLock { known in
-            // Names of topics that are gone are forgotten with those of the others, before they add up.
-            if known.names.count > 2 * metadata.topics.count + 100 { known.names = [:] }
+            known.forget(whenMoreThan: metadata.topics.count)
             let selected = metadata.topics.values.compactMap { topic -> SelectedTopic? in
                 guard topic.error == .none, !topic.isInternal, let name = known.targetName(of: topic.name) else {
                     return nil
@@ -43,6 +42,22 @@ final class TopicNames: Sendable {
             return selected.sorted { $0.source.name < $1.source.name }
         }
     }
+
+    /// Decides about names that were not seen before, a few at a time: whoever may create topics may have created a
+    /// hundred thousand that are slow to match, and a flow that is told to stop meanwhile does.
+    func learn(_ metadata: ClusterMetadata) async {
+        known.withLock { $0.forget(whenMoreThan: metadata.topics.count) }
+        let names = metadata.topics.values.filter { $0.error == .none && !$0.isInternal }.map(\.name)
+        var rest = names[...]
+        while !rest.isEmpty, !Task.isCancelled {
+            let some = rest.prefix(Self.atOnce)
+            known.withLock { known in for name in some { _ = known.targetName(of: name) } }
+            rest = rest.dropFirst(some.count)
+            await Task.yield()
+        }
+    }
+
+    private static let atOnce = 500
 
     /// Topics that the flow does not copy since an expression came to no answer about them, by name.
     func undecided(_ metadata: ClusterMetadata) -> [UndecidedMatch] {
@@ -65,6 +80,11 @@ extension TopicNames.Known {
         let name = names[topic] ?? decide(topic)
         guard case .copied(let copy) = name else { return nil }
         return copy
+    }
+
+    /// Names of topics that are gone are forgotten with those of the others, before they add up.
+    fileprivate mutating func forget(whenMoreThan count: Int) {
+        if names.count > 2 * count + 100 { names = [:] }
     }
 
     private mutating func decide(_ topic: String) -> TopicNames.Name {
