@@ -1,9 +1,9 @@
 extension ImportedConfiguration {
     /// Kinds of files that `import` reads, for messages.
     static let expectation =
-        "expected is one of: mm2.properties, which has the key \"clusters\"; connectors of MirrorMaker 2 or of "
-        + "Confluent Replicator, as JSON or properties with \"connector.class\"; a Strimzi resource of the kind "
-        + "KafkaMirrorMaker2; the JSON of DescribeReplicator"
+        "it is neither mm2.properties, which has the key \"clusters\", nor connectors of MirrorMaker 2 or of Confluent "
+        + "Replicator, as JSON or properties with \"connector.class\", nor a Strimzi resource of the kind "
+        + "KafkaMirrorMaker2, nor the JSON of DescribeReplicator"
 
     /// Reads the configuration of another replicator, of whatever kind it is.
     ///
@@ -31,8 +31,7 @@ extension ImportedConfiguration {
         guard !isClient else {
             throw ImportFailure(
                 "these are the properties of one client, such as MirrorMaker 1 has two of: they name one cluster, and "
-                    + "no topics. Write both clusters into a file by hand; Docs/Configuration.md has an example. "
-                    + expectation)
+                    + "no topics. Write both clusters into a file by hand; Docs/Configuration.md has an example")
         }
         return try MirrorMakerProperties(settings).configuration()
     }

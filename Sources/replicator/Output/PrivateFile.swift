@@ -30,6 +30,13 @@ enum PrivateFile {
         unlink(partial(path))
     }
 
+    /// Makes an empty file where there is nothing yet, which shows that the work has begun.
+    static func reserve(_ path: String) throws(SystemReason) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 || errno == EEXIST else { throw SystemReason() }
+        if descriptor >= 0 { close(descriptor) }
+    }
+
     /// Replaces the file by one with this text, as a whole. One that was there keeps who may read it.
     static func write(_ text: String, to path: String) throws(SystemReason) {
         let special = isSpecial(path)

@@ -4,6 +4,7 @@ enum ReportFile {
     static func checkWritable(_ path: String) throws(Failure) {
         do throws(SystemReason) {
             try PrivateFile.checkWritable(path)
+            try PrivateFile.reserve(path)
         } catch {
             throw Failure("--report: cannot write \(path): \(error)", exitCode: .usage)
         }

@@ -161,12 +161,22 @@ def test_http_port_in_use(east, west):
         equal("http port in use: nothing is created on the target", topic_names(west.bootstrap), set())
 
 
-def test_target_cannot_be_used(east, west):
-    """The target refuses a topic's name: said at once, with topic and cluster."""
+def test_a_topic_that_the_target_cannot_have_is_named_and_keeps_no_other_back(east, west):
+    """The target refuses a topic's name: said at once, with topic and cluster, and the others are copied."""
     long = "x" * 249
     create_topic(east.bootstrap, long, partitions=1)
-    refused("name too long for the target", config(east.bootstrap, west.bootstrap), f"east.{long}", "west",
-            status=FAILED)
+    create_topic(east.bootstrap, "orders", partitions=1)
+    produce_numbers(east.bootstrap, "orders", range(10), partitions=1)
+    with replicator(east.bootstrap, west.bootstrap) as running:
+        running.copies(east.bootstrap, ["orders"])
+        obstacles = running.obstacles()
+        check("it is not ready, and says why", long in obstacles, obstacles)
+        check("the log names topic and cluster", f"east.{long}" in running.log() and "west" in running.log(),
+              running.log())
+        check("status lists the topic with its reason",
+              any(t["topic"] == long and t["reason"] for f in running.status() for t in f["waiting"]))
+        check("no crash", not CRASH.search(running.log()), running.log())
+        equal("it stops with status 0", running.stop(), 0)
 
 
 def test_flow_keeps_its_identity(east, west):
