@@ -1,6 +1,5 @@
-import Testing
-
 import Replication
+import Testing
 
 @Suite struct WaitingTopicsTests {
     private let start = ContinuousClock.now
