@@ -120,6 +120,8 @@ private struct FuzzedWorld {
                     properties: [
                         "advertised.listeners": "PLAINTEXT://127.0.0.1:\(proxy.port)",
                         "group.initial.rebalance.delay.ms": "0",
+                        // The records' times are of long ago, and a run by hand sees retention come round.
+                        "log.retention.ms": "-1",
                     ], logger: Replicated.quiet))
             proxy.lead(to: cluster.ports[0])
             clusters.append(cluster)

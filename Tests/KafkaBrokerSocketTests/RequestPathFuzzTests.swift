@@ -12,11 +12,13 @@ import Testing
     /// Connections stay open for as long, so that requests which wait are met by others.
     private static let openAtOnce = 40
     private static let kept = (0..<20).map { "value \($0)" }
+    /// The records' times are of long ago, and a run by hand sees retention come round.
+    private static let properties = ["log.retention.ms": "-1"]
 
     @Test func `whatever is sent, other clients are served, and the log stays what it was`() async throws {
         let directory = NSTemporaryDirectory() + "request-path-fuzz-\(ProcessInfo.processInfo.processIdentifier)"
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        try await withCluster(nodes: 2, dataDirectory: directory) { cluster in
+        try await withCluster(nodes: 2, properties: Self.properties, dataDirectory: directory) { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { healthy in
                 try await Self.prepare(healthy, cluster)
                 var open: [RawConnection] = []
@@ -37,7 +39,7 @@ import Testing
             }
         }
         // What is on the disk reads the same.
-        try await withCluster(nodes: 2, dataDirectory: directory) { cluster in
+        try await withCluster(nodes: 2, properties: Self.properties, dataDirectory: directory) { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { connection in
                 try await Self.checkIsSound(connection, "after a restart")
             }
