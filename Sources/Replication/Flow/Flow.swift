@@ -291,11 +291,25 @@ extension Flow {
     }
 
     private func report(_ news: WaitingTopics.News) {
-        for topic in news.began {
+        for topic in news.began.prefix(Self.namedTopics) {
             logger.error("topic is not replicated", metadata: ["topic": "\(topic.topic)", "error": "\(topic.reason)"])
         }
-        for topic in news.ended { logger.info("topic is replicated now", metadata: ["topic": "\(topic)"]) }
+        if news.began.count > Self.namedTopics {
+            logger.error(
+                "more topics are not replicated; /api/status lists them all with their reasons",
+                metadata: ["topics": "\(news.began.count - Self.namedTopics)"])
+        }
+        for topic in news.ended.prefix(Self.namedTopics) {
+            logger.info("topic is replicated now", metadata: ["topic": "\(topic)"])
+        }
+        if news.ended.count > Self.namedTopics {
+            logger.info(
+                "more topics are replicated now", metadata: ["topics": "\(news.ended.count - Self.namedTopics)"])
+        }
     }
+
+    /// Topics that a line of their own is written about at a time: whoever may create topics may create thousands.
+    private static let namedTopics = 100
 
     private func start(
         _ new: [FlowDiscovery.NewPartition], _ found: TopicSync.Discovery, _ factory: PartitionFactory

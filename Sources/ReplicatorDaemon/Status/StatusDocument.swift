@@ -67,6 +67,17 @@ package struct StatusDocument: Sendable, Codable {
         return document
     }
 
+    /// The same document about one flow and its two clusters: whether that flow is ready, and why not.
+    package func about(flow name: String) -> StatusDocument {
+        var document = self
+        document.flows.removeAll { $0.status.name != name }
+        let used = Set(document.flows.flatMap { [$0.status.source, $0.status.target] })
+        document.clusters.removeAll { !used.contains($0.name) }
+        document.obstacles = document.clusters.compactMap(\.obstacle) + document.flows.flatMap(\.obstacles)
+        document.isReady = document.obstacles.isEmpty
+        return document
+    }
+
     package var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -15,6 +15,8 @@ struct StatusCommand: AsyncParsableCommand {
             Asks the replicator at http.listen of the configuration, or at --url, and prints its clusters, flows, \
             topics and consumer groups. Partitions are listed where something is wrong, or all with --partitions.
 
+            With --flow it is about that flow and its clusters alone, whether it is ready included.
+
             Exit codes: 0 ready, 1 not ready or not reachable, 2 wrong usage or configuration.
             """)
 
@@ -40,13 +42,13 @@ struct StatusCommand: AsyncParsableCommand {
             guard answer.status == 200 else {
                 throw Failure("\(client.address) answers /api/status with \(answer.status); is it a replicator?")
             }
-            let document = try decode(answer.body, client)
-            if watch { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+            let whole = try decode(answer.body, client)
+            let document = flow.map { whole.about(flow: $0) } ?? whole
+            if watch, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
             if json {
-                StandardOutput.write(answer.body.printableJSON)
+                StandardOutput.write((flow == nil ? answer.body : document.json).printableJSON)
             } else {
-                StandardOutput.say(
-                    StatusText(JSONText.printable(document), flow: flow, allPartitions: partitions).text)
+                StandardOutput.say(StatusText(JSONText.printable(document), allPartitions: partitions).text)
             }
             guard watch else {
                 if !document.isReady { throw ExitCode(Failure.ExitCode.failed.rawValue) }

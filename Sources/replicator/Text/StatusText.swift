@@ -4,13 +4,10 @@ internal import ReplicatorDaemon
 /// A status document for a terminal.
 struct StatusText {
     private let document: StatusDocument
-    private let flows: [FlowDocument]
     private let allPartitions: Bool
 
-    /// - Parameter flow: nil for all.
-    init(_ document: StatusDocument, flow: String?, allPartitions: Bool) {
+    init(_ document: StatusDocument, allPartitions: Bool) {
         self.document = document
-        flows = document.flows.filter { flow == nil || $0.status.name == flow }
         self.allPartitions = allPartitions
     }
 
@@ -20,7 +17,7 @@ struct StatusText {
             "replicator \(document.version), \(document.isReady ? "ready" : "NOT READY"), up for \(uptime)", "",
         ]
         lines += clusters
-        for flow in flows { lines += [""] + describe(flow) }
+        for flow in document.flows { lines += [""] + describe(flow) }
         if !document.obstacles.isEmpty { lines += ["", "Not ready because:"] + document.obstacles.map { "  " + $0 } }
         if let reload = document.lastReload, !reload.isApplied {
             lines += ["", "The last reload was refused:"] + reload.messages.map { "  " + $0 }
@@ -59,7 +56,23 @@ struct StatusText {
         if !waiting.isEmpty { lines += [""] + indented(waiting) }
         let shown = status.partitions.filter { allPartitions || $0.isProblem }
         if !shown.isEmpty { lines += [""] + indented(partitions(shown)) }
+        if !status.groups.isEmpty { lines += [""] + indented(groups(status.groups)) }
         return lines
+    }
+
+    /// Groups that are listed although nothing is wrong with them.
+    private static let shownGroups = 20
+
+    private func groups(_ groups: [FlowStatus.Group]) -> [String] {
+        let troubled = groups.filter { $0.state == .refused || $0.state == .failed }
+        let others = groups.filter { $0.state != .refused && $0.state != .failed }
+        var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
+        for group in troubled + others.prefix(Self.shownGroups) {
+            let name = group.group == group.targetGroup ? group.group : "\(group.group) (there \(group.targetGroup))"
+            table.add([name, "\(group.state)", "\(group.partitions.count)", group.reason ?? ""])
+        }
+        let more = others.count - Self.shownGroups
+        return table.lines + (more > 0 ? ["and \(more) more"] : [])
     }
 
     private func topics(_ topics: [FlowSample.Topic]) -> [String] {

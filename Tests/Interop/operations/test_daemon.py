@@ -1,6 +1,7 @@
 """Living with `replicator run`: signals, reload, pause and resume, limits, status and bad input, while records flow."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -9,8 +10,10 @@ import urllib.error
 import urllib.request
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from support.checks import PATIENCE, check, equal, eventually, measured
+from support.clients import QUIET
 from support.ports import free_address
 from support.program import command, program
 from support.records import numbers, produce_numbers
@@ -150,6 +153,31 @@ def test_status_lines_up(east, west):
         watch.send_signal(signal.SIGINT)
         watch.wait(PATIENCE)
         check("--watch shows it again and again", shown == 2)
+
+
+def test_status_of_one_flow_and_of_groups(east, west):
+    for topic in ("orders", "clicks"):
+        create_topic(east.bootstrap, topic, partitions=1)
+        produce_numbers(east.bootstrap, topic, range(10), partitions=1)
+    reader = Consumer({"bootstrap.servers": east.bootstrap, "group.id": "billing", "enable.auto.commit": False, **QUIET})
+    reader.commit(offsets=[TopicPartition("orders", 0, 5)], asynchronous=False)
+    reader.close()
+    bad = flow("bad", ["clicks"], naming={"mode": "prefix", "alias": "x" * 245})
+    with replicator(east.bootstrap, west.bootstrap, flow("good", ["orders"]), bad) as running:
+        config = ["--config", str(running.path)]
+        running.copies(east.bootstrap, ["orders"], flows=["good"])
+        running.awaits("the group is in step", lambda: any(
+            g["group"] == "billing" and g["state"] == "synced" for f in running.status() for g in f["groups"]))
+        running.awaits("one flow is not ready", lambda: "flow bad" in running.obstacles())
+        good = command("status", "--flow", "good", *config)
+        equal("the other is", good.returncode, 0)
+        check("its groups are listed", re.search(r"^  GROUP +STATE .*\n  billing +synced +1", good.stdout, re.M),
+              good.stdout)
+        check("nothing is said of the other flow", "bad" not in good.stdout, good.stdout)
+        document = json.loads(command("status", "--flow", "good", "--json", *config).stdout)
+        equal("as JSON the same", ([f["name"] for f in document["flows"]], document["isReady"], document["obstacles"]),
+              (["good"], True, []))
+        equal("as a whole it is not ready", command("status", *config).returncode, 1)
 
 
 def test_reload_takes_over_what_may_change(east, west):
