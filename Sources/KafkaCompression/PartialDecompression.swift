@@ -25,7 +25,7 @@ final class PartialDecompression {
 
     /// Size of a part.
     static let part = 1 << 20
-    /// What a context needs besides its window, generously.
+    /// Memory that a context needs besides its window, generously.
     private static let contextOverhead = 1 << 20
 
     /// Nil for other codecs, or when the library cannot make a context.

@@ -21,12 +21,12 @@ public struct RecordStream {
     /// For readers that keep little of what they read: records beyond this are rarer than attacks.
     public static let ordinaryLimit = OutputLimit(bytes: 32 << 20)
 
-    /// What a batch may stand for in all, when no record of it may be larger than `limit`.
+    /// Bytes that a batch may stand for in all, when no record of it may be larger than `limit`.
     public static func total(_ limit: OutputLimit) -> OutputLimit {
         OutputLimit(bytes: max(4 * limit.bytes, OutputLimit.default.bytes))
     }
 
-    /// What so many bytes may stand for that can only be decompressed as a whole.
+    /// Bytes that so many may stand for that can only be decompressed as a whole.
     static func limit(ofWhole compressed: Int, _ limit: OutputLimit) -> OutputLimit {
         OutputLimit(bytes: max(limit.bytes, min(ordinaryRatio * compressed, total(limit).bytes)))
     }

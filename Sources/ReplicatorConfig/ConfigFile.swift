@@ -10,7 +10,7 @@ public struct ConfigFile: Sendable {
     public var flows: [FlowSettings]
     /// Where metrics, health and status are served; nil for nowhere.
     public var http: HostAndPort?
-    /// Who may do what there.
+    /// Rights of those who call it.
     public var httpAccess = HTTPAccessSettings()
     /// How long a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)

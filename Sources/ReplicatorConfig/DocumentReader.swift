@@ -8,7 +8,7 @@ final class DocumentReader {
     private let environment: [String: String]
     private let readFile: (String) throws -> String
     private(set) var problems: [Problem] = []
-    /// What references stood for, in pieces, the longest first.
+    /// Secrets that references stood for, in pieces, the longest first.
     private var resolved: [String] = []
     /// Whether a secret stands in the file itself.
     private(set) var holdsSecrets = false

@@ -1,7 +1,7 @@
 import KafkaWire
 import NIOCore
 
-/// What a hostile or broken broker might answer instead: a seed makes one of many.
+/// An answer that a hostile or broken broker might give instead: a seed makes one of many.
 struct AnswerMutation {
     enum Kind {
         /// Numbers that cannot be true, and frames that cannot be read: nobody may believe any of it.

@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    /// What a client sees of a user before it proves anything: the salt and the iterations.
+    /// The part of a user that a client sees before it proves anything: the salt and the iterations.
     private static func firstAnswer(
         _ cluster: EmbeddedCluster, _ mechanism: String, _ user: String
     ) async throws -> (salt: [UInt8], iterations: Int) {

@@ -4,7 +4,7 @@ import KafkaWire
 import NIOCore
 import Testing
 
-/// What a small batch may stand for: bounds on the bytes, the records and the errors that a request makes.
+/// Limits on what a small batch may stand for: bounds on the bytes, the records and the errors that a request makes.
 @Suite struct BatchCostTests {
     private static let now = LogHarness.now
 

@@ -3,7 +3,7 @@ import KafkaWire
 import NIOCore
 import Testing
 
-/// What is an unfinished write at a journal's end, and what is damage.
+/// Tells an unfinished write at a journal's end from damage.
 @Suite struct JournalContentsTests {
     private static let bodies = ["first", "the second one", "3rd", "the fourth and last entry"].map { Array($0.utf8) }
 

@@ -5,7 +5,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-/// What opening does with files that a disk or a person has changed: nothing that was acknowledged is thrown away.
+/// Opening of files that a disk or a person has changed: nothing that was acknowledged is thrown away.
 @Suite struct LogDamageTests {
     private static let segment = "00000000000000000000.log"
 

@@ -8,7 +8,7 @@ struct OddBatch {
     var baseOffset: Int64 = 0
     var deltas: [Int32] = [0]
     var codec = CompressionCodec.none
-    /// What the header says, where it is not the truth.
+    /// Claims of the header, where they are not the truth.
     var count: Int32?
     var lastOffsetDelta: Int32?
     var attributes: Int16 = 0

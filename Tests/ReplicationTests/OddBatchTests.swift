@@ -8,7 +8,7 @@ import Testing
 /// Batches that a producer may write although no client does, and answers that no log gives: each has an outcome, and
 /// the accounts add up.
 @Suite(.printsSeed) struct OddBatchTests {
-    /// What becomes of an answer of the source.
+    /// Treatment of an answer of the source.
     private struct Taken {
         var outcome: BatchIntake.Outcome
         var cursor: SourceCursor

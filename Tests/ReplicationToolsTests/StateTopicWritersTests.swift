@@ -3,7 +3,7 @@ import KafkaWire
 import ReplicationTools
 import Testing
 
-/// Who else may write to a topic that keeps state, by a cluster's rules.
+/// Other principals that may write to a topic that keeps state, by a cluster's rules.
 @Suite struct StateTopicWritersTests {
     private static let topic = "__replicator_origins"
 

@@ -10,7 +10,7 @@ package struct FuzzSeeds: Sequence, IteratorProtocol {
     private let count: UInt64
     private let deadline: Date?
 
-    /// How long a test takes by hand; nil in an ordinary run.
+    /// Duration of a test by hand; nil in an ordinary run.
     package static let seconds: Double? = environment("REPLICATOR_FUZZ_SECONDS").flatMap(Double.init)
 
     /// The minutes that a suite may take, with room for what an ordinary run takes.

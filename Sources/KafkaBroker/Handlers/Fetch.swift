@@ -137,7 +137,7 @@ extension FetchOperation {
         /// An error, a diverging log or another replica to read from must not wait.
         var isUrgent = false
 
-        /// What there was room for: less than was asked for while memory is short.
+        /// Bytes that there was room for: less than was asked for while memory is short.
         var limit: Int
 
         func isDue(_ minBytes: Int) -> Bool { isUrgent || bytes >= min(minBytes, limit) }

@@ -24,7 +24,7 @@ struct BatchValidator {
     let now: Int64
     /// The offset of the first record.
     let nextOffset: Int64
-    /// What the request that brings the records may still cost.
+    /// Work that the request that brings the records may still cost.
     let budget: WorkBudget
 
     func prepare(_ records: RecordBytes) throws(ProduceRefusal) -> PreparedBatch {
@@ -226,7 +226,7 @@ extension BatchValidator {
         return try finish(&builder, target: target)
     }
 
-    /// What is not compressed again cannot become smaller: there is no use in going on.
+    /// A batch that is not compressed again cannot become smaller: there is no use in going on.
     func checkGrowth(_ builder: RecordBatchBuilder, _ target: CompressionCodec) throws(ProduceRefusal) {
         if target == .none, builder.sizeInBytes > config.maxMessageBytes { try checkSize(builder.sizeInBytes) }
     }

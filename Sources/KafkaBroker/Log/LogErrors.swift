@@ -16,7 +16,7 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
     package let errno: Int32
     /// What the file now holds is unknown: the log must be opened again, and so checked, before it is used.
     package let leavesDoubt: Bool
-    /// What is wrong, where the system's number does not say it.
+    /// The reason, where the system's number does not say it.
     package let detail: String?
 
     package init(_ operation: String, path: String, errno: Int32, leavesDoubt: Bool = false, detail: String? = nil) {

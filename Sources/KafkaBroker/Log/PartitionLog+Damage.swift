@@ -2,13 +2,13 @@ import CryptoPrimitives
 import KafkaWire
 import NIOCore
 
-/// What becomes of bytes that do not hold, or that follow such.
+/// Treatment of bytes that do not hold, or that follow such.
 extension PartitionLog {
     /// Whether the bytes from `position` to the segment's end can be what a crash leaves of one write: zeros, or the
     /// beginning of a batch, or a whole one at the very end whose bytes did not all get to the disk.
     func isUnfinishedWrite(_ segment: LogSegment, from position: Int) throws(LogError) -> Bool {
         var start = position
-        /// Where the last byte that is not zero ends.
+        /// End of the last byte that is not zero.
         var written = position
         var header: RecordBatchHeader?
         while start < segment.size {

@@ -32,7 +32,7 @@ package final class PartitionLog {
     /// Whether files came into being since the last flush.
     var hasNewFiles = false
     private(set) var failure: LogError?
-    /// What opening found that does not hold, and took out of the log.
+    /// Findings of the opening: bytes that do not hold, and took out of the log.
     package internal(set) var findings: [RecoveryFinding] = []
 
     /// The offset of the first record that can be read.

@@ -2,7 +2,7 @@
 package struct RecoveryFinding: Hashable, Sendable {
     /// An unfinished write, which is dropped; otherwise damage, and the bytes are kept beside the log.
     package let isTorn: Bool
-    /// Where the log ends now.
+    /// End of the log now.
     package let offset: Int64
     package let file: String
     package let position: Int

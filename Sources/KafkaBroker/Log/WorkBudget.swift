@@ -10,7 +10,7 @@ package enum BatchLimits {
     package static let records: Int32 = 2 << 20
 }
 
-/// How much one request may still make the broker do: many small parts of a request must not add up to what no single
+/// Work that one request may still make the broker do: many small parts of a request must not add up to what no single
 /// one may cost.
 package final class WorkBudget {
     /// Bytes that may still be decompressed.

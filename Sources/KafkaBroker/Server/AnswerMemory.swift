@@ -19,7 +19,7 @@ final class AnswerMemory {
     private var writers: [ObjectIdentifier: any AnswerWriter] = [:]
     private var timer: Scheduled<Void>?
 
-    /// How long a client may take up nothing while memory is short, in milliseconds.
+    /// Time that a client may take up nothing while memory is short, in milliseconds.
     static let longestStall: Int64 = 10_000
 
     /// - Parameter largestFetch: `fetch.max.bytes`; two such answers may be on their way before fetches get less.
@@ -28,7 +28,7 @@ final class AnswerMemory {
         self.loop = loop
     }
 
-    /// What a fetch may still get.
+    /// Bytes that a fetch may still get.
     var available: Int { max(limit - used, 1) }
 
     func add(_ bytes: Int, of writer: any AnswerWriter) {

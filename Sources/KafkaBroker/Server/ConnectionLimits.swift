@@ -1,4 +1,4 @@
-/// How many connections a node takes, in all and from one address (Kafka's `max.connections` and `max.connections.per.ip`).
+/// Limits on the connections that a node takes, in all and from one address (Kafka's `max.connections` and `max.connections.per.ip`).
 struct ConnectionLimits {
     /// Connections by the peer's address.
     private var counts: [String: Int] = [:]

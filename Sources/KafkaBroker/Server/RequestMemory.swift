@@ -46,9 +46,9 @@ final class RequestMemory {
 
     /// Requests below this are read as they come.
     static let smallRequest = 1 << 16
-    /// How long others wait for a connection that delivers nothing, in milliseconds.
+    /// Time that others wait for a connection that delivers nothing, in milliseconds.
     static let longestStall: Int64 = 3_000
-    /// How long they wait for one that is slow.
+    /// Time that they wait for one that is slow, in milliseconds.
     static let longestFavour: Int64 = 30_000
 
     init(limit: Int, loop: NIOIsolatedEventLoop) {

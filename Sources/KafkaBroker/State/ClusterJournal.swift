@@ -24,7 +24,7 @@ final class ClusterJournal {
 
     private static func path(in directory: String) -> String { "\(directory)/\(fileName)" }
 
-    /// What an earlier run left: its entries, oldest first, and where they end in the file.
+    /// Remains of an earlier run: its entries, oldest first, and where they end in the file.
     struct Loaded {
         var records: [ClusterRecord] = []
         var end = 0

@@ -71,10 +71,10 @@ extension ClusterRecord {
 struct ClusterIdentity: JournalMessage {
     static let kind: Int16 = 1
     var clusterID = ""
-    /// How many entries, this one included, the journal had when it was last written as a whole: fewer are damage and not
+    /// Number of entries, this one included, that the journal had when it was last written as a whole: fewer are damage and not
     /// an unfinished write. 0 in journals of versions that did not count them.
     var snapshotCount: Int64 = 0
-    /// What the credentials of users that do not exist are made of, in base 64.
+    /// The secret that credentials of users that do not exist are made of, in base 64.
     var decoySecret: String?
 
     mutating func code(_ wire: inout WireCoder) throws(WireError) {

@@ -19,7 +19,7 @@ extension ClusterClient {
         return (records, position)
     }
 
-    /// Where reading a log from an offset on begins and ends at present; the same number twice when there is nothing.
+    /// Offsets at which reading a log from an offset on begins and ends at present; the same number twice when there is nothing.
     func bounds(of partition: TopicPartition, from first: Int64) async throws(KafkaError) -> (Int64, Int64) {
         let end = try await offset(.latest, of: partition)
         guard first < end else { return (first, first) }

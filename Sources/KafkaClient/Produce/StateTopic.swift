@@ -121,7 +121,7 @@ public actor StateTopic {
 public struct StateReader: Sendable {
     private let topic: StateTopic
     private var end: Int64?
-    /// Where to continue later.
+    /// Offset to continue from later.
     public private(set) var next: Int64
 
     fileprivate init(_ topic: StateTopic, from offset: Int64) {

@@ -9,7 +9,7 @@ struct UnreadableRecords {
     }
 
     private var named: Set<Place> = []
-    /// What is beyond is counted at each reading, and not named.
+    /// More than these are counted at each reading, and not named.
     private static let mostNamed = 10_000
     /// Of a reason that quotes what was found.
     private static let longestReason = 300

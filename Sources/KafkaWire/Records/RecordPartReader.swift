@@ -5,7 +5,7 @@ package import NIOCore
 /// As strict as ``RecordReader``. A part may end anywhere; a record that it ends in is read once the next one has come.
 package struct RecordPartReader: Sendable {
     package let header: RecordBatchHeader
-    /// What has arrived, from the first record on that is not read yet, or a little before.
+    /// The bytes that have arrived, from the first record on that is not read yet, or a little before.
     private var payload = ByteBuffer()
     private var position = 0
     private var recordsRead: Int32 = 0
@@ -30,7 +30,7 @@ package struct RecordPartReader: Sendable {
         payload.writeImmutableBuffer(part)
     }
 
-    /// How many bytes the next record takes with its length in front; nil while its length has not arrived.
+    /// Bytes that the next record takes with its length in front; nil while its length has not arrived.
     ///
     /// - Throws: for a length that is none.
     package var nextSize: Int? {

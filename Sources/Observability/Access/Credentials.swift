@@ -19,7 +19,7 @@ package struct Credentials: Sendable {
 
     private let users: [String: [UInt8]]
     private let tokens: [[UInt8]]
-    /// What those may do who show no credentials.
+    /// Rights of those who show no credentials.
     package let anonymous: Right
     /// Of equal length with those of the users, and like none of them: compared with when there is no such user.
     private let nobody = [UInt8].random(count: 32)

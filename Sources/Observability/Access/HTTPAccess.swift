@@ -1,7 +1,7 @@
 package import NIOSSL
 internal import Synchronization
 
-/// Who may do what at the HTTP endpoints, and how connections are encrypted. Can be changed while the server runs.
+/// Rights at the HTTP endpoints, and the encryption of connections. Can be changed while the server runs.
 package final class HTTPAccess: Sendable {
     /// The part that comes from the configuration and its files.
     package struct Rules: Sendable {
@@ -50,7 +50,7 @@ package final class HTTPAccess: Sendable {
     var hosts: RequestGuard { state.withLock { $0.rules.hosts } }
     var tls: NIOSSLContext? { state.withLock { $0.rules.tls } }
 
-    /// What the page may offer to a person who has this right.
+    /// The name under which the page learns what it may offer to a person who has this right.
     ///
     /// - Returns: `act`, `read`, or `sign-in` for those who could act once they have said who they are.
     package func offer(to right: Right, isAnonymous: Bool) -> String {

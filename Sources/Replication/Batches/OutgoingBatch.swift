@@ -38,7 +38,7 @@ package struct OutgoingBatch: Sendable {
 }
 
 extension OutgoingBatch {
-    /// What a piece stands for at most, in bytes: a batch that stands for more is divided into several at once.
+    /// Bytes that a piece stands for at most: a batch that stands for more is divided into several at once.
     private static let largestPiece = 1_000_000
 
     /// Smaller batches with the same records, two unless they are large; nil for a single record.

@@ -9,7 +9,7 @@ internal import NIOCore
 package struct RecordRewriter: Sendable {
     package var compression: CompressionChoice
     package var loopGuard: LoopGuard?
-    /// What one record may decompress to, in bytes, and what a ``RecordStream`` makes of that.
+    /// Bytes that one record may decompress to, and what a ``RecordStream`` makes of that.
     package var limit: OutputLimit
     /// Bytes that the target takes in one batch, as far as that is known.
     package var largestBatch = Int.max

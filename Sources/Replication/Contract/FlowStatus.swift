@@ -21,7 +21,7 @@ public struct FlowStatus: Sendable, Codable {
         public var state: State
         /// Reason of the failure.
         public var reason: String?
-        /// What is in the way of its records for now, on either side; nil while nothing is known to be.
+        /// The obstacle of its records for now, on either side; nil while nothing is known to be.
         public var obstacle: String?
         /// Every source offset below it has passed.
         public var sourceOffset: Int64
@@ -126,7 +126,7 @@ public struct FlowStatus: Sendable, Codable {
     public var source: String
     public var target: String
     public var state: State
-    /// What keeps the flow as a whole from its work; nil while nothing does.
+    /// Reason why the flow as a whole does not do its work; nil while it does.
     public var reason: String?
     /// Parts that an operator has paused, in words.
     public var paused: [String]

@@ -68,7 +68,7 @@ struct FlowDiscovery {
         return new + damaged.map { stopped($0, unreadable[$0.source] ?? "") }
     }
 
-    /// Where a partition has come is not known. From its beginning everything would be there twice, from its end some
+    /// The position of the partition is not known. From its beginning everything would be there twice, from its end some
     /// would be missing.
     private func stopped(_ pair: TopicSync.PartitionPair, _ flaw: String) -> NewPartition {
         let key = ProgressRecord.Key.checkpoint(pair.source)

@@ -45,7 +45,7 @@ struct PartitionFactory {
 }
 
 extension FlowSettings {
-    /// What one record may decompress to: it has to find room beside what is held.
+    /// Bytes that one record may decompress to: it has to find room beside what is held.
     var recordLimit: OutputLimit { OutputLimit(bytes: min(max(bufferBytes, 8 << 20), 1 << 30)) }
 
     /// Each record gets a header that says where it came from.

@@ -14,7 +14,7 @@ actor SourceEnds {
     private static let timeout: Duration = .seconds(5)
     /// Partitions named in one request.
     private static let batch = 2_000
-    /// How often leaders are asked who holds a transaction open.
+    /// Interval at which leaders are asked who holds a transaction open.
     private static let transactionInterval: Duration = .seconds(5)
 
     init(source: ClusterClient, shards: [Shard]) {

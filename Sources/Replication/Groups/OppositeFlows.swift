@@ -14,7 +14,7 @@ actor OppositeFlows {
     fileprivate struct Reader {
         let topicID: KafkaUUID
         let topic: StateTopic
-        /// Where the search for the identity continues, as long as none was found that fits.
+        /// Offset at which the search for the identity continues, as long as none was found that fits.
         var searched: Int64 = 0
         var fits = false
         /// Of a flow that fits.

@@ -31,7 +31,7 @@ package actor SyncLedger {
         isOpen = true
     }
 
-    /// What cannot be understood is not remembered: then it is not ours to take back.
+    /// Records that cannot be understood are not remembered: then it is not ours to take back.
     private func read() async throws(KafkaError) {
         var state = LedgerState()
         var acls: [ExactName: AccessRule] = [:]

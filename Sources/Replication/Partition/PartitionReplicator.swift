@@ -17,7 +17,7 @@ package struct PartitionReplicator: Sendable {
     package internal(set) var phase = PartitionPhase.recovering(.init())
     /// Phase to take up again when a partition that has failed is tried again.
     private var phaseBeforeFailure: PartitionPhase?
-    /// Where the partition has come is not known: to begin anywhere would double or leave out records.
+    /// The position of the partition is not known: to begin anywhere would double or leave out records.
     private var hasNoPosition = false
 
     // The source.

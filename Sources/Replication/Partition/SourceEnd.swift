@@ -8,7 +8,7 @@ package struct SourceEnd: Sendable {
     private(set) var heardAt: NIODeadline?
     /// The source's last word when it did not tell the end; nil since it did.
     private(set) var failure: String?
-    /// Where reading committed records ends by the last fetch; -1 when it did not tell.
+    /// The last stable offset by the last fetch; -1 when it did not tell.
     private(set) var lastStableOffset: Int64 = -1
     /// The transaction that holds back what follows, where the source's leader has told it.
     private(set) var openTransaction: OpenTransaction?

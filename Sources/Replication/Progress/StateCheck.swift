@@ -49,7 +49,7 @@ package enum StateCheck {
 }
 
 extension DecodingError {
-    /// What is wrong and where, without the type names of the program.
+    /// The mistake and its place, without the type names of the program.
     fileprivate var words: String {
         func place(_ context: Context) -> String {
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")

@@ -21,7 +21,7 @@ struct ShardScheduler {
     private var fullAtSource: [Int32: Set<Int>] = [:]
     /// Bytes to ask for of partitions that need more than usual, by source broker.
     private var largeWishes: [Int32: [Int: Int]] = [:]
-    /// What a byte of an answer takes in memory, of late.
+    /// Memory that a byte of an answer takes, of late.
     private var expansion = 1.0
     private var readyAtTarget: [Int32: Deque<Int>] = [:]
     /// Partitions of which something has to be found out. Kept apart, since they are asked for after each answer.

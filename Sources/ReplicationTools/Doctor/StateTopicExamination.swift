@@ -1,7 +1,7 @@
 package import KafkaClient
 internal import Replication
 
-/// Who else may write to the topics that keep state, as far as a cluster shows its access rules. Whoever may write
+/// Lists others who may write to the topics that keep state, as far as a cluster shows its access rules. Whoever may write
 /// there decides what flows believe: how far they have come, and where records come from.
 package struct StateTopicExamination: Sendable {
     let client: ClusterClient

@@ -21,7 +21,7 @@ public struct KnownFlow: Sendable, Hashable, Encodable {
     /// Access rules and quotas that it put on the cluster.
     public var accessRules = 0
     public var quotas = 0
-    /// What keeps its memory from being read; nil when it was read.
+    /// Reason why its memory cannot be read; nil when it was read.
     public var problem: String?
 
     public init(cluster: String, flow: String, progressTopic: String) {

@@ -9,7 +9,7 @@ package struct WatchedConfiguration: Sendable {
     /// Whether the process runs every flow of the file.
     private let runsAll: Bool
     private var current: ConfigFile
-    /// Who may use the HTTP address, where there is one.
+    /// Rights at the HTTP address, where there is one.
     private let access: HTTPAccess?
 
     package init(file: String, runsAll: Bool, current: ConfigFile, access: HTTPAccess? = nil) {
@@ -19,7 +19,7 @@ package struct WatchedConfiguration: Sendable {
         self.access = access
     }
 
-    /// What strangers can do at the HTTP address now; nil when it is not open to them.
+    /// Rights of strangers at the HTTP address now; nil when it is not open to them.
     package var exposure: String? { current.http.flatMap { HTTPExposure.warning($0, current.httpAccess) } }
 
     /// Reads the file again, and takes it over as a whole or not at all.

@@ -53,7 +53,7 @@ package struct Standstills: Sendable {
         return ended
     }
 
-    /// What is in the way, by topic and partition.
+    /// Obstacles, by topic and partition.
     private static func reasons(_ status: FlowStatus) -> [String: [Int32: String]] {
         var reasons: [String: [Int32: String]] = [:]
         for partition in status.partitions {

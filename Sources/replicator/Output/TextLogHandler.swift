@@ -7,7 +7,7 @@ internal import PlainText
 /// ```
 /// 2026-11-30T02:12:21.123+0000 warning replicator: flow=a topic=orders [Replication] partition has stopped
 /// ```
-/// What came from outside is escaped, so that a line of the log is always a line of ours.
+/// Text from outside is escaped, so that a line of the log is always a line of ours.
 struct TextLogHandler: LogHandler {
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]

@@ -5,7 +5,7 @@ import NIOCore
 /// The SCRAM users of a cluster: those that were altered through the protocol, and those of the listeners' settings.
 struct SCRAMCredentials {
     private var users: [ExactName: [SASLMechanism: SCRAMCredential]] = [:]
-    /// What can be seen of the altered users' credentials, and how many have it.
+    /// The visible parts of the altered users' credentials, and how many have it.
     private var shapes: [SASLMechanism: [SCRAMDecoys.Shape: Int]] = [:]
     /// By the listener's index and the mechanism.
     private var initial: [Int: [SASLMechanism: [ExactName: SCRAMCredential]]] = [:]
@@ -17,7 +17,7 @@ struct SCRAMCredentials {
         users[user]?[mechanism]
     }
 
-    /// What a listener knows of a user; an altered credential comes before that of the settings. The same is computed
+    /// The credential that a listener knows of a user; an altered credential comes before that of the settings. The same is computed
     /// whether or not there is such a user.
     func account(_ user: String, _ mechanism: SASLMechanism, listener: Int) -> SCRAMAccount {
         let known = initial[listener]?[mechanism] ?? [:]

@@ -20,7 +20,7 @@ package struct SCRAMAccount {
 /// are those of one of them, drawn by the name. For one name they are the same each time, and stay the same when other
 /// users come or go, unless it was the very one that was drawn.
 struct SCRAMDecoys {
-    /// What a client sees of a credential, but for the salt's own bytes.
+    /// The part of a credential that a client sees, but for the salt's own bytes.
     struct Shape: Hashable {
         var saltLength: Int
         /// Whether the salt is text of digits and small letters, as Kafka's own tools make it.

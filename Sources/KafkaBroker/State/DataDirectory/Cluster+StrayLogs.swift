@@ -1,7 +1,7 @@
 import KafkaWire
 import Logging
 
-/// What is done at the start about directories that belong to no partition.
+/// Work at the start on directories that belong to no partition.
 extension Cluster {
     /// Sets logs aside that the journal does not know, under a name of their own and with all that they hold, and finishes
     /// the removal of those that it says are deleted. Everything else in the data directory is left as it is.

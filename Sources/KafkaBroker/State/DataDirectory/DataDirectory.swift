@@ -90,7 +90,7 @@ extension DataDirectory {
         }
     }
 
-    /// Whose directory this is, without a change to it.
+    /// Identity of this directory, read without a change to it.
     private static func examine(
         _ path: String
     ) throws(BrokerError) -> (identity: DirectoryIdentity?, hasJournal: Bool) {

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What `meta.properties` says of a data directory: whose it is, and of which cluster (Kafka's file of that name, with
+/// Contents of a data directory's `meta.properties`: whose it is, and of which cluster (Kafka's file of that name, with
 /// a mark of ours).
 package struct DirectoryIdentity: Hashable, Sendable {
     package let clusterID: String

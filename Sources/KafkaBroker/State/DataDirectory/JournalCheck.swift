@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// What a journal may say. Its checksums tell damage, not intent: names become paths, and numbers are counted on from.
+/// Rules for the contents of a journal. Its checksums tell damage, not intent: names become paths, and numbers are counted on from.
 enum JournalCheck {
     /// Epochs and producer ids beyond these leave no room for those to come.
     private static let largestEpoch = Int32.max / 2

@@ -16,7 +16,7 @@ package struct JournalContents {
 
     /// The bodies of the entries, oldest first.
     package private(set) var entries: [ByteBuffer] = []
-    /// Where the entries that hold end.
+    /// End of the entries that hold.
     package private(set) var end = 0
     package private(set) var tail = Tail.none
 
