@@ -32,14 +32,18 @@ function flowView(flow) {
   const view = { name: flow.name, rows: new Map(), sort: { key: 'topic', down: false }, filter: '', limit: 50 };
   const { row, tiles } = plots();
   Object.assign(view, { tiles, state: h('span', null), route: h('span', { class: 'dim' }), note: h('div', { class: 'dim small' }),
-    toggle: h('button', { class: 'push' }), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div') });
-  view.toggle.onclick = () => control(view.name, view.flow.paused.includes('the flow') ? 'resume' : 'pause');
+    toggle: h('button'), retry: h('button', { hidden: true }, 'Retry what has stopped'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div') });
+  view.toggle.onclick = () => {
+    const paused = view.flow.paused.includes('the flow');
+    if (paused || confirm(`Pause the whole flow ${view.name}? Its target falls behind until it is resumed.`)) control(view.name, paused ? 'resume' : 'pause');
+  };
+  view.retry.onclick = () => control(view.name, 'retry');
   view.more.onclick = () => { view.limit += 200; drawTopics(view); };
   const filter = h('input', { type: 'search', placeholder: 'filter topics', 'aria-label': 'filter topics',
     oninput: event => { view.filter = event.target.value; drawTopics(view); } });
   view.counts = h('span', { class: 'dim small' });
   view.card = h('section', { class: 'card flow', 'data-flow': flow.name },
-    h('div', { class: 'head' }, h('h2', null, flow.name), view.state, view.route, view.toggle), row, view.note,
+    h('div', { class: 'head' }, h('h2', null, flow.name), view.state, view.route, h('span', { class: 'push' }, view.retry, ' ', view.toggle)), row, view.note,
     h('div', { class: 'head', style: 'margin:14px 0 4px' }, h('h2', null, 'Topics'), view.counts, h('span', { class: 'push' }, filter)),
     h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null,
       column(view, 'topic', 'topic'), column(view, 'state', 'state'), column(view, 'partitions', 'partitions', true, true),
@@ -69,6 +73,7 @@ function drawFlow(view, flow) {
   view.state.replaceChildren(chip(stateOf(flow), flow.reason));
   put(view.route, `${flow.source} → ${flow.target}`);
   put(permit(view.toggle), all ? 'Resume' : 'Pause');
+  permit(view.retry).hidden = !flow.partitions.some(p => p.state === 'failed') && !flow.waiting?.length;
   put(view.tiles.lag.value, behind(flow.lag));
   put(view.tiles.lag.extra, lagNote(flow));
   put(view.tiles.bytesPerSecond.value, rate(flow.bytesPerSecond));

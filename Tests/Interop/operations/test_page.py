@@ -115,6 +115,18 @@ def test_the_page_shows_a_live_flow(east, west, chromium):
         sees(page, "the failed topic", f"{text('[data-topic=large]')}.includes('failed')")
         sees(page, "the failure among the events", f"{text('#events .error')}.includes('partition stopped')")
         picture(page, "failed")
+        retry = ".flow[data-flow=there] .head button"
+        sees(page, "a button to retry what has stopped", f"!document.querySelector({json.dumps(retry)}).hidden")
+        sees(page, "none where nothing has stopped",
+             "document.querySelector('.flow[data-flow=back] .head button').hidden")
+        page.run(f"document.querySelector({json.dumps(retry)}).click()")
+        sees(page, "that it is tried again", f"{text('#events')}.includes('partition is tried again')")
+        sees(page, "that it stops again, since nothing has changed", f"{text('[data-topic=large]')}.includes('failed')")
+        page.run("window.confirm = question => { window.asked = question; return false; }")
+        page.run("document.querySelectorAll('.flow[data-flow=there] .head button')[1].click()")
+        sees(page, "a question before the whole flow is paused", "window.asked.includes('Pause the whole flow there')")
+        equal("and nothing is paused without an answer",
+              {p["state"] for p in running.partitions() if p["topic"] == "orders"}, {"active"})
 
         search(page, "ord")
         sees(page, "only topics that match", "document.querySelectorAll('.flow[data-flow=there] tr.row').length === 1")
