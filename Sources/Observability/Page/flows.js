@@ -32,7 +32,7 @@ function flowView(flow) {
   const view = { name: flow.name, rows: new Map(), sort: { key: 'topic', down: false }, filter: '', limit: 50 };
   const { row, tiles } = plots();
   Object.assign(view, { tiles, state: h('span', null), route: h('span', { class: 'dim' }), note: h('div', { class: 'dim small' }),
-    toggle: h('button'), retry: h('button', { hidden: true }, 'Retry what has stopped'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div') });
+    toggle: h('button', { class: 'toggle' }), retry: h('button', { class: 'retry', hidden: true }, 'Retry what has stopped'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div') });
   view.toggle.onclick = () => {
     const paused = view.flow.paused.includes('the flow');
     if (paused || confirm(`Pause the whole flow ${view.name}? Its target falls behind until it is resumed.`)) control(view.name, paused ? 'resume' : 'pause');

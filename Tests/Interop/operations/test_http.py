@@ -269,7 +269,7 @@ def test_the_page_knows_what_one_may_do(east, west, chromium, files):
             check(what, eventually(lambda: page.run(expression), PATIENCE), page.run("document.body.innerText")[:1000])
 
         access = "(document.querySelector('#access')?.innerText ?? '')"
-        toggle = "document.querySelector('[data-flow=flow] .head button.push')"
+        toggle = "document.querySelector('[data-flow=flow] .head button.toggle')"
         page.open(f"http://{running.http}/")
         sees("a stranger is told to sign in", f"{access} === 'pause and resume take a user'")
         sees("and may try", f"{toggle} !== null && !{toggle}.disabled")
@@ -277,7 +277,7 @@ def test_the_page_knows_what_one_may_do(east, west, chromium, files):
         page.call("Network.setExtraHTTPHeaders", headers={
             "Authorization": "Basic " + base64.b64encode(b"ops:s3cret").decode()})
         sees("a user is told nothing", f"{access} === ''")
-        page.run(f"{toggle}.click()")
+        page.run(f"window.confirm = () => true; {toggle}.click()")
         sees("a user may pause", f"{toggle}.innerText === 'Resume'")
 
         document["http"]["authentication"] = {"anonymous": "read"}
