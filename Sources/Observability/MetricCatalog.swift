@@ -32,6 +32,15 @@ public enum MetricCatalog {
             name: "replicator_waiting_topics", kind: .gauge, labels: ["flow"],
             help: "Selected topics of which something cannot be copied for now; they are tried again."),
         Entry(
+            name: "replicator_partitions_paused", kind: .gauge, labels: ["flow", "topic"],
+            help: "Partitions that an operator has paused."),
+        Entry(
+            name: "replicator_topics_summed", kind: .gauge, labels: ["flow"],
+            help: "Topics that share the series with the label topic=\"(others)\"."),
+        Entry(
+            name: "replicator_flow_state", kind: .gauge, labels: ["flow", "state"],
+            help: "1 for the state in which the flow is, 0 for the others."),
+        Entry(
             name: "replicator_flow_running", kind: .gauge, labels: ["flow"],
             help: "1 while the flow runs and nothing keeps it as a whole from its work, else 0."),
         Entry(
@@ -61,6 +70,15 @@ public enum MetricCatalog {
         Entry(
             name: "replicator_consumer_groups", kind: .gauge, labels: ["flow"],
             help: "Consumer groups whose offsets are kept in step."),
+        Entry(
+            name: "replicator_group_lag", kind: .gauge, labels: ["flow", "group"],
+            help: "Source offsets between the group's positions and the ends of what the flow copies."),
+        Entry(
+            name: "replicator_group_target_lag", kind: .gauge, labels: ["flow", "group"],
+            help: "Target offsets between the group's positions there and the ends of the copies."),
+        Entry(
+            name: "replicator_groups_summed", kind: .gauge, labels: ["flow"],
+            help: "Consumer groups that share the series with the label group=\"(others)\"."),
         Entry(
             name: "replicator_offset_sync_failures_total", kind: .counter, labels: ["flow"],
             help:
@@ -92,6 +110,27 @@ public enum MetricCatalog {
         Entry(
             name: "replicator_http_auth_failures_total", kind: .counter, labels: [],
             help: "HTTP requests with wrong credentials."),
+        Entry(
+            name: "replicator_build_info", kind: .gauge, labels: ["version", "architecture"],
+            help: "Always 1; the labels say which program runs."),
+        Entry(
+            name: "process_cpu_seconds_total", kind: .counter, labels: [],
+            help: "Processor time of the process, in user and system mode."),
+        Entry(
+            name: "process_resident_memory_bytes", kind: .gauge, labels: [],
+            help: "Memory of the process that is in RAM."),
+        Entry(
+            name: "process_virtual_memory_bytes", kind: .gauge, labels: [],
+            help: "Addresses that the process has reserved."),
+        Entry(
+            name: "process_open_fds", kind: .gauge, labels: [],
+            help: "Files and connections that the process has open."),
+        Entry(
+            name: "process_max_fds", kind: .gauge, labels: [],
+            help: "Files and connections that the process may have open."),
+        Entry(
+            name: "process_start_time_seconds", kind: .gauge, labels: [],
+            help: "Start of the process, in seconds since 1970."),
     ]
 
     static func entry(_ name: String) -> Entry? {

@@ -33,6 +33,16 @@ public final class MetricsRegistry: MetricsFactory {
         return found.current
     }
 
+    /// Sets a metric that is read somewhere else; nil for one that is not known now, and has no sample.
+    package func set(_ name: String, _ labels: [(String, String)] = [], to number: Double?) {
+        value(name, labels).set(number ?? .nan)
+    }
+
+    /// Forgets a metric that nobody has a hold of.
+    package func remove(_ name: String, _ labels: [(String, String)]) {
+        _ = instruments.withLock { $0.removeValue(forKey: Self.key(name, labels)) }
+    }
+
     /// Time spans observed since the last call with the same arguments; nil while there are none.
     public func latency(_ name: String, _ labels: [(String, String)]) -> (mean: Double, maximum: Double)? {
         guard case .histogram(let found) = instruments.withLock({ $0[Self.key(name, labels)] }) else { return nil }

@@ -88,7 +88,8 @@ public struct StatusServer: Service {
         let sources = sources
         router.get("/") { _, _ in Self.page() }
         router.get("/metrics") { _, _ in
-            Self.text(PrometheusText.render(registry), type: PrometheusText.contentType)
+            ProcessMetrics.update(registry)
+            return Self.text(PrometheusText.render(registry), type: PrometheusText.contentType)
         }
         router.get("/healthz") { _, _ in Self.text("ok\n") }
         router.get("/readyz") { _, context in

@@ -14,6 +14,8 @@ public struct ConfigFile: Sendable {
     public var httpAccess = HTTPAccessSettings()
     /// How long a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)
+    /// Bounds on the metrics of each flow.
+    public var series = SeriesLimits()
     /// Settings that make it less safe than it could be, each with what mends it.
     public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
@@ -129,12 +131,14 @@ public struct ConfigFile: Sendable {
             document.report("missing required key \"flows\": at least one flow to run", about: "flows")
         }
         var stuckAfter: Duration = .seconds(60)
+        var series = SeriesLimits()
         var access = HTTPAccessSettings()
-        let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, access: &access)
+        let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, series: &series, access: &access)
         document.finish()
         var config = ConfigFile(
             clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
         )
+        config.series = series
         config.holdsSecrets = reader.holdsSecrets
         config.warnings = clusters.sorted { $0.key < $1.key }.flatMap { name, cluster in
             cluster.security.warnings.map { "clusters.\(name): \($0)" }

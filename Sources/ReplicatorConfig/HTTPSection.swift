@@ -1,4 +1,5 @@
 public import KafkaClient
+internal import Replication
 
 /// `http` without its address: who may do what there, and how connections are encrypted.
 public struct HTTPAccessSettings: Sendable, Hashable {
@@ -34,12 +35,18 @@ public struct HTTPAccessSettings: Sendable, Hashable {
 /// `http`: where the process can be asked how it is, and by whom.
 enum HTTPSection {
     static func parse(
-        _ document: inout Section, stuckAfter: inout Duration, access: inout HTTPAccessSettings
+        _ document: inout Section, stuckAfter: inout Duration, series: inout SeriesLimits,
+        access: inout HTTPAccessSettings
     ) -> HostAndPort? {
         guard var section = document.section("http") else { return nil }
         defer { section.finish() }
         if let patience = section.duration("stuckAfter", in: .seconds(1) ... .seconds(86_400)) {
             stuckAfter = patience
+        }
+        if var metrics = section.section("metrics") {
+            defer { metrics.finish() }
+            if let topics = metrics.integer("topics", in: 0...1_000_000) { series.topics = topics }
+            if let groups = metrics.integer("groups", in: 0...1_000_000) { series.groups = groups }
         }
         access.allowedHosts = section.strings("allowedHosts") ?? []
         for host in access.allowedHosts where !isPattern(host) {

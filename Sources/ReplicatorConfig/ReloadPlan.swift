@@ -32,7 +32,7 @@ public enum ReloadPlan: Sendable {
                 refusals.append("flow \(flow.name) is new: restart to start it")
             }
         }
-        if old.http != new.http || old.stuckAfter != new.stuckAfter {
+        if old.http != new.http || old.stuckAfter != new.stuckAfter || old.series != new.series {
             refusals.append("http cannot change while the process runs: restart, or restore the old value")
         }
         if (old.httpAccess.tls == nil) != (new.httpAccess.tls == nil) {

@@ -20,6 +20,8 @@ package actor Daemon {
     private var lastPoll: ContinuousClock.Instant?
     private var recorder: HistoryRecorder
     private var lastReload: ReloadReport?
+    private var groupSeries: [String: GroupSeries] = [:]
+    private nonisolated let series: SeriesLimits
 
     /// Between two polls. Longer when polling takes long, so that it costs little; but never so long that what is shown
     /// is older than a few seconds.
@@ -27,16 +29,18 @@ package actor Daemon {
     private static let longestInterval: Duration = .seconds(4)
 
     /// - Parameters:
+    ///   - series: bounds on the metrics of each flow.
     ///   - stuckAfter: how long lag without progress is nothing to worry about.
     ///   - version: the program's, as the status document tells it.
     ///   - wallClock: milliseconds since 1970.
     package init(
-        flows: [Flow], watches: [ClusterWatch], stuckAfter: Duration, version: String, registry: MetricsRegistry,
+        flows: [Flow], watches: [ClusterWatch], series: SeriesLimits = SeriesLimits(), stuckAfter: Duration, version: String, registry: MetricsRegistry,
         events: EventLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.flows = flows
         self.watches = watches
         self.version = version
+        self.series = series
         self.registry = registry
         self.events = events
         self.logger = logger
@@ -44,6 +48,17 @@ package actor Daemon {
         startedAt = wallClock()
         standstills = Standstills(patience: stuckAfter)
         recorder = HistoryRecorder(history)
+        registry.set("replicator_build_info", [("version", version), ("architecture", Self.architecture)], to: 1)
+    }
+
+    private static var architecture: String {
+        #if arch(x86_64)
+            "x86_64"
+        #elseif arch(arm64)
+            "aarch64"
+        #else
+            "other"
+        #endif
     }
 
     /// Polls the flows until the task is cancelled.
@@ -84,8 +99,11 @@ package actor Daemon {
                     logger.info("\(move)", metadata: ["flow": "\(status.name)"])
                 }
             }
-            let sample = FlowSample(standstills.marking(status, at: now), since: before, seconds: elapsed) {
-                registry.measurement(flow: status.name, topic: $0)
+            let measurements = status.measurements
+            let sample = FlowSample(standstills.marking(status, at: now), since: before, seconds: elapsed) { topic in
+                var found = measurements[topic] ?? TopicMeasurement(bytes: 0, records: 0)
+                found.latency = registry.latency(flow: status.name, topic: topic)
+                return found
             }
             samples[status.name] = sample
             Gauge(label: "replicator_stuck_partitions", dimensions: [("flow", status.name)])
@@ -94,6 +112,12 @@ package actor Daemon {
                 .record(status.waiting?.count ?? 0)
             Gauge(label: "replicator_flow_running", dimensions: [("flow", status.name)])
                 .record(status.state == .running && status.reason == nil ? 1 : 0)
+            for state in FlowStatus.State.allCases {
+                Gauge(label: "replicator_flow_state", dimensions: [("flow", status.name), ("state", state.rawValue)])
+                    .record(status.state == state ? 1 : 0)
+            }
+            groupSeries[status.name, default: GroupSeries(flow: status.name, limit: series.groups)]
+                .update(status, registry)
         }
         recorder.record(statuses.compactMap { samples[$0.name] }, at: now, time: wallClock())
     }

@@ -38,7 +38,7 @@ import Testing
         }
 
         // Topics of ours begin with underscores.
-        let words = try text(path).matches(of: /_*replicator_[a-z_]+/).map { String($0.output) }
+        let words = try text(path).matches(of: /_*(?:replicator|process)_[a-z_]+/).map { String($0.output) }
         let used = Set(words.filter { !$0.hasPrefix("_") })
 
         #expect(used.subtracting(known) == [])
@@ -53,7 +53,7 @@ import Testing
             guard file.pathExtension == "swift", let text = try? String(contentsOf: file, encoding: .utf8) else {
                 continue
             }
-            made.formUnion(text.matches(of: /label:\s*"(replicator_[a-z_]+)"/).map { String($0.output.1) })
+            made.formUnion(text.matches(of: /(?:label:\s*|set\(|\[)"((?:replicator|process)_[a-z_]+)"/).map { String($0.output.1) })
         }
 
         #expect(made.subtracting(MetricCatalog.entries.map(\.name)) == [])

@@ -86,4 +86,28 @@ import Testing
         #expect(now.latencyMaximum == 9)
         #expect(sample(status).latencyMean == nil)
     }
+
+    @Test func `topics without series of their own count in what is told of the flow`() throws {
+        let status = try FlowStatus.of(PartitionFacts(), PartitionFacts(topic: "users"))
+        let now = sample(
+            status, since: sample(status), seconds: 1,
+            [
+                "orders": TopicMeasurement(bytes: 0, records: 30, latency: (mean: 1, maximum: 2)),
+                "users": TopicMeasurement(bytes: 0, records: 10),
+                "(others)": TopicMeasurement(bytes: 0, records: 0, latency: (mean: 5, maximum: 9)),
+            ])
+
+        #expect(now.latencyMean == 2)
+        #expect(now.latencyMaximum == 9)
+        #expect(now.topics.map(\.latencyMaximum) == [2, nil])
+    }
+
+    @Test func `a topic that begins to count again has no rate below zero`() throws {
+        let status = try FlowStatus.of(PartitionFacts())
+        let before = sample(status, ["orders": TopicMeasurement(bytes: 500, records: 50)])
+        let now = sample(status, since: before, ["orders": TopicMeasurement(bytes: 10, records: 1)])
+
+        #expect(now.bytesPerSecond == 0)
+        #expect(now.recordsPerSecond == 0)
+    }
 }

@@ -1,6 +1,6 @@
 /// State of a flow, for `/api/status` and `replicator status`.
 public struct FlowStatus: Sendable, Codable {
-    public enum State: String, Hashable, Sendable, Codable, CustomStringConvertible {
+    public enum State: String, Hashable, Sendable, Codable, CaseIterable, CustomStringConvertible {
         case starting, running, draining, stopped
         /// It cannot start, and is tried again.
         case waiting
@@ -39,6 +39,8 @@ public struct FlowStatus: Sendable, Codable {
         public var written: Int64
         /// Bytes that the batches read since the flow was started last take at the source.
         public var readBytes: Int64
+        /// Bytes of batches that the target has acknowledged since the flow was started last.
+        public var writtenBytes: Int64
         /// Source offsets that have passed without a record on the target, by reason.
         public var skipped: [String: Int64]
         /// Target offsets among ours that hold something else: other writers' records, markers.
@@ -136,4 +138,6 @@ public struct FlowStatus: Sendable, Codable {
     /// Nil for none.
     public var waiting: [WaitingTopic]?
     public var groups: [Group] = []
+    /// Reason why the groups could not be looked at the last time: what is told of them is older; nil when they were.
+    public var groupsReason: String?
 }

@@ -61,16 +61,17 @@ public actor Flow: Service {
 
     /// - Parameters:
     ///   - eventLoops: where the shards run; the first also runs discovery.
+    ///   - series: bounds on its metrics.
     ///   - wallClock: milliseconds since 1970.
     public init(
-        _ settings: FlowSettings, eventLoops: [any EventLoop], logger: Logger,
+        _ settings: FlowSettings, eventLoops: [any EventLoop], series: SeriesLimits = SeriesLimits(), logger: Logger,
         wallClock: @escaping @Sendable () -> Int64
     ) {
         precondition(!eventLoops.isEmpty, "a flow needs an event loop")
         name = settings.name
         self.settings = settings
         rateLimit = RateLimit(bytesPerSecond: settings.limits.bytesPerSecond)
-        topicMetrics = TopicMetrics.Table(flow: settings.name)
+        topicMetrics = TopicMetrics.Table(flow: settings.name, limit: series.topics)
         self.eventLoops = eventLoops
         self.wallClock = wallClock
         var logger = logger
@@ -203,7 +204,7 @@ public actor Flow: Service {
             name: name, source: settings.source.name, target: settings.target.name, state: phase, reason: trouble,
             paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
             partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all,
-            groups: await groupSync.findings.map { FlowStatus.Group($0) })
+            groups: await groupSync.findings.map { FlowStatus.Group($0) }, groupsReason: await groupSync.trouble)
     }
 
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.
@@ -409,8 +410,12 @@ extension Flow {
     private func keepLag() async {
         repeat {
             var lags = TopicLags()
-            for shard in shards { lags.add(await shard.lags(at: .now())) }
-            topicMetrics.report(lags)
+            var paused: [String: Int] = [:]
+            for shard in shards {
+                lags.add(await shard.lags(at: .now()))
+                paused.merge(await shard.pausedPartitions) { $0 + $1 }
+            }
+            topicMetrics.report(lags, paused: paused)
         } while (try? await Task.sleep(for: Self.lagInterval)) != nil
     }
 

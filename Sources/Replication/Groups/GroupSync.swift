@@ -19,8 +19,10 @@ package actor GroupSync {
     private var reported: [ExactName: String] = [:]
     private var knownGroups: Set<ExactName> = []
     private(set) var findings: [GroupFinding] = []
+    /// Reason why a cluster could not be asked the last time; nil when both could.
+    private(set) var trouble: String?
     /// Whether both clusters could be asked the last time.
-    private(set) var isReachable = true
+    var isReachable: Bool { trouble == nil }
 
     /// Requests to a cluster at a time.
     private static let width = 16
@@ -38,6 +40,7 @@ package actor GroupSync {
     /// Leaves groups alone from now on.
     func suspend() {
         findings = []
+        trouble = nil
         groupCount.record(0)
     }
 
@@ -56,13 +59,13 @@ package actor GroupSync {
             // A round that was broken off tells nothing.
             guard !Task.isCancelled else { return }
             findings = found
-            isReachable = true
+            trouble = nil
             groupCount.record(found.count)
             report()
         } catch  where error.reason == .cancelled {
             // The flow is stopping.
         } catch {
-            isReachable = false
+            trouble = "\(error)"
             failures.increment()
             report("", "groups cannot be looked at, trying again", "\(error)", [:])
         }

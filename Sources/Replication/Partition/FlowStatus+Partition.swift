@@ -20,6 +20,7 @@ extension FlowStatus.Partition {
         sourceEndAge = partition.sourceEnd.age(at: now).map { Int($0.nanoseconds / 1_000_000_000) }
         written = partition.accounting.written
         readBytes = partition.readBytes
+        writtenBytes = partition.writtenBytes
         skipped = partition.accounting.skipped
         foreign = partition.accounting.foreign
         doubled = partition.accounting.doubled ?? 0

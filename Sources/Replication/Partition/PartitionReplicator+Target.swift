@@ -183,6 +183,7 @@ extension PartitionReplicator {
                 map.lose(upTo: batch.sources.end)
             }
             accounting.write(Int64(batch.recordCount))
+            writtenBytes += Int64(batch.sizeInBytes)
             accounting.skip(batch.skipped)
             completedOffset = batch.nextSourceOffset
             metrics.acknowledged(

@@ -9,6 +9,7 @@ package final class TopicMetrics: Sendable {
     private let forwarded: Counter
     private let rewritten: [RewriteReason: Counter]
     private let lag: Gauge
+    private let paused: Gauge
     private let recoveredRecords: Counter
     private let foreignOffsets: Counter
     private let regressions: Counter
@@ -46,6 +47,7 @@ package final class TopicMetrics: Sendable {
         regressions = Counter(label: "replicator_target_regressions_total", dimensions: labels)
         doubledRecords = Counter(label: "replicator_doubled_records_total", dimensions: labels)
         lag = Gauge(label: "replicator_message_lag", dimensions: labels)
+        paused = Gauge(label: "replicator_partitions_paused", dimensions: labels)
         replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
         pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
     }
@@ -103,23 +105,29 @@ package final class TopicMetrics: Sendable {
     func report(lag value: Int64?) {
         if let value { lag.record(value) } else { lag.record(Double.nan) }
     }
+
+    /// Partitions of the topic that an operator has paused.
+    func report(paused count: Int) {
+        paused.record(count)
+    }
 }
 
 extension TopicMetrics {
     /// The topics of one flow that have metrics of their own. Beyond a number of them topics share one set, so that a
     /// flow of very many topics does not drown who collects the metrics.
     struct Table {
-        static let limit = 1_000
-        /// No topic can have this name.
-        static let others = "(others)"
-
         private let flow: String
+        private let limit: Int
         private var byTopic: [String: TopicMetrics] = [:]
         private let unknown: Gauge
+        private let summed: Gauge
 
-        init(flow: String) {
+        /// - Parameter limit: topics with series of their own.
+        init(flow: String, limit: Int) {
             self.flow = flow
+            self.limit = limit
             unknown = Gauge(label: "replicator_partitions_lag_unknown", dimensions: [("flow", flow)])
+            summed = Gauge(label: "replicator_topics_summed", dimensions: [("flow", flow)])
         }
 
         mutating func metrics(of topic: String) -> TopicMetrics {
@@ -130,16 +138,22 @@ extension TopicMetrics {
             return created
         }
 
-        /// Takes in the lag of every topic.
-        mutating func report(_ lags: TopicLags) {
-            var byLabel: [String: TopicLags.Lag] = [:]
-            for (topic, lag) in lags.byTopic { byLabel[label(of: topic), default: .init()].add(lag) }
-            for (label, metrics) in byTopic { metrics.report(lag: (byLabel[label] ?? .init()).offsets) }
+        /// Takes in the lag of every topic, and how many of its partitions are paused.
+        mutating func report(_ lags: TopicLags, paused: [String: Int]) {
+            var lagByLabel: [String: TopicLags.Lag] = [:]
+            for (topic, lag) in lags.byTopic { lagByLabel[label(of: topic), default: .init()].add(lag) }
+            var pausedByLabel: [String: Int] = [:]
+            for (topic, count) in paused { pausedByLabel[label(of: topic), default: 0] += count }
+            for (label, metrics) in byTopic {
+                metrics.report(lag: (lagByLabel[label] ?? .init()).offsets)
+                metrics.report(paused: pausedByLabel[label] ?? 0)
+            }
             unknown.record(lags.byTopic.values.reduce(0) { $0 + $1.unknown })
+            summed.record(lags.byTopic.keys.count { label(of: $0) != $0 })
         }
 
         private func label(of topic: String) -> String {
-            byTopic[topic] != nil || byTopic.count < Self.limit ? topic : Self.others
+            byTopic[topic] != nil || byTopic.count < limit ? topic : SeriesLimits.others
         }
     }
 }

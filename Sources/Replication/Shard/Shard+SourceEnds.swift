@@ -55,4 +55,13 @@ extension Shard {
         }
         return lags
     }
+
+    /// Numbers of partitions that an operator has paused, by topic; nothing for topics without any.
+    var pausedPartitions: [String: Int] {
+        var paused: [String: Int] = [:]
+        for partition in scheduler.partitions where partition.isPaused && partition.isSelected {
+            paused[partition.source.topic, default: 0] += 1
+        }
+        return paused
+    }
 }

@@ -27,6 +27,8 @@ package struct FlowSample: Sendable {
     /// By name.
     package var topics: [Topic] = []
     private var measurements: [String: TopicMeasurement] = [:]
+    /// Latency of the topics without series of their own, together.
+    private var othersLatency: (mean: Double, maximum: Double)?
 
     /// - Parameters:
     ///   - before: the sample of the poll before; nil for the first.
@@ -40,14 +42,16 @@ package struct FlowSample: Sendable {
             var topic = Topic(partitions)
             let now = measure(name)
             if let earlier = before?.measurements[name], seconds > 0 {
-                topic.bytesPerSecond = (now.bytes - earlier.bytes) / seconds
-                topic.recordsPerSecond = (now.records - earlier.records) / seconds
+                // A topic that was recreated begins to count from nothing.
+                topic.bytesPerSecond = max(0, now.bytes - earlier.bytes) / seconds
+                topic.recordsPerSecond = max(0, now.records - earlier.records) / seconds
             }
             topic.latencyMean = now.latency?.mean
             topic.latencyMaximum = now.latency?.maximum
             measurements[name] = now
             topics.append(topic)
         }
+        othersLatency = measure(SeriesLimits.others).latency
         for waiting in status.waiting ?? [] {
             if let index = topics.firstIndex(where: { $0.topic == waiting.topic }) {
                 topics[index].wait(waiting.reason)
@@ -65,13 +69,28 @@ package struct FlowSample: Sendable {
     package var lagUnknownPartitions: Int { topics.reduce(0) { $0 + ($1.lagUnknownPartitions ?? 0) } }
     package var bytesPerSecond: Double { topics.reduce(0) { $0 + $1.bytesPerSecond } }
     package var recordsPerSecond: Double { topics.reduce(0) { $0 + $1.recordsPerSecond } }
-    package var latencyMaximum: Double? { topics.compactMap(\.latencyMaximum).max() }
+    package var latencyMaximum: Double? {
+        (topics.compactMap(\.latencyMaximum) + [othersLatency?.maximum].compactMap(\.self)).max()
+    }
     /// Weighted by records.
     package var latencyMean: Double? {
-        let moving = topics.filter { $0.latencyMean != nil }
-        let weight = moving.reduce(0) { $0 + max(1, $1.recordsPerSecond) }
-        guard weight > 0 else { return nil }
-        return moving.reduce(0) { $0 + ($1.latencyMean ?? 0) * max(1, $1.recordsPerSecond) } / weight
+        var sum = 0.0
+        var weight = 0.0
+        var othersRecords = 0.0
+        for topic in topics {
+            guard let mean = topic.latencyMean else {
+                othersRecords += topic.recordsPerSecond
+                continue
+            }
+            let records = max(1, topic.recordsPerSecond)
+            sum += mean * records
+            weight += records
+        }
+        if let othersLatency {
+            sum += othersLatency.mean * max(1, othersRecords)
+            weight += max(1, othersRecords)
+        }
+        return weight > 0 ? sum / weight : nil
     }
 }
 

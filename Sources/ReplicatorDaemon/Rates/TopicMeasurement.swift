@@ -1,12 +1,14 @@
 internal import Observability
+internal import Replication
 
-/// Metrics of one topic of a flow, as they are at a poll.
+/// What has been measured of one topic of a flow up to a poll.
 package struct TopicMeasurement: Sendable {
-    /// Bytes written to the target since the start of the process.
+    /// Bytes written to the target so far.
     package var bytes: Double
-    /// Records written to the target since the start of the process.
+    /// Records written to the target so far.
     package var records: Double
-    /// Replication latency since the measurement before, in seconds; nil when nothing was acknowledged.
+    /// Replication latency since the measurement before, in seconds; nil when nothing was acknowledged, or the topic
+    /// has no series of its own.
     package var latency: (mean: Double, maximum: Double)?
 
     package init(bytes: Double, records: Double, latency: (mean: Double, maximum: Double)? = nil) {
@@ -16,13 +18,22 @@ package struct TopicMeasurement: Sendable {
     }
 }
 
+extension FlowStatus {
+    /// Volume by topic, of every topic: series of their own have only so many.
+    var measurements: [String: TopicMeasurement] {
+        var byTopic: [String: TopicMeasurement] = [:]
+        for partition in partitions {
+            byTopic[partition.topic, default: TopicMeasurement(bytes: 0, records: 0)].bytes += Double(
+                partition.writtenBytes)
+            byTopic[partition.topic]?.records += Double(partition.written)
+        }
+        return byTopic
+    }
+}
+
 extension MetricsRegistry {
-    /// Reads the topic's metrics. Latencies that were read are not told again.
-    func measurement(flow: String, topic: String) -> TopicMeasurement {
-        let labels = [("flow", flow), ("topic", topic)]
-        return TopicMeasurement(
-            bytes: value("replicator_throughput_bytes_total", labels),
-            records: value("replicator_records_total", labels),
-            latency: latency("replicator_replication_latency_seconds", labels))
+    /// Reads latencies of a topic. Those that were read are not told again.
+    func latency(flow: String, topic: String) -> (mean: Double, maximum: Double)? {
+        latency("replicator_replication_latency_seconds", [("flow", flow), ("topic", topic)])
     }
 }

@@ -43,7 +43,8 @@ struct RunCommand: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let loops = (0..<System.coreCount).map { _ in group.next() }
         let running = flows.map { settings in
-            Flow(settings, eventLoops: loops, logger: logger, wallClock: WallClock.milliseconds)
+            Flow(
+                settings, eventLoops: loops, series: config.series, logger: logger, wallClock: WallClock.milliseconds)
         }
         let access = try httpAccess(config)
         if let http = config.http { try await checkCanListen(at: http, group) }
@@ -94,7 +95,7 @@ struct RunCommand: AsyncParsableCommand {
         let watches = config.clusters.values.filter { names.contains($0.name) }.sorted { $0.name < $1.name }
             .map { ClusterWatch($0, eventLoop: eventLoop, logger: logger, wallClock: WallClock.milliseconds) }
         return Daemon(
-            flows: flows, watches: watches, stuckAfter: config.stuckAfter, version: Replicator.version,
+            flows: flows, watches: watches, series: config.series, stuckAfter: config.stuckAfter, version: Replicator.version,
             registry: registry, events: events, logger: logger, wallClock: WallClock.milliseconds)
     }
 

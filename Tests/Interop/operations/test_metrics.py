@@ -1,6 +1,9 @@
 """Metrics against runs whose true values are known, and their exposition against Prometheus' own parser."""
 
 import json
+import os
+import pathlib
+import re
 import time
 
 import pytest
@@ -10,9 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.brokers import set_arguments, start_on_free_ports, stopped_at_the_end
 from support.checks import PATIENCE, check, equal, measured
 from support.clients import QUIET
+from support.processes import open_files
+from support.program import command
 from support.records import fetch, produce_numbers, raw_batches
 from support.replicators import configured, flow, replicator
 from support.topics import create_topic, limit_client
+from support.traffic import Traffic
 
 
 def metrics(running):
@@ -193,3 +199,96 @@ def test_many_topics_stay_readable(east, west):
         per_topic = len([1 for (_, labels) in found if ("topic", "topic-7") in labels])
         measured(f"{per_topic} series per topic")
         check("a topic has a bounded number of series", per_topic < 120, str(per_topic))
+
+
+def seconds_of(pid):
+    """Processor time and start of a process, as proc(5) has them."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ticks = os.sysconf("SC_CLK_TCK")
+    boot = int(re.search(r"^btime (\d+)$", pathlib.Path("/proc/stat").read_text(), re.M).group(1))
+    return (int(fields[11]) + int(fields[12])) / ticks, boot + int(fields[19]) / ticks
+
+
+def test_the_process_and_its_build(east, west):
+    create_topic(east.bootstrap, "orders", partitions=1)
+    version = command("--version").stdout.strip()
+    with replicator(east.bootstrap, west.bootstrap) as running:
+        running.awaits("the flow runs", running.runs)
+        pid = running.process.pid
+        before, started = seconds_of(pid)
+        found = metrics(running)
+        after, _ = seconds_of(pid)
+        check("processor time is the system's", before <= value(found, "process_cpu_seconds_total") <= after,
+              f"{before} {found} {after}")
+        equal("so is the start", value(found, "process_start_time_seconds"), started)
+        limit = int(re.search(r"^Max open files +(\d+)", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M).group(1))
+        equal("so is the limit of descriptors", value(found, "process_max_fds"), limit)
+        opened = value(found, "process_open_fds")
+        check("descriptors are counted", abs(opened - open_files(running.process)) <= 10, str(opened))
+        memory, addresses = value(found, "process_resident_memory_bytes"), value(found, "process_virtual_memory_bytes")
+        check("memory is a plausible number of bytes", 5e6 < memory < addresses, f"{memory} {addresses}")
+        builds = [dict(labels) for name, labels in found if name == "replicator_build_info"]
+        equal("the version is the program's", [b["version"] for b in builds], [version])
+        states = {dict(labels)["state"]: v for (name, labels), v in found.items() if name == "replicator_flow_state"}
+        running.awaits("the flow's state is told", lambda: {
+            dict(labels)["state"] for (name, labels), v in metrics(running).items()
+            if name == "replicator_flow_state" and v == 1} == {"running"})
+        check("with those in which it is not", {"starting", "waiting", "draining", "stopped"} <= set(states), str(states))
+
+
+def test_series_are_bounded_and_the_status_is_not(east, west):
+    """One topic has series of its own, the others share a set: sums are as without a bound."""
+    names = ["a", "b", "c"]
+    for name in names:
+        create_topic(east.bootstrap, name, partitions=2)
+        produce_numbers(east.bootstrap, name, range(100), partitions=2)
+    with configured(east.bootstrap, west.bootstrap) as running:
+        document = running.document()
+        document["http"]["metrics"] = {"topics": 1, "groups": 0}
+        running.write(document)
+        running.start()
+        running.copies(east.bootstrap, names)
+        running.awaits("all records are counted", lambda: value(metrics(running), "replicator_records_total") == 300)
+        found = metrics(running)
+        labels = {dict(l)["topic"] for name, l in found if name == "replicator_records_total"}
+        equal("series of topics", labels, {"a", "(others)"} if "a" in labels else labels)
+        equal("there are two sets", (len(labels), "(others)" in labels), (2, True))
+        equal("the others are summed up", value(found, "replicator_records_total", topic="(others)"), 200)
+        running.awaits("their number is told",
+                       lambda: value(metrics(running), "replicator_topics_summed", flow="flow") == 2)
+        equal("pausing a topic", command("pause", "--url", running.http, "--flow", "flow", "--topic", "a").returncode, 0)
+        equal("and another", command("pause", "--url", running.http, "--flow", "flow", "--topic", "b").returncode, 0)
+        running.awaits("paused partitions are counted over all",
+                       lambda: value(metrics(running), "replicator_partitions_paused", flow="flow") == 4)
+        command("resume", "--url", running.http, "--flow", "flow")
+        command("resume", "--url", running.http, "--flow", "flow", "--topic", "a")
+        command("resume", "--url", running.http, "--flow", "flow", "--topic", "b")
+        running.awaits("and those that go on are not",
+                       lambda: value(metrics(running), "replicator_partitions_paused", flow="flow") == 0)
+        # Rates of each topic are from its own counts.
+        traffic = {name: Traffic(east.bootstrap, name, 2) for name in names}
+        rates = lambda: {t["topic"]: t["recordsPerSecond"] for f in running.status() for t in f["topics"]}
+        running.awaits("each topic has its rate", lambda: all(rates().get(name, 0) > 0 for name in names))
+        for each in traffic.values():
+            each.stop()
+
+
+def test_group_lag_on_both_sides(east, west):
+    create_topic(east.bootstrap, "orders", partitions=1)
+    produce_numbers(east.bootstrap, "orders", range(100), partitions=1)
+    commit(east.bootstrap, "billing", "orders", 60)
+    with replicator(east.bootstrap, west.bootstrap) as running:
+        running.copies(east.bootstrap, ["orders"])
+        lag = lambda name: {dict(labels)["group"]: v for (n, labels), v in metrics(running).items() if n == name}
+        running.awaits("it is 40 at the source", lambda: lag("replicator_group_lag") == {"billing": 40})
+        running.awaits("and on the target", lambda: lag("replicator_group_target_lag") == {"billing": 40})
+        produce_numbers(east.bootstrap, "orders", range(100, 150), partitions=1)
+        running.awaits("it grows with the log", lambda: lag("replicator_group_lag") == {"billing": 90}
+                       and lag("replicator_group_target_lag") == {"billing": 90})
+        commit(east.bootstrap, "billing", "orders", 150)
+        running.awaits("and is over when the group is at the end", lambda: lag("replicator_group_lag") == {"billing": 0}
+                       and lag("replicator_group_target_lag") == {"billing": 0})
+        west.kill()
+        running.awaits("without the target nobody knows", lambda: lag("replicator_group_target_lag") == {})
+        west.restart_on_same_ports()
+        running.awaits("it is known again", lambda: lag("replicator_group_target_lag") == {"billing": 0})
