@@ -128,7 +128,8 @@ package actor Daemon {
         for flow in flows {
             let status = standstills.marking(await flow.status(), at: .now)
             let age = lastPoll.map { ($0.duration(to: .now) / .milliseconds(1)).rounded() / 1_000 }
-            documents.append(FlowDocument(status, sample: samples[flow.name], sampleAge: age))
+            documents.append(
+                FlowDocument(status, sample: samples[flow.name]?.updated(by: status), sampleAge: age))
         }
         var clusters: [StatusDocument.Cluster] = []
         for watch in watches {

@@ -148,3 +148,26 @@ private final class FromBroker: ChannelInboundHandler {
         client.close()
     }
 }
+
+extension AnswerProxy.Answer {
+    /// The answer as it came.
+    var framed: ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.writeInteger(Int32(frame.readableBytes))
+        bytes.writeImmutableBuffer(frame)
+        return bytes
+    }
+
+    /// The answer with other contents; as it came where it cannot be understood.
+    func edited<Response: KafkaResponse>(_: Response.Type, _ edit: (inout Response) -> Void) -> ByteBuffer {
+        var body = frame
+        guard let id = body.readInteger(as: Int32.self),
+            var response = try? Response.decodeFrame(body, version: version)
+        else { return framed }
+        edit(&response)
+        guard let pieces = try? response.encodeFrame(version: version, correlationID: id) else { return framed }
+        var bytes = ByteBuffer()
+        for piece in pieces { bytes.writeImmutableBuffer(piece) }
+        return bytes
+    }
+}

@@ -7,6 +7,7 @@ import NIOCore
 import Observability
 import Replication
 import ReplicatorDaemon
+import Synchronization
 import Testing
 
 /// Lag is right in whatever state, or said to be unknown.
@@ -139,6 +140,94 @@ import Testing
             #expect(document.rates.lagUnknownPartitions == 1)
             try await world.source.thaw(node: 1)
             try await awaitLag(0, of: flow)
+        }
+    }
+
+    @Test func `the lag of what was not read yet since the start is known, and is not zero`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let first = try world.flow()
+            try await world.running(first) { try await world.caughtUp(first, records: 10) }
+            try await world.produce(10..<60, to: "orders")
+            world.stallTakeovers()
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("the partition to be there") { await flow.status().partitions.count == 1 }
+                let early = try #require(await flow.status().partitions.first)
+                #expect(early.lag == 50 || early.lag == nil && early.lagUnknown != nil, "\(early)")
+                try await awaitLag(50, of: flow)
+                #expect(await flow.status().partitions.first?.sourceOffset == 10)
+                world.endStall()
+                try await awaitLag(0, of: flow)
+            }
+        }
+    }
+
+    /// A flow behind a relay, which has copied ten records; `exchange` may then answer its fetches.
+    private func relayed(
+        _ exchange: @escaping @Sendable (inout FetchResponse) -> Void,
+        _ body: (Replicated, Flow, Atomic<Bool>) async throws -> Void
+    ) async throws {
+        let isLying = SharedFlag()
+        let proxy = try await AnswerProxy { answer in
+            guard isLying.value.load(ordering: .relaxed), answer.api == .fetch else { return answer.framed }
+            return answer.edited(FetchResponse.self, exchange)
+        }
+        try await Replicated.run(
+            sourceProperties: ["advertised.listeners": "PLAINTEXT://127.0.0.1:\(proxy.port)"]
+        ) { world in
+            proxy.lead(to: try #require(world.source.ports.first))
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await world.caughtUp(flow, records: 10)
+                try await body(world, flow, isLying.value)
+            }
+        }
+        await proxy.close()
+    }
+
+    private final class SharedFlag: Sendable {
+        let value = Atomic<Bool>(false)
+    }
+
+    @Test func `a source that answers fetches with nothing for ever does not hide the lag, and that is the obstacle`()
+        async throws
+    {
+        try await relayed { answer in
+            for topic in answer.responses.indices {
+                for partition in answer.responses[topic].partitions.indices {
+                    answer.responses[topic].partitions[partition].records = nil
+                    answer.responses[topic].partitions[partition].highWatermark = 10
+                    answer.responses[topic].partitions[partition].lastStableOffset = 10
+                }
+            }
+        } _: { world, flow, isLying in
+            isLying.store(true, ordering: .relaxed)
+            try await world.produce(10..<50, to: "orders")
+            try await awaitGrownLag(39, of: flow)
+            try await eventually("the reason to be told") {
+                await flow.status().partitions.first?.obstacle?.contains("nothing has come from broker 1 of east") == true
+            }
+            isLying.store(false, ordering: .relaxed)
+            try await awaitLag(0, of: flow)
+            try await eventually("the end of the trouble") { await flow.status().partitions.first?.obstacle == nil }
+        }
+    }
+
+    @Test func `a source that asks for silence for years does not hide the lag, and that is the obstacle`() async throws
+    {
+        try await relayed { $0.throttleTimeMs = .max } _: { world, flow, isLying in
+            isLying.store(true, ordering: .relaxed)
+            try await eventually("the silence to be told") {
+                await flow.status().partitions.first?.obstacle?.contains("throttle_time_ms") == true
+            }
+            isLying.store(false, ordering: .relaxed)
+            try await world.produce(10..<50, to: "orders")
+            try await awaitGrownLag(39, of: flow)
+            #expect(await flow.status().partitions.first?.obstacle?.contains("throttle_time_ms") == true)
         }
     }
 

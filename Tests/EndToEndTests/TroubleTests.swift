@@ -226,6 +226,68 @@ import Testing
         }
     }
 
+    @Test func `a topic without leader at the source waits, the others are copied, and it follows`() async throws {
+        try await Replicated.run(nodes: 2) { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            for (_, outcome) in await world.sourceClient.createTopics([NewTopic("alone", partitions: 1)]) {
+                _ = try outcome.get()
+            }
+            try await world.produce(0..<5, to: "alone")
+            let node = try #require(await world.source.leader(topic: "alone", partition: 0))
+            try await world.source.stop(node: node)
+            let flow = try world.flow()
+            try await running(world, [flow]) {
+                try await eventually("the others to be copied") {
+                    await flow.status().partitions.first { $0.topic == "orders" }?.sourceOffset == 10
+                }
+                try await eventually("the topic to wait") { await waiting(flow, "alone") != nil }
+                #expect(await waiting(flow, "alone")?.reason.contains("has no leader on east") == true)
+                #expect(await obstacles(of: flow).contains { $0.contains("topic alone is not replicated") })
+                try await world.source.start(node: node)
+                try await world.caughtUp(flow, records: 15)
+                try await eventually("the end of it") { await waiting(flow, "alone") == nil }
+            }
+            #expect(try await world.targetValues("east.alone") == expectedValues(0..<5))
+        }
+    }
+
+    @Test func `topics that are refused in one request are created one by one`() async throws {
+        try await Replicated.run { world in
+            for topic in ["a", "b", "c"] {
+                try await world.createTopic(topic)
+                try await world.produce(0..<5, to: topic)
+            }
+            world.target.intercept(.createTopics, times: 1, topic: "east.b", .error(.policyViolation))
+            let flow = try world.flow { $0.sync.interval = .seconds(300) }
+            try await running(world, [flow]) {
+                try await world.caughtUp(flow, records: 15)
+                #expect(await flow.status().waiting == nil)
+            }
+        }
+    }
+
+    @Test func `bootstrap servers of two clusters are refused before anything is copied or created`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            for settings in [\FlowSettings.source, \FlowSettings.target] {
+                let third = try await EmbeddedCluster.start(BrokerSettings(logger: Replicated.quiet))
+                let flow = try world.flow {
+                    let stray = HostAndPort(third.bootstrapServers)
+                    $0[keyPath: settings].bootstrapServers += [stray].compactMap(\.self)
+                }
+                let error = await #expect(throws: FlowError.self) { try await flow.prepare() }
+                let text = error?.description ?? ""
+                #expect(text.contains("bootstrapServers lead to different clusters"), "\(text)")
+                #expect(text.contains(third.bootstrapServers), "\(text)")
+                await flow.close()
+                await third.shutdown()
+            }
+            #expect(await world.target.snapshot().topics.isEmpty)
+        }
+    }
+
     @Test func `an outage has one beginning and one end in the log`() async throws {
         let lines = LogLines()
         try await Replicated.run { world in
@@ -266,5 +328,7 @@ final class LogLines: Sendable {
 
     var logger: Logger { Logger(label: "test") { [events] _ in EventLogHandler(events) } }
 
-    func count(_ message: String) -> Int { events.events().count { $0.message == message } }
+    func count(_ message: String) -> Int { count { $0 == message } }
+
+    func count(_ isMeant: (String) -> Bool) -> Int { events.events().count { isMeant($0.message) } }
 }

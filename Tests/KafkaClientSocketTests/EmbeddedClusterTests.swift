@@ -44,6 +44,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [Int32(1), 2])
+    func `a broker that has fallen silent is not asked what others can tell`(silent: Int32) async throws {
+        try await withCluster(nodes: 2) { cluster in
+            try await Self.clientOf(cluster) { client in
+                for node in [Int32(1), 2] {
+                    _ = try await client.send(ListGroupsRequest(), to: .broker(node))
+                }
+                try await cluster.freeze(node: silent)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await client.send(ListGroupsRequest(), to: .broker(silent)) }
+                    let connection = try await client.connection(to: silent, purpose: .admin)
+                    while await connection.requestsInFlight == 0 { await Task.yield() }
+
+                    // Long before the silent one is given up.
+                    for _ in 0..<3 { _ = try await client.metadata(.all) }
+                    #expect(await connection.requestsInFlight == 1)
+
+                    try await cluster.thaw(node: silent)
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test func `a leader that a refusal names is asked next, without a question for metadata`() async throws {
         try await withCluster(nodes: 3) { cluster in
             try await Self.clientOf(cluster) { client in

@@ -34,13 +34,29 @@ import Testing
         var driver = try driver()
         let later = driver.now + SourceEnd.lifetime
         #expect(driver.partition.lag(at: later - .nanoseconds(1)) == .known(0))
-        #expect(driver.partition.lag(at: later) == .unknown("the source has not said where it ends for 15 s"))
+        #expect(driver.partition.lag(at: later) == .unknown("the source has not said where it ends for 5 s"))
 
         driver.event { $0.sourceEndRefused("no answer") }
 
         #expect(driver.partition.lag(at: later) == .unknown("no answer"))
         driver.event { $0.foundSourceEnd(111, askedAt: later, at: later) }
         #expect(driver.partition.lag(at: later) == .known(1))
+    }
+
+    @Test func `a fetch that knows of an earlier end does not take back what was told, nor renew it`() throws {
+        var driver = try driver()
+        let asked = driver.now + .seconds(3)
+        driver.event { $0.foundSourceEnd(150, askedAt: asked, at: asked) }
+        driver.advance(.seconds(4))
+        var answer = SourceAnswer(fetchOffset: 110)
+        answer.highWatermark = 110
+        driver.fetch(answer)
+
+        #expect(driver.partition.lag(at: driver.now) == .known(40))
+        #expect(driver.partition.lag(at: asked + SourceEnd.lifetime).offsets == nil)
+        // The log may have been cut: what is asked for counts.
+        driver.event { $0.foundSourceEnd(110, askedAt: driver.now, at: driver.now) }
+        #expect(driver.partition.lag(at: driver.now) == .known(0))
     }
 
     @Test func `ends that cannot be are not believed`() throws {

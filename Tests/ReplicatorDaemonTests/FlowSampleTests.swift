@@ -36,6 +36,23 @@ import Testing
         #expect(now.recordsPerSecond == 2)
     }
 
+    @Test func `lags and states are those of the moment, rates those of the poll`() throws {
+        let before = sample(try .of(PartitionFacts()), ["orders": TopicMeasurement(bytes: 100, records: 1)])
+        let polled = sample(
+            try .of(PartitionFacts(lag: 5)), since: before, seconds: 2,
+            ["orders": TopicMeasurement(bytes: 300, records: 5)])
+
+        let now = polled.updated(
+            by: try .of(PartitionFacts(state: "failed", lag: 70), PartitionFacts(topic: "new", lag: nil)))
+
+        #expect(now.topics.map(\.topic) == ["new", "orders"])
+        #expect(now.topics.map(\.lag) == [nil, 70])
+        #expect(now.topics.map(\.state) == ["active", "failed"])
+        #expect(now.topics.map(\.bytesPerSecond) == [0, 100])
+        #expect(now.topics.map(\.recordsPerSecond) == [0, 2])
+        #expect(now.lagUnknownPartitions == 1)
+    }
+
     @Test func `a topic that was not there before has no rate yet`() throws {
         let before = sample(try .of(PartitionFacts()))
         let now = sample(

@@ -17,16 +17,32 @@ import Testing
         history.samples(of: History.Subject(flow: "there", topic: topic), points: 100)
     }
 
-    @Test func `an entry is made at once, and then every five seconds, for the flow and each topic`() throws {
+    @Test func `an entry is made at once, and then every five seconds at the latest, for the flow and each topic`()
+        throws
+    {
         var recorder = HistoryRecorder(history)
 
         for second in stride(from: 0, through: 10, by: 2) {
             recorder.record([try sample()], at: start + .seconds(second), time: 1_000 * Int64(second))
         }
 
-        #expect(entries().map(\.time) == [0, 6_000])
-        #expect(entries("orders").map(\.time) == [0, 6_000])
-        #expect(entries().map(\.lag) == [4, 4])
+        #expect(entries().map(\.time) == [0, 4_000, 8_000])
+        #expect(entries("orders").map(\.time) == [0, 4_000, 8_000])
+        #expect(entries().map(\.lag) == [4, 4, 4])
+    }
+
+    @Test(arguments: [1, 2, 2.5, 4, 5])
+    func `polls at whatever pace leave no hole`(pause: Double) throws {
+        var recorder = HistoryRecorder(history)
+
+        for number in 0...40 {
+            let seconds = Double(number) * pause
+            recorder.record([try sample()], at: start + .seconds(seconds), time: Int64(1_000 * seconds))
+        }
+
+        let times = entries().map(\.time)
+        #expect(zip(times, times.dropFirst()).allSatisfy { $1 - $0 <= 5_000 })
+        #expect(Double(times.count) >= 40 * pause / 5)
     }
 
     @Test func `the longest latency between two entries is kept, and told once`() throws {

@@ -10,6 +10,41 @@ extension ClusterClient {
         checksConnections = true
     }
 
+    /// Asks every bootstrap server, all at once, which cluster it belongs to: an address that was left over from another
+    /// cluster would be used as soon as the others do not answer.
+    ///
+    /// - Parameter patience: servers that have not answered by then are left out.
+    /// - Returns: the servers by the ids that they have told.
+    public func clustersOfBootstrapServers(patience: Duration) async -> [String: [HostAndPort]] {
+        var found: [String: [HostAndPort]] = [:]
+        await withTaskGroup(of: (HostAndPort, String?).self) { group in
+            for address in Set(settings.bootstrapServers) {
+                group.addTask { (address, await self.clusterID(at: address, patience)) }
+            }
+            for await (address, id) in group {
+                if let id { found[id, default: []].append(address) }
+            }
+        }
+        return found.mapValues { $0.sorted { ($0.host, $0.port) < ($1.host, $1.port) } }
+    }
+
+    /// Nil where nobody answers in time, or the cluster has no id.
+    private func clusterID(at address: HostAndPort, _ patience: Duration) async -> String? {
+        let connection: BrokerConnection
+        do throws(KafkaError) {
+            connection = try await connector.connect(to: address, broker: nil, within: patience)
+        } catch {
+            return nil
+        }
+        defer { connection.handler.value.close(because: .closed) }
+        guard let version = try? connection.version(of: MetadataRequest.self, within: 2...13) else { return nil }
+        var request = MetadataRequest()
+        request.topics = []
+        request.allowAutoTopicCreation = false
+        let response = try? await connection.send(request, version: version, timeout: patience)
+        return response?.clusterID.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// Compares the id in an answer with that of the cluster that answered before.
     ///
     /// - Throws: `.foreignCluster` when they differ. The connections are closed, and nothing of the answer is believed.

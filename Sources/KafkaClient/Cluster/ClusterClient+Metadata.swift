@@ -94,12 +94,16 @@ extension ClusterClient {
 
     private static var metadataRetries: Int { 5 }
 
+    /// The time that one broker has for an answer that any other could give as well.
+    private static var patienceWithOne: Duration { .seconds(10) }
+
     /// Sends a harmless request to whoever answers: a broker that fails is left out and another is asked.
     func sendToAnyone<Request: KafkaRequest>(_ request: Request) async throws(KafkaError) -> Request.Response {
         var failures = 0
         while true {
             do {
-                return try await send(request, to: .any)
+                return try await send(
+                    request, to: .any, timeout: min(settings.requestTimeout, Self.patienceWithOne))
             } catch {
                 failures += 1
                 // Each failure has closed a connection; when no broker is left, connecting fails and says so.

@@ -24,10 +24,10 @@ public struct ClusterSettings: Sendable {
     /// The time that a partition is read from a replica before its leader is asked again; Kafka takes
     /// `metadata.max.age.ms` for it.
     public var metadataMaximumAge: Duration = .seconds(300)
-    /// Pauses between attempts to connect to one broker.
-    public var reconnectBackoff = Backoff(initial: .milliseconds(50), maximum: .seconds(5))
-    /// Pauses between attempts of one operation.
-    public var retryBackoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
+    /// Pauses between attempts to connect to one broker, as Kafka's own clients make them.
+    public var reconnectBackoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
+    /// Pauses between attempts of one operation, as Kafka's own clients make them.
+    public var retryBackoff = Backoff(initial: .milliseconds(100), maximum: .seconds(1))
     /// The rack that fetches name, so that brokers may point to a replica nearby (KIP-392).
     public var rackID: String?
 

@@ -20,12 +20,16 @@ struct ConnectionPool {
         return nil
     }
 
-    /// Any usable connection for the purpose.
+    /// The usable connection for the purpose with the fewest requests on their way: a broker that has fallen silent is
+    /// asked last.
     mutating func usable(for purpose: ConnectionPurpose) -> BrokerConnection? {
+        var least: (connection: BrokerConnection, requests: Int)?
         for key in connections.keys where key.purpose == purpose {
-            if let connection = usable(key) { return connection }
+            guard let connection = usable(key) else { continue }
+            let requests = connection.handler.value.requestsInFlight
+            if requests < least?.requests ?? .max { least = (connection, requests) }
         }
-        return nil
+        return least?.connection
     }
 
     /// Either joins those who wait for a connection that another task is opening, or makes the caller the one to open.

@@ -24,14 +24,18 @@ actor Connector {
         authFailures = AuthFailureCounter(settings)
     }
 
-    /// - Parameter broker: the id of the broker at `address`, where it is known.
-    func connect(to address: HostAndPort, broker: Int32?) async throws(KafkaError) -> BrokerConnection {
+    /// - Parameters:
+    ///   - broker: the id of the broker at `address`, where it is known.
+    ///   - patience: in place of `connectTimeout`, where it is shorter.
+    func connect(
+        to address: HostAndPort, broker: Int32?, within patience: Duration? = nil
+    ) async throws(KafkaError) -> BrokerConnection {
         if let flaw = address.flaw {
             throw KafkaError(
                 .connection(.impossibleAddress(flaw)), during: .connect, cluster: settings.name,
                 broker: BrokerName(id: broker, address: address))
         }
-        let deadline = NIODeadline.now() + TimeAmount(settings.connectTimeout)
+        let deadline = NIODeadline.now() + TimeAmount(min(settings.connectTimeout, patience ?? settings.connectTimeout))
         do {
             // Before there is a connection: it must not wait for a token, and need not be made when there is none.
             let exchange = try await exchangeIfNeeded(for: address, deadline)

@@ -5,6 +5,8 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     case kafka(KafkaError)
     /// Source and target turned out to be one cluster.
     case sameCluster(source: String, target: String, clusterID: String)
+    /// The bootstrap servers of one cluster belong to several: each with its id.
+    case mixedClusters(cluster: String, servers: [String])
     /// The flow has run before with other settings that may not change.
     case identityDiffers(flow: String, what: String, recorded: String, configured: String)
     case cannotCreateTopic(topic: String, cluster: String, reason: String)
@@ -23,6 +25,9 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
         case .sameCluster(let source, let target, let clusterID):
             "source \"\(source)\" and target \"\(target)\" are the same cluster (cluster id \(clusterID)): "
                 + "correct bootstrapServers of one of them"
+        case .mixedClusters(let cluster, let servers):
+            "\(cluster): bootstrapServers lead to different clusters: \(servers.joined(separator: ", ")). "
+                + "Remove those that are not of the cluster that is meant"
         case .identityDiffers(let flow, let what, let recorded, let configured):
             "flow \"\(flow)\" was started before with \(what) \(recorded), now it is \(configured): "
                 + "restore the old value, give the flow another name, "

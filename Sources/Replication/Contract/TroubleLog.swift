@@ -35,7 +35,8 @@ final class TroubleLog: Sendable {
         }
     }
 
-    func ended(_ trouble: Trouble, shard: Int = 0) {
+    /// - Parameter reason: why nothing more will be heard of it, where that is its end.
+    func ended(_ trouble: Trouble, shard: Int = 0, _ reason: String? = nil) {
         let isOver = open.withLock { open in
             guard open[trouble]?.remove(shard) != nil else { return false }
             guard open[trouble]?.isEmpty == true else { return false }
@@ -45,7 +46,12 @@ final class TroubleLog: Sendable {
         guard isOver else { return }
         switch trouble {
         case .broker(let cluster, let broker):
-            logger.info("broker can be used again", metadata: ["cluster": "\(cluster)", "broker": "\(broker)"])
+            let place: Logger.Metadata = ["cluster": "\(cluster)", "broker": "\(broker)"]
+            if let reason {
+                logger.info("broker is not needed any more", metadata: place.merging(["reason": "\(reason)"]) { $1 })
+            } else {
+                logger.info("broker can be used again", metadata: place)
+            }
         case .discovery: logger.info("discovery works again")
         }
     }

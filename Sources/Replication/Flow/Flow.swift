@@ -56,6 +56,9 @@ public actor Flow: Service {
     private static let shutdownTimeout: Duration = .seconds(30)
     private static let checkpointInterval: Duration = .seconds(1)
     private static let lagInterval: Duration = .seconds(1)
+    /// Time that each bootstrap server has at the start to say which cluster it belongs to. Those that do not are asked
+    /// before they are used.
+    private static let bootstrapPatience: Duration = .seconds(3)
     /// Failed discoveries in a row that are no passing trouble any more.
     private static let lastingFailures = 3
 
@@ -99,6 +102,7 @@ public actor Flow: Service {
         guard sourceID.isEmpty || sourceID != targetID else {
             throw .sameCluster(source: settings.source.name, target: settings.target.name, clusterID: sourceID)
         }
+        for cluster in [source, target] { try await checkBootstrapServers(of: cluster) }
         if !sourceID.isEmpty { await source.keep(to: sourceID) }
         if !targetID.isEmpty { await target.keep(to: targetID) }
         try await progress.open()
@@ -119,6 +123,14 @@ public actor Flow: Service {
                 ])
         }
         identity = (own, sourceID, targetID)
+    }
+
+    private func checkBootstrapServers(of cluster: ClusterClient) async throws(FlowError) {
+        let found = await cluster.clustersOfBootstrapServers(patience: Self.bootstrapPatience)
+        guard found.count > 1 else { return }
+        throw .mixedClusters(
+            cluster: cluster.settings.name,
+            servers: found.sorted { $0.key < $1.key }.flatMap { id, servers in servers.map { "\($0) (\(id))" } })
     }
 
     /// Replicates until graceful shutdown, then lets what is in flight reach the target and records how far it came.
@@ -411,8 +423,10 @@ extension Flow {
         repeat {
             var lags = TopicLags()
             var paused: [String: Int] = [:]
+            // What is said counts until it is said again.
+            let next = NIODeadline.now() + TimeAmount(Self.lagInterval)
             for shard in shards {
-                lags.add(await shard.lags(at: .now()))
+                lags.add(await shard.lags(at: next))
                 paused.merge(await shard.pausedPartitions) { $0 + $1 }
             }
             topicMetrics.report(lags, paused: paused)

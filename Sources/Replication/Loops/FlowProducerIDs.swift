@@ -22,6 +22,8 @@ package actor FlowProducerIDs {
     private(set) var fresh: Set<Int64> = []
     /// Whether the target lets us fence, as far as is known.
     private(set) var canFence = true
+    /// Topics of the target that take no fences.
+    private var unfenced: Set<String> = []
     private var isRegistering = false
     private var turns: [CheckedContinuation<Void, Never>] = []
 
@@ -114,6 +116,11 @@ package actor FlowProducerIDs {
     func fencingRefused() -> Bool {
         defer { canFence = false }
         return canFence
+    }
+
+    /// - Returns: whether it is news that a topic takes no fences.
+    func fencingRefused(on topic: String) -> Bool {
+        unfenced.insert(topic).inserted
     }
 
     /// Another id in place of one whose epochs are used up; the same one for all who ask.

@@ -49,9 +49,13 @@ extension PartitionReplicator {
         if let diverging = answer.diverging {
             return sourceTruncated(endsAt: diverging.endOffset, epoch: diverging.epoch)
         }
-        // Ends that no log ever reaches are not computed with.
-        highWatermark = min(max(answer.highWatermark, -1), .max / 2)
-        sourceEnd.heard(at: now)
+        // Ends that no log ever reaches are not computed with. A replica may know less than the leader has told, and a log
+        // that was cut is found out otherwise: then the end is asked for again before long.
+        let end = min(max(answer.highWatermark, -1), .max / 2)
+        if end >= highWatermark {
+            highWatermark = end
+            sourceEnd.heard(at: now)
+        }
         sourceEnd.fetched(lastStableOffset: answer.lastStableOffset)
         sourceObstacle = nil
         guard let records = answer.records, records.readableBytes > 0 else { return fetchDelay.succeeded() }
@@ -92,6 +96,7 @@ extension PartitionReplicator {
     ) {
         guard !hasMoved, outcome.need == nil, outcome.failure == nil else {
             fetchDelay.succeeded()
+            sourceEnd.read()
             unhelpfulAnswers = 0
             fetchBytes = nil
             return

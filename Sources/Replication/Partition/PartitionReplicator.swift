@@ -34,7 +34,7 @@ package struct PartitionReplicator: Sendable {
     /// The clusters' metadata name a leader.
     var hasSourceLeader = true
     var hasTargetLeader = true
-    var fetchDelay = RetryDelay(initial: .milliseconds(50), maximum: .milliseconds(1_600))
+    var fetchDelay = RetryDelay(initial: .milliseconds(50), maximum: .seconds(1))
     /// Answers in a row that brought bytes, and nothing that could be taken.
     var unhelpfulAnswers = 0
     /// Bytes to ask for, once the usual number was too small for a batch.
@@ -64,8 +64,8 @@ package struct PartitionReplicator: Sendable {
     package internal(set) var targetLog = TargetLog()
     package internal(set) var window: ProduceWindow<OutgoingBatch>
     package internal(set) var bufferedBytes = 0
-    var sendDelay = RetryDelay(initial: .milliseconds(100), maximum: .milliseconds(3_200))
-    var recoveryDelay = RetryDelay(initial: .milliseconds(100), maximum: .milliseconds(1_600))
+    var sendDelay = RetryDelay(initial: .milliseconds(100), maximum: .seconds(1))
+    var recoveryDelay = RetryDelay(initial: .milliseconds(100), maximum: .seconds(1))
     /// The target refuses the oldest batch for good: it is bisected once nothing is in flight.
     var rejection: ProduceVerdict.Rejection?
     /// The target's last answer to a batch that it may take later; nil once it takes one.

@@ -10,17 +10,30 @@ package struct SourceEnd: Sendable {
     private(set) var failure: String?
     /// The last stable offset by the last fetch; -1 when it did not tell.
     private(set) var lastStableOffset: Int64 = -1
+    /// When the source was first asked for an end beyond what has been read, with nothing read since; nil when nothing is
+    /// missing.
+    private(set) var unreadSince: NIODeadline?
     /// The transaction that holds back what follows, where the source's leader has told it.
     private(set) var openTransaction: OpenTransaction?
 
-    /// The longest that an end counts without having been heard again.
-    package static let lifetime: TimeAmount = .seconds(15)
+    /// The longest that an end counts without having been heard again: lag by an older one is not known.
+    package static let lifetime: TimeAmount = .seconds(5)
     /// The age at which an end is asked for.
-    static let askedAfter: TimeAmount = .seconds(3)
+    static let askedAfter: TimeAmount = .seconds(2)
 
     mutating func heard(at now: NIODeadline) {
         heardAt = now
         failure = nil
+    }
+
+    /// Something was read.
+    mutating func read() {
+        unreadSince = nil
+    }
+
+    /// There is something to read, or nothing, by an end that was asked for.
+    mutating func asked(isUnread: Bool, at now: NIODeadline) {
+        unreadSince = isUnread ? unreadSince ?? now : nil
     }
 
     mutating func fetched(lastStableOffset: Int64) {
@@ -106,6 +119,7 @@ extension PartitionReplicator {
         }
         highWatermark = offset
         sourceEnd.heard(at: now)
+        sourceEnd.asked(isUnread: offset > cursor.position, at: now)
     }
 
     /// The source did not say where its log ends.

@@ -1,4 +1,4 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 package import NIOCore
 
@@ -9,9 +9,12 @@ package struct BrokerLink {
     /// When the broker last answered, or was asked after nothing was on its way to it; nil while nothing is.
     private(set) var silentSince: NIODeadline?
     /// Error of the last failure; nil since the broker could be used.
-    private(set) var error: KafkaError?
+    package private(set) var error: KafkaError?
     /// Connection failures in a row.
-    private(set) var failures = 0
+    package private(set) var failures = 0
+    /// Number of failures so far. What was sent in an earlier round tells nothing of the broker since: a connection that
+    /// breaks takes several requests with it, and the answers that came before it broke are still being taken in.
+    package private(set) var round = 0
     private var pausesUntil: NIODeadline = .distantPast
     /// The broker has asked for silence until then.
     var throttledUntil: NIODeadline = .distantPast
@@ -23,17 +26,30 @@ package struct BrokerLink {
     /// Such answers in a row.
     private var idleAnswers = 0
 
-    private static let backoff = Backoff(initial: .milliseconds(50), maximum: .milliseconds(3_200))
+    /// As long as Kafka's own clients wait at most.
+    private static let backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
 
     package init() {}
 
-    func mayAsk(at now: NIODeadline) -> Bool {
+    package func mayAsk(at now: NIODeadline) -> Bool {
         pausesUntil <= now && throttledUntil <= now && limitedUntil <= now && idleUntil <= now
     }
 
-    mutating func succeeded() {
+    /// The broker has answered what was sent in a round.
+    ///
+    /// - Returns: whether that says that it can be used.
+    package mutating func succeeded(in round: Int) -> Bool {
+        guard round == self.round else { return false }
         failures = 0
         error = nil
+        return true
+    }
+
+    /// Nothing is asked of the broker any more: whether it could be used is not known.
+    package mutating func left() {
+        failures = 0
+        error = nil
+        pausesUntil = .distantPast
     }
 
     mutating func asked(at now: NIODeadline) {
@@ -45,6 +61,14 @@ package struct BrokerLink {
     mutating func completed(at now: NIODeadline) {
         requestsInFlight = max(0, requestsInFlight - 1)
         silentSince = requestsInFlight > 0 ? now : nil
+    }
+
+    /// The time without an answer after which a broker counts as silent.
+    static let silence: TimeAmount = .seconds(5)
+
+    /// It could not be used, or says nothing.
+    func isInTrouble(at now: NIODeadline) -> Bool {
+        error != nil || (silentSince.map { now - $0 > Self.silence } ?? false)
     }
 
     /// A fetch was answered at once, without anything.
@@ -59,10 +83,12 @@ package struct BrokerLink {
         idleAnswers = 0
     }
 
-    /// The broker could not be used.
+    /// What was tried in a round has failed.
     ///
-    /// - Returns: how long it is left alone: longer after each failure.
-    mutating func failed(_ error: KafkaError, at now: NIODeadline) -> TimeAmount {
+    /// - Returns: how long the broker is left alone: longer after each failure. Nil when the failure was known.
+    package mutating func failed(_ error: KafkaError, in round: Int, at now: NIODeadline) -> TimeAmount? {
+        guard round == self.round else { return nil }
+        self.round += 1
         failures += 1
         self.error = error
         var random = SystemRandomNumberGenerator()

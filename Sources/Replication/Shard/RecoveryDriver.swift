@@ -154,10 +154,15 @@ extension Shard {
             if case .fence(let producers) = question.request { fences[question.subject.target] = producers }
         }
         var refusal: KafkaError?
+        var unfenced: [KafkaError] = []
         deliver(await target.fence(fences), .target, asked, &recoveries) { recovery, outcome in
             guard case .failure(let error) = outcome else { return recovery.fenced() }
             switch error.code {
             case .invalidProducerEpoch?, .producerFenced?: recovery.epochsTooLow(error)
+            // Topics of managed clusters that keep their records elsewhere take no markers: theirs alone go without.
+            case .invalidTopicException?, .invalidRequest?:
+                unfenced.append(error)
+                recovery.fencingUnavailable()
             case .clusterAuthorizationFailed?, .unsupportedVersion?:
                 refusal = error
                 recovery.fencingUnavailable()
@@ -166,6 +171,14 @@ extension Shard {
                 refusal = error
                 recovery.fencingUnavailable()
             }
+        }
+        for error in unfenced where await own.fencingRefused(on: error.topic ?? "") {
+            logger.warning(
+                """
+                a topic takes no fences against older writers: one that still runs is shut out of it only by the first \
+                new batch
+                """,
+                metadata: ["topic": "\(error.topic ?? "")", "error": "\(error)"])
         }
         guard let refusal, await own.fencingRefused() else { return }
         logger.warning(

@@ -12,9 +12,6 @@ extension Shard {
         }
     }
 
-    /// The time without an answer after which a broker counts as silent.
-    private static let silence: TimeAmount = .seconds(5)
-
     private func obstacle(of partition: PartitionReplicator, at now: NIODeadline) -> String? {
         guard partition.isActive else { return nil }
         if let obstacle = partition.obstacle { return obstacle }
@@ -44,6 +41,11 @@ extension Shard {
         if partition.isBehindTransaction { return openTransaction(before: partition) }
         if partition.need != nil { return "it is not known yet where its records come from" }
         if partition.isOutOfRange { return "\(cluster) says that offset \(partition.cursor.position) is out of range" }
+        if let since = partition.sourceEnd.unreadSince, now - since > BrokerLink.silence, partition.isIdle {
+            let seconds = (now - since).nanoseconds / 1_000_000_000
+            return "nothing has come from broker \(broker) of \(cluster) for \(seconds) s, although it says that the log "
+                + "ends at offset \(partition.highWatermark)"
+        }
         return nil
     }
 
@@ -56,7 +58,7 @@ extension Shard {
             return
                 "broker \(broker) of \(cluster) has asked us to be silent for another \(seconds) s (throttle_time_ms)"
         }
-        if let since = link.silentSince, now - since > Self.silence {
+        if let since = link.silentSince, now - since > BrokerLink.silence {
             return "broker \(broker) of \(cluster) has not answered for \((now - since).nanoseconds / 1_000_000_000) s"
         }
         return nil

@@ -4,62 +4,74 @@ internal import Logging
 internal import NIOCore
 
 /// The task that finds things out for partitions: what the target has, where records come from, why a position is out
-/// of range. Many partitions at once, in few requests.
+/// of range. Many partitions at once, in few requests; but none waits for a broker that only others need.
 extension Shard {
     func runRecovery() async {
-        var signals = recoverySignal.makeWaiter()
-        while !isFinished, !Task.isCancelled {
-            let needs = scheduler.needs
-            if !needs.isEmpty {
-                if await learn(needs) { continue }
-                eventLoop.scheduleTask(in: .milliseconds(Int64(500 * max(1, min(20, originFailures))))) {
-                    [recoverySignal] in recoverySignal.notify()
+        await withDiscardingTaskGroup { group in
+            var signals = recoverySignal.makeWaiter()
+            while !isFinished, !Task.isCancelled {
+                if scheduler.takeNeeds() { group.addTask { await self.learnNeeds() } }
+                let outOfRange = scheduler.takeOutOfRange()
+                if !outOfRange.isEmpty { group.addTask { await self.findSourceRanges(outOfRange) } }
+                for recoveries in scheduler.takeRecoveries(sourceIsInTrouble: isSourceInTrouble) {
+                    group.addTask { await self.recover(recoveries) }
                 }
+                guard await signals.next() != nil else { break }
             }
-            await findSourceRanges()
-            guard await recoverPartitions() else {
-                guard await signals.next() != nil else { return }
-                continue
-            }
+            group.cancelAll()
         }
     }
 
-    /// - Returns: whether there was any to recover.
-    private func recoverPartitions() async -> Bool {
-        guard !scheduler.recoveriesDue.isEmpty else { return false }
+    private func isSourceInTrouble(_ broker: Int32) -> Bool { link(source: broker).isInTrouble(at: .now()) }
+
+    private func learnNeeds() async {
+        if await !learn(scheduler.needs) {
+            try? await Task.sleep(for: .milliseconds(500 * max(1, min(20, originFailures))))
+        }
+        scheduler.endNeeds()
+        recoverySignal.notify()
+    }
+
+    private func recover(_ group: RecoveryGroups.Group) async {
         let ours = await own.all
         let fresh = await own.fresh
-        let due = scheduler.recoveriesDue
+        let due = group.partitions.filter { scheduler[$0].recoveryIsDue }
         var recoveries = due.map { PartitionRecovery(scheduler[$0].recoverySubject, ours: ours, fresh: fresh) }
         await drive(&recoveries)
+        scheduler.ended(group)
         // Everything has reached the target while it was being asked.
-        guard !Task.isCancelled else { return true }
+        guard !Task.isCancelled else { return }
         let (now, time) = (NIODeadline.now(), wallClock())
         for (index, recovery) in zip(due, recoveries) {
             scheduler.send(to: index) { $0.recovered(recovery, at: now, wallClock: time) }
         }
         perform()
         endIfDrained()
-        return true
+        recoverySignal.notify()
     }
 
     /// Finds out why positions are out of their logs' range.
-    private func findSourceRanges() async {
-        let indexes = scheduler.outOfRange
-        guard !indexes.isEmpty else { return }
+    private func findSourceRanges(_ indexes: [Int]) async {
         let partitions = indexes.map { scheduler[$0].source }
         func query(_ wanted: OffsetQuery) async -> Outcomes<TopicPartition, FoundOffset> {
             await source.offsets(Dictionary(partitions.map { ($0, wanted) }) { first, _ in first })
         }
         let starts = await query(.earliest)
         let ends = await query(.latest)
+        var isComplete = true
         for (index, partition) in zip(indexes, partitions) {
             guard case .success(let start)? = starts[partition], case .success(let end)? = ends[partition],
                 let start = start.offset, let end = end.offset
-            else { continue }
+            else {
+                isComplete = false
+                continue
+            }
             scheduler.send(to: index) { $0.foundSourceRange(start: start, end: end) }
         }
         perform()
+        if !isComplete { try? await Task.sleep(for: .milliseconds(500)) }
+        scheduler.rangesFound(indexes)
+        recoverySignal.notify()
     }
 
     /// Asks for knowledge about producer ids that batches wait for.

@@ -116,6 +116,7 @@ actor Shard {
         }
         perform()
         startMissingLinks()
+        leaveIdleBrokers()
     }
 
     func checkpointed(_ sources: [TopicPartition]) {
@@ -195,8 +196,8 @@ extension Shard {
 
     func notify(target broker: Int32) { targetLinks[broker]?.signal.notify() }
 
-    func succeeded(source broker: Int32) {
-        sourceLinks[broker]?.succeeded()
+    func succeeded(source broker: Int32, in round: Int) {
+        guard sourceLinks[broker]?.succeeded(in: round) == true else { return }
         troubles.ended(.broker(source.settings.name, broker), shard: number)
     }
 
@@ -222,21 +223,25 @@ extension Shard {
     }
 
     /// A request has come to its end, with an answer or without.
-    func completed(target broker: Int32, isAnswered: Bool) {
+    func completed(target broker: Int32) {
         targetLinks[broker]?.completed(at: .now())
-        guard isAnswered else { return }
-        targetLinks[broker]?.succeeded()
+    }
+
+    func succeeded(target broker: Int32, in round: Int) {
+        guard targetLinks[broker]?.succeeded(in: round) == true else { return }
         troubles.ended(.broker(target.settings.name, broker), shard: number)
     }
 
     /// A broker could not be used: it is left alone for a while, and leaders are looked up again.
-    func failed(source broker: Int32, _ error: KafkaError) {
-        guard let pause = sourceLinks[broker]?.failed(error, at: .now()), let link = sourceLinks[broker] else { return }
+    func failed(source broker: Int32, _ error: KafkaError, in round: Int) {
+        guard let pause = sourceLinks[broker]?.failed(error, in: round, at: .now()), let link = sourceLinks[broker]
+        else { return }
         pauseEnds(of: link, in: pause, broker: broker, error, source)
     }
 
-    func failed(target broker: Int32, _ error: KafkaError) {
-        guard let pause = targetLinks[broker]?.failed(error, at: .now()), let link = targetLinks[broker] else { return }
+    func failed(target broker: Int32, _ error: KafkaError, in round: Int) {
+        guard let pause = targetLinks[broker]?.failed(error, in: round, at: .now()), let link = targetLinks[broker]
+        else { return }
         pauseEnds(of: link, in: pause, broker: broker, error, target)
     }
 
@@ -266,6 +271,19 @@ extension Shard {
 
     func liftLimits() {
         for broker in sourceLinks.keys { sourceLinks[broker]?.limitedUntil = .distantPast }
+    }
+
+    /// Brokers in trouble of which nothing is needed any more, since others lead now: nobody would learn of its end.
+    private func leaveIdleBrokers() {
+        leaveIdle(&sourceLinks, needed: scheduler.sourceBrokers, of: source)
+        leaveIdle(&targetLinks, needed: scheduler.targetBrokers, of: target)
+    }
+
+    private func leaveIdle(_ links: inout [Int32: BrokerLink], needed: Set<Int32>, of cluster: ClusterClient) {
+        for (broker, link) in links where link.error != nil && !needed.contains(broker) {
+            links[broker]?.left()
+            troubles.ended(.broker(cluster.settings.name, broker), shard: number, "it leads nothing that is copied now")
+        }
     }
 
     /// Starts the task of a source broker that has none yet.

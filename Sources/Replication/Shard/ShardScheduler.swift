@@ -26,6 +26,10 @@ struct ShardScheduler {
     private var readyAtTarget: [Int32: Deque<Int>] = [:]
     /// Partitions of which something has to be found out. Kept apart, since they are asked for after each answer.
     private var questions: Set<Int> = []
+    private var recoveries = RecoveryGroups()
+    /// Partitions whose source is being asked for its bounds.
+    private var ranging: Set<Int> = []
+    private var isLearning = false
     private var pausing: Set<Int> = []
     /// Partitions with an event since their progress was last taken.
     private var progressed: [Int] = []
@@ -345,10 +349,41 @@ extension ShardScheduler {
 extension ShardScheduler {
     var needs: Set<OriginRules.Need> { Set(questions.compactMap { slots[$0].partition.need }) }
 
-    /// Partitions whose position the source has refused.
-    var outOfRange: [Int] { questions.filter { slots[$0].partition.isOutOfRange }.sorted() }
+    /// - Returns: whether there is something to learn that nobody is finding out yet; then the caller is, until
+    ///   ``endNeeds()``.
+    mutating func takeNeeds() -> Bool {
+        guard !isLearning, !needs.isEmpty else { return false }
+        isLearning = true
+        return true
+    }
 
-    var recoveriesDue: [Int] { questions.filter { slots[$0].partition.recoveryIsDue }.sorted() }
+    mutating func endNeeds() { isLearning = false }
+
+    /// Partitions whose position the source has refused, for the caller to find out about until ``rangesFound(_:)``.
+    mutating func takeOutOfRange() -> [Int] {
+        let due = questions.filter { slots[$0].partition.isOutOfRange && !ranging.contains($0) }.sorted()
+        ranging.formUnion(due)
+        return due
+    }
+
+    mutating func rangesFound(_ indexes: [Int]) { ranging.subtract(indexes) }
+
+    /// Partitions to recover, for the caller to do so until ``ended(_:)``.
+    ///
+    /// - Parameter isInTrouble: whether a source broker is: what is read there may have to wait for it.
+    mutating func takeRecoveries(sourceIsInTrouble isInTrouble: (Int32) -> Bool) -> [RecoveryGroups.Group] {
+        let due = questions.filter { slots[$0].partition.recoveryIsDue && !recoveries.holds($0) }
+        guard !due.isEmpty else { return [] }
+        return recoveries.begin(due) { index in
+            let partition = slots[index].partition
+            return RecoveryGroups.Brokers(
+                target: partition.hasTargetLeader ? partition.targetLog.leader : nil,
+                sourceIsInTrouble: !partition.hasSourceLeader
+                    || (partition.sourceLeader.map { isInTrouble($0.broker) } ?? true))
+        }
+    }
+
+    mutating func ended(_ group: RecoveryGroups.Group) { recoveries.end(group) }
 
     mutating func learn(_ ids: Set<Int64>, _ found: [Int64: Provenance]) {
         intake.origins.learn(ids, found)

@@ -21,14 +21,15 @@ extension Shard {
                 guard await signals.next() != nil else { break }
                 continue
             }
+            let round = link(source: broker).round
             do throws(KafkaError) {
                 try await fetch(bytes, from: broker, &session)
-                succeeded(source: broker)
+                succeeded(source: broker, in: round)
             } catch {
                 guard !isFinished else { break }
                 session.broken()
                 leaveReplica(broker, error)
-                failed(source: broker, error)
+                failed(source: broker, error, in: round)
             }
         }
         endIfDrained()

@@ -21,6 +21,7 @@ extension Shard {
                     guard await signals.next() != nil else { break }
                     continue
                 }
+                let round = link(target: broker).round
                 do throws(KafkaError) {
                     let connection = try await target.connection(to: broker, purpose: .produce(0))
                     let version = try connection.version(of: ProduceRequest.self)
@@ -29,13 +30,13 @@ extension Shard {
                     do throws(KafkaError) {
                         let pending = try await connection.submit(Self.request(sendings), version: version)
                         submitted(target: broker)
-                        group.addTask { await self.finish(sendings, pending, broker) }
+                        group.addTask { await self.finish(sendings, pending, broker, in: round) }
                     } catch {
                         lost(sendings)
                         throw error
                     }
                 } catch {
-                    failed(target: broker, error)
+                    failed(target: broker, error, in: round)
                 }
             }
         }
@@ -64,17 +65,18 @@ extension Shard {
     }
 
     private func finish(
-        _ sendings: [ShardScheduler.Sending], _ pending: PendingReply<ProduceResponse>, _ broker: Int32
+        _ sendings: [ShardScheduler.Sending], _ pending: PendingReply<ProduceResponse>, _ broker: Int32, in round: Int
     ) async {
         do throws(KafkaError) {
             let response = try await pending.value()
-            completed(target: broker, isAnswered: true)
+            completed(target: broker)
+            succeeded(target: broker, in: round)
             obey(throttleMilliseconds: response.throttleTimeMs, target: broker)
             answered(sendings, response)
         } catch {
-            completed(target: broker, isAnswered: false)
+            completed(target: broker)
             lost(sendings)
-            failed(target: broker, error)
+            failed(target: broker, error, in: round)
         }
         notify(target: broker)
         endIfDrained()

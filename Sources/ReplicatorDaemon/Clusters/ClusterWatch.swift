@@ -5,8 +5,10 @@ package import NIOCore
 
 /// Polls one cluster every few seconds, over a connection of its own: whether it answers, and under which id.
 package actor ClusterWatch {
-    private static let interval: Duration = .seconds(5)
-    private static let patience: Duration = .seconds(5)
+    private static let interval: Duration = .seconds(2)
+    /// The time for an answer: with the interval no more than the age that what is shown may have.
+    private static let patience: Duration = .seconds(3)
+    private static let connectPatience: Duration = .seconds(5)
 
     package private(set) var health: ClusterHealth
     private let client: ClusterClient
@@ -21,7 +23,7 @@ package actor ClusterWatch {
     ) {
         var settings = cluster
         settings.requestTimeout = min(settings.requestTimeout, Self.patience)
-        settings.connectTimeout = min(settings.connectTimeout, Self.patience)
+        settings.connectTimeout = min(settings.connectTimeout, Self.connectPatience)
         settings.mayBecomeAnother = true
         client = ClusterClient(settings, eventLoop: eventLoop, logger: logger)
         gauge = Gauge(label: "replicator_cluster_up", dimensions: [("cluster", cluster.name)])

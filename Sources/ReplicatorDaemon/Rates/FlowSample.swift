@@ -62,6 +62,20 @@ package struct FlowSample: Sendable {
         topics.sort { $0.topic < $1.topic }
     }
 
+    /// The same rates, with the states and lags of a later moment.
+    package func updated(by status: FlowStatus) -> FlowSample {
+        var updated = FlowSample(status, since: nil, seconds: 0) { _ in TopicMeasurement(bytes: 0, records: 0) }
+        let rates = Dictionary(topics.map { ($0.topic, $0) }) { first, _ in first }
+        for index in updated.topics.indices {
+            guard let before = rates[updated.topics[index].topic] else { continue }
+            updated.topics[index].bytesPerSecond = before.bytesPerSecond
+            updated.topics[index].recordsPerSecond = before.recordsPerSecond
+            updated.topics[index].latencyMean = before.latencyMean
+            updated.topics[index].latencyMaximum = before.latencyMaximum
+        }
+        return updated
+    }
+
     /// Nil while that of a partition is not known, or the flow does not know its partitions yet.
     package var lag: Int64? { lagUnknownPartitions > 0 || !status.knowsPartitions ? nil : knownLag }
     /// Lag of the partitions whose lag is known.

@@ -1,14 +1,15 @@
 package import Observability
 internal import Replication
 
-/// Writes samples of flows and topics into the history, every few polls.
+/// Writes samples of flows and topics into the history, every few polls: often enough that it has no holes.
 package struct HistoryRecorder: Sendable {
     private let history: History
-    private var nextDue: ContinuousClock.Instant?
+    private var lastEntry: ContinuousClock.Instant?
+    private var lastCall: ContinuousClock.Instant?
     /// Longest latencies since the last entry.
     private var peaks: [History.Subject: Double] = [:]
 
-    /// Between two entries of the history.
+    /// The longest time between two entries of the history.
     package static let interval: Duration = .seconds(5)
 
     package init(_ history: History) {
@@ -17,8 +18,11 @@ package struct HistoryRecorder: Sendable {
 
     /// - Parameter time: milliseconds since 1970, under which the samples are kept.
     package mutating func record(_ samples: [FlowSample], at now: ContinuousClock.Instant, time: Int64) {
-        let isDue = nextDue.map { $0 <= now } ?? true
-        if isDue { nextDue = now + Self.interval }
+        // After the next call it would be too late, if that comes as soon as this one.
+        let next = now + (lastCall.map { now - $0 } ?? .zero)
+        let isDue = lastEntry.map { next - $0 > Self.interval } ?? true
+        lastCall = now
+        if isDue { lastEntry = now }
         for sample in samples {
             let flow = sample.status.name
             for topic in sample.topics {

@@ -9,7 +9,9 @@ package struct FlowDocument: Sendable, Codable {
         package var knownLag: Int64?
         /// Partitions whose lag is not known; nil for none.
         package var lagUnknownPartitions: Int?
-        /// Age of rates and sums, in seconds; nil when it is not told.
+        /// Age of the oldest of the ends of source logs that lags are counted by, in seconds; nil when none is known.
+        package var lagAge: Int?
+        /// Age of the rates, in seconds; nil when it is not told.
         package var sampleAge: Double?
         package var bytesPerSecond: Double = 0
         package var recordsPerSecond: Double = 0
@@ -23,14 +25,17 @@ package struct FlowDocument: Sendable, Codable {
     package var status: FlowStatus
     package var rates = Rates()
 
-    /// - Parameter sampleAge: seconds since the sample was taken.
+    /// - Parameters:
+    ///   - sample: with the lags of `status`, and rates.
+    ///   - sampleAge: seconds since the rates were taken.
     package init(_ status: FlowStatus, sample: FlowSample?, sampleAge: Double? = nil) {
         self.status = status
         guard let sample else { return }
         let unknown = sample.lagUnknownPartitions
         rates = Rates(
             lag: sample.lag, knownLag: unknown > 0 ? sample.knownLag : nil,
-            lagUnknownPartitions: unknown > 0 ? unknown : nil, sampleAge: sampleAge,
+            lagUnknownPartitions: unknown > 0 ? unknown : nil,
+            lagAge: status.partitions.filter { $0.lag != nil }.compactMap(\.sourceEndAge).max(), sampleAge: sampleAge,
             bytesPerSecond: sample.bytesPerSecond, recordsPerSecond: sample.recordsPerSecond,
             latencyMean: sample.latencyMean, latencyMaximum: sample.latencyMaximum, topics: sample.topics)
     }

@@ -48,7 +48,7 @@ struct StatusText {
         ]
         if let reason = status.reason { lines.append("  \(reason)") }
         if let age = flow.rates.sampleAge, age > Self.oldSample {
-            lines.append("  rates and lag are \(Quantities.seconds(age)) old")
+            lines.append("  rates are \(Quantities.seconds(age)) old")
         }
         if !status.paused.isEmpty { lines.append("  paused: \(status.paused.joined(separator: ", "))") }
         if !flow.rates.topics.isEmpty { lines += indented(topics(flow.rates.topics)) }
