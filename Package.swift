@@ -116,8 +116,8 @@ let package = Package(
         target(
             "ReplicatorDaemon",
             [
-                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", logging, metrics, lifecycle,
-                unixSignals, nioCore,
+                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "PlainText", logging, metrics,
+                lifecycle, unixSignals, nioCore,
             ]),
         .executableTarget(
             name: "replicator",

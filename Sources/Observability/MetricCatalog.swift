@@ -105,6 +105,12 @@ public enum MetricCatalog {
             name: "replicator_throttle_seconds_total", kind: .counter, labels: ["cluster"],
             help: "Time for which a cluster's brokers have asked us to be silent, because of their quotas."),
         Entry(
+            name: "replicator_config_last_reload_successful", kind: .gauge, labels: [],
+            help: "1 when the last attempt to take the configuration over succeeded, else 0."),
+        Entry(
+            name: "replicator_config_last_reload_success_timestamp_seconds", kind: .gauge, labels: [],
+            help: "Time at which the configuration was taken over last."),
+        Entry(
             name: "replicator_http_refused_connections_total", kind: .counter, labels: ["reason"],
             help: "HTTP connections turned away: as many as there may be, or no descriptors to spare."),
         Entry(

@@ -51,6 +51,18 @@ public final class MetricsRegistry: MetricsFactory {
         return (interval.sumSeconds / Double(interval.count), interval.maximumSeconds)
     }
 
+    /// Forgets every series of a subject that is no more, such as a flow. Whoever holds one of them records in vain.
+    public func remove(label: String, value: String) {
+        let wanted = Self.rendered([(label, value)])
+        instruments.withLock { table in
+            table = table.filter { key, _ in
+                // A comma outside quotes is between two labels: quotes within values are escaped.
+                key.labels != wanted && !key.labels.hasPrefix(wanted + ",") && !key.labels.hasSuffix("," + wanted)
+                    && !key.labels.contains("," + wanted + ",")
+            }
+        }
+    }
+
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         value(label, dimensions)
     }
@@ -96,9 +108,11 @@ public final class MetricsRegistry: MetricsFactory {
     }
 
     private static func key(_ label: String, _ dimensions: [(String, String)]) -> Key {
-        Key(
-            name: label,
-            labels: dimensions.map { "\($0.0)=\"\(PrometheusText.escaped($0.1))\"" }.joined(separator: ","))
+        Key(name: label, labels: rendered(dimensions))
+    }
+
+    private static func rendered(_ dimensions: [(String, String)]) -> String {
+        dimensions.map { "\($0.0)=\"\(PrometheusText.escaped($0.1))\"" }.joined(separator: ",")
     }
 }
 

@@ -57,7 +57,7 @@ public struct ProgressWatchdog: Sendable {
         var seen: Int
     }
 
-    private let patience: Duration
+    package var patience: Duration
     /// Only partitions that had lag at the last look.
     private var marks: [Key: Mark] = [:]
     private var round = 0

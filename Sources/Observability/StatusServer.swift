@@ -15,17 +15,21 @@ public struct StatusServer: Service {
         public var obstacles: @Sendable () async -> [String]
         /// Does what an operator wants of a flow.
         public var control: @Sendable (FlowCommand) async -> ControlAnswer
+        /// Takes the configuration over again; the message is a JSON document.
+        public var reload: @Sendable () async -> ControlAnswer
         public var history: History
         public var events: EventLog
 
         public init(
             status: @escaping @Sendable (PartitionSelection) async -> String,
             obstacles: @escaping @Sendable () async -> [String],
-            control: @escaping @Sendable (FlowCommand) async -> ControlAnswer, history: History, events: EventLog
+            control: @escaping @Sendable (FlowCommand) async -> ControlAnswer,
+            reload: @escaping @Sendable () async -> ControlAnswer, history: History, events: EventLog
         ) {
             self.status = status
             self.obstacles = obstacles
             self.control = control
+            self.reload = reload
             self.history = history
             self.events = events
         }
@@ -108,6 +112,10 @@ public struct StatusServer: Service {
             let after = Self.query(request)["after"].flatMap { Int($0) } ?? 0
             return Self.json(EventsDocument(events: sources.events.events(after: after)).json)
         }
+        router.post("/api/reload") { _, _ in
+            let answer = await sources.reload()
+            return Self.json(answer.message + "\n", status: .init(code: answer.status))
+        }
         router.post("/api/flows/:name/:action") { request, context in
             await Self.control(request, context, sources)
         }
@@ -148,8 +156,8 @@ public struct StatusServer: Service {
         return response
     }
 
-    private static func json(_ body: String) -> Response {
-        var response = text(body, type: "application/json")
+    private static func json(_ body: String, status: HTTPResponse.Status = .ok) -> Response {
+        var response = text(body, type: "application/json", status: status)
         response.headers[.cacheControl] = "no-store"
         return response
     }

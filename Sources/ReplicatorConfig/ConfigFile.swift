@@ -16,12 +16,15 @@ public struct ConfigFile: Sendable {
     public var stuckAfter: Duration = .seconds(60)
     /// Bounds on the metrics of each flow.
     public var series = SeriesLimits()
+    /// When a file that has changed is taken over.
+    public var reload = ReloadTrigger.onSignal
     /// Settings that make it less safe than it could be, each with what mends it.
     public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
     public var identity = ClientIdentity()
     /// Whether a secret stands in the text itself.
     var holdsSecrets = false
+    var references = ResolvedReferences()
 
     /// Reads and checks a file.
     ///
@@ -134,17 +137,28 @@ public struct ConfigFile: Sendable {
         var series = SeriesLimits()
         var access = HTTPAccessSettings()
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, series: &series, access: &access)
+        let reload = document.choice("reload", ["onSignal": ReloadTrigger.onSignal, "onChange": .onChange])
         document.finish()
         var config = ConfigFile(
             clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
         )
         config.series = series
+        if let reload { config.reload = reload }
         config.holdsSecrets = reader.holdsSecrets
+        config.references = reader.references
         config.warnings = clusters.sorted { $0.key < $1.key }.flatMap { name, cluster in
             cluster.security.warnings.map { "clusters.\(name): \($0)" }
         }
         return config
     }
+}
+
+/// Occasions on which a running process takes its configuration file over again.
+public enum ReloadTrigger: String, Hashable, Sendable, CaseIterable {
+    /// When it is told to, by HUP or `POST /api/reload`.
+    case onSignal
+    /// Also when the file, or one that it refers to, has changed.
+    case onChange
 }
 
 extension FlowSettings {

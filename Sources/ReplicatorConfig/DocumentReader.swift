@@ -8,8 +8,7 @@ final class DocumentReader {
     private let environment: [String: String]
     private let readFile: (String) throws -> String
     private(set) var problems: [Problem] = []
-    /// Secrets that references stood for, in pieces, the longest first.
-    private var resolved: [String] = []
+    private(set) var references = ResolvedReferences()
     /// Whether a secret stands in the file itself.
     private(set) var holdsSecrets = false
 
@@ -28,24 +27,7 @@ final class DocumentReader {
     }
 
     func report(_ message: String, line: Int, column: Int, path: String = "") {
-        problems.append(Problem(file: file, line: line, column: column, path: path, message: hiding(message)))
-    }
-
-    /// The message without what references stood for: a variable or a file may hold more than the key that it was put
-    /// to by mistake.
-    private func hiding(_ message: String) -> String {
-        var message = message
-        for value in resolved {
-            // What is short may stand in words of ours.
-            let shown = value.count < 4 ? "\"\(value)\"" : value
-            if message.contains(shown) { message = message.replacing(shown, with: "•••") }
-        }
-        return message
-    }
-
-    private func remember(_ value: String) {
-        resolved += value.split { $0.isWhitespace || $0 == "," }.map(String.init)
-        resolved.sort { $0.count > $1.count }
+        problems.append(Problem(file: file, line: line, column: column, path: path, message: references.hiding(message)))
     }
 
     /// A piece of a text: as it is, or what a reference stood for.
@@ -118,14 +100,14 @@ final class DocumentReader {
         switch parts.first {
         case "env" where name.isVariableName:
             if let value = environment[name] {
-                remember(value)
+                references.remember(value)
                 return Piece(value: value, origin: .environment)
             }
             report("the environment variable \(name) is not set", at: node, path: path)
         case "file" where !name.isEmpty:
             do {
                 let value = try readFile(name).trimmingSuffix { $0.isNewline }
-                remember(value)
+                references.remember(value)
                 return Piece(value: value, origin: .file(name))
             } catch {
                 report("cannot read \(name): \(error.fileReason)", at: node, path: path)

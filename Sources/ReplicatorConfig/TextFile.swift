@@ -34,6 +34,12 @@ public enum TextFile {
         throw UnreadableFile("it is larger than 16 MiB")
     }
 
+    /// Whether it can be read again: no pipe, no socket, no terminal.
+    public static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     private static func text(_ bytes: [UInt8], _ encoding: Encoding) throws(UnreadableFile) -> String {
         if let text = String(validating: bytes, as: UTF8.self) { return text }
         switch encoding {

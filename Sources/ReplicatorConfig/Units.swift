@@ -14,6 +14,12 @@ enum ByteCount {
         let (product, overflow) = number.multipliedReportingOverflow(by: unit.value)
         return overflow ? nil : product
     }
+
+    /// With the largest unit of which it is a whole number.
+    static func text(_ bytes: Int) -> String {
+        let unit = units.filter { bytes > 0 && bytes % $0.value == 0 && $0.value > 1 }.max { $0.value < $1.value }
+        return unit.map { "\(bytes / $0.value)\($0.key == "KB" ? "kB" : $0.key)" } ?? "\(bytes)"
+    }
 }
 
 /// Time spans as people write them.

@@ -1,12 +1,13 @@
+internal import KafkaClient
 package import Logging
 internal import Metrics
 package import Observability
-package import Replication
+internal import Replication
 
 /// The flows of one `replicator run`, polled every few seconds: rates, history, standstills, changes.
 package actor Daemon {
-    package nonisolated let flows: [Flow]
-    package nonisolated let watches: [ClusterWatch]
+    package nonisolated let flows: RunningFlows
+    package nonisolated let watches: ClusterWatches
     package nonisolated let history = History()
     package nonisolated let events: EventLog
     package nonisolated let registry: MetricsRegistry
@@ -34,7 +35,8 @@ package actor Daemon {
     ///   - version: the program's, as the status document tells it.
     ///   - wallClock: milliseconds since 1970.
     package init(
-        flows: [Flow], watches: [ClusterWatch], series: SeriesLimits = SeriesLimits(), stuckAfter: Duration, version: String, registry: MetricsRegistry,
+        flows: RunningFlows, watches: ClusterWatches, series: SeriesLimits = SeriesLimits(), stuckAfter: Duration,
+        version: String, registry: MetricsRegistry,
         events: EventLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.flows = flows
@@ -81,9 +83,32 @@ package actor Daemon {
         lastReload = reload
     }
 
+    /// - Parameter patience: how long lag without progress is nothing to worry about, from now on.
+    func worry(after patience: Duration) {
+        standstills.worry(after: patience)
+    }
+
+    /// - Parameter changed: names of clusters whose settings are new.
+    func watch(_ clusters: [ClusterSettings], changed: Set<String>) async {
+        for gone in await watches.update(to: clusters, changed: changed) {
+            registry.remove(label: "cluster", value: gone)
+        }
+    }
+
+    /// Nothing is told any more of flows that are gone.
+    private func forget(_ gone: some Sequence<String>) {
+        for flow in gone {
+            samples[flow] = nil
+            registry.remove(label: "flow", value: flow)
+        }
+    }
+
     private func poll(at now: ContinuousClock.Instant) async {
         var statuses: [FlowStatus] = []
-        for flow in flows { statuses.append(await flow.status()) }
+        for flow in await flows.flows { statuses.append(await flow.status()) }
+        let names = Set(statuses.map(\.name))
+        standstills.keep(names)
+        forget(samples.keys.filter { !names.contains($0) })
         for warning in standstills.update(statuses, at: now) {
             logger.warning("\(warning.message)", metadata: warning.metadata)
         }
@@ -125,14 +150,14 @@ package actor Daemon {
     /// The document that `/api/status` answers with.
     package func document() async -> StatusDocument {
         var documents: [FlowDocument] = []
-        for flow in flows {
+        for flow in await flows.flows {
             let status = standstills.marking(await flow.status(), at: .now)
             let age = lastPoll.map { ($0.duration(to: .now) / .milliseconds(1)).rounded() / 1_000 }
             documents.append(
                 FlowDocument(status, sample: samples[flow.name]?.updated(by: status), sampleAge: age))
         }
         var clusters: [StatusDocument.Cluster] = []
-        for watch in watches {
+        for watch in await watches.all {
             let health = await watch.health
             clusters.append(
                 StatusDocument.Cluster(

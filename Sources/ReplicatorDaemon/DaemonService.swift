@@ -4,12 +4,12 @@ package import UnixSignals
 /// Everything that happens beside replication: polling flows and clusters, and reloading.
 package struct DaemonService: Service {
     private let daemon: Daemon
-    private let configuration: WatchedConfiguration
+    private let reloader: Reloader
     private let hangups: UnixSignalsSequence
 
-    package init(daemon: Daemon, configuration: WatchedConfiguration, hangups: UnixSignalsSequence) {
+    package init(daemon: Daemon, reloader: Reloader, hangups: UnixSignalsSequence) {
         self.daemon = daemon
-        self.configuration = configuration
+        self.reloader = reloader
         self.hangups = hangups
     }
 
@@ -17,11 +17,9 @@ package struct DaemonService: Service {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 group.addTask { await daemon.keepPolling() }
-                for watch in daemon.watches { group.addTask { await watch.run() } }
-                group.addTask {
-                    var reloading = Reloading(daemon: daemon, configuration: configuration)
-                    await reloading.run(hangups)
-                }
+                group.addTask { await daemon.watches.run() }
+                group.addTask { await reloader.keepWatching() }
+                group.addTask { for await _ in hangups { await reloader.reload(.signal) } }
             }
         }
         // Ends with the flows, not before: a service that ends ends the others.

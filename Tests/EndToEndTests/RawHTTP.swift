@@ -25,8 +25,8 @@ struct RawHTTP {
             host: "127.0.0.1", port: 0, registry: registry,
             sources: StatusServer.Sources(
                 status: { _ in status }, obstacles: { ["secret reason"] },
-                control: { ControlAnswer(status: 200, message: "\($0.action) of \($0.flow)") }, history: History(),
-                events: EventLog()),
+                control: { ControlAnswer(status: 200, message: "\($0.action) of \($0.flow)") },
+                reload: { ControlAnswer(status: 409, message: "{}") }, history: History(), events: EventLog()),
             access: HTTPAccess(rules), limits: limits, hasDescriptors: hasDescriptors,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { port in

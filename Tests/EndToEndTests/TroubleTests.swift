@@ -12,8 +12,12 @@ import Testing
 /// Trouble has the size of its cause: a topic's is that topic's, a cluster's that of its flows.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct TroubleTests {
     private func running(_ world: Replicated, _ flows: [Flow], _ body: () async throws -> Void) async throws {
+        var settings: [FlowSettings] = []
+        for flow in flows { settings.append(await flow.settings) }
         let service = FlowsService(
-            flows: flows, retries: Backoff(initial: .milliseconds(50), maximum: .milliseconds(200)))
+            flows: RunningFlows(settings, logger: Replicated.quiet) { settings in
+                flows.first { $0.name == settings.name }!
+            }, retries: Backoff(initial: .milliseconds(50), maximum: .milliseconds(200)))
         let group = ServiceGroup(services: [service], logger: Replicated.quiet)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }

@@ -17,37 +17,40 @@ import Testing
         """
     }
 
-    /// Starts with `before`, and reloads once for each text.
-    private func reload(_ before: String, _ texts: String...) async throws -> [ReloadPlan] {
-        var plans: [ReloadPlan] = []
+    /// Starts with `before`, and reads each text, taking over what may be.
+    ///
+    /// - Returns: what kind of change each was for its flow, or why it was refused.
+    private func read(_ before: String, _ texts: String...) async throws -> [Result<ReloadPlan, ReloadRefusal>] {
+        var results: [Result<ReloadPlan, ReloadRefusal>] = []
         try await withFiles(["replicator.yaml": before]) { files in
             let file = files["replicator.yaml"]
             let current = try ConfigFile.load(
                 file, identity: ClientIdentity(name: "program", version: "1.2", metricsPrefix: "program"))
-            var running = current.flows
-            var configuration = WatchedConfiguration(file: file, runsAll: true, current: current)
+            var configuration = WatchedConfiguration(file: file, selected: nil, current: current)
             for text in texts {
                 try files.write(text, "replicator.yaml")
-                let plan = configuration.reload(running: running)
-                if case .apply(let settings) = plan { running = settings }
-                plans.append(plan)
+                do throws(ReloadRefusal) {
+                    let proposal = try configuration.read(running: configuration.flows)
+                    _ = configuration.take(proposal)
+                    results.append(.success(proposal.plan))
+                } catch {
+                    results.append(.failure(error))
+                }
             }
         }
-        return plans
+        return results
     }
 
-    private func refusals(_ plan: ReloadPlan) -> [String] {
-        if case .refuse(let reasons) = plan { reasons } else { [] }
+    private func refusals(_ result: Result<ReloadPlan, ReloadRefusal>) -> [String] {
+        if case .failure(let refusal) = result { refusal.reasons } else { [] }
     }
 
     @Test func `topics may change`() async throws {
-        let plans = try await reload(text("topics: {allow: [a]}"), text("topics: {allow: [b]}"))
+        let results = try await read(text("topics: {allow: [a]}"), text("topics: {allow: [b]}"))
 
-        guard case .apply(let settings) = plans[0] else {
-            Issue.record("refused: \(refusals(plans[0]))")
-            return
-        }
-        #expect(settings.map { "\($0.topics.allow)" }.first?.contains("b") == true)
+        let plan = try results[0].get()
+        #expect(plan.flows.map(\.kind) == [.adapts])
+        #expect("\(plan.flows[0].settings.topics.allow)".contains("b"))
     }
 
     @Test func `who may use the HTTP address changes with the file, or nothing does`() async throws {
@@ -59,10 +62,16 @@ import Testing
             let current = try ConfigFile.load(files["replicator.yaml"])
             let access = HTTPAccess(try HTTPAccess.Rules(current.httpAccess, listeningOn: "0.0.0.0"))
             var configuration = WatchedConfiguration(
-                file: files["replicator.yaml"], runsAll: true, current: current, access: access)
+                file: files["replicator.yaml"], selected: nil, current: current, access: access)
+            var warnings: [String] = []
             func reload(_ text: String) throws -> [String] {
                 try files.write(text, "replicator.yaml")
-                return refusals(configuration.reload(running: current.flows))
+                do throws(ReloadRefusal) {
+                    warnings = configuration.take(try configuration.read(running: current.flows))
+                    return []
+                } catch {
+                    return error.reasons
+                }
             }
             func isOne() -> Bool {
                 // ops:one
@@ -84,6 +93,7 @@ import Testing
             let open = try reload(file("allowedHosts: [a]"))
             #expect(open == [])
             #expect(isOne())
+            #expect(warnings == [configuration.exposure])
             #expect(configuration.exposure?.contains("pause and resume") == true)
         }
     }
@@ -92,35 +102,26 @@ import Testing
     {
         let before = text("topics: {allow: [a]}")
 
-        let plans = try await reload(before, text("topics: {alow: [b]}"), before)
+        let results = try await read(before, text("topics: {alow: [b]}"), before)
 
-        #expect(refusals(plans[0]).count == 1)
-        #expect(refusals(plans[0])[0].contains("replicator.yaml:5"))
-        guard case .apply = plans[1] else {
-            Issue.record("refused: \(refusals(plans[1]))")
-            return
-        }
+        // The key that is unknown, and the one that is missing.
+        #expect(refusals(results[0]).allSatisfy { $0.contains("replicator.yaml:5") })
+        #expect(!refusals(results[0]).isEmpty)
+        #expect(try results[1].get().flows.map(\.kind) == [.stays])
     }
 
     @Test func `what is refused is compared with again`() async throws {
         let changed = text("topics: {allow: [a]}") + "\nhttp: {listen: \"127.0.0.1:9\"}"
 
-        let plans = try await reload(text("topics: {allow: [a]}"), changed, changed)
+        let results = try await read(text("topics: {allow: [a]}"), changed, changed)
 
-        #expect(plans.map { refusals($0).count } == [1, 1])
-        #expect(refusals(plans[1])[0].hasPrefix("http cannot change while the process runs"))
+        #expect(results.map { refusals($0).count } == [1, 1])
+        #expect(refusals(results[1])[0].hasPrefix("http.listen cannot change while the process runs"))
     }
 
-    @Test(arguments: [
-        (ReloadPlan.refuse(["no"]), false, ["no"]),
-        (.apply([]), true, ["topics, consumerGroups, policies, sync and limits of f.yaml"]),
-    ])
-    func `a report says what was taken over, or why nothing was`(plan: ReloadPlan, isApplied: Bool, messages: [String])
-    {
-        let report = ReloadReport(plan, file: "f.yaml", time: 3)
-
-        #expect(report.isApplied == isApplied)
-        #expect(report.messages == messages)
-        #expect(report.time == 3)
+    @Test func `a report is JSON`() {
+        #expect(
+            ReloadReport(time: 3, isApplied: true, messages: ["flow a/b added"]).json
+                == #"{"isApplied":true,"messages":["flow a/b added"],"time":3}"#)
     }
 }

@@ -83,7 +83,7 @@ struct AccessControl: RouterMiddleware {
             response.headers[.retryAfter] = String(seconds)
             return response
         case .forbidden:
-            return Self.text("these credentials may read, and not pause or resume", .forbidden)
+            return Self.text("these credentials may read, and not pause, resume, retry or reload", .forbidden)
         }
     }
 

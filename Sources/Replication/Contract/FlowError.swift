@@ -42,6 +42,14 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
 }
 
 extension FlowError {
+    /// The same settings will be refused again, whatever the clusters' state.
+    package var isRefusal: Bool {
+        switch self {
+        case .identityDiffers, .sameCluster: true
+        case .kafka, .cannotCreateTopic, .unreadableProgress, .nothingCanStart: false
+        }
+    }
+
     /// Another cluster than before answers.
     var isForeignCluster: Bool {
         if case .kafka(let error) = self { error.isForeignCluster } else { false }

@@ -43,6 +43,21 @@ extension Flow {
         return count
     }
 
+    /// Partitions that have stopped and cannot be tried again: nobody knows where they are to begin.
+    package func withoutPosition(_ scope: PauseScope) async -> Int {
+        var count = 0
+        for shard in shards { count += await shard.withoutPosition(scope) }
+        return count
+    }
+
+    /// Parts that are paused, for the flow that takes this one's place.
+    package var pausesNow: Pauses { pauses }
+
+    /// Pauses what was paused in the flow whose place this one takes. To be called before it is started.
+    package func takeOver(_ pauses: Pauses) {
+        for scope in pauses.scopes { _ = self.pauses.pause(scope) }
+    }
+
     private func checkExists(_ scope: PauseScope) throws(FlowControlError) {
         let exists =
             switch scope {
@@ -59,7 +74,11 @@ extension Flow {
 
     /// Takes over what may change while the flow runs: topics, consumer groups, policies, sync and limits. Partitions that are
     /// selected before and after are not disturbed; those no longer selected are not read any more.
-    public func reload(_ new: FlowSettings) async {
+    ///
+    /// - Returns: how many topics that makes more and less, as far as the source's topics are known.
+    @discardableResult
+    public func reload(_ new: FlowSettings) async -> SelectionChange {
+        let before = selector
         settings.topics = new.topics
         settings.consumerGroups = new.consumerGroups
         settings.groupPrefix = new.groupPrefix
@@ -68,8 +87,7 @@ extension Flow {
         settings.policies = new.policies
         settingsChanged()
         rateLimit.set(bytesPerSecond: new.limits.bytesPerSecond)
-        let selector = TopicSelector(
-            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
+        let selector = selector
         let selected = Set(
             Set(known.keys.map(\.topic)).filter { selector.targetName(of: $0, isInternal: false) != nil })
         for shard in shards {
@@ -77,5 +95,32 @@ extension Flow {
             await shard.apply(settings.policies)
             await shard.limitChanged()
         }
+        return selectionChange(from: before, to: selector)
     }
+
+    private var selector: TopicSelector {
+        TopicSelector(selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
+    }
+
+    private func selectionChange(from old: TopicSelector, to new: TopicSelector) -> SelectionChange {
+        var change = SelectionChange()
+        let copied = Set(known.keys.map(\.topic))
+        for topic in (sourceSeen?.topics ?? [:]).values {
+            let was = old.targetName(of: topic.name, isInternal: topic.isInternal) != nil
+            let now = new.targetName(of: topic.name, isInternal: topic.isInternal) != nil
+            if was, !now { change.deselected += 1 }
+            if !was, now, settings.sync.newTopics || copied.contains(topic.name) { change.selected += 1 }
+        }
+        return change
+    }
+}
+
+/// Effect of other settings on which topics a flow copies.
+public struct SelectionChange: Hashable, Sendable {
+    /// Topics that are copied from now on, and were not.
+    public var selected = 0
+    /// Topics that are not copied any more.
+    public var deselected = 0
+
+    public init() {}
 }

@@ -40,6 +40,8 @@ public actor Flow: Service {
     private var topicMetrics: TopicMetrics.Table
     private let discoveryDue = Signal()
     private var waiting = WaitingTopics()
+    /// The source as discovery saw it last; nil before.
+    private(set) var sourceSeen: ClusterMetadata?
     private let troubles: TroubleLog
     /// Reason why the flow as a whole cannot do its work; nil while nothing is known to keep it from that.
     private var trouble: String?
@@ -202,6 +204,9 @@ public actor Flow: Service {
         trouble = "\(error)"
     }
 
+    /// Whether it does its work, as far as is known.
+    package var works: Bool { phase == .running && trouble == nil }
+
     /// Lets go of both clusters.
     package func close() async {
         await source.close()
@@ -274,6 +279,7 @@ extension Flow {
         let copied = Set(known.keys.map(\.topic)).union(waiting.names)
         let found = try await topicSync.discover(
             onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now))
+        sourceSeen = found.sourceMetadata
         let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
         var refused = found.refused
         let new = try await discovery.begin(
@@ -443,6 +449,12 @@ extension Flow {
 
     private func drainOnShutdown() async {
         guard (try? await gracefulShutdown()) != nil else { return }
+        await end()
+    }
+
+    /// Stops as graceful shutdown does, for a flow that ends before its process does: ``replicate()`` returns once the
+    /// target has what is in flight, or has had the time for it. To be cancelled then.
+    package func end() async {
         await stop()
         guard (try? await Task.sleep(for: Self.shutdownTimeout)) != nil else { return }
         logger.warning("the target did not take everything in time; the rest will be copied at the next start")

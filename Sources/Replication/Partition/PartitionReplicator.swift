@@ -18,7 +18,7 @@ package struct PartitionReplicator: Sendable {
     /// Phase to take up again when a partition that has failed is tried again.
     private var phaseBeforeFailure: PartitionPhase?
     /// The position of the partition is not known: to begin anywhere would double or leave out records.
-    private var hasNoPosition = false
+    private(set) var hasNoPosition = false
 
     // The source.
 

@@ -30,6 +30,9 @@ extension Shard {
         return count
     }
 
+    /// Partitions that have stopped and cannot be tried again.
+    func withoutPosition(_ scope: PauseScope) -> Int { scheduler.withoutPosition { scope.covers($0) } }
+
     /// Books what a source broker sent; its link pauses when that was more than the flow's limit allows.
     func spent(_ bytes: Int, source broker: Int32) {
         let pause = rateLimit.spend(bytes)

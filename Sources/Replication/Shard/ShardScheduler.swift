@@ -120,6 +120,11 @@ extension ShardScheduler {
         }
     }
 
+    /// Partitions whose position is not known.
+    func withoutPosition(_ isConcerned: (TopicPartition) -> Bool) -> Int {
+        slots.count { $0.partition.hasNoPosition && isConcerned($0.partition.source) }
+    }
+
     /// An answer to a fetch has arrived.
     mutating func fetched(_ fetched: FetchedPartition, of index: Int, from broker: Int32, at now: NIODeadline) {
         var random = SystemRandomNumberGenerator()

@@ -10,17 +10,21 @@ package actor ClusterWatch {
     private static let patience: Duration = .seconds(3)
     private static let connectPatience: Duration = .seconds(5)
 
+    nonisolated let name: String
     package private(set) var health: ClusterHealth
     private let client: ClusterClient
     private let gauge: Gauge
     private let logger: Logger
     private let wallClock: @Sendable () -> Int64
+    /// Nobody asks for it any more.
+    private var isRetired = false
 
     /// - Parameter wallClock: milliseconds since 1970.
     package init(
         _ cluster: ClusterSettings, eventLoop: any EventLoop, logger: Logger,
         wallClock: @escaping @Sendable () -> Int64
     ) {
+        name = cluster.name
         var settings = cluster
         settings.requestTimeout = min(settings.requestTimeout, Self.patience)
         settings.connectTimeout = min(settings.connectTimeout, Self.connectPatience)
@@ -34,23 +38,33 @@ package actor ClusterWatch {
         self.wallClock = wallClock
     }
 
-    /// Polls until the task is cancelled.
+    /// Polls until the task is cancelled, or it is retired.
     func run() async {
-        repeat { await poll() } while (try? await Task.sleep(for: Self.interval)) != nil
+        while !isRetired {
+            await poll()
+            guard (try? await Task.sleep(for: Self.interval)) != nil else { break }
+        }
         await client.close()
     }
 
+    /// Another one takes its place, or nobody uses the cluster any more: it says nothing from now on, and ends soon.
+    func retire() {
+        isRetired = true
+    }
+
     private func poll() async {
+        guard !isRetired else { return }
         let wasUp = health.isUp
         do throws(KafkaError) {
             let metadata = try await client.metadata(.none)
+            guard !isRetired else { return }
             health.isUp = true
             health.clusterID = metadata.clusterID
             health.brokers = metadata.brokers.count
             health.error = nil
             if wasUp == false { logger.info("cluster can be reached again") }
         } catch {
-            guard !Task.isCancelled else { return }
+            guard !Task.isCancelled, !isRetired else { return }
             health.isUp = false
             health.error = "\(error)"
             if wasUp != false { logger.warning("cluster cannot be reached", metadata: ["error": "\(error)"]) }

@@ -1,11 +1,11 @@
-package import ReplicatorConfig
+internal import FoundationEssentials
 
 /// Outcome of the last attempt to take over a changed configuration.
-package struct ReloadReport: Sendable, Codable {
+package struct ReloadReport: Sendable, Codable, Equatable {
     /// Milliseconds since 1970.
     package var time: Int64
     package var isApplied: Bool
-    /// The settings that were taken over, or the reasons why none were.
+    /// Changes that were taken over, or the reasons why none were.
     package var messages: [String]
 
     package init(time: Int64, isApplied: Bool, messages: [String]) {
@@ -13,15 +13,12 @@ package struct ReloadReport: Sendable, Codable {
         self.isApplied = isApplied
         self.messages = messages
     }
-}
 
-extension ReloadReport {
-    package init(_ plan: ReloadPlan, file: String, time: Int64) {
-        switch plan {
-        case .apply:
-            self.init(
-                time: time, isApplied: true, messages: ["topics, consumerGroups, policies, sync and limits of \(file)"])
-        case .refuse(let reasons): self.init(time: time, isApplied: false, messages: reasons)
-        }
+    package var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Cannot fail: the document holds text and whole numbers.
+        guard let data = try? encoder.encode(self) else { return "{}" }
+        return String(decoding: data, as: UTF8.self)
     }
 }

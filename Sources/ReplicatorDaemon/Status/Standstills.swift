@@ -22,6 +22,18 @@ package struct Standstills: Sendable {
         watchdog = ProgressWatchdog(patience: patience)
     }
 
+    /// - Parameter patience: as at the beginning, from now on.
+    package mutating func worry(after patience: Duration) {
+        watchdog.patience = patience
+    }
+
+    /// Forgets flows other than these.
+    package mutating func keep(_ flows: Set<String>) {
+        known = known.filter { flows.contains($0.key) }
+        told.formIntersection(flows)
+        toldReasons = toldReasons.filter { flows.contains($0.key) }
+    }
+
     /// Takes in the state of every flow.
     ///
     /// - Returns: one warning for each flow with partitions that have come to a standstill since; each is told once.

@@ -19,8 +19,10 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Replicate continuously, until TERM or INT.",
         discussion: """
             Starts every flow of the configuration, or only those named with --flow. The first TERM or INT lets what \
-            is under way reach the target and records how far it came. HUP reads the configuration again and takes over \
-            topics, consumerGroups, sync and limits, and who may use the HTTP address.
+            is under way reach the target and records how far it came. HUP, and POST /api/reload, read the \
+            configuration again: flows that are new start, those that are gone stop, those that changed take their \
+            settings over or restart, and the others notice nothing. With "reload: onChange" that happens by itself \
+            when the file has changed.
 
             Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration.
             """)
@@ -29,8 +31,15 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
+        // Before it is read: what changes meanwhile is noticed.
+        let contents = ConfigurationContents(of: common.config)
         let config = try common.load()
-        let flows = try common.select(from: config)
+        _ = try common.select(from: config)
+        if config.reload == .onChange, !TextFile.isRegular(common.config) {
+            throw Failure(
+                "reload: onChange needs a file that can be read again, and \(common.config) is none: name one, or leave "
+                    + "reload at onSignal", exitCode: .usage)
+        }
         let events = EventLog()
         logging.bootstrap(events)
         let logger = Logger(label: "replicator")
@@ -42,22 +51,21 @@ struct RunCommand: AsyncParsableCommand {
         MetricsSystem.bootstrap(registry)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let loops = (0..<System.coreCount).map { _ in group.next() }
-        let running = flows.map { settings in
-            Flow(
-                settings, eventLoops: loops, series: config.series, logger: logger, wallClock: WallClock.milliseconds)
-        }
         let access = try httpAccess(config)
         if let http = config.http { try await checkCanListen(at: http, group) }
         do {
-            let daemon = daemon(config, flows, running, loops[0], registry, events, logger)
             let configuration = WatchedConfiguration(
-                file: common.config, runsAll: common.flow.isEmpty, current: config, access: access)
+                file: common.config, selected: common.flow.isEmpty ? nil : Set(common.flow), current: config,
+                access: access)
+            let daemon = daemon(configuration, loops, registry, events, logger)
+            let reloader = Reloader(daemon: daemon, configuration: configuration, contents: contents)
             var services: [any Service] = [
-                FlowsService(flows: running),
-                DaemonService(daemon: daemon, configuration: configuration, hangups: hangups),
+                FlowsService(flows: daemon.flows),
+                DaemonService(daemon: daemon, reloader: reloader, hangups: hangups),
             ]
             if let http = config.http, let access {
-                services.append(statusServer(at: http, access, ConnectionLimits(descriptors: descriptors), daemon))
+                services.append(
+                    statusServer(at: http, access, ConnectionLimits(descriptors: descriptors), daemon, reloader))
                 if let exposure = configuration.exposure { logger.warning("\(exposure)") }
             }
             let serviceGroup = ServiceGroup(
@@ -88,14 +96,18 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func daemon(
-        _ config: ConfigFile, _ settings: [FlowSettings], _ flows: [Flow], _ eventLoop: any EventLoop,
-        _ registry: MetricsRegistry, _ events: EventLog, _ logger: Logger
+        _ configuration: WatchedConfiguration, _ eventLoops: [any EventLoop], _ registry: MetricsRegistry,
+        _ events: EventLog, _ logger: Logger
     ) -> Daemon {
-        let names = Set(settings.flatMap { [$0.source.name, $0.target.name] })
-        let watches = config.clusters.values.filter { names.contains($0.name) }.sorted { $0.name < $1.name }
-            .map { ClusterWatch($0, eventLoop: eventLoop, logger: logger, wallClock: WallClock.milliseconds) }
+        let series = configuration.current.series
         return Daemon(
-            flows: flows, watches: watches, series: config.series, stuckAfter: config.stuckAfter, version: Replicator.version,
+            flows: RunningFlows(configuration.flows, logger: logger) {
+                Flow($0, eventLoops: eventLoops, series: series, logger: logger, wallClock: WallClock.milliseconds)
+            },
+            watches: ClusterWatches(configuration.clusters) {
+                ClusterWatch($0, eventLoop: eventLoops[0], logger: logger, wallClock: WallClock.milliseconds)
+            },
+            series: series, stuckAfter: configuration.current.stuckAfter, version: Replicator.version,
             registry: registry, events: events, logger: logger, wallClock: WallClock.milliseconds)
     }
 
@@ -110,13 +122,14 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func statusServer(
-        at address: HostAndPort, _ access: HTTPAccess, _ limits: ConnectionLimits, _ daemon: Daemon
+        at address: HostAndPort, _ access: HTTPAccess, _ limits: ConnectionLimits, _ daemon: Daemon,
+        _ reloader: Reloader
     ) -> StatusServer {
         StatusServer(
             host: address.host, port: address.port, registry: daemon.registry,
             sources: StatusServer.Sources(
                 status: { await daemon.document().listing($0).json }, obstacles: { await daemon.obstacles() },
-                control: { await daemon.control($0) }, history: daemon.history, events: daemon.events),
+                control: { await daemon.control($0) }, reload: { await reloader.answer() }, history: daemon.history, events: daemon.events),
             access: access, limits: limits, hasDescriptors: { DescriptorReserve.remains(times: 2) },
             logger: daemon.logger)
     }
