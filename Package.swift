@@ -73,6 +73,7 @@ let package = Package(
         target("CryptoPrimitives", ["CCrypto"]),
         target("BoundedExpressions", ["CPCRE2"]),
         target("PlainText", []),
+        target("TerminalText", []),
         target("KafkaWire", [nioCore, "CISAL"]),
         target("KafkaCompression", ["KafkaWire", nioCore, "CLZ4", "CZstd", "CSnappy", "CDeflate"]),
         target(
@@ -116,15 +117,15 @@ let package = Package(
         target(
             "ReplicatorDaemon",
             [
-                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", logging, metrics, lifecycle,
-                unixSignals, nioCore,
+                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "PlainText", logging, metrics,
+                lifecycle, unixSignals, nioCore,
             ]),
         .executableTarget(
             name: "replicator",
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
-                "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "CEarlySignals", arguments, lifecycle,
-                unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes,
+                "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "TerminalText", "CEarlySignals", arguments,
+                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes,
                 "CryptoPrimitives",
             ],
             swiftSettings: settings),
@@ -152,6 +153,7 @@ let package = Package(
         tests("CryptoPrimitivesTests", ["CryptoPrimitives"]),
         tests("BoundedExpressionsTests", ["BoundedExpressions"]),
         tests("PlainTextTests", ["PlainText"]),
+        tests("TerminalTextTests", ["TerminalText"]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
         tests(
             "ReplicationTests",

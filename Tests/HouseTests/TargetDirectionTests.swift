@@ -12,6 +12,7 @@ import Testing
             "CryptoPrimitives": [],
             "BoundedExpressions": [],
             "PlainText": [],
+            "TerminalText": [],
             "KafkaWire": [],
             "KafkaCompression": ["KafkaWire"],
             // They meet on a socket, as strangers.
@@ -22,7 +23,7 @@ import Testing
             "ReplicatorConfig": engine.union(["Replication"]),
             "Observability": ["CryptoPrimitives", "PlainText"],
             "ReplicatorDaemon": daemon,
-            "replicator": daemon.union(["ReplicationTools", "ReplicatorDaemon", "KafkaBroker"]),
+            "replicator": daemon.union(["ReplicationTools", "ReplicatorDaemon", "KafkaBroker", "TerminalText"]),
             "replicator-bench": engine,
         ]
     }()

@@ -37,21 +37,18 @@ enum MigrateText {
         return lines.joined(separator: "\n")
     }
 
-    /// Text shown after the progress bar.
-    static func line(_ progress: MigrationProgress) -> String {
-        var parts = [
-            "\(progress.phase.rawValue): \(Quantities.count(progress.passed)) of \(Quantities.count(progress.total)) offsets",
-            "\(Quantities.count(progress.records)) records",
-            Quantities.bytes(Double(progress.bytes))
-                + (progress.sourceBytes.map { " of \(Quantities.bytes(Double($0)))" } ?? ""),
-        ]
-        if let bytes = progress.bytesPerSecond, let records = progress.recordsPerSecond {
-            parts.append("\(Quantities.bytes(bytes))/s")
-            parts.append("\(Quantities.count(Int64(records))) records/s")
-        }
+    /// Texts behind the progress bar, the most important first.
+    static func details(_ progress: MigrationProgress) -> [String] {
+        var parts = ["\(Quantities.count(progress.passed)) of \(Quantities.count(progress.total)) offsets"]
+        if let bytes = progress.bytesPerSecond { parts.append("\(Quantities.bytes(bytes))/s") }
         if let seconds = progress.secondsLeft, progress.phase != .following {
             parts.append("\(Quantities.seconds(seconds)) left")
         }
-        return parts.joined(separator: ", ")
+        parts.append("\(Quantities.count(progress.records)) records")
+        parts.append(
+            Quantities.bytes(Double(progress.bytes))
+                + (progress.sourceBytes.map { " of \(Quantities.bytes(Double($0)))" } ?? ""))
+        if let records = progress.recordsPerSecond { parts.append("\(Quantities.count(Int64(records))) records/s") }
+        return parts
     }
 }
