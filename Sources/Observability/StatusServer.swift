@@ -107,6 +107,11 @@ public struct StatusServer: Service {
             let after = Self.query(request)["after"].flatMap { Int($0) } ?? 0
             return Self.json(EventsDocument(events: sources.events.events(after: after)).json)
         }
+        router.get("/api/flows/:name/:action") { _, _ in
+            var response = Self.text("this is asked for with POST\n", status: .methodNotAllowed)
+            response.headers[.allow] = "POST"
+            return response
+        }
         router.post("/api/flows/:name/:action") { request, context in
             await Self.control(request, context, sources)
         }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import ForeignErrors
 internal import FoundationEssentials
 internal import Glibc
 internal import NIOHTTP1
@@ -106,7 +107,7 @@ struct StatusCommand: AsyncParsableCommand {
         do {
             document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.utf8))
         } catch {
-            throw Failure("\(client.address) does not answer /api/status as this version does: \(error)")
+            throw Failure("\(client.address) does not answer /api/status as this version does: \(ForeignError.words(error))")
         }
         if let flow, !document.flows.contains(where: { $0.status.name == flow }) {
             let names = document.flows.map(\.status.name).joined(separator: ", ")

@@ -1,3 +1,5 @@
+internal import Observability
+internal import PlainText
 internal import ReplicationTools
 
 /// Text that `migrate` prints for people.
@@ -5,6 +7,9 @@ enum MigrateText {
     struct Document: Codable {
         var isComplete: Bool
         var migration: MigrationReport
+        /// The program that has migrated, and when it was done.
+        var version = Replicator.version
+        var time = LocalTime.now.utc
 
         init(_ report: MigrationReport) {
             isComplete = report.isComplete
@@ -16,7 +21,8 @@ enum MigrateText {
         var lines = [
             "\(report.flow): \(report.source) -> \(report.target): \(report.phase.rawValue) after "
                 + "\(Int(report.seconds.rounded())) s",
-            "  \(report.topics) topics, \(report.partitions) partitions, \(report.copiedOffsets) offsets copied in this run",
+            "  \(report.topics.counted("topic")), \(report.partitions.counted("partition")), "
+                + "\(report.copiedOffsets.counted("offset")) copied in this run",
         ]
         var copied =
             "  \(Quantities.count(report.copiedRecords)) records, \(Quantities.bytes(Double(report.copiedBytes))) copied in this run"
