@@ -73,19 +73,21 @@ let package = Package(
         target("CryptoPrimitives", ["CCrypto"]),
         target("BoundedExpressions", ["CPCRE2"]),
         target("PlainText", []),
+        target("TerminalText", []),
+        target("ForeignErrors", [nioCore, nioPosix, nioSSL]),
         target("KafkaWire", [nioCore, "CISAL"]),
         target("KafkaCompression", ["KafkaWire", nioCore, "CLZ4", "CZstd", "CSnappy", "CDeflate"]),
         target(
             "KafkaClient",
             [
                 "KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, nioHTTP1, logging, metrics, deque,
-                "CryptoPrimitives", "PlainText", "CCrypto",
+                "CryptoPrimitives", "ForeignErrors", "PlainText", "CCrypto",
             ]),
         target(
             "KafkaBroker",
             [
                 "KafkaWire", "KafkaCompression", nioCore, nioPosix, nioSSL, logging, deque, "CryptoPrimitives",
-                "BoundedExpressions", "CCrypto",
+                "BoundedExpressions", "ForeignErrors", "CCrypto",
             ]),
         target(
             "Replication",
@@ -123,9 +125,9 @@ let package = Package(
             name: "replicator",
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
-                "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "CEarlySignals", arguments, lifecycle,
-                unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes,
-                "CryptoPrimitives",
+                "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "TerminalText", "CEarlySignals", arguments,
+                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes,
+                "CryptoPrimitives", "ForeignErrors",
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -152,6 +154,8 @@ let package = Package(
         tests("CryptoPrimitivesTests", ["CryptoPrimitives"]),
         tests("BoundedExpressionsTests", ["BoundedExpressions"]),
         tests("PlainTextTests", ["PlainText"]),
+        tests("TerminalTextTests", ["TerminalText"]),
+        tests("ForeignErrorsTests", ["ForeignErrors", nioCore, nioPosix, nioSSL]),
         tests("KafkaBrokerTests", ["KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore]),
         tests(
             "ReplicationTests",

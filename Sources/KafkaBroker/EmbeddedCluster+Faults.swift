@@ -93,7 +93,7 @@ extension EmbeddedCluster {
     /// - Returns: the new topic id, as Kafka prints it.
     @discardableResult
     public func recreateTopic(_ name: String) async throws -> String {
-        try await onLoop { try $0.recreateTopic(name).id.text }
+        try await onLoop { try $0.recreateTopic(name).id.description }
     }
 
     /// Sets the broker's wall clock forward or back by so many milliseconds, on top of earlier jumps. Time stamps,

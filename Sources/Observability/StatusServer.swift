@@ -116,6 +116,13 @@ public struct StatusServer: Service {
             let answer = await sources.reload()
             return Self.json(answer.message + "\n", status: .init(code: answer.status))
         }
+        for path: RouterPath in ["/api/flows/:name/:action", "/api/reload"] {
+            router.get(path) { _, _ in
+                var response = Self.text("this is asked for with POST\n", status: .methodNotAllowed)
+                response.headers[.allow] = "POST"
+                return response
+            }
+        }
         router.post("/api/flows/:name/:action") { request, context in
             await Self.control(request, context, sources)
         }

@@ -91,12 +91,31 @@ public struct ConfigFile: Sendable {
             // Only what looks like a key: `password:secret` without a space is one for YAML.
             let isShown = duplicates.allSatisfy { $0.utf8.allSatisfy { $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A } }
             let keys = isShown ? " \(duplicates.joined(separator: ", "))" : ""
-            reader.report("the key\(keys) stands here twice", mark: context.mark, path: "")
+            let again = secondPlace(of: duplicates, after: context.mark, in: text)
+            let twice = again.map { "stands here, and again in line \($0)" } ?? "stands here twice"
+            reader.report("the key\(keys) \(twice)", mark: context.mark, path: "")
         } catch YamlError.reader(let problem, _, _, _) {
             reader.report("not valid YAML: \(problem)", at: nil, path: "")
         } catch {
             // Its description may hold a line of the file.
             reader.report("not valid YAML; see replicator.yaml.example", at: nil, path: "")
+        }
+        return nil
+    }
+
+    /// The line, from 1 on, in which a key of a mapping stands again; nil where it cannot be found by its column, as in
+    /// `{a: 1, a: 2}`.
+    private static func secondPlace(of keys: [String], after first: Mark, in text: String) -> Int? {
+        guard keys.count == 1, let key = keys.first else { return nil }
+        let margin = first.column - 1
+        let lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
+        for (index, line) in lines.enumerated().dropFirst(first.line) {
+            let rest = line.drop { $0 == " " }
+            guard !rest.isEmpty, !rest.hasPrefix("#") else { continue }
+            // What stands further to the left belongs to another mapping.
+            guard line.count - rest.count >= margin else { return nil }
+            guard line.count - rest.count == margin, rest.hasPrefix(key) else { continue }
+            if rest.dropFirst(key.count).drop(while: { $0 == " " }).hasPrefix(":") { return index + 1 }
         }
         return nil
     }

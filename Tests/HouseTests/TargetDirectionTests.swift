@@ -6,23 +6,25 @@ import Testing
     /// Targets of this package that each target may import.
     private static let below: [String: Set<String>] = {
         let wire: Set = ["KafkaWire", "KafkaCompression", "CryptoPrimitives"]
-        let engine = wire.union(["KafkaClient", "BoundedExpressions", "PlainText"])
+        let engine = wire.union(["KafkaClient", "BoundedExpressions", "ForeignErrors", "PlainText"])
         let daemon = engine.union(["Replication", "ReplicatorConfig", "Observability"])
         return [
             "CryptoPrimitives": [],
             "BoundedExpressions": [],
             "PlainText": [],
+            "TerminalText": [],
+            "ForeignErrors": [],
             "KafkaWire": [],
             "KafkaCompression": ["KafkaWire"],
             // They meet on a socket, as strangers.
-            "KafkaClient": wire.union(["PlainText"]),
-            "KafkaBroker": wire.union(["BoundedExpressions"]),
+            "KafkaClient": wire.union(["ForeignErrors", "PlainText"]),
+            "KafkaBroker": wire.union(["BoundedExpressions", "ForeignErrors"]),
             "Replication": engine,
             "ReplicationTools": engine.union(["Replication"]),
             "ReplicatorConfig": engine.union(["Replication"]),
             "Observability": ["CryptoPrimitives", "PlainText"],
             "ReplicatorDaemon": daemon,
-            "replicator": daemon.union(["ReplicationTools", "ReplicatorDaemon", "KafkaBroker"]),
+            "replicator": daemon.union(["ReplicationTools", "ReplicatorDaemon", "KafkaBroker", "TerminalText"]),
             "replicator-bench": engine,
         ]
     }()

@@ -34,8 +34,10 @@ import Testing
         #expect(
             document.json == """
                 {"clusters":[{"authErrors":2,"brokers":3,"clusterID":"abc","isUp":true,"name":"east","seenAt":7,\
-                "throttleSeconds":1.5}],"flows":[{"bytesPerSecond":0,"groups":[],"lag":2,"latencyMaximum":2,\
-                "latencyMean":0.5,"name":"there","partitions":[{"bufferedBytes":0,"doubled":0,"foreign":0,"lag":2,\
+                "throttleSeconds":1.5}],"flows":[{"bytesPerSecond":0,"condition":"running",\
+                "counts":{"failed":0,"lagUnknown":0,"partitions":1,"paused":0,"stuck":0,"topics":1,"waitingTopics":0},\
+                "groups":[],"lag":2,"latencyMaximum":2,\
+                "latencyMean":0.5,"name":"there","obstacles":[],"partitions":[{"bufferedBytes":0,"doubled":0,"foreign":0,"lag":2,\
                 "partition":0,"readBytes":0,"skipped":{},"sourceEnd":6,"sourceOffset":4,"state":"active",\
                 "targetOffset":4,"targetTopic":"east.orders","topic":"orders","written":4}],"paused":[],\
                 "recordsPerSecond":0,"source":"east","state":"running","target":"west","topics":[{"bytesPerSecond":0,\
@@ -89,7 +91,7 @@ import Testing
 
         #expect(
             document.obstacles == [
-                "flow there: the lag of 2 partitions, such as orders-1, is not known yet: no leader"
+                "flow there: the lag of 2 partitions of 1 topic is not known yet (orders-1, orders-2): no leader"
             ])
         #expect(document.json.contains(#""knownLag":4,"lag":null,"lagUnknownPartitions":2"#))
         #expect(document.flows[0].rates.lag == nil)
@@ -122,6 +124,49 @@ import Testing
         poll: Int, pause: Int
     ) {
         #expect(Daemon.pause(afterPollOf: .milliseconds(poll)) == .milliseconds(pause))
+    }
+
+    @Test func `a listing of problems is bounded, and its counts and obstacles are those of all`() throws {
+        var status = try FlowStatus.of()
+        let one = try #require(try FlowStatus.of(PartitionFacts(lag: 4, stuckForSeconds: 61)).partitions.first)
+        status.partitions = (0..<3_000).map { number in
+            var partition = one
+            partition.partition = Int32(number)
+            if number == 2_999 { partition.state = .failed }
+            return partition
+        }
+        status.waiting = (0..<3_000).map {
+            FlowStatus.WaitingTopic(topic: "t\($0)", targetTopic: "t\($0)", partitions: 1, reason: "no right", since: 5)
+        }
+        let document = document(status)
+
+        let flow = document.listing(.problems).flows[0]
+
+        #expect(flow.status.partitions.count == StatusDocument.problemLimit)
+        #expect(flow.status.partitions.first?.state == .failed)
+        #expect(flow.status.waiting?.count == StatusDocument.problemLimit)
+        #expect(flow.rates.topics.count == StatusDocument.topicLimit)
+        #expect(flow.rates.topics.first?.topic == "orders")
+        #expect(flow.verdict.counts.partitions == 3_000)
+        #expect(flow.verdict.counts.topics == 3_001)
+        #expect(flow.verdict.obstacles == document.obstacles)
+        #expect(document.listing(.all).flows[0].rates.topics.count == 3_001)
+    }
+
+    @Test func `a document about one flow has the obstacles of all its partitions, whichever are listed`() throws {
+        let document = document(try .of(PartitionFacts(lag: nil, lagUnknown: "no leader")))
+
+        let listed = document.listing(.problems).about(flow: "there")
+
+        #expect(listed.obstacles == ["flow there: the lag of orders-0 is not known yet: no leader"])
+        #expect(!listed.isReady)
+    }
+
+    @Test func `a flow whose cluster is down is told as that`() throws {
+        let stuck = try FlowStatus.of(PartitionFacts(lag: 4, stuckForSeconds: 61))
+
+        #expect(document(stuck, isUp: false).flows[0].verdict.condition == .sourceDown)
+        #expect(document(stuck).flows[0].verdict.condition == .stuck)
     }
 
     @Test func `a listing leaves partitions out, and what is told of all of them stays`() throws {

@@ -1,4 +1,5 @@
 import DequeModule
+import ForeignErrors
 import KafkaWire
 import Logging
 import NIOCore
@@ -126,7 +127,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        node.logger.debug("connection failed", metadata: ["peer": "\(clientHost)", "reason": "\(error)"])
+        let reason = ForeignError.words(error)
+        node.logger.debug("connection failed", metadata: ["peer": "\(clientHost)", "reason": "\(reason)"])
         context.close(promise: nil)
     }
 

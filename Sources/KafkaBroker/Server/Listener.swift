@@ -1,3 +1,4 @@
+import ForeignErrors
 import KafkaWire
 import Logging
 import NIOCore
@@ -70,12 +71,12 @@ struct Listener: Sendable {
     }
 
     private static func reason(_ error: any Error) -> String {
-        guard let error = error as? IOError else { return "\(error)" }
+        guard let error = error as? IOError else { return ForeignError.words(error) }
         switch error.errnoCode {
         case EADDRINUSE: return "the port is in use"
         case EACCES: return "not permitted"
         case EADDRNOTAVAIL: return "this machine does not have that address"
-        default: return error.description
+        default: return ForeignError.words(error)
         }
     }
 }

@@ -51,7 +51,7 @@ extension Cluster {
         register(topic)
         logger.info(
             "topic created",
-            metadata: ["topic": "\(topic.name)", "partitions": "\(topic.partitions.count)", "id": "\(topic.id.text)"])
+            metadata: ["topic": "\(topic.name)", "partitions": "\(topic.partitions.count)", "id": "\(topic.id)"])
         return topic
     }
 
@@ -86,7 +86,7 @@ extension Cluster {
             partition.changed()
         }
         forgetOffsets(of: topic.name)
-        logger.info("topic deleted", metadata: ["topic": "\(topic.name)", "id": "\(topic.id.text)"])
+        logger.info("topic deleted", metadata: ["topic": "\(topic.name)", "id": "\(topic.id)"])
     }
 
     private func newAssignment(_ index: Int32, _ replicas: [Int32]) -> PartitionAssignment {

@@ -95,7 +95,7 @@ final class Cluster {
         var stored = directory?.clusterID
         if case .cluster(let journal)? = records.first { stored = journal.clusterID }
         guard let stored else {
-            let wanted = settings.clusterID ?? KafkaUUID.random().text
+            let wanted = settings.clusterID ?? KafkaUUID.random().description
             guard !wanted.isEmpty, !wanted.contains(where: \.isNewline), wanted == String(wanted.trimmed) else {
                 throw .invalidSettings("the cluster's id is one line of text without blanks around it")
             }
@@ -264,12 +264,6 @@ extension Cluster {
 extension KafkaUUID {
     static func random() -> KafkaUUID {
         KafkaUUID(high: .random(in: 1 ... .max), low: .random(in: 0 ... .max))
-    }
-
-    /// As Kafka prints it: URL-safe base 64 without padding.
-    var text: String {
-        Base64.encodeURLSafe(
-            withUnsafeBytes(of: high.bigEndian, Array.init) + withUnsafeBytes(of: low.bigEndian, Array.init))
     }
 }
 

@@ -1,3 +1,4 @@
+import ForeignErrors
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -14,8 +15,8 @@ extension ConnectionFailure {
         case ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed, ChannelError.eof: self = .closedByBroker
         case let error as NIOSSLError: self = .tls(Self.tlsText(error, certificate: certificate))
         case let error as NIOSSLExtraError: self = .tls(Self.tlsText(error))
-        case let error as BoringSSLError: self = .tls(Self.tlsText("\(error)", certificate))
-        default: self = .lost("\(error)")
+        case let error as BoringSSLError: self = .tls(Self.tlsText(error, certificate))
+        default: self = .lost(ForeignError.words(error))
         }
     }
 
@@ -24,7 +25,7 @@ extension ConnectionFailure {
         if let attempt = error.connectionErrors.last {
             self.init(describing: attempt.error)
         } else if let lookup = error.dnsAError ?? error.dnsAAAAError {
-            self = .nameNotResolved(host: error.host, reason: "\(lookup)")
+            self = .nameNotResolved(host: error.host, reason: ForeignError.words(lookup))
         } else {
             self = .unreachable("no address of \(error.host) could be connected to")
         }
@@ -34,10 +35,10 @@ extension ConnectionFailure {
         switch error.errnoCode {
         case ECONNREFUSED: self = .refused
         case ECONNRESET, EPIPE: self = .closedByBroker
-        case EHOSTUNREACH, ENETUNREACH, ENETDOWN, EADDRNOTAVAIL: self = .unreachable("\(error)")
+        case EHOSTUNREACH, ENETUNREACH, ENETDOWN, EADDRNOTAVAIL: self = .unreachable(ForeignError.words(error))
         case EMFILE, ENFILE: self = .descriptorsExhausted(limit: DescriptorReserve.limit)
         case ETIMEDOUT: self = .lost("the network gave up waiting for an acknowledgement")
-        default: self = .lost("\(error)")
+        default: self = .lost(ForeignError.words(error))
         }
     }
 }

@@ -1,3 +1,4 @@
+import ForeignErrors
 import NIOSSL
 
 extension ConnectionFailure {
@@ -6,23 +7,25 @@ extension ConnectionFailure {
     /// - Parameter certificate: what the other side has shown, if it got that far.
     static func tlsText(_ error: NIOSSLError, certificate: NIOSSLCertificate?) -> String {
         switch error {
-        case .handshakeFailed(let cause): tlsText("\(cause)", certificate)
+        case .handshakeFailed(let cause): tlsText(cause, certificate)
         case .unableToValidateCertificate: otherHostName("")
         case .noCertificateToValidate: "the server sent no certificate"
-        default: tlsText("\(error)", certificate)
+        default: handshakeText(error)
         }
     }
 
     static func tlsText(_ error: NIOSSLExtraError) -> String {
-        error == .failedToValidateHostname ? otherHostName(" (\(error))") : "\(error)"
+        let words = ForeignError.words(error)
+        return error == .failedToValidateHostname ? otherHostName(" (\(words))") : words
     }
 
     private static func otherHostName(_ detail: String) -> String {
         "the server's certificate is for another host name\(detail); connect by a name that it carries, or set tls.serverName"
     }
 
-    /// - Parameter cause: BoringSSL's words. Alerts are what the other side complains about.
-    static func tlsText(_ cause: String, _ certificate: NIOSSLCertificate?) -> String {
+    /// - Parameter error: of BoringSSL. Alerts are what the other side complains about.
+    static func tlsText(_ error: BoringSSLError, _ certificate: NIOSSLCertificate?) -> String {
+        let cause = "\(error)"
         if cause.contains("CERTIFICATE_VERIFY_FAILED") {
             let why =
                 certificate?.complaint(at: WallTime.now)
@@ -30,7 +33,12 @@ extension ConnectionFailure {
             return "the server's certificate is not accepted: \(why) (CERTIFICATE_VERIFY_FAILED)"
         }
         if let alert = alerts.first(where: { cause.contains($0.key) }) { return "\(alert.value) (\(alert.key))" }
-        return "handshake failed: \(cause); check that the listener speaks TLS and which certificates each side trusts"
+        return handshakeText(error)
+    }
+
+    private static func handshakeText(_ error: any Error) -> String {
+        "handshake failed: \(ForeignError.words(error)); check that the listener speaks TLS and which certificates each "
+            + "side trusts"
     }
 
     /// TLS 1.3 lets a server refuse the client only after the client thinks that it is connected.

@@ -1,3 +1,4 @@
+internal import ForeignErrors
 internal import FoundationEssentials
 
 /// A password or key that never shows itself: not in logs, errors, dumps or interpolations.
@@ -49,16 +50,8 @@ public struct Secret: Sendable, Hashable {
             let text = try String(contentsOfFile: path, encoding: .utf8)
             return String(text.reversed().drop { $0.isNewline }.reversed())
         } catch {
-            throw Unavailable(description: "the file \"\(path)\" that holds a secret cannot be read: \(reason(error))")
-        }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        switch (error as? CocoaError)?.code {
-        case .fileNoSuchFile, .fileReadNoSuchFile: "no such file"
-        case .fileReadNoPermission: "permission denied"
-        case .fileReadInapplicableStringEncoding, .fileReadCorruptFile: "it is not UTF-8 text"
-        default: "input/output error"
+            let why = ForeignError.words(error)
+            throw Unavailable(description: "the file \"\(path)\" that holds a secret cannot be read: \(why)")
         }
     }
 }

@@ -37,9 +37,26 @@ extension WireError: CustomStringConvertible {
         case .invalidTag(let at): "malformed tagged field at byte \(at)"
         case .trailingBytes(let at, let count): "\(count) bytes left over at byte \(at)"
         case .unsupportedVersion(let api, let version): "\(api) version \(version) is not supported"
-        case .frameTooLarge(let announced, let limit): "frame of \(announced) bytes exceeds the limit of \(limit)"
+        case .frameTooLarge(let announced, let limit):
+            Self.otherProtocol(announced) ?? "frame of \(announced) bytes exceeds the limit of \(limit)"
         case .tooLong(let length, let limit): "value of \(length) bytes exceeds the \(limit) that the field can carry"
         case .invalidRecords(let reason): "malformed record batch: \(reason)"
+        }
+    }
+
+    /// The protocol whose first four bytes are taken for the length of a frame.
+    private static func otherProtocol(_ length: Int) -> String? {
+        switch UInt32(truncatingIfNeeded: length) {
+        // "HTTP"
+        case 0x4854_5450: "an answer of HTTP: a web server listens there"
+        // "GET ", "POST", "PUT ", "HEAD"
+        case 0x4745_5420, 0x504F_5354, 0x5055_5420, 0x4845_4144: "a request of HTTP"
+        // Content type, version, and the first half of a length.
+        case 0x1503_0000...0x1503_04FF: "an alert of TLS: the listener speaks TLS, and was spoken to without"
+        case 0x1603_0000...0x1603_04FF: "a handshake of TLS, where none is spoken"
+        // "SSH-"
+        case 0x5353_482D: "a greeting of SSH"
+        default: nil
         }
     }
 }

@@ -66,3 +66,15 @@ public struct KafkaUUID: Hashable, Sendable {
         self.low = low
     }
 }
+
+extension KafkaUUID: CustomStringConvertible {
+    private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+    /// As Kafka's tools print it: URL-safe base 64 without padding, 22 characters.
+    public var description: String {
+        // Six bits for each character; two are left for the last one, which has zeros behind them.
+        let bits = UInt128(high) << 64 | UInt128(low)
+        let whole = (1...21).map { Self.digits[Int(truncatingIfNeeded: bits >> (128 - 6 * UInt128($0))) & 63] }
+        return String(decoding: whole + [Self.digits[Int(truncatingIfNeeded: bits & 3) << 4]], as: UTF8.self)
+    }
+}

@@ -26,10 +26,19 @@ function column(view, key, title, numeric, wide) {
     view.sort = { key, down: view.sort.key === key ? !view.sort.down : numeric };
     drawTopics(view);
   };
-  return h('th', { class: (numeric ? 'num ' : '') + (wide ? 'wide' : '') }, h('button', { onclick: sort }, title));
+  const mark = h('i', { 'aria-hidden': 'true' });
+  const head = h('th', { class: 'sortable ' + (numeric ? 'num ' : '') + (wide ? 'wide' : ''), 'data-key': key },
+    h('button', { onclick: sort, title: `sort by ${title}` }, title, mark));
+  // An arrow for the order that holds; where one can be had, a pale one.
+  view.heads.push(() => {
+    const isSorted = view.sort.key === key;
+    put(mark, isSorted ? (view.sort.down ? '↓' : '↑') : '↕');
+    head.setAttribute('aria-sort', isSorted ? (view.sort.down ? 'descending' : 'ascending') : 'none');
+  });
+  return head;
 }
 function flowView(flow) {
-  const view = { name: flow.name, rows: new Map(), sort: { key: 'topic', down: false }, filter: '', limit: 50 };
+  const view = { name: flow.name, rows: new Map(), heads: [], sort: { key: 'state', down: false }, filter: '', limit: 50 };
   const { row, tiles } = plots();
   Object.assign(view, { tiles, state: h('span', null), route: h('span', { class: 'dim' }), note: h('div', { class: 'dim small' }),
     toggle: h('button', { class: 'toggle' }), retry: h('button', { class: 'retry', hidden: true }, 'Retry what has stopped'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div') });
@@ -52,36 +61,30 @@ function flowView(flow) {
       h('th', { class: 'num wide' }, 'last hour'))), view.body)), view.more, view.groups);
   return view;
 }
-function stateOf(flow) {
-  const isDown = name => latest?.clusters.some(c => c.name === name && c.isUp === false);
-  if (flow.state !== 'running') return flow.state;
-  if (isDown(flow.source)) return 'source down';
-  if (isDown(flow.target)) return 'target down';
-  if (flow.reason) return 'stuck';
-  return flow.paused.includes('the flow') ? 'paused' : 'running';
-}
 function lagNote(flow) {
   if (flow.lag === null || flow.lag === undefined) {
     const unknown = flow.lagUnknownPartitions;
     return unknown ? `unknown of ${count(unknown)} partition${unknown > 1 ? 's' : ''}; the others: ${count(flow.knownLag ?? 0)}` : 'not known';
   }
-  return flow.lag ? 'records behind' : flow.paused.length ? 'nothing new' : 'in step';
+  if (flow.lag) return flow.lag === 1 ? 'record behind' : 'records behind';
+  // Known, and known now.
+  return flow.condition === 'running' && !(flow.sampleAge > 5) ? 'in step' : `nothing new, ${flow.condition}`;
 }
 function drawFlow(view, flow) {
   view.flow = flow;
   const all = flow.paused.includes('the flow');
-  view.state.replaceChildren(chip(stateOf(flow), flow.reason));
+  view.state.replaceChildren(chip(flow.condition, flow.reason));
   put(view.route, `${flow.source} → ${flow.target}`);
   put(permit(view.toggle), all ? 'Resume' : 'Pause');
-  permit(view.retry).hidden = !flow.partitions.some(p => p.state === 'failed') && !flow.waiting?.length;
+  permit(view.retry).hidden = !flow.counts.failed && !flow.counts.waitingTopics;
   put(view.tiles.lag.value, behind(flow.lag));
   put(view.tiles.lag.extra, lagNote(flow));
   put(view.tiles.bytesPerSecond.value, rate(flow.bytesPerSecond));
   put(view.tiles.bytesPerSecond.extra, `${count(flow.recordsPerSecond)} records/s`
     + (flow.bytesPerSecondLimit ? `, limited to ${rate(flow.bytesPerSecondLimit)}` : ''));
   put(view.tiles.latency.value, seconds(flow.latencyMaximum));
-  put(view.tiles.latency.extra, flow.latencyMean === undefined ? (flow.lag === 0 ? 'nothing to copy just now' : 'nothing copied just now') : `longest; mean ${seconds(flow.latencyMean)}`);
-  put(view.note, [flow.reason, flow.paused.length ? 'Paused: ' + flow.paused.join(', ') : '',
+  put(view.tiles.latency.extra, flow.latencyMean === undefined ? (flow.lag === 0 && flow.condition === 'running' ? 'nothing to copy just now' : 'nothing copied just now') : `longest; mean ${seconds(flow.latencyMean)}`);
+  put(view.note, [flow.reason, flow.paused.length ? 'Paused: ' + some(flow.paused) : '',
     flow.sampleAge > 5 ? `Rates and lag are ${seconds(flow.sampleAge)} old` : ''].filter(x => x).join(' · '));
   drawTopics(view);
   drawGroups(view);
@@ -93,13 +96,24 @@ function drawHistory() {
     for (const kind of Object.keys(KINDS)) drawPlot(view.tiles[kind].plot, samples, kind, now, spanOf(samples, now));
   }
 }
-const value = (topic, key) => topic[key] ?? -1;
+function some(names) {
+  return names.slice(0, 10).join(', ') + (names.length > 10 ? ` and ${count(names.length - 10)} more` : '');
+}
+// States by how bad they are: a lag that nobody knows comes right behind them.
+function value(topic, key) {
+  if (key !== 'state') return topic[key] ?? -1;
+  const place = STATES.indexOf(topic.state);
+  return place >= 0 ? place : topic.lag === null || topic.lag === undefined ? STATES.length : STATES.length + (topic.state === 'paused' ? 1 : 2);
+}
 function drawTopics(view) {
   const { key, down } = view.sort, wanted = view.filter.toLowerCase();
   const all = view.flow.topics.filter(t => t.topic.toLowerCase().includes(wanted));
-  const order = (a, b) => (value(a, key) < value(b, key) ? -1 : value(a, key) > value(b, key) ? 1 : 0) * (down ? -1 : 1);
+  const compare = (a, b, key) => value(a, key) < value(b, key) ? -1 : value(a, key) > value(b, key) ? 1 : 0;
+  const order = (a, b) => compare(a, b, key) * (down ? -1 : 1) || compare(a, b, 'topic');
+  view.heads.forEach(draw => draw());
   const shown = [...all].sort(order).slice(0, view.limit);
-  put(view.counts, `${count(view.flow.topics.length)}`);
+  const listed = view.flow.topics.length, total = Math.max(listed, view.flow.counts.topics);
+  put(view.counts, listed < total ? `${count(listed)} of ${count(total)}, those in trouble first` : count(total));
   view.more.hidden = all.length <= shown.length;
   put(view.more, `${count(all.length - shown.length)} more`);
   const wantedRows = [];
@@ -112,7 +126,7 @@ function drawTopics(view) {
     if (isOpen) { topicDetail ??= detailView(view.name, topic.topic); wantedRows.push(topicDetail.element); }
   }
   if (!shown.length) wantedRows.push(h('tr', null, h('td', { colspan: 8, class: 'dim' },
-    view.flow.topics.length ? 'no topic matches' : view.flow.state === 'running' ? 'nothing to copy yet' : view.flow.state)));
+    view.flow.topics.length ? 'no topic matches' : view.flow.state === 'running' ? 'nothing to copy yet' : view.flow.condition)));
   const now = [...view.body.children];
   if (now.length !== wantedRows.length || now.some((row, i) => row !== wantedRows[i])) view.body.replaceChildren(...wantedRows);
 }

@@ -20,9 +20,22 @@ async function get(path) {
 }
 function list(section, items) {
   section.hidden = !items.length;
-  const shown = items.slice(0, 20);
+  const shown = items.slice(0, 40);
   if (items.length > shown.length) shown.push(`and ${items.length - shown.length} more`);
   section.querySelector('ul').replaceChildren(...shown.map(text => h('li', null, text)));
+}
+// Flows in trouble first, and then what has happened: it tells why.
+function arrange(status) {
+  const place = flow => { const found = CONDITIONS.indexOf(flow.condition); return found < 0 ? 0 : found; };
+  const cards = [...status.flows].sort((a, b) => place(a) - place(b)).map(flow => {
+    if (!views.has(flow.name)) views.set(flow.name, flowView(flow));
+    return views.get(flow.name).card;
+  });
+  const box = $('flows'), now = [...box.children];
+  if (cards.length !== now.length || cards.some((card, i) => card !== now[i])) box.replaceChildren(...cards);
+  const happened = $('happened'), isFirst = happened.nextElementSibling === box;
+  if (isFirst === status.isReady) status.isReady ? box.after(happened) : box.before(happened);
+  happened.classList.toggle('urgent', !status.isReady);
 }
 let startedAt = null, latest = null;
 async function refresh() {
@@ -38,11 +51,8 @@ async function refresh() {
   put($('version'), `version ${status.version}`);
   list($('obstacles'), status.obstacles);
   list($('reload'), status.lastReload && !status.lastReload.isApplied ? status.lastReload.messages : []);
-  for (const flow of status.flows) {
-    let view = views.get(flow.name);
-    if (!view) { views.set(flow.name, view = flowView(flow)); $('flows').append(view.card); }
-    drawFlow(view, flow);
-  }
+  arrange(status);
+  for (const flow of status.flows) drawFlow(views.get(flow.name), flow);
   drawMap(status);
   if (openTopic && topicDetail) {
     const { flow, topic } = openTopic, detail = topicDetail;

@@ -53,7 +53,8 @@ extension PartitionReplicator {
     }
 
     static func recreatedExplanation(recordedID: String, nowID: String, sourceOffset: Int64) -> String {
-        "the source topic was deleted and created again (its id was \(recordedID), now it is \(nowID)): "
+        let (then, now) = (KafkaUUID.text(hexadecimal: recordedID), KafkaUUID.text(hexadecimal: nowID))
+        return "the source topic was deleted and created again (its id was \(then), now it is \(now)): "
             + "offset \(sourceOffset) means nothing in the new one"
     }
 }

@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import KafkaWire
+internal import PlainText
 
 /// Progress of one partition.
 package struct Checkpoint: Hashable, Sendable, Codable {
@@ -154,7 +155,15 @@ extension StartPosition {
 }
 
 extension KafkaUUID {
-    /// 32 hexadecimal digits.
+    /// An id as people know it from Kafka's tools, given one as it is recorded; what is none is shown as it is.
+    static func text(hexadecimal: String) -> String {
+        guard hexadecimal.utf8.count == 32, let high = UInt64(hexadecimal.prefix(16), radix: 16),
+            let low = UInt64(hexadecimal.suffix(16), radix: 16)
+        else { return hexadecimal.printable() }
+        return KafkaUUID(high: high, low: low).description
+    }
+
+    /// 32 hexadecimal digits, as it is recorded.
     package var hexadecimal: String {
         [high, low].map { half in
             let digits = String(half, radix: 16)

@@ -2,6 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 public import Logging
 public import NIOCore
+internal import PlainText
 public import Replication
 
 /// Looks at both clusters of a flow before it is started, or when something is wrong. Changes nothing, except on a
@@ -132,7 +133,7 @@ public struct Doctor: Sendable {
     private func selection(_ selected: [SelectedTopic], of metadata: ClusterMetadata) -> [Finding] {
         let count = metadata.topics.values.filter { !$0.isInternal }.count
         guard selected.isEmpty else {
-            return [Finding(.ok, "topics", settings.source.name, "\(selected.count) of \(count) topics are selected")]
+            return [Finding(.ok, "topics", settings.source.name, "\(selected.count) of \(count.counted("topic")) \(selected.count == 1 ? "is" : "are") selected")]
         }
         let patterns = settings.topics.allow.map { "\"\($0)\"" }.joined(separator: ", ")
         return [
@@ -206,7 +207,7 @@ extension Doctor {
             findings.append(
                 Finding(
                     .ok, "records", settings.target.name,
-                    "limits, timestamps, retention, codecs, keys and replicas fit for \(seen.selected.count) topics"))
+                    "limits, timestamps, retention, codecs, keys and replicas fit for \(seen.selected.count.counted("topic"))"))
         }
         // By kind, so that one kind in a thousand topics does not hide the others.
         return Dictionary(grouping: findings, by: \.check).sorted { $0.key < $1.key }
@@ -263,7 +264,7 @@ extension Doctor {
             findings.append(
                 Finding(
                     .error, "records", settings.source.name,
-                    "\(failed.count) partitions cannot be looked at, such as \(sample.key): \(error.reason.words)",
+                    "\(failed.count.counted("partition")) cannot be looked at, such as \(sample.key): \(error.reason.words)",
                     why: "they cannot be read either",
                     remedy: "bring their leaders back, or grant us DESCRIBE on the topics"))
         }

@@ -1,6 +1,7 @@
 internal import BoundedExpressions
 internal import KafkaClient
 internal import KafkaWire
+internal import PlainText
 internal import Replication
 
 /// Whether the clusters let us keep consumer groups in step: DESCRIBE on each group at the source, READ on each on the
@@ -100,7 +101,7 @@ struct GroupExamination: Sendable {
         if isSilent {
             findings.append(
                 .cannotTell(
-                    cluster, "what we may do to consumer groups", needed: "\(need) on \(groups.count) groups"))
+                    cluster, "what we may do to consumer groups", needed: "\(need) on \(groups.count.counted("group"))"))
         } else if findings.isEmpty {
             findings.append(
                 Finding(.ok, "permissions", cluster.name, "\(need) as needed, on \(groups.count) consumer groups"))

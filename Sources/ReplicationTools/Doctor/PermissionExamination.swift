@@ -1,5 +1,6 @@
 internal import KafkaClient
 internal import KafkaWire
+internal import PlainText
 internal import Replication
 
 /// Whether the clusters let us do what the flow needs. They are asked for the operations that we are authorized to
@@ -152,7 +153,7 @@ struct PermissionExamination: Sendable {
             findings.append(
                 Finding(
                     .ok, "permissions", client.settings.name,
-                    "\(operations.joined(separator: ", ")) as needed, on \(topics.count) topics"))
+                    "\(operations.joined(separator: ", ")) as needed, on \(topics.count.counted("topic"))"))
         }
         return findings
     }
@@ -236,7 +237,7 @@ struct PermissionExamination: Sendable {
         findings = findings.bounded(Self.shown, check: "creation") + creationDenied(denied)
         guard findings.isEmpty else { return findings }
         return topics.isEmpty
-            ? [] : [Finding(.ok, "creation", settings.target.name, "would create \(topics.count) topics")]
+            ? [] : [Finding(.ok, "creation", settings.target.name, "would create \(topics.count.counted("topic"))")]
     }
 
     /// Topics that a cluster does not let us see, if they exist: it says so of each that is asked for by name.

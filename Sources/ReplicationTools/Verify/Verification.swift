@@ -77,6 +77,8 @@ public struct Verification: Sendable {
         var report = VerificationReport(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             mode: options.sampling == nil ? "full" : "sampled", partitions: snapshot.unpaired)
+        report.sourceClusterID = snapshot.sourceID.isEmpty ? nil : snapshot.sourceID
+        report.targetClusterID = snapshot.targetID.isEmpty ? nil : snapshot.targetID
         report.seed = options.sampling?.seed
         report.share = options.sampling?.share
         let limiter = ConcurrencyLimiter(options.lanes)

@@ -66,6 +66,9 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     public var flow: String
     public var source: String
     public var target: String
+    /// Ids of the clusters that were compared, whatever they are called; nil where one does not tell.
+    public var sourceClusterID: String?
+    public var targetClusterID: String?
     /// `full`, `sampled` or `rolling`.
     public var mode: String
     /// Of a sampled verification: what to give to `--seed` to look at the same again.

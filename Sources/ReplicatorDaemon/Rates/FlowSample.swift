@@ -144,6 +144,28 @@ extension FlowSample.Topic {
     }
 }
 
+extension FlowSample.Topic {
+    /// Place in a list that shows trouble first; from 0 on.
+    private var rank: Int {
+        switch state {
+        case "failed": 0
+        case "waiting": 1
+        case "stuck": 2
+        default: lag == nil ? 3 : 4
+        }
+    }
+
+    /// Order of a list that shows trouble first, and otherwise goes by name.
+    package static func isWorse(_ one: Self, _ other: Self) -> Bool {
+        (one.rank, one.topic) < (other.rank, other.topic)
+    }
+}
+
+extension [FlowSample.Topic] {
+    /// Failed, waiting and stuck ones first, then those whose lag is not known, then the others, each by name.
+    package var troubleFirst: [FlowSample.Topic] { sorted(by: FlowSample.Topic.isWorse) }
+}
+
 extension FlowStatus {
     /// Whether the flow has looked at its topics.
     fileprivate var knowsPartitions: Bool { state != .starting && state != .waiting }

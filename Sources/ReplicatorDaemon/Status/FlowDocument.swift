@@ -22,14 +22,27 @@ package struct FlowDocument: Sendable, Codable {
         package var topics: [FlowSample.Topic] = []
     }
 
+    /// Found when the document was made, from all that there is; a listing that leaves things out keeps it.
+    package struct Verdict: Sendable, Codable {
+        /// The flow in one or two words, as it is and not only as it is meant to be.
+        package var condition = FlowCondition.running
+        package var counts: FlowCounts
+        /// Reasons why the flow is not ready, summed up: a bounded number of sentences.
+        package var obstacles: [String]
+    }
+
     package var status: FlowStatus
     package var rates = Rates()
+    package var verdict: Verdict
 
     /// - Parameters:
     ///   - sample: with the lags of `status`, and rates.
     ///   - sampleAge: seconds since the rates were taken.
     package init(_ status: FlowStatus, sample: FlowSample?, sampleAge: Double? = nil) {
         self.status = status
+        let counts = FlowCounts(status)
+        verdict = Verdict(
+            condition: FlowCondition(status, counts), counts: counts, obstacles: FlowObstacles(status).sentences)
         guard let sample else { return }
         let unknown = sample.lagUnknownPartitions
         rates = Rates(
@@ -44,44 +57,13 @@ package struct FlowDocument: Sendable, Codable {
     package init(from decoder: any Decoder) throws {
         status = try FlowStatus(from: decoder)
         rates = try Rates(from: decoder)
+        verdict = try Verdict(from: decoder)
     }
 
     package func encode(to encoder: any Encoder) throws {
         try status.encode(to: encoder)
         try rates.encode(to: encoder)
-    }
-
-    /// Reasons why the flow is not ready: it does not run, a topic waits, a partition of it has stopped or makes no
-    /// progress, or it is not known yet how far it is behind.
-    package var obstacles: [String] {
-        guard status.state == .running else {
-            return ["flow \(status.name) is \(status.state)" + (status.reason.map { ": \($0)" } ?? "")]
-        }
-        let flow = status.reason.map { ["flow \(status.name): \($0)"] } ?? []
-        let topics = (status.waiting ?? []).map {
-            "flow \(status.name): topic \($0.topic) is not replicated: \($0.reason)"
-        }
-        return flow + topics + status.partitions.compactMap { obstacle(of: $0) } + unknownLag
-    }
-
-    private func obstacle(of partition: FlowStatus.Partition) -> String? {
-        let name = "flow \(status.name): \(partition.topic)-\(partition.partition)"
-        if partition.state == .failed { return "\(name) has stopped: \(partition.reason ?? "")" }
-        guard let seconds = partition.stuckForSeconds else { return nil }
-        let behind = partition.lag.map { "\($0) behind" } ?? "and nobody knows how far behind"
-        let reason = partition.obstacle ?? partition.lagUnknown
-        return "\(name) has made no progress for \(seconds) s at offset \(partition.sourceOffset), \(behind)"
-            + (reason.map { ": \($0)" } ?? "")
-    }
-
-    /// Partitions whose lag has never been known, summed up.
-    private var unknownLag: [String] {
-        let unknown = status.partitions.filter { $0.sourceEnd < 0 && $0.state != .failed && $0.stuckForSeconds == nil }
-        guard let first = unknown.first else { return [] }
-        let place = "\(first.topic)-\(first.partition)"
-        let subject =
-            unknown.count == 1 ? "the lag of \(place)" : "the lag of \(unknown.count) partitions, such as \(place),"
-        return ["flow \(status.name): \(subject) is not known yet: \(first.lagUnknown ?? "")"]
+        try verdict.encode(to: encoder)
     }
 }
 

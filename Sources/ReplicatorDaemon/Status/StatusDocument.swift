@@ -50,17 +50,29 @@ package struct StatusDocument: Sendable, Codable {
         self.clusters = clusters
         self.flows = flows
         self.lastReload = lastReload
-        obstacles = clusters.compactMap(\.obstacle) + flows.flatMap(\.obstacles)
+        let down = Set(clusters.filter { $0.isUp == false }.map(\.name))
+        for index in flows.indices {
+            self.flows[index].verdict.condition = flows[index].verdict.condition.considering(flows[index].status) {
+                down.contains($0)
+            }
+        }
+        obstacles = clusters.compactMap(\.obstacle) + flows.flatMap(\.verdict.obstacles)
         isReady = obstacles.isEmpty
     }
 
-    /// The same document with fewer partitions; what is told about all of them stays.
+    /// Partitions, and topics that wait, that a listing of problems holds of each flow.
+    package static let problemLimit = 500
+    /// Topics that a listing of problems holds of each flow, trouble first.
+    package static let topicLimit = 2_000
+
+    /// The same document with fewer partitions; what is told about all of them stays. A listing of problems is bounded,
+    /// however many there are: its counts are those of all.
     package func listing(_ selection: PartitionSelection) -> StatusDocument {
         var document = self
         for index in document.flows.indices {
             switch selection {
             case .all: break
-            case .problems: document.flows[index].status.partitions.removeAll { !$0.isProblem }
+            case .problems: document.flows[index].keepProblems()
             case .topic(let topic): document.flows[index].status.partitions.removeAll { $0.topic != topic }
             }
         }
@@ -73,7 +85,7 @@ package struct StatusDocument: Sendable, Codable {
         document.flows.removeAll { $0.status.name != name }
         let used = Set(document.flows.flatMap { [$0.status.source, $0.status.target] })
         document.clusters.removeAll { !used.contains($0.name) }
-        document.obstacles = document.clusters.compactMap(\.obstacle) + document.flows.flatMap(\.obstacles)
+        document.obstacles = document.clusters.compactMap(\.obstacle) + document.flows.flatMap(\.verdict.obstacles)
         document.isReady = document.obstacles.isEmpty
         return document
     }
@@ -84,6 +96,23 @@ package struct StatusDocument: Sendable, Codable {
         // Cannot fail: the document holds text and finite numbers.
         guard let data = try? encoder.encode(self) else { return "{}" }
         return String(decoding: data, as: UTF8.self)
+    }
+}
+
+extension FlowDocument {
+    fileprivate mutating func keepProblems() {
+        let limit = StatusDocument.problemLimit
+        let problems = status.partitions.filter(\.isProblem)
+        if problems.count > limit {
+            let failed = problems.filter { $0.state == .failed }
+            status.partitions = Array((failed + problems.filter { $0.state != .failed }).prefix(limit))
+        } else {
+            status.partitions = problems
+        }
+        if let waiting = status.waiting, waiting.count > limit { status.waiting = Array(waiting.prefix(limit)) }
+        if rates.topics.count > StatusDocument.topicLimit {
+            rates.topics = Array(rates.topics.troubleFirst.prefix(StatusDocument.topicLimit))
+        }
     }
 }
 

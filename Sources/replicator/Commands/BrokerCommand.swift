@@ -151,8 +151,7 @@ struct BrokerCommand: AsyncParsableCommand {
             throw Failure(
                 "--log-level takes trace, debug, info, notice, warning, error or critical", exitCode: .usage)
         }
-        var logger = Logger(label: "broker", factory: { label in TextLogHandler(label: label) })
-        logger.logLevel = level
+        let logger = LoggingOptions.logger("broker", from: level)
         return BrokerSettings(
             listenHost: host, port: port, nodeCount: nodes, dataDirectory: data,
             properties: properties, newestVersions: try limits(), logger: logger)

@@ -32,15 +32,17 @@ struct DoctorCommand: AsyncParsableCommand {
         Replicator.complain(config.warnings.filter { !$0.hasPrefix("clusters.") }.map { "warning: \($0)" })
         LoggingOptions.bootstrapForPeople(from: .critical)
         let diagnoses = try await EventLoops.with(1, for: "doctor") { loops in
-            var diagnoses: [Diagnosis] = []
-            for settings in flows {
-                let doctor = Doctor(
-                    settings, eventLoop: loops[0], logger: Logger(label: "replicator"),
-                    wallClock: WallClock.milliseconds)
-                diagnoses.append(await doctor.examine(probes: probe))
-                await doctor.close()
+            try await ProgressLine("doctor").during { [probe] in
+                var diagnoses: [Diagnosis] = []
+                for settings in flows {
+                    let doctor = Doctor(
+                        settings, eventLoop: loops[0], logger: Logger(label: "replicator"),
+                        wallClock: WallClock.milliseconds)
+                    diagnoses.append(await doctor.examine(probes: probe))
+                    await doctor.close()
+                }
+                return diagnoses
             }
-            return diagnoses
         }
         if json {
             StandardOutput.write(try JSONText.pretty(["flows": diagnoses]))

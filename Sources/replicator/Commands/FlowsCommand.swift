@@ -34,8 +34,7 @@ struct FlowsCommand: AsyncParsableCommand {
         let file = try ConfigurationOptions.load(config)
         let names = cluster.isEmpty ? file.clusters.keys.sorted() : cluster
         let clusters = try names.map { try file.cluster($0, of: config) }
-        var logger = Logger(label: "replicator", factory: { TextLogHandler(label: $0) })
-        logger.logLevel = .error
+        let logger = LoggingOptions.logger("replicator", from: .error)
         let listing = try await EventLoops.with(1, for: "flows") { [logger] loops in
             var listing = FlowListing(configuration: file)
             for cluster in clusters {

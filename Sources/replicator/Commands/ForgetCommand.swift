@@ -45,8 +45,7 @@ struct ForgetCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try target(in: try ConfigurationOptions.load(config))
-        var logger = Logger(label: "replicator", factory: { TextLogHandler(label: $0) })
-        logger.logLevel = .error
+        let logger = LoggingOptions.logger("replicator", from: .error)
         let (known, deleted) = try await EventLoops.with(1, for: "forget") { [logger] loops in
             try await forget(settings, loops[0], logger)
         }
@@ -69,7 +68,7 @@ struct ForgetCommand: AsyncParsableCommand {
         }
         if !yes {
             try Operator.confirm(
-                "Forget flow \(flow) on \(settings.name): \(known.topics) topics, \(known.partitions) partitions?",
+                "Forget flow \(flow) on \(settings.name): \(known.topics.counted("topic")), \(known.partitions.counted("partition"))?",
                 for: "forget")
         }
         return (known, try await removal.remove(flow))

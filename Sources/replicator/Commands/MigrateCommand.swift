@@ -64,26 +64,27 @@ struct MigrateCommand: AsyncParsableCommand {
         let migration = Migration(
             settings, patience: .seconds(patience), owner: Operator.process, eventLoops: loops,
             logger: Logger(label: "migrate"), wallClock: WallClock.milliseconds)
-        let copying = ProgressLine("copying")
-        let verifying = ProgressLine("verifying")
-        defer {
-            copying.finish()
-            verifying.finish()
-        }
+        let line = ProgressLine("migrate")
+        let begin = ContinuousClock.now
         return try await Interruption.letting {
             await migration.interrupt()
         } finish: { [cutOver] in
-            try await migration.run {
-                await Self.awaitFile(cutOver)
-            } progress: { progress in
-                // A run that goes on where another stopped begins in the middle: the rate tells, not the share.
-                copying.show(done: progress.passed, total: progress.total, tellsTimeLeft: false) { _ in
-                    MigrateText.line(progress)
-                }
-            } verified: { progress in
-                verifying.show(done: progress.compared, total: progress.total) { seconds in
-                    "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets, "
-                        + "\(Quantities.bytes(Double(progress.bytes) / seconds))/s"
+            try await line.during {
+                try await migration.run {
+                    await Self.awaitFile(cutOver)
+                } progress: { progress in
+                    // A run that goes on where another stopped begins in the middle: the rate tells, not the share.
+                    line.show(
+                        progress.phase.rawValue, done: progress.passed, total: progress.total, tellsTimeLeft: false
+                    ) { _ in MigrateText.details(progress) }
+                } verified: { progress in
+                    let seconds = (ContinuousClock.now - begin) / .seconds(1)
+                    line.show("verifying", done: progress.compared, total: progress.total, tellsTimeLeft: false) { _ in
+                        [
+                            "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets",
+                            "\(Quantities.bytes(Double(progress.bytes) / seconds))/s",
+                        ]
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 
@@ -43,8 +44,7 @@ struct OffsetsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let flows = try common.select(from: common.load())
-        var logger = Logger(label: "replicator", factory: { TextLogHandler(label: $0) })
-        logger.logLevel = .error
+        let logger = LoggingOptions.logger("replicator", from: .error)
         let reports = try await EventLoops.with(1, for: "offsets") { loops in
             var reports: [OffsetReport] = []
             for settings in flows {
@@ -71,9 +71,19 @@ struct OffsetsCommand: AsyncParsableCommand {
         } else {
             StandardOutput.say(OffsetTable(JSONText.printable(reports)).text)
         }
+        Replicator.complain(reports.compactMap { advice(on: $0) })
         guard reports.allSatisfy(\.isExact) else {
             throw Failure("not every offset has an exact counterpart on the target yet")
         }
+    }
+
+    /// The way to commit what --apply has left alone.
+    private func advice(on report: OffsetReport) -> String? {
+        guard apply, !allowRewind else { return nil }
+        let further = report.partitions.filter { $0.state == .further }.count
+        guard further > 0 else { return nil }
+        return "note: group \(report.targetGroup) has read further on the target in "
+            + "\(further.counted("partition")), which --apply leaves alone; add --allow-rewind to commit there too"
     }
 
     private var action: OffsetInspector.Action {

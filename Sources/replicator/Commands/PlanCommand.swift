@@ -32,20 +32,22 @@ struct PlanCommand: AsyncParsableCommand {
         let flows = try common.select(from: try common.load())
         LoggingOptions.bootstrapForPeople(from: .error)
         let (plans, failures) = try await EventLoops.with(1, for: "plan") { loops in
-            var plans: [FlowPlan] = []
-            var failures: [String] = []
-            for settings in flows {
-                let planner = FlowPlanner(
-                    settings, eventLoop: loops[0], logger: Logger(label: "replicator"),
-                    wallClock: WallClock.milliseconds)
-                do {
-                    plans.append(try await planner.plan(applies: apply, overwrites: overwrite))
-                } catch {
-                    failures.append("flow \"\(settings.name)\": \(error)")
+            try await ProgressLine("plan").during { [apply, overwrite] in
+                var plans: [FlowPlan] = []
+                var failures: [String] = []
+                for settings in flows {
+                    let planner = FlowPlanner(
+                        settings, eventLoop: loops[0], logger: Logger(label: "replicator"),
+                        wallClock: WallClock.milliseconds)
+                    do {
+                        plans.append(try await planner.plan(applies: apply, overwrites: overwrite))
+                    } catch {
+                        failures.append("flow \"\(settings.name)\": \(error)")
+                    }
+                    await planner.close()
                 }
-                await planner.close()
+                return (plans, failures)
             }
-            return (plans, failures)
         }
         if json {
             StandardOutput.write(try JSONText.pretty(["flows": plans]))

@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Glibc
+internal import ForeignErrors
 internal import KafkaClient
 internal import Logging
 internal import Metrics
@@ -79,6 +79,8 @@ struct RunCommand: AsyncParsableCommand {
             try await serviceGroup.run()
         } catch let error as FlowError {
             throw Failure("\(error)")
+        } catch {
+            throw Failure("run: \(ForeignError.words(error))")
         }
         try await group.shutdownGracefully()
     }
@@ -90,7 +92,7 @@ struct RunCommand: AsyncParsableCommand {
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             try await probe.bind(host: address.host, port: address.port).get().close()
         } catch {
-            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            let reason = ForeignError.words(error)
             throw Failure("http.listen: cannot listen on \(address): \(reason); choose another address")
         }
     }

@@ -1,10 +1,12 @@
 internal import ArgumentParser
+internal import ForeignErrors
 internal import FoundationEssentials
 internal import Glibc
 internal import NIOHTTP1
 internal import PlainText
 internal import Replication
 internal import ReplicatorDaemon
+internal import TerminalText
 
 /// `replicator status`: how a running replicator does, as a table.
 struct StatusCommand: AsyncParsableCommand {
@@ -14,6 +16,9 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             Asks the replicator at http.listen of the configuration, or at --url, and prints its clusters, flows, \
             topics and consumer groups. Partitions are listed where something is wrong, or all with --partitions.
+
+            On a terminal it keeps within its width, and with --watch within its height: what is in trouble comes first, \
+            and what does not fit is counted. Colors are for terminals only, and not where NO_COLOR is set.
 
             With --flow it is about that flow and its clusters alone, whether it is ready included.
 
@@ -28,7 +33,7 @@ struct StatusCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "List every partition.")
     var partitions = false
 
-    @Flag(name: .long, help: "Show it again every two seconds, until interrupted.")
+    @Flag(name: .long, help: "Show it again every two seconds, until interrupted, in the same place of a terminal.")
     var watch = false
 
     @Flag(name: .long, help: "Print the JSON document of /api/status.")
@@ -36,26 +41,65 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try daemon.client()
-        while true {
-            let path = json || partitions ? "/api/status" : "/api/status?partitions=problems"
-            let answer = try await client.send(.GET, path)
-            guard answer.status == 200 else {
-                throw Failure("\(client.address) answers /api/status with \(answer.status); is it a replicator?")
-            }
-            let whole = try decode(answer.body, client)
-            let document = flow.map { whole.about(flow: $0) } ?? whole
-            if watch, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-            if json {
-                StandardOutput.write((flow == nil ? answer.body : document.json).printableJSON)
-            } else {
-                StandardOutput.say(StatusText(JSONText.printable(document), allPartitions: partitions).text)
-            }
-            guard watch else {
-                if !document.isReady { throw ExitCode(Failure.ExitCode.failed.rawValue) }
-                return
-            }
-            try await Task.sleep(for: .seconds(2))
+        guard watch else {
+            let (document, text) = try await ask(client)
+            print(document, text)
+            if !document.isReady { throw ExitCode(Failure.ExitCode.failed.rawValue) }
+            return
         }
+        // Wrong from the start is wrong; what fails later is shown, and tried again.
+        var last = try await ask(client)
+        var trouble: Failure?
+        while true {
+            print(last.document, last.text, trouble)
+            try await Task.sleep(for: .seconds(2))
+            do {
+                last = try await ask(client)
+                trouble = nil
+            } catch let failure as Failure {
+                trouble = failure
+            }
+        }
+    }
+
+    /// - Returns: what was asked for, and the JSON of it.
+    private func ask(_ client: DaemonClient) async throws -> (document: StatusDocument, text: String) {
+        let path = json || partitions ? "/api/status" : "/api/status?partitions=problems"
+        let answer = try await client.send(.GET, path)
+        guard answer.status == 200 else {
+            throw Failure("\(client.address) answers /api/status with \(answer.status); is it a replicator?")
+        }
+        let whole = try decode(answer.body, client)
+        guard let flow else { return (whole, answer.body) }
+        let document = whole.about(flow: flow)
+        return (document, document.json)
+    }
+
+    /// - Parameter trouble: reason why this is not how things are now.
+    private func print(_ document: StatusDocument, _ text: String, _ trouble: Failure? = nil) {
+        if json {
+            if let trouble { Replicator.complain(["\(trouble)"]) } else { StandardOutput.write(text.printableJSON) }
+            return
+        }
+        let abilities = Terminal.abilitiesOfOutput
+        let size = Terminal.size(of: STDOUT_FILENO)
+        let said = JSONText.printable(document)
+        func lines(_ entries: Int) -> [String] {
+            StatusText(
+                said, allPartitions: partitions,
+                layout: StatusText.Layout(width: size?.columns, entries: entries, hasColors: abilities.hasColors)
+            ).lines
+        }
+        var head: [String] = []
+        if let trouble {
+            let text = "\(trouble); this is how it was before"
+            head = (size.map { text.wrapped(to: $0.columns) } ?? [text]) + [""]
+        }
+        guard watch, abilities.movesCursor, let size else {
+            return StandardOutput.show(head + lines(StatusText.largest) + (watch ? [""] : []))
+        }
+        let fitting = ScreenRedraw.fitting(size.rows, largest: StatusText.largest) { head + lines($0) }
+        StandardOutput.redraw(fitting)
     }
 
     private func decode(_ body: String, _ client: DaemonClient) throws -> StatusDocument {
@@ -63,7 +107,7 @@ struct StatusCommand: AsyncParsableCommand {
         do {
             document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.utf8))
         } catch {
-            throw Failure("\(client.address) does not answer /api/status as this version does: \(error)")
+            throw Failure("\(client.address) does not answer /api/status as this version does: \(ForeignError.words(error))")
         }
         if let flow, !document.flows.contains(where: { $0.status.name == flow }) {
             let names = document.flows.map(\.status.name).joined(separator: ", ")

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import KafkaClient
 internal import Logging
 internal import NIOCore
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
@@ -140,12 +141,14 @@ extension VerifyCommand {
 
     private func compare(_ flow: String, _ verification: Verification) async throws -> VerificationReport {
         let line = ProgressLine(flow)
-        defer { line.finish() }
-        return try await verification.run { progress in
-            line.show(done: progress.compared, total: progress.total) { seconds in
-                "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets, "
-                    + "\(Quantities.bytes(Double(progress.bytes) / seconds))/s"
-                    + (progress.differences > 0 ? ", \(progress.differences) differences" : "")
+        return try await line.during {
+            try await verification.run { progress in
+                line.show(done: progress.compared, total: progress.total) { seconds in
+                    [
+                        "\(Quantities.count(progress.compared)) of \(Quantities.count(progress.total)) offsets",
+                        "\(Quantities.bytes(Double(progress.bytes) / seconds))/s",
+                    ] + (progress.differences > 0 ? [progress.differences.counted("difference")] : [])
+                }
             }
         }
     }

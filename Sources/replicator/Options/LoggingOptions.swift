@@ -17,11 +17,17 @@ struct LoggingOptions: ParsableArguments {
     /// For commands whose output is for people: only what is at least this important, as text on standard error. Once
     /// per process, before the first logger.
     static func bootstrapForPeople(from level: Logger.Level) {
-        LoggingSystem.bootstrap { label in
-            var handler = TextLogHandler(label: label)
-            handler.logLevel = level
-            return handler
-        }
+        LoggingSystem.bootstrap { handler($0, .text, level) }
+    }
+
+    /// A logger of its own, for a command that has no other.
+    static func logger(_ label: String, from level: Logger.Level) -> Logger {
+        Logger(label: label) { handler($0, .text, level) }
+    }
+
+    /// The one handler there is, whatever it writes.
+    private static func handler(_ label: String, _ format: LineLogHandler.Format, _ level: Logger.Level) -> LineLogHandler {
+        LineLogHandler(label: label, format: format, level: level, write: StandardError.write)
     }
 
     /// Once per process, before the first logger.
@@ -36,10 +42,7 @@ struct LoggingOptions: ParsableArguments {
             case .error: .error
             }
         LoggingSystem.bootstrap { [json] label in
-            var handler: any LogHandler =
-                json ? JSONLogHandler(label: label) : TextLogHandler(label: label)
-            handler.logLevel = level
-            return MultiplexLogHandler([handler, EventLogHandler(events)])
+            MultiplexLogHandler([Self.handler(label, json ? .json : .text, level), EventLogHandler(events)])
         }
     }
 }

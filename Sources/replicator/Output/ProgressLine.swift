@@ -1,75 +1,99 @@
 internal import Glibc
 internal import PlainText
 internal import Synchronization
+internal import TerminalText
 
-/// A progress bar on standard error for work that takes longer than a second; nothing where that is no terminal.
-///
-/// ```
-/// verify  [##########··········]  51 %  1.2 M of 2.4 M records, 310 MB/s, 3 s left
-/// ```
+/// Progress on standard error of work that takes longer than a second: a bar within a terminal's width, or a line now
+/// and then where that is no terminal.
 final class ProgressLine: Sendable {
     private struct State {
-        let start: ContinuousClock.Instant
-        var lastDrawn: ContinuousClock.Instant
+        var pace: ProgressPace
         var isDrawn = false
+        var latest: @Sendable (_ seconds: Double) -> ProgressText
     }
 
     private let title: String
     private let isTerminal: Bool
     private let state: Mutex<State>
 
-    private static let width = 24
-
     init(_ title: String) {
+        let title = title.printable()
         self.title = title
         isTerminal = isatty(STDERR_FILENO) == 1
-        let now = ContinuousClock.now
-        state = Mutex(State(start: now, lastDrawn: now))
+        state = Mutex(
+            State(pace: ProgressPace(start: .now, isTerminal: isTerminal)) { seconds in
+                ProgressText(title: title, details: ["working for \(Quantities.seconds(seconds.rounded()))"])
+            })
     }
 
     /// - Parameters:
+    ///   - title: of this part of the work; the line's own unless given.
     ///   - done: of `total`, in whatever unit.
-    ///   - text: what stands behind the bar, given the seconds since the start.
     ///   - tellsTimeLeft: whether the time left is told, taken from the time that the part done has needed.
+    ///   - details: what stands behind the bar, given the seconds since the start; the most important first.
     func show(
-        done: Int64, total: Int64, tellsTimeLeft: Bool = true, text: (_ seconds: Double) -> String
+        _ title: String? = nil, done: Int64, total: Int64, tellsTimeLeft: Bool = true,
+        details: @escaping @Sendable (_ seconds: Double) -> [String]
     ) {
-        draw { seconds in
-            let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
-            let filled = Int(share * Double(Self.width))
-            let bar = String(repeating: "#", count: filled) + String(repeating: "·", count: Self.width - filled)
+        let share = total > 0 ? min(1, Double(done) / Double(total)) : 0
+        show(title, share: share) { seconds in
             let left =
                 tellsTimeLeft && share > 0.01
-                ? ", \(Quantities.seconds((seconds / share - seconds).rounded(.up))) left" : ""
-            return "[\(bar)] \(Int(share * 100)) %  \(text(seconds))\(left)"
+                ? ["\(Quantities.seconds((seconds / share - seconds).rounded(.up))) left"] : []
+            return details(seconds) + left
         }
     }
 
     /// For work without an end: no bar.
-    func show(text: (_ seconds: Double) -> String) {
-        draw(text)
+    func show(details: @escaping @Sendable (_ seconds: Double) -> [String]) {
+        show(nil, share: nil, details)
     }
 
-    private func draw(_ text: (_ seconds: Double) -> String) {
-        guard isTerminal else { return }
-        let now = ContinuousClock.now
-        let seconds: Double? = state.withLock { state in
-            guard now - state.start > .seconds(1), now - state.lastDrawn > .milliseconds(200) else { return nil }
-            state.lastDrawn = now
-            state.isDrawn = true
-            return (now - state.start) / .seconds(1)
+    private func show(
+        _ title: String?, share: Double?, _ details: @escaping @Sendable (_ seconds: Double) -> [String]
+    ) {
+        let title = title ?? self.title
+        state.withLock {
+            $0.latest = { ProgressText(title: title, share: share, details: details($0).map { $0.printable() }) }
         }
-        guard let seconds else { return }
-        write("\r\u{1B}[K\(title.printable())  \(text(seconds).printable())")
+        draw()
+    }
+
+    /// Does the work, and shows meanwhile that it lasts: also while nothing is told of it.
+    func during<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        defer { finish() }
+        return try await withThrowingTaskGroup(of: Value?.self) { tasks in
+            tasks.addTask { try await work() }
+            tasks.addTask {
+                while (try? await Task.sleep(for: .seconds(1))) != nil { self.draw() }
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            while let ended = try await tasks.next() {
+                if let ended { return ended }
+            }
+            throw CancellationError()
+        }
+    }
+
+    private func draw() {
+        let now = ContinuousClock.now
+        let due = state.withLock { state -> ProgressText? in
+            guard state.pace.isDue(at: now) else { return nil }
+            state.isDrawn = isTerminal
+            return state.latest(state.pace.seconds(at: now))
+        }
+        guard let due else { return }
+        let line = due.line(within: Terminal.size(of: STDERR_FILENO)?.columns)
+        StandardError.write(isTerminal ? "\r\u{1B}[K\(line)" : line + "\n")
     }
 
     /// Takes the bar away.
     func finish() {
-        let isDrawn = state.withLock { $0.isDrawn }
-        if isDrawn { write("\r\u{1B}[K") }
-    }
-
-    private func write(_ text: String) {
-        StandardError.write(text)
+        let wasDrawn = state.withLock { state in
+            defer { state.isDrawn = false }
+            return state.isDrawn
+        }
+        if wasDrawn { StandardError.write("\r\u{1B}[K") }
     }
 }

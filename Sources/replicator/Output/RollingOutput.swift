@@ -1,3 +1,4 @@
+internal import PlainText
 internal import ReplicationTools
 internal import Synchronization
 
@@ -34,8 +35,10 @@ final class RollingOutput: Sendable {
             }
         }
         line.show { seconds in
-            "\(Quantities.seconds(seconds)): \(Quantities.count(sum.equal)) records equal, "
-                + "\(sum.differences) differences, \(Quantities.count(sum.behind)) offsets behind"
+            [
+                "\(Quantities.seconds(seconds)): \(Quantities.count(sum.equal)) records equal",
+                sum.differences.counted("difference"), "\(Quantities.count(sum.behind)) offsets behind",
+            ]
         }
     }
 }
@@ -72,7 +75,7 @@ struct RollingLine: Codable {
 
     /// For people.
     var text: String {
-        if let following { return "\(flow ?? ""): following \(following) partitions" }
+        if let following { return "\(flow ?? ""): following \(following.counted("partition"))" }
         var text = "\(flow ?? ""): \(topic ?? "")-\(partition ?? 0): "
         if let difference { text += VerifyDocument.text(of: difference) }
         if let ended { text += "not compared any more: \(ended)" }

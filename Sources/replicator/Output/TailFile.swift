@@ -43,8 +43,13 @@ final class TailFile: Sendable {
     private let path: String
     private let state: Mutex<State>
 
+    /// - Throws: ``Failure`` also where there is such a file: it may hold what nobody else has.
     init(_ path: String) throws(Failure) {
         self.path = path
+        guard access(path, F_OK) != 0 else {
+            throw Failure(
+                "--tail: \(path) exists already; name another file, or move that one away", exitCode: .usage)
+        }
         let descriptor: Int32
         do throws(SystemReason) {
             descriptor = try PrivateFile.create(PrivateFile.partial(path))

@@ -1,3 +1,4 @@
+internal import ForeignErrors
 internal import NIOCore
 internal import NIOPosix
 internal import ReplicationTools
@@ -27,7 +28,7 @@ enum EventLoops {
             // Each obstacle on a line of its own.
             let text = "\(command): \(FailoverError.notReady(flow: flow, obstacles: obstacles))"
             throw Failure(lines: text.split(separator: "\n").map(String.init))
-        case .failure(let error): throw Failure("\(command): \(error)")
+        case .failure(let error): throw Failure("\(command): \(ForeignError.words(error))")
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import ForeignErrors
 internal import KafkaClient
 internal import NIOCore
 internal import NIOHTTP1
@@ -33,9 +34,8 @@ struct DaemonClient {
         } catch let error as Failure {
             throw error
         } catch {
-            let reason = (error as? IOError).map { "\($0)" } ?? "\(error)"
             throw Failure(
-                "no replicator answers at \(url): \(reason); is `replicator run` running there with "
+                "no replicator answers at \(url): \(ForeignError.words(error)); is `replicator run` running there with "
                     + "http.listen set? --url names another address")
         }
         let message = answer.body.split(separator: "\n").joined(separator: "; ")

@@ -1,3 +1,4 @@
+internal import PlainText
 internal import ReplicationTools
 
 extension Diagnosis {
@@ -12,7 +13,7 @@ extension Diagnosis {
             }
         }
         let count = { (severity: Finding.Severity) in findings.filter { $0.severity == severity }.count }
-        lines.append("  \(count(.error)) errors, \(count(.warning)) warnings, \(count(.ok)) in order")
+        lines.append("  \(count(.error).counted("error")), \(count(.warning).counted("warning")), \(count(.ok)) in order")
         return lines.joined(separator: "\n")
     }
 

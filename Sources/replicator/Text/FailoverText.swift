@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 
@@ -52,7 +53,7 @@ struct FailoverText {
             return options.kind == .planned
                 ? "Commit the positions of every consumer group on \(to), where they stand on \(from)."
                 : "Look that no consumer group stands beyond what \(to) has."
-        case .verify: return "Compare the last \(options.comparedRecords) records of every partition."
+        case .verify: return "Compare the last \(options.comparedRecords.counted("record")) of every partition."
         case .prepareFailback:
             guard let opposite else { return "There is no flow from \(to) back to \(from)." }
             return "Have flow \(opposite.name) begin with what is new on \(to)."
@@ -95,9 +96,9 @@ struct FailoverText {
             lines.append("Nothing was left behind on \(report.source).")
         } else {
             let count = left.reduce(0) { $0 + ($1.records ?? 0) }
-            lines.append("Left behind on \(report.source): \(count) records in \(left.count) partitions.")
+            lines.append("Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("partition")).")
             lines += left.map {
-                "  \($0.topic)-\($0.partition): \($0.records ?? 0) records, source offsets \($0.copiedBelow) to "
+                "  \($0.topic)-\($0.partition): \(($0.records ?? 0).counted("record")), source offsets \($0.copiedBelow) to "
                     + "\(($0.sourceEnd ?? 0) - 1)"
             }
             lines.append("To have them as JSON lines: \(export)")

@@ -1,10 +1,11 @@
+internal import PlainText
 package import ReplicationTools
 
 extension FlowPlan {
     /// The plan for people: what would be done, what would be left alone and why.
     package var text: String {
-        var title = "\(flow): \(source) → \(target), \(selectedTopics) of \(sourceTopics) topics"
-        if let groups, !groups.isEmpty { title += ", \(groups.count) consumer groups" }
+        var title = "\(flow): \(source) → \(target), \(selectedTopics) of \(sourceTopics.counted("topic"))"
+        if let groups, !groups.isEmpty { title += ", \(groups.count.counted("consumer group"))" }
         var lines = [title]
         if changes.isEmpty {
             lines.append("  nothing to do")

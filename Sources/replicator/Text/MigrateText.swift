@@ -1,3 +1,5 @@
+internal import Observability
+internal import PlainText
 internal import ReplicationTools
 
 /// Text that `migrate` prints for people.
@@ -5,6 +7,9 @@ enum MigrateText {
     struct Document: Codable {
         var isComplete: Bool
         var migration: MigrationReport
+        /// The program that has migrated, and when it was done.
+        var version = Replicator.version
+        var time = LocalTime.now.utc
 
         init(_ report: MigrationReport) {
             isComplete = report.isComplete
@@ -16,7 +21,8 @@ enum MigrateText {
         var lines = [
             "\(report.flow): \(report.source) -> \(report.target): \(report.phase.rawValue) after "
                 + "\(Int(report.seconds.rounded())) s",
-            "  \(report.topics) topics, \(report.partitions) partitions, \(report.copiedOffsets) offsets copied in this run",
+            "  \(report.topics.counted("topic")), \(report.partitions.counted("partition")), "
+                + "\(report.copiedOffsets.counted("offset")) copied in this run",
         ]
         var copied =
             "  \(Quantities.count(report.copiedRecords)) records, \(Quantities.bytes(Double(report.copiedBytes))) copied in this run"
@@ -37,21 +43,18 @@ enum MigrateText {
         return lines.joined(separator: "\n")
     }
 
-    /// Text shown after the progress bar.
-    static func line(_ progress: MigrationProgress) -> String {
-        var parts = [
-            "\(progress.phase.rawValue): \(Quantities.count(progress.passed)) of \(Quantities.count(progress.total)) offsets",
-            "\(Quantities.count(progress.records)) records",
-            Quantities.bytes(Double(progress.bytes))
-                + (progress.sourceBytes.map { " of \(Quantities.bytes(Double($0)))" } ?? ""),
-        ]
-        if let bytes = progress.bytesPerSecond, let records = progress.recordsPerSecond {
-            parts.append("\(Quantities.bytes(bytes))/s")
-            parts.append("\(Quantities.count(Int64(records))) records/s")
-        }
+    /// Texts behind the progress bar, the most important first.
+    static func details(_ progress: MigrationProgress) -> [String] {
+        var parts = ["\(Quantities.count(progress.passed)) of \(Quantities.count(progress.total)) offsets"]
+        if let bytes = progress.bytesPerSecond { parts.append("\(Quantities.bytes(bytes))/s") }
         if let seconds = progress.secondsLeft, progress.phase != .following {
             parts.append("\(Quantities.seconds(seconds)) left")
         }
-        return parts.joined(separator: ", ")
+        parts.append("\(Quantities.count(progress.records)) records")
+        parts.append(
+            Quantities.bytes(Double(progress.bytes))
+                + (progress.sourceBytes.map { " of \(Quantities.bytes(Double($0)))" } ?? ""))
+        if let records = progress.recordsPerSecond { parts.append("\(Quantities.count(Int64(records))) records/s") }
+        return parts
     }
 }

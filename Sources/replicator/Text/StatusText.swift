@@ -1,28 +1,52 @@
+internal import PlainText
 internal import Replication
 internal import ReplicatorDaemon
+internal import TerminalText
 
-/// A status document for a terminal.
+/// A status document for a terminal: trouble first, whatever is the worst at the top.
 struct StatusText {
-    private let document: StatusDocument
-    private let allPartitions: Bool
-
-    init(_ document: StatusDocument, allPartitions: Bool) {
-        self.document = document
-        self.allPartitions = allPartitions
+    /// The room there is.
+    struct Layout {
+        /// Nil for lines as long as it takes.
+        var width: Int?
+        /// Entries of each list that are shown; the others are counted.
+        var entries = StatusText.largest
+        var hasColors = false
     }
 
-    var text: String {
+    /// Entries of a list that are worth scrolling through.
+    static let largest = 100
+
+    private let document: StatusDocument
+    private let allPartitions: Bool
+    private let layout: Layout
+
+    init(_ document: StatusDocument, allPartitions: Bool, layout: Layout) {
+        self.document = document
+        self.allPartitions = allPartitions
+        self.layout = layout
+    }
+
+    var lines: [String] {
         let uptime = Quantities.seconds(Double(document.time - document.startedAt) / 1_000)
-        var lines = [
-            "replicator \(document.version), \(document.isReady ? "ready" : "NOT READY"), up for \(uptime)", "",
-        ]
-        lines += clusters
-        for flow in document.flows { lines += [""] + describe(flow) }
-        if !document.obstacles.isEmpty { lines += ["", "Not ready because:"] + document.obstacles.map { "  " + $0 } }
-        if let reload = document.lastReload, !reload.isApplied {
-            lines += ["", "The last reload was refused:"] + reload.messages.map { "  " + $0 }
+        let ready = document.isReady ? styled("ready", .good) : styled("NOT READY", .bad)
+        var lines = ["replicator \(document.version.printable()), \(ready), up for \(uptime)"]
+        if !document.obstacles.isEmpty {
+            lines += ["", styled("Not ready because:", .heading)] + list(document.obstacles, atLeast: 1)
         }
-        return lines.joined(separator: "\n")
+        if let reload = document.lastReload, !reload.isApplied {
+            lines += ["", styled("The last reload was refused:", .heading)] + list(reload.messages, atLeast: 1)
+        }
+        lines += [""] + clusters
+        for flow in flows { lines += [""] + describe(flow) }
+        return lines
+    }
+
+    /// In the order of the configuration where they are equally well.
+    private var flows: [FlowDocument] {
+        document.flows.enumerated().sorted {
+            ($0.element.verdict.condition.rank, $0.offset) < ($1.element.verdict.condition.rank, $1.offset)
+        }.map(\.element)
     }
 
     private var clusters: [String] {
@@ -35,52 +59,39 @@ struct StatusText {
                 Quantities.seconds(cluster.throttleSeconds), cluster.clusterID ?? "-",
             ])
         }
-        return table.lines
+        return lines(of: table, names: ["CLUSTER", "ID"], leaving: ["THROTTLED"], indentation: 0)
     }
 
     private func describe(_ flow: FlowDocument) -> [String] {
         let status = flow.status
-        var lines = [
-            "\(status.name): \(status.source) -> \(status.target), \(status.state), "
-                + "\(flow.rates.topics.reduce(0) { $0 + $1.partitions }) partitions, lag \(Self.lag(flow.rates)), "
-                + "\(Quantities.bytes(flow.rates.bytesPerSecond))/s"
-                + (status.bytesPerSecondLimit.map { " of at most \(Quantities.bytes(Double($0)))/s" } ?? "")
-        ]
-        if let reason = status.reason { lines.append("  \(reason)") }
+        let condition = flow.verdict.condition
+        let heading =
+            "\(status.name): \(status.source) -> \(status.target), \(condition), "
+            + "\(flow.verdict.counts.partitions.counted("partition")), lag \(Self.lag(flow.rates)), "
+            + "\(Quantities.bytes(flow.rates.bytesPerSecond))/s"
+            + (status.bytesPerSecondLimit.map { " of at most \(Quantities.bytes(Double($0)))/s" } ?? "")
+        var lines = wrapped(heading, indentation: "  ")
+        if let style = Self.style(of: condition), let range = lines[0].firstRange(of: ", \(condition),") {
+            lines[0].replaceSubrange(range, with: ", \(styled(condition.rawValue, style)),")
+        }
+        if let reason = status.reason { lines += indented(reason) }
         if let age = flow.rates.sampleAge, age > Self.oldSample {
-            lines.append("  rates are \(Quantities.seconds(age)) old")
+            lines += indented("rates are \(Quantities.seconds(age)) old")
         }
-        if !status.paused.isEmpty { lines.append("  paused: \(status.paused.joined(separator: ", "))") }
-        if !flow.rates.topics.isEmpty { lines += indented(topics(flow.rates.topics)) }
-        let waiting = (status.waiting ?? []).map { "\($0.topic) waits: \($0.reason)" }
-        if !waiting.isEmpty { lines += [""] + indented(waiting) }
-        let shown = status.partitions.filter { allPartitions || $0.isProblem }
-        if !shown.isEmpty { lines += [""] + indented(partitions(shown)) }
-        if !status.groups.isEmpty { lines += [""] + indented(groups(status.groups)) }
-        return lines
+        if !status.paused.isEmpty { lines += indented("paused: \(Self.some(status.paused))") }
+        lines += topics(flow)
+        lines += waiting(status.waiting ?? [], of: flow.verdict.counts.waitingTopics)
+        lines += partitions(flow)
+        return lines + groups(status.groups)
     }
 
-    /// Groups that are listed although nothing is wrong with them.
-    private static let shownGroups = 20
-
-    private func groups(_ groups: [FlowStatus.Group]) -> [String] {
-        let troubled = groups.filter { $0.state == .refused || $0.state == .failed }
-        let others = groups.filter { $0.state != .refused && $0.state != .failed }
-        var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
-        for group in troubled + others.prefix(Self.shownGroups) {
-            let name = group.group == group.targetGroup ? group.group : "\(group.group) (there \(group.targetGroup))"
-            table.add([name, "\(group.state)", "\(group.partitions.count)", group.reason ?? ""])
-        }
-        let more = others.count - Self.shownGroups
-        return table.lines + (more > 0 ? ["and \(more) more"] : [])
-    }
-
-    private func topics(_ topics: [FlowSample.Topic]) -> [String] {
+    private func topics(_ flow: FlowDocument) -> [String] {
         var table = TextTable([
             "TOPIC": .left, "TARGET": .left, "PARTITIONS": .right, "STATE": .left, "LAG": .right, "RECORDS/S": .right,
             "BYTES/S": .right, "LATENCY": .right, "MAX": .right,
         ])
-        for topic in topics {
+        let shown = flow.rates.topics.troubleFirst.prefix(layout.entries)
+        for topic in shown {
             table.add([
                 topic.topic, topic.targetTopic, "\(topic.partitions)", topic.state,
                 topic.lag.map(Quantities.count) ?? "?",
@@ -88,15 +99,30 @@ struct StatusText {
                 topic.latencyMean.map(Quantities.seconds) ?? "-", topic.latencyMaximum.map(Quantities.seconds) ?? "-",
             ])
         }
-        return table.lines
+        let lines =
+            shown.isEmpty
+            ? [] : lines(of: table, names: ["TOPIC", "TARGET"], leaving: ["TARGET", "MAX", "LATENCY", "RECORDS/S"])
+        return lines + more(max(flow.verdict.counts.topics, flow.rates.topics.count) - shown.count, "topic")
     }
 
-    private func partitions(_ partitions: [FlowStatus.Partition]) -> [String] {
+    private func waiting(_ waiting: [FlowStatus.WaitingTopic], of count: Int) -> [String] {
+        let shown = waiting.prefix(layout.entries)
+        return section(
+            shown.flatMap { indented("\($0.topic) waits: \($0.reason)") }
+                + more(count - shown.count, "topic", "that waits", "that wait"))
+    }
+
+    private func partitions(_ flow: FlowDocument) -> [String] {
+        let worst = flow.status.partitions.filter(\.isProblem).sorted { $0.state == .failed && $1.state != .failed }
+        let all = allPartitions ? flow.status.partitions.filter { !$0.isProblem } : []
+        // Who asks for all of them gets them, unless they have to fit somewhere.
+        let isWhole = allPartitions && layout.entries == Self.largest
+        let shown = isWhole ? worst + all : Array((worst + all).prefix(layout.entries))
         var table = TextTable([
             "PARTITION": .left, "STATE": .left, "SOURCE OFFSET": .right, "SOURCE END": .right, "TARGET OFFSET": .right,
             "LAG": .right, "WHY": .left,
         ])
-        for partition in partitions {
+        for partition in shown {
             let isStuck = partition.stuckForSeconds != nil
             table.add([
                 "\(partition.topic)-\(partition.partition)", isStuck ? "stuck" : partition.state.rawValue,
@@ -105,8 +131,31 @@ struct StatusText {
                 partition.reason ?? Self.standstill(partition) ?? partition.lagUnknown ?? "",
             ])
         }
-        return table.lines
+        let counts = flow.verdict.counts
+        let rest = (allPartitions ? counts.partitions : counts.failed + counts.stuck) - shown.count
+        let lines =
+            shown.isEmpty
+            ? []
+            : lines(of: table, names: ["PARTITION"], leaving: ["SOURCE END", "TARGET OFFSET"], sentences: "WHY")
+        return section(
+            lines + (allPartitions ? more(rest, "partition") : more(rest, "partition", "in trouble", "in trouble")))
     }
+
+    private func groups(_ groups: [FlowStatus.Group]) -> [String] {
+        let troubled = groups.filter { $0.state == .refused || $0.state == .failed }
+        let others = groups.filter { $0.state != .refused && $0.state != .failed }
+        let shown = (troubled + others.prefix(Self.shownGroups)).prefix(layout.entries)
+        var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
+        for group in shown {
+            let name = group.group == group.targetGroup ? group.group : "\(group.group) (there \(group.targetGroup))"
+            table.add([name, "\(group.state)", "\(group.partitions.count)", group.reason ?? ""])
+        }
+        let lines = shown.isEmpty ? [] : lines(of: table, names: ["GROUP"], leaving: [], sentences: "WHY")
+        return section(lines + more(groups.count - shown.count, "group"))
+    }
+
+    /// Groups that are listed although nothing is wrong with them.
+    private static let shownGroups = 20
 
     private static func standstill(_ partition: FlowStatus.Partition) -> String? {
         partition.stuckForSeconds.map { seconds in
@@ -122,10 +171,74 @@ struct StatusText {
     private static func lag(_ rates: FlowDocument.Rates) -> String {
         if let lag = rates.lag { return Quantities.count(lag) }
         guard let known = rates.knownLag, let unknown = rates.lagUnknownPartitions else { return "unknown" }
-        return "at least \(Quantities.count(known)), unknown of \(unknown) partition\(unknown == 1 ? "" : "s")"
+        return "at least \(Quantities.count(known)), unknown of \(unknown.counted("partition"))"
     }
 
-    private func indented(_ lines: [String]) -> [String] {
-        lines.map { "  " + $0 }
+    private static func some(_ names: [String]) -> String {
+        let shown = names.prefix(10)
+        let more = names.count - shown.count
+        return shown.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+    }
+}
+
+// Lines within the width.
+extension StatusText {
+    private static let margin = "  "
+
+    private func lines(
+        of table: TextTable, names: [String], leaving: [String], sentences: String? = nil, indentation: Int = 2
+    ) -> [String] {
+        let hasColors = layout.hasColors
+        let lines = table.lines(
+            TextTable.Layout(
+                width: layout.width.map { max(1, $0 - indentation) }, names: names, leaving: leaving,
+                sentences: sentences
+            ) { column, cell in hasColors && column == "STATE" ? Self.style(of: cell) : nil })
+        return lines.enumerated().map { index, line in
+            String(repeating: " ", count: indentation) + (index == 0 ? styled(line, .dim) : line)
+        }
+    }
+
+    private func list(_ entries: [String], atLeast least: Int) -> [String] {
+        let shown = entries.prefix(max(least, layout.entries))
+        return shown.flatMap { wrapped(Self.margin + $0, indentation: Self.margin + Self.margin) }
+            + more(entries.count - shown.count, "reason")
+    }
+
+    /// A line for what is not shown.
+    private func more(_ count: Int, _ noun: String, _ one: String = "", _ several: String = "") -> [String] {
+        guard count > 0 else { return [] }
+        let ending = count == 1 ? one : several
+        return [Self.margin + "and \(count.counted("more \(noun)"))" + (ending.isEmpty ? "" : " \(ending)")]
+    }
+
+    /// With an empty line before it, unless there is nothing.
+    private func section(_ lines: [String]) -> [String] { lines.isEmpty ? [] : [""] + lines }
+
+    private func indented(_ text: String) -> [String] {
+        wrapped(Self.margin + text, indentation: Self.margin + Self.margin)
+    }
+
+    private func wrapped(_ text: String, indentation: String) -> [String] {
+        let text = text.printable(atMost: 8_192)
+        return layout.width.map { text.wrapped(to: $0, indentation: indentation) } ?? [text]
+    }
+
+    private func styled(_ text: String, _ style: TerminalStyle) -> String {
+        style.apply(to: text, isWanted: layout.hasColors)
+    }
+
+    private static func style(of condition: FlowCondition) -> TerminalStyle? {
+        condition == .running ? .good : condition.isTrouble ? .bad : .warning
+    }
+
+    /// - Parameter state: of a cluster, topic, partition or group.
+    private static func style(of state: String) -> TerminalStyle? {
+        switch state {
+        case "DOWN", "failed", "stuck", "waiting", "refused": .bad
+        case "paused", "activeMembers", "?": .warning
+        case "up", "active", "synced": .good
+        default: nil
+        }
     }
 }

@@ -1,9 +1,14 @@
+internal import Observability
+internal import PlainText
 internal import ReplicationTools
 
 /// Document that `verify` prints, as JSON or as text.
 struct VerifyDocument: Codable {
     var isEqual: Bool
     var flows: [VerificationReport]
+    /// The program that has compared, and when it was done.
+    var version = Replicator.version
+    var time = LocalTime.now.utc
 
     init(flows: [VerificationReport]) {
         self.flows = flows
@@ -11,7 +16,7 @@ struct VerifyDocument: Codable {
     }
 
     var text: String {
-        flows.map(Self.text).joined(separator: "\n")
+        (flows.map(Self.text) + ["compared by replicator \(version) at \(time)"]).joined(separator: "\n")
     }
 
     private static func text(of flow: VerificationReport) -> String {
@@ -34,12 +39,20 @@ struct VerifyDocument: Codable {
             let name = "\(partition.topic)-\(partition.partition)"
             if let failure = partition.failure { lines.append("  \(name): not compared: \(failure)") }
             for example in partition.differences.examples { lines.append("  \(name): \(text(of: example))") }
+            let more = partition.differences.total - Int64(partition.differences.examples.count)
+            if more > 0, !partition.differences.examples.isEmpty { lines.append("  \(name): and \(more) more") }
         }
         let total = flow.differences.total
         let failed = flow.partitions.count { $0.failure != nil }
         lines.append(
             flow.isEqual
-                ? "  equal: \(flow.equal) records" : "  \(total) differences, \(failed) partitions not compared")
+                ? "  equal: \(flow.equal.counted("record"))"
+                : "  \(total.counted("difference")), \(failed.counted("partition")) not compared")
+        if flow.sourceClusterID != nil || flow.targetClusterID != nil {
+            lines.append(
+                "  cluster ids: \(flow.source) \(flow.sourceClusterID ?? "unknown"), "
+                    + "\(flow.target) \(flow.targetClusterID ?? "unknown")")
+        }
         return lines.joined(separator: "\n")
     }
 

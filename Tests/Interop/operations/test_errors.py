@@ -76,7 +76,7 @@ def test_keys_and_values_that_are_wrong():
     refused("unknown key", config(flow="startFom: earliest"), "my.yaml:8:5", "flows[0].startFom", "unknown key",
             'did you mean "startFrom"')
     refused("unknown key at the top", config(more="htpp: {}\n"), "my.yaml:10:1", "htpp", 'did you mean "http"')
-    refused("duplicate key", config(flow="name: again"), "my.yaml", "name", "twice")
+    refused("duplicate key", config(flow="name: again"), "my.yaml", "name", "again in line")
     refused("wrong type", config(flow="naming: prefix"), "my.yaml:8", "flows[0].naming", "mapping", '"prefix"')
     refused("wrong boolean", config(flow="sync: {acls: maybe}"), "my.yaml:8", "flows[0].sync.acls", "true or false",
             "maybe")

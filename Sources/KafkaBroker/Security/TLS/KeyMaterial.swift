@@ -1,3 +1,4 @@
+import ForeignErrors
 import NIOCore
 import NIOSSL
 
@@ -38,7 +39,7 @@ struct KeyMaterial {
                 try NIOSSLPrivateKey(bytes: key, format: .der)
             )
         } catch {
-            throw settings.refusal("ssl.keystore.location", "\"\(path)\" cannot be used: \(error)")
+            throw settings.refusal("ssl.keystore.location", "\"\(path)\" cannot be used: \(ForeignError.words(error))")
         }
     }
 
@@ -55,7 +56,7 @@ struct KeyMaterial {
             return try (bundle.others + (bundle.certificate.map { [$0] } ?? []))
                 .map { try NIOSSLCertificate(bytes: $0, format: .der) }
         } catch {
-            throw settings.refusal("ssl.truststore.location", "\"\(path)\" cannot be used: \(error)")
+            throw settings.refusal("ssl.truststore.location", "\"\(path)\" cannot be used: \(ForeignError.words(error))")
         }
     }
 

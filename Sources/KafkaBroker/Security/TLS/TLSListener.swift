@@ -1,3 +1,4 @@
+import ForeignErrors
 import NIOSSL
 
 /// A listener's TLS: the context its connections share, and how certificates become principals.
@@ -35,8 +36,8 @@ struct TLSListener: Sendable {
             context = try NIOSSLContext(configuration: configuration)
         } catch {
             throw .invalidSettings(
-                "listener \(settings.listener): TLS cannot be set up: \(error); check that certificate and key belong "
-                    + "together")
+                "listener \(settings.listener): TLS cannot be set up: \(ForeignError.words(error)); check that "
+                    + "certificate and key belong together")
         }
         principalMapping =
             securityProtocol.usesSASL

@@ -51,7 +51,7 @@ final class DataDirectory {
             }
             return
         }
-        let new = DirectoryIdentity(clusterID: clusterID, directoryID: KafkaUUID.random().text)
+        let new = DirectoryIdentity(clusterID: clusterID, directoryID: KafkaUUID.random().description)
         do throws(LogError) {
             try FileSystem.replace(
                 "\(path)/\(DirectoryIdentity.fileName)", with: ByteBuffer(string: new.text), flushed: true)

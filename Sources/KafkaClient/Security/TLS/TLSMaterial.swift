@@ -1,3 +1,4 @@
+import ForeignErrors
 import FoundationEssentials
 import NIOCore
 import NIOSSL
@@ -48,13 +49,7 @@ extension TLSMaterial {
     private static func read(_ name: String, _ path: String?) throws(KafkaError.Reason) -> [UInt8]? {
         guard let path else { return nil }
         do { return Array(try Data(contentsOf: URL(filePath: path))) } catch {
-            let why =
-                switch (error as? CocoaError)?.code {
-                case .fileNoSuchFile, .fileReadNoSuchFile: "no such file"
-                case .fileReadNoPermission: "permission denied"
-                default: "\(error)"
-                }
-            throw .configuration("\(name) \"\(path)\" cannot be read: \(why)")
+            throw .configuration("\(name) \"\(path)\" cannot be read: \(ForeignError.words(error))")
         }
     }
 
@@ -97,7 +92,8 @@ extension TLSMaterial {
             configuration.privateKey = .privateKey(key)
         }
         do { return try NIOSSLContext(configuration: configuration) } catch {
-            throw .configuration("TLS cannot be set up: \(error); check that certificate and key belong together")
+            let why = ForeignError.words(error)
+            throw .configuration("TLS cannot be set up: \(why); check that certificate and key belong together")
         }
     }
 
@@ -117,7 +113,7 @@ extension TLSMaterial {
                 case NIOSSLError.failedToLoadPrivateKey: "it is not a PEM key, or tls.keyPassword is wrong"
                 case NIOSSLError.failedToLoadCertificate: "it holds no PEM certificate"
                 case let failure as KeyStore.Failure: failure.description
-                default: "\(error)"
+                default: ForeignError.words(error)
                 }
             throw .configuration("\(name) \"\(path ?? "")\" cannot be read: \(why)")
         }
