@@ -26,7 +26,7 @@ struct AccountObserver: Sendable {
         await findUncreatable(&facts, selected, atTarget)
         let (flow, from, to) = (settings.name, settings.source.name, settings.target.name)
         var accounts = facts.values.map { $0.account(flow: flow, from: from, to: to) }
-        accounts += await unselected(atSource, observer, known: Set(facts.keys.map(\.topic)))
+        accounts += await unselected(atSource, known: Set(facts.keys.map(\.topic)))
         return accounts.inOrder()
     }
 
@@ -128,9 +128,11 @@ struct AccountObserver: Sendable {
     }
 
     /// Topics of which nothing is copied because of what the source, an expression or a rule says.
-    private func unselected(
-        _ metadata: ClusterMetadata, _ observer: MetadataObserver, known: Set<String>
-    ) async -> [Account] {
+    ///
+    /// - Parameter known: topics that have accounts already.
+    func unselected(_ metadata: ClusterMetadata, known: Set<String> = []) async -> [Account] {
+        let observer = MetadataObserver(settings: settings, source: source, target: target)
+        _ = observer.select(metadata)
         var accounts: [Account] = []
         var named = known
         func add(_ topic: String, _ targetTopic: String?, _ state: Account.State, _ reason: String) {
@@ -150,7 +152,7 @@ struct AccountObserver: Sendable {
             guard let rule = selector.exclusion(of: topic.name, isInternal: topic.isInternal) else { continue }
             add(topic.name, nil, .excluded, rule)
         }
-        return accounts
+        return accounts.inOrder()
     }
 }
 

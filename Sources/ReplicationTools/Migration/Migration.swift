@@ -47,8 +47,7 @@ public actor Migration {
         precondition(!eventLoops.isEmpty, "a migration needs an event loop")
         var settings = settings
         settings.startFrom = .earliest
-        settings.source = Self.patient(settings.source, at: patience)
-        settings.target = Self.patient(settings.target, at: patience)
+        settings.giveUp(after: patience)
         self.settings = settings
         self.patience = patience
         self.leavesGroups = leavesGroups
@@ -58,20 +57,19 @@ public actor Migration {
         self.wallClock = wallClock
         let impatience = min(Self.impatience, patience)
         source = ClusterClient(
-            Self.patient(settings.source, at: impatience), eventLoop: eventLoops[0], logger: logger)
+            Self.impatient(settings.source, impatience), eventLoop: eventLoops[0], logger: logger)
         target = ClusterClient(
-            Self.patient(settings.target, at: impatience), eventLoop: eventLoops[0], logger: logger)
+            Self.impatient(settings.target, impatience), eventLoop: eventLoops[0], logger: logger)
         flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
         report = MigrationReport(settings)
         report.leavesGroups = leavesGroups
     }
 
-    /// The settings with no time-out longer than patience.
-    private static func patient(_ settings: ClusterSettings, at patience: Duration) -> ClusterSettings {
+    private static func impatient(_ settings: ClusterSettings, _ longest: Duration) -> ClusterSettings {
         var settings = settings
-        settings.operationTimeout = min(settings.operationTimeout, patience)
-        settings.requestTimeout = min(settings.requestTimeout, patience)
-        settings.connectTimeout = min(settings.connectTimeout, patience)
+        settings.operationTimeout = min(settings.operationTimeout, longest)
+        settings.requestTimeout = min(settings.requestTimeout, longest)
+        settings.connectTimeout = min(settings.connectTimeout, longest)
         return settings
     }
 

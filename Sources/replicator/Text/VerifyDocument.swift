@@ -35,12 +35,33 @@ struct VerifyDocument: Codable {
             if let failure = partition.failure { lines.append("  \(name): not compared: \(failure)") }
             for example in partition.differences.examples { lines.append("  \(name): \(text(of: example))") }
         }
-        let total = flow.differences.total
-        let failed = flow.partitions.count { $0.failure != nil }
+        let left = flow.notCompared.filter(\.isLeft)
+        lines += left.map { "  \($0.name): not compared: \($0.state.rawValue): \($0.reason)" }
+        lines += AccountTable.excluded(flow.notCompared).map { "  " + $0 }
+        let failed = flow.coverage.partitions - flow.coverage.comparedPartitions
         lines.append(
             flow.isEqual
-                ? "  equal: \(flow.equal) records" : "  \(total) differences, \(failed) partitions not compared")
+                ? "  equal: \(flow.equal) records"
+                : "  \(flow.differences.total) differences, \(failed) partitions not compared"
+                    + (left.isEmpty ? "" : ", \(left.count) topics not compared"))
+        lines.append(coverage(of: flow))
         return lines.joined(separator: "\n")
+    }
+
+    /// How much was compared, and why the rest was not.
+    private static func coverage(of flow: VerificationReport) -> String {
+        let coverage = flow.coverage
+        var rest: [String] = []
+        func add(_ count: Int64, _ why: String) { if count > 0 { rest.append("\(Quantities.count(count)) \(why)") } }
+        add(flow.partitions.reduce(0) { $0 + $1.beyondStable }, "behind the beginning of open transactions")
+        add(flow.partitions.reduce(0) { $0 + $1.beforeTarget }, "before the target's first")
+        add(
+            flow.partitions.filter { $0.failure != nil }.reduce(0) { $0 + $1.sourceEnd - $1.sourceStart },
+            "in partitions that were not compared")
+        return
+            "  compared: \(Quantities.count(coverage.comparedOffsets)) of \(Quantities.count(coverage.offsets)) source "
+            + "offsets, \(coverage.comparedPartitions) of \(coverage.partitions) partitions"
+            + (rest.isEmpty ? "" : "; not compared: " + rest.joined(separator: ", "))
     }
 
     /// The part of the flow that was compared; empty where that is everything.
@@ -77,8 +98,12 @@ struct VerifyDocument: Codable {
         if expired > 0 { notes.append("\(expired) before the source's first") }
         let loops = partitions.reduce(0) { $0 + $1.loops }
         if loops > 0 { notes.append("\(loops) came from the target") }
+        let open = partitions.reduce(0) { $0 + $1.beyondStable }
+        if open > 0 { notes.append("\(open) offsets in open transactions") }
+        let openThere = partitions.reduce(0) { $0 + $1.beyondStableOnTarget }
+        if openThere > 0 { notes.append("\(openThere) target offsets in open transactions") }
         let foreign = partitions.reduce(0) { $0 + $1.foreign }
-        if foreign > 0 { notes.append("\(foreign) from elsewhere") }
+        if foreign > 0 { notes.append("\(foreign) only on the target, from elsewhere") }
         return notes.joined(separator: ", ")
     }
 
