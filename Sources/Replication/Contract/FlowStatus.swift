@@ -65,6 +65,8 @@ public struct FlowStatus: Sendable, Codable {
             /// The group has members that read on the target.
             case activeMembers
             case refused, failed
+            /// As of ``GroupPartition``.
+            case beyondEnd, beyondCopies
 
             public var description: String { rawValue }
         }
@@ -104,6 +106,11 @@ public struct FlowStatus: Sendable, Codable {
             /// The target's position is further.
             case further
             case activeMembers, refused, pending
+            /// The target's position lies beyond the end of the log there.
+            case beyondEnd
+            /// The target's position lies beyond everything that was copied, although the group has copied records left
+            /// to read at the source.
+            case beyondCopies
 
             public var description: String { rawValue }
         }
@@ -118,7 +125,7 @@ public struct FlowStatus: Sendable, Codable {
         /// Committed offset on the target; nil for none.
         public var targetOffset: Int64?
         public var state: State
-        /// Reason of a refusal.
+        /// Reason of a refusal, or of a position beyond what is there.
         public var reason: String?
         /// Source offsets before the group's position that have not passed yet.
         public var aheadBy: Int64

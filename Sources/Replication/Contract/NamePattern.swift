@@ -45,6 +45,21 @@ public struct NameSelection: Hashable, Sendable {
         return try isWanted ? !isDenied.get() : false
     }
 
+    /// Whether an allow expression matches, whatever the deny expressions say.
+    package func allows(_ name: String) throws(UndecidedMatch) -> Bool { try Self.match(name, allow).get() }
+
+    /// The first allow expression that matches; nil when none does.
+    package func allowing(_ name: String) throws(UndecidedMatch) -> NamePattern? {
+        for pattern in allow where try pattern.expression.matches(name) { return pattern }
+        return nil
+    }
+
+    /// The first deny expression that matches; nil when none does.
+    package func denial(of name: String) throws(UndecidedMatch) -> NamePattern? {
+        for pattern in deny where try pattern.expression.matches(name) { return pattern }
+        return nil
+    }
+
     /// One expression that matches is enough, whatever becomes of the others.
     private static func match(_ name: String, _ patterns: [NamePattern]) -> Result<Bool, UndecidedMatch> {
         var undecided: UndecidedMatch?

@@ -17,6 +17,8 @@ package struct PartitionFinding: Sendable {
     package let target: TopicPartition
     package let committed: CommittedOffset
     package let position: Result<GroupPosition, TranslationRefusal>
+    /// Target offset behind everything that the flows are known to have copied; nil while that is nothing.
+    var copiesEnd: Int64?
     /// Committed offset on the target; nil for none.
     package var atTarget: Int64?
     package var verdict: Verdict
@@ -28,6 +30,8 @@ package struct PartitionFinding: Sendable {
         case move(to: Int64)
         /// The target's position is further than the source's.
         case further
+        /// The target's position is none that reading there can have led to.
+        case beyond(BeyondPosition)
         /// Nothing is committed, for a reason that an operator may have to do something about.
         case refused(String)
         /// Nothing is committed while somebody reads with the group on the target.
@@ -40,13 +44,18 @@ extension PartitionFinding {
     struct TargetSide: Sendable {
         var committed: Int64?
         var hasMembers: Bool
-        /// First offset and end of the log; nil when not looked up.
-        var bounds: Range<Int64>?
+        /// First offset of the log; nil when not looked up.
+        var start: Int64?
+        /// End of the log, looked up after `committed`; nil when not looked up.
+        var end: Int64?
+        /// See ``PartitionFinding/copiesEnd``.
+        var copiesEnd: Int64?
     }
 
     /// The rules of group-offset synchronisation, for one position:
     /// only where it is known, only forward, only inside the target's log, only while nobody reads there.
     static func verdict(on position: Result<GroupPosition, TranslationRefusal>, _ side: TargetSide) -> Verdict {
+        if let beyond = BeyondPosition(of: side, comparedTo: position) { return .beyond(beyond) }
         let wanted: Int64
         switch position {
         case .failure(let refusal): return .refused("\(refusal)")
@@ -54,15 +63,21 @@ extension PartitionFinding {
         }
         if let committed = side.committed, committed >= wanted { return committed == wanted ? .synced : .further }
         if side.hasMembers { return .activeMembers }
-        guard let bounds = side.bounds else { return .move(to: wanted) }
-        if wanted < bounds.lowerBound {
-            return .refused(
-                "target offset \(wanted) is gone from the target, whose log begins at \(bounds.lowerBound)")
+        if let start = side.start, wanted < start {
+            return .refused("target offset \(wanted) is gone from the target, whose log begins at \(start)")
         }
-        if wanted > bounds.upperBound {
-            return .refused(
-                "target offset \(wanted) lies behind the target's end \(bounds.upperBound): its log went backwards")
+        if let end = side.end, wanted > end {
+            return .refused("target offset \(wanted) lies behind the target's end \(end): its log went backwards")
         }
         return .move(to: wanted)
     }
+}
+
+/// Positions on the target that a commit may set back.
+package enum GroupRewind: Hashable, Sendable {
+    case none
+    /// Those beyond the end of the log.
+    case beyondEnd
+    /// Every position that is further than the source's.
+    case all
 }

@@ -61,6 +61,13 @@ package struct PartitionOffsets: Hashable, Sendable {
         self.knowsAllCopies = knowsAllCopies
     }
 
+    /// Target offset behind everything that either flow is known to have copied or to have passed; nil while that is
+    /// nothing.
+    package var copiesEnd: Int64? {
+        guard let forward, forward.targetEnd >= 0 else { return nil }
+        return max(forward.targetEnd, backward?.passed ?? 0)
+    }
+
     /// - Parameters:
     ///   - offset: the next source offset that the group would read.
     ///   - targetEnd: an end that the target's log had before the maps were looked at; used while they hold nothing.

@@ -10,6 +10,11 @@ extension FlowStatus.Group {
         if let failure = finding.failure {
             state = .failed
             reason = failure
+        } else if let beyond = partitions.first(where: { $0.state == .beyondEnd })
+            ?? partitions.first(where: { $0.state == .beyondCopies })
+        {
+            state = beyond.state == .beyondEnd ? .beyondEnd : .beyondCopies
+            reason = beyond.reason.map { "\(beyond.topic)-\(beyond.partition): \($0)" }
         } else if let refused = partitions.first(where: { $0.state == .refused }) {
             state = .refused
             reason = refused.reason.map { "\(refused.topic)-\(refused.partition): \($0)" }
@@ -39,6 +44,9 @@ extension FlowStatus.GroupPartition {
         case .move: state = .pending
         case .further: state = .further
         case .activeMembers: state = .activeMembers
+        case .beyond(let beyond):
+            state = beyond.kind == .end ? .beyondEnd : .beyondCopies
+            reason = beyond.reason
         case .refused(let why):
             state = .refused
             reason = why

@@ -161,7 +161,8 @@ package actor GroupSync {
             position = .failure(error)
         }
         return PartitionFinding(
-            source: partition, target: route.target, committed: committed, position: position, verdict: .synced)
+            source: partition, target: route.target, committed: committed, position: position,
+            copiesEnd: route.offsets.copiesEnd, verdict: .synced)
     }
 
     private func offsets(
@@ -201,9 +202,15 @@ extension GroupSync {
                     let partition = found[index].partitions[place]
                     let side = PartitionFinding.TargetSide(
                         committed: offsets[partition.target]?.offset, hasMembers: hasMembers ?? false,
-                        bounds: bounds[partition.target])
+                        start: bounds.starts[partition.target], end: bounds.ends[partition.target],
+                        copiesEnd: partition.copiesEnd)
+                    var verdict = PartitionFinding.verdict(on: partition.position, side)
+                    if case .beyond(var beyond) = verdict {
+                        beyond.addRemedy(flow: settings.name, group: found[index].group)
+                        verdict = .beyond(beyond)
+                    }
                     found[index].partitions[place].atTarget = side.committed
-                    found[index].partitions[place].verdict = PartitionFinding.verdict(on: partition.position, side)
+                    found[index].partitions[place].verdict = verdict
                 }
             case .failure(let error):
                 found[index].failure = GroupFailure.text(error, group: name, need: .read, at: settings.target)
@@ -212,18 +219,20 @@ extension GroupSync {
         }
     }
 
-    /// First offset and end of the target partitions in which something is to be committed. Ends of those that hold
-    /// nothing of ours yet are kept for the next round: a position may be taken from an end only if the end is older
-    /// than the map that says that nothing has been copied.
+    /// First offsets of the target partitions in which something is to be committed; ends of those, and of those in
+    /// which a group stands. Ends of those that hold nothing of ours yet are kept for the next round: a position may be
+    /// taken from an end only if the end is older than the map that says that nothing has been copied.
     private func bounds(
         of found: [GroupFinding],
         _ committed: [ExactName: Result<[TopicPartition: CommittedOffset], KafkaError>]
-    ) async -> [TopicPartition: Range<Int64>] {
+    ) async -> (starts: [TopicPartition: Int64], ends: [TopicPartition: Int64]) {
         var wanted: Set<TopicPartition> = []
         var empty: Set<TopicPartition> = []
+        var stoodAt: Set<TopicPartition> = []
         for finding in found {
             guard case .success(let offsets) = committed[ExactName(finding.targetGroup)] else { continue }
             for partition in finding.partitions {
+                if offsets[partition.target] != nil { stoodAt.insert(partition.target) }
                 switch partition.position {
                 case .success(let position):
                     if position.target > offsets[partition.target]?.offset ?? -1 { wanted.insert(partition.target) }
@@ -232,14 +241,10 @@ extension GroupSync {
                 }
             }
         }
-        let last = await target.logEnds(of: wanted.union(empty))
+        let last = await target.logEnds(of: wanted.union(empty).union(stoodAt))
         let first = await starts(of: wanted.intersection(last.keys))
         emptyEnds.merge(last.filter { empty.contains($0.key) }) { _, new in new }
-        var bounds: [TopicPartition: Range<Int64>] = [:]
-        for (partition, first) in first {
-            if let last = last[partition], first <= last { bounds[partition] = first..<last }
-        }
-        return bounds
+        return (first, last)
     }
 
     private func starts(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
@@ -251,17 +256,19 @@ extension GroupSync {
     /// Commits what a finding says is to be moved. The coordinator refuses it for a group that has got members in the
     /// meantime.
     ///
-    /// - Parameter isRewindAllowed: also where the target's position is further.
-    package func apply(_ finding: inout GroupFinding, allowingRewind isRewindAllowed: Bool = false) async {
+    /// - Parameter rewind: positions that are set back as well.
+    package func apply(_ finding: inout GroupFinding, allowing rewind: GroupRewind = .none) async {
         var offsets: [TopicPartition: CommittedOffset] = [:]
         for partition in finding.partitions {
             let wanted: Int64
             switch partition.verdict {
             case .move(let offset): wanted = offset
-            case .further where isRewindAllowed:
+            case .further where rewind == .all:
                 guard case .success(let position) = partition.position else { continue }
                 wanted = position.target
-            case .synced, .further, .refused, .activeMembers: continue
+            case .beyond(let beyond) where rewind == .all || rewind == .beyondEnd && beyond.kind == .end:
+                wanted = beyond.backTo
+            case .synced, .further, .beyond, .refused, .activeMembers: continue
             }
             // The source's leader epoch means nothing on the target.
             offsets[partition.target] = CommittedOffset(offset: wanted, metadata: partition.committed.metadata)
@@ -333,15 +340,21 @@ extension GroupSync {
             for partition in finding.partitions {
                 let key = "\(finding.group)/\(partition.source)"
                 present.insert(ExactName(key))
-                guard case .refused(let reason) = partition.verdict else {
+                let message: Logger.Message
+                let reason: String
+                switch partition.verdict {
+                case .refused(let why):
+                    if case .failure(.nothingCopied) = partition.position { continue }
+                    (message, reason) = ("group offset cannot be translated", why)
+                case .beyond(let beyond): (message, reason) = ("group stands where reading on the target cannot have led", beyond.reason)
+                case .synced, .move, .further, .activeMembers:
                     reported[ExactName(key)] = nil
                     continue
                 }
-                if case .failure(.nothingCopied) = partition.position { continue }
                 let isNew = reported[ExactName(key)] == nil
                 if isNew { failures.increment() }
                 report(
-                    key, "group offset cannot be translated", reason,
+                    key, message, reason,
                     ["topic": "\(partition.source.topic)", "partition": "\(partition.source.partition)"],
                     group: finding.group)
             }

@@ -44,7 +44,7 @@ public actor OffsetInspector {
             guard var finding = try await examine(group) else { return nil }
             if let topics { finding.partitions.removeAll { !topics.contains($0.source.topic) } }
             if action != .look, finding.failure == nil {
-                await sync.apply(&finding, allowingRewind: action == .applyAndRewind)
+                await sync.apply(&finding, allowing: action == .applyAndRewind ? .all : .none)
             }
             return await report(on: finding)
         } catch {
@@ -57,7 +57,8 @@ public actor OffsetInspector {
         for _ in 0..<5 {
             let found = try await inspect(group)
             let isAhead = found?.partitions.contains { partition in
-                switch partition.position {
+                if case .beyond(let beyond) = partition.verdict, beyond.kind == .copies { return true }
+                return switch partition.position {
                 case .success(let position): position.aheadBy > 0
                 case .failure(let refusal): refusal == .nothingCopied
                 }

@@ -36,9 +36,13 @@ public struct OffsetReport: Sendable, Codable, Equatable {
         public var reason: String?
     }
 
-    /// Whether every position has an exact counterpart, and no record differs from its copy.
+    /// Whether every position has an exact counterpart, no record differs from its copy, and the group stands nowhere
+    /// on the target where reading cannot have led.
     public var isExact: Bool {
-        failure == nil && partitions.allSatisfy { $0.state != .refused && $0.isSameRecord != false && $0.aheadBy == 0 }
+        failure == nil
+            && partitions.allSatisfy {
+                ![.refused, .beyondEnd, .beyondCopies].contains($0.state) && $0.isSameRecord != false && $0.aheadBy == 0
+            }
     }
 }
 

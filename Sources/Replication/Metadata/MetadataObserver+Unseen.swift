@@ -1,11 +1,11 @@
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
 
 // Topics that are selected and cannot be copied because of what the source says of them.
 extension MetadataObserver {
     /// Selected topics that the source lists with an error, and those that are selected by their very names and hidden
     /// from us: without DESCRIBE a topic is not listed at all.
-    func withheld(_ metadata: ClusterMetadata) async -> [TopicRefusal] {
+    package func withheld(_ metadata: ClusterMetadata) async -> [TopicRefusal] {
         var refused: [TopicRefusal] = []
         for topic in metadata.topics.values where topic.error != .none && !topic.isInternal {
             guard let name = targetName(of: topic.name) else { continue }

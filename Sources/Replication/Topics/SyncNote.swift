@@ -25,6 +25,8 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case groupNotCopied
         /// Somebody reads with the group on the target.
         case groupActive
+        /// A consumer group stands on the target where reading there cannot have led.
+        case groupBeyond
     }
 
     package var kind: Kind

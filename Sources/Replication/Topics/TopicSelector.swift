@@ -34,6 +34,18 @@ package struct TopicSelector {
         return naming.targetName(of: topic)
     }
 
+    /// The rule that keeps a topic from being copied although an allow expression matches it, in words; nil where there
+    /// is none. Kafka's own topics, and those whose names begin with `__`, are nobody's data.
+    package func exclusion(of topic: String, isInternal: Bool) -> String? {
+        guard !isInternal, !topic.hasPrefix("__"), (try? selection.allows(topic)) == true else { return nil }
+        if let pattern = try? selection.denial(of: topic) { return "topics.deny has \(pattern.text)" }
+        if let pattern = try? Self.internalTopics.allowing(topic) {
+            return "names that match \(pattern.text) are those of replicators and services, and are never copied"
+        }
+        guard naming.hasPassed(targetAlias, topic: topic) else { return nil }
+        return "its name says that it has come through \(targetAlias)"
+    }
+
     /// The same for those who have been told already of expressions without an answer.
     package func targetName(of topic: String, isInternal: Bool) -> String? {
         (try? target(of: topic, isInternal: isInternal)) ?? nil

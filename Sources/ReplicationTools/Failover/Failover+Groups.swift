@@ -78,7 +78,8 @@ extension Failover {
         var moved = 0
         for index in found.indices {
             moved += found[index].partitions.count { if case .move = $0.verdict { true } else { false } }
-            await sync.apply(&found[index])
+            // Where there is no time to ask, a group that waits for offsets that others will fill is set back.
+            await sync.apply(&found[index], allowing: options.kind == .unplanned ? .beyondEnd : .none)
         }
         remember(found)
         guard report.groupsNotInStep.isEmpty || options.leavesGroups || options.kind == .unplanned else {
@@ -93,7 +94,9 @@ extension Failover {
     }
 
     private func remember(_ found: [GroupFinding]) {
-        report.groupsNotInStep = found.compactMap { FlowStatus.Group($0).obstacle }
+        let groups = found.map { FlowStatus.Group($0) }
+        report.groupsNotInStep = groups.compactMap(\.obstacle)
+        report.groupsBeyond = groups.compactMap(\.beyond)
         report.groupsInStep = found.count - report.groupsNotInStep.count
     }
 
@@ -112,7 +115,7 @@ extension Failover {
     /// backwards, is set back to the end: else the group would wait for offsets that others will fill.
     private func clampGroups() async throws -> Ending {
         let partitions = memory.partitions(isSettled: true).map(\.target)
-        let ends = try await target.bounds(.latest, of: partitions)
+        let ends = await target.logEnds(of: Set(partitions))
         let selector = GroupSelector(settings)
         var moved = 0
         var stuck: [String] = []
@@ -134,12 +137,15 @@ extension Failover {
             for (partition, outcome) in await target.commitOffsets(of: group.id, wanted) {
                 switch outcome {
                 case .success: moved += 1
-                case .failure(let error): stuck.append("\(group.id): \(partition) stands beyond the end: \(error)")
+                case .failure(let error):
+                    stuck.append(
+                        "\(group.id): \(partition) stands beyond the end of its log, and cannot be set back: \(error)")
                 }
             }
         }
         report.groupsInStep = standing - stuck.count
         report.groupsNotInStep = stuck
+        report.groupsBeyond = stuck
         return (
             .done,
             "\(Self.count(standing, "group")) looked at, "

@@ -34,7 +34,7 @@ extension Failover {
         var watch = EndsWatch(for: Self.quiet)
         let deadline = ContinuousClock.now + options.patience
         while ContinuousClock.now < deadline {
-            let ends = try await target.bounds(.latest, of: partitions)
+            let ends = await target.logEnds(of: Set(partitions))
             // Transactions of others on the target are none of ours.
             watch.observe(ends.mapValues { EndsWatch.End(all: $0, committed: $0) }, at: .now)
             if watch.fixed(at: .now) != nil { return }
@@ -43,24 +43,61 @@ extension Failover {
         say(.note("\(settings.target.name) is written to by others already."))
     }
 
-    /// Reports what was left behind, and hands it out where the source can be asked.
+    /// Reports what was left behind, and hands it out where the source can be asked: of partitions that were being
+    /// copied what the target had not got, of all others everything.
     func listTail(_ lost: @escaping @Sendable (LostRecord) throws -> Void) async throws {
         guard let record, let identity = memory.flow.identity else { return }
+        let accounts: [Account]
         do throws(KafkaError) {
-            _ = try await source.metadata(.none)
+            accounts = try await AccountObserver(settings: settings, source: source, target: target)
+                .accounts(record.recorded)
         } catch {
             sourceFailure = error
             report.tail = record.snapshot.map {
                 FailoverReport.Tail(topic: $0.topic, partition: $0.partition, copiedBelow: $0.copiedBelow)
             }
+            report.accounts = record.snapshot.map { $0.unknown(since: error) }.inOrder()
             return
         }
         let ours = try await SourceSnapshot.ownProducers(of: identity, named: settings.name, on: target)
         let tail = LostTail(settings: settings, source: source, target: target, ours: ours)
+        let snapshots = Dictionary(record.snapshot.map { ($0.source, $0) }) { first, _ in first }
         report.tail = []
-        for snapshot in record.snapshot {
+        report.accounts = []
+        for account in accounts {
             try checkInterrupted()
-            report.tail.append(try await tail.list(snapshot, lost: lost))
+            let found = try await tail.list(account, snapshots[account.source], lost: lost)
+            if let listed = found.tail { report.tail.append(listed) }
+            report.accounts.append(found.account)
         }
     }
+}
+
+extension FailoverRecord {
+    /// How far each partition had come when its source was lost, or left.
+    fileprivate var recorded: [TopicPartition: PartitionFacts.Recorded] {
+        Dictionary(
+            snapshot.map { partition in
+                let recorded = PartitionFacts.Recorded(
+                    sourceOffset: partition.sourceOffset, sourceTopicID: partition.sourceTopicID,
+                    sourceLeaderEpoch: partition.sourceLeaderEpoch ?? -1)
+                return (partition.source, recorded)
+            }
+        ) { first, _ in first }
+    }
+}
+
+extension PartitionSnapshot {
+    /// The account of a partition whose source does not answer.
+    fileprivate func unknown(since error: KafkaError) -> Account {
+        var account = Account(
+            topic: topic, partition: partition, targetTopic: targetTopic, state: .unknown,
+            reason: "source offset \(copiedBelow) and all behind it may be missing: \(error)")
+        account.copiedBelow = copiedBelow
+        return account
+    }
+}
+
+extension Account {
+    fileprivate var source: TopicPartition { TopicPartition(topic, partition ?? -1) }
 }

@@ -20,7 +20,10 @@ extension Failover {
         obstacles += try await examineMemory(sourceID: sourceID, targetID: targetID)
         guard obstacles.isEmpty else { throw FailoverError.notReady(flow: settings.name, obstacles: obstacles) }
         if sourceFailure == nil { obstacles += try await examineOpposite() }
-        if options.kind == .planned { obstacles += try await examineRights() }
+        if options.kind == .planned {
+            obstacles += try await examineRights()
+            obstacles += try await examineTopics()
+        }
         guard obstacles.isEmpty else { throw FailoverError.notReady(flow: settings.name, obstacles: obstacles) }
         report.partitions = memory.passed.count
         return (.done, try await standing())
@@ -110,6 +113,23 @@ extension Failover {
         } catch {
             throw error
         }
+    }
+
+    /// Topics and partitions that waiting would not help.
+    private func examineTopics() async throws(KafkaError) -> [String] {
+        let accounts = try await AccountObserver(settings: settings, source: source, target: target)
+            .accounts(memory.flow.checkpoints.recorded)
+        let policies = settings.policies
+        let left = accounts.filter { account in
+            switch account.state {
+            case .recreated: policies.recreated == .stop
+            case .truncated: policies.truncated == .stop
+            case .expired: policies.expired == .stop
+            case .leaderless, .uncreatable, .withheld, .undecided, .copyGone, .unknown: true
+            case .complete, .behind, .stopped, .openTransaction, .waiting, .excluded, .deleted: false
+            }
+        }
+        return left.left.map { "\($0). Mend it, or leave it out with topics.deny" }
     }
 
     /// Describes the state of both clusters.

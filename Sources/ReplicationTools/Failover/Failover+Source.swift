@@ -129,10 +129,15 @@ extension Failover {
             try await copyOurselves()
             behind = try await self.behind(ends)
         }
+        report.accounts = try await accounts()
         // Whatever comes later has been written by somebody who has not moved.
         record?.snapshot = memory.partitions(isSettled: true).compactMap { partition in
             ends[partition.source].map {
-                PartitionSnapshot(partition, sourceOffset: $0, targetEnd: partition.map.targetEnd)
+                var snapshot = PartitionSnapshot(partition, sourceOffset: $0, targetEnd: partition.map.targetEnd)
+                let checkpoint = memory.flow.checkpoints[partition.source]
+                snapshot.sourceTopicID = checkpoint?.sourceTopicID
+                snapshot.sourceLeaderEpoch = checkpoint?.sourceLeaderEpoch
+                return snapshot
             }
         }
         return (
@@ -167,23 +172,28 @@ extension Failover {
         var lastMove = ContinuousClock.now
         var before: Int64 = -1
         while await !flow.hasPassed(ends) {
-            let partitions = await flow.status().partitions
-            let failed = partitions.filter {
-                $0.state == .failed && ends[TopicPartition($0.topic, $0.partition)] != nil
-            }
+            let status = await flow.status()
+            obstacles = FlowObstacles(status)
+            let failed = obstacles.stopped.filter { ends[$0.key] != nil }
             guard failed.isEmpty else {
-                throw FailoverError.partitionsFailed(
-                    failed.map { "\($0.topic)-\($0.partition): \($0.reason ?? "")" })
+                throw FailoverError.partitionsFailed(failed.map { "\($0.key): \($0.value)" }.sorted())
             }
-            let passed = partitions.reduce(0) { $0 + $1.sourceOffset }
+            let passed = status.partitions.reduce(0) { $0 + $1.sourceOffset }
             if passed != before { lastMove = .now }
             before = passed
             guard ContinuousClock.now - lastMove < options.patience else {
-                let behind = partitions.filter { $0.lag != 0 }.map { "\($0.topic)-\($0.partition)" }
-                throw FailoverError.doesNotMove(flow: settings.name, partitions: behind)
+                report.accounts = try await accounts()
+                throw FailoverError.doesNotMove(flow: settings.name, partitions: report.accounts.left)
             }
             try await pause()
         }
+    }
+
+    /// Accounts for everything up to the ends that were fixed.
+    private func accounts() async throws -> [Account] {
+        try await recall()
+        return try await AccountObserver(settings: settings, source: source, target: target)
+            .accounts(memory.flow.checkpoints.recorded, obstacles: obstacles, upTo: ends)
     }
 
     func previewDrain() async throws -> String {

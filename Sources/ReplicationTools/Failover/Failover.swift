@@ -34,6 +34,8 @@ public actor Failover {
     var ends: [TopicPartition: Int64] = [:]
     /// Error of a source that does not answer; nil when it does.
     var sourceFailure: KafkaError?
+    /// Reasons that the flow has given when it was run here last.
+    var obstacles = FlowObstacles()
     private var isInterrupted = false
 
     /// Time that an unplanned failover waits for a source that may be gone.
@@ -91,6 +93,7 @@ public actor Failover {
                 try await claimed { try await self.perform(record) }
             }
             report.isDone = true
+            report.judge(options)
         }
     }
 
@@ -131,7 +134,7 @@ public actor Failover {
     public func exportTail(_ lost: @escaping @Sendable (LostRecord) throws -> Void) async throws {
         try await closing {
             try await recall()
-            guard let record = memory.failover, !record.snapshot.isEmpty else {
+            guard let record = memory.failover, record.hasSnapshot else {
                 throw FailoverError.noTail(flow: settings.name)
             }
             self.record = record

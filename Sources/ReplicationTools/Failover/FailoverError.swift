@@ -65,7 +65,7 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
         case .cannotFence(let cluster, let reason):
             "producers cannot be kept out of \(cluster): \(reason). Stop them yourself, and run this without --fence"
         case .doesNotMove(let flow, let partitions):
-            "flow \"\(flow)\" does not get on: \(Self.list(partitions)). Look at `replicator status` and "
+            "flow \"\(flow)\" does not get on: \(Self.list(partitions, "; ")). Look at `replicator status` and "
                 + "`replicator doctor`, and run this again; if the source is lost, use --unplanned"
         case .partitionsFailed(let partitions):
             "partitions have stopped: \(partitions.joined(separator: "; "))"
@@ -79,7 +79,8 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
             "the copies are not equal: \(partitions.joined(separator: "; ")). `replicator verify` compares everything; "
                 + "--undo takes the failover back"
         case .noTail(let flow):
-            "flow \"\(flow)\" has not been failed over: nothing was left behind"
+            "flow \"\(flow)\" has not been failed over: there is no moment from which on records would count as left "
+                + "behind"
         case .nothingToUndo(let flow): "flow \"\(flow)\" has no failover that could be undone"
         case .interrupted: "interrupted; run it again to go on"
         case .flow(let error): "\(error)"
@@ -87,8 +88,8 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The first few, and how many more.
-    private static func list(_ items: [String]) -> String {
-        let shown = items.prefix(10).joined(separator: ", ")
+    private static func list(_ items: [String], _ separator: String = ", ") -> String {
+        let shown = items.prefix(10).joined(separator: separator)
         return items.count > 10 ? "\(shown) and \(items.count - 10) more" : shown
     }
 }

@@ -30,6 +30,11 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
         case snapshot = "cut"
     }
 
+    /// Whether it was recorded how far each partition had come, be it that there was none.
+    package var hasSnapshot: Bool {
+        !snapshot.isEmpty || kind == .unplanned && completed != nil && completed != .preflight
+    }
+
     package init(kind: FailoverKind, owner: String, started: Int64) {
         self.kind = kind
         self.owner = owner
@@ -131,6 +136,8 @@ public struct PartitionSnapshot: Hashable, Sendable, Codable {
     package var following: [ProducerStamp]?
     /// The leader epoch that the source was last read in at that checkpoint; nil in records of versions without.
     package var sourceLeaderEpoch: Int32?
+    /// Id of the source topic, as 32 hexadecimal digits; nil in records of versions without.
+    package var sourceTopicID: String?
     /// Where the target's log ended.
     public var targetEnd: Int64
     /// Records of the flow between the two: they are there too, beyond the last checkpoint.

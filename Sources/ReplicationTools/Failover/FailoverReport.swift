@@ -52,10 +52,17 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var partitions = 0
     public var groupsInStep = 0
     public var groupsNotInStep: [String] = []
+    /// Those of them that stand on the target where reading there cannot have led.
+    public var groupsBeyond: [String] = []
     /// Records compared by the step `verify`.
     public var verified: Int64 = 0
     /// After an unplanned failover: what was left behind, for each partition.
     public var tail: [Tail] = []
+    /// What has become of every selected topic and partition, and of those that rules exclude. Empty before that is known.
+    public var accounts: [Account] = []
+    /// What is not as it should be and was not accepted: with it a failover ends with exit code 1, although the target
+    /// has taken over.
+    public var unaccepted: [String] = []
     /// The flow that brings records back; nil when there is none.
     public var opposite: String?
 
@@ -65,6 +72,15 @@ public struct FailoverReport: Hashable, Sendable, Codable {
         target = settings.target.name
         self.kind = kind
         self.opposite = opposite?.name
+    }
+}
+
+extension FailoverReport {
+    /// Decides what was not accepted: a planned failover leaves nothing, an unplanned one no more than what a lost
+    /// source takes with it.
+    mutating func judge(_ options: FailoverOptions) {
+        let accounts = kind == .planned ? accounts : accounts.filter { !$0.isLossOfSource }
+        unaccepted = accounts.left + (options.leavesGroups ? [] : groupsBeyond)
     }
 }
 
@@ -90,7 +106,7 @@ public struct FailoverOptions: Hashable, Sendable {
     public var takeOverAfter: Duration = .seconds(10)
     /// Number of last records of each partition that are compared.
     public var comparedRecords: Int64 = 10_000
-    /// Continues although groups are not in step.
+    /// Continues although groups are not in step, or stand where reading cannot have led.
     public var leavesGroups = false
 
     public init(kind: FailoverKind) {

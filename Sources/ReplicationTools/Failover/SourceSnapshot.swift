@@ -28,13 +28,14 @@ struct SourceSnapshot {
 
     func make() async throws -> [PartitionSnapshot] {
         let partitions = memory.partitions(isSettled: false)
-        let ends = try await target.bounds(.latest, of: partitions.map(\.target))
+        let ends = await target.logEnds(of: Set(partitions.map(\.target)))
         var snapshots: [PartitionSnapshot] = []
         for partition in partitions {
-            guard let checkpoint = memory.flow.checkpoints[partition.source], let end = ends[partition.target] else {
-                continue
-            }
+            guard let checkpoint = memory.flow.checkpoints[partition.source] else { continue }
+            // Of a target partition that cannot be asked, nothing beyond the checkpoint is known.
+            let end = ends[partition.target] ?? max(0, checkpoint.targetOffset)
             var snapshot = PartitionSnapshot(partition, sourceOffset: checkpoint.sourceOffset, targetEnd: end)
+            snapshot.sourceTopicID = checkpoint.sourceTopicID
             snapshot.targetOffset = checkpoint.targetOffset
             snapshot.targetLeaderEpoch = checkpoint.targetLeaderEpoch
             snapshot.following = checkpoint.following

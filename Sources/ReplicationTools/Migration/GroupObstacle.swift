@@ -4,7 +4,17 @@ extension FlowStatus.Group {
     /// Reason why consumers of the group could not continue at the target at their positions; nil when they could.
     var obstacle: String? {
         let behind = partitions.filter { ![.synced, .further].contains($0.state) }
-        guard let first = behind.first else { return state == .failed ? "\(group): \(reason ?? state.rawValue)" : nil }
-        return "\(group): \(first.topic)-\(first.partition) is \(first.state)" + (first.reason.map { ": \($0)" } ?? "")
+        guard let first = behind.first else {
+            return [.failed, .refused].contains(state) ? "\(group): \(reason ?? state.rawValue)" : nil
+        }
+        return text(first)
+    }
+
+    /// Reason why the group stands on the target where reading there cannot have led; nil where it does not.
+    var beyond: String? { partitions.first { [.beyondEnd, .beyondCopies].contains($0.state) }.map(text) }
+
+    private func text(_ partition: FlowStatus.GroupPartition) -> String {
+        "\(group): \(partition.topic)-\(partition.partition) is \(partition.state)"
+            + (partition.reason.map { ": \($0)" } ?? "")
     }
 }

@@ -1,5 +1,6 @@
 internal import KafkaClient
 internal import KafkaWire
+internal import PlainText
 public import Logging
 public import NIOCore
 public import Replication
@@ -14,6 +15,7 @@ public import Replication
 public actor Migration {
     private let settings: FlowSettings
     private let patience: Duration
+    private let leavesGroups: Bool
     private let eventLoops: [any EventLoop]
     private let logger: Logger
     private let wallClock: @Sendable () -> Int64
@@ -21,44 +23,53 @@ public actor Migration {
     private let source: ClusterClient
     private let target: ClusterClient
     private let flow: Flow
-    private var report: MigrationReport
+    /// Report so far; also after an error.
+    public private(set) var report: MigrationReport
     private var isInterrupted = false
     private var rate = TransferRate()
+    /// Reasons that the flow has given last.
+    private var obstacles = FlowObstacles()
     /// Volume that earlier runs have copied.
     private var before = FlowVolume()
 
-    /// Time for batches in flight to reach the target once the flow has been told to stop.
-    private static let shutdownTimeout: Duration = .seconds(30)
-    /// Questions beside the copy are given up after this time, and asked again.
+    /// Questions beside the copy are given up after this time, or when patience is over, and asked again.
     private static let impatience: Duration = .seconds(10)
 
     /// - Parameters:
-    ///   - patience: how long the target may stand still while it is verified, how long groups may take, and how long a
-    ///     cluster may not answer.
+    ///   - patience: the time that each wait may last without anything having moved: for a cluster that does not answer,
+    ///     partitions that do not get on, groups, the target while it is verified, and batches in flight at the end.
+    ///   - leavesGroups: whether groups that are not in step are no reason to fail.
     ///   - owner: who migrates, as a second run would be told.
     public init(
-        _ settings: FlowSettings, patience: Duration, owner: String, eventLoops: [any EventLoop], logger: Logger,
-        wallClock: @escaping @Sendable () -> Int64
+        _ settings: FlowSettings, patience: Duration, leavesGroups: Bool = false, owner: String,
+        eventLoops: [any EventLoop], logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         precondition(!eventLoops.isEmpty, "a migration needs an event loop")
         var settings = settings
         settings.startFrom = .earliest
+        settings.giveUp(after: patience)
         self.settings = settings
         self.patience = patience
+        self.leavesGroups = leavesGroups
         self.owner = owner
         self.eventLoops = eventLoops
         self.logger = logger
         self.wallClock = wallClock
-        source = ClusterClient(Self.impatient(settings.source), eventLoop: eventLoops[0], logger: logger)
-        target = ClusterClient(Self.impatient(settings.target), eventLoop: eventLoops[0], logger: logger)
+        let impatience = min(Self.impatience, patience)
+        source = ClusterClient(
+            Self.impatient(settings.source, impatience), eventLoop: eventLoops[0], logger: logger)
+        target = ClusterClient(
+            Self.impatient(settings.target, impatience), eventLoop: eventLoops[0], logger: logger)
         flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
         report = MigrationReport(settings)
+        report.leavesGroups = leavesGroups
     }
 
-    private static func impatient(_ settings: ClusterSettings) -> ClusterSettings {
+    private static func impatient(_ settings: ClusterSettings, _ longest: Duration) -> ClusterSettings {
         var settings = settings
-        settings.operationTimeout = min(settings.operationTimeout, impatience)
-        settings.requestTimeout = min(settings.requestTimeout, impatience)
+        settings.operationTimeout = min(settings.operationTimeout, longest)
+        settings.requestTimeout = min(settings.requestTimeout, longest)
+        settings.connectTimeout = min(settings.connectTimeout, longest)
         return settings
     }
 
@@ -82,6 +93,8 @@ public actor Migration {
         do {
             outcome = .success(try await migrate(cutOver, progress, verified))
         } catch {
+            // Whoever has to mend it wants to see all of it.
+            if report.accounts.isEmpty, report.partitions > 0 { report.accounts = (try? await accounts()) ?? [] }
             outcome = .failure(error)
         }
         await source.close()
@@ -160,7 +173,31 @@ public actor Migration {
         }
         let now = try await endsAtSource()
         report.writtenAfterCutOver = now.reduce(0) { $0 + max(0, $1.value - (ends[$1.key] ?? $1.value)) }
+        report.accounts = try await accounts()
+        report.goneOnTarget = goneOnTarget()
         report.phase = .done
+    }
+
+    /// Accounts by what the flow has recorded, and by the reasons that it gave last.
+    private func accounts() async throws(KafkaError) -> [Account] {
+        var reader = RecordedFlowReader(flow: settings.name, target: target)
+        try await reader.refresh()
+        return try await AccountObserver(settings: settings, source: source, target: target)
+            .accounts(reader.recorded.checkpoints.recorded, obstacles: obstacles)
+    }
+
+    /// Everything was copied from the earliest record on: what the target has no more was there, and has been removed
+    /// since.
+    private func goneOnTarget() -> [String] {
+        let partitions = (report.verification?.partitions ?? []).filter { $0.beforeTarget > 0 }
+        return Dictionary(grouping: partitions, by: \.topic).sorted { $0.key < $1.key }.map { topic, partitions in
+            let name = partitions.first?.targetTopic ?? topic
+            let count = partitions.reduce(0) { $0 + $1.beforeTarget }
+            return "\(topic): \(count) records in \(Failover.count(partitions.count, "partition")) that "
+                + "\(settings.source.name) still has are gone from \(settings.target.name). Compare retention.ms and "
+                + "retention.bytes in effect on both, and see who may delete records; to copy them again, delete \(name) and have the flow forgotten (replicator forget --flow "
+                + "\(settings.name.shellQuoted)), then run migrate again"
+        }
     }
 
     /// Nobody else copies by now: what is recorded is what this run begins with.
@@ -209,8 +246,8 @@ public actor Migration {
             await flow.stop()
             // Whatever comes first: what is under way has reached the target, or it takes too long. What is not
             // acknowledged then is looked for at the target by the next run.
-            group.addTask {
-                try await Task.sleep(for: Self.shutdownTimeout)
+            group.addTask { [patience] in
+                try await Task.sleep(for: patience)
                 return .followed
             }
             _ = await group.nextResult()
@@ -240,16 +277,21 @@ public actor Migration {
         let ends = try await endsAtSource()
         try await moves(until: { $0.hasPassed(ends) }, progress)
         guard !isInterrupted, settings.sync.groupOffsets else { return }
-        try await bringGroupsOver()
+        try await bringGroupsOver(progress)
     }
 
     /// Watches the flow until a condition holds or the migration is interrupted.
     private func moves(
         until isDone: (FlowProgress) -> Bool, _ progress: @Sendable (MigrationProgress) -> Void
     ) async throws {
+        var standstill = Standstill(patience: patience)
         while !isInterrupted {
-            let now = observe(await flow.status())
+            let status = await flow.status()
+            let now = observe(status)
             guard now.failures.isEmpty else { throw MigrationError.partitionsFailed(now.failures) }
+            if standstill.isOver(now, at: .now) {
+                throw MigrationError.doesNotMove(seconds: Int(patience.components.seconds), standstill.reasons(status))
+            }
             if now.state == .stopped { throw MigrationError.flowEnded("it stopped by itself; see the log") }
             progress(
                 MigrationProgress(
@@ -266,6 +308,7 @@ public actor Migration {
     @discardableResult
     private func observe(_ status: FlowStatus) -> FlowProgress {
         let now = FlowProgress(status)
+        obstacles = FlowObstacles(status)
         report.partitions = now.partitions
         report.topics = now.topics
         report.skippedOffsets = now.skipped
@@ -289,15 +332,32 @@ public actor Migration {
     }
 
     /// Waits until every group stands on the target where it stands at the source.
-    private func bringGroupsOver() async throws {
+    private func bringGroupsOver(_ progress: @Sendable (MigrationProgress) -> Void) async throws {
         let deadline = ContinuousClock.now + patience
         while true {
-            let isKnown = try await flow.synchronizeGroups()
+            let isKnown = try await isKnownAboutGroups(until: deadline)
             report.groupsNotInStep =
                 isKnown
-                ? await flow.status().groups.compactMap(\.obstacle) : ["groups could not be looked at, see the log"]
+                ? await flow.status().groups.compactMap(\.obstacle)
+                : ["groups could not be looked at within \(patience.components.seconds) s, see the log"]
             if report.groupsNotInStep.isEmpty || ContinuousClock.now > deadline || isInterrupted { return }
+            let waiting = "waiting for \(Failover.count(report.groupsNotInStep.count, "group"))"
+            progress(MigrationProgress(phase: report.phase, partitions: report.partitions, waitsFor: waiting))
             try await Task.sleep(for: min(settings.sync.interval, .seconds(1)))
+        }
+    }
+
+    /// Looks at the groups on both clusters, for as long as there is time.
+    private func isKnownAboutGroups(until deadline: ContinuousClock.Instant) async throws -> Bool {
+        let flow = flow
+        return try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { try await flow.synchronizeGroups() }
+            group.addTask {
+                try await Task.sleep(until: deadline, clock: .continuous)
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
         }
     }
 }
@@ -350,6 +410,37 @@ private struct FlowVolume {
     }
 }
 
+/// Tells when a flow has stood still for longer than patience lasts although something is left to do.
+private struct Standstill {
+    let patience: Duration
+    private var last: (state: FlowStatus.State, partitions: Int, mark: TransferRate.Mark)?
+    private var since = ContinuousClock.now
+
+    init(patience: Duration) {
+        self.patience = patience
+    }
+
+    mutating func isOver(_ now: FlowProgress, at time: ContinuousClock.Instant) -> Bool {
+        let seen = (state: now.state, partitions: now.partitions, mark: now.mark)
+        let hasMoved = last.map { $0.state != seen.state || $0.partitions != seen.partitions || $0.mark != seen.mark }
+        if hasMoved ?? true || now.state == .running && now.isCaughtUp { since = time }
+        last = seen
+        return time - since >= patience
+    }
+
+    /// What stands against each partition that is behind.
+    func reasons(_ status: FlowStatus) -> [String] {
+        guard status.state == .running else {
+            return [status.reason ?? "the flow is \(status.state)"]
+        }
+        return status.partitions.filter { $0.sourceEnd < 0 || $0.lag != 0 }.map { partition in
+            let behind = partition.lag.map { "\($0) offsets behind" } ?? "how far it is behind is not known"
+            let why = partition.obstacle ?? partition.lagUnknown
+            return "\(partition.topic)-\(partition.partition) (\(behind)\(why.map { ": \($0)" } ?? ""))"
+        }
+    }
+}
+
 /// A flow's status, summed up.
 private struct FlowProgress {
     let state: FlowStatus.State
@@ -373,11 +464,7 @@ private struct FlowProgress {
             offsets: status.partitions.reduce(0) { $0 + $1.sourceOffset }, records: volume.records,
             bytes: status.partitions.reduce(0) { $0 + $1.readBytes })
         end = status.partitions.reduce(0) { $0 + max($1.sourceEnd, $1.sourceOffset) }
-        failures =
-            status.partitions.filter { $0.state == .failed }.map {
-                "\($0.topic)-\($0.partition): \($0.reason ?? "")"
-            }
-            + (status.waiting ?? []).map { "\($0.topic): \($0.reason)" }
+        failures = FlowObstacles(status).all
         var skipped: [String: Int64] = [:]
         for partition in status.partitions { skipped.merge(partition.skipped, uniquingKeysWith: +) }
         self.skipped = skipped

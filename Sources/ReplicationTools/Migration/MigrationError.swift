@@ -1,6 +1,8 @@
 /// Reason for which a migration cannot start or continue.
 public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     case partitionsFailed([String])
+    /// Nothing has moved for so long, and something is left to copy.
+    case doesNotMove(seconds: Int, [String])
     case flowEnded(String)
     /// The flow selects no topic of the source.
     case nothingSelected(flow: String, source: String)
@@ -15,6 +17,11 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .partitionsFailed(let partitions):
             "cannot go on: \(partitions.joined(separator: "; "))"
+        case .doesNotMove(let seconds, let partitions):
+            "nothing has moved for \(seconds) s: \(partitions.prefix(10).joined(separator: "; "))"
+                + (partitions.count > 10 ? " and \(partitions.count - 10) more" : "")
+                + "; what is copied is kept: see replicator doctor, and run migrate again to go on where it stopped, with "
+                + "a longer --patience where it only takes longer"
         case .flowEnded(let why): "the flow ended before everything was copied: \(why)"
         case .nothingSelected(let flow, let source):
             "there is nothing to migrate: flow \"\(flow)\" selects none of the topics on \(source); "

@@ -33,6 +33,8 @@ public struct MigrationProgress: Hashable, Sendable {
     public var bytesPerSecond: Double?
     /// Until everything that the source holds now has passed; nil where that cannot be told.
     public var secondsLeft: Double?
+    /// What is waited for, in words; nil while records move.
+    public var waitsFor: String?
 }
 
 /// Result of a migration: the work of this run, and whether the copy is equal.
@@ -59,11 +61,20 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var writtenAfterCutOver: Int64 = 0
     /// Positions of consumer groups that are not in step on the target, in words.
     public var groupsNotInStep: [String] = []
+    /// Whether those were accepted beforehand.
+    public var leavesGroups = false
+    /// What has become of every selected topic and partition, and of those that rules exclude. Empty before that is known.
+    public var accounts: [Account] = []
+    /// Topics of which copies are gone from the target that the source still has, in words.
+    public var goneOnTarget: [String] = []
     public var verification: VerificationReport?
 
-    /// Whether everything is copied and found equal, and every group can go on at the target.
+    /// Whether everything is copied, still there and found equal, nothing that is selected is left, and every group can
+    /// continue at the target, unless groups were to be left.
     public var isComplete: Bool {
-        phase == .done && (verification?.isEqual ?? false) && groupsNotInStep.isEmpty && writtenAfterCutOver == 0
+        phase == .done && (verification?.isEqual ?? false) && (groupsNotInStep.isEmpty || leavesGroups)
+            && writtenAfterCutOver == 0 && !accounts.isEmpty && !accounts.contains(where: \.isLeft)
+            && goneOnTarget.isEmpty
     }
 
     init(_ settings: FlowSettings) {

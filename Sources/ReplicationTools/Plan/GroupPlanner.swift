@@ -177,6 +177,14 @@ extension GroupPlanner {
                     "\(refused.count) of \(finding.partitions.count) positions have no place on "
                         + "\(settings.target.name): \(partition): \(reason)"))
         }
+        let beyond = finding.partitions.compactMap { partition -> (TopicPartition, String)? in
+            if case .beyond(let beyond) = partition.verdict { (partition.target, beyond.reason) } else { nil }
+        }
+        if let (partition, reason) = beyond.first {
+            let others = beyond.count == 1 ? "" : ", and so in \(beyond.count - 1) more partitions"
+            notes.append(
+                note(.groupBeyond, "on \(settings.target.name), in \(partition)\(others): \(reason)"))
+        }
         if finding.partitions.contains(where: { $0.verdict == .activeMembers }) {
             notes.append(
                 note(

@@ -9,6 +9,8 @@ struct EndOffsetSnapshot: Sendable {
         var target: TopicPartition
         var sourceRange: Range<Int64>
         var targetRange: Range<Int64>
+        /// Offsets behind the ranges, from the beginning of an open transaction to the log's end.
+        var beyondStable: (source: Int64, target: Int64)
         /// Zero when the cluster has no topic ids; the same for the target's.
         var sourceTopicID: KafkaUUID
         var targetTopicID: KafkaUUID
@@ -26,8 +28,10 @@ struct EndOffsetSnapshot: Sendable {
     }
 
     var pairs: [Pair] = []
-    /// Partitions that hold records and have no counterpart.
+    /// Partitions that cannot be compared: without a leader, or without a counterpart although they hold records.
     var unpaired: [PartitionVerification] = []
+    /// Topics of which nothing can be compared, and those that rules exclude.
+    var notCompared: [Account] = []
     var sourceID = ""
     var targetID = ""
     /// Whether the flow copies any topic of the source.
@@ -51,6 +55,8 @@ struct EndOffsetSnapshot: Sendable {
             names.append((topic.name, name))
         }
         var snapshot = EndOffsetSnapshot()
+        snapshot.notCompared = await AccountObserver(settings: settings, source: source, target: target)
+            .unselected(sourceMetadata)
         snapshot.selectsAnything = !names.isEmpty
         snapshot.sourceID = sourceMetadata.clusterID ?? ""
         snapshot.targetID = targetMetadata.clusterID ?? ""
@@ -59,7 +65,13 @@ struct EndOffsetSnapshot: Sendable {
         for name in names {
             let numbers = sourceMetadata.topics[name.source]?.partitions.keys.sorted() ?? []
             for number in numbers {
-                if targetMetadata.partition(name.target, number) != nil {
+                let found = TopicPartition(name.source, number)
+                let copy = TopicPartition(name.target, number)
+                if sourceMetadata.partition(found.topic, number)?.leader == nil {
+                    snapshot.addLeaderless(found, name.target, "\(found) has no leader on \(settings.source.name)")
+                } else if let there = targetMetadata.partition(copy.topic, number), there.leader == nil {
+                    snapshot.addLeaderless(found, name.target, "\(copy) has no leader on \(settings.target.name)")
+                } else if targetMetadata.partition(name.target, number) != nil {
                     couples.append((TopicPartition(name.source, number), TopicPartition(name.target, number)))
                 } else {
                     alone.append(TopicPartition(name.source, number))
@@ -69,34 +81,56 @@ struct EndOffsetSnapshot: Sendable {
         // The target first: whatever it has by now, the source must have by then.
         let targetRanges = try await ranges(of: couples.map(\.target), at: target)
         let sourceRanges = try await ranges(of: couples.map(\.source) + alone, at: source)
+        let targetEnds = await target.offsets(queries(couples.map(\.target), .latest))
+        let sourceTails = await source.offsets(queries(couples.map(\.source) + alone, .latest))
         let sourceConfigs = await configs(of: names.map(\.source), at: source)
         let targetConfigs = await configs(of: names.map(\.target), at: target)
         for couple in couples {
             guard var sourceRange = sourceRanges[couple.source], let targetRange = targetRanges[couple.target] else {
                 continue
             }
+            let beyond = (
+                source: tail(behind: sourceRange, sourceTails[couple.source]),
+                target: tail(behind: targetRange, targetEnds[couple.target])
+            )
             if let end = sourceEnds[couple.source] { sourceRange = sourceRange.clamped(to: 0..<max(0, end)) }
             let ours = sourceConfigs[couple.source.topic] ?? [:]
             let theirs = targetConfigs[couple.target.topic] ?? [:]
             snapshot.pairs.append(
                 Pair(
                     source: couple.source, target: couple.target, sourceRange: sourceRange, targetRange: targetRange,
-                    sourceTopicID: sourceMetadata.topics[couple.source.topic]?.id ?? .zero,
+                    beyondStable: beyond, sourceTopicID: sourceMetadata.topics[couple.source.topic]?.id ?? .zero,
                     targetTopicID: targetMetadata.topics[couple.target.topic]?.id ?? .zero,
                     isCompacted: [ours, theirs].contains { $0["cleanup.policy"]?.contains("compact") ?? false },
                     targetStampsRecords: theirs["message.timestamp.type"] == "LogAppendTime"))
         }
         for partition in alone {
-            guard let range = sourceRanges[partition], !range.isEmpty else { continue }
+            guard let range = sourceRanges[partition] else { continue }
+            let beyond = tail(behind: range, sourceTails[partition])
+            guard !range.isEmpty || beyond > 0 else { continue }
             var found = PartitionVerification(
                 topic: partition.topic, targetTopic: settings.naming.targetName(of: partition.topic),
                 partition: partition.partition)
             found.sourceStart = range.lowerBound
             found.sourceEnd = range.upperBound
-            found.failure = "the target has no such partition: \(range.count) offsets of the source are not there"
+            found.beyondStable = beyond
+            found.failure =
+                "the target has no such partition: \(Int64(range.count) + beyond) offsets of the source are not there"
             snapshot.unpaired.append(found)
         }
         return snapshot
+    }
+
+    /// Offsets from a range's end to the log's.
+    private static func tail(behind range: Range<Int64>, _ end: Result<FoundOffset, KafkaError>?) -> Int64 {
+        max(0, ((try? end?.get())?.offset ?? range.upperBound) - range.upperBound)
+    }
+
+    private mutating func addLeaderless(_ partition: TopicPartition, _ targetTopic: String, _ why: String) {
+        var found = PartitionVerification(
+            topic: partition.topic, targetTopic: targetTopic, partition: partition.partition)
+        found.failure = "\(why): bring the brokers back that hold its replicas, and run verify again"
+        unpaired.append(found)
     }
 
     /// Present ends of pairs, the target's read first; errors for those that cannot be asked.

@@ -13,6 +13,7 @@ actor RollingRounds {
     private var partitions: [TopicPartition: RollingPartition] = [:]
     /// Partitions that hold records and have no counterpart yet.
     private var unpaired: [PartitionVerification] = []
+    private var notCompared: [Account] = []
     private var lastDiscovery = ContinuousClock.now
     private var trouble: String?
 
@@ -42,6 +43,7 @@ actor RollingRounds {
         let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         let recorded = try await RecordedFlowReader.current(settings, snapshot, target)
         unpaired = snapshot.unpaired
+        notCompared = snapshot.notCompared
         for pair in snapshot.pairs {
             let compared = compared(pair, snapshot)
             add(compared, from: try await start(of: compared, recorded?.map(of: pair)))
@@ -115,6 +117,7 @@ actor RollingRounds {
         let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         lastDiscovery = .now
         unpaired = snapshot.unpaired
+        notCompared = snapshot.notCompared
         for pair in snapshot.pairs where partitions[pair.source] == nil {
             let place = RangeAlignment.Place(source: pair.sourceRange.lowerBound, target: pair.targetRange.lowerBound)
             add(compared(pair, snapshot), from: .init(place: place, allowance: pair.allowance(beginsLater: false)))
@@ -196,7 +199,8 @@ actor RollingRounds {
                 report.partitions.append(verified)
             }
         }
-        report.partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        report.notCompared = notCompared
+        report.sumUp()
         await examples.fill(&report)
         return report
     }

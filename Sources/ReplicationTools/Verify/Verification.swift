@@ -94,7 +94,8 @@ public struct Verification: Sendable {
             }
             for await verified in group { report.partitions.append(verified) }
         }
-        report.partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        report.notCompared = snapshot.notCompared
+        report.sumUp()
         await Examples(source: source, target: target).fill(&report)
         return report
     }
@@ -136,8 +137,10 @@ public struct Verification: Sendable {
         _ compared: ComparedPair, _ map: OffsetMap?, _ meter: ProgressMeter, _ limiter: ConcurrencyLimiter
     ) async -> PartitionVerification {
         let pair = compared.pair
-        let result = PartitionVerification(
+        var result = PartitionVerification(
             topic: pair.source.topic, targetTopic: pair.target.topic, partition: pair.source.partition)
+        result.beyondStable = pair.beyondStable.source
+        result.beyondStableOnTarget = pair.beyondStable.target
         let beginsLater = settings.startFrom != .earliest
         do throws(KafkaError) {
             if pair.isCompacted {

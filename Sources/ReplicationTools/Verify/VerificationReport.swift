@@ -20,9 +20,14 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
     public var beforeTarget: Int64 = 0
     /// Records at the target's beginning that the source has expired.
     public var beforeSource: Int64 = 0
+    /// Source offsets from the beginning of an open transaction on, which were not compared.
+    public var beyondStable: Int64 = 0
+    /// Target offsets from the beginning of an open transaction on, which were not compared.
+    public var beyondStableOnTarget: Int64 = 0
     /// Source records that came from the target and rightly stayed behind.
     public var loops: Int64 = 0
-    /// Target records that did not come from the source, where others may write.
+    /// Target records that did not come from the source, where others may write; in the end without those that have come
+    /// to the source, which are among ``loops``.
     public var foreign: Int64 = 0
     /// Compared by the latest value of each key, since compaction removes records on either side.
     public var isByKey = false
@@ -52,7 +57,21 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
         }
     }
 
+    /// Whether what was compared is the same, and nothing kept it from being compared.
     public var isEqual: Bool { differences.total == 0 && failure == nil }
+
+    /// Source offsets that there were to compare.
+    var offsets: Int64 { sourceEnd - sourceStart + beyondStable }
+
+    /// Source offsets of which it is known whether the target has their records.
+    var comparedOffsets: Int64 {
+        guard failure == nil else { return 0 }
+        if let sample, !isByKey { return sample.offsets }
+        return max(0, sourceEnd - sourceStart - beforeTarget)
+    }
+
+    /// Each record that lies on both sides since it came from the target is on either once, and counted once.
+    mutating func countReturnedOnce() { foreign = max(0, foreign - loops) }
 
     package init(topic: String, targetTopic: String, partition: Int32) {
         self.topic = topic
@@ -76,9 +95,36 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     /// Of a sampled verification: the share that was asked for, at most 1.
     public var share: Double?
     public var partitions: [PartitionVerification]
+    /// Topics of which nothing was compared, and why: those that cannot be seen, and those that rules exclude.
+    public var notCompared: [Account] = []
+    public var coverage = Coverage()
 
-    /// Whether everything compared is the same, and everything could be compared.
-    public var isEqual: Bool { partitions.allSatisfy(\.isEqual) }
+    /// How much of what is selected was compared.
+    public struct Coverage: Hashable, Sendable, Codable {
+        public var partitions = 0
+        /// Partitions that nothing kept from being compared.
+        public var comparedPartitions = 0
+        /// Source offsets of all of them, up to the log's end.
+        public var offsets: Int64 = 0
+        /// Source offsets of which it is known whether the target has their records.
+        public var comparedOffsets: Int64 = 0
+
+        public init() {}
+    }
+
+    /// Whether everything compared is the same, and nothing that is selected was kept from being compared. What was not
+    /// to be compared, ``coverage`` tells.
+    public var isEqual: Bool { partitions.allSatisfy(\.isEqual) && !notCompared.contains(where: \.isLeft) }
+
+    /// Completes the report from its partitions.
+    mutating func sumUp() {
+        for index in partitions.indices { partitions[index].countReturnedOnce() }
+        partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        coverage.partitions = partitions.count
+        coverage.comparedPartitions = partitions.count { $0.failure == nil }
+        coverage.offsets = partitions.reduce(0) { $0 + $1.offsets }
+        coverage.comparedOffsets = partitions.reduce(0) { $0 + $1.comparedOffsets }
+    }
 
     public var equal: Int64 { partitions.reduce(0) { $0 + $1.equal } }
     public var bytes: Int64 { partitions.reduce(0) { $0 + $1.bytes } }

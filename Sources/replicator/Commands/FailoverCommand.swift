@@ -23,7 +23,13 @@ struct FailoverCommand: AsyncParsableCommand {
             Interrupted or killed, it goes on when it is run again. --dry-run says what each step would find, and \
             changes nothing.
 
-            Exit codes: 0 the target has taken over, 1 it has not, 2 wrong usage or configuration.
+            Every topic that the flow's expressions name is accounted for, with its state and why. What one of them lacks \
+            for good is left out with topics.deny.
+
+            Exit codes: 0 the target has taken over, and nothing is left that was not accepted: after --planned nothing at \
+            all, after --unplanned what only the source had of partitions that were being copied. 1 it has not, or \
+            something else is left, which is said. With --tail, 0 the file holds everything that only the source has. 2 \
+            wrong usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
@@ -55,7 +61,9 @@ struct FailoverCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "There is no way back: no opposite flow is needed.")
     var oneWay = false
 
-    @Flag(name: .long, help: "Go on though groups do not stand on the target where they stood.")
+    @Flag(
+        name: .long,
+        help: "Go on though groups do not stand on the target where they stood, or stand beyond what is there.")
     var leaveGroups = false
 
     @Option(
@@ -88,7 +96,9 @@ struct FailoverCommand: AsyncParsableCommand {
         guard (1...86_400).contains(patience) else { throw ValidationError("--patience takes 1 to 86400 seconds") }
         guard (0...10_000_000).contains(compare) else { throw ValidationError("--compare takes 0 to 10000000") }
         guard fence.isEmpty || planned else { throw ValidationError("--fence goes with --planned") }
-        guard !leaveGroups || planned else { throw ValidationError("--leave-groups goes with --planned") }
+        guard !leaveGroups || planned || unplanned else {
+            throw ValidationError("--leave-groups goes with a failover")
+        }
         guard !dryRun || planned || unplanned else { throw ValidationError("--dry-run goes with a failover") }
         if let odd = fence.first(where: { $0.split(separator: ":", maxSplits: 1).count != 2 }) {
             throw ValidationError("--fence takes a principal such as User:orders, not \(odd)")
@@ -183,7 +193,9 @@ struct FailoverCommand: AsyncParsableCommand {
                 try await failover.run()
             }
         }
-        try finish(await failover.report, settings)
+        let done = await failover.report
+        try finish(done, settings)
+        try checkAccepted(done)
     }
 
     /// Reports also what failed: which step, and what it found.
@@ -207,6 +219,15 @@ struct FailoverCommand: AsyncParsableCommand {
         StandardOutput.say(FailoverText.summary(JSONText.printable(done), settings, config: common.config))
     }
 
+    /// What is left ends the command with 1, although the target has taken over.
+    private func checkAccepted(_ done: FailoverReport) throws {
+        guard let first = done.unaccepted.first else { return }
+        let others = done.unaccepted.count == 1 ? "" : ", and \(done.unaccepted.count - 1) more, see above"
+        throw Failure(
+            "failover: \(done.target) has taken over from \(done.source), but something is left that was not accepted: "
+                + "\(first)\(others). Topics are left out with topics.deny, groups with --leave-groups")
+    }
+
     private func export(to path: String, _ failover: Failover) async throws {
         let file = try TailFile(path)
         do {
@@ -221,6 +242,11 @@ struct FailoverCommand: AsyncParsableCommand {
         try write(report)
         if !reporting.json {
             StandardOutput.say("\(file.count.counted("record")) that had not reached \(report.target) \(file.count == 1 ? "is" : "are") in \(path).")
+        }
+        let unread = report.accounts.filter(\.isUnread).map { "\($0.name) (\($0.state.rawValue): \($0.reason))" }
+        guard unread.isEmpty else {
+            throw Failure(
+                "failover: \(path) does not hold what \(report.source) has of \(unread.joined(separator: "; "))")
         }
     }
 }

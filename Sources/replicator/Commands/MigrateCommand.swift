@@ -6,6 +6,7 @@ internal import NIOCore
 internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
+internal import TerminalText
 
 /// `replicator migrate`: moves once, and proves it.
 struct MigrateCommand: AsyncParsableCommand {
@@ -19,10 +20,12 @@ struct MigrateCommand: AsyncParsableCommand {
             with --cut-over FILE it is when that file exists: stop the producers, then create it.
 
             It can be interrupted (Ctrl-C) and run again: it goes on where it stopped. The flow must not run elsewhere. It \
-            does not begin where the target holds records that the flow has not brought. A cluster that does not answer \
-            for --patience seconds ends it.
+            does not begin where the target holds records that the flow has not brought. A cluster that does not answer, \
+            or partitions that are behind and do not move, end it after --patience seconds. Where standard error is no \
+            terminal, a line at least as often says how far it is.
 
-            Exit codes: 0 everything is copied and equal, 1 it is not, or was interrupted, 2 wrong usage or configuration.
+            Exit codes: 0 every selected topic and partition is copied, still there and equal, and every group can go on; \
+            1 it is not so, which is said, or it was interrupted; 2 wrong usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
@@ -36,9 +39,12 @@ struct MigrateCommand: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Wait this long for groups, a target that does not move, a cluster that does not answer.",
+            "Wait this long for whatever does not move: a cluster, partitions, groups, the last batches.",
             valueName: "SECONDS"))
     var patience = 30
+
+    @Flag(name: .long, help: "Groups that do not stand on the target where they stood are no reason to fail.")
+    var leaveGroups = false
 
     @OptionGroup var reporting: ReportOptions
 
@@ -48,23 +54,35 @@ struct MigrateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let flows = try common.select(from: try common.load())
-        guard flows.count == 1, let settings = flows.first else {
+        guard flows.count == 1, var settings = flows.first else {
             throw Failure("migrate: name the flow to migrate with --flow", exitCode: .usage)
         }
+        settings.giveUp(after: .seconds(patience))
         try reporting.checkWritable()
         if let cutOver, access(cutOver, F_OK) == 0 {
             throw Failure("--cut-over: \(cutOver) exists already; remove it first", exitCode: .usage)
         }
         LoggingOptions.bootstrapForPeople(from: .warning)
-        try finish(await EventLoops.with(for: "migrate") { try await migrate(settings, $0) })
+        try await EventLoops.with(for: "migrate") { [settings] in try finish(await migrate(settings, $0)) }
     }
 
     private func migrate(_ settings: FlowSettings, _ loops: [any EventLoop]) async throws -> MigrationReport {
         try await confirm(settings, loops[0])
         let migration = Migration(
-            settings, patience: .seconds(patience), owner: Operator.process, eventLoops: loops,
-            logger: Logger(label: "migrate"), wallClock: WallClock.milliseconds)
-        let line = ProgressLine("migrate")
+            settings, patience: .seconds(patience), leavesGroups: leaveGroups, owner: Operator.process,
+            eventLoops: loops, logger: Logger(label: "migrate"), wallClock: WallClock.milliseconds)
+        do {
+            return try await followed(migration)
+        } catch {
+            // What is left is told beside what stands against it.
+            let report = await migration.report
+            if !report.accounts.isEmpty { try show(report) }
+            throw error
+        }
+    }
+
+    private func followed(_ migration: Migration) async throws -> MigrationReport {
+        let line = ProgressLine("migrate", linesEvery: min(ProgressPace.usualSpacing, .seconds(patience)))
         let begin = ContinuousClock.now
         return try await Interruption.letting {
             await migration.interrupt()
@@ -73,6 +91,8 @@ struct MigrateCommand: AsyncParsableCommand {
                 try await migration.run {
                     await Self.awaitFile(cutOver)
                 } progress: { progress in
+                    // What is said next is how far the comparison is.
+                    guard progress.phase != .verifying else { return }
                     // A run that goes on where another stopped begins in the middle: the rate tells, not the share.
                     line.show(
                         progress.phase.rawValue, done: progress.passed, total: progress.total, tellsTimeLeft: false
@@ -118,13 +138,17 @@ struct MigrateCommand: AsyncParsableCommand {
         }
     }
 
-    private func finish(_ done: MigrationReport) throws {
+    private func show(_ done: MigrationReport) throws {
         let document = try reporting.write(MigrateText.Document(done))
         if reporting.json {
             StandardOutput.write(document)
         } else {
             StandardOutput.say(MigrateText.text(JSONText.printable(done)))
         }
+    }
+
+    private func finish(_ done: MigrationReport) throws {
+        try show(done)
         guard done.phase != .interrupted else {
             throw Failure("migrate: interrupted; run it again to go on where it stopped")
         }

@@ -22,7 +22,8 @@ struct VerifyCommand: AsyncParsableCommand {
             same seed chooses the same again. --mode rolling compares what is appended from now on, says what it finds \
             when it finds it, and sums up after --for, or when it is interrupted (Ctrl-C).
 
-            Exit codes: 0 everything is the same, 1 something differs or could not be compared, 2 wrong usage or \
+            Exit codes: 0 everything that was compared is the same, and nothing that is selected was kept from being \
+            compared; how much of it was compared is said. 1 something differs or could not be compared, 2 wrong usage or \
             configuration.
             """)
 
@@ -106,14 +107,19 @@ struct VerifyCommand: AsyncParsableCommand {
         case (true, _): StandardOutput.write(report)
         case (false, _): StandardOutput.say(JSONText.printable(document).text)
         }
-        guard document.isEqual else { throw Failure("verify: source and target differ") }
+        guard document.isEqual else {
+            let isDifferent = document.flows.contains { $0.differences.total > 0 }
+            throw Failure(
+                isDifferent
+                    ? "verify: source and target differ" : "verify: not everything could be compared, see above")
+        }
     }
 
     private func options(_ settings: FlowSettings, _ config: ConfigFile) -> Verification.Options {
         var options = Verification.Options()
         options.patience = .seconds(patience)
         options.lanes = parallel
-        options.allowsForeign = config.flows.contains { $0.isOpposite(of: settings) }
+        options.allowsForeign = settings.sharesItsTarget(with: config.flows)
         return options
     }
 }
@@ -192,9 +198,20 @@ extension VerifyCommand {
 }
 
 extension FlowSettings {
-    /// Whether the other flow copies the same names the other way.
-    func isOpposite(of other: FlowSettings) -> Bool {
-        source.name == other.target.name && target.name == other.source.name && naming == .identical
-            && other.naming == .identical
+    /// Whether records that did not come from the source may lie among the copies: another flow writes to the target under
+    /// the same names, or flows lead from the target back to the source, so that producers of the target are meant to be
+    /// there.
+    func sharesItsTarget(with flows: [FlowSettings]) -> Bool {
+        guard naming == .identical else { return false }
+        let others = flows.filter { $0.naming == .identical && $0.name != name }
+        if others.contains(where: { $0.target.name == target.name }) { return true }
+        var reached: Set<String> = [target.name]
+        var isGrowing = true
+        while isGrowing {
+            let next = Set(others.filter { reached.contains($0.source.name) }.map(\.target.name))
+            isGrowing = !next.isSubset(of: reached)
+            reached.formUnion(next)
+        }
+        return reached.contains(source.name)
     }
 }

@@ -16,12 +16,13 @@ final class ProgressLine: Sendable {
     private let isTerminal: Bool
     private let state: Mutex<State>
 
-    init(_ title: String) {
+    /// - Parameter spacing: time between two lines where there is no terminal.
+    init(_ title: String, linesEvery spacing: Duration = ProgressPace.usualSpacing) {
         let title = title.printable()
         self.title = title
         isTerminal = isatty(STDERR_FILENO) == 1
         state = Mutex(
-            State(pace: ProgressPace(start: .now, isTerminal: isTerminal)) { seconds in
+            State(pace: ProgressPace(start: .now, isTerminal: isTerminal, spacing: spacing)) { seconds in
                 ProgressText(title: title, details: ["working for \(Quantities.seconds(seconds.rounded()))"])
             })
     }

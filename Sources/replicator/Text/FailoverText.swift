@@ -79,31 +79,34 @@ struct FailoverText {
         return lines.joined(separator: "\n")
     }
 
-    /// Lists what the source alone has.
+    /// Lists what the source alone has, and what has become of everything that was selected.
     static func tail(_ report: FailoverReport, config: String) -> [String] {
-        guard report.kind == .unplanned else { return [] }
-        let unknown = report.tail.filter { $0.records == nil }
-        let left = report.tail.filter { ($0.records ?? 0) > 0 }
-        let export = "replicator failover --config \(config) --flow \(report.flow) --tail FILE"
+        let unknown = report.accounts.filter { $0.state == .unknown }
+        let left = report.accounts.filter { $0.isLeft && $0.state != .unknown }
+        let export =
+            "replicator failover --config \(config.shellQuoted) --flow \(report.flow.shellQuoted) --tail FILE"
         var lines: [String] = []
         if !unknown.isEmpty {
             lines.append(
-                "What \(report.source) alone has is not known while it does not answer. These source offsets and all "
-                    + "behind them may be missing:")
-            lines += unknown.map { "  \($0.topic)-\($0.partition): \($0.copiedBelow)" }
+                "What \(report.source) alone has is not known while it does not answer, nor whether it has topics that "
+                    + "were not copied at all. These source offsets and all behind them may be missing:")
+            lines += unknown.map { "  \($0.name): \($0.copiedBelow.map { "\($0)" } ?? $0.reason)" }
             lines.append("Once it is back: \(export)")
-        } else if left.isEmpty {
-            lines.append("Nothing was left behind on \(report.source).")
-        } else {
-            let count = left.reduce(0) { $0 + ($1.records ?? 0) }
-            lines.append("Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("partition")).")
-            lines += left.map {
-                "  \($0.topic)-\($0.partition): \(($0.records ?? 0).counted("record")), source offsets \($0.copiedBelow) to "
-                    + "\(($0.sourceEnd ?? 0) - 1)"
-            }
-            lines.append("To have them as JSON lines: \(export)")
         }
-        return lines
+        if !left.isEmpty {
+            let count = left.reduce(0) { $0 + ($1.records ?? 0) }
+            lines.append("Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("place")).")
+            lines += AccountTable(left).lines.map { "  " + $0 }
+            if report.kind == .unplanned { lines.append("To have them as JSON lines: \(export)") }
+        }
+        if unknown.isEmpty, left.isEmpty {
+            let complete = report.accounts.count { $0.state == .complete }
+            lines.append(
+                complete == 0
+                    ? "Nothing is selected on \(report.source): nothing could be left behind."
+                    : "Nothing was left behind on \(report.source): \(complete) selected partitions are complete.")
+        }
+        return lines + AccountTable.excluded(report.accounts)
     }
 
     private static func seconds(_ value: Double) -> String {

@@ -38,13 +38,32 @@ enum MigrateText {
                 "  \(report.source) was written to after the cut-over: \(Quantities.count(report.writtenAfterCutOver)) "
                     + "offsets are not copied; stop the producers and run migrate again")
         }
-        lines += report.groupsNotInStep.map { "  group not in step: \($0)" }
+        lines += report.groupsNotInStep.map {
+            "  group not in step\(report.leavesGroups ? ", as accepted with --leave-groups" : ""): \($0)"
+        }
+        lines += report.goneOnTarget.map { "  copies are gone: \($0)" }
+        lines += accounts(report)
         if let verification = report.verification { lines.append(VerifyDocument(flows: [verification]).text) }
         return lines.joined(separator: "\n")
     }
 
+    /// What has become of everything that was selected.
+    private static func accounts(_ report: MigrationReport) -> [String] {
+        guard !report.accounts.isEmpty else { return [] }
+        let left = report.accounts.filter(\.isLeft)
+        let complete = report.accounts.count { $0.state == .complete }
+        let summary =
+            left.isEmpty
+            ? "nothing is left on \(report.source): \(complete) selected partitions are complete"
+            : "\(complete) selected partitions are complete, these are not:"
+        return
+            ([summary] + (left.isEmpty ? [] : AccountTable(left).lines.map { "  " + $0 })
+            + AccountTable.excluded(report.accounts)).map { "  " + $0 }
+    }
+
     /// Texts behind the progress bar, the most important first.
     static func details(_ progress: MigrationProgress) -> [String] {
+        if let waitsFor = progress.waitsFor { return [waitsFor] }
         var parts = ["\(Quantities.count(progress.passed)) of \(Quantities.count(progress.total)) offsets"]
         if let bytes = progress.bytesPerSecond { parts.append("\(Quantities.bytes(bytes))/s") }
         if let seconds = progress.secondsLeft, progress.phase != .following {

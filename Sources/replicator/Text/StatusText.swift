@@ -142,8 +142,9 @@ struct StatusText {
     }
 
     private func groups(_ groups: [FlowStatus.Group]) -> [String] {
-        let troubled = groups.filter { $0.state == .refused || $0.state == .failed }
-        let others = groups.filter { $0.state != .refused && $0.state != .failed }
+        let troubles: Set<FlowStatus.Group.State> = [.refused, .failed, .beyondEnd, .beyondCopies]
+        let troubled = groups.filter { troubles.contains($0.state) }
+        let others = groups.filter { !troubles.contains($0.state) }
         let shown = (troubled + others.prefix(Self.shownGroups)).prefix(layout.entries)
         var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
         for group in shown {

@@ -42,18 +42,38 @@ struct VerifyDocument: Codable {
             let more = partition.differences.total - Int64(partition.differences.examples.count)
             if more > 0, !partition.differences.examples.isEmpty { lines.append("  \(name): and \(more) more") }
         }
-        let total = flow.differences.total
-        let failed = flow.partitions.count { $0.failure != nil }
+        let left = flow.notCompared.filter(\.isLeft)
+        lines += left.map { "  \($0.name): not compared: \($0.state.rawValue): \($0.reason)" }
+        lines += AccountTable.excluded(flow.notCompared).map { "  " + $0 }
+        let failed = flow.coverage.partitions - flow.coverage.comparedPartitions
         lines.append(
             flow.isEqual
                 ? "  equal: \(flow.equal.counted("record"))"
-                : "  \(total.counted("difference")), \(failed.counted("partition")) not compared")
+                : "  \(flow.differences.total.counted("difference")), \(failed.counted("partition")) not compared"
+                    + (left.isEmpty ? "" : ", \(left.count.counted("topic")) not compared"))
+        lines.append(coverage(of: flow))
         if flow.sourceClusterID != nil || flow.targetClusterID != nil {
             lines.append(
                 "  cluster ids: \(flow.source) \(flow.sourceClusterID ?? "unknown"), "
                     + "\(flow.target) \(flow.targetClusterID ?? "unknown")")
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// How much was compared, and why the rest was not.
+    private static func coverage(of flow: VerificationReport) -> String {
+        let coverage = flow.coverage
+        var rest: [String] = []
+        func add(_ count: Int64, _ why: String) { if count > 0 { rest.append("\(Quantities.count(count)) \(why)") } }
+        add(flow.partitions.reduce(0) { $0 + $1.beyondStable }, "behind the beginning of open transactions")
+        add(flow.partitions.reduce(0) { $0 + $1.beforeTarget }, "before the target's first")
+        add(
+            flow.partitions.filter { $0.failure != nil }.reduce(0) { $0 + $1.sourceEnd - $1.sourceStart },
+            "in partitions that were not compared")
+        return
+            "  compared: \(Quantities.count(coverage.comparedOffsets)) of \(Quantities.count(coverage.offsets)) source "
+            + "offsets, \(coverage.comparedPartitions) of \(coverage.partitions) partitions"
+            + (rest.isEmpty ? "" : "; not compared: " + rest.joined(separator: ", "))
     }
 
     /// The part of the flow that was compared; empty where that is everything.
@@ -90,8 +110,12 @@ struct VerifyDocument: Codable {
         if expired > 0 { notes.append("\(expired) before the source's first") }
         let loops = partitions.reduce(0) { $0 + $1.loops }
         if loops > 0 { notes.append("\(loops) came from the target") }
+        let open = partitions.reduce(0) { $0 + $1.beyondStable }
+        if open > 0 { notes.append("\(open) offsets in open transactions") }
+        let openThere = partitions.reduce(0) { $0 + $1.beyondStableOnTarget }
+        if openThere > 0 { notes.append("\(openThere) target offsets in open transactions") }
         let foreign = partitions.reduce(0) { $0 + $1.foreign }
-        if foreign > 0 { notes.append("\(foreign) from elsewhere") }
+        if foreign > 0 { notes.append("\(foreign) only on the target, from elsewhere") }
         return notes.joined(separator: ", ")
     }
 
