@@ -18,7 +18,7 @@ public struct ConfigFile: Sendable {
     public var series = SeriesLimits()
     /// When a file that has changed is taken over.
     public var reload = ReloadTrigger.onSignal
-    /// Settings that make it less safe than it could be, each with what mends it.
+    /// Settings that are likely to be a mistake, or make it less safe than it could be, each with what mends it.
     public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
     public var identity = ClientIdentity()
@@ -168,6 +168,7 @@ public struct ConfigFile: Sendable {
         config.warnings = clusters.sorted { $0.key < $1.key }.flatMap { name, cluster in
             cluster.security.warnings.map { "clusters.\(name): \($0)" }
         }
+        config.warnings += SharedAliases.warnings(in: flows)
         return config
     }
 }

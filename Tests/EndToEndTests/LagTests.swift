@@ -240,7 +240,7 @@ import Testing
                     == true
             }
             let obstacle = await flow.status().partitions.first?.obstacle ?? ""
-            #expect(obstacle.contains("abort --topic orders --partition 0 --start-offset 10"), "\(obstacle)")
+            #expect(obstacle.contains("abort --topic 'orders' --partition 0 --start-offset 10"), "\(obstacle)")
         }
     }
 }

@@ -64,10 +64,12 @@ public struct ConfigEntry: Sendable, Hashable {
     /// The value of the key without the resource's own one, in the words of the key that says so; nil when that was
     /// not asked for, or the resource has no value of its own.
     public var inherited: String?
+    /// The origin of ``inherited``.
+    public var inheritedFrom: Source?
 
     public init(
         name: String, value: String?, source: Source, isReadOnly: Bool = false, isSensitive: Bool = false,
-        inherited: String? = nil
+        inherited: String? = nil, inheritedFrom: Source? = nil
     ) {
         self.name = name
         self.value = value
@@ -75,6 +77,7 @@ public struct ConfigEntry: Sendable, Hashable {
         self.isReadOnly = isReadOnly
         self.isSensitive = isSensitive
         self.inherited = inherited
+        self.inheritedFrom = inheritedFrom
     }
 }
 
@@ -253,11 +256,13 @@ extension ClusterClient {
 
 extension ConfigEntry {
     fileprivate init(_ entry: DescribeConfigsResponse.DescribeConfigsResourceResult) {
+        let hidden =
+            entry.configSource == Source.topic.rawValue
+            ? entry.synonyms.first { $0.source != Source.topic.rawValue } : nil
         self.init(
             name: entry.name, value: entry.value, source: Source(rawValue: entry.configSource),
-            isReadOnly: entry.readOnly, isSensitive: entry.isSensitive,
-            inherited: entry.configSource == Source.topic.rawValue
-                ? entry.synonyms.first { $0.source != Source.topic.rawValue }?.value : nil)
+            isReadOnly: entry.readOnly, isSensitive: entry.isSensitive, inherited: hidden?.value,
+            inheritedFrom: hidden.map { Source(rawValue: $0.source) })
     }
 }
 

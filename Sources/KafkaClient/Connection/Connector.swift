@@ -134,6 +134,27 @@ actor Connector {
         }
     }
 
+    /// Makes a TCP connection and closes it again.
+    ///
+    /// - Returns: why that is not possible; nil when it is.
+    func obstacle(at address: HostAndPort, patience: Duration) async -> KafkaError.Reason? {
+        if let flaw = address.flaw { return .connection(.impossibleAddress(flaw)) }
+        // Without a descriptor to spare nothing is found out.
+        guard DescriptorReserve.claim() else { return nil }
+        defer { DescriptorReserve.release() }
+        do {
+            let channel = try await ClientBootstrap(group: eventLoop).connectTimeout(TimeAmount(patience))
+                .connect(host: address.host, port: address.port).get()
+            try? await channel.close()
+            return nil
+        } catch {
+            switch ConnectionFailure(describing: error) {
+            case .connectTimedOut: return .connection(.connectTimedOut(after: patience))
+            case let failure: return .connection(failure)
+            }
+        }
+    }
+
     private func tlsContextIfNeeded() throws(Failure) -> NIOSSLContext? {
         guard settings.security.protocol.usesTLS else { return nil }
         do { return try tls.next() } catch { throw Failure(error, during: .connect) }

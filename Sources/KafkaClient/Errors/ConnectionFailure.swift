@@ -28,6 +28,18 @@ public enum ConnectionFailure: Hashable, Sendable {
     case nobodyInCharge(String)
 }
 
+extension ConnectionFailure {
+    /// Whether nobody answers under the address, whoever would.
+    public var isOfAddress: Bool {
+        switch self {
+        case .nameNotResolved, .refused, .unreachable, .connectTimedOut: true
+        case .tls, .closedByBroker, .lost, .descriptorsExhausted, .abandoned, .impossibleAddress, .unknownBroker,
+            .noBrokerReachable, .nobodyInCharge:
+            false
+        }
+    }
+}
+
 extension ConnectionFailure: CustomStringConvertible {
     public var description: String {
         switch self {

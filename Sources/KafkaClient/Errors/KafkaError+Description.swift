@@ -14,7 +14,18 @@ extension KafkaError: CustomStringConvertible {
         }
         if let group { text += " for group \"\(group.printable())\"" }
         if let broker { text += " at \(broker)" }
-        return text + ": \(reasonText)"
+        text += ": \(reasonText)"
+        if let advice = addressAdvice { text += "; \(advice)" }
+        return text
+    }
+
+    /// An address that the cluster itself names, and that leads nowhere from here.
+    private var addressAdvice: String? {
+        guard operation == .connect, let broker, broker.id != nil, case .connection(let failure) = reason,
+            failure.isOfAddress
+        else { return nil }
+        return "the cluster advertises \(broker.address) for this broker: start it, open the way there, or correct its "
+            + "advertised.listeners"
     }
 
     var reasonText: String { reason.words }

@@ -1,4 +1,5 @@
 public import KafkaClient
+internal import PlainText
 
 /// Reason why a flow cannot start, or not continue, in words for the person who runs it.
 public enum FlowError: Error, Sendable, CustomStringConvertible {
@@ -9,6 +10,10 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     case mixedClusters(cluster: String, servers: [String])
     /// The flow has run before with other settings that may not change.
     case identityDiffers(flow: String, what: String, recorded: String, configured: String)
+    /// The flow has no memory, and topics that it would write to hold copies from its source already.
+    ///
+    /// - Parameter flows: those that brought them, as far as is known; the flow itself, when its memory was lost.
+    case copiesPresent(flow: String, source: String, target: String, topics: [String], flows: [String])
     case cannotCreateTopic(topic: String, cluster: String, reason: String)
     /// The flow's progress on the target cannot be read.
     case unreadableProgress(topic: String, cluster: String, reason: String)
@@ -30,8 +35,10 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
                 + "Remove those that are not of the cluster that is meant"
         case .identityDiffers(let flow, let what, let recorded, let configured):
             "flow \"\(flow)\" was started before with \(what) \(recorded), now it is \(configured): "
-                + "restore the old value, give the flow another name, "
-                + "or delete the topic \(ProgressTopic.name(flow: flow)) on the target to begin anew"
+                + "restore the old value; or give the flow another name, and its copies other names too; or, to begin "
+                + "from scratch, delete its copies and the topic \(ProgressTopic.name(flow: flow)) on the target"
+        case .copiesPresent(let flow, let source, let target, let topics, let flows):
+            Self.copiesPresent(flow, source, target, topics, flows)
         case .cannotCreateTopic(let topic, let cluster, let reason):
             "\(cluster): cannot create topic \(topic): \(reason)"
         case .nothingCanStart(let reasons): "no flow can start:\n" + reasons.map { "  \($0)" }.joined(separator: "\n")
@@ -45,9 +52,37 @@ extension FlowError {
     /// The same settings will be refused again, whatever the clusters' state.
     package var isRefusal: Bool {
         switch self {
-        case .identityDiffers, .sameCluster: true
+        case .identityDiffers, .sameCluster, .mixedClusters, .copiesPresent: true
         case .kafka, .cannotCreateTopic, .unreadableProgress, .nothingCanStart: false
         }
+    }
+
+    /// Topics named in a sentence.
+    private static let shown = 5
+
+    static func listed(_ topics: [String]) -> String {
+        let more = topics.count > shown ? " and \(topics.count - shown) more" : ""
+        return topics.prefix(shown).map { $0.printable() }.joined(separator: ", ") + more
+    }
+
+    static func bringers(_ flow: String, _ flows: [String]) -> String {
+        if flows == [flow] { return "which this flow brought, and its memory is gone" }
+        let names = flows.map { "\"\($0.printable())\"" }.joined(separator: ", ")
+        return names.isEmpty ? "which an earlier flow brought" : "brought by flow \(names)"
+    }
+
+    private static func copiesPresent(
+        _ flow: String, _ source: String, _ target: String, _ topics: [String], _ flows: [String]
+    ) -> String {
+        let others = flows.filter { $0 != flow }
+        let goOn = others.isEmpty ? "" : "go on under the name \"\(others[0].printable())\"; or "
+        let forget = others.map {
+            ", with what `replicator forget --flow \($0.shellQuoted) --cluster \(target.shellQuoted)` removes"
+        }
+        return "flow \"\(flow)\" has recorded no progress on \(target), and topics there hold copies from \(source) "
+            + "already, \(bringers(flow, flows)): \(listed(topics)). They would be there twice: \(goOn)"
+            + "give the copies other names with naming; or delete these topics on \(target)\(forget.first ?? ""), to "
+            + "begin from scratch; or set startFrom to latest, to copy only what is written from now on"
     }
 
     /// Another cluster than before answers.

@@ -11,6 +11,10 @@ final class TroubleLog: Sendable {
         case discovery
     }
 
+    /// In place of a shard: the start of the flow, when there is none yet. The first shard that has no such trouble
+    /// ends it.
+    static let start = -1
+
     private let logger: Logger
     /// The shards that are in each trouble.
     private let open = Mutex<[Trouble: Set<Int>]>([:])
@@ -38,7 +42,9 @@ final class TroubleLog: Sendable {
     /// - Parameter reason: why nothing more will be heard of it, where that is its end.
     func ended(_ trouble: Trouble, shard: Int = 0, _ reason: String? = nil) {
         let isOver = open.withLock { open in
-            guard open[trouble]?.remove(shard) != nil else { return false }
+            guard open[trouble] != nil else { return false }
+            let hadAtStart = open[trouble]?.remove(Self.start) != nil
+            guard open[trouble]?.remove(shard) != nil || hadAtStart else { return false }
             guard open[trouble]?.isEmpty == true else { return false }
             open[trouble] = nil
             return true

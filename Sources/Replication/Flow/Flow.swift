@@ -56,11 +56,10 @@ public actor Flow: Service {
 
     /// Time for batches in flight to reach the target once the flow has been told to stop.
     private static let shutdownTimeout: Duration = .seconds(30)
+    /// Time for brokers to accept a connection before they are named.
+    private static let reachPatience: Duration = .seconds(3)
     private static let checkpointInterval: Duration = .seconds(1)
     private static let lagInterval: Duration = .seconds(1)
-    /// Time that each bootstrap server has at the start to say which cluster it belongs to. Those that do not are asked
-    /// before they are used.
-    private static let bootstrapPatience: Duration = .seconds(3)
     /// Failed discoveries in a row that are no passing trouble any more.
     private static let lastingFailures = 3
 
@@ -92,26 +91,22 @@ public actor Flow: Service {
         checkpoints = CheckpointWriter(progress: progress, logger: logger)
     }
 
-    /// Checks that the flow can run: both clusters answer, they are two, and what the target remembers of the flow
-    /// agrees with the settings. Changes nothing but the topics that keep state.
+    /// Checks that the flow may start, see ``FlowStart``. Changes nothing but the topics that keep state.
     ///
     /// - Throws: ``FlowError``.
     public func prepare() async throws(FlowError) {
-        let sourceMetadata = try await kafka { () async throws(KafkaError) in try await source.metadata(.none) }
-        let targetMetadata = try await kafka { () async throws(KafkaError) in try await target.metadata(.none) }
-        let sourceID = sourceMetadata.clusterID ?? ""
-        let targetID = targetMetadata.clusterID ?? ""
-        guard sourceID.isEmpty || sourceID != targetID else {
-            throw .sameCluster(source: settings.source.name, target: settings.target.name, clusterID: sourceID)
+        async let reach: Void = reportUnreachable()
+        let start = FlowStart(settings, source: source, target: target, progress: progress)
+        let found: FlowStart.Finding
+        do throws(FlowError) {
+            found = try await start.check(createsMemory: true)
+        } catch {
+            await reach
+            throw error
         }
-        for cluster in [source, target] { try await checkBootstrapServers(of: cluster) }
-        if !sourceID.isEmpty { await source.keep(to: sourceID) }
-        if !targetID.isEmpty { await target.keep(to: targetID) }
-        try await progress.open()
-        try await progress.check(
-            FlowIdentity(
-                sourceClusterID: sourceID, targetClusterID: targetID, naming: settings.naming.recorded,
-                startFrom: settings.startFrom.recorded))
+        await reach
+        if let remark = found.remark(settings) { logger.warning("\(remark)") }
+        let (sourceID, targetID) = (found.sourceClusterID, found.targetClusterID)
         let own = FlowProducerIDs(
             flow: name, sourceClusterID: sourceID, targetClusterID: targetID, target: target, progress: progress,
             wallClock: wallClock)
@@ -127,12 +122,21 @@ public actor Flow: Service {
         identity = (own, sourceID, targetID)
     }
 
-    private func checkBootstrapServers(of cluster: ClusterClient) async throws(FlowError) {
-        let found = await cluster.clustersOfBootstrapServers(patience: Self.bootstrapPatience)
-        guard found.count > 1 else { return }
-        throw .mixedClusters(
-            cluster: cluster.settings.name,
-            servers: found.sorted { $0.key < $1.key }.flatMap { id, servers in servers.map { "\($0) (\(id))" } })
+    /// Says at once which brokers lead nowhere from here, although others answer: whatever waits for them would say so
+    /// only when its own patience is over.
+    private func reportUnreachable() async {
+        await withTaskGroup(of: Void.self) { tasks in
+            for cluster in [source, target] {
+                tasks.addTask { [troubles] in
+                    // A cluster that does not answer at all is told by those who need it.
+                    guard let errors = try? await cluster.unreachableBrokers(patience: Self.reachPatience) else { return }
+                    for error in errors {
+                        guard let broker = error.broker?.id else { continue }
+                        troubles.began(.broker(error.cluster, broker), shard: TroubleLog.start, "\(error)")
+                    }
+                }
+            }
+        }
     }
 
     /// Replicates until graceful shutdown, then lets what is in flight reach the target and records how far it came.

@@ -10,12 +10,16 @@ public actor OffsetInspector {
     private let source: ClusterClient
     private let target: ClusterClient
     private let sync: GroupSync
+    private let identity: FlowIdentityCheck
 
     public init(_ settings: FlowSettings, eventLoop: any EventLoop, logger: Logger) {
         self.settings = settings
         source = ClusterClient(settings.source, eventLoop: eventLoop, logger: logger)
         target = ClusterClient(settings.target, eventLoop: eventLoop, logger: logger)
         sync = GroupSync(settings: settings, source: source, target: target, logger: logger)
+        // Nothing is written to it.
+        let progress = ProgressStore(flow: settings.name, target: target, wallClock: { 0 })
+        identity = FlowIdentityCheck(settings, source: source, target: target, progress: progress)
     }
 
     public func close() async {
@@ -40,6 +44,7 @@ public actor OffsetInspector {
     public func inspect(
         group: String, topics: Set<String>? = nil, action: Action = .look
     ) async throws(FlowError) -> OffsetReport? {
+        _ = try await identity.check()
         do throws(KafkaError) {
             guard var finding = try await examine(group) else { return nil }
             if let topics { finding.partitions.removeAll { !topics.contains($0.source.topic) } }

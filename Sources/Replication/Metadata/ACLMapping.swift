@@ -10,7 +10,9 @@ internal import KafkaWire
 /// | DENY WRITE on topics, in identical naming | not copied | not copied |
 /// | ALLOW ALL on topics | ALLOW READ | ALLOW READ |
 /// | other rules on single topics that the flow copies | as they are | as they are |
-/// | PREFIXED patterns of topics | not copied | when the flow copies a topic that begins so |
+/// | PREFIXED patterns of topics | not copied, DENY reported | when the flow copies a topic that begins so |
+/// | all topics (`*`), in identical naming | as they are if the flow copies all, else reported | the same |
+/// | all topics (`*`), in prefixed naming | reported | PREFIXED if the flow copies all, else reported |
 /// | groups, transactional ids | not copied | as they are |
 /// | the cluster, tokens, users | not copied | not copied |
 ///
@@ -73,8 +75,15 @@ package struct ACLMapping {
             guard let name = selector.targetName(of: rule.name, isInternal: false) else { return .ignored }
             copy.name = name
             return .copied(copy)
-        case .prefixed where mode == .full:
+        case .prefixed:
             guard topics.contains(where: { $0.hasPrefix(rule.name) }) else { return .ignored }
+            guard mode == .full else {
+                // A copy may be read by fewer than its original without harm, not by more.
+                guard rule.permission == .deny else { return .ignored }
+                return .left(
+                    because: "it denies something about topics that begin so, and only sync.aclMode full copies such "
+                        + "rules: set that, or make the rule on the target yourself")
+            }
             copy.name = naming.targetName(of: rule.name)
             return .copied(copy)
         default: return .ignored
@@ -83,7 +92,12 @@ package struct ACLMapping {
 
     /// `*` means every topic. With prefixed names every copied topic is one that begins with the prefix.
     private func everyTopic(_ rule: AccessRule) -> Verdict {
-        guard selector.targetName(of: rule.name, isInternal: false) != nil else { return .ignored }
+        guard !topics.isEmpty else { return .ignored }
+        guard selector.targetName(of: rule.name, isInternal: false) != nil else {
+            return .left(
+                because: "it is about all topics, and this flow copies only some: make rules for these on the target "
+                    + "yourself")
+        }
         switch naming {
         case .identical: return .copied(rule)
         case .prefix:

@@ -90,8 +90,16 @@ package struct MetadataObserver: Sendable {
         let there = metadata.topics.values.filter { $0.error == .none && !$0.partitions.isEmpty }.map(\.name).sorted()
         if let topic = there.first(where: { $0 == progress }) ?? there.first {
             let described = await target.describeConfigs([.topic(topic)], withInherited: true)[.topic(topic)]
-            if case .success(let entries) = described { return TargetDefaults(topic: entries) }
+            if case .success(let entries) = described {
+                var defaults = TargetDefaults(topic: entries)
+                if defaults.lacksPinned { defaults.add(await brokerDefaults(metadata)) }
+                return defaults
+            }
         }
+        return await brokerDefaults(metadata)
+    }
+
+    private func brokerDefaults(_ metadata: ClusterMetadata) async -> TargetDefaults {
         guard let broker = metadata.brokers.keys.min() else { return .unknown }
         guard case .success(let entries) = await target.describeConfigs([.broker(broker)])[.broker(broker)] else {
             return .unknown

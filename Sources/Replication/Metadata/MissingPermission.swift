@@ -5,7 +5,7 @@ internal import PlainText
 /// A permission that a cluster did not give us, and the command that gives it.
 package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
     package var cluster: String
-    package var bootstrapServer: String
+    private let toolOptions: String
     package var principal: String
     package var operation: AccessOperation
     package var resource: AccessRule.ResourceType
@@ -18,7 +18,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
         pattern: AccessRule.PatternType = .literal, of cluster: ClusterSettings
     ) {
         self.cluster = cluster.name
-        bootstrapServer = cluster.bootstrapServers.first.map { "\($0)" } ?? "HOST:PORT"
+        toolOptions = cluster.toolOptions
         principal = Self.principal(of: cluster)
         self.operation = operation
         self.resource = resource
@@ -57,7 +57,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
     package func command(giving operations: [AccessOperation], on names: [String]) -> String {
         let given = operations.map { "--operation \(Self.word($0))" }.joined(separator: " ")
         let pattern = pattern == .prefixed ? " --resource-pattern-type prefixed" : ""
-        return "kafka-acls.sh --bootstrap-server \(bootstrapServer) --add --allow-principal \(principal.shellQuoted) "
+        return "kafka-acls.sh \(toolOptions) --add --allow-principal \(principal.shellQuoted) "
             + "\(given) \(names.map(option).joined(separator: " "))\(pattern)"
     }
 
@@ -72,9 +72,7 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
 
     /// Command that shows the permissions given to us, where a cluster does not tell us itself.
     package static func listing(of cluster: ClusterSettings) -> String {
-        let permission = MissingPermission(.describe, on: .cluster, of: cluster)
-        return "kafka-acls.sh --bootstrap-server \(permission.bootstrapServer) --list "
-            + "--principal \(permission.principal.shellQuoted)"
+        "kafka-acls.sh \(cluster.toolOptions) --list --principal \(principal(of: cluster).shellQuoted)"
     }
 
     /// `DESCRIBE_CONFIGS` is `DescribeConfigs` to the tool.

@@ -20,7 +20,7 @@ actor SyncReporter {
             case .noAuthorizer, .sourceDeleted:
                 logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
             case .changedByOthers, .partitionCount, .notPossible, .failed, .notCopied, .nothingSelected, .undecidedName,
-                .groupNotTranslated, .groupNotCopied, .groupActive, .groupBeyond:
+                .groupNotTranslated, .groupNotCopied, .groupActive, .groupBeyond, .copiesPresent, .settingDiffers:
                 logger.warning("\(note.message)", metadata: ["about": "\(note.subject)"])
             }
         }

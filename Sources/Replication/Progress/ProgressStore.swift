@@ -26,8 +26,35 @@ package actor ProgressStore {
 
     /// Creates the topic if it is missing, and reads what it holds.
     package func open() async throws(FlowError) {
+        try await ensure()
+        try await read()
+    }
+
+    /// Reads what the topic holds, and creates or changes nothing: a flow without one has recorded nothing.
+    ///
+    /// - Returns: whether there is one.
+    package func openIfPresent() async throws(FlowError) -> Bool {
+        do throws(KafkaError) {
+            let metadata = try await target.metadata(.named([topic]))
+            guard metadata.topics[topic]?.partitions.isEmpty == false else { return false }
+        } catch {
+            throw .unreadableProgress(topic: topic, error)
+        }
+        try await read()
+        return true
+    }
+
+    /// Creates the topic if it is missing, and mends its settings.
+    package func ensure() async throws(FlowError) {
         do throws(KafkaError) {
             try await CompactedTopic(name: topic, client: target).ensure()
+        } catch {
+            throw .unreadableProgress(topic: topic, error)
+        }
+    }
+
+    private func read() async throws(FlowError) {
+        do throws(KafkaError) {
             var read = RecordedFlow()
             _ = try await read.read(log)
             recorded = read

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import KafkaClient
 internal import NIOCore
+internal import PlainText
 
 // What is in the way of partitions, for the operator.
 extension Shard {
@@ -66,10 +67,11 @@ extension Shard {
 
     private func openTransaction(before partition: PartitionReplicator) -> String {
         let stable = partition.sourceEnd.lastStableOffset
-        let server = source.settings.bootstrapServers.first.map { "\($0)" } ?? "HOST:PORT"
+        let options = source.settings.toolOptions
+        let topic = partition.source.topic.shellQuoted
         guard let open = partition.sourceEnd.openTransaction else {
             return "a transaction that is open since offset \(stable) holds back what follows; "
-                + "kafka-transactions.sh --bootstrap-server \(server) find-hanging --topic \(partition.source.topic) "
+                + "kafka-transactions.sh \(options) find-hanging --topic \(topic) "
                 + "finds it"
         }
         let last = Date(timeIntervalSince1970: Double(open.lastTimestamp) / 1_000)
@@ -78,7 +80,7 @@ extension Shard {
             ? ", whose last record is of \(last.formatted(.iso8601))," : ""
         return "the transaction of producer id \(open.producerID) (epoch \(open.epoch)), open since offset "
             + "\(open.startOffset)\(since) holds back what follows; if its producer is gone, end it with "
-            + "kafka-transactions.sh --bootstrap-server \(server) abort --topic \(partition.source.topic) "
+            + "kafka-transactions.sh \(options) abort --topic \(topic) "
             + "--partition \(partition.source.partition) --start-offset \(open.startOffset)"
     }
 }

@@ -17,6 +17,10 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case notCopied
         /// The flow's expressions match no topic.
         case nothingSelected
+        /// Copies are there already that the flow begins behind.
+        case copiesPresent
+        /// A setting in effect differs between topics and their copies.
+        case settingDiffers
         /// An expression came to no answer about a name.
         case undecidedName
         /// Positions of a consumer group have no place on the target.

@@ -6,47 +6,70 @@ package struct TargetDefaults: Sendable {
     /// is pinned on the copy.
     static let pinnedKeys = ["cleanup.policy", "retention.bytes", "retention.ms"]
 
+    /// Broker keys by the topic key that they are the default of, where both have one unit.
+    private static let brokerKeys: KeyValuePairs = [
+        "cleanup.policy": "log.cleanup.policy", "compression.type": "compression.type",
+        "max.message.bytes": "message.max.bytes", "message.timestamp.type": "log.message.timestamp.type",
+        "min.insync.replicas": "min.insync.replicas", "retention.bytes": "log.retention.bytes",
+        "segment.bytes": "log.segment.bytes", "unclean.leader.election.enable": "unclean.leader.election.enable",
+    ]
+
     /// The topic keys that the target knows; nil when no topic could be asked about.
-    var knownKeys: Set<String>?
-    /// The values of the pinned keys; a key that could not be found out is missing.
-    var values: [String: String]
+    private(set) var knownKeys: Set<String>?
+    /// The settings in effect, by topic key; a key that could not be found out is missing.
+    package private(set) var entries: [String: ConfigEntry]
 
     /// Nothing is known: then every pinned key is pinned.
-    static let unknown = TargetDefaults(knownKeys: nil, values: [:])
+    static let unknown = TargetDefaults(knownKeys: nil, entries: [:])
 
-    init(knownKeys: Set<String>?, values: [String: String]) {
+    private init(knownKeys: Set<String>?, entries: [String: ConfigEntry]) {
         self.knownKeys = knownKeys
-        self.values = values
+        self.entries = entries
     }
 
     /// As a topic of the target shows them, which was described with what its own values hide.
-    package init(topic entries: [String: ConfigEntry]) {
-        knownKeys = Set(entries.keys)
-        values = [:]
-        for key in Self.pinnedKeys {
-            guard let entry = entries[key] else { continue }
+    package init(topic described: [String: ConfigEntry]) {
+        knownKeys = Set(described.keys)
+        entries = [:]
+        for (key, entry) in described {
+            guard entry.source == .topic else {
+                entries[key] = entry
+                continue
+            }
             // What lies under a value of its own is told in the broker's key, whose unit may be hours.
-            let isSameUnit = key != "retention.ms"
-            values[key] = entry.source != .topic ? entry.value : isSameUnit ? entry.inherited : nil
+            guard !Self.isTime(key), let inherited = entry.inherited else { continue }
+            entries[key] = ConfigEntry(name: key, value: inherited, source: entry.inheritedFrom ?? .builtIn)
         }
     }
 
     /// As a broker's own settings say, for a target without topics. Of the three keys for time the smallest unit
     /// counts, as in Kafka.
-    package init(broker entries: [String: ConfigEntry]) {
+    package init(broker described: [String: ConfigEntry]) {
         knownKeys = nil
-        values = [:]
-        func number(_ key: String) -> Int64? { entries[key]?.value.flatMap { Int64($0) } }
+        entries = [:]
         let units: KeyValuePairs = [
             "log.retention.ms": 1, "log.retention.minutes": 60_000, "log.retention.hours": 3_600_000,
         ]
-        for (key, unit) in units {
-            guard values["retention.ms"] == nil, let time = number(key) else { continue }
+        for (key, unit) in units where entries["retention.ms"] == nil {
+            guard let entry = described[key], let time = entry.value.flatMap({ Int64($0) }) else { continue }
             // More than for ever is for ever.
             let (milliseconds, isOverflow) = time.multipliedReportingOverflow(by: Int64(unit))
-            values["retention.ms"] = "\(time < 0 ? time : isOverflow ? .max : milliseconds)"
+            let value = "\(time < 0 ? time : isOverflow ? .max : milliseconds)"
+            entries["retention.ms"] = ConfigEntry(name: "retention.ms", value: value, source: entry.source)
         }
-        values["retention.bytes"] = entries["log.retention.bytes"]?.value
-        values["cleanup.policy"] = entries["log.cleanup.policy"]?.value
+        for (key, brokerKey) in Self.brokerKeys {
+            guard let entry = described[brokerKey], let value = entry.value else { continue }
+            entries[key] = ConfigEntry(name: key, value: value, source: entry.source)
+        }
     }
+
+    /// Whether a setting that costs data is not known.
+    var lacksPinned: Bool { !Self.pinnedKeys.allSatisfy { entries[$0] != nil } }
+
+    /// Adds what another source tells, where nothing is known.
+    mutating func add(_ other: TargetDefaults) {
+        entries.merge(other.entries) { known, _ in known }
+    }
+
+    private static func isTime(_ key: String) -> Bool { key.hasSuffix(".ms") }
 }

@@ -77,7 +77,7 @@ package struct TopicConfigPlanner {
         for key in TargetDefaults.pinnedKeys where wanted[key] == nil && filter.copies(key) {
             guard let inEffect = source[key]?.value else { continue }
             let present = there?[key]
-            let withoutOwn = present.flatMap { $0.source == .topic ? nil : $0.value } ?? defaults.values[key]
+            let withoutOwn = present.flatMap { $0.source == .topic ? nil : $0.value } ?? defaults.entries[key]?.value
             if withoutOwn != inEffect { wanted[key] = Wanted(value: inEffect, isPin: true) }
         }
         return wanted

@@ -1,5 +1,6 @@
 internal import KafkaClient
 internal import KafkaWire
+internal import Replication
 
 /// Whether every broker that a cluster advertises can be reached from here, and speaks what the flow needs.
 struct ClusterExamination {
@@ -65,7 +66,7 @@ struct ClusterExamination {
                 remedy: "check bootstrapServers, the network and the credentials of clusters.\(name)")
             return ([finding], nil)
         }
-        var findings: [Finding] = []
+        var findings = await bootstrapServers(metadata.clusterID)
         var reached: [(broker: BrokerEndpoint, versions: NegotiatedVersions)] = []
         for broker in metadata.brokers.values.sorted(by: { $0.id < $1.id }) {
             do throws(KafkaError) {
@@ -82,6 +83,34 @@ struct ClusterExamination {
                     .ok, "reachability", name, "\(reached.count == 1 ? "its broker" : "all \(reached.count) brokers") can be reached from here: \(addresses)"))
         }
         return (findings + versions(reached), metadata)
+    }
+
+    /// The addresses that the configuration names, each by itself: with several, one that is wrong goes unnoticed until
+    /// the others are gone.
+    private func bootstrapServers(_ clusterID: String?) async -> [Finding] {
+        let servers = client.settings.bootstrapServers
+        guard servers.count > 1 else { return [] }
+        let answers = await concurrently(servers, width: 16) { [client] server -> Result<String?, KafkaError> in
+            do throws(KafkaError) { return .success(try await client.clusterID(at: server)) } catch {
+                return .failure(error)
+            }
+        }
+        let key = "clusters.\(name).bootstrapServers"
+        return servers.compactMap { server in
+            switch answers[server] {
+            case .failure(let error):
+                return Finding(
+                    .warning, "reachability", name, "\(server) of \(key) cannot be used: \(error.reason.words)",
+                    why: "the others answer; without them the cluster would not be found",
+                    remedy: "correct or remove it in \(key), or bring it back")
+            case .success(let found?) where !found.isEmpty && clusterID.map { $0 != found } ?? false:
+                return Finding(
+                    .error, "reachability", name,
+                    "\(server) of \(key) leads to another cluster, \(found), than the others, \(clusterID ?? "")",
+                    why: "the flow would work with whichever answers first", remedy: "correct \(key)")
+            case .success, nil: return nil
+            }
+        }
     }
 
     private func unreachable(_ broker: BrokerEndpoint, _ error: KafkaError) -> Finding {

@@ -64,18 +64,12 @@ public struct Doctor: Sendable {
     }
 
     private func examine(_ sourceMetadata: ClusterMetadata, _ targetMetadata: ClusterMetadata) async -> [Finding] {
-        if let id = sourceMetadata.clusterID, !id.isEmpty, id == targetMetadata.clusterID {
-            return [
-                Finding(
-                    .error, "clusters", settings.name,
-                    "source \(settings.source.name) and target \(settings.target.name) are one cluster, \(id)",
-                    why: "a flow copies between two", remedy: "correct bootstrapServers of one of them")
-            ]
-        }
+        let (start, mayGoOn) = await examineStart()
+        guard mayGoOn else { return start }
         var seen = SyncObservation()
         seen.target = targetMetadata
         seen.selected = observer.select(sourceMetadata)
-        var findings = selection(seen.selected, of: sourceMetadata)
+        var findings = start + selection(seen.selected, of: sourceMetadata)
         findings += observer.undecided(sourceMetadata).map { note in
             Finding(
                 .error, "selection", note.subject, note.message, why: "it is not known whether the topic is wanted",
@@ -106,6 +100,39 @@ public struct Doctor: Sendable {
         return findings + partitions(seen.selected, missing, targetMetadata)
             + planner.partitions(seen.selected, on: targetMetadata).notes
             .map { Finding(.warning, "partitions", $0.subject, $0.message) }
+    }
+
+    /// Asks what `run` asks before it begins.
+    ///
+    /// - Returns: the findings, and whether there are two clusters to look at.
+    private func examineStart() async -> (findings: [Finding], mayGoOn: Bool) {
+        let progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
+        do throws(FlowError) {
+            let found = try await FlowStart(settings, source: source, target: target, progress: progress)
+                .check(createsMemory: false)
+            let remarks = found.remark(settings).map {
+                Finding(
+                    .warning, "start", settings.name, $0, why: "records may be missing on the target, or there twice",
+                    remedy: "stop that flow before this one starts; or go on under its name")
+            }
+            let told = remarks ?? Finding(.ok, "start", settings.name, "nothing recorded stands against a start")
+            return ([told], true)
+        } catch {
+            switch error {
+            case .sameCluster(let source, let target, let id):
+                let finding = Finding(
+                    .error, "clusters", settings.name, "source \(source) and target \(target) are one cluster, \(id)",
+                    why: "a flow copies between two", remedy: "correct bootstrapServers of one of them")
+                return ([finding], false)
+            // What we are not allowed to do is found with the permissions.
+            case .kafka(let reason) where reason.isAuthorization: return ([], true)
+            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .nothingCanStart:
+                let finding = Finding(
+                    .error, "start", settings.name, "\(error)", why: "run refuses to start the flow",
+                    remedy: "as the reason says")
+                return ([finding], true)
+            }
+        }
     }
 
     /// Also of those topics that are not there yet: whoever may write to them may be first.
@@ -171,23 +198,19 @@ public struct Doctor: Sendable {
 extension Doctor {
     private func examineTopics(_ seen: SyncObservation, _ missing: Set<String>) async -> [Finding] {
         let times = await timestamps(seen.selected)
-        let configs = TopicConfigPlanner(excluding: settings.sync.configExclude, defaults: seen.defaults)
+        // What cannot be read is told with the permissions; then everything counts as set by others.
+        let ledger = SyncLedger(flow: settings.name, target: target, wallClock: wallClock)
+        try? await ledger.open()
+        let effective = EffectiveSettings(seen, after: SyncPlanner(settings).plan(seen, ledger: await ledger.state))
         let judgement = TopicJudgement(
             now: wallClock(), targetBrokers: seen.target.brokers.count, startsAtLatest: settings.startFrom == .latest,
             compression: settings.compression)
-        let template = await targetTemplate(seen.target)
-        var findings: [Finding] = []
+        var findings = effective.findings(settings)
         var toSample = Self.sampledForKeys
         for topic in seen.selected {
             let source = (seen.sourceConfigs[topic.source.name] ?? [:]).compactMapValues(\.value)
-            var there = (seen.targetConfigs[topic.targetName] ?? [:]).compactMapValues(\.value)
+            let there = effective.target(of: topic.source.name).compactMapValues(\.value)
             let isMissing = missing.contains(topic.source.name)
-            if isMissing {
-                there = template
-                if settings.sync.topicConfigs, let own = seen.sourceConfigs[topic.source.name] {
-                    there.merge(configs.settings(ofNewCopyOf: own)) { _, new in new }
-                }
-            }
             var facts = TopicFacts(
                 source: topic.source.name, target: topic.targetName, sourceConfigs: source, targetConfigs: there,
                 copyExists: !isMissing)
@@ -212,16 +235,6 @@ extension Doctor {
         // By kind, so that one kind in a thousand topics does not hide the others.
         return Dictionary(grouping: findings, by: \.check).sorted { $0.key < $1.key }
             .flatMap { $0.value.bounded(Self.shown, check: $0.key) } + times.findings
-    }
-
-    /// Effective settings of a topic without any of its own on the target.
-    private func targetTemplate(_ metadata: ClusterMetadata) async -> [String: String] {
-        let topics = metadata.topics.values.filter { $0.error == .none && !$0.partitions.isEmpty }.map(\.name).sorted()
-        guard let topic = topics.first,
-            case .success(let entries)? = await target.describeConfigs([.topic(topic)], withInherited: true)[
-                .topic(topic)]
-        else { return [:] }
-        return entries.compactMapValues { $0.source == .topic ? $0.inherited : $0.value }
     }
 
     private func replicas(

@@ -13,7 +13,7 @@ struct MissingPermissions {
     /// later ones too.
     var prefix: String?
 
-    /// Names in one command; for more than these a rule for all is proposed.
+    /// Names in one command; for more than these a rule for their common beginning, or for all, is proposed.
     private static let named = 20
     private static let shown = 5
 
@@ -36,11 +36,19 @@ struct MissingPermissions {
     }
 
     private func command(_ one: MissingPermission) -> String {
-        if let prefix {
+        if let prefix = prefix ?? sharedBeginning {
             var prefixed = one
             prefixed.pattern = .prefixed
             return prefixed.command(giving: operations, on: [prefix])
         }
         return one.command(giving: operations, on: names.count > Self.named ? ["*"] : names)
+    }
+
+    /// The beginning that too many names to list have in common, so that not all that there is has to be given; nil
+    /// where there is none.
+    private var sharedBeginning: String? {
+        guard names.count > Self.named, var shared = names.first else { return nil }
+        for name in names { shared = String(zip(shared, name).prefix { $0 == $1 }.map(\.0)) }
+        return shared.isEmpty ? nil : shared
     }
 }

@@ -103,19 +103,19 @@ struct PermissionExamination: Sendable {
         if settings.sync.quotas {
             cluster.append(Need(operation: .alterConfigs, severity: .warning, why: "client quotas cannot be copied"))
         }
-        var findings = await examine(target, topics: copies, needs: needs, cluster: cluster)
+        var findings = await examine(target, topics: copies, needs: needs, cluster: cluster, prefix: copyPrefix)
         if !state.isEmpty {
             let own = [
                 Need(operation: .read, severity: .error, why: "the flow cannot find out how far it had come"),
                 Need(operation: .write, severity: .error, why: "the flow cannot remember how far it has come"),
             ]
-            findings += await examine(target, topics: state, needs: own, cluster: [])
+            findings += await examine(target, topics: state, needs: own, cluster: [], prefix: Self.statePrefix)
         }
         return findings + (await producerID())
     }
 
     private func examine(
-        _ client: ClusterClient, topics: [String], needs: [Need], cluster: [Need]
+        _ client: ClusterClient, topics: [String], needs: [Need], cluster: [Need], prefix: String? = nil
     ) async -> [Finding] {
         var findings: [Finding] = []
         var isSilent = false
@@ -126,13 +126,21 @@ struct PermissionExamination: Sendable {
                     if let operations = operations?.credible { told[name] = operations } else { isSilent = true }
                 }
             }
+            // What is lacking on the same topics is given by one command.
+            var together: [(needs: [Need], names: [String])] = []
             for need in needs {
                 let lacking = topics.filter { told[$0].map { !$0.allows(need.operation) } ?? false }
-                findings += missing(need, on: .topic, lacking, of: client.settings)
+                guard !lacking.isEmpty else { continue }
+                if let index = together.firstIndex(where: { $0.names == lacking }) {
+                    together[index].needs.append(need)
+                } else {
+                    together.append(([need], lacking))
+                }
             }
+            findings += together.flatMap { missing($0.needs, on: .topic, $0.names, of: client.settings, prefix) }
             if !cluster.isEmpty {
                 let (lacking, isUnknown) = try await lacking(cluster, on: client)
-                findings += lacking.flatMap { missing($0, on: .cluster, [""], of: client.settings) }
+                findings += missing(lacking, on: .cluster, [""], of: client.settings)
                 if isUnknown { isSilent = true }
             }
         } catch {
@@ -181,11 +189,14 @@ struct PermissionExamination: Sendable {
     }
 
     private func missing(
-        _ need: Need, on resource: AccessRule.ResourceType, _ names: [String], of cluster: ClusterSettings
+        _ needs: [Need], on resource: AccessRule.ResourceType, _ names: [String], of cluster: ClusterSettings,
+        _ prefix: String? = nil
     ) -> [Finding] {
         let missing = MissingPermissions(
-            operations: [need.operation], resource: resource, names: names, cluster: cluster)
-        return missing.finding(need.severity, why: need.why).map { [$0] } ?? []
+            operations: needs.map(\.operation), resource: resource, names: names, cluster: cluster, prefix: prefix)
+        let isError = needs.contains { $0.severity == .error }
+        let why = needs.map(\.why).joined(separator: "; ")
+        return missing.finding(isError ? .error : .warning, why: why).map { [$0] } ?? []
     }
 
     /// Harmless: an id that nobody uses costs nothing.
@@ -257,17 +268,21 @@ struct PermissionExamination: Sendable {
         let ofState = operations + [.describeConfigs, .alterConfigs]
         if settings.sync.partitions { operations.append(.alter) }
         if settings.sync.topicConfigs { operations += [.describeConfigs, .alterConfigs] }
-        var alias: String?
-        if case .prefix(let name, let separator) = settings.naming { alias = name + separator }
         let kinds = [
             MissingPermissions(
-                operations: operations, resource: .topic, names: copies, cluster: settings.target, prefix: alias),
+                operations: operations, resource: .topic, names: copies, cluster: settings.target,
+                prefix: copyPrefix),
             MissingPermissions(
                 operations: ofState, resource: .topic, names: state, cluster: settings.target,
                 prefix: Self.statePrefix),
         ]
         let why = ["the topic cannot be created and copied to", "the flow cannot remember how far it has come"]
         return zip(kinds, why).compactMap { kind, why in kind.finding(.error, why: why) }
+    }
+
+    /// The beginning of the names of all copies; nil in identical naming.
+    private var copyPrefix: String? {
+        if case .prefix(let alias, let separator) = settings.naming { alias + separator } else { nil }
     }
 
     /// The beginning of the names of all topics that flows keep state in.

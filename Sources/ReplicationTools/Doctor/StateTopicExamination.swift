@@ -1,4 +1,5 @@
 package import KafkaClient
+internal import PlainText
 internal import Replication
 
 /// Lists others who may write to the topics that keep state, as far as a cluster shows its access rules. Whoever may write
@@ -44,13 +45,13 @@ package struct StateTopicExamination: Sendable {
     }
 
     private func finding(_ writer: Writer) -> Finding {
-        let server = client.settings.bootstrapServers.first.map { "\($0)" } ?? "HOST:PORT"
-        return Finding(
+        Finding(
             .warning, "state topics", writer.topic, "\(writer.rule.principal) may write to it: \(writer.rule)",
             why: "what is written there is what flows go by: a stranger could stop them, or have records left out",
             remedy:
-                "unless that is another replicator: kafka-acls.sh --bootstrap-server \(server) --add --deny-principal "
-                + "'\(writer.rule.principal)' --operation Write --operation Delete --topic '\(writer.topic)'")
+                "unless that is another replicator: kafka-acls.sh \(client.settings.toolOptions) --add --deny-principal "
+                + "\(writer.rule.principal.shellQuoted) --operation Write --operation Delete "
+                + "--topic \(writer.topic.shellQuoted)")
     }
 }
 

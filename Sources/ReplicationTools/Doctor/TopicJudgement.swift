@@ -58,13 +58,6 @@ package struct TopicJudgement {
     private func sizes(_ topic: TopicFacts) -> [Finding] {
         guard let largest = number("max.message.bytes", topic.sourceConfigs) else { return [] }
         var findings: [Finding] = []
-        if let limit = number("max.message.bytes", topic.targetConfigs), limit < largest {
-            findings.append(
-                Finding(
-                    .error, "limits", topic.target, "max.message.bytes is \(limit), the source allows \(largest)",
-                    why: "the target refuses larger batches, and their partition stops",
-                    remedy: "set max.message.bytes of \(topic.target) to \(largest) or more"))
-        }
         if let segment = number("segment.bytes", topic.targetConfigs), segment < largest {
             findings.append(
                 Finding(
@@ -77,15 +70,6 @@ package struct TopicJudgement {
 
     private func timestamps(_ topic: TopicFacts) -> [Finding] {
         var findings: [Finding] = []
-        if topic.targetConfigs["message.timestamp.type"] == "LogAppendTime",
-            topic.sourceConfigs["message.timestamp.type"] != "LogAppendTime"
-        {
-            findings.append(
-                Finding(
-                    .warning, "timestamps", topic.target, "message.timestamp.type is LogAppendTime",
-                    why: "the target replaces the records' times by those of their arrival",
-                    remedy: "set message.timestamp.type of \(topic.target) to CreateTime"))
-        }
         guard topic.targetConfigs["message.timestamp.type"] != "LogAppendTime" else { return findings }
         let difference = number("message.timestamp.difference.max.ms", topic.targetConfigs) ?? .max
         let before = min(number("message.timestamp.before.max.ms", topic.targetConfigs) ?? .max, difference)

@@ -42,10 +42,7 @@ public struct FlowCatalog: Sendable {
     private func describe(_ flow: String, _ topic: String) async -> KnownFlow {
         var known = KnownFlow(cluster: client.settings.name, flow: flow, progressTopic: topic)
         do {
-            var log = StateTopic(topic, client: client).reader()
-            while let records = try await log.records() {
-                known.lastRecorded = (records.map(\.timestamp) + [known.lastRecorded ?? .min]).max()
-            }
+            known.lastRecorded = try await lastRecorded(topic)
             var reader = RecordedFlowReader(flow: flow, target: client)
             try await reader.refresh()
             let recorded = reader.recorded
@@ -61,9 +58,33 @@ public struct FlowCatalog: Sendable {
             let state = await ledger.state
             known.accessRules = state.acls.count
             known.quotas = state.quotas.count
+            known.problem = recorded.flaws
         } catch {
             known.problem = "\(error)"
         }
         return known
+    }
+
+    /// Time of the newest record of a flow's memory, in milliseconds since 1970; nil when there is none.
+    ///
+    /// - Throws: when it cannot be read to its end.
+    func lastRecorded(_ topic: String) async throws(KafkaError) -> Int64? {
+        var last: Int64?
+        var log = StateTopic(topic, client: client).reader()
+        while let records = try await log.records() {
+            last = (records.map(\.timestamp) + [last ?? .min]).max()
+        }
+        return last
+    }
+}
+
+extension RecordedFlow {
+    /// Parts of the memory that were read and not understood; nil when there are none.
+    fileprivate var flaws: String? {
+        guard let first = checkpointFlaws.min(by: { $0.key.description < $1.key.description }) else {
+            return damagedProducers.min().map { "the registration of producer id \($0) cannot be understood" }
+        }
+        let more = checkpointFlaws.count > 1 ? ", nor those of \(checkpointFlaws.count - 1) other partitions" : ""
+        return "the newest checkpoint of \(first.key) cannot be understood\(more): \(first.value)"
     }
 }

@@ -32,18 +32,28 @@ public struct FlowRemoval: Sendable {
     /// Describes the flow, and makes sure that it may be removed.
     ///
     /// - Returns: nil when the cluster does not know it.
-    /// - Throws: ``FlowIsRunning`` when it has recorded something within ``quietTime``; ``KafkaError``.
+    /// - Throws: ``FlowIsRunning`` when it has recorded something within ``quietTime``; ``UnknownWhetherFlowRuns``;
+    ///   ``KafkaError``.
     public func examine(_ flow: String) async throws -> KnownFlow? {
         let catalog = FlowCatalog(cluster, eventLoop: eventLoop, logger: logger, wallClock: wallClock)
         let known: KnownFlow?
+        var last: Int64?
         do {
             known = try await catalog.flow(flow)
+            if let known {
+                do throws(KafkaError) {
+                    last = try await catalog.lastRecorded(known.progressTopic)
+                } catch {
+                    throw UnknownWhetherFlowRuns(
+                        flow: flow, cluster: cluster.name, topic: known.progressTopic, reason: "\(error)")
+                }
+            }
         } catch {
             await catalog.close()
             throw error
         }
         await catalog.close()
-        if let last = known?.lastRecorded {
+        if let last {
             // A record's timestamp may be any number.
             let age = max(0, wallClock().saturatingSubtracting(last))
             guard age >= Self.quietTime else {
@@ -53,14 +63,24 @@ public struct FlowRemoval: Sendable {
         return known
     }
 
-    /// Deletes the flow's topics.
+    /// Deletes the flow's topics, and waits until the cluster no longer shows them.
     ///
     /// - Returns: the topics that were deleted.
     /// - Throws: ``KafkaError`` of the first one that could not be.
     public func remove(_ flow: String) async throws(KafkaError) -> [String] {
         let client = ClusterClient(cluster, eventLoop: eventLoop, logger: logger)
-        let outcomes = await client.deleteTopics([ProgressTopic.name(flow: flow), ProbeTopic.name(flow: flow)])
+        let outcome: Result<[String], KafkaError>
+        do throws(KafkaError) {
+            outcome = .success(try await remove(flow, with: client))
+        } catch {
+            outcome = .failure(error)
+        }
         await client.close()
+        return try outcome.get()
+    }
+
+    private func remove(_ flow: String, with client: ClusterClient) async throws(KafkaError) -> [String] {
+        let outcomes = await client.deleteTopics([ProgressTopic.name(flow: flow), ProbeTopic.name(flow: flow)])
         var deleted: [String] = []
         for (topic, outcome) in outcomes.sorted(by: { $0.key < $1.key }) {
             do throws(KafkaError) {
@@ -71,7 +91,40 @@ public struct FlowRemoval: Sendable {
                 guard error.code == .unknownTopicOrPartition else { throw error }
             }
         }
+        try await awaitEnd(of: deleted, client)
         return deleted
+    }
+
+    /// A cluster says yes to a deletion before it has done it.
+    private func awaitEnd(of topics: [String], _ client: ClusterClient) async throws(KafkaError) {
+        guard !topics.isEmpty else { return }
+        var left: [String] = []
+        for attempt in 0..<Self.looks {
+            let metadata = try await client.metadata(.named(topics))
+            left = topics.filter { metadata.topics[$0]?.partitions.isEmpty == false }
+            guard !left.isEmpty else { return }
+            guard (try? await Task.sleep(for: .milliseconds(50 * (attempt + 1)))) != nil else { break }
+        }
+        guard let topic = left.first else { return }
+        throw KafkaError(
+            .unexpectedAnswer("the cluster has accepted the deletion, and still shows the topic"),
+            during: .request(.deleteTopics), cluster: cluster.name, topic: topic)
+    }
+
+    /// Looks for a topic that is being deleted: about 10 s in all.
+    private static let looks = 20
+}
+
+/// A flow whose memory cannot be read, so that nobody can tell when it last recorded something.
+public struct UnknownWhetherFlowRuns: Error, Hashable, Sendable, CustomStringConvertible {
+    public var flow: String
+    public var cluster: String
+    public var topic: String
+    public var reason: String
+
+    public var description: String {
+        "cannot tell whether flow \"\(flow)\" runs, since what it recorded on cluster \(cluster) cannot be read: "
+            + "\(reason). If no process runs it, delete the topic \(topic) there yourself"
     }
 }
 

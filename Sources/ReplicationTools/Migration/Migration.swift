@@ -107,7 +107,9 @@ public actor Migration {
         _ verified: @escaping @Sendable (VerificationProgress) -> Void
     ) async throws -> MigrationReport {
         let begin = ContinuousClock.now
-        try await MigrationPreflight(settings: settings, source: source, target: target).check()
+        let preflight = MigrationPreflight(
+            settings: settings, source: source, target: target, wallClock: wallClock)
+        try await preflight.check()
         try await flow.prepare()
         let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
         try await claim.acquire()

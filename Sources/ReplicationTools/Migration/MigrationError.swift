@@ -10,6 +10,8 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     case swapped(flow: String, source: String, target: String)
     /// Partitions of the target hold records that this flow has not brought.
     case targetNotEmpty(target: String, [String])
+    /// Topics whose copies would lose records for their age while the source still has them.
+    case targetKeepsLess(target: String, [String])
     /// A cluster has not answered for so long.
     case clusterLost(cluster: String, seconds: Int, reason: String)
 
@@ -32,6 +34,8 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
         case .targetNotEmpty(let target, let partitions):
             "\(target) holds records already that this flow has not brought, which would stay among the copies: "
                 + "\(partitions.joined(separator: ", ")); delete those topics there, or leave them out of topics.allow"
+        case .targetKeepsLess(let target, let topics):
+            "\(target) would delete copies of records that the source still has: \(topics.joined(separator: "; "))"
         case .clusterLost(let cluster, let seconds, let reason):
             "\(cluster) has not answered for \(seconds) s: \(reason); what is copied is kept: once it answers, run "
                 + "migrate again to go on where it stopped"

@@ -14,6 +14,7 @@ public struct FlowPlanner: Sendable {
     private let ledger: SyncLedger
     private let applier: SyncApplier
     private let progress: ProgressStore
+    private let start: FlowStart
     private let groups: GroupPlanner
     private let wallClock: @Sendable () -> Int64
 
@@ -32,6 +33,7 @@ public struct FlowPlanner: Sendable {
         ledger = SyncLedger(flow: settings.name, target: target, wallClock: wallClock)
         applier = SyncApplier(target: target, ledger: ledger, logger: logger)
         progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
+        start = FlowStart(settings, source: source, target: target, progress: progress)
         groups = GroupPlanner(settings: settings, source: source, target: target, logger: logger)
     }
 
@@ -43,11 +45,11 @@ public struct FlowPlanner: Sendable {
     /// Changes nothing, unless `applies` says so.
     ///
     /// - Parameter overwrites: replace also what somebody else changed on the target.
-    /// - Throws: ``FlowError`` when a cluster cannot be asked at all, or both are one.
+    /// - Throws: ``FlowError`` when a cluster cannot be asked at all, or the flow would refuse to start.
     public func plan(applies: Bool, overwrites: Bool) async throws(FlowError) -> FlowPlan {
-        let (sourceMetadata, targetMetadata) = try await clusters()
         // What is changed has to be remembered, and that needs the flow's topic.
-        if applies { try await progress.open() }
+        let found = try await start.check(createsMemory: applies)
+        let (sourceMetadata, targetMetadata) = try await clusters()
         try await ledger.open()
         let state = await ledger.state
         let seen = try await observe(sourceMetadata, targetMetadata, state)
@@ -66,9 +68,8 @@ public struct FlowPlanner: Sendable {
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             selectedTopics: seen.topicNames.count, sourceTopics: listed, applied: applies, changes: changes,
-            notes: (plan.notes + groups.notes + selectionNotes(seen.topicNames.count, of: listed)).map {
-                FlowPlan.Note($0)
-            }, groups: groups.groups, users: await users())
+            notes: (copiesNotes(found) + plan.notes + EffectiveSettings(seen, after: plan).notes(settings) + groups.notes + selectionNotes(seen.topicNames.count, of: listed))
+                .map { FlowPlan.Note($0) }, groups: groups.groups, users: await users())
     }
 
     private func clusters() async throws(FlowError) -> (ClusterMetadata, ClusterMetadata) {
@@ -79,9 +80,6 @@ public struct FlowPlanner: Sendable {
             targetMetadata = try await target.metadata(.all)
         } catch {
             throw .kafka(error)
-        }
-        if let id = sourceMetadata.clusterID, !id.isEmpty, id == targetMetadata.clusterID {
-            throw .sameCluster(source: settings.source.name, target: settings.target.name, clusterID: id)
         }
         return (sourceMetadata, targetMetadata)
     }
@@ -100,7 +98,8 @@ public struct FlowPlanner: Sendable {
         } catch {
             throw .kafka(error)
         }
-        if settings.sync.topicConfigs, !seen.selected.isEmpty {
+        // Also where none are copied: then their differences are to be known.
+        if !seen.selected.isEmpty {
             seen.defaults = await observer.defaults(targetMetadata)
             for (topic, error) in await observer.readSourceConfigs(of: seen.selected, into: &seen) {
                 seen.notes.append(SyncNote(kind: .failed, subject: topic, message: "\(error)"))
@@ -111,6 +110,11 @@ public struct FlowPlanner: Sendable {
         if settings.sync.acls { await observer.readAcls(into: &seen) }
         if settings.sync.quotas { await observer.readQuotas(into: &seen) }
         return seen
+    }
+
+    private func copiesNotes(_ found: FlowStart.Finding) -> [SyncNote] {
+        guard let remark = found.remark(settings) else { return [] }
+        return [SyncNote(kind: .copiesPresent, subject: settings.target.name, message: remark)]
     }
 
     private func selectionNotes(_ selected: Int, of count: Int) -> [SyncNote] {

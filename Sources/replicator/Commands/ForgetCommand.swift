@@ -55,6 +55,7 @@ struct ForgetCommand: AsyncParsableCommand {
         let names = deleted.joined(separator: ", ").printable()
         StandardOutput.say("flow \(known.flow) is forgotten on \(known.cluster): deleted \(names)")
         for line in Self.remains(of: known) { StandardOutput.say(line) }
+        StandardOutput.say(Self.silence(of: known))
     }
 
     private func forget(
@@ -68,7 +69,8 @@ struct ForgetCommand: AsyncParsableCommand {
         }
         if !yes {
             try Operator.confirm(
-                "Forget flow \(flow) on \(settings.name): \(known.topics.counted("topic")), \(known.partitions.counted("partition"))?",
+                "Forget flow \(flow) on \(settings.name): \(known.topics.counted("topic")), "
+                    + "\(known.partitions.counted("partition")); \(Self.silence(of: known))?",
                 for: "forget")
         }
         return (known, try await removal.remove(flow))
@@ -82,8 +84,16 @@ struct ForgetCommand: AsyncParsableCommand {
             "\(config) has no flow \"\(flow)\": name the cluster that was its target with --cluster", exitCode: .usage)
     }
 
+    /// A flow that has nothing to copy records nothing: its silence proves little.
+    private static func silence(of known: KnownFlow) -> String {
+        let since = known.lastRecorded.map { last in
+            "for " + Quantities.seconds(Double(max(0, WallClock.milliseconds().saturatingSubtracting(last))) / 1_000)
+        }
+        return "it recorded nothing \(since ?? "at all"): should a process still run it, stop that"
+    }
+
     private static func remains(of known: KnownFlow) -> [String] {
-        var lines = ["its copies and the groups' offsets are still there"]
+        var lines = ["its copies and the groups' offsets were not touched"]
         if known.accessRules + known.quotas > 0 {
             lines.append(
                 "\(known.accessRules) access rules and \(known.quotas) quotas that it put there are now nobody's: "

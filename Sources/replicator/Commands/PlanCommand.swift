@@ -3,6 +3,7 @@ internal import Logging
 internal import NIOCore
 internal import Replication
 internal import ReplicationTools
+internal import ReplicatorConfig
 
 /// `replicator plan`: what flows would change on their targets, before anything is done.
 struct PlanCommand: AsyncParsableCommand {
@@ -29,7 +30,9 @@ struct PlanCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let flows = try common.select(from: try common.load())
+        let config = try common.load()
+        let flows = try common.select(from: config)
+        Replicator.complain(config.warnings.filter { !$0.hasPrefix("clusters.") }.map { "warning: \($0)" })
         LoggingOptions.bootstrapForPeople(from: .error)
         let (plans, failures) = try await EventLoops.with(1, for: "plan") { loops in
             try await ProgressLine("plan").during { [apply, overwrite] in

@@ -1,0 +1,80 @@
+package import KafkaClient
+
+/// Decides whether a flow may start: its clusters and settings are those of its first start, see
+/// ``FlowIdentityCheck``, and a flow that has no memory finds no copies of what it would bring.
+///
+/// `run` and `migrate` begin with it; `plan` and `doctor` ask the same, so that they refuse what `run` would.
+package struct FlowStart: Sendable {
+    /// Facts found on the way.
+    package struct Finding: Sendable {
+        package var sourceClusterID: String
+        package var targetClusterID: String
+        /// Copies from the same source that the flow begins behind: what their bringers had not copied by then stays out.
+        package var copies: EarlierCopies.Finding?
+    }
+
+    private let settings: FlowSettings
+    private let source: ClusterClient
+    private let target: ClusterClient
+    private let progress: ProgressStore
+    private let identity: FlowIdentityCheck
+
+    package init(_ settings: FlowSettings, source: ClusterClient, target: ClusterClient, progress: ProgressStore) {
+        self.settings = settings
+        self.source = source
+        self.target = target
+        self.progress = progress
+        identity = FlowIdentityCheck(settings, source: source, target: target, progress: progress)
+    }
+
+    /// - Parameter createsMemory: create the progress topic where it is missing, and mend its settings; nothing else is
+    ///   changed, and that only for a flow that may start.
+    /// - Throws: why the flow may not start.
+    package func check(createsMemory: Bool) async throws(FlowError) -> Finding {
+        let known = try await identity.check()
+        var finding = Finding(sourceClusterID: known.sourceClusterID, targetClusterID: known.targetClusterID)
+        if await progress.isNewFlow {
+            do throws(KafkaError) {
+                finding.copies = try await copies(from: known.sourceClusterID)
+            } catch {
+                throw .kafka(error)
+            }
+            if let copies = finding.copies, settings.startFrom != .latest {
+                throw .copiesPresent(
+                    flow: settings.name, source: settings.source.name, target: settings.target.name,
+                    topics: copies.topics, flows: copies.flows)
+            }
+        }
+        guard createsMemory else { return finding }
+        guard !known.hasProgressTopic else {
+            try await progress.ensure()
+            return finding
+        }
+        // Another instance may have been quicker.
+        try await progress.open()
+        try await progress.check(known.identity)
+        return finding
+    }
+
+    private func copies(from sourceClusterID: String) async throws(KafkaError) -> EarlierCopies.Finding? {
+        guard !sourceClusterID.isEmpty else { return nil }
+        let observer = MetadataObserver(settings: settings, source: source, target: target)
+        let atSource = try await source.metadata(.all)
+        await observer.learnNames(atSource)
+        let atTarget = try await target.metadata(.all)
+        let topics = observer.select(atSource).compactMap { atTarget.topics[$0.targetName] }
+            .filter { !$0.partitions.isEmpty }
+        return try await EarlierCopies(from: sourceClusterID, on: target).find(in: topics)
+    }
+}
+
+extension FlowStart.Finding {
+    /// Remark for a person on the copies that a flow begins behind; nil where there are none.
+    package func remark(_ settings: FlowSettings) -> String? {
+        guard let copies else { return nil }
+        return "topics of \(settings.target.name) hold copies from \(settings.source.name) already, "
+            + "\(FlowError.bringers(settings.name, copies.flows)): \(FlowError.listed(copies.topics)). This flow begins "
+            + "at the source's end (startFrom: latest): what was not copied before it starts stays out, and what that "
+            + "flow goes on to copy would be there twice"
+    }
+}
