@@ -63,6 +63,8 @@ public struct FlowStatus: Sendable, Codable {
             /// The group has members that read on the target.
             case activeMembers
             case refused, failed
+            /// A share group: its positions are none that are kept in step.
+            case notCovered
 
             public var description: String { rawValue }
         }

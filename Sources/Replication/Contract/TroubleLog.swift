@@ -9,6 +9,8 @@ final class TroubleLog: Sendable {
         case broker(String, Int32)
         /// The clusters cannot be asked for their topics.
         case discovery
+        /// A topic that holds the flow's state is gone, and cannot be filled again.
+        case memory
     }
 
     private let logger: Logger
@@ -32,6 +34,10 @@ final class TroubleLog: Sendable {
                 "broker cannot be used, trying again",
                 metadata: ["cluster": "\(cluster)", "broker": "\(broker)", "error": "\(error)"])
         case .discovery: logger.warning("discovery failed, trying again", metadata: ["error": "\(error)"])
+        case .memory:
+            logger.warning(
+                "a topic that holds the flow's state is gone and cannot be filled again, trying again",
+                metadata: ["error": "\(error)"])
         }
     }
 
@@ -47,6 +53,7 @@ final class TroubleLog: Sendable {
         case .broker(let cluster, let broker):
             logger.info("broker can be used again", metadata: ["cluster": "\(cluster)", "broker": "\(broker)"])
         case .discovery: logger.info("discovery works again")
+        case .memory: logger.info("the flow's state is recorded again")
         }
     }
 
