@@ -96,6 +96,14 @@ extension EmbeddedCluster {
         try await onLoop { try $0.recreateTopic(name).id.description }
     }
 
+    /// Lists a group as one of another type, as clusters do that have such: `streams` (KIP-1071) or `share` (KIP-932). One
+    /// that does not exist is listed all the same, with members.
+    ///
+    /// - Parameter type: nil to list it as what it is.
+    public func listGroup(_ group: String, as type: String?) async {
+        await onLoop { $0.groups.listedTypes[ExactName(group)] = type }
+    }
+
     /// Sets the broker's wall clock forward or back by so many milliseconds, on top of earlier jumps. Time stamps,
     /// retention and the expiry of offsets, producers and transactions follow it; session time-outs, like those of
     /// Kafka, run on a clock that never jumps.

@@ -40,6 +40,8 @@ struct GroupCoordinator {
     fileprivate var joins: [Ticket: Call<JoinGroupResponse>] = [:]
     fileprivate var syncs: [Ticket: Call<SyncGroupResponse>] = [:]
     private var lastTicket: Ticket = 0
+    /// Groups that are listed as of a type of their own, whatever they are; see `EmbeddedCluster.listGroup(_:as:)`.
+    var listedTypes: [ExactName: String] = [:]
 
     fileprivate mutating func newTicket() -> Ticket {
         lastTicket += 1

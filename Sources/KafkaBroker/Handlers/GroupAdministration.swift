@@ -2,7 +2,7 @@ import KafkaWire
 
 // ListGroups: 0-5. DescribeGroups: 0-6. DeleteGroups: 0-2.
 //
-// - A node lists the groups that it coordinates, filtered by state (version 4) and type (version 5, always "classic").
+// - A node lists the groups that it coordinates, filtered by state (version 4) and type (version 5, "classic" unless a test says otherwise).
 // - An unknown group is described as Dead, from version 6 on as GROUP_ID_NOT_FOUND (KIP-1043).
 // - Only a group without members can be deleted; its offsets go with it.
 // - Authorized operations: see GroupPermissions.swift.
@@ -45,24 +45,35 @@ extension DeleteGroupsRequest: RefusableRequest {
     }
 }
 
+extension ListGroupsResponse.ListedGroup {
+    fileprivate init(_ id: String, type: String, protocolType: String, state: String) {
+        self.init()
+        groupID = id
+        self.protocolType = protocolType
+        groupState = state
+        groupType = type
+    }
+}
+
 extension Cluster {
     func listGroups(_ request: ListGroupsRequest, _ context: RequestContext) -> ListGroupsResponse {
         var response = ListGroupsResponse()
         let states = Set(request.statesFilter.map { $0.lowercased() })
         let types = Set(request.typesFilter.map { $0.lowercased() })
-        guard types.isEmpty || types.contains("classic") else { return response }
-        response.groups = groups.groups.values
-            .filter { coordinatorFault($0.machine.id, at: context.node) == nil }
-            .filter { states.isEmpty || states.contains($0.machine.stateName.lowercased()) }
-            .sorted { $0.machine.id < $1.machine.id }
-            .map { entry in
-                var group = ListGroupsResponse.ListedGroup()
-                group.groupID = entry.machine.id
-                group.protocolType = entry.machine.protocolType ?? ""
-                group.groupState = entry.machine.stateName
-                group.groupType = "classic"
-                return group
-            }
+        var listed = groups.groups.values.map { entry in
+            let type = groups.listedTypes[ExactName(entry.machine.id)]
+            return ListGroupsResponse.ListedGroup(
+                entry.machine.id, type: type ?? "classic", protocolType: type ?? entry.machine.protocolType ?? "",
+                state: entry.machine.stateName)
+        }
+        for (id, type) in groups.listedTypes where groups.groups[id] == nil {
+            listed.append(ListGroupsResponse.ListedGroup(id.text, type: type, protocolType: type, state: "Stable"))
+        }
+        response.groups = listed
+            .filter { coordinatorFault($0.groupID, at: context.node) == nil }
+            .filter { states.isEmpty || states.contains($0.groupState.lowercased()) }
+            .filter { types.isEmpty || types.contains($0.groupType) }
+            .sorted { $0.groupID < $1.groupID }
         return response
     }
 

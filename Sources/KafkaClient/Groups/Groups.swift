@@ -5,9 +5,16 @@ public struct GroupListing: Sendable, Hashable {
     public var id: String
     /// `consumer` for consumers; empty for groups that only hold offsets.
     public var protocolType: String
+    /// `classic`, `consumer`, `share` or `streams`; empty before Kafka 3.8 (KIP-848).
+    public var type = ""
     /// Such as `Stable` or `Empty`; empty before Kafka 2.6.
     public var state: String
     public var coordinator: Int32
+}
+
+extension GroupListing {
+    /// Whether its members share partitions, record by record (KIP-932): it commits no offsets.
+    public var isShareGroup: Bool { type == "share" || protocolType == "share" }
 }
 
 /// A position that a group has committed.
@@ -49,7 +56,8 @@ extension ClusterClient {
             return response.errorCode.outcome(
                 response.groups.map {
                     GroupListing(
-                        id: $0.groupID, protocolType: $0.protocolType, state: $0.groupState, coordinator: broker)
+                        id: $0.groupID, protocolType: $0.protocolType, type: $0.groupType.lowercased(),
+                        state: $0.groupState, coordinator: broker)
                 }
             ) { error($0, during: .request(.listGroups)) }
         } catch {

@@ -67,6 +67,8 @@ public struct FlowStatus: Sendable, Codable {
             case refused, failed
             /// As of ``GroupPartition``.
             case beyondEnd, beyondCopies
+            /// A share group: its positions are none that are kept in step.
+            case notCovered
 
             public var description: String { rawValue }
         }

@@ -9,6 +9,8 @@ final class TroubleLog: Sendable {
         case broker(String, Int32)
         /// The clusters cannot be asked for their topics.
         case discovery
+        /// A topic that holds the flow's state is gone, and cannot be filled again.
+        case memory
     }
 
     /// In place of a shard: the start of the flow, when there is none yet. The first shard that has no such trouble
@@ -36,6 +38,10 @@ final class TroubleLog: Sendable {
                 "broker cannot be used, trying again",
                 metadata: ["cluster": "\(cluster)", "broker": "\(broker)", "error": "\(error)"])
         case .discovery: logger.warning("discovery failed, trying again", metadata: ["error": "\(error)"])
+        case .memory:
+            logger.warning(
+                "a topic that holds the flow's state is gone and cannot be filled again, trying again",
+                metadata: ["error": "\(error)"])
         }
     }
 
@@ -59,6 +65,7 @@ final class TroubleLog: Sendable {
                 logger.info("broker can be used again", metadata: place)
             }
         case .discovery: logger.info("discovery works again")
+        case .memory: logger.info("the flow's state is recorded again")
         }
     }
 

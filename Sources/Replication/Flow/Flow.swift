@@ -51,6 +51,8 @@ public actor Flow: Service {
     private var phase = FlowStatus.State.starting
     /// Made by ``prepare()``.
     private var identity: (own: FlowProducerIDs, sourceID: String, targetID: String)?
+    /// See ``ProgressStore/restorations``.
+    private var knownRestorations = 0
     /// Batches in flight did not reach the target in time.
     private var isAbandoned = false
 
@@ -84,10 +86,12 @@ public actor Flow: Service {
         troubles = TroubleLog(logger: logger)
         source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
         target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
-        topicSync = TopicSync(
-            settings: settings, source: source, target: target, logger: logger, wallClock: wallClock)
-        groupSync = GroupSync(settings: settings, source: source, target: target, logger: logger)
         progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
+        topicSync = TopicSync(
+            settings: settings, source: source, target: target, progress: progress, logger: logger,
+            wallClock: wallClock)
+        groupSync = GroupSync(
+            settings: settings, source: source, target: target, progress: progress, logger: logger)
         checkpoints = CheckpointWriter(progress: progress, logger: logger)
     }
 
@@ -111,14 +115,7 @@ public actor Flow: Service {
             flow: name, sourceClusterID: sourceID, targetClusterID: targetID, target: target, progress: progress,
             wallClock: wallClock)
         let lost = try await own.open()
-        if !lost.isEmpty {
-            logger.warning(
-                "producer ids of this flow were no longer registered: the topic was deleted or emptied; they are again",
-                metadata: [
-                    "topic": "\(OriginRecord.topic)", "cluster": "\(settings.target.name)",
-                    "producerIDs": "\(lost.sorted().map(String.init).joined(separator: ","))",
-                ])
-        }
+        reportRegistered(lost)
         identity = (own, sourceID, targetID)
     }
 
@@ -194,6 +191,9 @@ public actor Flow: Service {
             background.cancelAll()
         }
         await storeCheckpoints()
+        if let metadata = try? await target.metadata(.named([progress.topic, OriginRecord.topic])) {
+            await keepMemory(metadata)
+        }
         if !isAbandoned { await groups.finish(settings) }
         await close()
         logger.info("flow has stopped")
@@ -292,6 +292,7 @@ extension Flow {
         report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
         if !new.isEmpty { await start(new, found, factory) }
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
+        await keepMemory(found.targetMetadata)
     }
 
     func isWaiting(_ topic: String) -> Bool { waiting.names.contains(topic) }
@@ -426,6 +427,39 @@ extension Flow {
 
     private func storeCheckpoints() async {
         await checkpoints.write(from: shards)
+    }
+
+    /// The topics that hold the flow's state are filled again should they be deleted under it.
+    private func keepMemory(_ metadata: ClusterMetadata) async {
+        do throws(FlowError) {
+            _ = try await progress.restoreIfLost(metadata)
+            let restorations = await progress.restorations
+            if restorations > knownRestorations {
+                try await topicSync.restoreLedger()
+                knownRestorations = restorations
+                logger.warning(
+                    "the flow's progress was lost: the topic was deleted or emptied; everything is recorded there again",
+                    metadata: ["topic": "\(progress.topic)", "cluster": "\(settings.target.name)"])
+            }
+            if let identity {
+                reportRegistered(
+                    try await kafka { () async throws(KafkaError) in try await identity.own.registerIfLost(metadata) })
+            }
+            troubles.ended(.memory)
+        } catch {
+            guard !Task.isCancelled else { return }
+            troubles.began(.memory, "\(error)")
+        }
+    }
+
+    private func reportRegistered(_ lost: Set<Int64>) {
+        guard !lost.isEmpty else { return }
+        logger.warning(
+            "producer ids of this flow were no longer registered: the topic was deleted or emptied; they are again",
+            metadata: [
+                "topic": "\(OriginRecord.topic)", "cluster": "\(settings.target.name)",
+                "producerIDs": "\(lost.sorted().map(String.init).joined(separator: ","))",
+            ])
     }
 
     /// Lag has its own pace: it grows while the target takes neither records nor checkpoints.

@@ -6,6 +6,8 @@ package struct GroupFinding: Sendable {
     package let targetGroup: String
     /// The group could not be asked about, or its positions not be committed.
     package var failure: String?
+    /// Why the group's positions are none that could be kept in step; nil when they could be.
+    package var notCovered: String?
     /// Whether somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
     var hasMembersOnTarget: Bool? = false
     package var partitions: [PartitionFinding] = []
@@ -16,7 +18,7 @@ package struct PartitionFinding: Sendable {
     package let source: TopicPartition
     package let target: TopicPartition
     package let committed: CommittedOffset
-    package let position: Result<GroupPosition, TranslationRefusal>
+    package var position: Result<GroupPosition, TranslationRefusal>
     /// Target offset behind everything that the flows are known to have copied; nil while that is nothing.
     var copiesEnd: Int64?
     /// Committed offset on the target; nil for none.
@@ -40,6 +42,9 @@ package struct PartitionFinding: Sendable {
 }
 
 extension PartitionFinding {
+    /// The group has read further than is copied.
+    var isAhead: Bool { if case .success(let position) = position { position.aheadBy > 0 } else { false } }
+
     /// State of the target's log, and of its readers.
     struct TargetSide: Sendable {
         var committed: Int64?

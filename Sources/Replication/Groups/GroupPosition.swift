@@ -20,6 +20,12 @@ package enum TranslationRefusal: Error, Hashable, CustomStringConvertible {
     case beforeStart(Int64)
     case lost(Range<Int64>)
     case nothingCopied
+    /// A topic with the name of one that was copied, or was copied to, is another one by now.
+    case otherTopic(String)
+    /// It may have been committed for an earlier topic of the name.
+    case formerTopic
+    /// No consumer can have come so far in a log that ends there.
+    case behindEnd(Int64)
 
     package var description: String {
         switch self {
@@ -30,6 +36,14 @@ package enum TranslationRefusal: Error, Hashable, CustomStringConvertible {
             "outside the known range: where source offsets \(range.lowerBound) to \(range.upperBound - 1) have their "
                 + "copies was lost with a crash or a truncated target"
         case .nothingCopied: "nothing of the partition has been copied yet"
+        case .otherTopic(let topic):
+            "\(topic) was deleted and created again since the copies were made: positions in it and in the topic that "
+                + "had the name before have nothing to do with each other"
+        case .formerTopic:
+            "it may have been committed for the topic of the same name that was deleted: it counts once the group "
+                + "has committed another position"
+        case .behindEnd(let end):
+            "the source's log ends at offset \(end): the position is one of an earlier log, which was longer"
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import KafkaWire
 
 /// Which target partition a group's position in a source partition moves to, and by which maps.
 ///
@@ -10,9 +11,21 @@ struct GroupRoutes: Sendable {
         var offsets: PartitionOffsets
         /// See ``ForwardPartition/isSettled``; false for a partition that only the opposite flow copies.
         let isSettled: Bool
+        var succession = TopicSuccession.first
+        /// Why no position is translated by these maps.
+        var refusal: TranslationRefusal?
     }
 
-    private let routes: [TopicPartition: Route]
+    /// Ids of topics by name, as they were after the maps had been taken.
+    struct TopicIDs: Sendable {
+        var source: [String: KafkaUUID] = [:]
+        var target: [String: KafkaUUID] = [:]
+    }
+
+    private var routes: [TopicPartition: Route]
+    /// The topics that the maps are of.
+    private var ids: [TopicPartition: (source: KafkaUUID, target: KafkaUUID)] = [:]
+    private var backwardIDs: [TopicPartition: (source: KafkaUUID, target: KafkaUUID)] = [:]
 
     /// - Parameter sourceEnds: ends of the source's logs that were looked up after `backward` and before `forward`.
     init(forward: [ForwardPartition], backward: [OppositeFlows.Partition], sourceEnds: [TopicPartition: Int64]) {
@@ -24,13 +37,17 @@ struct GroupRoutes: Sendable {
                     forward: partition.map, backward: nil,
                     knowsAllCopies: partition.isSettled
                         || sourceEnds[partition.source].map { partition.map.passed >= $0 } ?? false),
-                isSettled: partition.isSettled)
+                isSettled: partition.isSettled, succession: partition.succession,
+                refusal: partition.isTargetReplaced ? .otherTopic(partition.target.topic) : nil)
+            ids[partition.source] = (source: partition.sourceTopicID, target: partition.targetTopicID)
         }
         for partition in backward {
             if let known = routes[partition.copy] {
                 guard known.target == partition.original else { continue }
                 routes[partition.copy]?.offsets.backward = partition.map
+                backwardIDs[partition.copy] = (source: partition.copyTopicID, target: partition.originalTopicID)
             } else {
+                backwardIDs[partition.copy] = (source: partition.copyTopicID, target: partition.originalTopicID)
                 routes[partition.copy] = Route(
                     target: partition.original,
                     offsets: PartitionOffsets(forward: nil, backward: partition.map, knowsAllCopies: false),
@@ -41,4 +58,23 @@ struct GroupRoutes: Sendable {
     }
 
     subscript(source: TopicPartition) -> Route? { routes[source] }
+
+    /// Takes in the ids that topics have by now: a position belongs to a topic, not to a name.
+    mutating func check(_ present: TopicIDs) {
+        for source in routes.keys {
+            for known in [ids[source], backwardIDs[source]].compactMap({ $0 }) {
+                guard let target = routes[source]?.target else { continue }
+                if Self.differs(known.source, present.source[source.topic]) {
+                    routes[source]?.refusal = .otherTopic(source.topic)
+                } else if Self.differs(known.target, present.target[target.topic]) {
+                    routes[source]?.refusal = .otherTopic(target.topic)
+                }
+            }
+        }
+    }
+
+    private static func differs(_ known: KafkaUUID, _ present: KafkaUUID?) -> Bool {
+        guard let present, known != .zero, present != .zero else { return false }
+        return known != present
+    }
 }

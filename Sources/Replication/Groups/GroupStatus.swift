@@ -10,6 +10,9 @@ extension FlowStatus.Group {
         if let failure = finding.failure {
             state = .failed
             reason = failure
+        } else if let notCovered = finding.notCovered {
+            state = .notCovered
+            reason = notCovered
         } else if let beyond = partitions.first(where: { $0.state == .beyondEnd })
             ?? partitions.first(where: { $0.state == .beyondCopies })
         {

@@ -7,14 +7,23 @@ internal import Metrics
 /// Keeps the positions of consumer groups on the target in step with those at the source, translated exactly.
 package actor GroupSync {
     private var settings: FlowSettings
-    private let source: ClusterClient
+    let source: ClusterClient
     private let target: ClusterClient
-    private let logger: Logger
+    let logger: Logger
+    /// Record of the running flow; nil for those who look from outside.
+    let progress: ProgressStore?
     private let opposite: OppositeFlows
+    let gaps: SourceGaps
+    var generations = GroupGenerations()
+    /// The last look at all groups.
+    private(set) var look = GroupGenerations.Look()
+    private(set) var successions: [String: (topicID: String, succession: TopicSuccession)] = [:]
     private let groupCount: Gauge
     private let failures: Counter
     /// Ends of target partitions in which nothing had been copied when they were looked up.
     private var emptyEnds: [TopicPartition: Int64] = [:]
+    /// The source partitions that belong to them.
+    private var emptySources: Set<TopicPartition> = []
     /// Refusals and failures that have been reported, by group and partition.
     private var reported: [ExactName: String] = [:]
     private var knownGroups: Set<ExactName> = []
@@ -27,7 +36,12 @@ package actor GroupSync {
     /// Requests to a cluster at a time.
     private static let width = 16
 
-    package init(settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger) {
+    package init(
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, progress: ProgressStore? = nil,
+        logger: Logger
+    ) {
+        self.progress = progress
+        gaps = SourceGaps(of: source)
         self.settings = settings
         self.source = source
         self.target = target
@@ -60,8 +74,9 @@ package actor GroupSync {
             guard !Task.isCancelled else { return }
             findings = found
             trouble = nil
-            groupCount.record(found.count)
+            groupCount.record(found.count { $0.notCovered == nil })
             report()
+            await keepGenerations()
         } catch  where error.reason == .cancelled {
             // The flow is stopping.
         } catch {
@@ -80,18 +95,16 @@ package actor GroupSync {
     package func examine(
         _ names: [String]?, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async throws(KafkaError) -> [GroupFinding] {
-        let (selected, undecided) = try await select(names)
+        let (selected, others) = try await select(names)
         let committed = await offsets(of: selected.map(\.group), at: source)
+        look.committed = committed.compactMapValues { (try? $0.get())?.mapValues(\.offset) }
         let routes = try await routes(for: committed, maps)
         var found: [GroupFinding] = []
         for var finding in selected {
             switch committed[ExactName(finding.group)] {
             case .success(let offsets):
                 finding.partitions = offsets.compactMap { partition, committed in
-                    routes[partition].map {
-                        // An end stands for a position only if nothing of ours can lie before it unknown.
-                        Self.finding(partition, committed, $0, $0.isSettled ? emptyEnds[$0.target] : nil)
-                    }
+                    routes[partition].map { Self.finding(finding.group, partition, committed, $0, end(of: $0)) }
                 }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
             case .failure(let error):
                 finding.failure = GroupFailure.text(
@@ -100,34 +113,50 @@ package actor GroupSync {
             }
             if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
         }
-        try await readTarget(&found)
-        return found + undecided
+        await checkEnds(&found)
+        await crossGaps(&found, routes)
+        try await readTarget(&found, routes)
+        return found + others
     }
 
-    /// Groups that are kept in step, and with the reason those of which no expression says whether they are.
+    /// An end stands for a position only if nothing of ours can lie before it unknown.
+    func end(of route: GroupRoutes.Route) -> Int64? {
+        route.isSettled || route.offsets.knowsAllCopies ? emptyEnds[route.target] : nil
+    }
+
+    /// Groups that are kept in step, and with the reason those that are not: no expression says whether they are, or
+    /// what they have read is not told by offsets.
     private func select(
         _ names: [String]?
-    ) async throws(KafkaError) -> (selected: [GroupFinding], undecided: [GroupFinding]) {
+    ) async throws(KafkaError) -> (selected: [GroupFinding], others: [GroupFinding]) {
         let selector = GroupSelector(settings)
         var selected: [GroupFinding] = []
-        var undecided: [GroupFinding] = []
+        var others: [GroupFinding] = []
         func select(_ group: String, _ target: () throws(UndecidedMatch) -> String?) {
             do throws(UndecidedMatch) {
                 if let name = try target() { selected.append(GroupFinding(group: group, targetGroup: name)) }
             } catch {
                 var finding = GroupFinding(group: group, targetGroup: settings.groupPrefix + group)
                 finding.failure = "it is not kept in step: \(error)"
-                undecided.append(finding)
+                others.append(finding)
             }
+        }
+        let listed = try await source.listGroups()
+        for group in listed where selector.selectsShareGroup(group) && names?.contains(group.id) ?? true {
+            var finding = GroupFinding(group: group.id, targetGroup: settings.groupPrefix + group.id)
+            finding.notCovered = GroupSelector.shareGroupReason
+            others.append(finding)
         }
         if let names {
-            for name in names { select(name) { () throws(UndecidedMatch) in try selector.target(of: name) } }
-        } else {
-            for group in try await source.listGroups() {
-                select(group.id) { () throws(UndecidedMatch) in try selector.target(of: group) }
+            let shared = Set(listed.filter(\.isShareGroup).map { ExactName($0.id) })
+            for name in names where !shared.contains(ExactName(name)) {
+                select(name) { () throws(UndecidedMatch) in try selector.target(of: name) }
             }
+        } else {
+            look.listed = listed.map(\.id)
+            for group in listed { select(group.id) { () throws(UndecidedMatch) in try selector.target(of: group) } }
         }
-        return (selected, undecided)
+        return (selected, others)
     }
 
     /// The opposite flow's maps are taken first, then the ends of the logs, then our own maps: so ours can be shown to
@@ -142,20 +171,68 @@ package actor GroupSync {
         let copies = Set(backward.map(\.copy))
         var queries: [TopicPartition: OffsetQuery] = [:]
         for case .success(let offsets) in committed.values {
-            for partition in offsets.keys where copies.contains(partition) { queries[partition] = .latest }
+            for partition in offsets.keys where copies.contains(partition) || emptySources.contains(partition) {
+                queries[partition] = .latest
+            }
         }
         var ends: [TopicPartition: Int64] = [:]
         for (partition, outcome) in await source.offsets(queries, isolation: .readCommitted) {
             if case .success(let found) = outcome { ends[partition] = found.offset }
         }
-        return GroupRoutes(forward: try await maps(), backward: backward, sourceEnds: ends)
+        var routes = GroupRoutes(
+            forward: await withSuccessions(try await maps()), backward: backward, sourceEnds: ends)
+        routes.check(try await topicIDs(of: committed, routes))
+        return routes
+    }
+
+    /// A running flow knows from its progress which positions may be of earlier topics.
+    private func withSuccessions(_ partitions: [ForwardPartition]) async -> [ForwardPartition] {
+        successions = [:]
+        guard let progress else { return partitions }
+        for partition in partitions where partition.succession != .first {
+            let topic = partition.source.topic
+            guard successions[topic] == nil else { continue }
+            let id = partition.sourceTopicID.hexadecimal
+            successions[topic] = (id, await progress.succession(of: topic, topicID: id))
+        }
+        guard !successions.isEmpty else { return partitions }
+        return partitions.map { partition in
+            var partition = partition
+            if let known = successions[partition.source.topic] { partition.succession = known.succession }
+            return partition
+        }
+    }
+
+    /// Ids of the topics concerned, asked for after everything that they are compared with.
+    private func topicIDs(
+        of committed: [ExactName: Result<[TopicPartition: CommittedOffset], KafkaError>], _ routes: GroupRoutes
+    ) async throws(KafkaError) -> GroupRoutes.TopicIDs {
+        var names: (source: Set<String>, target: Set<String>) = ([], [])
+        for case .success(let offsets) in committed.values {
+            for partition in offsets.keys {
+                guard let route = routes[partition] else { continue }
+                names.source.insert(partition.topic)
+                names.target.insert(route.target.topic)
+            }
+        }
+        guard !names.source.isEmpty else { return GroupRoutes.TopicIDs() }
+        let atSource = try await source.metadata(.named(names.source.sorted()))
+        let atTarget = try await target.metadata(.named(names.target.sorted()))
+        return GroupRoutes.TopicIDs(
+            source: atSource.topics.filter { names.source.contains($0.key) }.mapValues(\.id),
+            target: atTarget.topics.filter { names.target.contains($0.key) }.mapValues(\.id))
     }
 
     private static func finding(
-        _ partition: TopicPartition, _ committed: CommittedOffset, _ route: GroupRoutes.Route, _ end: Int64?
+        _ group: String, _ partition: TopicPartition, _ committed: CommittedOffset, _ route: GroupRoutes.Route,
+        _ end: Int64?
     ) -> PartitionFinding {
         let position: Result<GroupPosition, TranslationRefusal>
         do throws(TranslationRefusal) {
+            if let refusal = route.refusal { throw refusal }
+            guard
+                !route.succession.mayHoldFormer(committed.offset, of: group, partition: partition.partition)
+            else { throw .formerTopic }
             position = .success(try route.offsets.position(of: committed.offset, targetEnd: end))
         } catch {
             position = .failure(error)
@@ -186,12 +263,13 @@ package actor GroupSync {
 
 // The target's side.
 extension GroupSync {
-    private func readTarget(_ found: inout [GroupFinding]) async throws(KafkaError) {
+    private func readTarget(_ found: inout [GroupFinding], _ routes: GroupRoutes) async throws(KafkaError) {
         guard !found.isEmpty else { return }
         let states = Dictionary(try await target.listGroups().map { (ExactName($0.id), $0.state) }) { first, _ in first
         }
         let committed = await offsets(of: found.map(\.targetGroup), at: target)
         let bounds = await bounds(of: found, committed)
+        await passLostCopies(&found, routes, bounds)
         for index in found.indices where found[index].failure == nil {
             let name = found[index].targetGroup
             switch committed[ExactName(name)] {
@@ -229,6 +307,7 @@ extension GroupSync {
         var wanted: Set<TopicPartition> = []
         var empty: Set<TopicPartition> = []
         var stoodAt: Set<TopicPartition> = []
+        emptySources = []
         for finding in found {
             guard case .success(let offsets) = committed[ExactName(finding.targetGroup)] else { continue }
             for partition in finding.partitions {
@@ -236,7 +315,9 @@ extension GroupSync {
                 switch partition.position {
                 case .success(let position):
                     if position.target > offsets[partition.target]?.offset ?? -1 { wanted.insert(partition.target) }
-                case .failure(.nothingCopied): empty.insert(partition.target)
+                case .failure(.nothingCopied):
+                    empty.insert(partition.target)
+                    emptySources.insert(partition.source)
                 case .failure: break
                 }
             }
@@ -334,6 +415,8 @@ extension GroupSync {
             if let failure = finding.failure {
                 failures.increment()
                 report(finding.group, "group offsets cannot be synchronised, trying again", failure, [:])
+            } else if let notCovered = finding.notCovered {
+                report(finding.group, "group is left alone", notCovered, [:])
             } else {
                 reported[ExactName(finding.group)] = nil
             }

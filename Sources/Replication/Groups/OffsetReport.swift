@@ -55,7 +55,7 @@ extension OffsetReport {
         group = finding.group
         targetGroup = finding.targetGroup
         isIdleOnTarget = finding.hasMembersOnTarget.map { !$0 }
-        failure = finding.failure
+        failure = finding.failure ?? finding.notCovered
         partitions = finding.partitions.map { partition in
             Partition(
                 FlowStatus.GroupPartition(partition), sourceEnd: sourceEnds[partition.source],

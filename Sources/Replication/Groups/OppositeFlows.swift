@@ -33,6 +33,9 @@ actor OppositeFlows {
         let copy: TopicPartition
         let original: TopicPartition
         let map: OffsetMap
+        /// The topics that the map is of; zero when unknown.
+        var copyTopicID = KafkaUUID.zero
+        var originalTopicID = KafkaUUID.zero
     }
 
     /// Reads what has been recorded since the last time.
@@ -67,9 +70,14 @@ actor OppositeFlows {
         Set(flow.checkpoints.keys).union(flow.checkpointFlaws.keys).compactMap { original in
             guard let name = flow.targetName(of: original.topic) else { return nil }
             // Of a partition whose checkpoint cannot be understood nothing is known: no position in it is translated.
-            return Partition(
+            var partition = Partition(
                 copy: TopicPartition(name, original.partition), original: original,
                 map: flow.map(of: original) ?? OffsetMap(start: 0))
+            if let checkpoint = flow.checkpoints[original] {
+                partition.copyTopicID = checkpoint.targetTopicID.flatMap { KafkaUUID(hexadecimal: $0) } ?? .zero
+                partition.originalTopicID = KafkaUUID(hexadecimal: checkpoint.sourceTopicID) ?? .zero
+            }
+            return partition
         }
     }
 }

@@ -24,6 +24,8 @@ package actor FlowProducerIDs {
     private(set) var canFence = true
     /// Topics of the target that take no fences.
     private var unfenced: Set<String> = []
+    /// The topic as it was last found to hold our registrations; zero where the cluster does not tell.
+    private var topicID = KafkaUUID.zero
     private var isRegistering = false
     private var turns: [CheckedContinuation<Void, Never>] = []
 
@@ -54,7 +56,34 @@ package actor FlowProducerIDs {
 
     private func find() async throws(KafkaError) {
         try await CompactedTopic(name: OriginRecord.topic, client: target).ensure()
+        topicID = try await target.metadata(.named([OriginRecord.topic])).topics[OriginRecord.topic]?.id ?? .zero
         for (id, record) in try await RegisteredOrigins.read(log).records where isOurs(record) { take(id, record) }
+    }
+
+    /// Registers the flow's ids again if the topic was deleted, or is another one by now.
+    ///
+    /// - Parameter metadata: of the target; a topic that it lacks is asked for by name before anything is done.
+    /// - Returns: the ids that were no longer registered.
+    func registerIfLost(_ metadata: ClusterMetadata) async throws(KafkaError) -> Set<Int64> {
+        let present = metadata.topics[OriginRecord.topic]
+        guard !isWhole(present) else { return [] }
+        await waitForTurn()
+        defer { passTurn() }
+        let asked = try await target.metadata(.named([OriginRecord.topic])).topics[OriginRecord.topic]
+        let isGone = asked?.error == .unknownTopicOrPartition
+        guard isGone || (asked?.error == ErrorCode.none && !isWhole(asked)) else { return [] }
+        try await CompactedTopic(name: OriginRecord.topic, client: target).ensure()
+        let id = try await target.metadata(.named([OriginRecord.topic])).topics[OriginRecord.topic]?.id ?? .zero
+        let found = try await RegisteredOrigins.read(log).records
+        let lost = registrations.filter { found[$0.key] != $0.value }
+        try await register(lost)
+        topicID = id
+        return Set(lost.keys)
+    }
+
+    private func isWhole(_ topic: TopicMetadata?) -> Bool {
+        guard let topic, topic.error == .none, !topic.partitions.isEmpty else { return false }
+        return topic.id == .zero || topicID == .zero || topic.id == topicID
     }
 
     private func isOurs(_ record: OriginRecord) -> Bool {

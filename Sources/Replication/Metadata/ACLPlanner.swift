@@ -4,16 +4,20 @@ package import KafkaClient
 package enum ACLPlanner {
     /// - Parameters:
     ///   - owned: the rules on the target that are ours, or were about to be.
+    ///   - untouched: topics on the target whose own rules stay as they are.
     ///   - overwrites: create again what somebody removed.
     package static func plan(
         source: [AccessRule], target: [AccessRule], owned: [AccessRule: LedgerState.Ownership], mapping: ACLMapping,
-        overwrites: Bool = false
+        untouched: Set<String> = [], overwrites: Bool = false
     ) -> SyncPlan {
         var plan = SyncPlan()
+        func isLeft(_ rule: AccessRule) -> Bool {
+            rule.resource == .topic && rule.pattern == .literal && untouched.contains(rule.name)
+        }
         var wanted: Set<AccessRule> = []
         for rule in source {
             switch mapping.target(of: rule) {
-            case .copied(let copy): wanted.insert(copy)
+            case .copied(let copy): if !isLeft(copy) { wanted.insert(copy) }
             case .ignored: break
             case .left(let reason):
                 plan.notes.append(
@@ -35,7 +39,7 @@ package enum ACLPlanner {
                 }
             }
         }
-        for rule in owned.keys.filter({ !wanted.contains($0) }).sorted(by: { $0.description < $1.description }) {
+        for rule in owned.keys.filter({ !wanted.contains($0) && !isLeft($0) }).sorted(by: { $0.description < $1.description }) {
             if there.contains(rule) {
                 plan.actions.append(.deleteAcl(rule))
             } else {

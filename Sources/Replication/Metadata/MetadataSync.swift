@@ -9,6 +9,7 @@ actor MetadataSync {
     private let planner: SyncPlanner
     private let applier: SyncApplier
     private let ledger: SyncLedger
+    private let progress: ProgressStore?
     private let reporter: SyncReporter
     private let wallClock: @Sendable () -> Int64
     /// Place in the list of topics at which the next poll of settings begins.
@@ -19,12 +20,13 @@ actor MetadataSync {
 
     init(
         settings: FlowSettings, observer: MetadataObserver, applier: SyncApplier, ledger: SyncLedger,
-        reporter: SyncReporter, wallClock: @escaping @Sendable () -> Int64
+        progress: ProgressStore?, reporter: SyncReporter, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.settings = settings
         self.observer = observer
         self.applier = applier
         self.ledger = ledger
+        self.progress = progress
         self.reporter = reporter
         self.wallClock = wallClock
         planner = SyncPlanner(settings)
@@ -57,6 +59,10 @@ actor MetadataSync {
             seen.target = try await observer.target.metadata(.all, allowingAge: settings.sync.interval)
             let selected = observer.select(sourceMetadata)
             seen.topicNames = selected.map(\.source.name)
+            if let progress {
+                seen.replaced = ReplacedTopics(
+                    among: selected, checkpoints: await progress.known, policies: settings.policies)
+            }
             let present = Set(sourceMetadata.topics.keys)
             try await observer.readGone(await ledger.state, present: present, into: &seen)
             let copied = selected.filter { seen.target.topics[$0.targetName]?.partitions.isEmpty == false }

@@ -49,15 +49,25 @@ package actor SyncLedger {
         self.state = state
     }
 
+    /// Records everything again: the topic has lost it.
+    func restore() async throws(FlowError) {
+        try await record(from: LedgerState(), to: state)
+    }
+
     /// Remembers changes; nothing is written when they change nothing. The progress topic must exist.
     func store(_ changes: [LedgerChange]) async throws(FlowError) {
         var next = state
         for change in changes { next.apply(change) }
         guard next != state else { return }
+        try await record(from: state, to: next)
+    }
+
+    private func record(from old: LedgerState, to next: LedgerState) async throws(FlowError) {
         do {
-            let records = try LedgerRecord.records(from: state, to: next, timestamp: wallClock())
+            let records = try LedgerRecord.records(from: old, to: next, timestamp: wallClock())
             // Before the append: whoever stores while this one is on its way must build on it.
             state = next
+            guard !records.isEmpty else { return }
             try await log.append(records)
         } catch {
             // Whether it was written is not known: it is read again.

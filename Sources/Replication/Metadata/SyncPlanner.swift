@@ -32,7 +32,7 @@ package struct SyncPlanner {
             let values = settings.sync.topicConfigs ? configs.settings(ofNewCopyOf: source ?? [:]) : [:]
             plan.actions.append(topics.creation(of: topic, configs: values, on: seen.target))
         }
-        plan.append(topics.partitions(seen.selected, on: seen.target))
+        plan.append(topics.partitions(seen.selected.filter { seen.replaced[$0.source.name] == nil }, on: seen.target))
         return plan
     }
 
@@ -40,13 +40,19 @@ package struct SyncPlanner {
     package func metadataPlan(_ seen: SyncObservation, ledger: LedgerState) -> SyncPlan {
         var plan = SyncPlan()
         plan.notes = seen.notes
+        for (source, replacement) in seen.replaced.all {
+            plan.notes.append(
+                SyncNote(
+                    kind: .sourceRecreated, subject: replacement.targetName,
+                    message: replacement.explanation(source: source, cluster: settings.source.name)))
+        }
         if settings.sync.topicConfigs { plan.append(configPlan(seen, ledger)) }
         if let acls = seen.acls {
             let mapping = ACLMapping(settings, topics: seen.topicNames)
             plan.append(
                 ACLPlanner.plan(
                     source: acls.source, target: acls.target, owned: ledger.acls, mapping: mapping,
-                    overwrites: overwrites))
+                    untouched: seen.replaced.copies, overwrites: overwrites))
         }
         if let quotas = seen.quotas {
             plan.append(
@@ -56,7 +62,8 @@ package struct SyncPlanner {
         }
         plan.append(
             topics.deletions(
-                gone: seen.gone, present: Set(seen.topicNames), ledger: ledger, target: seen.target, now: seen.now))
+                gone: seen.gone, present: Set(seen.topicNames), replaced: seen.replaced, ledger: ledger,
+                target: seen.target, now: seen.now))
         return plan
     }
 
@@ -68,7 +75,7 @@ package struct SyncPlanner {
         let planner = configPlanner(seen)
         var plan = SyncPlan()
         var unknown: Set<String> = []
-        for topic in seen.selected {
+        for topic in seen.selected where seen.replaced[topic.source.name] == nil {
             guard let source = seen.sourceConfigs[topic.source.name] else { continue }
             unknown.formUnion(planner.unknownToTarget(source))
             guard let there = seen.targetConfigs[topic.targetName] else { continue }

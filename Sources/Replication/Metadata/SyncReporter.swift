@@ -19,8 +19,9 @@ actor SyncReporter {
             switch note.kind {
             case .noAuthorizer, .sourceDeleted:
                 logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
-            case .changedByOthers, .partitionCount, .notPossible, .failed, .notCopied, .nothingSelected, .undecidedName,
-                .groupNotTranslated, .groupNotCopied, .groupActive, .groupBeyond, .copiesPresent, .settingDiffers:
+            case .changedByOthers, .sourceRecreated, .partitionCount, .notPossible, .failed, .notCopied,
+                .nothingSelected, .undecidedName, .groupNotTranslated, .groupNotCopied, .groupNotCovered, .groupActive,
+                .groupBeyond, .copiesPresent, .settingDiffers:
                 logger.warning("\(note.message)", metadata: ["about": "\(note.subject)"])
             }
         }

@@ -12,31 +12,35 @@ package struct TopicSync: Sendable {
     private let planner: SyncPlanner
     private let applier: SyncApplier
     private let ledger: SyncLedger
+    private let progress: ProgressStore?
     private let reporter: SyncReporter
     private let logger: Logger
     private let wallClock: @Sendable () -> Int64
     /// The part that follows once topics are there.
     let metadata: MetadataSync
 
-    /// - Parameter wallClock: milliseconds since 1970.
+    /// - Parameters:
+    ///   - progress: what the flow has recorded; nil for those who only look.
+    ///   - wallClock: milliseconds since 1970.
     package init(
-        settings: FlowSettings, source: ClusterClient, target: ClusterClient, logger: Logger,
-        wallClock: @escaping @Sendable () -> Int64
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, progress: ProgressStore? = nil,
+        logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.init(
-            settings: settings, source: source, target: target,
+            settings: settings, source: source, target: target, progress: progress,
             ledger: SyncLedger(flow: settings.name, target: target, wallClock: wallClock), logger: logger,
             wallClock: wallClock)
     }
 
     private init(
-        settings: FlowSettings, source: ClusterClient, target: ClusterClient, ledger: SyncLedger, logger: Logger,
-        wallClock: @escaping @Sendable () -> Int64
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, progress: ProgressStore?,
+        ledger: SyncLedger, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.settings = settings
         self.source = source
         self.target = target
         self.ledger = ledger
+        self.progress = progress
         self.logger = logger
         self.wallClock = wallClock
         observer = MetadataObserver(settings: settings, source: source, target: target)
@@ -44,15 +48,19 @@ package struct TopicSync: Sendable {
         applier = SyncApplier(target: target, ledger: ledger, logger: logger)
         reporter = SyncReporter(settings: settings, logger: logger)
         metadata = MetadataSync(
-            settings: settings, observer: observer, applier: applier, ledger: ledger, reporter: reporter,
-            wallClock: wallClock)
+            settings: settings, observer: observer, applier: applier, ledger: ledger, progress: progress,
+            reporter: reporter, wallClock: wallClock)
     }
 
     /// The same by other settings of the same flow; what was remembered stays remembered.
     func adapted(to settings: FlowSettings) -> TopicSync {
         TopicSync(
-            settings: settings, source: source, target: target, ledger: ledger, logger: logger, wallClock: wallClock)
+            settings: settings, source: source, target: target, progress: progress, ledger: ledger, logger: logger,
+            wallClock: wallClock)
     }
+
+    /// Records what was put on the target again: the topic that held it has lost it.
+    func restoreLedger() async throws(FlowError) { try await ledger.restore() }
 
     /// A source partition and where its records go.
     struct PartitionPair: Sendable {
@@ -93,9 +101,12 @@ package struct TopicSync: Sendable {
             throw .kafka(error)
         }
         await reporter.report(undecided)
+        let checkpoints = await progress?.known ?? [:]
+        let replaced = ReplacedTopics(among: selected, checkpoints: checkpoints, policies: settings.policies)
         discovery.refused += await observer.withheld(discovery.sourceMetadata)
             .filter { onlyKnown?.contains($0.topic) ?? true }
-        var (changed, reasons) = try await change(&discovery, selected.filter { !held.contains($0.source.name) })
+        var (changed, reasons) = try await change(
+            &discovery, selected.filter { !held.contains($0.source.name) }, replaced)
         if !changed.isEmpty {
             do throws(KafkaError) {
                 reasons.merge(try await awaitLeaders(of: changed)) { first, _ in first }
@@ -105,9 +116,33 @@ package struct TopicSync: Sendable {
             }
         }
         for topic in selected {
-            pair(topic, &discovery, reason: reasons[topic.source.name], isHeld: held.contains(topic.source.name))
+            if let replacement = replaced[topic.source.name] {
+                pair(topic, replacement, &discovery)
+            } else {
+                pair(topic, &discovery, reason: reasons[topic.source.name], isHeld: held.contains(topic.source.name))
+            }
         }
         return discovery
+    }
+
+    /// Only partitions that were copied of the earlier topic take part: they say why they have stopped. Of the others
+    /// nothing is to be copied.
+    private func pair(
+        _ topic: SelectedTopic, _ replacement: ReplacedTopics.Replacement, _ discovery: inout Discovery
+    ) {
+        let there = discovery.targetMetadata.topics[topic.targetName]
+        for number in replacement.partitions.sorted() where there?.partitions[number]?.leader != nil {
+            discovery.partitions.append(
+                PartitionPair(
+                    source: TopicPartition(topic.source.name, number),
+                    target: TopicPartition(topic.targetName, number), sourceTopicID: topic.source.id))
+        }
+        let others = topic.source.partitions.count - replacement.partitions.count
+        guard others > 0 else { return }
+        discovery.refused.append(
+            TopicRefusal(
+                topic: topic.source.name, targetTopic: topic.targetName, partitions: others,
+                reason: replacement.explanation(source: topic.source.name, cluster: settings.source.name)))
     }
 
     /// Only partitions that the target has already take part: the rest follow once it has grown.
@@ -150,11 +185,12 @@ package struct TopicSync: Sendable {
 extension TopicSync {
     /// - Returns: the topics that were created or have grown, and why others could not be, by source topic.
     private func change(
-        _ discovery: inout Discovery, _ selected: [SelectedTopic]
+        _ discovery: inout Discovery, _ selected: [SelectedTopic], _ replaced: ReplacedTopics
     ) async throws(FlowError) -> ([SelectedTopic], [String: String]) {
         var seen = SyncObservation()
         seen.selected = selected
         seen.target = discovery.targetMetadata
+        seen.replaced = replaced
         var reasons: [String: String] = [:]
         let missing = TopicPlanner(settings).missing(selected, on: discovery.targetMetadata)
         if settings.sync.topicConfigs, !missing.isEmpty {

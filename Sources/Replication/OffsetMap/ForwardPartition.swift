@@ -1,4 +1,5 @@
 package import KafkaClient
+package import KafkaWire
 
 /// A source partition that this flow copies.
 package struct ForwardPartition: Sendable {
@@ -7,6 +8,12 @@ package struct ForwardPartition: Sendable {
     package let map: OffsetMap
     /// Nothing is on its way to the target that the map does not know yet.
     package let isSettled: Bool
+    /// The topics that the map is of; zero when unknown.
+    package var sourceTopicID = KafkaUUID.zero
+    package var targetTopicID = KafkaUUID.zero
+    /// The target topic was deleted and created again since the copies were made.
+    package var isTargetReplaced = false
+    package var succession = TopicSuccession.first
 
     package init(source: TopicPartition, target: TopicPartition, map: OffsetMap, isSettled: Bool) {
         self.source = source

@@ -9,7 +9,7 @@ extension PartitionReplicator {
         guard isActive, hasStreamed || isAwaitingCheckpoint, truncation == nil else { return nil }
         return Checkpoint(
             sourceOffset: completedOffset, targetOffset: targetLog.endOffset, sourceLeaderEpoch: cursor.leaderEpoch,
-            sourceTopicID: sourceTopicID.hexadecimal, map: map.edge,
+            sourceTopicID: sourceTopicID.hexadecimal, formerSourceTopicID: formerTopicID?.hexadecimal, map: map.edge,
             producers: Dictionary(knownEpochs.map { ("\($0.key)", $0.value) }) { first, _ in first },
             following: following, targetTopicID: targetLog.topicID.hexadecimal,
             targetLeaderEpoch: targetLog.leaderEpoch, accounting: accounting)
@@ -24,16 +24,11 @@ extension PartitionReplicator {
         for (id, epoch) in checkpoint.producers ?? [:] { recordedEpochs[Int64(id) ?? -1] = epoch }
         recordedFollowing = checkpoint.following ?? []
         targetLog.isRecreated = checkpoint.targetTopicID.map { $0 != targetLog.topicID.hexadecimal } ?? false
-        let id = sourceTopicID.hexadecimal
-        guard sourceTopicID != .zero, checkpoint.sourceTopicID != id else { return }
-        let explanation = Self.recreatedExplanation(
-            recordedID: checkpoint.sourceTopicID, nowID: id, sourceOffset: checkpoint.sourceOffset)
-        guard rules.policies.recreated == .continue else {
-            return fail(PartitionFailure(.recreated, explanation))
-        }
-        restartAtBeginning()
-        phase = .recovering(.init(isSourceReplaced: true))
-        report(.lost(explanation + "; the new one is copied from its first record", offsets: 0))
+        formerTopicID = checkpoint.formerSourceTopicID.flatMap { KafkaUUID(hexadecimal: $0) }
+        guard let recorded = KafkaUUID(hexadecimal: checkpoint.sourceTopicID), recorded != .zero else { return }
+        // The position is one of that topic, whatever has its name now.
+        sourceTopicID = recorded
+        checkGeneration()
     }
 
     /// The highest epoch known of each of our producer ids.
@@ -50,11 +45,5 @@ extension PartitionReplicator {
         return window.nextSequences.map { id, sequence in
             ProducerStamp(id: id, epoch: window.epoch(of: id), sequence: sequence)
         }.sorted { $0.id < $1.id }
-    }
-
-    static func recreatedExplanation(recordedID: String, nowID: String, sourceOffset: Int64) -> String {
-        let (then, now) = (KafkaUUID.text(hexadecimal: recordedID), KafkaUUID.text(hexadecimal: nowID))
-        return "the source topic was deleted and created again (its id was \(then), now it is \(now)): "
-            + "offset \(sourceOffset) means nothing in the new one"
     }
 }

@@ -268,13 +268,23 @@ extension PartitionReplicator {
     package mutating func sourceDescribed(topicID: KafkaUUID, leader: PartitionLeader?) {
         hasSourceLeader = leader != nil
         if let leader { sourceLeader = leader }
-        if isActive, sourceTopicID != .zero, topicID != .zero, topicID != sourceTopicID { topicRecreated(topicID) }
+        if topicID != .zero { describedTopicID = topicID }
+        checkGeneration()
+    }
+
+    /// Whether the position is one of the topic that has the name now.
+    mutating func checkGeneration() {
+        guard isActive, sourceTopicID != .zero, describedTopicID != .zero, describedTopicID != sourceTopicID else {
+            return
+        }
+        topicRecreated(describedTopicID)
     }
 
     /// Offsets mean nothing in a topic that only has the name of the one they belong to.
     private mutating func topicRecreated(_ topicID: KafkaUUID) {
-        let explanation = Self.recreatedExplanation(
-            recordedID: sourceTopicID.hexadecimal, nowID: topicID.hexadecimal, sourceOffset: cursor.position)
+        let explanation =
+            "the source topic was deleted and created again (its id was \(sourceTopicID), now it is "
+            + "\(topicID)): offset \(cursor.position) means nothing in the new one"
         guard rules.policies.recreated == .continue else {
             return fail(
                 PartitionFailure(
@@ -283,6 +293,7 @@ extension PartitionReplicator {
         }
         sourceLogReplaced()
         dropBuffered()
+        formerTopicID = sourceTopicID
         sourceTopicID = topicID
         restartAtBeginning()
         report(.lost(explanation + "; the new one is copied from its first record", offsets: 0))

@@ -24,6 +24,10 @@ package struct PartitionReplicator: Sendable {
 
     /// Changes when the topic is recreated and replication continues with the new one.
     package internal(set) var sourceTopicID: KafkaUUID
+    /// The topic that has the source's name by the cluster's metadata; zero before it is known.
+    var describedTopicID = KafkaUUID.zero
+    /// The topic of the same name that was copied before; nil for none.
+    package internal(set) var formerTopicID: KafkaUUID?
     package internal(set) var sourceLeader: PartitionLeader?
     package internal(set) var cursor: SourceCursor
     package internal(set) var reading = SourceReading.reading
@@ -209,6 +213,7 @@ extension PartitionReplicator {
         // A leader, or the topic itself, may be another one by now.
         refreshLeaders()
         report(.retried(failure))
+        checkGeneration()
         return true
     }
 

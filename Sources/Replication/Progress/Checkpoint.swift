@@ -12,6 +12,9 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var sourceLeaderEpoch: Int32
     /// Id of the source topic, as 32 hexadecimal digits; zero for brokers without topic ids.
     package var sourceTopicID: String
+    /// Id of the topic of the same name that was copied before that one; nil for none, or when written by a version
+    /// without.
+    package var formerSourceTopicID: String?
     /// The part of the offset map that is not in a block of segments; nil when written by a version without maps.
     package var map: OffsetMap.Edge?
     /// Epochs in use by producer id, for clusters that do not tell; nil when written by a version without.
@@ -29,13 +32,14 @@ package struct Checkpoint: Hashable, Sendable, Codable {
 
     package init(
         sourceOffset: Int64, targetOffset: Int64, sourceLeaderEpoch: Int32, sourceTopicID: String,
-        map: OffsetMap.Edge? = nil, producers: [String: Int16]? = nil, following: [ProducerStamp]? = nil,
+        formerSourceTopicID: String? = nil, map: OffsetMap.Edge? = nil, producers: [String: Int16]? = nil, following: [ProducerStamp]? = nil,
         targetTopicID: String? = nil, targetLeaderEpoch: Int32? = nil, accounting: Accounting? = nil
     ) {
         self.sourceOffset = sourceOffset
         self.targetOffset = targetOffset
         self.sourceLeaderEpoch = sourceLeaderEpoch
         self.sourceTopicID = sourceTopicID
+        self.formerSourceTopicID = formerSourceTopicID
         self.map = map
         self.producers = producers
         self.following = following
@@ -155,12 +159,12 @@ extension StartPosition {
 }
 
 extension KafkaUUID {
-    /// An id as people know it from Kafka's tools, given one as it is recorded; what is none is shown as it is.
-    static func text(hexadecimal: String) -> String {
+    /// - Parameter hexadecimal: 32 digits.
+    package init?(hexadecimal: String) {
         guard hexadecimal.utf8.count == 32, let high = UInt64(hexadecimal.prefix(16), radix: 16),
             let low = UInt64(hexadecimal.suffix(16), radix: 16)
-        else { return hexadecimal.printable() }
-        return KafkaUUID(high: high, low: low).description
+        else { return nil }
+        self.init(high: high, low: low)
     }
 
     /// 32 hexadecimal digits, as it is recorded.

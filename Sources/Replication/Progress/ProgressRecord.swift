@@ -14,6 +14,11 @@ package enum ProgressRecord: Hashable, Sendable {
     case segments(TopicPartition, Int, OffsetBlock?)
     /// Key `producer/<id>`: a registration of the flow, as `__replicator_origins` has it or should have it.
     case producer(Int64, OriginRecord)
+    /// Key `generation/<topic>`: the source topic took the place of an earlier one of its name, and it is known which
+    /// positions of groups may be that one's.
+    case generation(String, TopicGeneration)
+    /// Key `former/<topic>/<group>`: positions of a group that may be of the earlier topic; nil once there are none.
+    case former(topic: String, group: String, FormerRecord?)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -22,6 +27,8 @@ package enum ProgressRecord: Hashable, Sendable {
             case .checkpoint(let partition, _): .checkpoint(partition)
             case .segments(let partition, let block, _): .segments(partition, block)
             case .producer(let id, _): .producer(id)
+            case .generation(let topic, _): .generation(topic)
+            case .former(let topic, let group, _): .former(topic: topic, group: group)
             }
         return ByteBuffer(string: key.text)
     }
@@ -33,6 +40,8 @@ package enum ProgressRecord: Hashable, Sendable {
         case .checkpoint(_, let checkpoint): try Self.json(checkpoint)
         case .segments(_, _, let block): block?.bytes
         case .producer(_, let registration): try registration.value()
+        case .generation(_, let generation): try Self.json(generation)
+        case .former(_, _, let former): try former.map(Self.json)
         }
     }
 
@@ -52,6 +61,10 @@ package enum ProgressRecord: Hashable, Sendable {
             self = .segments(partition, block, try value.map { try OffsetBlock(decoding: $0) })
             return
         }
+        if case .former(let topic, let group) = key {
+            self = .former(topic: topic, group: group, try value.map { try StateCheck.decode(FormerRecord.self, from: $0) })
+            return
+        }
         guard let value else { return nil }
         switch key {
         case .identity:
@@ -64,7 +77,9 @@ package enum ProgressRecord: Hashable, Sendable {
             let checkpoint = try StateCheck.decode(Checkpoint.self, from: value)
             try checkpoint.check()
             self = .checkpoint(partition, checkpoint)
-        case .segments: return nil
+        case .generation(let topic):
+            self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
+        case .segments, .former: return nil
         }
     }
 
@@ -74,6 +89,8 @@ package enum ProgressRecord: Hashable, Sendable {
         case checkpoint(TopicPartition)
         case segments(TopicPartition, Int)
         case producer(Int64)
+        case generation(String)
+        case former(topic: String, group: String)
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -95,6 +112,13 @@ package enum ProgressRecord: Hashable, Sendable {
                     (0...Self.largestBlock).contains(block)
                 else { return nil }
                 self = .segments(partition, block)
+            case ("generation", 2):
+                guard !parts[1].isEmpty else { return nil }
+                self = .generation(String(parts[1]))
+            case ("former", 3...):
+                // A group's name may hold slashes.
+                guard !parts[1].isEmpty else { return nil }
+                self = .former(topic: String(parts[1]), group: parts[2...].joined(separator: "/"))
             default: return nil
             }
         }
@@ -106,6 +130,8 @@ package enum ProgressRecord: Hashable, Sendable {
             case .checkpoint(let partition): "partition/\(partition.topic)/\(partition.partition)"
             case .segments(let partition, let block): "segments/\(partition.topic)/\(partition.partition)/\(block)"
             case .producer(let id): "producer/\(id)"
+            case .generation(let topic): "generation/\(topic)"
+            case .former(let topic, let group): "former/\(topic)/\(group)"
             }
         }
 

@@ -9,6 +9,14 @@ package actor ProgressStore {
     private let wallClock: @Sendable () -> Int64
     private var configured: FlowIdentity?
     private var recorded = RecordedFlow()
+    /// The topic as it was last found to hold everything; zero where the cluster does not tell.
+    private var topicID = KafkaUUID.zero
+    /// Offset behind the last record that is known to be there; nil before the topic was read.
+    private var end: Int64?
+    /// Times that the topic was found without what it had held, and was filled again.
+    private(set) var restorations = 0
+    /// Held while a call appends: what is known and what the topic holds change together.
+    private let appending = AsyncSemaphore(1)
 
     package init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
         self.flow = flow
@@ -56,8 +64,9 @@ package actor ProgressStore {
     private func read() async throws(FlowError) {
         do throws(KafkaError) {
             var read = RecordedFlow()
-            _ = try await read.read(log)
+            end = try await read.read(log)
             recorded = read
+            topicID = try await target.metadata(.named([topic])).topics[topic]?.id ?? .zero
         } catch {
             throw .unreadableProgress(topic: topic, error)
         }
@@ -115,12 +124,83 @@ package actor ProgressStore {
                 + changed.map { .checkpoint($0.key, $0.value) })
     }
 
+    /// See ``RecordedFlow/succession(of:topicID:)``.
+    func succession(of topic: String, topicID: String) -> TopicSuccession {
+        recorded.succession(of: topic, topicID: topicID)
+    }
+
+    /// Records what is known of positions that may be of earlier topics.
+    func store(generations records: [ProgressRecord]) async throws(FlowError) {
+        guard !records.isEmpty else { return }
+        try await append(records)
+    }
+
+    /// Sees whether the topic still holds what was recorded. One that was deleted, or is another one by now, gets
+    /// everything again.
+    ///
+    /// - Parameter metadata: of the target; a topic that it lacks is asked for by name before anything is done.
+    /// - Returns: whether anything was lost.
+    func restoreIfLost(_ metadata: ClusterMetadata) async throws(FlowError) -> Bool {
+        guard end != nil else { return false }
+        let present = metadata.topics[topic]
+        if let present, !present.partitions.isEmpty, present.error == .none, !isOther(present.id) { return false }
+        do throws(KafkaError) {
+            let asked = try await target.metadata(.named([topic])).topics[topic]
+            let isGone = asked?.error == .unknownTopicOrPartition
+            let isOther = asked?.error == ErrorCode.none && asked?.partitions.isEmpty == false && isOther(asked?.id)
+            guard isGone || isOther else { return false }
+            try await CompactedTopic(name: topic, client: target).ensure()
+        } catch {
+            throw .kafka(error)
+        }
+        let before = restorations
+        try await appendAlone { () throws(any Error) in
+            // Another call may have met the loss meanwhile.
+            guard self.restorations == before else { return }
+            try await self.restore()
+        }
+        return true
+    }
+
+    private func isOther(_ id: KafkaUUID?) -> Bool {
+        guard let id, id != .zero, topicID != .zero else { return false }
+        return id != topicID
+    }
+
+    private func restore() async throws {
+        restorations += 1
+        end = 0
+        try await write(recorded.records)
+        topicID = try await target.metadata(.named([topic])).topics[topic]?.id ?? .zero
+    }
+
+    /// Appends records; should the log turn out to have lost its end, everything.
     private func append(_ records: [ProgressRecord]) async throws(FlowError) {
+        try await appendAlone { () throws(any Error) in
+            let isLost = try await self.write(records)
+            for record in records { self.recorded.take(record) }
+            if isLost { try await self.restore() }
+        }
+    }
+
+    /// - Returns: whether the log ends earlier than it should.
+    @discardableResult
+    private func write(_ records: [ProgressRecord]) async throws -> Bool {
+        let now = wallClock()
+        let first = try await log.append(
+            try records.map { Record(offset: 0, timestamp: now, key: $0.key, value: try $0.value(), headers: []) })
+        guard let first else { return false }
+        defer { end = first + Int64(records.count) }
+        return first < end ?? 0
+    }
+
+    private func appendAlone(_ body: () async throws -> Void) async throws(FlowError) {
         do {
-            let now = wallClock()
-            try await log.append(
-                try records.map { Record(offset: 0, timestamp: now, key: $0.key, value: try $0.value(), headers: []) })
-            for record in records { recorded.take(record) }
+            try await appending.wait()
+            defer { appending.signal() }
+            try await body()
+        } catch is CancellationError {
+            throw .kafka(KafkaError(.cancelled, during: .request(.produce), cluster: target.settings.name))
         } catch let error as KafkaError {
             throw .kafka(error)
         } catch {

@@ -10,6 +10,13 @@ package struct RecordedFlow: Sendable {
     /// The producer ids that the flow has registered.
     package private(set) var producers: [Int64: OriginRecord] = [:]
 
+    /// Source topics that took the place of earlier ones, by name.
+    package private(set) var generations: [String: TopicGeneration] = [:]
+    /// By source topic and group.
+    package private(set) var former: [String: [ExactName: FormerRecord]] = [:]
+
+    private var damagedFormer: [String: Set<ExactName>] = [:]
+
     /// Why the newest record under the key `flow` cannot be understood; nil when it can be.
     package private(set) var identityFlaw: String?
     /// Why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came before
@@ -70,6 +77,10 @@ package struct RecordedFlow: Sendable {
         case .producer(let id, let registration):
             producers[id] = registration
             damagedProducers.remove(id)
+        case .generation(let topic, let generation): generations[topic] = generation
+        case .former(let topic, let group, let positions):
+            former[topic, default: [:]][ExactName(group)] = positions
+            damagedFormer[topic]?.remove(ExactName(group))
         }
     }
 
@@ -86,6 +97,9 @@ package struct RecordedFlow: Sendable {
         case .checkpoint(let partition): checkpointFlaws[partition] = flaw
         case .segments(let partition, let number): damagedBlocks[partition, default: []].insert(number)
         case .producer(let id): if producers[id] == nil { damagedProducers.insert(id) }
+        // Without it no position in the topic is taken for one of the present topic.
+        case .generation(let topic): generations[topic] = nil
+        case .former(let topic, let group): damagedFormer[topic, default: []].insert(ExactName(group))
         }
     }
 
@@ -105,6 +119,42 @@ package struct RecordedFlow: Sendable {
             guard damagedBlocks[partition]?.isEmpty ?? true else { return OffsetMap(start: checkpoint.sourceOffset) }
             return OffsetMap(blocks: blocks[partition], edge: checkpoint.map, passed: checkpoint.sourceOffset)
         }
+    }
+
+    /// Which positions in a source topic may have been committed for an earlier one of its name.
+    ///
+    /// - Parameter topicID: 32 hexadecimal digits.
+    package func succession(of topic: String, topicID: String) -> TopicSuccession {
+        guard generations[topic]?.topicID == topicID else { return .unsettled }
+        var positions = FormerPositions(topicID: topicID)
+        for (group, record) in former[topic] ?? [:] where record.topicID == topicID {
+            positions.set(record.positions, of: group.text)
+        }
+        for group in damagedFormer[topic] ?? [] { positions.set(nil, of: group.text) }
+        return .settled(positions)
+    }
+
+    /// Everything that is known, as records: what a topic has to hold so that this can be read from it.
+    package var records: [ProgressRecord] {
+        var records: [ProgressRecord] = identity.map { [.identity($0)] } ?? []
+        records += producers.sorted { $0.key < $1.key }.map { .producer($0.key, $0.value) }
+        for (topic, generation) in generations.sorted(by: { $0.key < $1.key }) {
+            for (group, positions) in former[topic] ?? [:] {
+                records.append(.former(topic: topic, group: group.text, positions))
+            }
+            records.append(.generation(topic, generation))
+        }
+        for partition in checkpoints.keys.sorted(by: { ($0.topic, $0.partition) < ($1.topic, $1.partition) }) {
+            // Of blocks that cannot be read it stays unknown what they held: the map begins at the checkpoint.
+            let isWhole = damagedBlocks[partition]?.isEmpty ?? true
+            if isWhole {
+                records += blocks[partition].sorted { $0.key < $1.key }.map { .segments(partition, $0.key, $0.value) }
+            }
+            guard var checkpoint = checkpoints[partition] else { continue }
+            if !isWhole { checkpoint.map = OffsetMap(start: checkpoint.sourceOffset).edge }
+            records.append(.checkpoint(partition, checkpoint))
+        }
+        return records
     }
 
     /// Target topic of a source topic; nil before the flow's first start.

@@ -1,4 +1,5 @@
 package import KafkaClient
+internal import KafkaWire
 
 /// The offset maps of a flow as it has recorded them on the target, for those who look from outside of it: at most
 /// about a second old while the flow runs.
@@ -24,8 +25,15 @@ extension RecordedFlow {
     package func partitions(isSettled: Bool) -> [ForwardPartition] {
         checkpoints.keys.compactMap { partition in
             guard let name = targetName(of: partition.topic), let map = map(of: partition) else { return nil }
-            return ForwardPartition(
+            var forward = ForwardPartition(
                 source: partition, target: TopicPartition(name, partition.partition), map: map, isSettled: isSettled)
+            guard let checkpoint = checkpoints[partition] else { return nil }
+            forward.sourceTopicID = KafkaUUID(hexadecimal: checkpoint.sourceTopicID) ?? .zero
+            forward.targetTopicID = checkpoint.targetTopicID.flatMap { KafkaUUID(hexadecimal: $0) } ?? .zero
+            if checkpoint.formerSourceTopicID != nil {
+                forward.succession = succession(of: partition.topic, topicID: checkpoint.sourceTopicID)
+            }
+            return forward
         }
     }
 }

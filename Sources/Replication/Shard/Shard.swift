@@ -134,7 +134,12 @@ actor Shard {
     var forwardPartitions: [ForwardPartition] {
         // Before a recovery is done the target may hold copies of an earlier run that the map does not know.
         scheduler.partitions.map {
-            ForwardPartition(source: $0.source, target: $0.target, map: $0.map, isSettled: $0.isIdle)
+            var forward = ForwardPartition(source: $0.source, target: $0.target, map: $0.map, isSettled: $0.isIdle)
+            forward.sourceTopicID = $0.sourceTopicID
+            forward.targetTopicID = $0.targetLog.topicID
+            forward.isTargetReplaced = $0.targetLog.isRecreated
+            if $0.formerTopicID != nil { forward.succession = .unsettled }
+            return forward
         }
     }
 

@@ -8,6 +8,8 @@ package enum LedgerChange: Hashable, Sendable {
     case config(source: String, key: String, value: String?)
     /// When a source topic was first missed, in milliseconds since 1970; nil when it is there.
     case missing(source: String, since: Int64?)
+    /// Id of the topic that took the place of the one that was copied; nil when it is copied, too.
+    case replaced(source: String, by: String?)
     /// The topic was deleted on the target.
     case deleted(source: String)
     case acl(AccessRule, LedgerState.Ownership?)
@@ -23,6 +25,8 @@ package struct LedgerState: Sendable, Equatable {
         package var configs: [String: String] = [:]
         /// When the source topic was first missed, in milliseconds since 1970.
         package var missingSince: Int64?
+        /// Id of the topic that took the source topic's place while policy was to stop: the copy is an earlier topic's.
+        package var replacedBy: String?
 
         package init() {}
 
@@ -51,6 +55,8 @@ package struct LedgerState: Sendable, Equatable {
             topics[source, default: Topic()].configs[key] = value
         case .missing(let source, let since):
             topics[source, default: Topic()].missingSince = since
+        case .replaced(let source, let id):
+            topics[source, default: Topic()].replacedBy = id
         case .deleted(let source):
             topics[source] = nil
         case .acl(let rule, let ownership):
@@ -61,6 +67,7 @@ package struct LedgerState: Sendable, Equatable {
         }
         if case .config(let source, _, _) = change { dropIfEmpty(source) }
         if case .missing(let source, _) = change { dropIfEmpty(source) }
+        if case .replaced(let source, _) = change { dropIfEmpty(source) }
     }
 
     private mutating func dropIfEmpty(_ source: String) {

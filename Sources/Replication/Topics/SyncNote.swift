@@ -13,6 +13,8 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case noAuthorizer
         /// A source topic is gone, its copy stays.
         case sourceDeleted
+        /// A source topic is another one than the one that was copied.
+        case sourceRecreated
         /// An access rule covers more than this flow copies.
         case notCopied
         /// The flow's expressions match no topic.
@@ -27,6 +29,8 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case groupNotTranslated
         /// Nothing has been copied yet of what a consumer group reads, so that its positions are not known.
         case groupNotCopied
+        /// A group whose positions are none that are kept in step: a share group.
+        case groupNotCovered
         /// Somebody reads with the group on the target.
         case groupActive
         /// A consumer group stands on the target where reading there cannot have led.

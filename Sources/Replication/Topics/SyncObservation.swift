@@ -25,6 +25,8 @@ package struct SyncObservation: Sendable {
     package var targetConfigs: [String: [String: ConfigEntry]] = [:]
     /// Source topics whose settings we may not, or cannot, read at all: their copies do without.
     package var withoutConfigs: Set<String> = []
+    /// Source topics of which nothing concerns their copies.
+    package var replaced = ReplacedTopics()
     /// Source topics that certainly do not exist, and their names on the target.
     package var gone: [String: String] = [:]
     package var acls: Sides<[AccessRule]>?

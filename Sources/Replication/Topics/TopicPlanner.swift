@@ -83,12 +83,19 @@ package struct TopicPlanner {
     /// - Parameters:
     ///   - gone: source topics that are known not to exist, which is more than not being listed.
     ///   - present: source topics that exist.
+    ///   - replaced: source topics that are others than those that were copied.
     ///   - now: milliseconds since 1970.
     package func deletions(
-        gone: [String: String], present: Set<String>, ledger: LedgerState, target: ClusterMetadata, now: Int64
+        gone: [String: String], present: Set<String>, replaced: ReplacedTopics = ReplacedTopics(), ledger: LedgerState,
+        target: ClusterMetadata, now: Int64
     ) -> SyncPlan {
         var plan = SyncPlan()
         for (source, topic) in ledger.topics.sorted(by: { $0.key < $1.key }) {
+            let successor = replaced[source]?.presentID
+            // Remembered: once the later topic is gone, too, nothing else tells that there was one.
+            if present.contains(source), topic.replacedBy != successor {
+                plan.bookkeeping.append(.replaced(source: source, by: successor))
+            }
             if present.contains(source), topic.missingSince != nil {
                 plan.bookkeeping.append(.missing(source: source, since: nil))
             }
@@ -113,6 +120,10 @@ package struct TopicPlanner {
         switch sync.deleteTopics {
         case .never:
             report("its copy \(copy) stays on \(targetCluster); delete it there if nobody needs it")
+        case .after where topic.replacedBy != nil:
+            report(
+                "its copy \(copy) stays on \(targetCluster), since it is of an earlier topic than the one that is gone; "
+                    + "delete it there if nobody needs it")
         case .after(let delay):
             guard topic.created else {
                 report("\(copy) stays on \(targetCluster), since this flow did not create it")

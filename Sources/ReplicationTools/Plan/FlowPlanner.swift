@@ -94,6 +94,16 @@ public struct FlowPlanner: Sendable {
         seen.notes += observer.undecided(sourceMetadata)
         seen.topicNames = seen.selected.map(\.source.name)
         do throws(KafkaError) {
+            var recorded = RecordedFlowReader(flow: settings.name, target: target)
+            try await recorded.refresh()
+            seen.replaced = ReplacedTopics(
+                among: seen.selected, checkpoints: recorded.recorded.checkpoints, policies: settings.policies)
+        } catch {
+            seen.notes.append(
+                SyncNote(
+                    kind: .failed, subject: settings.name, message: "cannot read what the flow has recorded: \(error)"))
+        }
+        do throws(KafkaError) {
             try await observer.readGone(state, present: Set(sourceMetadata.topics.keys), into: &seen)
         } catch {
             throw .kafka(error)

@@ -34,10 +34,16 @@ struct GroupPlanner: Sendable {
         let hasRun = Mutex(false)
         var found: [GroupFinding]
         do throws(KafkaError) {
-            found = try await sync.examine(nil) { [settings, target] () throws(KafkaError) in
+            let maps: @Sendable () async throws(KafkaError) -> [ForwardPartition] = {
+                [settings, target] () throws(KafkaError) in
                 let recorded = try await RecordedMaps.read(flow: settings.name, from: target)
                 hasRun.withLock { $0 = recorded.hasRun }
                 return recorded.partitions + Self.untouched(topics, recorded)
+            }
+            found = try await sync.examine(nil, maps)
+            // The place of a position in an emptied partition is known from the ends of the first look.
+            if found.contains(where: { $0.partitions.contains { $0.position == .failure(.nothingCopied) } }) {
+                found = try await sync.examine(nil, maps)
             }
         } catch {
             let note = SyncNote(
@@ -154,6 +160,7 @@ extension GroupPlanner {
             SyncNote(kind: kind, subject: finding.group, message: "group \(finding.group): \(message)")
         }
         if let failure = finding.failure { return [note(.failed, failure)] }
+        if let notCovered = finding.notCovered { return [note(.groupNotCovered, notCovered)] }
         var notes: [SyncNote] = []
         let waiting = finding.partitions.filter { isWaiting($0, hasRun: hasRun) }
         if let first = waiting.first {
