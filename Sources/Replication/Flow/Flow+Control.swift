@@ -68,14 +68,20 @@ extension Flow {
         settings.policies = new.policies
         settingsChanged()
         rateLimit.set(bytesPerSecond: new.limits.bytesPerSecond)
-        let selector = TopicSelector(
-            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
-        let selected = Set(
-            Set(known.keys.map(\.topic)).filter { selector.targetName(of: $0, isInternal: false) != nil })
+        await selectTopics()
         for shard in shards {
-            await shard.select(topics: selected)
             await shard.apply(settings.policies)
             await shard.limitChanged()
         }
+    }
+
+    /// Has the topics read that the settings select and no other flow copies.
+    func selectTopics() async {
+        let selector = TopicSelector(
+            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
+        let selected = Set(known.keys.map(\.topic)).filter {
+            selector.targetName(of: $0, isInternal: false) != nil && !leftToOthers.contains($0)
+        }
+        for shard in shards { await shard.select(topics: selected) }
     }
 }

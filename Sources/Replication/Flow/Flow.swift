@@ -49,6 +49,9 @@ public actor Flow: Service {
     private var phase = FlowStatus.State.starting
     /// Made by ``prepare()``.
     private var identity: (own: FlowProducerIDs, sourceID: String, targetID: String)?
+    private var neighbours: FlowNeighbours?
+    /// Topics that the settings select, and that are left to other flows.
+    private(set) var leftToOthers: Set<String> = []
     /// Batches in flight did not reach the target in time.
     private var isAbandoned = false
 
@@ -118,6 +121,9 @@ public actor Flow: Service {
                 ])
         }
         identity = (own, sourceID, targetID)
+        neighbours = FlowNeighbours(
+            flow: name, sourceID: sourceID, targetID: targetID, source: source, target: target, own: own,
+            progress: progress)
     }
 
     /// Replicates until graceful shutdown, then lets what is in flight reach the target and records how far it came.
@@ -259,8 +265,13 @@ extension Flow {
         let isStarting = self.factory == nil
         let now = ContinuousClock.now
         let copied = Set(known.keys.map(\.topic)).union(waiting.names)
+        guard let neighbours else { preconditionFailure("prepare() has made it") }
         let found = try await topicSync.discover(
-            onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now))
+            onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now), neighbours)
+        if found.leftToOthers != leftToOthers {
+            leftToOthers = found.leftToOthers
+            await selectTopics()
+        }
         let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
         var refused = found.refused
         let new = try await discovery.begin(

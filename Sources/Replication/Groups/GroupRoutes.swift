@@ -29,7 +29,11 @@ struct GroupRoutes: Sendable {
         for partition in backward {
             if let known = routes[partition.copy] {
                 guard known.target == partition.original else { continue }
-                routes[partition.copy]?.offsets.backward = partition.map
+                if known.offsets.backward == nil {
+                    routes[partition.copy]?.offsets.backward = partition.map
+                } else {
+                    routes[partition.copy]?.offsets.otherBackward.append(partition.map)
+                }
             } else {
                 routes[partition.copy] = Route(
                     target: partition.original,

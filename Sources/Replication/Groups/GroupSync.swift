@@ -11,6 +11,7 @@ package actor GroupSync {
     private let target: ClusterClient
     private let logger: Logger
     private let opposite: OppositeFlows
+    private let unread: UnreadRecords
     private let groupCount: Gauge
     private let failures: Counter
     /// Ends of target partitions in which nothing had been copied when they were looked up.
@@ -31,6 +32,7 @@ package actor GroupSync {
         self.target = target
         self.logger = logger
         opposite = OppositeFlows(source: source, flow: settings.name)
+        unread = UnreadRecords(flow: settings.name, source: source, target: target)
         groupCount = Gauge(label: "replicator_consumer_groups", dimensions: [("flow", settings.name)])
         failures = Counter(label: "replicator_offset_sync_failures_total", dimensions: [("flow", settings.name)])
     }
@@ -98,6 +100,7 @@ package actor GroupSync {
             if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
         }
         try await readTarget(&found)
+        try await hold(&found, routes)
         return found + undecided
     }
 
@@ -239,6 +242,42 @@ extension GroupSync {
         return bounds
     }
 
+    /// Holds groups back in front of records that they cannot have read; see ``UnreadRecords``.
+    private func hold(_ found: inout [GroupFinding], _ routes: GroupRoutes) async throws(KafkaError) {
+        var places: [(group: Int, partition: Int, wanted: Int64)] = []
+        for group in found.indices where found[group].failure == nil {
+            for partition in found[group].partitions.indices {
+                guard case .move(let wanted) = found[group].partitions[partition].verdict else { continue }
+                places.append((group, partition, wanted))
+            }
+        }
+        guard !places.isEmpty else { return }
+        try await unread.refresh(sourceID: try await source.clusterID(), targetID: try await target.clusterID())
+        let targets = places.map { found[$0.group].partitions[$0.partition].target }
+        let starts = await unread.concernsNothing ? [:] : await starts(of: Set(targets))
+        for place in places {
+            let partition = found[place.group].partitions[place.partition]
+            guard let route = routes[partition.source] else { continue }
+            let position = max(partition.atTarget ?? 0, starts[partition.target] ?? 0)
+            var held = partition
+            do throws(KafkaError) {
+                switch try await unread.first(from: position, to: place.wanted, route, of: partition.source) {
+                case .none: continue
+                case .unknown(let offset):
+                    held.verdict = .refused("what the target holds from offset \(offset) on is still being looked at")
+                case .record(let offset, let whose):
+                    held.heldBy =
+                        "held at target offset \(offset), in front of copies that it has read: the record there "
+                        + "\(whose), and the group cannot have read it at the source"
+                    held.verdict = offset == partition.atTarget ? .held : .move(to: offset)
+                }
+            } catch {
+                held.verdict = .refused("nobody can tell which records of the target the group has read: \(error)")
+            }
+            found[place.group].partitions[place.partition] = held
+        }
+    }
+
     private func starts(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
         guard !partitions.isEmpty else { return [:] }
         let queries = Dictionary(uniqueKeysWithValues: partitions.map { ($0, OffsetQuery.earliest) })
@@ -258,7 +297,7 @@ extension GroupSync {
             case .further where isRewindAllowed:
                 guard case .success(let position) = partition.position else { continue }
                 wanted = position.target
-            case .synced, .further, .refused, .activeMembers: continue
+            case .synced, .held, .further, .refused, .activeMembers: continue
             }
             // The source's leader epoch means nothing on the target.
             offsets[partition.target] = CommittedOffset(offset: wanted, metadata: partition.committed.metadata)
@@ -273,7 +312,7 @@ extension GroupSync {
             case .success:
                 log(finding, finding.partitions[index], wanted.offset)
                 finding.partitions[index].atTarget = wanted.offset
-                finding.partitions[index].verdict = .synced
+                finding.partitions[index].verdict = finding.partitions[index].heldBy == nil ? .synced : .held
             case .failure(let error) where Self.meansMembers(error):
                 finding.partitions[index].verdict = .activeMembers
             case .failure(let error):
@@ -330,6 +369,13 @@ extension GroupSync {
             for partition in finding.partitions {
                 let key = "\(finding.group)/\(partition.source)"
                 present.insert(ExactName(key))
+                if case .held = partition.verdict, let reason = partition.heldBy {
+                    report(
+                        key, "group is held back on the target", reason,
+                        ["topic": "\(partition.source.topic)", "partition": "\(partition.source.partition)"],
+                        group: finding.group)
+                    continue
+                }
                 guard case .refused(let reason) = partition.verdict else {
                     reported[ExactName(key)] = nil
                     continue
