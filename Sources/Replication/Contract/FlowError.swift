@@ -17,8 +17,14 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     case cannotCreateTopic(topic: String, cluster: String, reason: String)
     /// The flow's progress on the target cannot be read.
     case unreadableProgress(topic: String, cluster: String, reason: String)
+    /// At its first start a flow would write records to its target that another flow writes there too; a reason for
+    /// each topic.
+    case sharedRecords(flow: String, target: String, reasons: [String])
     /// None of several flows can start; the reasons.
     case nothingCanStart([String])
+
+    /// Topics that are named; a flow may select thousands.
+    private static let shownReasons = 10
 
     package static func unreadableProgress(topic: String, _ error: KafkaError) -> FlowError {
         .unreadableProgress(topic: topic, cluster: error.cluster, reason: error.withoutCluster)
@@ -41,6 +47,10 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
             Self.copiesPresent(flow, source, target, topics, flows)
         case .cannotCreateTopic(let topic, let cluster, let reason):
             "\(cluster): cannot create topic \(topic): \(reason)"
+        case .sharedRecords(let flow, let target, let reasons):
+            "flow \"\(flow)\" would write records to \(target) that another flow writes there too:\n"
+                + reasons.prefix(Self.shownReasons).map { "  \($0)" }.joined(separator: "\n")
+                + (reasons.count > Self.shownReasons ? "\n  and \(reasons.count - Self.shownReasons) topics more" : "")
         case .nothingCanStart(let reasons): "no flow can start:\n" + reasons.map { "  \($0)" }.joined(separator: "\n")
         case .unreadableProgress(let topic, let cluster, let reason):
             "\(cluster): cannot read the progress kept in topic \(topic): \(reason)"

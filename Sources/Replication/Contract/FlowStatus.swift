@@ -64,6 +64,8 @@ public struct FlowStatus: Sendable, Codable {
             case synced
             /// The group has members that read on the target.
             case activeMembers
+            /// It is in front of records on the target that it cannot have read at the source; see ``GroupPartition``.
+            case held
             case refused, failed
             /// As of ``GroupPartition``.
             case beyondEnd, beyondCopies
@@ -107,6 +109,9 @@ public struct FlowStatus: Sendable, Codable {
             case synced
             /// The target's position is further.
             case further
+            /// The target's position is the first record that the group has not read; behind it are copies of some
+            /// that it has.
+            case held
             case activeMembers, refused, pending
             /// The target's position lies beyond the end of the log there.
             case beyondEnd

@@ -5,26 +5,23 @@ public enum TopicNaming: Hashable, Sendable {
     /// The same name on both sides.
     case identical
 
-    public func targetName(of topic: String) -> String {
+    public func targetName(of topic: String) -> String { prefix + topic }
+
+    /// The text in front of names on the target; empty for identical names.
+    package var prefix: String {
         switch self {
-        case .prefix(let alias, let separator): alias + separator + topic
-        case .identical: topic
+        case .prefix(let alias, let separator): alias + separator
+        case .identical: ""
         }
     }
 
     /// Whether the name says that the topic has already come through the cluster called `alias`.
     ///
-    /// Every component but the last counts as an alias, as in MirrorMaker 2's `isCycle`. Identical names tell
-    /// nothing: there the records themselves carry their origin.
+    /// Every component but the last counts as an alias, as in MirrorMaker 2's `isCycle`; an alias that holds the
+    /// separator is several of them. Identical names tell nothing: there the records themselves carry their origin.
     func hasPassed(_ alias: String, topic: String) -> Bool {
-        switch self {
-        case .prefix(_, let separator): components(of: topic, separator: separator).dropLast().contains { $0 == alias }
-        case .identical: false
-        }
-    }
-
-    private func components(of topic: String, separator: String) -> [Substring] {
-        guard !separator.isEmpty else { return [topic[...]] }
-        return topic.split(separator: separator, omittingEmptySubsequences: false)
+        guard case .prefix(_, let separator) = self, !separator.isEmpty else { return false }
+        // A separator in front makes the first component like the others.
+        return (separator + topic).contains(separator + alias + separator)
     }
 }

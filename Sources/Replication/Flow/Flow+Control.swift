@@ -88,10 +88,8 @@ extension Flow {
         settingsChanged()
         rateLimit.set(bytesPerSecond: new.limits.bytesPerSecond)
         let selector = selector
-        let selected = Set(
-            Set(known.keys.map(\.topic)).filter { selector.targetName(of: $0, isInternal: false) != nil })
+        await selectTopics()
         for shard in shards {
-            await shard.select(topics: selected)
             await shard.apply(settings.policies)
             await shard.limitChanged()
         }
@@ -112,6 +110,15 @@ extension Flow {
             if !was, now, settings.sync.newTopics || copied.contains(topic.name) { change.selected += 1 }
         }
         return change
+    }
+
+    /// Has the topics read that the settings select and no other flow copies.
+    func selectTopics() async {
+        let selector = selector
+        let selected = Set(known.keys.map(\.topic)).filter {
+            selector.targetName(of: $0, isInternal: false) != nil && !leftToOthers.contains($0)
+        }
+        for shard in shards { await shard.select(topics: selected) }
     }
 }
 

@@ -53,6 +53,9 @@ public actor Flow: Service {
     private var identity: (own: FlowProducerIDs, sourceID: String, targetID: String)?
     /// See ``ProgressStore/restorations``.
     private var knownRestorations = 0
+    private var neighbours: FlowNeighbours?
+    /// Topics that the settings select, and that are left to other flows.
+    private(set) var leftToOthers: Set<String> = []
     /// Batches in flight did not reach the target in time.
     private var isAbandoned = false
 
@@ -117,6 +120,9 @@ public actor Flow: Service {
         let lost = try await own.open()
         reportRegistered(lost)
         identity = (own, sourceID, targetID)
+        neighbours = FlowNeighbours(
+            flow: name, sourceID: sourceID, targetID: targetID, source: source, target: target, own: own,
+            progress: progress)
     }
 
     /// Says at once which brokers lead nowhere from here, although others answer: whatever waits for them would say so
@@ -281,9 +287,14 @@ extension Flow {
         let isStarting = self.factory == nil
         let now = ContinuousClock.now
         let copied = Set(known.keys.map(\.topic)).union(waiting.names)
+        guard let neighbours else { preconditionFailure("prepare() has made it") }
         let found = try await topicSync.discover(
-            onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now))
+            onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now), neighbours)
         sourceSeen = found.sourceMetadata
+        if found.leftToOthers != leftToOthers {
+            leftToOthers = found.leftToOthers
+            await selectTopics()
+        }
         let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
         var refused = found.refused
         let new = try await discovery.begin(

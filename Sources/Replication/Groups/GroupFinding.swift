@@ -24,6 +24,8 @@ package struct PartitionFinding: Sendable {
     /// Committed offset on the target; nil for none.
     package var atTarget: Int64?
     package var verdict: Verdict
+    /// Why the position on the target is in front of the one that the maps have found; nil when it is not.
+    package var heldBy: String?
 
     package enum Verdict: Hashable, Sendable {
         /// Both sides stand at the same record.
@@ -34,6 +36,8 @@ package struct PartitionFinding: Sendable {
         case further
         /// The target's position is none that reading there can have led to.
         case beyond(BeyondPosition)
+        /// The target's position is the first record that the group has not read, in front of some that it has.
+        case held
         /// Nothing is committed, for a reason that an operator may have to do something about.
         case refused(String)
         /// Nothing is committed while somebody reads with the group on the target.

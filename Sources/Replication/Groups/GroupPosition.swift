@@ -65,6 +65,8 @@ package struct PartitionOffsets: Hashable, Sendable {
     package var forward: OffsetMap?
     /// From the target's records to their copies at the source: the opposite flow's map.
     package var backward: OffsetMap?
+    /// Maps of further opposite flows of the same topic: of those that have gone before, or run beside it.
+    package var otherBackward: [OffsetMap] = []
     /// Whether `forward` knows every copy that the opposite flow has passed when `backward` was taken. It does once
     /// it has passed an end of the source's log that was looked up after that.
     package var knowsAllCopies: Bool
@@ -94,9 +96,12 @@ package struct PartitionOffsets: Hashable, Sendable {
             guard copied.target >= 0 else { throw .nothingCopied }
             return copied
         }
-        try checkLost(backward, offset)
-        let original = backward.first(fromTarget: offset)
-        var position = GroupPosition(target: unseen(backward), aheadBy: copied?.aheadBy ?? 0)
+        let opposite = [backward] + otherBackward
+        for map in opposite { try checkLost(map, offset) }
+        let original = opposite.compactMap { $0.first(fromTarget: offset) }.min { $0.source < $1.source }
+        // Where one of them has been, the others need not come.
+        let unseen = opposite.map { self.unseen($0) }.max() ?? 0
+        var position = GroupPosition(target: unseen, aheadBy: copied?.aheadBy ?? 0)
         if let pair = copied?.next, pair.target <= position.target {
             position.target = pair.target
             position.next = pair

@@ -44,8 +44,12 @@ struct GroupRoutes: Sendable {
         for partition in backward {
             if let known = routes[partition.copy] {
                 guard known.target == partition.original else { continue }
-                routes[partition.copy]?.offsets.backward = partition.map
-                backwardIDs[partition.copy] = (source: partition.copyTopicID, target: partition.originalTopicID)
+                if known.offsets.backward == nil {
+                    routes[partition.copy]?.offsets.backward = partition.map
+                    backwardIDs[partition.copy] = (source: partition.copyTopicID, target: partition.originalTopicID)
+                } else {
+                    routes[partition.copy]?.offsets.otherBackward.append(partition.map)
+                }
             } else {
                 backwardIDs[partition.copy] = (source: partition.copyTopicID, target: partition.originalTopicID)
                 routes[partition.copy] = Route(

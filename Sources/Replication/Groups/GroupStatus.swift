@@ -24,6 +24,9 @@ extension FlowStatus.Group {
         } else if partitions.contains(where: { $0.state == .activeMembers }) {
             state = .activeMembers
             reason = "the group has active members on the target"
+        } else if let held = partitions.first(where: { $0.state == .held }) {
+            state = .held
+            reason = held.reason.map { "\(held.topic)-\(held.partition): \($0)" }
         } else {
             state = .synced
         }
@@ -44,6 +47,9 @@ extension FlowStatus.GroupPartition {
         }
         switch finding.verdict {
         case .synced: state = .synced
+        case .held:
+            state = .held
+            reason = finding.heldBy
         case .move: state = .pending
         case .further: state = .further
         case .activeMembers: state = .activeMembers

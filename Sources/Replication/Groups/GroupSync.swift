@@ -18,6 +18,7 @@ package actor GroupSync {
     /// The last look at all groups.
     private(set) var look = GroupGenerations.Look()
     private(set) var successions: [String: (topicID: String, succession: TopicSuccession)] = [:]
+    private let unread: UnreadRecords
     private let groupCount: Gauge
     private let failures: Counter
     /// Ends of target partitions in which nothing had been copied when they were looked up.
@@ -47,6 +48,7 @@ package actor GroupSync {
         self.target = target
         self.logger = logger
         opposite = OppositeFlows(source: source, flow: settings.name)
+        unread = UnreadRecords(flow: settings.name, source: source, target: target)
         groupCount = Gauge(label: "replicator_consumer_groups", dimensions: [("flow", settings.name)])
         failures = Counter(label: "replicator_offset_sync_failures_total", dimensions: [("flow", settings.name)])
     }
@@ -116,6 +118,7 @@ package actor GroupSync {
         await checkEnds(&found)
         await crossGaps(&found, routes)
         try await readTarget(&found, routes)
+        try await hold(&found, routes)
         return found + others
     }
 
@@ -328,6 +331,42 @@ extension GroupSync {
         return (first, last)
     }
 
+    /// Holds groups back in front of records that they cannot have read; see ``UnreadRecords``.
+    private func hold(_ found: inout [GroupFinding], _ routes: GroupRoutes) async throws(KafkaError) {
+        var places: [(group: Int, partition: Int, wanted: Int64)] = []
+        for group in found.indices where found[group].failure == nil {
+            for partition in found[group].partitions.indices {
+                guard case .move(let wanted) = found[group].partitions[partition].verdict else { continue }
+                places.append((group, partition, wanted))
+            }
+        }
+        guard !places.isEmpty else { return }
+        try await unread.refresh(sourceID: try await source.clusterID(), targetID: try await target.clusterID())
+        let targets = places.map { found[$0.group].partitions[$0.partition].target }
+        let starts = await unread.concernsNothing ? [:] : await starts(of: Set(targets))
+        for place in places {
+            let partition = found[place.group].partitions[place.partition]
+            guard let route = routes[partition.source] else { continue }
+            let position = max(partition.atTarget ?? 0, starts[partition.target] ?? 0)
+            var held = partition
+            do throws(KafkaError) {
+                switch try await unread.first(from: position, to: place.wanted, route, of: partition.source) {
+                case .none: continue
+                case .unknown(let offset):
+                    held.verdict = .refused("what the target holds from offset \(offset) on is still being looked at")
+                case .record(let offset, let whose):
+                    held.heldBy =
+                        "held at target offset \(offset), in front of copies that it has read: the record there "
+                        + "\(whose), and the group cannot have read it at the source"
+                    held.verdict = offset == partition.atTarget ? .held : .move(to: offset)
+                }
+            } catch {
+                held.verdict = .refused("nobody can tell which records of the target the group has read: \(error)")
+            }
+            found[place.group].partitions[place.partition] = held
+        }
+    }
+
     private func starts(of partitions: Set<TopicPartition>) async -> [TopicPartition: Int64] {
         guard !partitions.isEmpty else { return [:] }
         let queries = Dictionary(uniqueKeysWithValues: partitions.map { ($0, OffsetQuery.earliest) })
@@ -349,7 +388,7 @@ extension GroupSync {
                 wanted = position.target
             case .beyond(let beyond) where rewind == .all || rewind == .beyondEnd && beyond.kind == .end:
                 wanted = beyond.backTo
-            case .synced, .further, .beyond, .refused, .activeMembers: continue
+            case .synced, .held, .further, .beyond, .refused, .activeMembers: continue
             }
             // The source's leader epoch means nothing on the target.
             offsets[partition.target] = CommittedOffset(offset: wanted, metadata: partition.committed.metadata)
@@ -364,7 +403,7 @@ extension GroupSync {
             case .success:
                 log(finding, finding.partitions[index], wanted.offset)
                 finding.partitions[index].atTarget = wanted.offset
-                finding.partitions[index].verdict = .synced
+                finding.partitions[index].verdict = finding.partitions[index].heldBy == nil ? .synced : .held
             case .failure(let error) where Self.meansMembers(error):
                 finding.partitions[index].verdict = .activeMembers
             case .failure(let error):
@@ -429,13 +468,17 @@ extension GroupSync {
                 case .refused(let why):
                     if case .failure(.nothingCopied) = partition.position { continue }
                     (message, reason) = ("group offset cannot be translated", why)
-                case .beyond(let beyond): (message, reason) = ("group stands where reading on the target cannot have led", beyond.reason)
+                case .beyond(let beyond):
+                    (message, reason) = ("group stands where reading on the target cannot have led", beyond.reason)
+                case .held:
+                    guard let why = partition.heldBy else { continue }
+                    (message, reason) = ("group is held back on the target", why)
                 case .synced, .move, .further, .activeMembers:
                     reported[ExactName(key)] = nil
                     continue
                 }
-                let isNew = reported[ExactName(key)] == nil
-                if isNew { failures.increment() }
+                // A group that waits where it has to is no failure.
+                if reported[ExactName(key)] == nil, partition.verdict != .held { failures.increment() }
                 report(
                     key, message, reason,
                     ["topic": "\(partition.source.topic)", "partition": "\(partition.source.partition)"],

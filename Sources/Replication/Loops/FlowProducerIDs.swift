@@ -14,6 +14,8 @@ package actor FlowProducerIDs {
     private let wallClock: @Sendable () -> Int64
     private var byProvenance: [Provenance: Int64] = [:]
     private var registrations: [Int64: OriginRecord] = [:]
+    /// Recorded with each id, for other flows to see.
+    private var selection: RecordedSelection?
     /// Every id that the flow is known to have written under; what they wrote is ours.
     var all: Set<Int64> { recorded.union(registrations.keys) }
     /// Those that the flow's progress names, also where their registration is damaged.
@@ -109,7 +111,7 @@ package actor FlowProducerIDs {
         let record = OriginRecord(
             flow: flow, sourceClusterID: sourceClusterID, targetClusterID: targetClusterID,
             originClusterID: provenance.chain.first ?? sourceClusterID, chain: provenance.chain,
-            carriesHeaders: provenance.carriesHeaders, registered: wallClock())
+            carriesHeaders: provenance.carriesHeaders, registered: wallClock(), selection: selection)
         try await register([producer.id: record])
         do {
             try await progress.store(producers: registrations)
@@ -118,6 +120,28 @@ package actor FlowProducerIDs {
         }
         fresh.insert(producer.id)
         return producer.id
+    }
+
+    /// When the flow first registered an id; nil before it has.
+    var registered: Int64? { registrations.values.map(\.registered).min() }
+
+    /// Records what the flow copies beside each of its ids, where that is news.
+    package func record(_ selection: RecordedSelection) async throws(KafkaError) {
+        await waitForTurn()
+        defer { passTurn() }
+        self.selection = selection
+        let changed = registrations.filter { $0.value.selection != selection }.mapValues { record in
+            var record = record
+            record.selection = selection
+            return record
+        }
+        guard !changed.isEmpty else { return }
+        try await register(changed)
+        do {
+            try await progress.store(producers: registrations)
+        } catch {
+            throw cannotRegister(error)
+        }
     }
 
     private func register(_ new: [Int64: OriginRecord]) async throws(KafkaError) {

@@ -11,13 +11,21 @@ package struct RegisteredOrigins: Sendable {
 
     package static func read(_ log: StateTopic) async throws(KafkaError) -> RegisteredOrigins {
         var origins = RegisteredOrigins()
-        var reader = log.reader()
+        _ = try await origins.read(log)
+        return origins
+    }
+
+    /// Takes in what the topic holds from an offset on.
+    ///
+    /// - Returns: where to continue later.
+    package mutating func read(_ log: StateTopic, from offset: Int64 = 0) async throws(KafkaError) -> Int64 {
+        var reader = log.reader(from: offset)
         while let records = try await reader.records() {
             for record in records {
-                do { try origins.take(record) } catch { await log.skip(record, because: "\(error)") }
+                do { try take(record) } catch { await log.skip(record, because: "\(error)") }
             }
         }
-        return origins
+        return reader.next
     }
 
     /// Takes a record as it was read.

@@ -45,6 +45,17 @@ package struct MetadataObserver: Sendable {
         return notes
     }
 
+    /// Notes on topics that are not copied since they are copies of the target's own.
+    func returning(_ topics: Set<String>) -> [SyncNote] {
+        topics.sorted().prefix(Self.shownUndecided).map { topic in
+            SyncNote(
+                kind: .returning, subject: topic,
+                message: "topic \(topic) of \(settings.source.name) is not copied: by what the flows to "
+                    + "\(settings.source.name) have recorded it holds copies from \(settings.target.name), and would come "
+                    + "round under a longer name each time")
+        }
+    }
+
     /// Topics that are named: whoever may create one may create thousands.
     private static let shownUndecided = 20
 

@@ -76,15 +76,20 @@ package struct TopicSync: Sendable {
         var targetMetadata: ClusterMetadata
         /// Topics that the flow should copy, and of which it cannot copy all.
         var refused: [TopicRefusal] = []
+        /// Selected topics that are left to other flows.
+        var leftToOthers: Set<String> = []
     }
 
     /// - Parameters:
     ///   - onlyKnown: topics that are already copied, when new ones are not wanted.
     ///   - held: topics that nothing is to be changed for yet, since the last attempt was refused.
+    ///   - neighbours: says which topics are left to other flows.
     /// - Throws: when a cluster cannot be asked at all.
-    func discover(onlyKnown: Set<String>?, held: Set<String>) async throws(FlowError) -> Discovery {
+    func discover(
+        onlyKnown: Set<String>?, held: Set<String>, _ neighbours: FlowNeighbours
+    ) async throws(FlowError) -> Discovery {
         try await ledger.open()
-        let selected: [SelectedTopic]
+        var selected: [SelectedTopic]
         let undecided: [SyncNote]
         var discovery: Discovery
         do throws(KafkaError) {
@@ -105,6 +110,18 @@ package struct TopicSync: Sendable {
         let replaced = ReplacedTopics(among: selected, checkpoints: checkpoints, policies: settings.policies)
         discovery.refused += await observer.withheld(discovery.sourceMetadata)
             .filter { onlyKnown?.contains($0.topic) ?? true }
+        let judgement = try await neighbours.judge(
+            selected, settings, source: discovery.sourceMetadata, target: discovery.targetMetadata)
+        for topic in selected {
+            guard let reason = judgement.refused[topic.source.name] else { continue }
+            discovery.refused.append(
+                TopicRefusal(
+                    topic: topic.source.name, targetTopic: topic.targetName,
+                    partitions: topic.source.partitions.count, reason: reason))
+        }
+        await reporter.report(observer.returning(judgement.returning))
+        discovery.leftToOthers = judgement.returning.union(judgement.refused.keys)
+        selected = selected.filter { judgement.admits($0.source.name) }
         var (changed, reasons) = try await change(
             &discovery, selected.filter { !held.contains($0.source.name) }, replaced)
         if !changed.isEmpty {

@@ -142,9 +142,20 @@ extension TopicNaming {
 
     /// The name on the target of a flow that recorded its naming so; nil for a form that this version does not know.
     static func targetName(of topic: String, recorded: String) -> String? {
-        if recorded == TopicNaming.identical.recorded { return topic }
+        prefix(recorded: recorded).map { $0 + topic }
+    }
+
+    /// The recorded form of a naming that puts this text in front of names.
+    package static func recorded(prefix: String) -> String {
+        prefix.isEmpty ? TopicNaming.identical.recorded : "prefix \(prefix)"
+    }
+
+    /// The text that a flow puts in front of names, by the naming that it recorded: empty for identical names; nil
+    /// for a form that this version does not know.
+    package static func prefix(recorded: String) -> String? {
+        if recorded == TopicNaming.identical.recorded { return "" }
         let prefix = "prefix "
-        return recorded.hasPrefix(prefix) ? recorded.dropFirst(prefix.count) + topic : nil
+        return recorded.hasPrefix(prefix) ? String(recorded.dropFirst(prefix.count)) : nil
     }
 }
 

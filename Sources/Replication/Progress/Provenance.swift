@@ -32,6 +32,8 @@ package struct OriginRecord: Hashable, Sendable, Codable {
     package var carriesHeaders: Bool
     /// When the id was registered, in milliseconds since 1970.
     package var registered: Int64
+    /// What the flow copies; nil when registered by a version without.
+    package var selection: RecordedSelection?
 
     package var provenance: Provenance { Provenance(chain: chain, carriesHeaders: carriesHeaders) }
 
@@ -69,6 +71,7 @@ extension OriginRecord {
             throw ImpossibleState("one of its names is too long")
         }
         try StateCheck.offset(record.registered, "its time of registration", allowsNone: true)
+        try record.selection?.check()
         self = record
     }
 }

@@ -1,4 +1,3 @@
-internal import KafkaWire
 internal import PlainText
 package import KafkaClient
 internal import KafkaWire

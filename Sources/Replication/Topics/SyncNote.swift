@@ -25,6 +25,8 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case settingDiffers
         /// An expression came to no answer about a name.
         case undecidedName
+        /// A topic is a copy of one of the target's own, on its way back.
+        case returning
         /// Positions of a consumer group have no place on the target.
         case groupNotTranslated
         /// Nothing has been copied yet of what a consumer group reads, so that its positions are not known.
