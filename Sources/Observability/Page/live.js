@@ -43,6 +43,7 @@ async function refresh() {
     if (!view) { views.set(flow.name, view = flowView(flow)); $('flows').append(view.card); }
     drawFlow(view, flow);
   }
+  for (const [name, view] of views) if (!status.flows.some(flow => flow.name === name)) { view.card.remove(); views.delete(name); }
   drawMap(status);
   if (openTopic && topicDetail) {
     const { flow, topic } = openTopic, detail = topicDetail;
