@@ -2,6 +2,7 @@ import KafkaBroker
 import KafkaClient
 import Logging
 import NIOCore
+import NIOPosix
 import Observability
 import Replication
 import ReplicatorConfig
