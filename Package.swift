@@ -194,8 +194,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "replicator", "ReplicationTools", "ReplicatorDaemon", "Replication", "Observability", "KafkaClient",
-                "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging, lifecycle,
+                "replicator", "ReplicationTools", "ReplicatorDaemon", "ReplicatorConfig", "Replication", "Observability",
+                "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging,
+                lifecycle,
             ]),
     ]
 )

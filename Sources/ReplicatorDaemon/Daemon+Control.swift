@@ -35,14 +35,21 @@ extension Daemon {
         }
     }
 
+    /// - Parameter lost: partitions that nobody knows the position of.
     private static func retried(
         _ count: Int, withoutPosition lost: Int, _ scope: PauseScope, _ flow: String
     ) -> String {
-        let tried = count == 1 ? "1 partition of flow \(flow) is tried again" : "\(count) partitions of flow \(flow) are tried again"
-        guard lost > 0 else { return count == 0 ? "nothing had stopped in \(scope) of flow \(flow)" : tried }
-        let rest =
-            (lost == 1 ? "1 partition of flow \(flow) cannot be" : "\(lost) partitions of flow \(flow) cannot be")
-            + ", since it is not known where to begin: status and /api/status say why, and what to do"
-        return count == 0 ? rest.replacing("cannot be,", with: "cannot be tried again,") : "\(tried); \(rest)"
+        func partitions(_ count: Int) -> String { count == 1 ? "1 partition" : "\(count) partitions" }
+        var sentences: [String] = []
+        if count > 0 {
+            sentences.append("\(partitions(count)) of flow \(flow) \(count == 1 ? "is" : "are") tried again")
+        }
+        if lost > 0 {
+            sentences.append(
+                "\(partitions(lost)) of flow \(flow) cannot be tried again, since nobody knows where to begin: their "
+                    + "reasons in status say what to do")
+        }
+        return sentences.isEmpty
+            ? "nothing had stopped in \(scope) of flow \(flow)" : sentences.joined(separator: "; ")
     }
 }

@@ -12,12 +12,8 @@ import Testing
 /// Trouble has the size of its cause: a topic's is that topic's, a cluster's that of its flows.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct TroubleTests {
     private func running(_ world: Replicated, _ flows: [Flow], _ body: () async throws -> Void) async throws {
-        var settings: [FlowSettings] = []
-        for flow in flows { settings.append(await flow.settings) }
         let service = FlowsService(
-            flows: RunningFlows(settings, logger: Replicated.quiet) { settings in
-                flows.first { $0.name == settings.name }!
-            }, retries: Backoff(initial: .milliseconds(50), maximum: .milliseconds(200)))
+            flows: await runningFlows(flows), retries: Backoff(initial: .milliseconds(50), maximum: .milliseconds(200)))
         let group = ServiceGroup(services: [service], logger: Replicated.quiet)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -29,6 +25,14 @@ import Testing
             }
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
+        }
+    }
+
+    private func runningFlows(_ flows: [Flow]) async -> RunningFlows {
+        var settings: [FlowSettings] = []
+        for flow in flows { settings.append(await flow.settings) }
+        return RunningFlows(settings, logger: Replicated.quiet) { settings in
+            flows.first { $0.name == settings.name }!
         }
     }
 
@@ -172,7 +176,9 @@ import Testing
                     $0.target.bootstrapServers = [away]
                 }
             }
-            let error = await #expect(throws: FlowError.self) { try await FlowsService(flows: flows).run() }
+            let error = await #expect(throws: FlowError.self) {
+                try await FlowsService(flows: await runningFlows(flows)).run()
+            }
             let text = error?.description ?? ""
             #expect(text.hasPrefix("no flow can start:"))
             #expect(text.contains("flow one: west: ") && text.contains("flow two: west: "))

@@ -51,6 +51,7 @@ async function refresh() {
   put($('version'), `version ${status.version}`);
   list($('obstacles'), status.obstacles);
   list($('reload'), status.lastReload && !status.lastReload.isApplied ? status.lastReload.messages : []);
+  for (const name of views.keys()) if (!status.flows.some(flow => flow.name === name)) views.delete(name);
   arrange(status);
   for (const flow of status.flows) drawFlow(views.get(flow.name), flow);
   drawMap(status);

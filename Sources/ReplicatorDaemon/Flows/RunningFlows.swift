@@ -115,8 +115,10 @@ extension RunningFlows {
         guard let settings = entries[index].wanted else {
             entries.remove(at: index)
             logger.info(
-                "flow is no longer in the configuration and has stopped; the target keeps its topics and its state",
-                metadata: ["flow": "\(name)", "toRemoveItsState": "replicator forget --flow \(name) --cluster \(target.shellQuoted)"])
+                """
+                flow is no longer in the configuration and has stopped; nothing is deleted on the target; to remove its \
+                state there: replicator forget --flow \(name) --cluster \(target.shellQuoted)
+                """, metadata: ["flow": "\(name)"])
             return false
         }
         let flow = make(settings)

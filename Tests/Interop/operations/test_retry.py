@@ -3,10 +3,11 @@
 import json
 import signal
 
+from confluent_kafka import Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from support.checks import PATIENCE, check, equal
-from support.clients import admin
+from support.clients import QUIET, admin
 from support.program import command
 from support.records import numbers, produce_numbers
 from support.replicators import flow, replicator
@@ -58,6 +59,27 @@ def test_a_stopped_partition_is_taken_up_again(east, west):
         equal("an unknown topic", unknown.returncode, 1)
         check("is named", "does not replicate topic absent" in unknown.stderr, unknown.stderr)
         equal("a topic needs its flow", command("retry", *at, "--topic", "large").returncode, 2)
+
+
+def test_a_partition_whose_checkpoint_is_damaged_is_not_said_to_be_fine(east, west):
+    create_topic(east.bootstrap, "orders", partitions=1)
+    create_topic(east.bootstrap, "clicks", partitions=1)
+    state = "__replicator.flow.progress"
+    create_topic(west.bootstrap, state, partitions=1, cleanup_policy="compact")
+    client = Producer({"bootstrap.servers": west.bootstrap, **QUIET})
+    client.produce(state, key=b"partition/orders/0", value=b"damaged")
+    equal("a damaged checkpoint is there", client.flush(PATIENCE), 0)
+    with replicator(east.bootstrap, west.bootstrap) as running:
+        running.awaits("its partition stops", lambda: states(running) == {"orders": "failed", "clicks": "active"})
+        done = command("retry", "--url", f"http://{running.http}")
+        equal("it cannot be tried again", (done.returncode, done.stdout), (
+            0, "1 partition of flow flow cannot be tried again, since nobody knows where to begin: their reasons in "
+               "status say what to do\n"))
+        equal("it stays", states(running)["orders"], "failed")
+        reason = next(p["reason"] for p in running.partitions() if p["topic"] == "orders")
+        check("its reason says what to do", "partition/orders/0" in reason, reason)
+        done = command("retry", "--url", f"http://{running.http}", "--flow", "flow", "--topic", "clicks")
+        equal("of another topic nothing had stopped", done.stdout, "nothing had stopped in topic clicks of flow flow\n")
 
 
 def test_a_policy_is_taken_over_by_reload(east, west):
