@@ -35,6 +35,9 @@ struct VerifyDocument: Codable {
             if let failure = partition.failure { lines.append("  \(name): not compared: \(failure)") }
             for example in partition.differences.examples { lines.append("  \(name): \(text(of: example))") }
         }
+        guard !flow.isEmpty || !flow.notCompared.isEmpty else {
+            return lines[0] + "\n  nothing was compared: no topic of \(flow.source) is selected"
+        }
         let left = flow.notCompared.filter(\.isLeft)
         lines += left.map { "  \($0.name): not compared: \($0.state.rawValue): \($0.reason)" }
         lines += AccountTable.excluded(flow.notCompared).map { "  " + $0 }
