@@ -127,6 +127,108 @@ import Testing
         }
     }
 
+    @Test func `what has become of every topic and partition is said, and an open transaction is not passed over`()
+        async throws
+    {
+        try await Replicated.run { world in
+            for topic in ["orders", "open"] { try await world.createTopic(topic) }
+            try await world.produce(0..<100, to: "orders")
+            try await world.produce(0..<10, to: "open")
+            let migration = try await world.migration()
+            let report = try await migration.run(
+                cutOver: { _ = try? await OpenedTransaction.begin("open", records: 3, at: world) }, progress: { _ in },
+                verified: { _ in })
+
+            #expect(report.phase == .done)
+            #expect(report.verification?.isEqual == true)
+            #expect(report.accounts.map { "\($0.name) \($0.state.rawValue)" } == [
+                "open-0 openTransaction", "orders-0 complete",
+            ])
+            #expect(!report.isComplete)
+        }
+    }
+
+    @Test func `copies that are gone from the target keep a migration from being complete`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let report = try await world.migration().run(
+                cutOver: {
+                    _ = await world.targetClient.deleteRecords(before: [TopicPartition("orders", 0): 30])
+                }, progress: { _ in }, verified: { _ in })
+
+            #expect(report.phase == .done)
+            #expect(!report.isComplete)
+            #expect(report.goneOnTarget.first?.hasPrefix("orders: 30 records in 1 partition that east still has") == true)
+        }
+    }
+
+    @Test func `records that the source has removed as well are missed by nobody`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let report = try await world.migration().run(
+                cutOver: {
+                    _ = await world.targetClient.deleteRecords(before: [TopicPartition("orders", 0): 30])
+                    _ = await world.sourceClient.deleteRecords(before: [TopicPartition("orders", 0): 30])
+                }, progress: { _ in }, verified: { _ in })
+
+            #expect(report.isComplete, "\(report)")
+        }
+    }
+
+    @Test func `a target that takes nothing ends it when patience is over, and is named`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            world.target.intercept(.writeTxnMarkers, times: .max, .error(.notEnoughReplicas))
+            world.target.intercept(.produce, times: .max, .error(.notEnoughReplicas))
+            let migration = try await world.migration(patience: .seconds(3))
+
+            // What keeps the flow's state there is refused as well.
+            await #expect(throws: (any Error).self) {
+                try await migration.run(cutOver: {}, progress: { _ in }, verified: { _ in })
+            }
+        }
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            // The source lists the topic, and gives nothing of it away.
+            world.source.intercept(.fetch, times: .max, .error(.notLeaderOrFollower))
+            let migration = try await world.migration(patience: .seconds(3))
+
+            let error = await #expect(throws: MigrationError.self) {
+                try await migration.run(cutOver: {}, progress: { _ in }, verified: { _ in })
+            }
+            guard case .doesNotMove(3, let partitions)? = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(partitions.first?.hasPrefix("orders-0 (100 offsets behind: ") == true, "\(partitions)")
+            // What is left is told beside it.
+            #expect(await migration.report.accounts.map(\.state) == [.behind])
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a group beyond the end of the copies keeps it from being complete, unless it was to be left`(
+        isLeft: Bool
+    ) async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            try await world.commit("billing", ["orders": [0: 50]])
+            let migration = try await world.migration(patience: .seconds(2), leavesGroups: isLeft)
+            let report = try await migration.run(
+                cutOver: {
+                    try? await world.commit("billing", ["orders": [0: 1_000]], at: world.targetClient)
+                }, progress: { _ in }, verified: { _ in })
+
+            #expect(report.groupsNotInStep.first?.hasPrefix("billing: orders-0 is beyondEnd: it stands at") == true)
+            #expect(report.isComplete == isLeft, "\(report)")
+        }
+    }
+
     @Test func `a flow that selects nothing is no migration that has succeeded`() async throws {
         try await Replicated.run { world in
             let migration = try await world.migration()
@@ -152,14 +254,15 @@ private final class Said: Sendable {
 
 extension Replicated {
     fileprivate func migration(
-        _ owner: String = "test", _ edit: (inout FlowSettings) -> Void = { _ in }
+        _ owner: String = "test", patience: Duration = .seconds(10), leavesGroups: Bool = false,
+        _ edit: (inout FlowSettings) -> Void = { _ in }
     ) async throws -> Migration {
         let settings = try await flow {
             $0.naming = .identical
             edit(&$0)
         }.settings
         return Migration(
-            settings, patience: .seconds(10), owner: owner, eventLoops: [group.next()], logger: Self.quiet,
-            wallClock: { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) })
+            settings, patience: patience, leavesGroups: leavesGroups, owner: owner, eventLoops: [group.next()],
+            logger: Self.quiet, wallClock: { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) })
     }
 }

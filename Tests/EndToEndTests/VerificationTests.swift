@@ -1,3 +1,4 @@
+import KafkaBroker
 import KafkaClient
 import KafkaWire
 import NIOCore
@@ -83,6 +84,121 @@ import Testing
 
             #expect(try await report.isEqual)
             #expect(try await report.equal == 80)
+        }
+    }
+
+    // What is not compared.
+
+    private func verify(_ world: Replicated, _ edit: (inout FlowSettings) -> Void = { _ in }) async throws
+        -> VerificationReport
+    {
+        var options = Verification.Options()
+        options.patience = .seconds(1)
+        return try await Verification(
+            world.flow(edit).settings, options: options, eventLoops: [world.group.next()], logger: Replicated.quiet
+        ).run()
+    }
+
+    @Test func `offsets of an open transaction are said not to be compared`() async throws {
+        try await Replicated.run { world in
+            try await world.copies(0..<100, of: "orders")
+            _ = try await OpenedTransaction.begin("orders", records: 3, at: world)
+
+            let report = try await verify(world)
+
+            #expect(report.isEqual)
+            #expect(report.partitions.first?.beyondStable == 3)
+            #expect(report.coverage.comparedOffsets == 100)
+            #expect(report.coverage.offsets == 103)
+        }
+    }
+
+    @Test func `what the target has expired is not said to be compared`() async throws {
+        try await Replicated.run { world in
+            try await world.copies(0..<100, of: "orders")
+            _ = await world.targetClient.deleteRecords(before: [TopicPartition("east.orders", 0): 40])
+
+            let report = try await verify(world)
+
+            #expect(report.partitions.first?.beforeTarget == 40)
+            #expect(report.coverage.comparedOffsets == 60)
+            #expect(report.coverage.offsets == 100)
+        }
+    }
+
+    @Test func `a partition without a leader is not compared, and the others are`() async throws {
+        try await Replicated.run(nodes: 2) { world in
+            let topic = NewTopic("orders", partitions: 2, replicationFactor: 1)
+            for (_, outcome) in await world.sourceClient.createTopics([topic]) { _ = try outcome.get() }
+            for partition in 0..<2 as Range<Int32> {
+                try await world.produce(0..<10, to: "orders", partition: partition)
+            }
+            let flow = try world.flow { $0.consumerGroups.deny = $0.consumerGroups.allow }
+            try await world.running(flow) { try await world.caughtUp(flow, records: 20) }
+            let leader = try #require(await world.source.leader(topic: "orders", partition: 1))
+            try await world.source.stop(node: leader)
+            try await eventually("the partition to have no leader") {
+                let metadata = try await world.sourceClient.metadata(.named(["orders"]))
+                let partition = metadata.partition("orders", 1)
+                return partition != nil && partition?.leader == nil
+            }
+
+            let report = try await verify(world)
+
+            #expect(!report.isEqual)
+            #expect(report.partitions.map { $0.failure == nil } == [true, false])
+            #expect(report.partitions.last?.failure?.hasPrefix("orders-1 has no leader on east") == true)
+            #expect(report.coverage.comparedPartitions == 1)
+            #expect(report.equal == 10)
+        }
+    }
+
+    @Test func `a topic that is excluded is named, one that cannot be seen is not equal`() async throws {
+        let authorizer = [
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+        ]
+        try await Replicated.run(sourceProperties: authorizer) { world in
+            try await world.copies(0..<10, of: "orders")
+            for topic in ["hidden", "orders.internal"] { try await world.createTopic(topic) }
+
+            let equal = try await verify(world) { $0.topics.deny = [try! NamePattern("hidden")] }
+            let rule = AccessRule(.deny, .describe, on: .topic, "hidden", to: "User:ANONYMOUS")
+            for (_, outcome) in await world.sourceClient.createAccessRules([rule]) { try outcome.get() }
+            let blind = try await verify(world) {
+                $0.topics.allow = ["orders", "hidden"].map { try! NamePattern($0) }
+            }
+
+            #expect(equal.isEqual)
+            #expect(equal.notCompared.map { "\($0.topic) \($0.state.rawValue)" } == [
+                "hidden excluded", "orders.internal excluded",
+            ])
+            #expect(!blind.isEqual)
+            #expect(blind.notCompared.map(\.state) == [.withheld])
+        }
+    }
+
+    @Test func `records that came round a ring are counted once`() async throws {
+        try await Mesh.run(["a", "b", "c"]) { mesh in
+            let flows = try mesh.flows([("a", "b", .headers), ("b", "c", .headers), ("c", "a", .headers)])
+            try await mesh.world.running(flows) {
+                try await mesh.produce(0, 50)
+                try await mesh.settled(50)
+            }
+            var options = Verification.Options()
+            options.patience = .seconds(1)
+            options.allowsForeign = true
+            let report = try await Verification(
+                mesh.flow("a", "b", .headers).settings, options: options, eventLoops: [mesh.world.group.next()],
+                logger: Replicated.quiet
+            ).run()
+
+            let partition = try #require(report.partitions.first)
+            #expect(report.isEqual, "\(report)")
+            // Those of a and c are on both sides as copies; those of b have come round.
+            #expect(partition.equal == 100)
+            #expect(partition.loops == 50)
+            #expect(partition.foreign == 0)
         }
     }
 

@@ -48,7 +48,8 @@ public struct DrillReport: Hashable, Sendable, Codable {
     /// Whether the drill went as it must: nothing doubled or passed over, nothing lost but what an unplanned failure
     /// takes with it, and nothing at all where the source came back or was left in order.
     public var isGood: Bool {
-        guard doubled == 0, missedByConsumers == 0 else { return false }
+        // Where nothing was produced, nothing was practised.
+        guard produced > 0, doubled == 0, missedByConsumers == 0 else { return false }
         switch scenario {
         case .planned: return rpoRecords == 0 && lost == 0 && rereadAfterCommit == 0 && readTwice == 0
         case .activePassive, .activeActive, .partition: return lost == 0

@@ -114,7 +114,12 @@ public struct VerificationReport: Hashable, Sendable, Codable {
 
     /// Whether everything compared is the same, and nothing that is selected was kept from being compared. What was not
     /// to be compared, ``coverage`` tells.
-    public var isEqual: Bool { partitions.allSatisfy(\.isEqual) && !notCompared.contains(where: \.isLeft) }
+    public var isEqual: Bool {
+        partitions.allSatisfy(\.isEqual) && !notCompared.contains(where: \.isLeft) && !isEmpty
+    }
+
+    /// Whether there was no partition to compare; a rolling verification may wait for the first.
+    public var isEmpty: Bool { mode != "rolling" && partitions.isEmpty }
 
     /// Completes the report from its partitions.
     mutating func sumUp() {

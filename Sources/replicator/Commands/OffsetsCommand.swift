@@ -15,10 +15,12 @@ struct OffsetsCommand: AsyncParsableCommand {
             For each partition: the group's offset at the source, the same place on the target, what the group has \
             committed there, the lag on both sides, and whether the next record is the same on both.
 
-            Nothing is changed unless --apply is given. The group must not be reading on the target then.
+            Nothing is changed unless --apply is given. The group must not be reading on the target then. --allow-rewind \
+            also sets back a group that stands further there, or beyond what is there.
 
-            Exit codes: 0 every offset has an exact counterpart, 1 one is refused or not copied yet, or records \
-            differ, 2 wrong usage or configuration.
+            Exit codes: 0 every offset has an exact counterpart, no record that can be read on both sides differs, the \
+            group stands nowhere beyond what is there, and with --apply it stands on the target no less far than at the \
+            source. 1 it is not so, 2 wrong usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
@@ -73,8 +75,24 @@ struct OffsetsCommand: AsyncParsableCommand {
         }
         Replicator.complain(reports.compactMap { advice(on: $0) })
         guard reports.allSatisfy(\.isExact) else {
-            throw Failure("not every offset has an exact counterpart on the target yet")
+            throw Failure("not every offset has an exact counterpart on the target yet, see above")
         }
+        guard apply else { return }
+        try checkApplied(reports.flatMap(\.partitions))
+    }
+
+    /// What was to be committed and is not.
+    private func checkApplied(_ partitions: [OffsetReport.Partition]) throws {
+        let further = partitions.filter { $0.state == .further }
+        if !allowRewind, !further.isEmpty, !json {
+            StandardOutput.say(
+                "\(further.count) positions are further on the target, and were left alone: --allow-rewind sets them back")
+        }
+        let open = partitions.filter { $0.state != .synced && (allowRewind || $0.state != .further) }
+        guard let first = open.first else { return }
+        throw Failure(
+            "\(open.count) positions were not committed: \(first.topic)-\(first.partition) is \(first.state)"
+                + (first.state == .activeMembers ? ": stop the group's consumers on the target" : ""))
     }
 
     /// The way to commit what --apply has left alone.

@@ -42,6 +42,9 @@ struct VerifyDocument: Codable {
             let more = partition.differences.total - Int64(partition.differences.examples.count)
             if more > 0, !partition.differences.examples.isEmpty { lines.append("  \(name): and \(more) more") }
         }
+        guard !flow.isEmpty || !flow.notCompared.isEmpty else {
+            return lines[0] + "\n  nothing was compared: no topic of \(flow.source) is selected"
+        }
         let left = flow.notCompared.filter(\.isLeft)
         lines += left.map { "  \($0.name): not compared: \($0.state.rawValue): \($0.reason)" }
         lines += AccountTable.excluded(flow.notCompared).map { "  " + $0 }

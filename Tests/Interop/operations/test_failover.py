@@ -427,6 +427,38 @@ def snapshot(cluster):
     return ends, committed(cluster.bootstrap), len(acls(cluster.bootstrap))
 
 
+def test_unplanned_accounts_for_what_was_never_copied(east, west):
+    create_topic(east.bootstrap, "orders", partitions=1)
+    produce_numbers(east.bootstrap, "orders", range(100), partitions=1)
+    flows = there(topics={"allow": ["orders.*"], "deny": ["orders-private"]}), back()
+    with between(east, west, *flows) as running:
+        running.configure(east.bootstrap, west.bootstrap, flows[0])
+        running.start().copies(east.bootstrap, ["orders"], ["there"])
+        running.kill()
+        running.configure(east.bootstrap, west.bootstrap, *flows)
+        for topic in ("orders-late", "orders-private"):
+            create_topic(east.bootstrap, topic, partitions=1)
+            produce_numbers(east.bootstrap, topic, range(50), partitions=1)
+        status, report, errors = failover(running, "--unplanned", "--yes")
+        equal("something is left that nobody accepted: status 1", status, 1)
+        check("which is named", "orders-late-0 is waiting" in errors and "topics.deny" in errors, errors)
+        equal("each topic has its state", {a["topic"]: a["state"] for a in report["accounts"]}, {
+            "orders": "complete", "orders-late": "waiting", "orders-private": "excluded"})
+        check("and its reason", all(a["reason"] for a in report["accounts"]), str(report["accounts"]))
+        check("the target has taken over all the same", report["isDone"], errors)
+        tail = running.folder / "tail"
+        status, _, errors = failover(running, "--tail", str(tail))
+        lines = [json.loads(line) for line in tail.read_text().splitlines()] if tail.exists() else []
+        equal("the tail holds all of it", (status, len(lines), {line["topic"] for line in lines}),
+              (0, 50, {"orders-late"}))
+        flows[0]["topics"]["deny"].append("orders-late")
+        running.configure(east.bootstrap, west.bootstrap, *flows)
+        status, said, errors = failover(running, "--unplanned", "--yes", json_report=False)
+        equal("what is left out is accepted", status, 0)
+        check("nothing else was left behind", "Nothing was left behind on east: 1 selected partitions are" in said, said)
+        check("and what is left out is said", "Not selected: orders-late (topics.deny has orders-late)." in said, said)
+
+
 def test_dry_run_changes_nothing(guarded_east, guarded_west):
     east, west = guarded_east, guarded_west
     create_topic(east.bootstrap, "orders", partitions=3)
@@ -470,7 +502,7 @@ def test_refuses_what_cannot_begin(east, west):
         running.start().copies(east.bootstrap, ["orders"], ["there"])
         refused("nobody to ask", failover(running, "--planned"), 2, "--yes")
         refused("no rules to fence with", failover(running, *PLANNED, "--fence", "User:alice"), 1, "no authorizer")
-        refused("no tail", failover(running, "--tail", str(running.folder / "tail")), 1, "nothing was left behind")
+        refused("no tail", failover(running, "--tail", str(running.folder / "tail")), 1, "has not been failed over")
         with between(east, west, there()) as alone:
             refused("no way back", failover(alone, *PLANNED), 2, "no flow from west to east", "--one-way")
         with between(west, east) as exchanged:

@@ -182,6 +182,29 @@ def test_says_when_the_source_is_still_written_to(east, west):
         thread.join()
 
 
+def test_says_how_far_it_is_without_a_terminal(east, west):
+    create_topic(east.bootstrap, "orders", partitions=3)
+    produce_numbers(east.bootstrap, "orders", range(300))
+    with configuration(east.bootstrap, west.bootstrap) as path:
+        signal_file = path.parent / "cut-over"
+        process = start(path, "--cut-over", str(signal_file))
+        said = []
+
+        def read():
+            for line in process.stderr:
+                said.append(line)
+        reader = threading.Thread(target=read)
+        reader.start()
+        # Patience is 10 s: a line at least as often.
+        check("it is never silent for longer than its patience", eventually(
+            lambda: sum("copying: following: 300 of 300 offsets" in line for line in said) >= 2, seconds=180), str(said))
+        signal_file.touch()
+        report = json.loads(process.stdout.read())
+        equal("status 0", process.wait(), 0)
+        reader.join()
+        equal("everything is accounted for", [a["state"] for a in report["migration"]["accounts"]], ["complete"] * 3)
+
+
 def keep_producing(bootstrap, topic, done):
     client = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, **QUIET})
     n = 0

@@ -18,7 +18,7 @@ from support.brokers import broker
 from support.checks import check, equal, eventually, measured
 from support.clients import QUIET, say
 from support.program import command, program
-from support.records import produce_numbers
+from support.records import numbers, produce_numbers
 from support.replicators import flow, replicator
 from support.topics import create_topic, delete_records
 
@@ -266,6 +266,36 @@ def test_says_what_cannot_be_compared(east, west):
     delete_records(west.bootstrap, "east.short", 0, 1500)
     report, status = verify(east.bootstrap, west.bootstrap, topics=["short"])
     equal("nor what the target has expired", (status, report["partitions"][0]["beforeTarget"]), (0, 500))
+
+
+def test_records_that_came_round_a_ring_are_no_difference_and_counted_once(east, forged, west):
+    names = {"east": east, "west": west, "north": forged}
+    identical = {"naming": {"mode": "identical"}}
+    flows = [{**flow(f"{a}-{b}", ["orders"], **identical), "source": a, "target": b}
+             for a, b in [("east", "west"), ("west", "north"), ("north", "east")]]
+    for number, running in enumerate(names.values()):
+        create_topic(running.bootstrap, "orders", partitions=1)
+        produce_numbers(running.bootstrap, "orders", range(number * 100, number * 100 + 40), partitions=1)
+    with replicator(east.bootstrap, west.bootstrap) as running:
+        running.kill()
+        document = running.document()
+        document["clusters"] = {name: {"bootstrapServers": b.bootstrap} for name, b in names.items()}
+        document["flows"] = flows
+        running.write(document)
+        running.start()
+        check("everything is everywhere", eventually(
+            lambda: all(sum(map(len, numbers(b.bootstrap, "orders").values())) >= 120 for b in names.values()),
+            seconds=120), running.log())
+        equal("the daemon stops", running.stop(), 0)
+        done = command("verify", "--config", str(running.path), "--flow", "east-west", "--json", "--patience", "1")
+        report = json.loads(done.stdout)["flows"][0]
+        partition = report["partitions"][0]
+        equal("no difference", (done.returncode, counts(report)), (0, NOTHING))
+        equal("what was born on the target is counted where it came round, and there alone",
+              (partition["equal"], partition["loops"], partition["foreign"]), (80, 40, 0))
+        done = command("verify", "--config", str(running.path), "--flow", "east-west", "--patience", "1")
+        check("how much was compared is said", "compared: " in done.stdout and "1 of 1 partitions" in done.stdout,
+              done.stdout)
 
 
 def test_a_target_that_lacks_the_end_is_waited_for_once(east, west):
