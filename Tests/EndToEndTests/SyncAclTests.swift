@@ -148,9 +148,11 @@ import Testing
             let finding = try #require(diagnosis.findings.first { $0.check == "permissions" && $0.severity == .error })
 
             #expect(finding.subject == "orders")
-            #expect(finding.what == "User:ANONYMOUS lacks READ on TOPIC orders of east")
+            #expect(finding.what == "User:ANONYMOUS lacks READ, DESCRIBE_CONFIGS on TOPIC orders of east")
             #expect(
-                finding.remedy.hasSuffix("--add --allow-principal 'User:ANONYMOUS' --operation Read --topic 'orders'"))
+                finding.remedy.hasSuffix(
+                    "--add --allow-principal 'User:ANONYMOUS' --operation Read --operation DescribeConfigs "
+                        + "--topic 'orders'"))
         }
     }
 }

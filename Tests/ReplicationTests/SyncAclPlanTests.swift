@@ -54,6 +54,37 @@ import Testing
         #expect(try mapping(.topics).target(of: rule) == (copy.map { .copied($0) } ?? .ignored))
     }
 
+    private static func deny(
+        _ name: String, _ pattern: AccessRule.PatternType = .literal, _ operation: AccessOperation = .read
+    ) -> AccessRule {
+        AccessRule(.deny, operation, on: .topic, name, pattern: pattern, to: alice)
+    }
+
+    private static let east = TopicNaming.prefix(alias: "east", separator: ".")
+
+    @Test(
+        arguments: [
+            (deny("ord", .prefixed), AclMode.topics, TopicNaming.identical, true),
+            (deny("ord", .prefixed), .topics, east, true), (deny("zz", .prefixed), .topics, east, false),
+            (deny("*"), .topics, east, true), (deny("*"), .topics, .identical, true),
+            (deny("*"), .full, .identical, true), (allow(.read, .topic, "*"), .full, .identical, true),
+            // A copy that fewer may read does no harm.
+            (allow(.read, .topic, "ord", .prefixed), .topics, east, false),
+        ] as [(AccessRule, AclMode, TopicNaming, Bool)])
+    func `rules about many topics that cannot follow them are reported`(
+        rule: AccessRule, mode: AclMode, naming: TopicNaming, isReported: Bool
+    ) throws {
+        let mapping = try mapping(mode, naming: naming)
+        if case .left(let reason) = mapping.target(of: rule) {
+            #expect(isReported && !reason.isEmpty)
+        } else {
+            #expect(!isReported)
+        }
+        let plan = ACLPlanner.plan(source: [rule], target: [], owned: [:], mapping: mapping)
+        #expect(plan.notes.map(\.subject) == (isReported ? ["\(rule)"] : []))
+        #expect(plan.actions.isEmpty)
+    }
+
     @Test(
         arguments: [
             (allow(.read, .topic, "ord", .prefixed), allow(.read, .topic, "east.ord", .prefixed)),
@@ -85,7 +116,9 @@ import Testing
             Issue.record("the rule should be left with a reason")
             return
         }
-        #expect(try mapping(.full).target(of: rule) == .ignored)
+        // Whatever the flow copies is one of them.
+        #expect(try mapping(.full).target(of: rule) == .copied(Self.allow(.read, .topic, "east.", .prefixed)))
+        #expect(try mapping(.full, topics: []).target(of: rule) == .ignored)
     }
 
     @Test func `principals are renamed`() throws {

@@ -154,6 +154,27 @@ import Testing
         #expect(warnings.last?.hasPrefix("clusters.b: tls.verification none") == true)
     }
 
+    @Test(
+        arguments: [
+            ("north", "south", 0), ("eu", "eu", 1),
+        ])
+    func `one alias for the topics of two sources on one target is warned about`(
+        first: String, second: String, count: Int
+    ) throws {
+        let text = """
+            clusters: {a: {bootstrapServers: "h:1"}, b: {bootstrapServers: "h:2"}, c: {bootstrapServers: "h:3"}}
+            flows:
+              - {name: one, source: a, target: c, topics: {allow: ["x"]}, naming: {mode: prefix, alias: \(first)}}
+              - {name: two, source: b, target: c, topics: {allow: ["x"]}, naming: {mode: prefix, alias: \(second)}}
+              - {name: away, source: a, target: b, topics: {allow: ["x"]}, naming: {mode: prefix, alias: \(second)}}
+            """
+        let warnings = try ConfigFile.parse(text, file: "f").warnings
+
+        #expect(warnings.count == count, "\(warnings)")
+        let names = ["one (from a)", "two (from b)", "\"eu.\"", "naming.alias"]
+        #expect(warnings.allSatisfy { warning in names.allSatisfy { warning.contains($0) } }, "\(warnings)")
+    }
+
     @Test(arguments: [
         ("b", 0o644, true), ("b", 0o600, false), ("b", 0o640, false), ("${env:PW}", 0o644, false),
         ("x${env:PW}", 0o644, true),

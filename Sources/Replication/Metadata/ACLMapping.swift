@@ -12,7 +12,7 @@ internal import KafkaWire
 /// | other rules on single topics that the flow copies | as they are | as they are |
 /// | PREFIXED patterns of topics | not copied, DENY reported | when the flow copies a topic that begins so |
 /// | all topics (`*`), in identical naming | as they are if the flow copies all, else reported | the same |
-/// | all topics (`*`), in prefixed naming | reported | PREFIXED if the flow copies all, else reported |
+/// | all topics (`*`), in prefixed naming | reported | PREFIXED, for all copies |
 /// | groups, transactional ids | not copied | as they are |
 /// | the cluster, tokens, users | not copied | not copied |
 ///
@@ -93,13 +93,14 @@ package struct ACLMapping {
     /// `*` means every topic. With prefixed names every copied topic is one that begins with the prefix.
     private func everyTopic(_ rule: AccessRule) -> Verdict {
         guard !topics.isEmpty else { return .ignored }
-        guard selector.targetName(of: rule.name, isInternal: false) != nil else {
-            return .left(
-                because: "it is about all topics, and this flow copies only some: make rules for these on the target "
-                    + "yourself")
-        }
         switch naming {
-        case .identical: return .copied(rule)
+        case .identical:
+            guard selector.targetName(of: rule.name, isInternal: false) != nil else {
+                return .left(
+                    because: "it is about all topics, and this flow copies only some: make rules for these on the "
+                        + "target yourself")
+            }
+            return .copied(rule)
         case .prefix:
             guard mode == .full else {
                 return .left(

@@ -10,7 +10,7 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor",
         abstract: "Check both clusters of a flow before it starts.",
         discussion: """
-            Looks at reachability, versions, permissions, limits, retention, keys, replicas and clocks, and says what is \
+            Looks at reachability, whether run would refuse the flow, versions, permissions, limits, retention, keys, replicas and clocks, and says what is \
             wrong, why that matters and what mends it. Changes nothing; --probe writes to a topic made for it on the \
             target, __replicator.FLOW.probe, and deletes it again.
 

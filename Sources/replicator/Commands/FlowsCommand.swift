@@ -14,7 +14,7 @@ struct FlowsCommand: AsyncParsableCommand {
             configuration, or on those named, and lists the flows: also those that no configuration names any more. \
             `replicator forget` removes what such a flow has left.
 
-            Exit codes: 0 every cluster was asked and each memory was read, 1 one could not be, 2 wrong usage or \
+            Exit codes: 0 every cluster was asked and each memory was read and understood, 1 one was not, 2 wrong usage or \
             configuration.
             """)
 

@@ -17,10 +17,10 @@ struct ForgetCommand: AsyncParsableCommand {
             not stand in the configuration any more; --cluster names the target where it does not tell.
 
             Copies, consumer groups' offsets, access rules and quotas stay, and so do the registrations of producer ids, \
-            which keep copies from travelling back. A flow of the same name begins like a new one afterwards: what it \
-            copied before is there twice if it copies it again.
+            which keep copies from travelling back. A flow of the same name begins like a new one afterwards, and refuses \
+            to bring copies that are there already a second time.
 
-            Exit codes: 0 removed, 1 the flow runs, is not known, or could not be removed, 2 wrong usage or configuration.
+            Exit codes: 0 the cluster no longer shows it, 1 the flow runs, is not known, or could not be removed, 2 wrong usage or configuration.
             """)
 
     @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"))

@@ -14,8 +14,8 @@ struct PlanCommand: AsyncParsableCommand {
             Compares topics, partitions, settings, access rules, quotas and positions of consumer groups of both clusters \
             as the running flow does, and changes nothing unless --apply is given.
 
-            Exit codes: 0 nothing to do, or all of it done; 1 there are differences, or something failed; 2 wrong usage \
-            or configuration.
+            Exit codes: 0 nothing to do, or all of it done; 1 there are differences, something failed, or run would refuse \
+            to start a flow; 2 wrong usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions

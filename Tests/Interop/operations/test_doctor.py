@@ -11,6 +11,7 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, R
 from support.access import AUTHORIZER
 from support.checks import PATIENCE, check, equal
 from support.clients import admin
+from support.ports import free_address
 from support.program import command
 from support.records import produce_numbers
 from support.replicators import flow
@@ -68,14 +69,29 @@ def test_missing_permission_is_named_with_its_remedy(east, west):
     found = Doctor(east.bootstrap, west.bootstrap, "--json")
     equal("missing permission: exit status", found.status, ERRORS)
     wanted = [f for f in found.findings if f["check"] == "permissions" and f["subject"] == "orders"]
-    commands = sorted(re.search(r"--operation (\w+) --topic 'orders'$", f["remedy"])[1] for f in wanted)
-    equal("each is named with its command", commands, ["DescribeConfigs", "Read"])
+    commands = [re.search(r"(--operation .*) --topic 'orders'$", f["remedy"])[1] for f in wanted]
+    equal("one command gives what is lacking", commands, ["--operation Read --operation DescribeConfigs"])
     allow("READ")
     allow("DESCRIBE_CONFIGS")
     again = Doctor(east.bootstrap, west.bootstrap, "--json")
     equal("what it said mends it", [f for f in again.findings if f["subject"] == "orders" and f["severity"] != "ok"],
           [])
     equal("mended: exit status", again.status, HEALTHY)
+
+
+@pytest.mark.east(nodes=2)
+def test_a_bad_bootstrap_server_is_named_among_good_ones(east, west):
+    create_topic(east.bootstrap, "orders", partitions=1)
+    nobody = free_address()
+    found = Doctor(f"{nobody},{east.bootstrap}", west.bootstrap, "--json")
+    named = [f for f in found.findings if nobody in f["what"]]
+    equal("it is named once, as a warning", [(f["severity"], f["subject"]) for f in named], [("warning", "east")])
+    check("with the key and the reason", all(
+        "clusters.east.bootstrapServers" in f["remedy"] and "refused" in f["what"] for f in named), found.output)
+    equal("the flow can work", found.status, HEALTHY)
+    mixed = Doctor(f"{east.bootstrap},{west.bootstrap}", west.bootstrap.replace("127.0.0.1", "localhost"), "--json")
+    check("one that leads to another cluster is an error", any(
+        "leads to another cluster" in f["what"] for f in mixed.errors()), mixed.output)
 
 
 def test_broken_clusters_are_named(east):

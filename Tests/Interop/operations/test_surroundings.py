@@ -83,8 +83,12 @@ def test_part_of_a_cluster_is_missing(east, west):
 
 @pytest.mark.long
 def test_a_cluster_advertises_an_address_that_nobody_serves(west, tmp_path):
-    """Its bootstrap server answers, and no broker: doctor knows."""
-    nobody = free_address()
+    """Its bootstrap server answers, and no broker: doctor knows, and run says so while it waits."""
+    for nobody in (free_address(), "no-such-host.invalid:9092"):
+        advertise(nobody, west, tmp_path / nobody)
+
+
+def advertise(nobody, west, tmp_path):
     with broker(data=tmp_path) as east:
         create_topic(east.bootstrap, "orders", partitions=1)
         listen = east.bootstrap
@@ -93,6 +97,12 @@ def test_a_cluster_advertises_an_address_that_nobody_serves(west, tmp_path):
         doctor = command("doctor", "--config", str(running.path))
         check("doctor names cluster and address", doctor.returncode == 1 and "east" in doctor.stdout
               and nobody in doctor.stdout, doctor.stdout)
+        running.start()
+        running.awaits("run names it", lambda: "broker cannot be used" in running.log())
+        line = next(line for line in running.log().splitlines() if "broker cannot be used" in line)
+        check("cluster, broker, address and remedy are in the line", all(
+            word in line for word in ("cluster=east", "broker 1", nobody, "advertised.listeners")), line)
+        equal("it stops with status 0", running.stop(), 0)
 
 
 def test_flows_that_are_not_there(east, west):
