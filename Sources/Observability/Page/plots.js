@@ -34,7 +34,7 @@ function seconds(n) {
 const clock = t => new Date(t).toLocaleTimeString('en-GB');
 const rate = n => bytes(n) + '/s';
 
-const tone = { running: 'good', active: 'good', synced: 'good', further: 'good', paused: '', activeMembers: '', refused: 'bad', starting: 'warn', draining: 'warn',
+const tone = { running: 'good', active: 'good', synced: 'good', further: 'good', paused: '', activeMembers: '', refused: 'bad', notCovered: 'warn', starting: 'warn', draining: 'warn',
   stopped: 'bad', failed: 'bad', stuck: 'bad', waiting: 'bad', 'source down': 'bad', 'target down': 'bad' };
 const chip = (state, title) => h('span', { class: 'chip ' + (tone[state] ?? 'warn'), title }, state);
 
