@@ -66,10 +66,15 @@ extension EmbeddedCluster {
     /// Shortens a partition's log: records from `offset` on are lost, under a new leader epoch, as after an unclean
     /// election. A batch that spans `offset` goes whole.
     ///
+    /// - Parameter keepsEpoch: no new epoch begins, as when a disk is restored from an older copy.
     /// - Returns: the log's end after that.
     @discardableResult
-    public func truncate(topic: String, partition: Int32, to offset: Int64) async throws -> Int64 {
-        try await onLoop { try $0.truncate($0.partitionForFault(topic, partition), to: offset) }
+    public func truncate(
+        topic: String, partition: Int32, to offset: Int64, keepsEpoch: Bool = false
+    ) async throws -> Int64 {
+        try await onLoop {
+            try $0.truncate($0.partitionForFault(topic, partition), to: offset, keepsEpoch: keepsEpoch)
+        }
     }
 
     /// Removes the records of a partition below `offset`, as retention would.

@@ -26,7 +26,7 @@ struct PartitionDriver {
 
     /// A partition that begins its recovery.
     init(
-        _ delivery: DeliveryGuarantee = .exactlyOnce, position: Int64 = start,
+        _ delivery: DeliveryGuarantee = .exactlyOnce, position: Int64 = start, map: OffsetMap? = nil,
         _ edit: (inout FlowPolicies) -> Void = { _ in }
     ) {
         var policies = FlowPolicies()
@@ -41,7 +41,7 @@ struct PartitionDriver {
             sourceTopicID: Self.sourceID, metrics: TopicMetrics(flow: "test", topic: "orders"),
             rewriter: RecordRewriter(compression: .keep, loopGuard: nil, limit: .default),
             rules: .init(policies: policies, delivery: delivery, targetCluster: "west"), position: position,
-            map: OffsetMap(start: position), producer: ProducerIdentity(id: Self.producerID, epoch: 0))
+            map: map ?? OffsetMap(start: position), producer: ProducerIdentity(id: Self.producerID, epoch: 0))
         partition.sourceDescribed(topicID: Self.sourceID, leader: PartitionLeader(broker: 1, epoch: 0))
         partition.targetDescribed(topicID: Self.targetID, leader: 2, epoch: 0)
         takeEffects()
@@ -133,11 +133,13 @@ struct PartitionDriver {
 
     /// Recovers against a target log that holds these batches.
     mutating func recover(
-        end: Int64, epoch: Int32 = 0, log: [RecordBatch] = [], sourceLog: [RecordBatch] = []
+        end: Int64, epoch: Int32 = 0, log: [RecordBatch] = [], sourceLog: [RecordBatch] = [],
+        hasCopy: Bool = true
     ) throws {
         var recovery = PartitionRecovery(partition.recoverySubject, ours: [Self.producerID], fresh: [])
         var target = RecoveryTarget(end: LogEnd(offset: end, epoch: epoch), log: log)
         target.sourceLog = sourceLog
+        target.hasCopy = hasCopy
         target.answer(&recovery, intake: intake)
         partition.recovered(recovery, at: now, wallClock: 0)
         takeEffects()
@@ -191,6 +193,8 @@ struct RecoveryTarget {
             case .compare: recovery.compared(isCopy: hasCopy)
             case .fence: recovery.fenced()
             case .targetRecords(let offset): recovery.tookTargetRecords(Self.bytes(of: log, from: offset))
+            case .copies(let offset): recovery.tookCopies(Self.bytes(of: log, from: offset))
+            case .originals(let offset): recovery.tookOriginals(Self.bytes(of: sourceLog, from: offset))
             case .targetStart: recovery.targetBegins(at: log.first?.header.baseOffset ?? 0)
             case .sourceEpochEnd: recovery.sourceEpochEnded(sourceEpochEnd)
             case .sourceRecords(let offset):

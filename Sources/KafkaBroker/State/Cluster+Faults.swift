@@ -21,8 +21,11 @@ extension Cluster {
     /// The log loses what it has from `offset` on, under a new leader epoch: what consumers and producers see after an
     /// unclean election.
     ///
+    /// - Parameter keepsEpoch: no epoch begins: what producers and consumers see after a restored disk.
     /// - Returns: the log's end after that, which lies lower than asked when a batch spans `offset`.
-    func truncate(_ partition: Partition, to offset: Int64) throws(BrokerError) -> Int64 {
+    func truncate(
+        _ partition: Partition, to offset: Int64, keepsEpoch: Bool = false
+    ) throws(BrokerError) -> Int64 {
         // Groups and transactions live in memory too, and would contradict a shortened log.
         guard !TopicName.isInternal(partition.topic) else {
             throw .notPossible("\(partition.topic) is the broker's own and is not truncated")
@@ -36,7 +39,7 @@ extension Cluster {
         } catch {
             throw .storage("\(error)")
         }
-        try beginEpoch(of: partition)
+        if keepsEpoch { partition.changed() } else { try beginEpoch(of: partition) }
         logger.info(
             "log truncated",
             metadata: ["partition": "\(partition.log.name)", "end": "\(partition.log.logEndOffset)"])

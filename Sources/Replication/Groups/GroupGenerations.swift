@@ -1,21 +1,25 @@
-internal import KafkaClient
-internal import KafkaWire
+package import KafkaClient
+package import KafkaWire
 
 /// Tells positions that were committed for a source topic from those of an earlier one of its name, while a flow runs:
 /// decides what to record after each look at the groups.
 ///
 /// Positions count as former ones once a whole look has begun after the flow had gone over to the new topic: what is
 /// committed by then may have been committed before, and what is committed later was not.
-struct GroupGenerations {
+package struct GroupGenerations {
+    package init() {}
+
     /// Topics that took the place of earlier ones, with their ids, as of the last look.
     private var seen: [String: String] = [:]
 
     /// One look at the groups of the source.
-    struct Look {
+    package struct Look {
+        package init() {}
+
         /// Every group that the source lists.
-        var listed: [String] = []
+        package var listed: [String] = []
         /// Positions of those that were looked at.
-        var committed: [ExactName: [TopicPartition: Int64]] = [:]
+        package var committed: [ExactName: [TopicPartition: Int64]] = [:]
 
         fileprivate func positions(of group: ExactName, in topic: String) -> [Int32: Int64]? {
             committed[group].map { committed in
@@ -29,7 +33,7 @@ struct GroupGenerations {
     }
 
     /// - Parameter successions: of the topics that took the place of earlier ones, by name.
-    mutating func records(
+    package mutating func records(
         after look: Look, _ successions: [String: (topicID: String, succession: TopicSuccession)]
     ) -> [ProgressRecord] {
         defer { seen = successions.mapValues(\.topicID) }

@@ -106,6 +106,13 @@ package struct OffsetMap: Hashable, Sendable {
     /// Target offset behind the last copy; -1 before the first.
     package var targetEnd: Int64 { open?.targetEnd ?? tail.last?.targetEnd ?? blocks.last?.block.targetEnd ?? -1 }
 
+    /// The last copies that lie side by side, at most those of one batch or so; nil before the first.
+    package var newestStretch: OffsetSegment? {
+        guard let last = open ?? tail.last ?? blocks.last?.block.segments.last else { return nil }
+        return OffsetSegment(
+            source: last.sourceEnd - last.length, target: last.targetEnd - last.length, length: last.length)
+    }
+
     package var isEmpty: Bool { open == nil && tail.isEmpty && blocks.isEmpty }
 
     /// Bytes of memory that it takes, roughly.

@@ -41,6 +41,8 @@ package enum PartitionReport: Hashable, Sendable {
     case obstructed(String)
     /// The source has answered something that cannot be true.
     case impossibleAnswer(String)
+    /// The last copies could not be compared with the source's records, for this reason.
+    case notCompared(String)
     /// So many records of an earlier run were found on the target that were not accounted for.
     case recovered(records: Int64)
     /// The target's log was truncated; so many source offsets are copied again.

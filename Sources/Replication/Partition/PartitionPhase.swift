@@ -28,10 +28,15 @@ package enum PartitionPhase: Hashable, Sendable {
         /// The source's log is not the one that was copied: its topic was recreated, or its end truncated.
         package var isSourceReplaced = false
         package var truncation: TargetTruncation?
+        /// The source holds another record there than the one that was copied, and before it perhaps, too.
+        package var divergence: Int64?
 
-        package init(isSourceReplaced: Bool = false, truncation: TargetTruncation? = nil) {
+        package init(
+            isSourceReplaced: Bool = false, truncation: TargetTruncation? = nil, divergence: Int64? = nil
+        ) {
             self.isSourceReplaced = isSourceReplaced
             self.truncation = truncation
+            self.divergence = divergence
         }
     }
 

@@ -9,13 +9,17 @@ extension PartitionReplicator {
         var truncated = truncation?.target
         if targetLog.isRecreated, targetLog.endOffset > 0 { truncated = 0 }
         var isSourceReplaced = false
-        if case .recovering(let recovering) = phase { isSourceReplaced = recovering.isSourceReplaced }
+        var divergence: Int64?
+        if case .recovering(let recovering) = phase {
+            isSourceReplaced = recovering.isSourceReplaced
+            divergence = recovering.divergence
+        }
         return RecoverySubject(
             source: source, target: target, cause: cause, delivery: rules.delivery, from: targetLog.endOffset,
             knownEpochs: hasStreamed ? knownEpochs : recordedEpochs, following: following,
             leaderEpoch: targetLog.leaderEpoch, metadataEpoch: targetLog.metadataEpoch, truncation: truncated,
             renewsEpoch: cause == .takeover || renewsEpoch, isSourceReplaced: isSourceReplaced,
-            sourceTopicID: sourceTopicID, completedOffset: completedOffset, cursor: cursor, rewriter: rewriter, map: map
+            comparesCopies: !isCompared, divergence: divergence, sourceTopicID: sourceTopicID, completedOffset: completedOffset, cursor: cursor, rewriter: rewriter, map: map
         )
     }
 
@@ -40,6 +44,14 @@ extension PartitionReplicator {
         case .sourceTruncated(let end):
             learn(recovery.learnedEpochs)
             sourceTruncated(endsAt: end.offset, epoch: end.epoch)
+        case .sourceDiverged(let offset):
+            learn(recovery.learnedEpochs)
+            recoveryDelay.reset()
+            sourceDiverged(at: offset, isFirst: true)
+        case .sourceDiffers(let offset):
+            learn(recovery.learnedEpochs)
+            recoveryDelay.reset()
+            sourceDiverged(at: offset, isFirst: false)
         case .failed(let error):
             learn(recovery.learnedEpochs)
             recoveryFailed(error, at: now)
@@ -126,6 +138,8 @@ extension PartitionReplicator {
         targetLog.leaderEpoch = outcome.end.epoch
         phase = .streaming()
         hasStreamed = true
+        if !isCompared { sample = outcome.sample }
+        isCompared = true
         // The leader has changed again since the recovery began.
         if targetLog.metadataEpoch > outcome.metadataEpoch, targetLog.metadataEpoch > outcome.end.epoch {
             leaderEpochChanged()

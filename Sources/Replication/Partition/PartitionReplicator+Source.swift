@@ -59,6 +59,7 @@ extension PartitionReplicator {
         sourceEnd.fetched(lastStableOffset: answer.lastStableOffset)
         sourceObstacle = nil
         guard let records = answer.records, records.readableBytes > 0 else { return fetchDelay.succeeded() }
+        guard compareCopies(with: records.contiguous) else { return fetchDelay.succeeded() }
         let before = cursor.position
         let outcome = intake.take(
             records.contiguous, aborted: answer.aborted, at: now, rewriter: rewriter,
@@ -148,7 +149,7 @@ extension PartitionReplicator {
 
     /// Whether an answer to a fetch at this offset is about what is to be read next.
     package func expects(_ fetchOffset: Int64) -> Bool {
-        isActive && !isRecovering && reading == .reading && cursor.position == fetchOffset
+        isActive && !isRecovering && reading == .reading && nextFetchOffset == fetchOffset
     }
 
     private mutating func enqueue(_ outcome: BatchIntake.Outcome, frame: Int, answered: Int) {
@@ -173,6 +174,10 @@ extension PartitionReplicator {
             .offsetNotAvailable:
             fetchDelay.failed(at: now)
             refreshLeaders()
+        case .offsetOutOfRange where sample != nil:
+            // Only what was copied before may be gone.
+            sample = nil
+            report(.notCompared("the source no longer has the records before offset \(cursor.position)"))
         case .offsetOutOfRange:
             // Stock brokers leave the bounds of the log out of this answer: they are asked for.
             fetchDelay.failed(at: now)
@@ -234,6 +239,7 @@ extension PartitionReplicator {
             + "copied from between is no longer at the source"
         guard mayContinueBehindTruncation(at: end, explanation) else { return }
         sourceLogReplaced()
+        sample = nil
         cursor.leaderEpoch = epoch
         dropBuffered()
         let lost = completedOffset - end
@@ -243,6 +249,52 @@ extension PartitionReplicator {
             completedOffset = end
         }
         lose(explanation + "; going on at \(end)", .truncated, offsets: max(0, lost))
+    }
+
+    /// Compares the last copies with the source's records before anything is read behind them.
+    ///
+    /// - Returns: whether the answer holds something to take in.
+    private mutating func compareCopies(with records: ByteBuffer) -> Bool {
+        guard let sample else { return true }
+        let comparison = sample.compare(records)
+        // Not even one batch came whole: more is asked for as usual.
+        guard let next = comparison.next else { return true }
+        if let offset = comparison.differsAt {
+            sourceDiverged(at: offset, isFirst: offset > sample.sources.lowerBound)
+            return false
+        }
+        self.sample?.passed(next)
+        guard next >= sample.sources.upperBound else { return false }
+        self.sample = nil
+        if comparison.same == 0 {
+            report(.notCompared("none of the records before offset \(cursor.position) is left at the source"))
+        }
+        return next > cursor.position
+    }
+
+    /// The source holds other records than those that were copied, although its leader epochs say nothing of it.
+    ///
+    /// - Parameters:
+    ///   - offset: of a record that differs from its copy.
+    ///   - isFirst: whether those before it are the same.
+    mutating func sourceDiverged(at offset: Int64, isFirst: Bool) {
+        guard isActive else { return }
+        sample = nil
+        isCompared = true
+        if isFirst { return sourceTruncated(endsAt: offset, epoch: -1) }
+        let explanation =
+            "the source holds another record at offset \(offset) than the one that was copied from there, in the same "
+            + "leader epoch: its log was cut before that and has grown again, as when a disk is restored from an older "
+            + "copy"
+        guard rules.policies.truncated == .continue else {
+            return fail(
+                PartitionFailure(
+                    .truncated,
+                    explanation + ". With policies: {truncated: continue} the first such record is searched for, and "
+                        + "replication goes on from there"))
+        }
+        dropBuffered()
+        phase = .recovering(.init(divergence: offset))
     }
 
     /// Stops the partition unless policy says otherwise.
@@ -292,6 +344,7 @@ extension PartitionReplicator {
                     explanation + ". With policies: {recreated: continue} the new one is copied behind the old"))
         }
         sourceLogReplaced()
+        sample = nil
         dropBuffered()
         formerTopicID = sourceTopicID
         sourceTopicID = topicID

@@ -80,6 +80,10 @@ package struct PartitionReplicator: Sendable {
     var lastRecoveryError: String?
     /// The partition was streaming before in this run.
     var hasStreamed = false
+    /// The last copies were compared with the source's records, as far as there was anything to compare.
+    var isCompared = false
+    /// Copies that the source is compared with when it is read next; nil for none.
+    package internal(set) var sample: CopySample?
     /// Highest epochs that an earlier run is known to have used, by producer id.
     var recordedEpochs: [Int64: Int16] = [:]
     /// Sequences that would have followed on what an earlier run had completed.
@@ -207,6 +211,8 @@ extension PartitionReplicator {
         lastRecoveryError = nil
         unhelpfulAnswers = 0
         fetchBytes = nil
+        sample = nil
+        isCompared = false
         fetchDelay.reset()
         sendDelay.reset()
         recoveryDelay.reset()
@@ -327,9 +333,12 @@ extension PartitionReplicator {
             let sourceLeader
         else { return nil }
         return FetchWish(
-            leader: sourceLeader, offset: cursor.position, readEpoch: cursor.leaderEpoch,
+            leader: sourceLeader, offset: nextFetchOffset, readEpoch: cursor.leaderEpoch,
             isFull: bufferedBytes >= limit, bytes: fetchBytes)
     }
+
+    /// The next offset to fetch: where there are copies to compare, that of the first of their originals.
+    var nextFetchOffset: Int64 { sample?.sources.lowerBound ?? cursor.position }
 
     package var isReadyToSend: Bool {
         isStreaming && sendDelay.until == nil && targetLog.leader != nil && window.canSend

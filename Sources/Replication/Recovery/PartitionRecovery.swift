@@ -6,7 +6,7 @@ package import NIOCore
 /// is asked for its ``nextRequest`` and given the answer to it.
 ///
 /// ```
-/// producers ─▶ end ─▶ truncated? ─▶ fence ─▶ end again ─▶ tail ─▶ source epoch ─▶ match ─▶ done
+/// producers ─▶ end ─▶ truncated? ─▶ fence ─▶ end again ─▶ tail ─▶ last copies ─▶ source epoch ─▶ match ─▶ done
 /// ```
 ///
 /// Epochs are renewed before the tail is read, so that nothing can be appended behind it. A log that was truncated is
@@ -24,6 +24,10 @@ package struct PartitionRecovery: Sendable {
         case compare(OffsetSegment.Pair)
         case fence([ProducerIdentity])
         case targetRecords(from: Int64)
+        /// The last copies before the checkpoint.
+        case copies(from: Int64)
+        /// The source's records in the places of the last copies.
+        case originals(from: Int64)
         case targetStart
         /// End of this leader epoch of the source's log.
         case sourceEpochEnd(Int32)
@@ -41,6 +45,10 @@ package struct PartitionRecovery: Sendable {
         case fenced
         /// The source was truncated in front of where it would be read: that comes first.
         case sourceTruncated(LogEnd)
+        /// From this offset on the source holds other records than those that were copied, in the same leader epoch.
+        case sourceDiverged(at: Int64)
+        /// The same, and where that begins is not known.
+        case sourceDiffers(at: Int64)
     }
 
     enum Step {
@@ -54,6 +62,11 @@ package struct PartitionRecovery: Sendable {
         case endAgain
         case tail(LogRangeScan)
         case tailStart(LogRangeScan)
+        case copies(CopySample)
+        case originals(CopySample)
+        case searchStart(DivergenceSearch)
+        case searchTargetStart(DivergenceSearch)
+        case search(DivergenceSearch, OffsetSegment.Pair)
         case sourceEpoch(SourceMatch)
         case match(SourceMatch)
         case matchStart(SourceMatch)
@@ -78,6 +91,7 @@ package struct PartitionRecovery: Sendable {
     private(set) var now = LogEnd()
     private(set) var truncation: Int64?
     package private(set) var tail: TargetTail
+    private var sample: CopySample?
 
     /// - Parameters:
     ///   - ours: every producer id of the flow.
@@ -92,6 +106,9 @@ package struct PartitionRecovery: Sendable {
         tail = TargetTail(
             from: max(0, subject.from), ours: ours, leaderEpoch: subject.leaderEpoch, following: subject.following)
         if let truncation = subject.truncation { foundTruncation(at: truncation) }
+        if let divergence = subject.divergence {
+            step = .searchStart(DivergenceSearch(from: subject.map.start, to: divergence))
+        }
     }
 
     /// A recovery that changes nothing: it begins with the tail, up to a known end, and neither asks for producers nor
@@ -112,7 +129,11 @@ package struct PartitionRecovery: Sendable {
         case .compare(let copy, _): .compare(copy)
         case .fence: .fence(renewedProducers)
         case .tail(let scan): .targetRecords(from: scan.position)
-        case .tailStart: .targetStart
+        case .tailStart, .searchTargetStart: .targetStart
+        case .copies(let sample): sample.nextTarget.map { .copies(from: $0) }
+        case .originals(let sample): .originals(from: sample.sources.lowerBound)
+        case .searchStart: .sourceStart
+        case .search(_, let pair): .compare(pair)
         case .sourceEpoch(let match): .sourceEpochEnd(match.cursor.leaderEpoch)
         case .match(let match): .sourceRecords(from: match.cursor.position)
         case .matchStart: .sourceStart
@@ -135,6 +156,7 @@ package struct PartitionRecovery: Sendable {
         outcome.end = now
         outcome.truncation = truncation
         outcome.resumption = match?.resumption(subject, tail)
+        if match == nil, truncation == nil { outcome.sample = sample }
         return outcome
     }
 
@@ -204,6 +226,10 @@ extension PartitionRecovery {
     }
 
     package mutating func compared(isCopy: Bool) {
+        if case .search(var search, let pair) = step {
+            search.compared(pair, isSame: isCopy)
+            return continueSearch(search)
+        }
         guard case .compare(_, let end) = step else { return }
         if !isCopy { foundTruncation(at: end) }
         fenceOlderEpochs()
@@ -246,10 +272,7 @@ extension PartitionRecovery {
         guard end.epoch == before.epoch, end.offset >= before.offset else {
             return failed("the leader has changed meanwhile", during: .listOffsets)
         }
-        guard subject.delivery == .exactlyOnce, !isFirstContact else {
-            step = .done(nil)
-            return
-        }
+        guard subject.delivery == .exactlyOnce, !isFirstContact else { return readCopies() }
         readTail(LogRangeScan(from: tail.position, to: now.offset))
     }
 }
@@ -283,6 +306,10 @@ extension PartitionRecovery {
     }
 
     package mutating func targetBegins(at offset: Int64) {
+        if case .searchTargetStart(var search) = step {
+            if let pair = subject.map.first(fromTarget: offset) { search.begins(at: pair.source) }
+            return continueSearch(search)
+        }
         guard case .tailStart(var scan) = step else { return }
         tail.close(at: min(max(offset, tail.position), now.offset))
         scan.begins(at: tail.position)
@@ -296,6 +323,10 @@ extension PartitionRecovery {
             known[id] = epoch
             return failed("epoch \(epoch) of producer id \(id) is in use already", during: .describeProducers)
         }
+        readCopies()
+    }
+
+    private mutating func match() {
         guard subject.cause == .takeover, truncation == nil, tail.count > 0 else {
             step = .done(nil)
             return
@@ -303,6 +334,61 @@ extension PartitionRecovery {
         let match = SourceMatch(subject, tail)
         step = .sourceEpoch(match)
         if subject.cursor.leaderEpoch < 0 { sourceEpochEnded(nil) }
+    }
+}
+
+// The last copies.
+extension PartitionRecovery {
+    private mutating func readCopies() {
+        guard subject.comparesCopies, subject.cause == .takeover, truncation == nil, !subject.isSourceReplaced,
+            let stretch = subject.map.newestStretch
+        else { return match() }
+        continueWith(CopySample(stretch))
+    }
+
+    private mutating func continueWith(_ sample: CopySample) {
+        if sample.nextTarget != nil {
+            step = .copies(sample)
+        } else if sample.isEmpty {
+            match()
+        } else if tail.count > 0 {
+            // What is matched beside the tail must be the log that was copied.
+            step = .originals(sample)
+        } else {
+            self.sample = sample
+            match()
+        }
+    }
+
+    package mutating func tookCopies(_ records: ByteBuffer, hadRoom: Bool = true) {
+        guard case .copies(var sample) = step else { return }
+        sample.takeCopies(records, ours: ours, hadRoom: hadRoom)
+        continueWith(sample)
+    }
+
+    /// The target has them no longer, or does not let us read them: there is nothing to compare.
+    package mutating func copiesUnavailable() {
+        if case .copies = step { match() }
+    }
+
+    package mutating func tookOriginals(_ records: ByteBuffer) {
+        guard case .originals(let sample) = step else { return }
+        let comparison = sample.compare(records)
+        guard let place = comparison.differsAt else { return match() }
+        step = .aborted(place > sample.sources.lowerBound ? .sourceDiverged(at: place) : .sourceDiffers(at: place))
+    }
+
+    package mutating func originalsUnavailable() {
+        if case .originals = step { match() }
+    }
+
+    private mutating func continueSearch(_ search: DivergenceSearch) {
+        var search = search
+        if let pair = search.next(in: subject.map) {
+            step = .search(search, pair)
+        } else {
+            step = .aborted(.sourceDiverged(at: search.found))
+        }
     }
 }
 
@@ -345,6 +431,11 @@ extension PartitionRecovery {
     }
 
     package mutating func sourceBegins(at offset: Int64) {
+        if case .searchStart(var search) = step {
+            search.begins(at: offset)
+            step = .searchTargetStart(search)
+            return
+        }
         guard case .matchStart(var match) = step else { return }
         match.begins(at: offset)
         continueMatching(match)

@@ -18,6 +18,8 @@ package struct RecoveryOutcome: Sendable {
     package var tail: TargetTail
     /// Place of the source that the target's records lead to; nil after an unknown outcome, or without such records.
     package var resumption: Resumption?
+    /// Copies that the source is to be compared with before anything is read behind them; nil for none.
+    package var sample: CopySample?
 
     /// Result of matching the source beside the target's tail.
     package struct Resumption: Sendable {

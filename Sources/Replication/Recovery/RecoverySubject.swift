@@ -22,6 +22,10 @@ package struct RecoverySubject: Sendable {
     let renewsEpoch: Bool
     /// The source's log is not the one that was copied.
     let isSourceReplaced: Bool
+    /// The last copies are to be read, for a comparison with the source.
+    var comparesCopies = false
+    /// The source is known to hold another record there than the one that was copied: it is searched for the first.
+    var divergence: Int64?
     let sourceTopicID: KafkaUUID
     let completedOffset: Int64
     let cursor: SourceCursor

@@ -35,6 +35,8 @@ extension Shard {
         case .compare: await compareRecords(asked, &recoveries)
         case .fence: await fence(asked, &recoveries)
         case .records(let side): await readRecords(side, asked, &recoveries)
+        case .copies: await readCopies(asked, &recoveries)
+        case .originals: await readOriginals(asked, &recoveries)
         case .origins: await learnOrigins(asked, &recoveries)
         case .sourceLeaderEnd: await findLeaderEnds(asked, &recoveries)
         }
@@ -50,7 +52,7 @@ extension Shard {
 
     /// Requests that can be sent together.
     private enum Kind: Hashable {
-        case describeProducers, replaceProducers, compare, fence, origins, sourceLeaderEnd
+        case describeProducers, replaceProducers, compare, fence, origins, sourceLeaderEnd, copies, originals
         case offset(Side, OffsetQuery)
         case epochEnd(Side)
         case records(Side)
@@ -65,6 +67,8 @@ extension Shard {
                 case .compare: .compare
                 case .fence: .fence
                 case .targetRecords: .records(.target)
+                case .copies: .copies
+                case .originals: .originals
                 case .targetStart: .offset(.target, .earliest)
                 case .sourceEpochEnd: .epochEnd(.source)
                 case .sourceRecords: .records(.source)
@@ -216,6 +220,46 @@ extension Shard {
         }
     }
 
+    /// The last copies of many partitions share their requests.
+    private func readCopies(_ asked: [Asked], _ recoveries: inout [PartitionRecovery]) async {
+        let outcomes = await target.read(
+            asked.compactMap { question in
+                guard case .copies(let offset) = question.request else { return nil }
+                return Self.sample(of: question.subject.target, from: offset)
+            }, isolation: .readUncommitted)
+        let hadRoom = !outcomes.values.contains { (try? $0.get())?.records != nil }
+        deliver(outcomes, .target, asked, &recoveries) { recovery, outcome in
+            switch outcome {
+            case .success(let fetched):
+                recovery.tookCopies(fetched.records?.contiguous ?? ByteBuffer(), hadRoom: hadRoom)
+            // Who may write need not be allowed to read.
+            case .failure(let error) where error.code == .offsetOutOfRange || error.remedy == .stop:
+                recovery.copiesUnavailable()
+            case .failure(let error): recovery.failed(error)
+            }
+        }
+    }
+
+    private func readOriginals(_ asked: [Asked], _ recoveries: inout [PartitionRecovery]) async {
+        let outcomes = await source.read(
+            asked.compactMap { question in
+                guard case .originals(let offset) = question.request else { return nil }
+                return Self.sample(of: question.subject.source, from: offset)
+            }, isolation: .readUncommitted)
+        deliver(outcomes, .source, asked, &recoveries) { recovery, outcome in
+            switch outcome {
+            case .success(let fetched): recovery.tookOriginals(fetched.records?.contiguous ?? ByteBuffer())
+            case .failure(let error) where error.code == .offsetOutOfRange || error.remedy == .stop:
+                recovery.originalsUnavailable()
+            case .failure(let error): recovery.failed(error)
+            }
+        }
+    }
+
+    private static func sample(of partition: TopicPartition, from offset: Int64) -> FetchPosition {
+        FetchPosition(topic: partition.topic, partition: partition.partition, fetchOffset: offset)
+    }
+
     private func learnOrigins(_ asked: [Asked], _ recoveries: inout [PartitionRecovery]) async {
         var needs: Set<OriginRules.Need> = []
         for question in asked { if case .origins(let need) = question.request { needs.insert(need) } }
@@ -262,7 +306,9 @@ extension Shard {
     /// Whether the target still has the copy of a record. Without a record on the target to compare nothing speaks
     /// against it; with one whose source record is gone, nothing speaks for it.
     private func isCopy(_ pair: OffsetSegment.Pair, _ subject: RecoverySubject) async throws(KafkaError) -> Bool {
-        guard let copy = try await record(of: subject.target, at: pair.target, target) else { return true }
+        guard let copy = try await record(of: subject.target, at: pair.target, target) else {
+            return subject.divergence == nil
+        }
         guard let record = try await record(of: subject.source, at: pair.source, source) else { return false }
         return ContentFingerprint(copy, ignoringTimestamp: false)
             == ContentFingerprint(record, ignoringTimestamp: false)

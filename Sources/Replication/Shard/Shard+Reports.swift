@@ -41,6 +41,9 @@ extension Shard {
                 "target did not take a batch, sending it again", metadata: target + ["reason": "\(text)"])
         case .impossibleAnswer(let text):
             logger.warning("an answer is not believed, asking again", metadata: source + ["reason": "\(text)"])
+        case .notCompared(let why):
+            logger.debug(
+                "the last copies could not be compared with the source's records", metadata: source + ["reason": "\(why)"])
         case .recovered(let records):
             logger.info(
                 "found records on the target that were not accounted for", metadata: target + ["records": "\(records)"])

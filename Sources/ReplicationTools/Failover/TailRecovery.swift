@@ -50,6 +50,7 @@ struct TailRecovery {
         case .failed(let error): throw error
         // What the source holds behind it came since the checkpoint.
         case .sourceTruncated(let end): return min(snapshot.copiedBelow, end.offset)
+        case .sourceDiverged(let offset), .sourceDiffers(let offset): return min(snapshot.copiedBelow, offset)
         case .fenced, nil: return max(snapshot.copiedBelow, recovery.outcome?.resumption?.position ?? 0)
         }
     }
@@ -104,7 +105,7 @@ struct TailRecovery {
         case .sourceLeaderEnd:
             let end = try Self.known(await source.leaderLogEnds(of: [snapshot.source])[snapshot.source])
             recovery.sourceLeaderEnds(at: end?.endOffset, cluster: source.settings.name)
-        case .describeProducers, .replaceProducers, .targetEnd, .targetEpochEnd, .compare, .fence, .targetRecords,
+        case .describeProducers, .replaceProducers, .targetEnd, .targetEpochEnd, .compare, .fence, .targetRecords, .copies, .originals,
             .targetStart:
             preconditionFailure("a recovery that changes nothing does not ask for it")
         }

@@ -5,7 +5,7 @@ extension FlowStatus.Group {
     var obstacle: String? {
         let behind = partitions.filter { ![.synced, .further].contains($0.state) }
         guard let first = behind.first else {
-            return [.failed, .refused].contains(state) ? "\(group): \(reason ?? state.rawValue)" : nil
+            return [.failed, .refused, .notCovered].contains(state) ? "\(group): \(reason ?? state.rawValue)" : nil
         }
         return text(first)
     }

@@ -1,0 +1,170 @@
+import KafkaBroker
+import KafkaClient
+import KafkaWire
+import NIOCore
+import Replication
+import ReplicationTools
+import Testing
+
+/// Groups whose next record was never copied, or is gone: they go to the first that is left, if that skips nothing.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct GroupGapTests {
+    private func state(_ flow: Flow, _ group: String) async -> FlowStatus.Group? {
+        await flow.status().groups.first { $0.group == group }
+    }
+
+    @Test func `a group in front of the first copy goes there once nothing is left before it`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            for start in stride(from: 0, to: 50, by: 10) { try await world.produce(start..<start + 10, to: "orders") }
+            try await world.commit("old", ["orders": [0: 5]])
+            try await world.commit("middle", ["orders": [0: 35]])
+            let flow = try world.flow { $0.startFrom = .latest }
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().state == .running }
+                try await world.produce(50..<60, to: "orders")
+                try await world.commit("young", ["orders": [0: 55]])
+                try await world.committed("young", "east.orders", [0: 5])
+                for group in ["old", "middle"] { #expect(await state(flow, group)?.state == .refused, "\(group)") }
+                // Some are still there: they were never copied, and would be skipped.
+                try await world.source.expire(topic: "orders", partition: 0, before: 40)
+                try await world.commit("young", ["orders": [0: 56]])
+                try await world.committed("young", "east.orders", [0: 6])
+                for group in ["old", "middle"] { #expect(await state(flow, group)?.state == .refused, "\(group)") }
+                try await world.source.expire(topic: "orders", partition: 0, before: 50)
+                try await world.committed("old", "east.orders", [0: 0])
+                try await world.committed("middle", "east.orders", [0: 0])
+            }
+        }
+    }
+
+    @Test func `a group in the middle of what is left, behind the last record of it, goes on`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders", configs: ["cleanup.policy": "compact"])
+            try await world.produce(0..<20, to: "orders")
+            // The same keys: what came first is compacted away.
+            try await world.produce(0..<20, to: "orders")
+            try await world.commit("behind", ["orders": [0: 25]])
+            try await world.commit("before", ["orders": [0: 3]])
+            let flow = try world.flow {
+                $0.startFrom = .latest
+                $0.sync.topicConfigs = false
+            }
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().state == .running }
+                try await world.produce(100..<110, to: "orders")
+                try await world.commit("young", ["orders": [0: 45]])
+                try await world.committed("young", "east.orders", [0: 5])
+                #expect(await state(flow, "before")?.state == .refused)
+                #expect(await state(flow, "behind")?.state == .refused)
+            }
+        }
+    }
+
+    @Test func `an emptied partition is in step, whoever has emptied it first`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<50, to: "orders")
+            try await world.commit("g", ["orders": [0: 20]])
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await world.caughtUp(flow, records: 50)
+                try await world.committed("g", "east.orders", [0: 20])
+                // Only the copies: what the group has not read yet is not skipped.
+                try await world.target.expire(topic: "east.orders", partition: 0, before: 50)
+                try await world.commit("g", ["orders": [0: 30]])
+                try await eventually("it to be refused") {
+                    await state(flow, "g")?.reason?.contains("gone from the target") ?? false
+                }
+                #expect(try await world.targetOffsets(of: "g").values.map(\.offset) == [20])
+                try await world.source.expire(topic: "orders", partition: 0, before: 50)
+                try await world.committed("g", "east.orders", [0: 50])
+                try await eventually("it to be in step") { await state(flow, "g")?.state == .synced }
+            }
+        }
+    }
+
+    @Test func `a partition that was emptied before anything was copied is in step, also from outside`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<50, to: "orders")
+            try await world.source.expire(topic: "orders", partition: 0, before: 50)
+            try await world.occupyTarget("east.orders", partitions: 1, records: 4)
+            for (group, offset) in ["first": Int64(10), "last": 50] {
+                try await world.commit(group, ["orders": [0: offset]])
+            }
+            let flow = try world.flow { $0.sync.groupOffsets = false }
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().partitions.count == 1 }
+                try await eventually("a checkpoint") {
+                    try await world.recorded().checkpoints[Replicated.orders]?.targetOffset == 4
+                }
+            }
+            let inspector = OffsetInspector(
+                await flow.settings, eventLoop: world.group.next(), logger: Replicated.quiet)
+            for group in ["first", "last"] {
+                let report = try #require(try await inspector.inspect(group: group, action: .apply))
+                #expect(report.partitions.first?.state == .synced, "\(group): \(report)")
+                #expect(report.isExact)
+            }
+            await inspector.close()
+            let plan = try await world.plan()
+            #expect(plan.notes.allSatisfy { !$0.kind.hasPrefix("group") }, "\(plan.notes)")
+        }
+    }
+
+    @Test func `a position that the source's log has never come to is nobody's place on the target`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await world.commit("g", ["orders": [0: 1_000]])
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("it to be refused") {
+                    await state(flow, "g")?.reason?.contains("ends at offset 10") ?? false
+                }
+            }
+            #expect(try await world.targetOffsets(of: "g").isEmpty)
+        }
+    }
+}
+
+/// Groups of other types than that of consumers.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct GroupTypeTests {
+    @Test func `groups of Kafka Streams are kept in step, and share groups are named`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await world.commit("app", ["orders": [0: 4]])
+            await world.source.listGroup("app", as: "streams")
+            await world.source.listGroup("queue", as: "share")
+            await world.source.listGroup("left.out", as: "share")
+            let others = try NamePattern("left.*")
+            func edit(_ settings: inout FlowSettings) { settings.consumerGroups.deny = [others] }
+            let log = LogLines()
+            let flow = try world.flow(logger: log.logger, edit)
+            try await world.running(flow) {
+                try await world.committed("app", "east.orders", [0: 4])
+                try await world.commit("app", ["orders": [0: 6]])
+                try await world.committed("app", "east.orders", [0: 6])
+                let groups = await flow.status().groups
+                #expect(Set(groups.map(\.group)) == ["app", "queue"])
+                let queue = groups.first { $0.group == "queue" }
+                #expect(queue?.state == .notCovered)
+                #expect(queue?.reason?.contains("share group") == true)
+            }
+            #expect(log.count("group is left alone") == 1)
+
+            let plan = try await world.plan(edit)
+            #expect(plan.notes.filter { $0.kind == "groupNotCovered" }.map(\.subject) == ["queue"])
+            let diagnosis = try await world.diagnosis(edit)
+            let findings = diagnosis.findings.filter { $0.check == "groups" && $0.subject == "queue" }
+            #expect(findings.map(\.severity) == [.warning])
+            let inspector = OffsetInspector(
+                await flow.settings, eventLoop: world.group.next(), logger: Replicated.quiet)
+            let report = try await inspector.inspect(group: "queue")
+            #expect(report?.failure?.contains("share group") == true)
+            #expect(report?.isExact == false)
+            await inspector.close()
+        }
+    }
+}
