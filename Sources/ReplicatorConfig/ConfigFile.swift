@@ -148,7 +148,9 @@ public struct ConfigFile: Sendable {
                 }
                 flows.append(flow)
             }
-            if let problem = FlowCycles.problem(in: flows) { document.report(problem, about: "flows") }
+            for problem in [FlowCycles.problem(in: flows), FlowOverlaps.problem(in: flows)] {
+                if let problem { document.report(problem, about: "flows") }
+            }
         } else {
             document.report("missing required key \"flows\": at least one flow to run", about: "flows")
         }

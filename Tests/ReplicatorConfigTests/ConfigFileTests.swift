@@ -33,6 +33,32 @@ import Testing
     }
 
     @Test(arguments: [
+        ([("east", "west", "dup"), ("east", "west", "dup.*")], "identical", true),
+        ([("east", "west", "dup"), ("east", "west", "other.*")], "identical", false),
+        ([("east", "west", "t"), ("west", "south", "t"), ("east", "south", "t")], "identical", true),
+        ([("east", "west", "t"), ("west", "south", "t"), ("east", "south", "t")], "prefix", false),
+        ([("east", "west", "t"), ("west", "south", "t"), ("south", "east", "t")], "identical", false),
+        ([("east", "south", "t"), ("west", "south", "t")], "identical", false),
+    ]) func `flows that would write the same records twice are refused`(
+        paths: [(String, String, String)], mode: String, refused: Bool
+    ) {
+        let flows = paths.enumerated().map { number, path in
+            "  - {name: f\(number), source: \(path.0), target: \(path.1), topics: {allow: [\"\(path.2)\"]}, "
+                + "naming: {mode: \(mode)}}"
+        }
+        let text = """
+            clusters:
+              east: {bootstrapServers: "127.0.0.1:1"}
+              west: {bootstrapServers: "127.0.0.1:2"}
+              south: {bootstrapServers: "127.0.0.1:3"}
+            flows:
+            \(flows.joined(separator: "\n"))
+            """
+        #expect(problems(text).contains { $0.contains("where each would be twice") } == refused)
+        #expect(problems(text).isEmpty != refused)
+    }
+
+    @Test(arguments: [
         ("{mode: identical}", "{mode: prefix, alias: east}", true),
         ("{mode: prefix, alias: west, separator: \".\"}", "{mode: prefix, alias: east, separator: \"-\"}", true),
         ("{mode: prefix, alias: west}", "{mode: prefix, alias: east}", false),

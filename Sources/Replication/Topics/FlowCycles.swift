@@ -49,7 +49,7 @@ public enum FlowCycles {
     }
 
     /// Names that the flow may well select: an expression says of itself what it looks like.
-    private static func samples(of flow: FlowSettings) -> [String] {
+    static func samples(of flow: FlowSettings) -> [String] {
         flow.topics.allow.map { pattern in
             pattern.text.replacing(".*", with: "t").replacing(".+", with: "t").filter {
                 $0.isLetter || $0.isNumber || "._-".contains($0)

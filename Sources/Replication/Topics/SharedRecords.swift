@@ -39,6 +39,11 @@ package struct SharedRecords: Hashable, Sendable {
     package struct Origin: Hashable, Sendable {
         package let clusterID: String
         package let topic: String
+
+        package init(clusterID: String, topic: String) {
+            self.clusterID = clusterID
+            self.topic = topic
+        }
     }
 
     package let origin: Origin
