@@ -107,7 +107,8 @@ struct StatusCommand: AsyncParsableCommand {
         do {
             document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.utf8))
         } catch {
-            throw Failure("\(client.address) does not answer /api/status as this version does: \(ForeignError.words(error))")
+            throw Failure(
+                "\(client.address) does not answer /api/status as this version does: \(ForeignError.words(error))")
         }
         if let flow, !document.flows.contains(where: { $0.status.name == flow }) {
             let names = document.flows.map(\.status.name).joined(separator: ", ")

@@ -96,7 +96,8 @@ struct FailoverText {
             lines.append("Nothing was left behind on \(report.source).")
         } else {
             let count = left.reduce(0) { $0 + ($1.records ?? 0) }
-            lines.append("Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("partition")).")
+            lines.append(
+                "Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("partition")).")
             lines += left.map {
                 "  \($0.topic)-\($0.partition): \(($0.records ?? 0).counted("record")), source offsets \($0.copiedBelow) to "
                     + "\(($0.sourceEnd ?? 0) - 1)"
