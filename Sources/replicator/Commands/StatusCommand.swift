@@ -84,7 +84,7 @@ struct StatusCommand: AsyncParsableCommand {
         let abilities = Terminal.abilitiesOfOutput
         let size = Terminal.size(of: STDOUT_FILENO)
         let said = JSONText.printable(document)
-        func lines(_ entries: Int) -> [String] {
+        func lines(_ entries: Int?) -> [String] {
             StatusText(
                 said, allPartitions: partitions,
                 layout: StatusText.Layout(width: size?.columns, entries: entries, hasColors: abilities.hasColors)
@@ -96,9 +96,9 @@ struct StatusCommand: AsyncParsableCommand {
             head = (size.map { text.wrapped(to: $0.columns) } ?? [text]) + [""]
         }
         guard watch, abilities.movesCursor, let size else {
-            return StandardOutput.show(head + lines(StatusText.largest) + (watch ? [""] : []))
+            return StandardOutput.show(head + lines(nil) + (watch ? [""] : []))
         }
-        let fitting = ScreenRedraw.fitting(size.rows, largest: StatusText.largest) { head + lines($0) }
+        let fitting = ScreenRedraw.fitting(size.rows, largest: StatusText.manyEntries) { head + lines($0) }
         StandardOutput.redraw(fitting)
     }
 
