@@ -64,7 +64,7 @@ extension Cluster {
             },
             topics: topics.values.sorted { $0.name < $1.name }.map { topic in
                 ClusterSnapshot.Topic(
-                    name: topic.name, id: topic.id.description,
+                    name: topic.name, id: "\(topic.id)",
                     partitions: topic.partitions.map(ClusterSnapshot.Partition.init))
             },
             groups: groups.groups.values.sorted { $0.machine.id < $1.machine.id }.map { entry in

@@ -19,7 +19,7 @@ package enum ColumnFit {
     /// Between two columns.
     package static let gap = 2
     /// Width to which names are shortened before a column is left out, and the one below which they are not shortened.
-    private static let comfortable = 20
+    private static let comfortable = 24
     private static let least = 6
 
     /// - Parameter total: nil for as wide as it takes.
@@ -35,8 +35,9 @@ package enum ColumnFit {
                 return spread(widths, kept, columns.count)
             }
         }
-        let widths = shortened(kept.map { columns[$0] }, within: total, noLessThan: least)
-        return spread(widths ?? kept.map { columns[$0].isName ? min(least, columns[$0].width) : columns[$0].width }, kept, columns.count)
+        let left = kept.map { columns[$0] }
+        let widths = shortened(left, within: total, noLessThan: least)
+        return spread(widths ?? left.map { $0.isName ? min(least, $0.width) : $0.width }, kept, columns.count)
     }
 
     /// Shortens the widest names first.
@@ -45,11 +46,14 @@ package enum ColumnFit {
         var excess = widths.reduce(0, +) + gap * max(0, widths.count - 1) - total
         while excess > 0 {
             let names = columns.indices.filter { columns[$0].isName && widths[$0] > least }
-            guard let widest = names.max(by: { widths[$0] < widths[$1] }) else { return nil }
-            // Down to the next widest at once.
-            let next = names.filter { widths[$0] < widths[widest] }.map { widths[$0] }.max() ?? least
-            let step = min(excess, max(1, widths[widest] - max(next, least)))
-            widths[widest] -= step
+            guard let widest = names.map({ widths[$0] }).max() else { return nil }
+            let group = names.filter { widths[$0] == widest }
+            // All of them down to the next widest, or as far as it takes.
+            let next = names.map { widths[$0] }.filter { $0 < widest }.max() ?? least
+            let step = min(excess, (widest - max(next, least)) * group.count)
+            for (place, column) in group.enumerated() {
+                widths[column] -= step / group.count + (place < step % group.count ? 1 : 0)
+            }
             excess -= step
         }
         return widths

@@ -17,7 +17,7 @@ package struct ProgressText: Sendable, Hashable {
     }
 
     private static let widestBar = 24
-    private static let narrowestBar = 8
+    private static let narrowestBar = 6
 
     /// - Parameter width: the line is shorter than that, since a full line moves the cursor to the next one; nil for as
     ///   long as it takes, without a bar, for what is no terminal.

@@ -16,6 +16,8 @@ import Testing
     }
 
     @Test func `another length is told as one`() {
-        #expect("\(WireError.frameTooLarge(announced: 2_000, limit: 1_000))" == "frame of 2000 bytes exceeds the limit of 1000")
+        let error = WireError.frameTooLarge(announced: 2_000, limit: 1_000)
+
+        #expect("\(error)" == "frame of 2000 bytes exceeds the limit of 1000")
     }
 }

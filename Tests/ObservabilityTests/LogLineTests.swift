@@ -35,7 +35,9 @@ import Testing
         #expect(line.text.firstMatch(of: #/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.007[+-]\d\d:\d\d error/#) != nil)
     }
 
-    @Test(arguments: [(0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"), (1_050, "1970-01-01T00:00:01.050Z")])
+    @Test(arguments: [
+        (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"), (1_050, "1970-01-01T00:00:01.050Z"),
+    ])
     func `times have three places`(milliseconds: Int, text: String) {
         #expect(LocalTime(milliseconds: milliseconds).utc == text)
     }

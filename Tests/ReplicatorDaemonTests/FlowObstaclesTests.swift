@@ -3,7 +3,9 @@ import ReplicatorDaemon
 import Testing
 
 @Suite struct FlowObstaclesTests {
-    private func status(_ partitions: [PartitionFacts], waiting: [(topic: String, reason: String)] = []) throws -> FlowStatus {
+    private func status(
+        _ partitions: [PartitionFacts], waiting: [(topic: String, reason: String)] = []
+    ) throws -> FlowStatus {
         var status = try FlowStatus.of()
         status.partitions = try partitions.flatMap { try FlowStatus.of($0).partitions }
         if !waiting.isEmpty {
@@ -81,7 +83,8 @@ import Testing
     @Test func `a hundred thousand topics that wait for as many reasons are a few sentences`() throws {
         let words = ["red", "green", "blue"]
         let waiting = (0..<100_000).map { number in
-            (topic: "t\(number)", reason: String(number, radix: 2).map { words[$0 == "1" ? 1 : 0] }.joined(separator: " "))
+            let digits = String(number, radix: 2).map { words[$0 == "1" ? 1 : 0] }
+            return (topic: "t\(number)", reason: digits.joined(separator: " "))
         }
 
         let sentences = FlowObstacles(try status([], waiting: waiting)).sentences

@@ -1,4 +1,5 @@
 import CryptoPrimitives
+import ForeignErrors
 import FoundationEssentials
 import Logging
 import NIOCore
@@ -128,7 +129,8 @@ final class CredentialSource {
                 .flatMapErrorThrowing { throw ($0 as? HTTPFailure).map { endpoint.failure($0) } ?? $0 }
                 .flatMapThrowing { try endpoint.token(in: $0, asked: asked) }
         } catch {
-            let failure = error as? CredentialFailure ?? .refused((error as? KafkaError.Reason)?.words ?? "\(error)")
+            let reason = (error as? KafkaError.Reason)?.words ?? ForeignError.words(error)
+            let failure = error as? CredentialFailure ?? .refused(reason)
             return http.eventLoop.makeFailedFuture(failure)
         }
     }

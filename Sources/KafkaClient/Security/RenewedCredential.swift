@@ -1,3 +1,4 @@
+import ForeignErrors
 import Logging
 import NIOCore
 
@@ -53,7 +54,7 @@ final class RenewedCredential<Value: Sendable> {
             renewal.renewed(value, expiry: expiry(value), at: now(), using: &random)
             for waiter in waiters { waiter.succeed(value) }
         case .failure(let error):
-            let cause = error as? CredentialFailure ?? .unavailable("\(error)")
+            let cause = error as? CredentialFailure ?? .unavailable(ForeignError.words(error))
             let old = renewal.failed(cause, at: now(), using: &random)
             if old != nil {
                 logger.warning(

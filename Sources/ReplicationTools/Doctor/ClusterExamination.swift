@@ -80,7 +80,9 @@ struct ClusterExamination {
             let addresses = reached.map { "\($0.broker.address)" }.joined(separator: ", ")
             findings.append(
                 Finding(
-                    .ok, "reachability", name, "\(reached.count == 1 ? "its broker" : "all \(reached.count) brokers") can be reached from here: \(addresses)"))
+                    .ok, "reachability", name,
+                    "\(reached.count == 1 ? "its broker" : "all \(reached.count) brokers") can be reached from here: "
+                        + addresses))
         }
         return (findings + versions(reached), metadata)
     }

@@ -160,7 +160,9 @@ public struct Doctor: Sendable {
     private func selection(_ selected: [SelectedTopic], of metadata: ClusterMetadata) -> [Finding] {
         let count = metadata.topics.values.filter { !$0.isInternal }.count
         guard selected.isEmpty else {
-            return [Finding(.ok, "topics", settings.source.name, "\(selected.count) of \(count.counted("topic")) \(selected.count == 1 ? "is" : "are") selected")]
+            return [
+                Finding(.ok, "topics", settings.source.name, "\(selected.count) of \(count.counted("topic")) selected")
+            ]
         }
         let patterns = settings.topics.allow.map { "\"\($0)\"" }.joined(separator: ", ")
         return [
@@ -230,7 +232,8 @@ extension Doctor {
             findings.append(
                 Finding(
                     .ok, "records", settings.target.name,
-                    "limits, timestamps, retention, codecs, keys and replicas fit for \(seen.selected.count.counted("topic"))"))
+                    "limits, timestamps, retention, codecs, keys and replicas fit for \(seen.selected.count.counted("topic"))"
+                ))
         }
         // By kind, so that one kind in a thousand topics does not hide the others.
         return Dictionary(grouping: findings, by: \.check).sorted { $0.key < $1.key }

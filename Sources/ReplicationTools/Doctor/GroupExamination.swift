@@ -113,7 +113,8 @@ struct GroupExamination: Sendable {
         if isSilent {
             findings.append(
                 .cannotTell(
-                    cluster, "what we may do to consumer groups", needed: "\(need) on \(groups.count.counted("group"))"))
+                    cluster, "what we may do to consumer groups", needed: "\(need) on \(groups.count.counted("group"))")
+            )
         } else if findings.isEmpty {
             findings.append(
                 Finding(.ok, "permissions", cluster.name, "\(need) as needed, on \(groups.count) consumer groups"))

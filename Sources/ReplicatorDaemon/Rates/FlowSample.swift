@@ -146,7 +146,7 @@ extension FlowSample.Topic {
 
 extension FlowSample.Topic {
     /// Place in a list that shows trouble first; from 0 on.
-    private var rank: Int {
+    fileprivate var rank: Int {
         switch state {
         case "failed": 0
         case "waiting": 1
@@ -154,16 +154,16 @@ extension FlowSample.Topic {
         default: lag == nil ? 3 : 4
         }
     }
-
-    /// Order of a list that shows trouble first, and otherwise goes by name.
-    package static func isWorse(_ one: Self, _ other: Self) -> Bool {
-        (one.rank, one.topic) < (other.rank, other.topic)
-    }
 }
 
 extension [FlowSample.Topic] {
-    /// Failed, waiting and stuck ones first, then those whose lag is not known, then the others, each by name.
-    package var troubleFirst: [FlowSample.Topic] { sorted(by: FlowSample.Topic.isWorse) }
+    /// Failed, waiting and stuck ones first, then those whose lag is not known, then the others, each as they came: by
+    /// name.
+    package var troubleFirst: [FlowSample.Topic] {
+        var ranks = [[FlowSample.Topic]](repeating: [], count: 5)
+        for topic in self { ranks[topic.rank].append(topic) }
+        return ranks.flatMap(\.self)
+    }
 }
 
 extension FlowStatus {

@@ -36,14 +36,26 @@ package struct FlowObstacles {
         for topic in status.waiting ?? [] { waiting.add(Case(topic)) }
         let all =
             (status.reason.map { [$0] } ?? [])
-            + failed.sentences { "\($0) have stopped" } alone: { "\($0.place) has stopped: \($0.reason)" }
-            + waiting.sentences { "\($0) are not replicated" } alone: { "\($0.place) is not replicated: \($0.reason)" }
-            + stuck.sentences { "\($0) have made no progress" } alone: { one in
+            + failed.sentences {
+                "\($0) have stopped"
+            } alone: {
+                "\($0.place) has stopped: \($0.reason)"
+            }
+            + waiting.sentences {
+                "\($0) are not replicated"
+            } alone: {
+                "\($0.place) is not replicated: \($0.reason)"
+            }
+            + stuck.sentences {
+                "\($0) have made no progress"
+            } alone: { one in
                 let behind = one.partition?.lag.map { "\($0) behind" } ?? "and nobody knows how far behind"
                 return "\(one.place) has made no progress for \(one.seconds) s at offset "
                     + "\(one.partition?.sourceOffset ?? 0), \(behind)" + (one.reason.isEmpty ? "" : ": \(one.reason)")
             }
-            + unknown.sentences { "the lag of \($0) is not known yet" } alone: {
+            + unknown.sentences {
+                "the lag of \($0) is not known yet"
+            } alone: {
                 "the lag of \($0.place) is not known yet" + ($0.reason.isEmpty ? "" : ": \($0.reason)")
             }
         return all.map { "flow \(status.name): \($0)" }

@@ -241,7 +241,7 @@ struct FailoverCommand: AsyncParsableCommand {
         let report = await failover.report
         try write(report)
         if !reporting.json {
-            StandardOutput.say("\(file.count.counted("record")) that had not reached \(report.target) \(file.count == 1 ? "is" : "are") in \(path).")
+            StandardOutput.say("\(path) holds \(file.count.counted("record")) that had not reached \(report.target).")
         }
         let unread = report.accounts.filter(\.isUnread).map { "\($0.name) (\($0.state.rawValue): \($0.reason))" }
         guard unread.isEmpty else {

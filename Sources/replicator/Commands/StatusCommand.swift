@@ -84,7 +84,7 @@ struct StatusCommand: AsyncParsableCommand {
         let abilities = Terminal.abilitiesOfOutput
         let size = Terminal.size(of: STDOUT_FILENO)
         let said = JSONText.printable(document)
-        func lines(_ entries: Int) -> [String] {
+        func lines(_ entries: Int?) -> [String] {
             StatusText(
                 said, allPartitions: partitions,
                 layout: StatusText.Layout(width: size?.columns, entries: entries, hasColors: abilities.hasColors)
@@ -96,9 +96,9 @@ struct StatusCommand: AsyncParsableCommand {
             head = (size.map { text.wrapped(to: $0.columns) } ?? [text]) + [""]
         }
         guard watch, abilities.movesCursor, let size else {
-            return StandardOutput.show(head + lines(StatusText.largest) + (watch ? [""] : []))
+            return StandardOutput.show(head + lines(nil) + (watch ? [""] : []))
         }
-        let fitting = ScreenRedraw.fitting(size.rows, largest: StatusText.largest) { head + lines($0) }
+        let fitting = ScreenRedraw.fitting(size.rows, largest: StatusText.manyEntries) { head + lines($0) }
         StandardOutput.redraw(fitting)
     }
 
@@ -107,7 +107,8 @@ struct StatusCommand: AsyncParsableCommand {
         do {
             document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.utf8))
         } catch {
-            throw Failure("\(client.address) does not answer /api/status as this version does: \(ForeignError.words(error))")
+            throw Failure(
+                "\(client.address) does not answer /api/status as this version does: \(ForeignError.words(error))")
         }
         if let flow, !document.flows.contains(where: { $0.status.name == flow }) {
             let names = document.flows.map(\.status.name).joined(separator: ", ")

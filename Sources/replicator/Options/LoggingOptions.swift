@@ -26,7 +26,9 @@ struct LoggingOptions: ParsableArguments {
     }
 
     /// The one handler there is, whatever it writes.
-    private static func handler(_ label: String, _ format: LineLogHandler.Format, _ level: Logger.Level) -> LineLogHandler {
+    private static func handler(
+        _ label: String, _ format: LineLogHandler.Format, _ level: Logger.Level
+    ) -> LineLogHandler {
         LineLogHandler(label: label, format: format, level: level, write: StandardError.write)
     }
 

@@ -13,7 +13,8 @@ extension Diagnosis {
             }
         }
         let count = { (severity: Finding.Severity) in findings.filter { $0.severity == severity }.count }
-        lines.append("  \(count(.error).counted("error")), \(count(.warning).counted("warning")), \(count(.ok)) in order")
+        lines.append(
+            "  \(count(.error).counted("error")), \(count(.warning).counted("warning")), \(count(.ok)) in order")
         return lines.joined(separator: "\n")
     }
 

@@ -9,25 +9,43 @@ struct StatusText {
     struct Layout {
         /// Nil for lines as long as it takes.
         var width: Int?
-        /// Entries of each list that are shown; the others are counted.
-        var entries = StatusText.largest
+        /// Entries of all lists together that are shown, the most important first; the others are counted. Nil for all
+        /// that are worth it.
+        var entries: Int?
         var hasColors = false
     }
 
     /// Entries of a list that are worth scrolling through.
-    static let largest = 100
+    private static let largest = 100
+    /// More than all lists hold together of a handful of flows.
+    static let manyEntries = 2_000
 
     private let document: StatusDocument
     private let allPartitions: Bool
     private let layout: Layout
+    /// Entries that there is room for yet.
+    private var left: Int
 
     init(_ document: StatusDocument, allPartitions: Bool, layout: Layout) {
         self.document = document
         self.allPartitions = allPartitions
         self.layout = layout
+        left = layout.entries ?? .max
     }
 
     var lines: [String] {
+        var rendering = self
+        return rendering.render()
+    }
+
+    /// Room for as many entries of a list of so many.
+    private mutating func take(_ count: Int, atMost most: Int = largest) -> Int {
+        let taken = max(0, min(count, left, most))
+        left -= taken
+        return taken
+    }
+
+    private mutating func render() -> [String] {
         let uptime = Quantities.seconds(Double(document.time - document.startedAt) / 1_000)
         let ready = document.isReady ? styled("ready", .good) : styled("NOT READY", .bad)
         var lines = ["replicator \(document.version.printable()), \(ready), up for \(uptime)"]
@@ -62,7 +80,7 @@ struct StatusText {
         return lines(of: table, names: ["CLUSTER", "ID"], leaving: ["THROTTLED"], indentation: 0)
     }
 
-    private func describe(_ flow: FlowDocument) -> [String] {
+    private mutating func describe(_ flow: FlowDocument) -> [String] {
         let status = flow.status
         let condition = flow.verdict.condition
         let heading =
@@ -85,12 +103,12 @@ struct StatusText {
         return lines + groups(status.groups)
     }
 
-    private func topics(_ flow: FlowDocument) -> [String] {
+    private mutating func topics(_ flow: FlowDocument) -> [String] {
         var table = TextTable([
             "TOPIC": .left, "TARGET": .left, "PARTITIONS": .right, "STATE": .left, "LAG": .right, "RECORDS/S": .right,
             "BYTES/S": .right, "LATENCY": .right, "MAX": .right,
         ])
-        let shown = flow.rates.topics.troubleFirst.prefix(layout.entries)
+        let shown = flow.rates.topics.troubleFirst.prefix(take(flow.rates.topics.count))
         for topic in shown {
             table.add([
                 topic.topic, topic.targetTopic, "\(topic.partitions)", topic.state,
@@ -105,19 +123,19 @@ struct StatusText {
         return lines + more(max(flow.verdict.counts.topics, flow.rates.topics.count) - shown.count, "topic")
     }
 
-    private func waiting(_ waiting: [FlowStatus.WaitingTopic], of count: Int) -> [String] {
-        let shown = waiting.prefix(layout.entries)
+    private mutating func waiting(_ waiting: [FlowStatus.WaitingTopic], of count: Int) -> [String] {
+        let shown = waiting.prefix(take(waiting.count))
         return section(
+            isEmpty: shown.isEmpty,
             shown.flatMap { indented("\($0.topic) waits: \($0.reason)") }
                 + more(count - shown.count, "topic", "that waits", "that wait"))
     }
 
-    private func partitions(_ flow: FlowDocument) -> [String] {
+    private mutating func partitions(_ flow: FlowDocument) -> [String] {
         let worst = flow.status.partitions.filter(\.isProblem).sorted { $0.state == .failed && $1.state != .failed }
         let all = allPartitions ? flow.status.partitions.filter { !$0.isProblem } : []
         // Who asks for all of them gets them, unless they have to fit somewhere.
-        let isWhole = allPartitions && layout.entries == Self.largest
-        let shown = isWhole ? worst + all : Array((worst + all).prefix(layout.entries))
+        let shown = (worst + all).prefix(take(worst.count + all.count, atMost: allPartitions ? .max : Self.largest))
         var table = TextTable([
             "PARTITION": .left, "STATE": .left, "SOURCE OFFSET": .right, "SOURCE END": .right, "TARGET OFFSET": .right,
             "LAG": .right, "WHY": .left,
@@ -138,21 +156,30 @@ struct StatusText {
             ? []
             : lines(of: table, names: ["PARTITION"], leaving: ["SOURCE END", "TARGET OFFSET"], sentences: "WHY")
         return section(
+            isEmpty: shown.isEmpty,
             lines + (allPartitions ? more(rest, "partition") : more(rest, "partition", "in trouble", "in trouble")))
     }
 
+<<<<<<< HEAD
     private func groups(_ groups: [FlowStatus.Group]) -> [String] {
         let troubles: Set<FlowStatus.Group.State> = [.refused, .failed, .beyondEnd, .beyondCopies]
         let troubled = groups.filter { troubles.contains($0.state) }
         let others = groups.filter { !troubles.contains($0.state) }
         let shown = (troubled + others.prefix(Self.shownGroups)).prefix(layout.entries)
+=======
+    private mutating func groups(_ groups: [FlowStatus.Group]) -> [String] {
+        let troubled = groups.filter { $0.state == .refused || $0.state == .failed }
+        let others = groups.filter { $0.state != .refused && $0.state != .failed }
+        let wanted = troubled + others.prefix(Self.shownGroups)
+        let shown = wanted.prefix(take(wanted.count))
+>>>>>>> b
         var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
         for group in shown {
             let name = group.group == group.targetGroup ? group.group : "\(group.group) (there \(group.targetGroup))"
             table.add([name, "\(group.state)", "\(group.partitions.count)", group.reason ?? ""])
         }
         let lines = shown.isEmpty ? [] : lines(of: table, names: ["GROUP"], leaving: [], sentences: "WHY")
-        return section(lines + more(groups.count - shown.count, "group"))
+        return section(isEmpty: shown.isEmpty, lines + more(groups.count - shown.count, "group"))
     }
 
     /// Groups that are listed although nothing is wrong with them.
@@ -200,8 +227,8 @@ extension StatusText {
         }
     }
 
-    private func list(_ entries: [String], atLeast least: Int) -> [String] {
-        let shown = entries.prefix(max(least, layout.entries))
+    private mutating func list(_ entries: [String], atLeast least: Int) -> [String] {
+        let shown = entries.prefix(max(least, take(entries.count)))
         return shown.flatMap { wrapped(Self.margin + $0, indentation: Self.margin + Self.margin) }
             + more(entries.count - shown.count, "reason")
     }
@@ -213,8 +240,8 @@ extension StatusText {
         return [Self.margin + "and \(count.counted("more \(noun)"))" + (ending.isEmpty ? "" : " \(ending)")]
     }
 
-    /// With an empty line before it, unless there is nothing.
-    private func section(_ lines: [String]) -> [String] { lines.isEmpty ? [] : [""] + lines }
+    /// With an empty line before it, unless it only counts.
+    private func section(isEmpty: Bool, _ lines: [String]) -> [String] { isEmpty ? lines : [""] + lines }
 
     private func indented(_ text: String) -> [String] {
         wrapped(Self.margin + text, indentation: Self.margin + Self.margin)

@@ -90,7 +90,8 @@ struct TextTable: Sendable {
             let space = width - cell.count
             if alignments[column] == .right { owed += space }
             if !cell.isEmpty {
-                line += String(repeating: " ", count: owed)
+                line +=
+                    String(repeating: " ", count: owed)
                     + (style?(header[column], row[column])?.apply(to: cell, isWanted: true) ?? cell)
                 owed = 0
             }

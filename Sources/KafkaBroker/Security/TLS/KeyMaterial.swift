@@ -56,7 +56,8 @@ struct KeyMaterial {
             return try (bundle.others + (bundle.certificate.map { [$0] } ?? []))
                 .map { try NIOSSLCertificate(bytes: $0, format: .der) }
         } catch {
-            throw settings.refusal("ssl.truststore.location", "\"\(path)\" cannot be used: \(ForeignError.words(error))")
+            let why = ForeignError.words(error)
+            throw settings.refusal("ssl.truststore.location", "\"\(path)\" cannot be used: \(why)")
         }
     }
 
