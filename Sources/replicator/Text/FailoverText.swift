@@ -92,20 +92,6 @@ struct FailoverText {
                     + "were not copied at all. These source offsets and all behind them may be missing:")
             lines += unknown.map { "  \($0.name): \($0.copiedBelow.map { "\($0)" } ?? $0.reason)" }
             lines.append("Once it is back: \(export)")
-<<<<<<< HEAD
-=======
-        } else if left.isEmpty {
-            lines.append("Nothing was left behind on \(report.source).")
-        } else {
-            let count = left.reduce(0) { $0 + ($1.records ?? 0) }
-            lines.append(
-                "Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("partition")).")
-            lines += left.map {
-                "  \($0.topic)-\($0.partition): \(($0.records ?? 0).counted("record")), source offsets \($0.copiedBelow) to "
-                    + "\(($0.sourceEnd ?? 0) - 1)"
-            }
-            lines.append("To have them as JSON lines: \(export)")
->>>>>>> b
         }
         if !left.isEmpty {
             let count = left.reduce(0) { $0 + ($1.records ?? 0) }

@@ -160,19 +160,12 @@ struct StatusText {
             lines + (allPartitions ? more(rest, "partition") : more(rest, "partition", "in trouble", "in trouble")))
     }
 
-<<<<<<< HEAD
-    private func groups(_ groups: [FlowStatus.Group]) -> [String] {
+    private mutating func groups(_ groups: [FlowStatus.Group]) -> [String] {
         let troubles: Set<FlowStatus.Group.State> = [.refused, .failed, .beyondEnd, .beyondCopies]
         let troubled = groups.filter { troubles.contains($0.state) }
         let others = groups.filter { !troubles.contains($0.state) }
-        let shown = (troubled + others.prefix(Self.shownGroups)).prefix(layout.entries)
-=======
-    private mutating func groups(_ groups: [FlowStatus.Group]) -> [String] {
-        let troubled = groups.filter { $0.state == .refused || $0.state == .failed }
-        let others = groups.filter { $0.state != .refused && $0.state != .failed }
         let wanted = troubled + others.prefix(Self.shownGroups)
         let shown = wanted.prefix(take(wanted.count))
->>>>>>> b
         var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
         for group in shown {
             let name = group.group == group.targetGroup ? group.group : "\(group.group) (there \(group.targetGroup))"
