@@ -176,6 +176,7 @@ public actor Flow: Service {
             }
             background.cancelAll()
         }
+        topicMetrics.lagsEnded(partitions: known.count)
         await storeCheckpoints()
         if !isAbandoned { await groups.finish(settings) }
         await close()

@@ -138,6 +138,12 @@ extension TopicMetrics {
             unknown.record(lags.byTopic.values.reduce(0) { $0 + $1.unknown })
         }
 
+        /// The flow has stopped: nobody hears of the lag of its partitions any more.
+        func lagsEnded(partitions: Int) {
+            for metrics in byTopic.values { metrics.report(lag: nil) }
+            unknown.record(partitions)
+        }
+
         private func label(of topic: String) -> String {
             byTopic[topic] != nil || byTopic.count < Self.limit ? topic : Self.others
         }

@@ -110,7 +110,8 @@ public struct ReloadPlan: Sendable {
                     + "change")
         }
         if wanted.isEmpty {
-            refusals.append("none of the flows that the process was asked to run is left: stop the process, if that is meant")
+            refusals.append(
+                "none of the flows that the process was asked to run is left: stop the process, if that is meant")
         }
         return refusals
     }

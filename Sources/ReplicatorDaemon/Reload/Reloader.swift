@@ -39,7 +39,9 @@ package actor Reloader {
     }
 
     /// Looks at the files every few seconds until the task is cancelled.
-    package func keepWatching(every pause: Duration = .seconds(2), clock: some Clock<Duration> = ContinuousClock()) async {
+    package func keepWatching(
+        every pause: Duration = .seconds(2), clock: some Clock<Duration> = ContinuousClock()
+    ) async {
         while (try? await clock.sleep(for: pause)) != nil { await look() }
     }
 

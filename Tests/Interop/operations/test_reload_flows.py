@@ -241,6 +241,12 @@ def test_a_paused_part_stays_paused_over_a_restart(east, west):
         equal("the topic is paused still", {p["topic"]: p["state"] for p in running.partitions()},
               {"orders": "paused", "clicks": "active"})
         equal("nothing of it was copied", numbers(west.bootstrap, "east.orders"), {0: []})
+        series = 'replicator_message_lag{flow="flow",topic="orders"}'
+        running.awaits("its lag is known", lambda: f"{series} 10\n" in running.get("/metrics"))
+        document["flows"][0].update(delivery="exactlyOnce", topics={"allow": ["clicks"]})
+        equal("the flow restarts without it", reload(running, document)[0], 200)
+        running.awaits("it runs again", lambda: len(lines(running, "flow is running")) == 3 and running.runs())
+        check("no old lag is told", series not in running.get("/metrics"), running.get("/metrics"))
 
 
 def test_a_flow_that_cannot_be_reached_changes_and_goes(east, west):
