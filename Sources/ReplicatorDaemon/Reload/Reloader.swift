@@ -1,6 +1,7 @@
 internal import Logging
 internal import Metrics
 package import Observability
+internal import PlainText
 internal import Replication
 package import ReplicatorConfig
 
@@ -92,7 +93,9 @@ package actor Reloader {
             throw RefusedAttempt(reasons: objections.map(\.reason), mayPass: objections.allSatisfy(\.mayPass))
         }
         for warning in configuration.take(proposal) { logger.warning("\(warning)") }
-        let files = contents.changes(since: applied).map { "\($0) read again, since it has changed" }
+        let files = contents.changes(since: applied).map {
+            "\($0.printable()) read again, since it has changed"
+        }
         applied = contents
         return await apply(proposal.plan, isAsked: cause != .change) + files
     }

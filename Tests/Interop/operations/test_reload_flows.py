@@ -102,7 +102,7 @@ def test_flows_come_and_go_and_the_others_notice_nothing(east, west, cluster):
         before, other = clicks.count, offset(running, "a", "orders")
         running.awaits("the other flow comes on meanwhile", lambda: offset(running, "a", "orders") > other)
         running.awaits("it runs again", lambda: state(running, "b") == "running" and len(lines(running, "flow has stopped")) == 1)
-        running.awaits("it goes on behind that", lambda: offset(running, "b", "clicks") > before)
+        running.awaits("it copies on behind that", lambda: offset(running, "b", "clicks") > before)
 
         status, report = post(running, "/api/reload")
         equal("the same again", (status, report["messages"]), (200, ["nothing changed"]))
@@ -123,7 +123,7 @@ def test_flows_come_and_go_and_the_others_notice_nothing(east, west, cluster):
         status, report = reload(running, both)
         equal("it comes back", (status, report["messages"]), (200, ["flow b added"]))
         running.copies(cluster.bootstrap, ["clicks"], ["b"])
-        check("it goes on where it stopped", watermarks(west.bootstrap, "north.clicks")[0][1] >= end)
+        check("it begins where it stopped", watermarks(west.bootstrap, "north.clicks")[0][1] >= end)
         orders.stop()
         running.copies(east.bootstrap, ["orders"], ["a"])
         check("the other flow has kept its connections", kept <= connections(running, east.bootstrap),
