@@ -194,8 +194,10 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "replicator", "ReplicationTools", "ReplicatorDaemon", "ReplicatorConfig", "Replication", "Observability",
-                "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix, logging,
+                "replicator", "ReplicationTools", "ReplicatorDaemon", "ReplicatorConfig", "Replication",
+                "Observability",
+                "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix,
+                logging,
                 lifecycle,
             ]),
     ]

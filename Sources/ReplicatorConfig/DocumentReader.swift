@@ -27,7 +27,8 @@ final class DocumentReader {
     }
 
     func report(_ message: String, line: Int, column: Int, path: String = "") {
-        problems.append(Problem(file: file, line: line, column: column, path: path, message: references.hiding(message)))
+        problems.append(
+            Problem(file: file, line: line, column: column, path: path, message: references.hiding(message)))
     }
 
     /// A piece of a text: as it is, or what a reference stood for.

@@ -26,7 +26,8 @@ extension Daemon {
                 return ControlAnswer(
                     status: 200,
                     message: Self.retried(
-                        try await flow.retry(scope), withoutPosition: await flow.withoutPosition(scope), scope, flow.name))
+                        try await flow.retry(scope), withoutPosition: await flow.withoutPosition(scope), scope,
+                        flow.name))
             }
         } catch .unknown {
             return ControlAnswer(status: 404, message: "\(FlowControlError.unknown(flow: flow.name, scope))")

@@ -120,7 +120,7 @@ import Testing
         let security = ", securityProtocol: SASL_PLAINTEXT, sasl: {mechanism: PLAIN, username: u, password: p}"
         let settings =
             "topics: {allow: [a], deny: [b]}, naming: {mode: prefix, alias: x}, shards: 2, "
-            + "sync: {principals: {'User:a': 'User:b', 'User:c': 'User:d', 'User:e': 'User:f'}}"
+            + "sync: {aclMode: full, principals: {'User:a': 'User:b', 'User:c': 'User:d', 'User:e': 'User:f'}}"
         let http = "listen: \"127.0.0.1:1\", authentication: {users: {a: b, c: d, e: f}}"
         let old = try config(settings, clusters: security, http: http)
 
@@ -173,8 +173,10 @@ import Testing
                 "http.listen cannot change while the process runs: restart, or restore the old value"
             ])
         #expect(
-            refusals(old, try config("topics: {allow: [b]}", http: "listen: \"127.0.0.1:9644\", tls: {certificateFile: c}"))
-                .count == 1)
+            refusals(
+                old, try config("topics: {allow: [b]}", http: "listen: \"127.0.0.1:9644\", tls: {certificateFile: c}")
+            )
+            .count == 1)
     }
 
     @Test func `what concerns the process is told`() throws {

@@ -196,6 +196,7 @@ public actor Flow: Service {
             }
             background.cancelAll()
         }
+        topicMetrics.lagsEnded(partitions: known.count)
         await storeCheckpoints()
         if let metadata = try? await target.metadata(.named([progress.topic, OriginRecord.topic])) {
             await keepMemory(metadata)

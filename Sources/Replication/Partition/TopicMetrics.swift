@@ -152,6 +152,12 @@ extension TopicMetrics {
             summed.record(lags.byTopic.keys.count { label(of: $0) != $0 })
         }
 
+        /// The flow has stopped: nobody hears of the lag of its partitions any more.
+        func lagsEnded(partitions: Int) {
+            for metrics in byTopic.values { metrics.report(lag: nil) }
+            unknown.record(partitions)
+        }
+
         private func label(of topic: String) -> String {
             byTopic[topic] != nil || byTopic.count < limit ? topic : SeriesLimits.others
         }

@@ -1,4 +1,5 @@
 public import KafkaClient
+internal import PlainText
 public import Replication
 
 /// Differences of a configuration from the one that a process works by, and what each of them takes.
@@ -78,10 +79,9 @@ public struct ReloadPlan: Sendable {
         }
         others += Self.processChanges(from: old, to: new)
         // Values may come from variables and files that hold more than they should.
-        for index in flows.indices {
-            flows[index].details = flows[index].details.map { new.references.hiding(old.references.hiding($0)) }
-        }
-        others = others.map { new.references.hiding(old.references.hiding($0)) }
+        func shown(_ text: String) -> String { new.references.hiding(old.references.hiding(text)).printable() }
+        for index in flows.indices { flows[index].details = flows[index].details.map(shown) }
+        others = others.map(shown)
     }
 
     private static func change(from old: FlowSettings?, to new: FlowSettings) -> FlowChange {
@@ -110,7 +110,8 @@ public struct ReloadPlan: Sendable {
                     + "change")
         }
         if wanted.isEmpty {
-            refusals.append("none of the flows that the process was asked to run is left: stop the process, if that is meant")
+            refusals.append(
+                "none of the flows that the process was asked to run is left: stop the process, if that is meant")
         }
         return refusals
     }

@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import PlainText
 internal import Replication
 
-/// Settings as somebody reads them who knows the configuration file.
+/// Settings in the words of the configuration file.
 enum SettingText {
     /// Bytes of one setting that are shown.
     private static let limit = 200

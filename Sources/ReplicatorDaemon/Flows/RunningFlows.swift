@@ -160,8 +160,8 @@ extension RunningFlows {
             if error.isRefusal { return Objection(reason: "flow \(settings.name): \(error)", mayPass: false) }
             guard await flow.works else { return nil }
             return Objection(
-                reason: "flow \(settings.name) works now, and could not with the new settings: \(error); correct them, or "
-                    + "restart if it is to have them all the same", mayPass: true)
+                reason: "flow \(settings.name) works now, and could not with the new settings: \(error); correct them, "
+                    + "or restart if it is to have them all the same", mayPass: true)
         }
     }
 }

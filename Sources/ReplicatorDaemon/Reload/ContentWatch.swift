@@ -1,7 +1,7 @@
 package import ReplicatorConfig
 
 /// Decides when files that are looked at every few seconds are worth reading: once for each content, and not while
-/// somebody writes them.
+/// they are being written.
 package struct ContentWatch: Sendable {
     /// Looks between two attempts to take over a content that was refused for a reason that may pass.
     package static let patience = 15

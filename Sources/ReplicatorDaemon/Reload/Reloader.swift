@@ -1,6 +1,7 @@
 internal import Logging
 internal import Metrics
 package import Observability
+internal import PlainText
 internal import Replication
 package import ReplicatorConfig
 
@@ -39,7 +40,9 @@ package actor Reloader {
     }
 
     /// Looks at the files every few seconds until the task is cancelled.
-    package func keepWatching(every pause: Duration = .seconds(2), clock: some Clock<Duration> = ContinuousClock()) async {
+    package func keepWatching(
+        every pause: Duration = .seconds(2), clock: some Clock<Duration> = ContinuousClock()
+    ) async {
         while (try? await clock.sleep(for: pause)) != nil { await look() }
     }
 
@@ -90,7 +93,9 @@ package actor Reloader {
             throw RefusedAttempt(reasons: objections.map(\.reason), mayPass: objections.allSatisfy(\.mayPass))
         }
         for warning in configuration.take(proposal) { logger.warning("\(warning)") }
-        let files = contents.changes(since: applied).map { "\($0) read again, since it has changed" }
+        let files = contents.changes(since: applied).map {
+            "\($0.printable()) read again, since it has changed"
+        }
         applied = contents
         return await apply(proposal.plan, isAsked: cause != .change) + files
     }

@@ -131,7 +131,8 @@ struct RunCommand: AsyncParsableCommand {
             host: address.host, port: address.port, registry: daemon.registry,
             sources: StatusServer.Sources(
                 status: { await daemon.document().listing($0).json }, obstacles: { await daemon.obstacles() },
-                control: { await daemon.control($0) }, reload: { await reloader.answer() }, history: daemon.history, events: daemon.events),
+                control: { await daemon.control($0) }, reload: { await reloader.answer() }, history: daemon.history,
+                events: daemon.events),
             access: access, limits: limits, hasDescriptors: { DescriptorReserve.remains(times: 2) },
             logger: daemon.logger)
     }

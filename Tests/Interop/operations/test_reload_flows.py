@@ -102,7 +102,7 @@ def test_flows_come_and_go_and_the_others_notice_nothing(east, west, cluster):
         before, other = clicks.count, offset(running, "a", "orders")
         running.awaits("the other flow comes on meanwhile", lambda: offset(running, "a", "orders") > other)
         running.awaits("it runs again", lambda: state(running, "b") == "running" and len(lines(running, "flow has stopped")) == 1)
-        running.awaits("it goes on behind that", lambda: offset(running, "b", "clicks") > before)
+        running.awaits("it copies on behind that", lambda: offset(running, "b", "clicks") > before)
 
         status, report = post(running, "/api/reload")
         equal("the same again", (status, report["messages"]), (200, ["nothing changed"]))
@@ -123,7 +123,7 @@ def test_flows_come_and_go_and_the_others_notice_nothing(east, west, cluster):
         status, report = reload(running, both)
         equal("it comes back", (status, report["messages"]), (200, ["flow b added"]))
         running.copies(cluster.bootstrap, ["clicks"], ["b"])
-        check("it goes on where it stopped", watermarks(west.bootstrap, "north.clicks")[0][1] >= end)
+        check("it begins where it stopped", watermarks(west.bootstrap, "north.clicks")[0][1] >= end)
         orders.stop()
         running.copies(east.bootstrap, ["orders"], ["a"])
         check("the other flow has kept its connections", kept <= connections(running, east.bootstrap),
@@ -241,6 +241,12 @@ def test_a_paused_part_stays_paused_over_a_restart(east, west):
         equal("the topic is paused still", {p["topic"]: p["state"] for p in running.partitions()},
               {"orders": "paused", "clicks": "active"})
         equal("nothing of it was copied", numbers(west.bootstrap, "east.orders"), {0: []})
+        series = 'replicator_message_lag{flow="flow",topic="orders"}'
+        running.awaits("its lag is known", lambda: f"{series} 10\n" in running.get("/metrics"))
+        document["flows"][0].update(delivery="exactlyOnce", topics={"allow": ["clicks"]})
+        equal("the flow restarts without it", reload(running, document)[0], 200)
+        running.awaits("it runs again", lambda: len(lines(running, "flow is running")) == 3 and running.runs())
+        check("no old lag is told", series not in running.get("/metrics"), running.get("/metrics"))
 
 
 def test_a_flow_that_cannot_be_reached_changes_and_goes(east, west):
