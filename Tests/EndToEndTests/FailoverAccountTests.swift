@@ -187,6 +187,40 @@ import Testing
         }
     }
 
+    @Test func `an empty partition is complete, and what is remembered of it is understood`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders", partitions: 2)
+            try await world.produce(0..<5, to: "orders")
+            try await copied(world, 5)
+
+            for _ in 0..<2 {
+                let failover = try await failover(world, .planned)
+                try await failover.run()
+                let report = await failover.report
+                #expect(report.accounts.map(\.state) == [.complete, .complete])
+                #expect(report.unaccepted == [])
+            }
+        }
+    }
+
+    @Test func `copies that are gone are not said to be there`() async throws {
+        try await Replicated.run { world in
+            for topic in ["orders", "cut"] {
+                try await world.createTopic(topic)
+                for start in [0, 10, 20] { try await world.produce(start..<start + 10, to: topic) }
+            }
+            try await copied(world, 60)
+            _ = try await world.target.recreateTopic("east.orders")
+            _ = try await world.target.truncate(topic: "east.cut", partition: 0, to: 20)
+
+            let report = try await unplanned(world)
+
+            #expect(report.accounts.map(\.state) == [.copyGone, .copyGone], "\(report.accounts)")
+            #expect(report.unaccepted.count == 2)
+            #expect(try await tail(world)["orders"] == expectedValues(0..<30))
+        }
+    }
+
     @Test func `a planned failover that does not get on says what each partition waits for`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

@@ -22,6 +22,20 @@ import Testing
         return facts
     }
 
+    private func recreatedCopy() -> PartitionFacts {
+        facts {
+            $0.recorded?.targetTopicID = Self.old
+            $0.targetTopicID = Self.new
+        }
+    }
+
+    private func copies(to offset: Int64, of end: Int64) -> PartitionFacts {
+        facts {
+            $0.recorded?.targetOffset = offset
+            $0.targetEnd = end
+        }
+    }
+
     private func account(_ facts: PartitionFacts) -> Account { facts.account(flow: "f", from: "east", to: "west") }
 
     private static let unanswered = KafkaError(.cancelled, during: .request(.listOffsets), cluster: "east")
@@ -39,6 +53,10 @@ import Testing
             (facts { $0.atSource = .leaderless }, .leaderless),
             (facts { $0.atSource = .missing }, .deleted),
             (facts { $0.atTarget = .missing }, .copyGone),
+            (facts { $0.atSource = .withheld }, .withheld),
+            (recreatedCopy(), .copyGone),
+            (copies(to: 10, of: 9), .copyGone),
+            (copies(to: 10, of: 12), .complete),
             (facts { $0.bounds = .failure(Self.unanswered) }, .unknown),
             (facts { $0.bounds = nil }, .unknown),
             (facts(copied: nil), .waiting),

@@ -22,13 +22,13 @@ package struct BeyondPosition: Hashable, Sendable {
             kind = .end
             backTo = min(wanted?.target ?? end, end)
             reason =
-                "it stands at target offset \(committed), beyond the end of the log there, \(end): what comes before "
+                "its position on the target, \(committed), is beyond the end of the log there, \(end): what comes before "
                 + "that offset would never be read"
         } else if let wanted, wanted.next != nil, wanted.target < committed, let end = side.copiesEnd, committed > end {
             kind = .copies
             backTo = wanted.target
             reason =
-                "it stands at target offset \(committed), beyond everything that is known to be copied there, which ends "
+                "its position on the target, \(committed), is beyond everything that is known to be copied there, which ends "
                 + "at \(end), and at the source it has not read all of that: it has read what others wrote there, or "
                 + "its position is that of an earlier log, and then it misses the records from \(wanted.target) on"
         } else {

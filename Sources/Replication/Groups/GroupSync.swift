@@ -301,7 +301,7 @@ extension GroupSync {
     }
 
     /// First offsets of the target partitions in which something is to be committed; ends of those, and of those in
-    /// which a group stands. Ends of those that hold nothing of ours yet are kept for the next round: a position may be
+    /// which a group has a position. Ends of those that hold nothing of ours yet are kept for the next round: a position may be
     /// taken from an end only if the end is older than the map that says that nothing has been copied.
     private func bounds(
         of found: [GroupFinding],
@@ -469,7 +469,7 @@ extension GroupSync {
                     if case .failure(.nothingCopied) = partition.position { continue }
                     (message, reason) = ("group offset cannot be translated", why)
                 case .beyond(let beyond):
-                    (message, reason) = ("group stands where reading on the target cannot have led", beyond.reason)
+                    (message, reason) = ("group has a position on the target to which reading cannot have led", beyond.reason)
                 case .held:
                     guard let why = partition.heldBy else { continue }
                     (message, reason) = ("group is held back on the target", why)

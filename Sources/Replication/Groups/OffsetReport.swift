@@ -36,8 +36,8 @@ public struct OffsetReport: Sendable, Codable, Equatable {
         public var reason: String?
     }
 
-    /// Whether every position has an exact counterpart, no record differs from its copy, and the group stands nowhere
-    /// on the target where reading cannot have led.
+    /// Whether every position has an exact counterpart, no record differs from its copy, and no position on the target is
+    /// one to which reading cannot have led.
     public var isExact: Bool {
         failure == nil
             && partitions.allSatisfy {

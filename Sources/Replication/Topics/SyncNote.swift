@@ -35,7 +35,7 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case groupNotCovered
         /// Somebody reads with the group on the target.
         case groupActive
-        /// A consumer group stands on the target where reading there cannot have led.
+        /// A consumer group has a position on the target to which reading there cannot have led.
         case groupBeyond
     }
 

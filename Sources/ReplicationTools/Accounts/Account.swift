@@ -1,5 +1,5 @@
-/// What has become of a topic that a flow's expressions name, or of one of its partitions: whether the target has what
-/// the source has, and if not, why.
+/// Account of a topic that a flow's expressions name, or of one of its partitions: whether the target has what the source
+/// has, and if not, why.
 public struct Account: Hashable, Sendable, Codable {
     public enum State: String, Hashable, Sendable, Codable, CaseIterable {
         /// Every committed record of the source is on the target, or was skipped for a counted reason.

@@ -21,7 +21,10 @@ struct AccountObserver: Sendable {
         let atTarget = try await target.metadata(.all)
         let observer = MetadataObserver(settings: settings, source: source, target: target)
         let selected = observer.select(atSource)
-        var facts = facts(of: selected, recorded, obstacles, atSource, atTarget)
+        let unlisted = Set(recorded.keys.map(\.topic)).filter { atSource.topics[$0] == nil }
+        let withheld = try await source.metadata(.named(unlisted.sorted())).topics.values
+            .filter { $0.error == .topicAuthorizationFailed }.map(\.name)
+        var facts = facts(of: selected, recorded, obstacles, atSource, atTarget, withheld: Set(withheld))
         await look(into: &facts, ends)
         await findUncreatable(&facts, selected, atTarget)
         let (flow, from, to) = (settings.name, settings.source.name, settings.target.name)
@@ -33,13 +36,14 @@ struct AccountObserver: Sendable {
     /// Selected partitions, and recorded ones that the source has no more.
     private func facts(
         of selected: [SelectedTopic], _ recorded: [TopicPartition: PartitionFacts.Recorded],
-        _ obstacles: FlowObstacles, _ atSource: ClusterMetadata, _ atTarget: ClusterMetadata
+        _ obstacles: FlowObstacles, _ atSource: ClusterMetadata, _ atTarget: ClusterMetadata, withheld: Set<String>
     ) -> [TopicPartition: PartitionFacts] {
         var found: [TopicPartition: PartitionFacts] = [:]
         func add(_ partition: TopicPartition, _ targetName: String, _ id: KafkaUUID, _ presence: PartitionFacts.Presence)
         {
             var facts = PartitionFacts(source: partition, targetTopic: targetName, sourceTopicID: id.hexadecimal)
             facts.recorded = recorded[partition]
+            facts.targetTopicID = atTarget.topics[targetName]?.id.hexadecimal ?? ""
             facts.atSource = presence
             facts.atTarget = Self.presence(of: TopicPartition(targetName, partition.partition), in: atTarget)
             facts.stopped = obstacles.stopped[partition]
@@ -52,7 +56,6 @@ struct AccountObserver: Sendable {
                 add(partition, topic.targetName, topic.source.id, Self.presence(of: partition, in: atSource))
             }
         }
-        // A topic that is not listed may be hidden from us: then it is withheld, not deleted.
         let there = Set(selected.map(\.source.name))
         for partition in recorded.keys where found[partition] == nil {
             let isSelected =
@@ -62,7 +65,9 @@ struct AccountObserver: Sendable {
                         selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias
                     ).targetName(of: partition.topic, isInternal: false) != nil
             guard isSelected else { continue }
-            add(partition, settings.naming.targetName(of: partition.topic), .zero, .missing)
+            add(
+                partition, settings.naming.targetName(of: partition.topic), .zero,
+                withheld.contains(partition.topic) ? .withheld : .missing)
         }
         return found
     }
@@ -72,7 +77,7 @@ struct AccountObserver: Sendable {
         return found.leader == nil ? .leaderless : .there
     }
 
-    /// What is committed is asked first: else a record between the two looks would seem to be of an open transaction.
+    /// Asks first what is committed: else a record between the two looks would seem to be of an open transaction.
     private func look(
         into facts: inout [TopicPartition: PartitionFacts], _ ends: [TopicPartition: Int64]
     ) async {
@@ -89,6 +94,9 @@ struct AccountObserver: Sendable {
             }.filter { Set(asked).contains($0.0) }
         ) { first, _ in first }
         let epochEnds = await source.epochEnds(epochs)
+        let copies = facts.values.filter { $0.recorded != nil && $0.atTarget == .there }.map(\.target)
+        let targetEnds = await target.logEnds(of: Set(copies))
+        for (partition, found) in facts { facts[partition]?.targetEnd = targetEnds[found.target] }
         for partition in asked {
             do throws(KafkaError) {
                 let start = try starts[partition]?.get().offset ?? 0
@@ -156,13 +164,18 @@ struct AccountObserver: Sendable {
     }
 }
 
+extension PartitionFacts {
+    fileprivate var target: TopicPartition { TopicPartition(targetTopic, source.partition) }
+}
+
 extension [TopicPartition: Checkpoint] {
     /// In the form in which accounts want it.
     var recorded: [TopicPartition: PartitionFacts.Recorded] {
         mapValues {
             PartitionFacts.Recorded(
                 sourceOffset: $0.sourceOffset, sourceTopicID: $0.sourceTopicID,
-                sourceLeaderEpoch: $0.sourceLeaderEpoch)
+                sourceLeaderEpoch: $0.sourceLeaderEpoch, targetTopicID: $0.targetTopicID,
+                targetOffset: $0.targetOffset)
         }
     }
 }

@@ -10,11 +10,23 @@ package struct PartitionFacts: Sendable {
         package var sourceTopicID: String?
         /// -1 when unknown.
         package var sourceLeaderEpoch: Int32
+        /// Id of the target topic, likewise.
+        package var targetTopicID: String?
+        /// Target offset up to which copies were known; -1 when nothing is known.
+        package var targetOffset: Int64
+        /// End that the target's log had at a moment that counts; nil for the present one.
+        package var targetEnd: Int64?
 
-        package init(sourceOffset: Int64, sourceTopicID: String?, sourceLeaderEpoch: Int32) {
+        package init(
+            sourceOffset: Int64, sourceTopicID: String?, sourceLeaderEpoch: Int32, targetTopicID: String? = nil,
+            targetOffset: Int64 = -1, targetEnd: Int64? = nil
+        ) {
             self.sourceOffset = sourceOffset
             self.sourceTopicID = sourceTopicID
             self.sourceLeaderEpoch = sourceLeaderEpoch
+            self.targetTopicID = targetTopicID
+            self.targetOffset = targetOffset
+            self.targetEnd = targetEnd
         }
     }
 
@@ -36,6 +48,8 @@ package struct PartitionFacts: Sendable {
     /// State of the partition on a cluster.
     package enum Presence: Hashable, Sendable {
         case there, leaderless, missing
+        /// The cluster does not say whether it is there.
+        case withheld
     }
 
     package var source: TopicPartition
@@ -44,6 +58,9 @@ package struct PartitionFacts: Sendable {
     package var recorded: Recorded?
     /// As 32 hexadecimal digits.
     package var sourceTopicID: String
+    package var targetTopicID = ""
+    /// Present end of the target's log; nil where it is not known.
+    package var targetEnd: Int64?
     package var atSource: Presence
     package var atTarget: Presence
     /// Error in words where the source could not say; nil where it was not asked.
@@ -77,12 +94,13 @@ package struct PartitionFacts: Sendable {
         return account
     }
 
-    /// What nobody can read comes first, then what makes offsets incomparable, then what the offsets say.
+    /// Judges first what nobody can read, then what makes offsets incomparable, then what the offsets say.
     private func judgement(_ flow: String, _ from: String, _ to: String) -> (Account.State, String) {
         switch atSource {
         case .missing:
             let next = recorded.map { " What it held from source offset \($0.sourceOffset) on is gone with it" } ?? ""
             return (.deleted, "\(from) has no \(source) any more.\(next)")
+        case .withheld: return (.withheld, "\(from) does not let us see \(source.topic)")
         case .leaderless:
             return (
                 .leaderless,
@@ -106,6 +124,16 @@ package struct PartitionFacts: Sendable {
         }
         if atTarget == .missing {
             return (.copyGone, "\(to) has no \(targetTopic)-\(source.partition) any more: its copies are gone")
+        }
+        if let old = recorded.targetTopicID, Self.isKnown(old), Self.isKnown(targetTopicID), old != targetTopicID {
+            return (.copyGone, "\(targetTopic) was deleted and created again on \(to): the copies are gone")
+        }
+        if let end = recorded.targetEnd ?? targetEnd, end < recorded.targetOffset {
+            return (
+                .copyGone,
+                "the log of \(targetTopic)-\(source.partition) on \(to) ends at \(end), and copies went up to "
+                    + "\(recorded.targetOffset): the last of them are gone"
+            )
         }
         if let stopped { return (.stopped, stopped) }
         let cut = min(epochEnd ?? .max, bounds.end)

@@ -139,7 +139,7 @@ extension Failover {
                 case .success: moved += 1
                 case .failure(let error):
                     stuck.append(
-                        "\(group.id): \(partition) stands beyond the end of its log, and cannot be set back: \(error)")
+                        "\(group.id): \(partition) is beyond the end of its log, and cannot be set back: \(error)")
                 }
             }
         }

@@ -74,13 +74,14 @@ extension Failover {
 }
 
 extension FailoverRecord {
-    /// How far each partition had come when its source was lost, or left.
+    /// Progress of each partition when its source was lost, or left.
     fileprivate var recorded: [TopicPartition: PartitionFacts.Recorded] {
         Dictionary(
             snapshot.map { partition in
                 let recorded = PartitionFacts.Recorded(
                     sourceOffset: partition.sourceOffset, sourceTopicID: partition.sourceTopicID,
-                    sourceLeaderEpoch: partition.sourceLeaderEpoch ?? -1)
+                    sourceLeaderEpoch: partition.sourceLeaderEpoch ?? -1, targetTopicID: partition.targetTopicID,
+                    targetOffset: partition.targetOffset, targetEnd: partition.targetEnd)
                 return (partition.source, recorded)
             }
         ) { first, _ in first }

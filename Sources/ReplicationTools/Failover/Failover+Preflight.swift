@@ -122,10 +122,10 @@ extension Failover {
         let policies = settings.policies
         let left = accounts.filter { account in
             switch account.state {
-            case .recreated: policies.recreated == .stop
+            case .recreated, .copyGone: policies.recreated == .stop
             case .truncated: policies.truncated == .stop
             case .expired: policies.expired == .stop
-            case .leaderless, .uncreatable, .withheld, .undecided, .copyGone, .unknown: true
+            case .leaderless, .uncreatable, .withheld, .undecided, .unknown: true
             case .complete, .behind, .stopped, .openTransaction, .waiting, .excluded, .deleted: false
             }
         }

@@ -138,6 +138,8 @@ public struct PartitionSnapshot: Hashable, Sendable, Codable {
     package var sourceLeaderEpoch: Int32?
     /// Id of the source topic, as 32 hexadecimal digits; nil in records of versions without.
     package var sourceTopicID: String?
+    /// Id of the target topic, likewise.
+    package var targetTopicID: String?
     /// Where the target's log ended.
     public var targetEnd: Int64
     /// Records of the flow between the two: they are there too, beyond the last checkpoint.

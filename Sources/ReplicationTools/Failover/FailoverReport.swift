@@ -52,15 +52,15 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var partitions = 0
     public var groupsInStep = 0
     public var groupsNotInStep: [String] = []
-    /// Those of them that stand on the target where reading there cannot have led.
+    /// Those of them with a position on the target to which reading there cannot have led.
     public var groupsBeyond: [String] = []
     /// Records compared by the step `verify`.
     public var verified: Int64 = 0
     /// After an unplanned failover: what was left behind, for each partition.
     public var tail: [Tail] = []
-    /// What has become of every selected topic and partition, and of those that rules exclude. Empty before that is known.
+    /// Accounts of every selected topic and partition, and of those that rules exclude. Empty before they are known.
     public var accounts: [Account] = []
-    /// What is not as it should be and was not accepted: with it a failover ends with exit code 1, although the target
+    /// Things that are not as they should be and were not accepted: with them a failover ends with exit code 1, although the target
     /// has taken over.
     public var unaccepted: [String] = []
     /// The flow that brings records back; nil when there is none.

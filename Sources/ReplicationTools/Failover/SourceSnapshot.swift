@@ -36,6 +36,7 @@ struct SourceSnapshot {
             let end = ends[partition.target] ?? max(0, checkpoint.targetOffset)
             var snapshot = PartitionSnapshot(partition, sourceOffset: checkpoint.sourceOffset, targetEnd: end)
             snapshot.sourceTopicID = checkpoint.sourceTopicID
+            snapshot.targetTopicID = checkpoint.targetTopicID
             snapshot.targetOffset = checkpoint.targetOffset
             snapshot.targetLeaderEpoch = checkpoint.targetLeaderEpoch
             snapshot.following = checkpoint.following

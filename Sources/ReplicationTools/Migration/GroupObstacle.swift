@@ -10,7 +10,7 @@ extension FlowStatus.Group {
         return text(first)
     }
 
-    /// Reason why the group stands on the target where reading there cannot have led; nil where it does not.
+    /// Reason why a position on the target is one to which reading there cannot have led; nil where none is.
     var beyond: String? { partitions.first { [.beyondEnd, .beyondCopies].contains($0.state) }.map(text) }
 
     private func text(_ partition: FlowStatus.GroupPartition) -> String {

@@ -430,7 +430,7 @@ private struct Standstill {
         return time - since >= patience
     }
 
-    /// What stands against each partition that is behind.
+    /// Obstacles of the partitions that are behind.
     func reasons(_ status: FlowStatus) -> [String] {
         guard status.state == .running else {
             return [status.reason ?? "the flow is \(status.state)"]

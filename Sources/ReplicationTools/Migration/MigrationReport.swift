@@ -33,7 +33,7 @@ public struct MigrationProgress: Hashable, Sendable {
     public var bytesPerSecond: Double?
     /// Until everything that the source holds now has passed; nil where that cannot be told.
     public var secondsLeft: Double?
-    /// What is waited for, in words; nil while records move.
+    /// Reason for which it waits, in words; nil while records move.
     public var waitsFor: String?
 }
 
@@ -63,7 +63,7 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var groupsNotInStep: [String] = []
     /// Whether those were accepted beforehand.
     public var leavesGroups = false
-    /// What has become of every selected topic and partition, and of those that rules exclude. Empty before that is known.
+    /// Accounts of every selected topic and partition, and of those that rules exclude. Empty before they are known.
     public var accounts: [Account] = []
     /// Topics of which copies are gone from the target that the source still has, in words.
     public var goneOnTarget: [String] = []

@@ -99,7 +99,7 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     public var notCompared: [Account] = []
     public var coverage = Coverage()
 
-    /// How much of what is selected was compared.
+    /// Part of what is selected that was compared.
     public struct Coverage: Hashable, Sendable, Codable {
         public var partitions = 0
         /// Partitions that nothing kept from being compared.

@@ -219,7 +219,7 @@ struct FailoverCommand: AsyncParsableCommand {
         StandardOutput.say(FailoverText.summary(JSONText.printable(done), settings, config: common.config))
     }
 
-    /// What is left ends the command with 1, although the target has taken over.
+    /// Ends the command with 1 for what is left, although the target has taken over.
     private func checkAccepted(_ done: FailoverReport) throws {
         guard let first = done.unaccepted.first else { return }
         let others = done.unaccepted.count == 1 ? "" : ", and \(done.unaccepted.count - 1) more, see above"

@@ -16,11 +16,10 @@ struct OffsetsCommand: AsyncParsableCommand {
             committed there, the lag on both sides, and whether the next record is the same on both.
 
             Nothing is changed unless --apply is given. The group must not be reading on the target then. --allow-rewind \
-            also sets back a group that stands further there, or beyond what is there.
+            also sets back positions that are further there, or beyond what is there.
 
             Exit codes: 0 every offset has an exact counterpart, no record that can be read on both sides differs, the \
-            group stands nowhere beyond what is there, and with --apply it stands on the target no less far than at the \
-            source. 1 it is not so, 2 wrong usage or configuration.
+            group is nowhere beyond what is there, and with --apply it is on the target no less far than at the source. 1 it is not so, 2 wrong usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
@@ -81,7 +80,7 @@ struct OffsetsCommand: AsyncParsableCommand {
         try checkApplied(reports.flatMap(\.partitions))
     }
 
-    /// What was to be committed and is not.
+    /// Names what was to be committed and is not.
     private func checkApplied(_ partitions: [OffsetReport.Partition]) throws {
         let further = partitions.filter { $0.state == .further }
         if !allowRewind, !further.isEmpty, !json {

@@ -47,15 +47,13 @@ enum MigrateText {
         return lines.joined(separator: "\n")
     }
 
-    /// What has become of everything that was selected.
+    /// Lists what has become of everything that was selected.
     private static func accounts(_ report: MigrationReport) -> [String] {
         guard !report.accounts.isEmpty else { return [] }
         let left = report.accounts.filter(\.isLeft)
-        let complete = report.accounts.count { $0.state == .complete }
-        let summary =
-            left.isEmpty
-            ? "nothing is left on \(report.source): \(complete) selected partitions are complete"
-            : "\(complete) selected partitions are complete, these are not:"
+        let count = report.accounts.count { $0.state == .complete }
+        let complete = count == 1 ? "1 selected partition is complete" : "\(count) selected partitions are complete"
+        let summary = left.isEmpty ? "nothing is left on \(report.source): \(complete)" : "\(complete), these are not:"
         return
             ([summary] + (left.isEmpty ? [] : AccountTable(left).lines.map { "  " + $0 })
             + AccountTable.excluded(report.accounts)).map { "  " + $0 }

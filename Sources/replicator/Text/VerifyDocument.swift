@@ -63,7 +63,7 @@ struct VerifyDocument: Codable {
         return lines.joined(separator: "\n")
     }
 
-    /// How much was compared, and why the rest was not.
+    /// Tells how much was compared, and why the rest was not.
     private static func coverage(of flow: VerificationReport) -> String {
         let coverage = flow.coverage
         var rest: [String] = []

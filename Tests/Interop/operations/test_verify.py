@@ -19,7 +19,7 @@ from support.checks import check, equal, eventually, measured
 from support.clients import QUIET, say
 from support.program import command, program
 from support.records import numbers, produce_numbers
-from support.replicators import flow, replicator
+from support.replicators import configured, flow, replicator
 from support.topics import create_topic, delete_records
 
 TOTAL = 1_000_000
@@ -276,8 +276,7 @@ def test_records_that_came_round_a_ring_are_no_difference_and_counted_once(east,
     for number, running in enumerate(names.values()):
         create_topic(running.bootstrap, "orders", partitions=1)
         produce_numbers(running.bootstrap, "orders", range(number * 100, number * 100 + 40), partitions=1)
-    with replicator(east.bootstrap, west.bootstrap) as running:
-        running.kill()
+    with configured(east.bootstrap, west.bootstrap) as running:
         document = running.document()
         document["clusters"] = {name: {"bootstrapServers": b.bootstrap} for name, b in names.items()}
         document["flows"] = flows
