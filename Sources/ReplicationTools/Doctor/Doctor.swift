@@ -203,15 +203,19 @@ extension Doctor {
         // What cannot be read is told with the permissions; then everything counts as set by others.
         let ledger = SyncLedger(flow: settings.name, target: target, wallClock: wallClock)
         try? await ledger.open()
-        let effective = EffectiveSettings(seen, after: SyncPlanner(settings).plan(seen, ledger: await ledger.state))
+        let planner = SyncPlanner(settings)
+        let planned = EffectiveSettings(seen, after: planner.plan(seen, ledger: await ledger.state))
+        // Records may come before a running flow has changed settings of copies that are there.
+        let present = EffectiveSettings(seen, after: planner.topicPlan(seen))
         let judgement = TopicJudgement(
             now: wallClock(), targetBrokers: seen.target.brokers.count, startsAtLatest: settings.startFrom == .latest,
             compression: settings.compression)
-        var findings = effective.findings(settings)
+        var findings = planned.findings(settings) { $0 != .refuses }
+        findings += present.findings(settings) { $0 == .refuses }
         var toSample = Self.sampledForKeys
         for topic in seen.selected {
             let source = (seen.sourceConfigs[topic.source.name] ?? [:]).compactMapValues(\.value)
-            let there = effective.target(of: topic.source.name).compactMapValues(\.value)
+            let there = present.target(of: topic.source.name).compactMapValues(\.value)
             let isMissing = missing.contains(topic.source.name)
             var facts = TopicFacts(
                 source: topic.source.name, target: topic.targetName, sourceConfigs: source, targetConfigs: there,
@@ -232,12 +236,20 @@ extension Doctor {
             findings.append(
                 Finding(
                     .ok, "records", settings.target.name,
-                    "limits, timestamps, retention, codecs, keys and replicas fit for \(seen.selected.count.counted("topic"))"
-                ))
+                    "limits, timestamps, retention, codecs, keys and replicas fit for \(compared(seen, present))"))
         }
         // By kind, so that one kind in a thousand topics does not hide the others.
         return Dictionary(grouping: findings, by: \.check).sorted { $0.key < $1.key }
             .flatMap { $0.value.bounded(Self.shown, check: $0.key) } + times.findings
+    }
+
+    /// Topics whose settings are known on both sides, of all.
+    private func compared(_ seen: SyncObservation, _ present: EffectiveSettings) -> String {
+        let known = seen.selected.count { topic in
+            seen.sourceConfigs[topic.source.name] != nil && !present.target(of: topic.source.name).isEmpty
+        }
+        guard known < seen.selected.count else { return "\(known) topics" }
+        return "\(known) of \(seen.selected.count) topics; settings of the others cannot be read, on one side at least"
     }
 
     private func replicas(

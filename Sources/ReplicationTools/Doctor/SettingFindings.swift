@@ -1,9 +1,9 @@
 internal import Replication
 
 extension EffectiveSettings {
-    /// A finding for each difference in effect that a running flow would leave, about all topics that have it.
-    func findings(_ settings: FlowSettings) -> [Finding] {
-        summary.map { difference, copies in
+    /// A finding for each difference of certain consequences, about all topics that have it.
+    func findings(_ settings: FlowSettings, where isWanted: (SettingDifference.Consequence) -> Bool) -> [Finding] {
+        summary.filter { isWanted($0.difference.consequence) }.map { difference, copies in
             let more = copies.count > 1 ? ", and that of \(copies.count - 1) more," : ""
             return Finding(
                 difference.consequence == .refuses ? .error : .warning, difference.check, copies[0],
