@@ -36,26 +36,41 @@ package actor ClusterWatch {
 
     /// Polls until the task is cancelled.
     func run() async {
-        repeat { await poll() } while (try? await Task.sleep(for: Self.interval)) != nil
+        repeat {
+            // Each of several brokers may let us wait in turn.
+            async let _: Void = noticeSilence()
+            await poll()
+        } while (try? await Task.sleep(for: Self.interval)) != nil
         await client.close()
     }
 
+    /// A poll that takes too long is an answer, too; what it finds in the end counts again.
+    private func noticeSilence() async {
+        guard (try? await Task.sleep(for: Self.patience)) != nil else { return }
+        fell(because: "\(health.name): no broker has answered within \(Self.patience.components.seconds) s")
+    }
+
+    private func fell(because error: String) {
+        if health.isUp != false { logger.warning("cluster cannot be reached", metadata: ["error": "\(error)"]) }
+        health.isUp = false
+        health.error = error
+        health.seenAt = wallClock()
+        gauge.record(0)
+    }
+
     private func poll() async {
-        let wasUp = health.isUp
         do throws(KafkaError) {
             let metadata = try await client.metadata(.none)
+            if health.isUp == false { logger.info("cluster can be reached again") }
             health.isUp = true
             health.clusterID = metadata.clusterID
             health.brokers = metadata.brokers.count
             health.error = nil
-            if wasUp == false { logger.info("cluster can be reached again") }
+            health.seenAt = wallClock()
+            gauge.record(1)
         } catch {
             guard !Task.isCancelled else { return }
-            health.isUp = false
-            health.error = "\(error)"
-            if wasUp != false { logger.warning("cluster cannot be reached", metadata: ["error": "\(error)"]) }
+            fell(because: "\(error)")
         }
-        gauge.record(health.isUp == true ? 1 : 0)
-        health.seenAt = wallClock()
     }
 }
