@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plays outages under load, and compares each second what the program says about itself with the truth.
 
-usage: outage_trial.py REPLICATOR [--scenes NAME,...] [--hold SECONDS] [--topics N] [--partitions N] [--rate N]
+usage: outage_trial.py REPLICATOR [--scenes NAME,...] [--hold SECONDS] [--oldest SECONDS] [--topics N] [--partitions N] [--rate N]
                        [--markdown FILE] [--json FILE] [--log FILE]
 
 Two embedded clusters of three nodes, small batches, a replicator, and clients of librdkafka. The truth is where the
@@ -41,7 +41,6 @@ from support.replicators import flow, replicator  # noqa: E402
 
 # A lag that was said is right when it was true so long ago, in seconds, with what reading the truth itself takes.
 FRESH = 1.5
-OLDEST = 5.0
 SLACK = 0.7
 # Trouble has to be on /readyz after so long.
 NOTICED = 10.0
@@ -57,6 +56,7 @@ def arguments():
     parser.add_argument("--topics", type=int, default=50)
     parser.add_argument("--partitions", type=int, default=192)
     parser.add_argument("--rate", type=int, default=800)
+    parser.add_argument("--oldest", type=float, default=5.0, help="the age in seconds that a lag may have")
     parser.add_argument("--markdown")
     parser.add_argument("--json")
     parser.add_argument("--log", help="where to leave the replicator's log")
@@ -613,7 +613,7 @@ class Trial:
             return "WRONG"
         if age <= FRESH:
             return "right"
-        return f"{age} s old" if age <= OLDEST else f"WRONG for {age} s"
+        return f"{age} s old" if age <= self.options.oldest else f"WRONG for {age} s"
 
     def ready_verdict(self, row):
         said = row["ready"]
@@ -622,12 +622,12 @@ class Trial:
         scene = SCENES.get(row["scene"])
         if scene is None or not row["is_stable"]:
             return "right"
-        patience = NOTICED + (STUCK_AFTER if scene.says and "progress" in scene.says else 0)
+        patience = NOTICED + self.options.oldest - 5 + (STUCK_AFTER if scene.says and "progress" in scene.says else 0)
         if row["phase"] == "trouble":
             if scene.says and row["since"] > patience:
                 return "right" if re.search(scene.says, "\n".join(said["lines"])) else "WRONG"
             return "right"
-        if row["since"] > NOTICED and row["truth"][1] < self.options.rate and not said["ready"]:
+        if row["since"] > NOTICED + self.options.oldest - 5 and row["truth"][1] < self.options.rate and not said["ready"]:
             return "WRONG"
         return "right"
 
@@ -636,7 +636,7 @@ class Trial:
             return f"no answer: {said['error']}"
         if said["age"] is None:
             return "unknown"
-        return "right" if said["age"] <= OLDEST + 1 else f"WRONG: {said['age']:.1f} s old"
+        return "right" if said["age"] <= self.options.oldest + 1 else f"WRONG: {said['age']:.1f} s old"
 
     def wrong(self):
         return [(row, name, verdict) for row in self.rows for name, verdict in row["verdicts"].items()
@@ -681,7 +681,7 @@ class Trial:
         wrong = self.wrong()
         kinds = [kind(v) for row in self.rows for v in row["verdicts"].values()]
         return (f"{len(self.rows)} seconds, {len(kinds)} answers: {kinds.count('right')} right, "
-                f"{kinds.count('older')} up to {OLDEST:.0f} s old, {kinds.count('unknown')} unknown and said so, {len(wrong)} wrong")
+                f"{kinds.count('older')} up to {self.options.oldest:.0f} s old, {kinds.count('unknown')} unknown and said so, {len(wrong)} wrong")
 
 
 SOURCES = ["metrics", "flow", "partitions", "command", "ready", "history"]

@@ -167,11 +167,11 @@ import Testing
     /// A flow behind a relay, which has copied ten records; `exchange` may then answer its fetches.
     private func relayed(
         _ exchange: @escaping @Sendable (inout FetchResponse) -> Void,
-        _ body: (Replicated, Flow, Atomic<Bool>) async throws -> Void
+        _ body: (Replicated, Flow, SharedFlag) async throws -> Void
     ) async throws {
         let isLying = SharedFlag()
         let proxy = try await AnswerProxy { answer in
-            guard isLying.value.load(ordering: .relaxed), answer.api == .fetch else { return answer.framed }
+            guard isLying.isSet, answer.api == .fetch else { return answer.framed }
             return answer.edited(FetchResponse.self, exchange)
         }
         try await Replicated.run(
@@ -183,14 +183,20 @@ import Testing
             let flow = try world.flow()
             try await world.running(flow) {
                 try await world.caughtUp(flow, records: 10)
-                try await body(world, flow, isLying.value)
+                try await body(world, flow, isLying)
             }
         }
         await proxy.close()
     }
 
     private final class SharedFlag: Sendable {
-        let value = Atomic<Bool>(false)
+        private let value = Atomic<Bool>(false)
+
+        var isSet: Bool { value.load(ordering: .relaxed) }
+
+        func set(_ isSet: Bool) {
+            value.store(isSet, ordering: .relaxed)
+        }
     }
 
     @Test func `a source that answers fetches with nothing for ever does not hide the lag, and that is the obstacle`()
@@ -205,13 +211,13 @@ import Testing
                 }
             }
         } _: { world, flow, isLying in
-            isLying.store(true, ordering: .relaxed)
+            isLying.set(true)
             try await world.produce(10..<50, to: "orders")
             try await awaitGrownLag(39, of: flow)
             try await eventually("the reason to be told") {
                 await flow.status().partitions.first?.obstacle?.contains("nothing has come from broker 1 of east") == true
             }
-            isLying.store(false, ordering: .relaxed)
+            isLying.set(false)
             try await awaitLag(0, of: flow)
             try await eventually("the end of the trouble") { await flow.status().partitions.first?.obstacle == nil }
         }
@@ -220,11 +226,11 @@ import Testing
     @Test func `a source that asks for silence for years does not hide the lag, and that is the obstacle`() async throws
     {
         try await relayed { $0.throttleTimeMs = .max } _: { world, flow, isLying in
-            isLying.store(true, ordering: .relaxed)
+            isLying.set(true)
             try await eventually("the silence to be told") {
                 await flow.status().partitions.first?.obstacle?.contains("throttle_time_ms") == true
             }
-            isLying.store(false, ordering: .relaxed)
+            isLying.set(false)
             try await world.produce(10..<50, to: "orders")
             try await awaitGrownLag(39, of: flow)
             #expect(await flow.status().partitions.first?.obstacle?.contains("throttle_time_ms") == true)

@@ -1,4 +1,5 @@
 import KafkaClient
+import KafkaWire
 import NIOCore
 import Replication
 import Testing
@@ -8,16 +9,16 @@ import Testing
     private let error = KafkaError(.connection(.closedByBroker), during: .request(.produce), cluster: "west")
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
-    @Test func `a connection that breaks is one failure, however many requests it takes with it`() throws {
+    @Test func `a connection that breaks is one failure, however many requests it takes with it`() {
         var link = BrokerLink()
         let round = link.round
 
-        let first = try #require(link.failed(error, in: round, at: start))
+        let first = link.failed(error, in: round, at: start) ?? .zero
         let others = (0..<4).map { _ in link.failed(error, in: round, at: start) }
 
         #expect(others == [nil, nil, nil, nil])
         #expect(link.failures == 1)
-        #expect(first <= .milliseconds(60))
+        #expect(first > .zero && first <= .milliseconds(60))
         #expect(link.mayAsk(at: start + first))
     }
 
@@ -26,7 +27,8 @@ import Testing
         let before = link.round
         _ = link.failed(error, in: before, at: start)
 
-        #expect(!link.succeeded(in: before))
+        let early = link.succeeded(in: before)
+        #expect(!early)
         #expect(link.error == error)
         let succeeded = link.succeeded(in: link.round)
         #expect(succeeded)
@@ -34,12 +36,12 @@ import Testing
         #expect(link.failures == 0)
     }
 
-    @Test func `however long an outage was, the broker is tried again within about a second`() throws {
+    @Test func `however long an outage was, the broker is tried again within about a second`() {
         var link = BrokerLink()
         var now = start
         for _ in 0..<200 {
-            let pause = try #require(link.failed(error, in: link.round, at: now))
-            #expect(pause <= .milliseconds(1_200))
+            let pause = link.failed(error, in: link.round, at: now) ?? .zero
+            #expect(pause > .zero && pause <= .milliseconds(1_200))
             now = now + pause
             #expect(link.mayAsk(at: now))
         }

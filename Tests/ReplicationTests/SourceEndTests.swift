@@ -55,7 +55,8 @@ import Testing
         #expect(driver.partition.lag(at: driver.now) == .known(40))
         #expect(driver.partition.lag(at: asked + SourceEnd.lifetime).offsets == nil)
         // The log may have been cut: what is asked for counts.
-        driver.event { $0.foundSourceEnd(110, askedAt: driver.now, at: driver.now) }
+        let now = driver.now
+        driver.event { $0.foundSourceEnd(110, askedAt: now, at: now) }
         #expect(driver.partition.lag(at: driver.now) == .known(0))
     }
 
@@ -80,6 +81,18 @@ import Testing
 
         answer.lastStableOffset = 120
         driver.fetch(answer)
+        #expect(!driver.partition.isBehindTransaction)
+    }
+
+    @Test func `records that came after the last fetch are not taken for a transaction's`() throws {
+        var driver = try driver()
+        var answer = SourceAnswer(fetchOffset: 110)
+        answer.highWatermark = 110
+        answer.lastStableOffset = 110
+        driver.fetch(answer)
+        let now = driver.now + .seconds(3)
+        driver.event { $0.foundSourceEnd(120, askedAt: now, at: now) }
+
         #expect(!driver.partition.isBehindTransaction)
     }
 }

@@ -3,7 +3,7 @@ internal import PlainText
 
 extension KafkaError: CustomStringConvertible {
     /// `west: Produce to orders-3 at broker 2 (b2:9092): NOT_ENOUGH_REPLICAS (19); …`
-    public var description: String { "\(cluster): \(withoutCluster)" }
+    public var description: String { cluster.isEmpty ? withoutCluster : "\(cluster): \(withoutCluster)" }
 
     /// The description, for a sentence that has named the cluster.
     public var withoutCluster: String {

@@ -87,6 +87,7 @@ extension PartitionReplicator {
         }
         targetLog.isRecreated = false
         recoveryDelay.reset()
+        lastRecoveryError = nil
         if let truncation = outcome.truncation ?? (isRecreated ? 0 : nil) {
             return targetTruncated(at: truncation, outcome)
         }

@@ -56,7 +56,7 @@ extension PartitionReplicator {
             highWatermark = end
             sourceEnd.heard(at: now)
         }
-        sourceEnd.fetched(lastStableOffset: answer.lastStableOffset)
+        sourceEnd.fetched(lastStableOffset: answer.lastStableOffset, end: end)
         sourceObstacle = nil
         guard let records = answer.records, records.readableBytes > 0 else { return fetchDelay.succeeded() }
         guard compareCopies(with: records.contiguous) else { return fetchDelay.succeeded() }

@@ -10,6 +10,8 @@ package struct SourceEnd: Sendable {
     private(set) var failure: String?
     /// The last stable offset by the last fetch; -1 when it did not tell.
     private(set) var lastStableOffset: Int64 = -1
+    /// Whether that fetch has told of records behind it.
+    private(set) var isHeldBack = false
     /// When the source was first asked for an end beyond what has been read, with nothing read since; nil when nothing is
     /// missing.
     private(set) var unreadSince: NIODeadline?
@@ -19,7 +21,7 @@ package struct SourceEnd: Sendable {
     /// The longest that an end counts without having been heard again: lag by an older one is not known.
     package static let lifetime: TimeAmount = .seconds(5)
     /// The age at which an end is asked for.
-    static let askedAfter: TimeAmount = .seconds(2)
+    static let askedAfter: TimeAmount = .seconds(1)
 
     mutating func heard(at now: NIODeadline) {
         heardAt = now
@@ -36,7 +38,9 @@ package struct SourceEnd: Sendable {
         unreadSince = isUnread ? unreadSince ?? now : nil
     }
 
-    mutating func fetched(lastStableOffset: Int64) {
+    /// - Parameter end: of the log, by the same answer: one that was heard otherwise may be of another moment.
+    mutating func fetched(lastStableOffset: Int64, end: Int64) {
+        isHeldBack = lastStableOffset >= 0 && end > lastStableOffset
         if lastStableOffset != self.lastStableOffset { openTransaction = nil }
         self.lastStableOffset = lastStableOffset
     }
@@ -129,8 +133,7 @@ extension PartitionReplicator {
 
     /// Everything that is committed has been read, and more is there.
     package var isBehindTransaction: Bool {
-        isActive && sourceEnd.lastStableOffset >= 0 && cursor.position >= sourceEnd.lastStableOffset
-            && highWatermark > sourceEnd.lastStableOffset
+        isActive && sourceEnd.isHeldBack && cursor.position >= sourceEnd.lastStableOffset
     }
 
     package mutating func foundOpenTransaction(_ transaction: OpenTransaction) {

@@ -28,7 +28,7 @@ package struct RecoveryGroups: Sendable {
 
     /// Groups under way at a time that depend on the same brokers. Partitions that are due when there are so many become
     /// one group as soon as one of those has ended.
-    package static let most = 4
+    package static let most = 2
 
     package init() {}
 

@@ -113,7 +113,10 @@ extension Shard {
     func replaceExhausted(_ ids: Set<Int64>) async {
         for id in ids where scheduler.intake.origins.producerIDs.values.contains(id) {
             do throws(KafkaError) {
-                guard let successor = try await own.successor(of: id) else { continue }
+                guard let successor = try await own.successor(of: id),
+                    // Partitions that are recovered apart may meet it at the same time.
+                    scheduler.intake.origins.producerIDs.values.contains(id)
+                else { continue }
                 scheduler.replace(id, by: successor.producerID, for: successor.provenance)
                 logger.info(
                     "the epochs of a producer id are used up, going on with another",

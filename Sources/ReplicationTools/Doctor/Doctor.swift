@@ -248,8 +248,8 @@ extension Doctor {
         let known = seen.selected.count { topic in
             seen.sourceConfigs[topic.source.name] != nil && !present.target(of: topic.source.name).isEmpty
         }
-        guard known < seen.selected.count else { return "\(known) topics" }
-        return "\(known) of \(seen.selected.count) topics; settings of the others cannot be read, on one side at least"
+        guard known < seen.selected.count else { return known.counted("topic") }
+        return "\(known) of \(seen.selected.count.counted("topic")); settings of the others cannot be read, on one side at least"
     }
 
     private func replicas(

@@ -41,6 +41,8 @@ package actor ClusterWatch {
     /// Polls until the task is cancelled, or it is retired.
     func run() async {
         while !isRetired {
+            // Each of several brokers may let us wait in turn.
+            async let _: Void = noticeSilence()
             await poll()
             guard (try? await Task.sleep(for: Self.interval)) != nil else { break }
         }
@@ -52,24 +54,36 @@ package actor ClusterWatch {
         isRetired = true
     }
 
+    /// A poll that takes too long is an answer, too; what it finds in the end counts again.
+    private func noticeSilence() async {
+        guard (try? await Task.sleep(for: Self.patience)) != nil else { return }
+        fell(because: "\(health.name): no broker has answered within \(Self.patience.components.seconds) s")
+    }
+
+    private func fell(because error: String) {
+        guard !isRetired else { return }
+        if health.isUp != false { logger.warning("cluster cannot be reached", metadata: ["error": "\(error)"]) }
+        health.isUp = false
+        health.error = error
+        health.seenAt = wallClock()
+        gauge.record(0)
+    }
+
     private func poll() async {
         guard !isRetired else { return }
-        let wasUp = health.isUp
         do throws(KafkaError) {
             let metadata = try await client.metadata(.none)
             guard !isRetired else { return }
+            if health.isUp == false { logger.info("cluster can be reached again") }
             health.isUp = true
             health.clusterID = metadata.clusterID
             health.brokers = metadata.brokers.count
             health.error = nil
-            if wasUp == false { logger.info("cluster can be reached again") }
+            health.seenAt = wallClock()
+            gauge.record(1)
         } catch {
-            guard !Task.isCancelled, !isRetired else { return }
-            health.isUp = false
-            health.error = "\(error)"
-            if wasUp != false { logger.warning("cluster cannot be reached", metadata: ["error": "\(error)"]) }
+            guard !Task.isCancelled else { return }
+            fell(because: "\(error)")
         }
-        gauge.record(health.isUp == true ? 1 : 0)
-        health.seenAt = wallClock()
     }
 }
