@@ -33,6 +33,9 @@ package struct FlowDocument: Sendable, Codable {
     package var rates = Rates()
     package var verdict: Verdict
 
+    /// Reasons why the flow is not ready, as the verdict has them.
+    package var obstacles: [String] { verdict.obstacles }
+
     /// - Parameter sampleAge: seconds since the sample was taken.
     package init(_ status: FlowStatus, sample: FlowSample?, sampleAge: Double? = nil) {
         self.status = status
