@@ -12,16 +12,17 @@ extension Daemon {
         guard let scope = PauseScope(topic: command.topic, partition: command.partition) else {
             return ControlAnswer(status: 400, message: "a partition needs its topic")
         }
+        let part = scope == .flow ? "flow \(flow.name)" : "\(scope) of flow \(flow.name)"
         do {
             switch command.action {
             case .pause:
                 let isNews = try await flow.pause(scope)
                 return ControlAnswer(
-                    status: 200, message: "\(scope) of flow \(flow.name) \(isNews ? "is paused" : "was paused before")")
+                    status: 200, message: "\(part) \(isNews ? "is paused" : "was paused before")")
             case .resume:
                 let isNews = try await flow.resume(scope)
                 return ControlAnswer(
-                    status: 200, message: "\(scope) of flow \(flow.name) \(isNews ? "goes on" : "was not paused")")
+                    status: 200, message: "\(part) \(isNews ? "goes on" : "was not paused")")
             case .retry:
                 return ControlAnswer(
                     status: 200,

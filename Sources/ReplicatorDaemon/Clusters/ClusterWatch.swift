@@ -41,9 +41,11 @@ package actor ClusterWatch {
     /// Polls until the task is cancelled, or it is retired.
     func run() async {
         while !isRetired {
-            // Each of several brokers may let us wait in turn.
-            async let _: Void = noticeSilence()
-            await poll()
+            do {
+                // Each of several brokers may let us wait in turn.
+                async let _: Void = noticeSilence()
+                await poll()
+            }
             guard (try? await Task.sleep(for: Self.interval)) != nil else { break }
         }
         await client.close()

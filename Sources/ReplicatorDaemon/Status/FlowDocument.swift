@@ -35,6 +35,9 @@ package struct FlowDocument: Sendable, Codable {
     package var rates = Rates()
     package var verdict: Verdict
 
+    /// Reasons why the flow is not ready, as the verdict has them.
+    package var obstacles: [String] { verdict.obstacles }
+
     /// - Parameters:
     ///   - sample: with the lags of `status`, and rates.
     ///   - sampleAge: seconds since the rates were taken.

@@ -56,7 +56,7 @@ package struct StatusDocument: Sendable, Codable {
                 down.contains($0)
             }
         }
-        obstacles = clusters.compactMap(\.obstacle) + flows.flatMap(\.verdict.obstacles)
+        obstacles = clusters.compactMap(\.obstacle) + flows.flatMap(\.obstacles)
         isReady = obstacles.isEmpty
     }
 
@@ -85,7 +85,7 @@ package struct StatusDocument: Sendable, Codable {
         document.flows.removeAll { $0.status.name != name }
         let used = Set(document.flows.flatMap { [$0.status.source, $0.status.target] })
         document.clusters.removeAll { !used.contains($0.name) }
-        document.obstacles = document.clusters.compactMap(\.obstacle) + document.flows.flatMap(\.verdict.obstacles)
+        document.obstacles = document.clusters.compactMap(\.obstacle) + document.flows.flatMap(\.obstacles)
         document.isReady = document.obstacles.isEmpty
         return document
     }

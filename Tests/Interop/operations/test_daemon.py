@@ -69,6 +69,11 @@ def test_pause_and_resume_lose_nothing(east, west):
                        < watermarks(east.bootstrap, "orders")[1][1] - 100)
         equal("a pause is no obstacle", running.obstacles(), "")
 
+        try:
+            running.get("/api/flows/flow/pause")
+            check("what is asked for with POST is not answered to GET", False)
+        except urllib.error.HTTPError as error:
+            equal("what is asked for with POST is not answered to GET", (error.code, error.headers["allow"]), (405, "POST"))
         equal("pausing it again changes nothing", post(running, "/api/flows/flow/pause?topic=orders&partition=1"),
               (200, "partition orders-1 of flow flow was paused before\n"))
         equal("the whole topic is paused", post(running, "/api/flows/flow/pause?topic=orders")[0], 200)

@@ -499,6 +499,9 @@ def test_refuses_what_cannot_begin(east, west):
         refused("a report that cannot be written", failover(running, *PLANNED, "--report", "/nowhere/r"), 2,
                 "/nowhere/r")
         refused("a tail that cannot be written", failover(running, "--tail", "/nowhere/r"), 2, "/nowhere/r")
+        (running.folder / "held").write_text("records that nobody else has\n")
+        refused("a tail in place of a file", failover(running, "--tail", str(running.folder / "held")), 2, "exists already")
+        equal("which is as it was", (running.folder / "held").read_text(), "records that nobody else has\n")
         refused("no principal", failover(running, *PLANNED, "--fence", "alice"), 2, "User:orders")
         running.start().copies(east.bootstrap, ["orders"], ["there"])
         refused("nobody to ask", failover(running, "--planned"), 2, "--yes")

@@ -44,6 +44,7 @@ GEOMETRY = """(() => {
     labels: [...svg.querySelectorAll('[data-label]')].map(e => ({ name: e.dataset.label, text: e.lastChild.textContent, rect: rect(e) })),
     lines: [...svg.querySelectorAll('[data-line]')].map(e => { const n = e.getTotalLength(), at = t => { const p = e.getPointAtLength(t); return [p.x, p.y]; };
       return { name: e.dataset.line, start: at(0), end: at(n), points: Array.from({ length: Math.ceil(n / 3) }, (_, i) => at(3 * i)) }; }),
+    tips: [...svg.querySelectorAll('marker')].map(e => e.refX.baseVal.value === e.viewBox.baseVal.width),
     legend: [...document.querySelectorAll('#map .legend li')].map(e => e.innerText),
   }; })()"""
 
@@ -79,6 +80,8 @@ def flaws(world, seen):
         for name, rect in boxes.items():
             if any(inside(point, rect, 1) for point in line["points"]):
                 found.append(f"{line['name']} runs through {name}")
+    if not all(seen["tips"]):
+        found.append("a tip that is not where its line ends")
     labels = seen["labels"]
     if {label["name"] for label in labels} != set(ends):
         found.append("a flow without a label")

@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 
 from support.brokers import broker
 from support.checks import check, equal, eventually, measured
-from support.clients import QUIET, say
+from support.clients import QUIET, admin, say
 from support.program import command, program
 from support.records import numbers, produce_numbers
 from support.replicators import configured, flow, replicator
@@ -86,6 +86,8 @@ def test_finds_nothing_where_nothing_is(east, west, name, config, settings):
     copied(east.bootstrap, west.bootstrap, name, map(record, range(20_000)), config, **settings)
     report, status = verify(east.bootstrap, west.bootstrap, topics=[name], **settings)
     equal(f"{name}: no difference", counts(report), dict.fromkeys(PARTS, 0))
+    check(f"{name}: which clusters were compared", {report["sourceClusterID"], report["targetClusterID"]}
+          == {c.list_topics(timeout=30).cluster_id for c in (admin(east.bootstrap), admin(west.bootstrap))}, str(report)[:300])
     equal(f"{name}: status 0", status, 0)
     equal(f"{name}: every record was compared", sum(p["equal"] for p in report["partitions"]), 20_000)
     if name == "plain":

@@ -1,6 +1,7 @@
 """What a flow lives through: restarts, kill -9 of itself and of brokers, topics and partitions that come later."""
 
 import contextlib
+import re
 import threading
 
 import kafka
@@ -169,6 +170,9 @@ def test_topic_created_anew_stops(east, west):
         gone = [("t", 0), ("t", 1), ("t", 2)]
         running.awaits("its partitions have stopped", lambda: stopped(running) == gone)
         check("it says why", "deleted and created again" in running.log(), running.log()[-1000:])
+        ids = re.search(r"its id was (\S+), now it is (\S+)\)", running.log())
+        check("with ids as Kafka's tools print them", ids and all(re.fullmatch(r"[\w-]{22}", i) for i in ids.groups()),
+              running.log()[-1000:])
         running.copies(east.bootstrap, ["other"])
         equal("it stops with status 0", running.stop(), 0)
         running.start()
