@@ -224,7 +224,7 @@ import Testing
                     try? await world.commit("billing", ["orders": [0: 1_000]], at: world.targetClient)
                 }, progress: { _ in }, verified: { _ in })
 
-            #expect(report.groupsNotInStep.first?.hasPrefix("billing: orders-0 is beyondEnd: its position") == true)
+            #expect(report.groupsNotInStep.first?.hasPrefix("billing: orders-0 is beyondEnd: its position") == true, "\(report.groupsNotInStep)")
             #expect(report.isComplete == isLeft, "\(report)")
         }
     }

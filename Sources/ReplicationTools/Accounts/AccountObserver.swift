@@ -123,7 +123,7 @@ struct AccountObserver: Sendable {
         let missing = selected.filter { !begun.contains($0.source.name) && atTarget.topics[$0.targetName] == nil }
         guard !missing.isEmpty else { return }
         let probes = missing.map { NewTopic($0.targetName, partitions: Int32($0.source.partitions.count)) }
-        let answers = await target.createTopics(probes, validateOnly: true)
+        guard let answers = await probe(probes) else { return }
         for topic in missing {
             guard case .failure(let error) = answers[topic.targetName], error.code != .topicAlreadyExists,
                 !error.isRetriable
@@ -132,6 +132,19 @@ struct AccountObserver: Sendable {
                 facts[partition]?.uncreatable =
                     "\(settings.target.name) refuses to create \(topic.targetName): \(error)"
             }
+        }
+    }
+
+    /// Nil when the target has not answered soon: that it may refuse a topic is worth no longer wait.
+    private func probe(_ topics: [NewTopic]) async -> Outcomes<String, CreatedTopic>? {
+        await withTaskGroup(of: Outcomes<String, CreatedTopic>?.self) { group in
+            group.addTask { await target.createTopics(topics, validateOnly: true) }
+            group.addTask {
+                try? await Task.sleep(for: .seconds(5))
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
         }
     }
 

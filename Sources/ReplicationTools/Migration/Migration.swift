@@ -1,6 +1,5 @@
 internal import KafkaClient
 internal import KafkaWire
-internal import PlainText
 public import Logging
 public import NIOCore
 public import Replication
@@ -198,7 +197,7 @@ public actor Migration {
             return "\(topic): \(count) records in \(Failover.count(partitions.count, "partition")) that "
                 + "\(settings.source.name) still has are gone from \(settings.target.name). Compare retention.ms and "
                 + "retention.bytes in effect on both, and see who may delete records; to copy them again, delete \(name) and have the flow forgotten (replicator forget --flow "
-                + "\(settings.name.shellQuoted)), then run migrate again"
+                + "\(settings.name)), then run migrate again"
         }
     }
 
@@ -338,10 +337,12 @@ public actor Migration {
         let deadline = ContinuousClock.now + patience
         while true {
             let isKnown = try await isKnownAboutGroups(until: deadline)
-            report.groupsNotInStep =
-                isKnown
-                ? await flow.status().groups.compactMap(\.obstacle)
-                : ["groups could not be looked at within \(patience.components.seconds) s, see the log"]
+            if isKnown {
+                report.groupsNotInStep = await flow.status().groups.compactMap(\.obstacle)
+            } else if report.groupsNotInStep.isEmpty {
+                // What an earlier look has found is told rather than that the last one took too long.
+                report.groupsNotInStep = ["groups could not be looked at, see the log"]
+            }
             if report.groupsNotInStep.isEmpty || ContinuousClock.now > deadline || isInterrupted { return }
             let waiting = "waiting for \(Failover.count(report.groupsNotInStep.count, "group"))"
             progress(MigrationProgress(phase: report.phase, partitions: report.partitions, waitsFor: waiting))

@@ -1,5 +1,4 @@
 internal import KafkaClient
-internal import PlainText
 internal import Replication
 internal import ReplicationTools
 
@@ -83,8 +82,7 @@ struct FailoverText {
     static func tail(_ report: FailoverReport, config: String) -> [String] {
         let unknown = report.accounts.filter { $0.state == .unknown }
         let left = report.accounts.filter { $0.isLeft && $0.state != .unknown }
-        let export =
-            "replicator failover --config \(config.shellQuoted) --flow \(report.flow.shellQuoted) --tail FILE"
+        let export = "replicator failover --config \(config) --flow \(report.flow) --tail FILE"
         var lines: [String] = []
         if !unknown.isEmpty {
             lines.append(
