@@ -84,6 +84,24 @@ def test_forget_leaves_a_running_flow_alone(east, west):
     check("nothing was removed", topic in topic_names(west.bootstrap))
 
 
+def test_a_renamed_flow_is_refused_by_all_in_the_same_words(east, west):
+    create_topic(east.bootstrap, "orders")
+    produce_numbers(east.bootstrap, "orders", range(300))
+    with replicator(east.bootstrap, west.bootstrap) as running:
+        running.copies(east.bootstrap, ["orders"])
+        equal("it stops with status 0", running.stop(), 0)
+    before = topic_names(west.bootstrap)
+    with configured(east.bootstrap, west.bootstrap, flow("renamed")) as configuration:
+        for name in ("run", "plan", "doctor"):
+            done = command(name, "--config", str(configuration.path))
+            said = done.stdout + done.stderr
+            equal(f"{name}: exit status", done.returncode, 1)
+            check(f"{name}: names the copies, who brought them, and the way out", all(words in said for words in (
+                "east.orders. They would be there twice", 'brought by flow "flow"', 'go on under the name "flow"',
+                "replicator forget --flow 'flow' --cluster 'west'", "startFrom")), said)
+    equal("nothing is created", topic_names(west.bootstrap), before)
+
+
 def test_flows_names_the_cluster_that_does_not_answer(east):
     with configured(east.bootstrap, "127.0.0.1:1", flow()) as configuration:
         done = command("flows", "--config", str(configuration.path), "--json")
