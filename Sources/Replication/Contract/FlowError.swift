@@ -62,7 +62,7 @@ extension FlowError {
     /// The same settings will be refused again, whatever the clusters' state.
     package var isRefusal: Bool {
         switch self {
-        case .identityDiffers, .sameCluster, .mixedClusters, .copiesPresent: true
+        case .identityDiffers, .sameCluster, .mixedClusters, .copiesPresent, .sharedRecords: true
         case .kafka, .cannotCreateTopic, .unreadableProgress, .nothingCanStart: false
         }
     }

@@ -36,16 +36,16 @@ extension GroupSync {
 
     /// Copies that the target no longer has are passed over if the source has lost the records, too.
     func passLostCopies(
-        _ found: inout [GroupFinding], _ routes: GroupRoutes, _ bounds: [TopicPartition: Range<Int64>]
+        _ found: inout [GroupFinding], _ routes: GroupRoutes, _ starts: [TopicPartition: Int64]
     ) async {
         var ranges: [TopicPartition: Range<Int64>] = [:]
         for partition in found.flatMap(\.partitions) {
-            guard let place = Self.firstLeft(partition, routes, bounds) else { continue }
+            guard let place = Self.firstLeft(partition, routes, starts) else { continue }
             Self.extend(&ranges, partition, to: place.source)
         }
         let emptyFrom = await gaps.emptyFrom(ranges)
         edit(&found) { partition in
-            guard let place = Self.firstLeft(partition, routes, bounds), case .success(var position) = partition.position
+            guard let place = Self.firstLeft(partition, routes, starts), case .success(var position) = partition.position
             else { return }
             if partition.committed.offset < place.source {
                 guard let empty = emptyFrom[partition.source], partition.committed.offset >= empty else { return }
@@ -59,9 +59,9 @@ extension GroupSync {
     /// The first record behind copies that are gone from the target; nil where none are gone. Where the opposite flow's
     /// records count, too, no single map tells what lies between.
     private static func firstLeft(
-        _ partition: PartitionFinding, _ routes: GroupRoutes, _ bounds: [TopicPartition: Range<Int64>]
+        _ partition: PartitionFinding, _ routes: GroupRoutes, _ starts: [TopicPartition: Int64]
     ) -> (source: Int64, target: Int64, pair: OffsetSegment.Pair?)? {
-        guard case .success(let position) = partition.position, let start = bounds[partition.target]?.lowerBound,
+        guard case .success(let position) = partition.position, let start = starts[partition.target],
             position.target < start, let offsets = routes[partition.source]?.offsets, offsets.backward == nil,
             let map = offsets.forward
         else { return nil }

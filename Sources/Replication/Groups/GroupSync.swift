@@ -272,7 +272,7 @@ extension GroupSync {
         }
         let committed = await offsets(of: found.map(\.targetGroup), at: target)
         let bounds = await bounds(of: found, committed)
-        await passLostCopies(&found, routes, bounds)
+        await passLostCopies(&found, routes, bounds.starts)
         for index in found.indices where found[index].failure == nil {
             let name = found[index].targetGroup
             switch committed[ExactName(name)] {
