@@ -30,10 +30,11 @@ extension Daemon {
                         ? "nothing had stopped in \(scope) of flow \(flow.name)"
                         : "\(what) of flow \(flow.name) \(count == 1 ? "is" : "are") tried again")
             }
-        } catch .unknown {
-            return ControlAnswer(status: 404, message: "\(FlowControlError.unknown(flow: flow.name, scope))")
         } catch {
-            return ControlAnswer(status: 409, message: "\(error)")
+            switch error {
+            case .unknown, .neverCopied: return ControlAnswer(status: 404, message: "\(error)")
+            case .pausedAsPartOf: return ControlAnswer(status: 409, message: "\(error)")
+            }
         }
     }
 }

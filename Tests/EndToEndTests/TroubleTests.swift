@@ -267,4 +267,7 @@ final class LogLines: Sendable {
     var logger: Logger { Logger(label: "test") { [events] _ in EventLogHandler(events) } }
 
     func count(_ message: String) -> Int { events.events().count { $0.message == message } }
+
+    /// Messages at `warning` and above.
+    var troubles: [String] { events.events().filter { ["warning", "error", "critical"].contains($0.level) }.map(\.message) }
 }

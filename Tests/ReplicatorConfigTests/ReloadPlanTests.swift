@@ -87,6 +87,9 @@ import Testing
 
         #expect(refusals(old, other) == ["flow f is gone: restart to stop it", "flow g is new: restart to start it"])
         #expect(refusals(old, try config("topics: {allow: [a]}", http: "127.0.0.1:9000")).count == 1)
+        var bounded = old
+        bounded.series.topics = 5
+        #expect(refusals(old, bounded).count == 1)
     }
 
     @Test func `a flow that this process was not asked to run may come`() throws {

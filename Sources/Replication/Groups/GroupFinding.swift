@@ -6,6 +6,8 @@ package struct GroupFinding: Sendable {
     package let targetGroup: String
     /// The group could not be asked about, or its positions not be committed.
     package var failure: String?
+    /// The failure is that a cluster did not answer: nothing is wrong with the group itself.
+    var isOutage = false
     /// Whether somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
     var hasMembersOnTarget: Bool? = false
     package var partitions: [PartitionFinding] = []

@@ -10,6 +10,7 @@ package actor GroupSync {
     private let source: ClusterClient
     private let target: ClusterClient
     private let logger: Logger
+    private let troubles: TroubleLog
     private let opposite: OppositeFlows
     private let groupCount: Gauge
     private let failures: Counter
@@ -20,7 +21,9 @@ package actor GroupSync {
     private var knownGroups: Set<ExactName> = []
     private(set) var findings: [GroupFinding] = []
     /// Reason why a cluster could not be asked the last time; nil when both could.
-    private(set) var trouble: String?
+    private var trouble: String?
+    /// The end of the last look that came to one, and how long that took.
+    private var lastLook: (end: ContinuousClock.Instant, took: Duration)?
     /// Whether both clusters could be asked the last time.
     var isReachable: Bool { trouble == nil }
 
@@ -32,15 +35,30 @@ package actor GroupSync {
         self.source = source
         self.target = target
         self.logger = logger
+        troubles = TroubleLog(logger: logger)
         opposite = OppositeFlows(source: source, flow: settings.name)
         groupCount = Gauge(label: "replicator_consumer_groups", dimensions: [("flow", settings.name)])
         failures = Counter(label: "replicator_offset_sync_failures_total", dimensions: [("flow", settings.name)])
+    }
+
+    /// Time beyond the interval for which findings count as those of now.
+    private static let patience: Duration = .seconds(15)
+
+    /// Reason why the findings are not those of now; nil when they are. A look at a cluster that is silent takes its
+    /// time before it fails.
+    func staleness(at now: ContinuousClock.Instant) -> String? {
+        if let trouble { return trouble }
+        guard let lastLook else { return nil }
+        let age = now - lastLook.end
+        guard age > settings.sync.interval + max(Self.patience, lastLook.took * 2) else { return nil }
+        return "a look at them takes long, the last one ended \(age.components.seconds) s ago"
     }
 
     /// Leaves groups alone from now on.
     func suspend() {
         findings = []
         trouble = nil
+        lastLook = nil
         groupCount.record(0)
     }
 
@@ -53,6 +71,7 @@ package actor GroupSync {
         _ settings: FlowSettings, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async {
         self.settings = settings
+        let begin = ContinuousClock.now
         do throws(KafkaError) {
             var found = try await examine(nil, maps)
             for index in found.indices { await apply(&found[index]) }
@@ -60,6 +79,7 @@ package actor GroupSync {
             guard !Task.isCancelled else { return }
             findings = found
             trouble = nil
+            lastLook = (.now, .now - begin)
             groupCount.record(found.count)
             report()
         } catch  where error.reason == .cancelled {
@@ -67,7 +87,7 @@ package actor GroupSync {
         } catch {
             trouble = "\(error)"
             failures.increment()
-            report("", "groups cannot be looked at, trying again", "\(error)", [:])
+            troubles.began(.groups, "\(error)")
         }
     }
 
@@ -93,9 +113,7 @@ package actor GroupSync {
                         Self.finding(partition, committed, $0, $0.isSettled ? emptyEnds[$0.target] : nil)
                     }
                 }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
-            case .failure(let error):
-                finding.failure = GroupFailure.text(
-                    error, group: finding.group, need: .describe, at: settings.source)
+            case .failure(let error): finding.fail(error, group: finding.group, need: .describe, at: settings.source)
             case nil: continue
             }
             if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
@@ -205,8 +223,7 @@ extension GroupSync {
                     found[index].partitions[place].atTarget = side.committed
                     found[index].partitions[place].verdict = PartitionFinding.verdict(on: partition.position, side)
                 }
-            case .failure(let error):
-                found[index].failure = GroupFailure.text(error, group: name, need: .read, at: settings.target)
+            case .failure(let error): found[index].fail(error, group: name, need: .read, at: settings.target)
             case nil: break
             }
         }
@@ -280,8 +297,7 @@ extension GroupSync {
             case .failure(let error) where Self.meansMembers(error):
                 finding.partitions[index].verdict = .activeMembers
             case .failure(let error):
-                finding.failure = GroupFailure.text(
-                    error, group: finding.targetGroup, need: .read, at: settings.target)
+                finding.fail(error, group: finding.targetGroup, need: .read, at: settings.target)
             }
         }
     }
@@ -318,17 +334,21 @@ extension GroupSync {
 
     /// Says once what keeps a group from being in step, and again when the reason is another.
     private func report() {
-        let clusters = ExactName("")
-        var present: Set<ExactName> = [clusters]
-        reported[clusters] = nil
+        var present: Set<ExactName> = []
+        // One outage, however many groups it concerns.
+        if let unanswered = findings.first(where: \.isOutage) {
+            troubles.began(.groups, unanswered.failure ?? "")
+        } else {
+            troubles.ended(.groups)
+        }
         for finding in findings {
             knownGroups.insert(ExactName(finding.targetGroup))
             present.insert(ExactName(finding.group))
             if let failure = finding.failure {
                 failures.increment()
-                report(finding.group, "group offsets cannot be synchronised, trying again", failure, [:])
+                if !finding.isOutage { troubles.began(.group(ExactName(finding.group)), failure) }
             } else {
-                reported[ExactName(finding.group)] = nil
+                troubles.ended(.group(ExactName(finding.group)))
             }
             for partition in finding.partitions {
                 let key = "\(finding.group)/\(partition.source)"
@@ -347,16 +367,19 @@ extension GroupSync {
             }
         }
         reported = reported.filter { present.contains($0.key) }
+        troubles.forget(where: { trouble in
+            if case .group(let group) = trouble { !present.contains(group) } else { false }
+        })
     }
 
     private func report(
-        _ key: String, _ message: Logger.Message, _ reason: String, _ metadata: Logger.Metadata, group: String? = nil
+        _ key: String, _ message: Logger.Message, _ reason: String, _ metadata: Logger.Metadata, group: String
     ) {
         guard reported[ExactName(key)] != reason else { return }
         reported[ExactName(key)] = reason
         var metadata = metadata
         metadata["reason"] = "\(reason)"
-        if let group = group ?? (key.isEmpty ? nil : key) { metadata["group"] = "\(group)" }
+        metadata["group"] = "\(group)"
         logger.warning(message, metadata: metadata)
     }
 }

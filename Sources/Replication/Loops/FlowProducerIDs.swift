@@ -22,6 +22,8 @@ package actor FlowProducerIDs {
     private(set) var fresh: Set<Int64> = []
     /// Whether the target lets us fence, as far as is known.
     private(set) var canFence = true
+    /// Target topics that take no fences, of which that is known.
+    private var unfenced: Set<String> = []
     private var isRegistering = false
     private var turns: [CheckedContinuation<Void, Never>] = []
 
@@ -114,6 +116,14 @@ package actor FlowProducerIDs {
     func fencingRefused() -> Bool {
         defer { canFence = false }
         return canFence
+    }
+
+    /// The target takes no fences for these topics, while it takes them for others.
+    ///
+    /// - Returns: those of which that is news.
+    func fencingRefused(for topics: Set<String>) -> Set<String> {
+        defer { unfenced.formUnion(topics) }
+        return topics.subtracting(unfenced)
     }
 
     /// Another id in place of one whose epochs are used up; the same one for all who ask.

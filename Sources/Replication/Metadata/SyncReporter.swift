@@ -19,8 +19,8 @@ actor SyncReporter {
             switch note.kind {
             case .noAuthorizer, .sourceDeleted:
                 logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
-            case .changedByOthers, .partitionCount, .notPossible, .failed, .notCopied, .nothingSelected, .undecidedName,
-                .groupNotTranslated, .groupNotCopied, .groupActive:
+            case .changedByOthers, .partitionCount, .notPossible, .failed, .notCopied, .beginsLater,
+                .nothingSelected, .neverCopied, .undecidedName, .groupNotTranslated, .groupNotCopied, .groupActive:
                 logger.warning("\(note.message)", metadata: ["about": "\(note.subject)"])
             }
         }

@@ -12,6 +12,7 @@ package struct TopicSync: Sendable {
     private let planner: SyncPlanner
     private let applier: SyncApplier
     private let ledger: SyncLedger
+    private let troubles: TroubleLog
     private let reporter: SyncReporter
     private let logger: Logger
     private let wallClock: @Sendable () -> Int64
@@ -24,19 +25,30 @@ package struct TopicSync: Sendable {
         wallClock: @escaping @Sendable () -> Int64
     ) {
         self.init(
-            settings: settings, source: source, target: target,
-            ledger: SyncLedger(flow: settings.name, target: target, wallClock: wallClock), logger: logger,
+            settings: settings, source: source, target: target, troubles: TroubleLog(logger: logger), logger: logger,
             wallClock: wallClock)
     }
 
-    private init(
-        settings: FlowSettings, source: ClusterClient, target: ClusterClient, ledger: SyncLedger, logger: Logger,
+    /// - Parameter troubles: the flow's.
+    init(
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, troubles: TroubleLog, logger: Logger,
         wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.init(
+            settings: settings, source: source, target: target,
+            ledger: SyncLedger(flow: settings.name, target: target, wallClock: wallClock), troubles: troubles,
+            logger: logger, wallClock: wallClock)
+    }
+
+    private init(
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, ledger: SyncLedger,
+        troubles: TroubleLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.settings = settings
         self.source = source
         self.target = target
         self.ledger = ledger
+        self.troubles = troubles
         self.logger = logger
         self.wallClock = wallClock
         observer = MetadataObserver(settings: settings, source: source, target: target)
@@ -45,13 +57,14 @@ package struct TopicSync: Sendable {
         reporter = SyncReporter(settings: settings, logger: logger)
         metadata = MetadataSync(
             settings: settings, observer: observer, applier: applier, ledger: ledger, reporter: reporter,
-            wallClock: wallClock)
+            troubles: troubles, wallClock: wallClock)
     }
 
     /// The same by other settings of the same flow; what was remembered stays remembered.
     func adapted(to settings: FlowSettings) -> TopicSync {
         TopicSync(
-            settings: settings, source: source, target: target, ledger: ledger, logger: logger, wallClock: wallClock)
+            settings: settings, source: source, target: target, ledger: ledger, troubles: troubles, logger: logger,
+            wallClock: wallClock)
     }
 
     /// A source partition and where its records go.
@@ -68,6 +81,8 @@ package struct TopicSync: Sendable {
         var targetMetadata: ClusterMetadata
         /// Topics that the flow should copy, and of which it cannot copy all.
         var refused: [TopicRefusal] = []
+        /// Topics that are asked for and never copied.
+        var excluded: [FlowStatus.ExcludedTopic] = []
     }
 
     /// - Parameters:
@@ -88,7 +103,8 @@ package struct TopicSync: Sendable {
                 throw KafkaError(.cancelled, during: .request(.metadata), cluster: settings.source.name)
             }
             selected = observer.select(sourceMetadata).filter { onlyKnown?.contains($0.source.name) ?? true }
-            undecided = observer.undecided(sourceMetadata)
+            discovery.excluded = observer.excluded(sourceMetadata)
+            undecided = observer.undecided(sourceMetadata) + observer.notes(on: discovery.excluded)
         } catch {
             throw .kafka(error)
         }

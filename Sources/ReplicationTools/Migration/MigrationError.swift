@@ -2,8 +2,8 @@
 public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     case partitionsFailed([String])
     case flowEnded(String)
-    /// The flow selects no topic of the source.
-    case nothingSelected(flow: String, source: String)
+    /// The flow selects no topic of the source; sentences about those that it is asked for and never copies.
+    case nothingSelected(flow: String, source: String, excluded: [String])
     /// The same flow has gone the other way: source and target have changed places.
     case swapped(flow: String, source: String, target: String)
     /// Partitions of the target hold records that this flow has not brought.
@@ -16,7 +16,9 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
         case .partitionsFailed(let partitions):
             "cannot go on: \(partitions.joined(separator: "; "))"
         case .flowEnded(let why): "the flow ended before everything was copied: \(why)"
-        case .nothingSelected(let flow, let source):
+        case .nothingSelected(let flow, _, let excluded) where !excluded.isEmpty:
+            "there is nothing to migrate with flow \"\(flow)\": \(excluded.prefix(5).joined(separator: "; "))"
+        case .nothingSelected(let flow, let source, _):
             "there is nothing to migrate: flow \"\(flow)\" selects none of the topics on \(source); "
                 + "see its topics.allow, and whether source and target have changed places"
         case .swapped(let flow, let source, let target):

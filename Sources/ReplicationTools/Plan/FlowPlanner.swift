@@ -66,7 +66,7 @@ public struct FlowPlanner: Sendable {
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             selectedTopics: seen.topicNames.count, sourceTopics: listed, applied: applies, changes: changes,
-            notes: (plan.notes + groups.notes + selectionNotes(seen.topicNames.count, of: listed)).map {
+            notes: (plan.notes + (await beginning(seen.selected)) + groups.notes + selectionNotes(seen.topicNames.count, of: listed)).map {
                 FlowPlan.Note($0)
             }, groups: groups.groups, users: await users())
     }
@@ -94,6 +94,7 @@ public struct FlowPlanner: Sendable {
         seen.target = targetMetadata
         seen.selected = observer.select(sourceMetadata)
         seen.notes += observer.undecided(sourceMetadata)
+        seen.notes += observer.notes(on: observer.excluded(sourceMetadata))
         seen.topicNames = seen.selected.map(\.source.name)
         do throws(KafkaError) {
             try await observer.readGone(state, present: Set(sourceMetadata.topics.keys), into: &seen)
@@ -111,6 +112,15 @@ public struct FlowPlanner: Sendable {
         if settings.sync.acls { await observer.readAcls(into: &seen) }
         if settings.sync.quotas { await observer.readQuotas(into: &seen) }
         return seen
+    }
+
+    /// A note on what a flow that has not been started yet would leave behind.
+    private func beginning(_ selected: [SelectedTopic]) async -> [SyncNote] {
+        var recorded = RecordedFlowReader(flow: settings.name, target: target)
+        guard settings.startFrom != .earliest, (try? await recorded.refresh()) != nil,
+            recorded.recorded.identity == nil
+        else { return [] }
+        return [await source.skippedBeginning(of: selected, settings).note(settings)].compactMap(\.self)
     }
 
     private func selectionNotes(_ selected: Int, of count: Int) -> [SyncNote] {

@@ -30,6 +30,8 @@ struct EndOffsetSnapshot: Sendable {
     var unpaired: [PartitionVerification] = []
     var sourceID = ""
     var targetID = ""
+    /// Topics that are asked for and never copied.
+    var excluded: [FlowStatus.ExcludedTopic] = []
     /// Whether the flow copies any topic of the source.
     var selectsAnything = false
 
@@ -52,6 +54,7 @@ struct EndOffsetSnapshot: Sendable {
         }
         var snapshot = EndOffsetSnapshot()
         snapshot.selectsAnything = !names.isEmpty
+        snapshot.excluded = selector.excluded(sourceMetadata.topics.mapValues(\.isInternal))
         snapshot.sourceID = sourceMetadata.clusterID ?? ""
         snapshot.targetID = targetMetadata.clusterID ?? ""
         var couples: [(source: TopicPartition, target: TopicPartition)] = []

@@ -13,6 +13,7 @@ actor RollingRounds {
     private var partitions: [TopicPartition: RollingPartition] = [:]
     /// Partitions that hold records and have no counterpart yet.
     private var unpaired: [PartitionVerification] = []
+    private var excluded: [FlowStatus.ExcludedTopic] = []
     private var lastDiscovery = ContinuousClock.now
     private var trouble: String?
 
@@ -42,6 +43,7 @@ actor RollingRounds {
         let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         let recorded = try await RecordedFlowReader.current(settings, snapshot, target)
         unpaired = snapshot.unpaired
+        excluded = snapshot.excluded
         for pair in snapshot.pairs {
             let compared = compared(pair, snapshot)
             add(compared, from: try await start(of: compared, recorded?.map(of: pair)))
@@ -115,6 +117,7 @@ actor RollingRounds {
         let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         lastDiscovery = .now
         unpaired = snapshot.unpaired
+        excluded = snapshot.excluded
         for pair in snapshot.pairs where partitions[pair.source] == nil {
             let place = RangeAlignment.Place(source: pair.sourceRange.lowerBound, target: pair.targetRange.lowerBound)
             add(compared(pair, snapshot), from: .init(place: place, allowance: pair.allowance(beginsLater: false)))
@@ -180,6 +183,7 @@ actor RollingRounds {
         var report = VerificationReport(
             flow: settings.name, source: settings.source.name, target: settings.target.name, mode: "rolling",
             partitions: unpaired)
+        report.excluded = excluded.isEmpty ? nil : excluded
         var keysLeft = Self.keysPerRound
         let patience = options.patience
         await withTaskGroup(of: (RollingPartition, PartitionVerification, [Difference]).self) { group in

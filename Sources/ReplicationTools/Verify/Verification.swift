@@ -77,6 +77,7 @@ public struct Verification: Sendable {
         var report = VerificationReport(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             mode: options.sampling == nil ? "full" : "sampled", partitions: snapshot.unpaired)
+        report.excluded = snapshot.excluded.isEmpty ? nil : snapshot.excluded
         report.seed = options.sampling?.seed
         report.share = options.sampling?.share
         let limiter = ConcurrencyLimiter(options.lanes)

@@ -1,3 +1,5 @@
+public import Replication
+
 /// Result of `verify` for one partition.
 public struct PartitionVerification: Hashable, Sendable, Codable {
     public var topic: String
@@ -73,6 +75,8 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     /// Of a sampled verification: the share that was asked for, at most 1.
     public var share: Double?
     public var partitions: [PartitionVerification]
+    /// Topics that the flow is asked to copy and never does, so that they were not compared; nil for none.
+    public var excluded: [FlowStatus.ExcludedTopic]?
 
     /// Whether everything compared is the same, and everything could be compared.
     public var isEqual: Bool { partitions.allSatisfy(\.isEqual) }

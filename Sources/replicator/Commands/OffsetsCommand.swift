@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 
@@ -43,6 +44,11 @@ struct OffsetsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let flows = try common.select(from: common.load())
+        for topic in topic {
+            let rules = flows.compactMap { $0.exclusion(of: topic) }
+            guard let rule = rules.first, rules.count == flows.count else { continue }
+            throw Failure("topic \"\(topic.printable())\" is never copied: \(rule)", exitCode: .usage)
+        }
         var logger = Logger(label: "replicator", factory: { TextLogHandler(label: $0) })
         logger.logLevel = .error
         let reports = try await EventLoops.with(1, for: "offsets") { loops in

@@ -54,6 +54,8 @@ struct StatusText {
         if !flow.rates.topics.isEmpty { lines += indented(topics(flow.rates.topics)) }
         let waiting = (status.waiting ?? []).map { "\($0.topic) waits: \($0.reason)" }
         if !waiting.isEmpty { lines += [""] + indented(waiting) }
+        let excluded = (status.excluded ?? []).map { "\($0.topic) is \($0.reason)" }
+        if !excluded.isEmpty { lines += [""] + indented(excluded) }
         let shown = status.partitions.filter { allPartitions || $0.isProblem }
         if !shown.isEmpty { lines += [""] + indented(partitions(shown)) }
         if !status.groups.isEmpty { lines += [""] + indented(groups(status.groups)) }

@@ -1,3 +1,4 @@
+internal import Replication
 internal import ReplicationTools
 
 /// Document that `verify` prints, as JSON or as text.
@@ -35,6 +36,7 @@ struct VerifyDocument: Codable {
             if let failure = partition.failure { lines.append("  \(name): not compared: \(failure)") }
             for example in partition.differences.examples { lines.append("  \(name): \(text(of: example))") }
         }
+        for topic in flow.excluded ?? [] { lines.append("  not compared: \(topic.sentence(source: flow.source))") }
         let total = flow.differences.total
         let failed = flow.partitions.count { $0.failure != nil }
         lines.append(
