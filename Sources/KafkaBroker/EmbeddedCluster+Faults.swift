@@ -109,6 +109,14 @@ extension EmbeddedCluster {
         await onLoop { $0.groups.listedTypes[ExactName(group)] = type }
     }
 
+    /// Has WriteTxnMarkers refused with INVALID_TOPIC_EXCEPTION for one topic, there or not, as brokers do for topics that
+    /// they keep without disks of their own; or has it taken again. Transactions of producers are not concerned.
+    public func setMarkers(refused: Bool, topic: String) async {
+        await onLoop { cluster in
+            if refused { cluster.withoutMarkers.insert(topic) } else { cluster.withoutMarkers.remove(topic) }
+        }
+    }
+
     /// Sets the broker's wall clock forward or back by so many milliseconds, on top of earlier jumps. Time stamps,
     /// retention and the expiry of offsets, producers and transactions follow it; session time-outs, like those of
     /// Kafka, run on a clock that never jumps.

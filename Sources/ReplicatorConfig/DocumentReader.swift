@@ -73,7 +73,7 @@ final class DocumentReader {
                 continue
             }
             pieces.append(Piece(value: String(before), origin: .document))
-            guard let end = rest[start.upperBound...].firstIndex(of: "}"),
+            guard let end = NestedReference.end(in: rest[start.upperBound...]),
                 let piece = resolve(rest[start.upperBound..<end], at: node, path: path)
             else {
                 if !hasReported(node, path) {
@@ -106,12 +106,17 @@ final class DocumentReader {
             }
             report("the environment variable \(name) is not set", at: node, path: path)
         case "file" where !name.isEmpty:
+            let file: String
+            do { file = try NestedReference.path(name, environment) } catch {
+                report("the environment variable \(error.name) is not set", at: node, path: path)
+                return nil
+            }
             do {
-                let value = try readFile(name).trimmingSuffix { $0.isNewline }
+                let value = try readFile(file).trimmingSuffix { $0.isNewline }
                 references.remember(value)
-                return Piece(value: value, origin: .file(name))
+                return Piece(value: value, origin: .file(file))
             } catch {
-                report("cannot read \(name): \(error.fileReason)", at: node, path: path)
+                report("cannot read \(file): \(error.fileReason)", at: node, path: path)
             }
         default: break
         }

@@ -33,7 +33,7 @@ public struct SettingReferences {
                 rest = rest[start.upperBound...]
                 continue
             }
-            guard let end = rest[start.upperBound...].firstIndex(of: "}") else { throw Self.noReference }
+            guard let end = NestedReference.end(in: rest[start.upperBound...]) else { throw Self.noReference }
             result += try value(of: rest[start.upperBound..<end])
             rest = rest[rest.index(after: end)...]
         }
@@ -54,12 +54,16 @@ public struct SettingReferences {
             }
             return value
         case "file":
+            let path: String
+            do { path = try NestedReference.path(name, environment) } catch {
+                throw Invalid(description: "the environment variable \(error.name) is not set")
+            }
             do {
-                var contents = try readFile(name)[...]
+                var contents = try readFile(path)[...]
                 while contents.last?.isNewline == true { contents.removeLast() }
                 return String(contents)
             } catch {
-                throw Invalid(description: "the file \(name) cannot be read")
+                throw Invalid(description: "the file \(path) cannot be read")
             }
         default: throw Self.noReference
         }

@@ -30,10 +30,11 @@ extension Daemon {
                         try await flow.retry(scope), withoutPosition: await flow.withoutPosition(scope), scope,
                         flow.name))
             }
-        } catch .unknown {
-            return ControlAnswer(status: 404, message: "\(FlowControlError.unknown(flow: flow.name, scope))")
         } catch {
-            return ControlAnswer(status: 409, message: "\(error)")
+            switch error {
+            case .unknown, .neverCopied: return ControlAnswer(status: 404, message: "\(error)")
+            case .pausedAsPartOf: return ControlAnswer(status: 409, message: "\(error)")
+            }
         }
     }
 

@@ -233,7 +233,7 @@ import Testing
         try await Replicated.run { world in
             let migration = try await world.migration()
 
-            await #expect(throws: MigrationError.nothingSelected(flow: "east-to-west", source: "east")) {
+            await #expect(throws: MigrationError.nothingSelected(flow: "east-to-west", source: "east", excluded: [])) {
                 try await migration.run(cutOver: {}, progress: { _ in }, verified: { _ in })
             }
         }

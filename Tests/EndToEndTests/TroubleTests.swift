@@ -341,4 +341,9 @@ final class LogLines: Sendable {
     func count(_ message: String) -> Int { count { $0 == message } }
 
     func count(_ isMeant: (String) -> Bool) -> Int { events.events().count { isMeant($0.message) } }
+
+    /// Messages at `warning` and above.
+    var troubles: [String] {
+        events.events().filter { ["warning", "error", "critical"].contains($0.level) }.map(\.message)
+    }
 }

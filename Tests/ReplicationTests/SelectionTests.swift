@@ -47,6 +47,42 @@ import Testing
         #expect(selector.targetName(of: "west", isInternal: false) == "east.west")
     }
 
+    private func excluded(
+        _ allow: [String], deny: [String] = [], _ topics: [String: Bool]
+    ) throws -> [String] {
+        try selector(allow: allow, deny: deny).excluded(topics).map { "\($0.topic) by \($0.expression)" }
+    }
+
+    @Test func `a topic that is named and never copied is told with the rule, there or not`() throws {
+        #expect(try excluded(["orders", "pay-internal"], ["orders": false]) == ["pay-internal by pay-internal"])
+        #expect(try excluded(["state"], ["state": true]) == ["state by state"])
+        #expect(try excluded(["west.orders"], [:]) == ["west.orders by west.orders"])
+        #expect(
+            try selector(allow: ["pay-internal"]).excluded([:]).map(\.reason) == [
+                #"never copied: its name matches .*[\-\.]internal, under which clusters and replicators keep their own state"#
+            ])
+        #expect(
+            try selector(allow: ["west.orders"]).excluded([:]).map(\.reason) == [
+                "never copied: west in its name says that it came from there: its copy would come back for ever"
+            ])
+    }
+
+    @Test func `so are those of an expression that matches no others`() throws {
+        let topics = ["pay-internal": false, "pay.internal": false, "orders": false, "orders-internal": false]
+
+        #expect(try excluded(["pay.*"], topics) == ["pay-internal by pay.*", "pay.internal by pay.*"])
+        #expect(try excluded(["orders.*"], topics) == [])
+        #expect(try excluded(["pay.*"], deny: [".*-internal"], topics) == ["pay.internal by pay.*"])
+    }
+
+    @Test func `who takes everything, or denies it himself, is told nothing`() throws {
+        let topics = ["__consumer_offsets": true, "heartbeats": false]
+
+        #expect(try excluded([".*"], topics) == [])
+        #expect(try excluded(["heartbeats"], deny: ["heart.*"], topics) == [])
+        #expect(try excluded(["orders"], topics) == [])
+    }
+
     @Test func `identical naming keeps the name`() throws {
         let selector = try selector(allow: [".*"], naming: .identical)
 

@@ -1,4 +1,5 @@
 import KafkaClient
+import Replication
 import ReplicatorConfig
 import Testing
 
@@ -50,6 +51,14 @@ import Testing
         #expect(!"\(access)".contains("t0ken"))
     }
 
+    @Test func `series of topics and groups are bounded`() throws {
+        let usual = try Self.parse("{listen: \"127.0.0.1:1\"}").series
+        let own = try Self.parse("{listen: \"127.0.0.1:1\", metrics: {topics: 0, groups: 5}}").series
+
+        #expect([usual.topics, usual.groups] == [1_000, 1_000])
+        #expect([own.topics, own.groups] == [0, 5])
+    }
+
     @Test func `strangers may read only where that is said`() throws {
         let config = try Self.parse("{listen: \"127.0.0.1:1\", authentication: {users: {a: b}}}")
         #expect(config.httpAccess.authentication?.anonymousMayRead == false)
@@ -78,6 +87,9 @@ import Testing
         ("allowedHosts: [\"*\"]", "is not NAME"),
         ("allowedHosts: [a b]", "is not NAME"),
         ("allowedHosts: [\"a.example/\"]", "is not NAME"),
+        ("metrics: {topics: -1}", "outside 0"),
+        ("metrics: {groups: many}", "expected an integer"),
+        ("metrics: {topic: 5}", "did you mean \"topics\"?"),
         ("tls: {keyFile: a.key}", "missing required key \"certificateFile\""),
         ("tls: {certificateFile: a.pem, caFile: b}", "unknown key"),
     ])

@@ -179,6 +179,17 @@ import Testing
             .count == 1)
     }
 
+    @Test func `the bounds of metrics cannot change`() throws {
+        let old = try config("topics: {allow: [a]}")
+        var bounded = old
+        bounded.series.topics = 5
+
+        #expect(
+            refusals(old, bounded) == [
+                "http.metrics cannot change while the process runs: restart, or restore the old value"
+            ])
+    }
+
     @Test func `what concerns the process is told`() throws {
         let old = try config(
             "topics: {allow: [a]}", http: "listen: \"127.0.0.1:1\", authentication: {users: {ops: hush}}")

@@ -170,6 +170,7 @@ extension Cluster {
         let now = clock.wallTime()
         return request.answered { marker, topic, index in
             guard let partition = partition(topic, index) else { return .unknownTopicOrPartition }
+            if withoutMarkers.contains(topic) { return .invalidTopicException }
             if let error = partition.refusal(at: context.node, epoch: -1) { return error }
             do throws(ProduceRefusal) {
                 try mark(

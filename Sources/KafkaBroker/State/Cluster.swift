@@ -36,6 +36,8 @@ final class Cluster {
     var transactions = TransactionCoordinator()
     /// The index of the node on which the next topic's first leader is placed.
     var nextPlacement = 0
+    /// Names of topics for which WriteTxnMarkers is refused, as diskless ones are elsewhere.
+    var withoutMarkers: Set<String> = []
     /// The compaction in progress.
     var cleaning: ClusterCleaning?
     private var timers: [RepeatedTask] = []

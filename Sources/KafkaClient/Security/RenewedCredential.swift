@@ -12,6 +12,8 @@ final class RenewedCredential<Value: Sendable> {
     private let fetch: (_ host: String) -> EventLoopFuture<Value>
     private var renewal = CredentialRenewal<Value>()
     private var waiting: [EventLoopPromise<Value>] = []
+    /// The log has heard that it cannot be renewed.
+    private var isFailing = false
     private var random = SystemRandomNumberGenerator()
 
     init(
@@ -51,12 +53,15 @@ final class RenewedCredential<Value: Sendable> {
         waiting = []
         switch result {
         case .success(let value):
+            if isFailing { logger.info("credentials are renewed again") }
+            isFailing = false
             renewal.renewed(value, expiry: expiry(value), at: now(), using: &random)
             for waiter in waiters { waiter.succeed(value) }
         case .failure(let error):
             let cause = error as? CredentialFailure ?? .unavailable(ForeignError.words(error))
             let old = renewal.failed(cause, at: now(), using: &random)
-            if old != nil {
+            if old != nil, !isFailing {
+                isFailing = true
                 logger.warning(
                     "credentials could not be renewed; the present ones are used as long as they hold",
                     metadata: ["reason": "\(cause.reason.words)"])

@@ -2,6 +2,8 @@
 public enum FlowControlError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The flow replicates no such topic or partition.
     case unknown(flow: String, PauseScope)
+    /// The topic is never copied, by the rule that is told.
+    case neverCopied(flow: String, topic: String, reason: String)
     /// A part of something that is paused as a whole cannot be resumed alone.
     case pausedAsPartOf(flow: String, PauseScope, whole: PauseScope)
 
@@ -9,6 +11,8 @@ public enum FlowControlError: Error, Sendable, Hashable, CustomStringConvertible
         switch self {
         case .unknown(let flow, let scope):
             "flow \(flow) does not replicate \(scope); /api/status lists what it replicates, by source topic"
+        case .neverCopied(let flow, let topic, let reason):
+            "flow \(flow) does not replicate topic \(topic): it is \(reason)"
         case .pausedAsPartOf(let flow, let scope, let whole):
             "\(scope) of flow \(flow) is paused because \(whole) is; resume \(whole)"
         }

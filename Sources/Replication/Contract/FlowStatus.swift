@@ -103,6 +103,15 @@ public struct FlowStatus: Sendable, Codable {
         }
     }
 
+    /// A topic that the flow's expressions ask for, and that is never copied.
+    public struct ExcludedTopic: Hashable, Sendable, Codable {
+        public var topic: String
+        /// The expression of `topics.allow` that is about this topic, or about such topics only.
+        public var expression: String
+        /// The rule that excludes it, in words.
+        public var reason: String
+    }
+
     /// A group's position in one partition.
     public struct GroupPartition: Sendable, Codable {
         public enum State: String, Hashable, Sendable, Codable, CustomStringConvertible {
@@ -151,7 +160,9 @@ public struct FlowStatus: Sendable, Codable {
     public var partitions: [Partition]
     /// Nil for none.
     public var waiting: [WaitingTopic]?
+    /// Topics that are asked for and never copied; nil for none.
+    public var excluded: [ExcludedTopic]?
     public var groups: [Group] = []
-    /// Reason why the groups could not be looked at the last time: what is told of them is older; nil when they were.
+    /// Reason why what is told of the groups is not of now: they cannot be looked at; nil when it is.
     public var groupsReason: String?
 }

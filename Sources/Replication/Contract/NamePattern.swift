@@ -16,6 +16,22 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { text }
+
+    /// The text, where it is a name itself: a dot stands for itself then, as people mean it.
+    package var literalName: String? {
+        let isName = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        return isName && !text.isEmpty ? text : nil
+    }
+
+    /// Not where it comes to no answer.
+    func matches(_ name: String) -> Bool { (try? expression.matches(name)) == true }
 }
 
 public struct InvalidPattern: Error, Hashable, CustomStringConvertible {

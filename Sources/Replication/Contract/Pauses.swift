@@ -16,6 +16,14 @@ public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Nil for the whole flow.
+    var topic: String? {
+        switch self {
+        case .flow: nil
+        case .topic(let topic), .partition(let topic, _): topic
+        }
+    }
+
     public var description: String {
         switch self {
         case .flow: "the flow"

@@ -1,3 +1,5 @@
+internal import KafkaClient
+internal import KafkaWire
 internal import Logging
 internal import Synchronization
 
@@ -11,6 +13,20 @@ final class TroubleLog: Sendable {
         case discovery
         /// A topic that holds the flow's state is gone, and cannot be filled again.
         case memory
+        /// Settings, access rules or quotas cannot be looked at or changed, since a cluster does not answer.
+        case metadata
+        /// Consumer groups cannot be looked at, since a cluster does not answer.
+        case groups
+        /// Positions of one consumer group cannot be read or committed.
+        case group(ExactName)
+        /// Checkpoints do not reach the target.
+        case progress
+        /// Nobody tells where records come from.
+        case origins
+        /// A producer id whose epochs are used up has no successor.
+        case producerIDs
+        /// A target says of a partition what cannot be true.
+        case answers(TopicPartition)
     }
 
     /// In place of a shard: the start of the flow, when there is none yet. The first shard that has no such trouble
@@ -18,13 +34,16 @@ final class TroubleLog: Sendable {
     static let start = -1
 
     private let logger: Logger
-    /// The shards that are in each trouble.
+    /// The parts of the flow that are in each trouble.
     private let open = Mutex<[Trouble: Set<Int>]>([:])
 
     init(logger: Logger) {
         self.logger = logger
     }
 
+    /// - Parameters:
+    ///   - shard: the part that meets it.
+    ///   - error: the reason, for the log.
     func began(_ trouble: Trouble, shard: Int = 0, _ error: String) {
         let isNews = open.withLock { open in
             let isNews = open[trouble, default: []].isEmpty
@@ -32,17 +51,7 @@ final class TroubleLog: Sendable {
             return isNews
         }
         guard isNews else { return }
-        switch trouble {
-        case .broker(let cluster, let broker):
-            logger.warning(
-                "broker cannot be used, trying again",
-                metadata: ["cluster": "\(cluster)", "broker": "\(broker)", "error": "\(error)"])
-        case .discovery: logger.warning("discovery failed, trying again", metadata: ["error": "\(error)"])
-        case .memory:
-            logger.warning(
-                "a topic that holds the flow's state is gone and cannot be filled again, trying again",
-                metadata: ["error": "\(error)"])
-        }
+        logger.warning("\(trouble.beginning)", metadata: trouble.place.merging(["error": "\(error)"]) { $1 })
     }
 
     /// - Parameter reason: why nothing more will be heard of it, where that is its end.
@@ -56,16 +65,10 @@ final class TroubleLog: Sendable {
             return true
         }
         guard isOver else { return }
-        switch trouble {
-        case .broker(let cluster, let broker):
-            let place: Logger.Metadata = ["cluster": "\(cluster)", "broker": "\(broker)"]
-            if let reason {
-                logger.info("broker is not needed any more", metadata: place.merging(["reason": "\(reason)"]) { $1 })
-            } else {
-                logger.info("broker can be used again", metadata: place)
-            }
-        case .discovery: logger.info("discovery works again")
-        case .memory: logger.info("the flow's state is recorded again")
+        if let reason {
+            logger.info("broker is not needed any more", metadata: trouble.place.merging(["reason": "\(reason)"]) { $1 })
+        } else {
+            logger.info("\(trouble.end)", metadata: trouble.place)
         }
     }
 
@@ -74,6 +77,52 @@ final class TroubleLog: Sendable {
         open.withLock { open in
             for trouble in open.keys { open[trouble]?.remove(shard) }
             open = open.filter { !$0.value.isEmpty }
+        }
+    }
+
+    /// The same for troubles that nothing is heard of any more.
+    func forget(where isGone: (Trouble) -> Bool) {
+        open.withLock { open in open = open.filter { !isGone($0.key) } }
+    }
+}
+
+extension TroubleLog.Trouble {
+    fileprivate var beginning: String {
+        switch self {
+        case .broker: "broker cannot be used, trying again"
+        case .discovery: "discovery failed, trying again"
+        case .memory: "a topic that holds the flow's state is gone and cannot be filled again, trying again"
+        case .metadata: "metadata cannot be kept in step, trying again"
+        case .groups: "groups cannot be looked at, trying again"
+        case .group: "group offsets cannot be synchronised, trying again"
+        case .progress: "cannot record progress, trying again"
+        case .origins: "cannot find out where records come from, trying again"
+        case .producerIDs: "cannot get another producer id, trying again"
+        case .answers: "an answer is not believed, reading the target's log"
+        }
+    }
+
+    fileprivate var end: String {
+        switch self {
+        case .broker: "broker can be used again"
+        case .discovery: "discovery works again"
+        case .memory: "the flow's state is recorded again"
+        case .metadata: "metadata is kept in step again"
+        case .groups: "groups can be looked at again"
+        case .group: "group offsets are synchronised again"
+        case .progress: "progress is recorded again"
+        case .origins: "it is known again where records come from"
+        case .producerIDs: "there is another producer id"
+        case .answers: "answers about the partition are believed again"
+        }
+    }
+
+    fileprivate var place: Logger.Metadata {
+        switch self {
+        case .broker(let cluster, let broker): ["cluster": "\(cluster)", "broker": "\(broker)"]
+        case .group(let group): ["group": "\(group.text)"]
+        case .answers(let partition): ["topic": "\(partition.topic)", "partition": "\(partition.partition)"]
+        case .discovery, .memory, .metadata, .groups, .progress, .origins, .producerIDs: [:]
         }
     }
 }

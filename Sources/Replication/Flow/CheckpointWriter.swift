@@ -1,17 +1,15 @@
 internal import KafkaClient
-internal import Logging
 
 /// Records how far partitions have come: those that their shards say have changed.
 actor CheckpointWriter {
     private let progress: ProgressStore
-    private let logger: Logger
+    private let troubles: TroubleLog
     /// Taken from shards and not recorded yet.
     private var pending: [TopicPartition: PartitionProgress] = [:]
-    private var isFailing = false
 
-    init(progress: ProgressStore, logger: Logger) {
+    init(progress: ProgressStore, troubles: TroubleLog) {
         self.progress = progress
-        self.logger = logger
+        self.troubles = troubles
     }
 
     /// Records what has changed. A target that does not answer is tried again with the next call; the log hears of it
@@ -28,18 +26,14 @@ actor CheckpointWriter {
                     Dictionary(news.map { ($0.source, $0.checkpoint) }) { first, _ in first }.compactMapValues { $0 },
                     maps: Dictionary(news.map { ($0.source, $0.map) }) { first, _ in first })
             }
-            if !news.isEmpty, isFailing {
-                isFailing = false
-                logger.info("progress is recorded again")
-            }
+            // Without news everything is recorded, also what an earlier attempt was in doubt about.
+            troubles.ended(.progress)
             let awaited = pending.values.filter(\.isAwaited).map(\.source)
             pending = [:]
             guard !awaited.isEmpty else { return }
             for shard in shards { await shard.checkpointed(awaited) }
         } catch {
-            guard !isFailing else { return }
-            isFailing = true
-            logger.warning("cannot record progress, trying again", metadata: ["error": "\(error)"])
+            troubles.began(.progress, "\(error)")
         }
     }
 }

@@ -65,7 +65,11 @@ extension Flow {
             case .topic(let topic): isWaiting(topic) || known.keys.contains { $0.topic == topic }
             case .partition(let topic, let partition): known[TopicPartition(topic, partition)] != nil
             }
-        guard exists else { throw .unknown(flow: name, scope) }
+        guard !exists else { return }
+        if let topic = scope.topic, let rule = settings.exclusion(of: topic) {
+            throw .neverCopied(flow: name, topic: topic, reason: "never copied: \(rule)")
+        }
+        throw .unknown(flow: name, scope)
     }
 
     private func applyPauses() async {

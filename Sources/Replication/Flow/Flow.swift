@@ -42,6 +42,7 @@ public actor Flow: Service {
     private var waiting = WaitingTopics()
     /// The source as discovery saw it last; nil before.
     private(set) var sourceSeen: ClusterMetadata?
+    private(set) var excluded: [FlowStatus.ExcludedTopic] = []
     private let troubles: TroubleLog
     /// Reason why the flow as a whole cannot do its work; nil while nothing is known to keep it from that.
     private var trouble: String?
@@ -91,11 +92,11 @@ public actor Flow: Service {
         target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
         progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
         topicSync = TopicSync(
-            settings: settings, source: source, target: target, progress: progress, logger: logger,
+            settings: settings, source: source, target: target, progress: progress, troubles: troubles, logger: logger,
             wallClock: wallClock)
         groupSync = GroupSync(
             settings: settings, source: source, target: target, progress: progress, logger: logger)
-        checkpoints = CheckpointWriter(progress: progress, logger: logger)
+        checkpoints = CheckpointWriter(progress: progress, troubles: troubles)
     }
 
     /// Checks that the flow may start, see ``FlowStart``. Changes nothing but the topics that keep state.
@@ -232,7 +233,8 @@ public actor Flow: Service {
             name: name, source: settings.source.name, target: settings.target.name, state: phase, reason: trouble,
             paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
             partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all,
-            groups: await groupSync.findings.map { FlowStatus.Group($0) }, groupsReason: await groupSync.trouble)
+            excluded: excluded.isEmpty ? nil : excluded,
+            groups: await groupSync.findings.map { FlowStatus.Group($0) }, groupsReason: await groupSync.staleness(at: .now))
     }
 
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.
@@ -296,15 +298,29 @@ extension Flow {
             leftToOthers = found.leftToOthers
             await selectTopics()
         }
+        excluded = found.excluded
+        let isFirstStart = isStarting && settings.startFrom != .earliest ? await progress.isNewFlow : false
         let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
         var refused = found.refused
         let new = try await discovery.begin(
             found.partitions.filter { known[$0.source] == nil }, isStarting: isStarting, source: found.sourceMetadata,
             &refused)
+        if isFirstStart { await tellSkipped(new) }
         report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
         if !new.isEmpty { await start(new, found, factory) }
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
         await keepMemory(found.targetMetadata)
+    }
+
+    /// Says once, when a flow starts for the first time, what it leaves behind.
+    private func tellSkipped(_ new: [FlowDiscovery.NewPartition]) async {
+        let positions: [TopicPartition: Int64?] = Dictionary(new.map { ($0.pair.source, $0.position) }) { first, _ in
+            first
+        }
+        guard !positions.isEmpty else { return }
+        let earliest = await topicSync.lookUp(Array(positions.keys), at: .earliest, patience: .seconds(5)).offsets
+        guard let note = SkippedBeginning(positions: positions, earliest: earliest).note(settings) else { return }
+        logger.warning("\(note.message)")
     }
 
     func isWaiting(_ topic: String) -> Bool { waiting.names.contains(topic) }

@@ -19,3 +19,13 @@ enum GroupFailure {
         return missing.explanation(of: error)
     }
 }
+
+extension GroupFinding {
+    /// - Parameter group: its name on the cluster that refused.
+    mutating func fail(
+        _ error: KafkaError, group: String, need: AccessOperation, at cluster: ClusterSettings
+    ) {
+        failure = GroupFailure.text(error, group: group, need: need, at: cluster)
+        isOutage = error.isOutage
+    }
+}

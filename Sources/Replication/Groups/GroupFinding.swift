@@ -8,6 +8,8 @@ package struct GroupFinding: Sendable {
     package var failure: String?
     /// Why the group's positions are none that could be kept in step; nil when they could be.
     package var notCovered: String?
+    /// The failure is that a cluster did not answer: nothing is wrong with the group itself.
+    var isOutage = false
     /// Whether somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
     var hasMembersOnTarget: Bool? = false
     package var partitions: [PartitionFinding] = []

@@ -10,6 +10,7 @@ package actor GroupSync {
     let source: ClusterClient
     private let target: ClusterClient
     let logger: Logger
+    private let troubles: TroubleLog
     /// Record of the running flow; nil for those who look from outside.
     let progress: ProgressStore?
     private let opposite: OppositeFlows
@@ -30,7 +31,9 @@ package actor GroupSync {
     private var knownGroups: Set<ExactName> = []
     private(set) var findings: [GroupFinding] = []
     /// Reason why a cluster could not be asked the last time; nil when both could.
-    private(set) var trouble: String?
+    private var trouble: String?
+    /// The end of the last look that came to one, and how long that took.
+    private var lastLook: (end: ContinuousClock.Instant, took: Duration)?
     /// Whether both clusters could be asked the last time.
     var isReachable: Bool { trouble == nil }
 
@@ -47,16 +50,31 @@ package actor GroupSync {
         self.source = source
         self.target = target
         self.logger = logger
+        troubles = TroubleLog(logger: logger)
         opposite = OppositeFlows(source: source, flow: settings.name)
         unread = UnreadRecords(flow: settings.name, source: source, target: target)
         groupCount = Gauge(label: "replicator_consumer_groups", dimensions: [("flow", settings.name)])
         failures = Counter(label: "replicator_offset_sync_failures_total", dimensions: [("flow", settings.name)])
     }
 
+    /// Time beyond the interval for which findings count as those of now.
+    private static let patience: Duration = .seconds(15)
+
+    /// Reason why the findings are not those of now; nil when they are. A look at a cluster that is silent takes its
+    /// time before it fails.
+    func staleness(at now: ContinuousClock.Instant) -> String? {
+        if let trouble { return trouble }
+        guard let lastLook else { return nil }
+        let age = now - lastLook.end
+        guard age > settings.sync.interval + max(Self.patience, lastLook.took * 2) else { return nil }
+        return "a look at them takes long, the last one ended \(age.components.seconds) s ago"
+    }
+
     /// Leaves groups alone from now on.
     func suspend() {
         findings = []
         trouble = nil
+        lastLook = nil
         groupCount.record(0)
     }
 
@@ -69,6 +87,7 @@ package actor GroupSync {
         _ settings: FlowSettings, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async {
         self.settings = settings
+        let begin = ContinuousClock.now
         do throws(KafkaError) {
             var found = try await examine(nil, maps)
             for index in found.indices { await apply(&found[index]) }
@@ -76,6 +95,7 @@ package actor GroupSync {
             guard !Task.isCancelled else { return }
             findings = found
             trouble = nil
+            lastLook = (.now, .now - begin)
             groupCount.record(found.count { $0.notCovered == nil })
             report()
             await keepGenerations()
@@ -84,7 +104,7 @@ package actor GroupSync {
         } catch {
             trouble = "\(error)"
             failures.increment()
-            report("", "groups cannot be looked at, trying again", "\(error)", [:])
+            troubles.began(.groups, "\(error)")
         }
     }
 
@@ -108,9 +128,7 @@ package actor GroupSync {
                 finding.partitions = offsets.compactMap { partition, committed in
                     routes[partition].map { Self.finding(finding.group, partition, committed, $0, end(of: $0)) }
                 }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
-            case .failure(let error):
-                finding.failure = GroupFailure.text(
-                    error, group: finding.group, need: .describe, at: settings.source)
+            case .failure(let error): finding.fail(error, group: finding.group, need: .describe, at: settings.source)
             case nil: continue
             }
             if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
@@ -293,8 +311,7 @@ extension GroupSync {
                     found[index].partitions[place].atTarget = side.committed
                     found[index].partitions[place].verdict = verdict
                 }
-            case .failure(let error):
-                found[index].failure = GroupFailure.text(error, group: name, need: .read, at: settings.target)
+            case .failure(let error): found[index].fail(error, group: name, need: .read, at: settings.target)
             case nil: break
             }
         }
@@ -407,8 +424,7 @@ extension GroupSync {
             case .failure(let error) where Self.meansMembers(error):
                 finding.partitions[index].verdict = .activeMembers
             case .failure(let error):
-                finding.failure = GroupFailure.text(
-                    error, group: finding.targetGroup, need: .read, at: settings.target)
+                finding.fail(error, group: finding.targetGroup, need: .read, at: settings.target)
             }
         }
     }
@@ -445,19 +461,24 @@ extension GroupSync {
 
     /// Says once what keeps a group from being in step, and again when the reason is another.
     private func report() {
-        let clusters = ExactName("")
-        var present: Set<ExactName> = [clusters]
-        reported[clusters] = nil
+        var present: Set<ExactName> = []
+        // One outage, however many groups it concerns.
+        if let unanswered = findings.first(where: \.isOutage) {
+            troubles.began(.groups, unanswered.failure ?? "")
+        } else {
+            troubles.ended(.groups)
+        }
         for finding in findings {
             knownGroups.insert(ExactName(finding.targetGroup))
             present.insert(ExactName(finding.group))
             if let failure = finding.failure {
                 failures.increment()
-                report(finding.group, "group offsets cannot be synchronised, trying again", failure, [:])
+                if !finding.isOutage { troubles.began(.group(ExactName(finding.group)), failure) }
             } else if let notCovered = finding.notCovered {
                 report(finding.group, "group is left alone", notCovered, [:])
             } else {
                 reported[ExactName(finding.group)] = nil
+                troubles.ended(.group(ExactName(finding.group)))
             }
             for partition in finding.partitions {
                 let key = "\(finding.group)/\(partition.source)"
@@ -486,16 +507,19 @@ extension GroupSync {
             }
         }
         reported = reported.filter { present.contains($0.key) }
+        troubles.forget(where: { trouble in
+            if case .group(let group) = trouble { !present.contains(group) } else { false }
+        })
     }
 
     private func report(
-        _ key: String, _ message: Logger.Message, _ reason: String, _ metadata: Logger.Metadata, group: String? = nil
+        _ key: String, _ message: Logger.Message, _ reason: String, _ metadata: Logger.Metadata, group: String
     ) {
         guard reported[ExactName(key)] != reason else { return }
         reported[ExactName(key)] = reason
         var metadata = metadata
         metadata["reason"] = "\(reason)"
-        if let group = group ?? (key.isEmpty ? nil : key) { metadata["group"] = "\(group)" }
+        metadata["group"] = "\(group)"
         logger.warning(message, metadata: metadata)
     }
 }

@@ -24,7 +24,7 @@ package actor FlowProducerIDs {
     private(set) var fresh: Set<Int64> = []
     /// Whether the target lets us fence, as far as is known.
     private(set) var canFence = true
-    /// Topics of the target that take no fences.
+    /// Target topics that take no fences, of which that is known.
     private var unfenced: Set<String> = []
     /// The topic as it was last found to hold our registrations; zero where the cluster does not tell.
     private var topicID = KafkaUUID.zero
@@ -171,9 +171,12 @@ package actor FlowProducerIDs {
         return canFence
     }
 
-    /// - Returns: whether it is news that a topic takes no fences.
-    func fencingRefused(on topic: String) -> Bool {
-        unfenced.insert(topic).inserted
+    /// The target takes no fences for these topics, while it takes them for others.
+    ///
+    /// - Returns: those of which that is news.
+    func fencingRefused(for topics: Set<String>) -> Set<String> {
+        defer { unfenced.formUnion(topics) }
+        return topics.subtracting(unfenced)
     }
 
     /// Another id in place of one whose epochs are used up; the same one for all who ask.

@@ -31,18 +31,5 @@ extension MetadataObserver {
             isPassing: code != .topicAuthorizationFailed)
     }
 
-    /// Allowed expressions that are names: a dot stands for itself in them, as people mean it.
-    private var literalNames: [String] {
-        settings.topics.allow.map(\.text).filter { text in
-            !text.isEmpty
-                && text.utf8.allSatisfy { byte in
-                    switch byte {
-                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                        true
-                    default: false
-                    }
-                }
-        }
-    }
+    private var literalNames: [String] { settings.topics.allow.compactMap(\.literalName) }
 }

@@ -56,6 +56,25 @@ package struct MetadataObserver: Sendable {
         }
     }
 
+    /// Topics that are asked for and never copied.
+    package func excluded(_ metadata: ClusterMetadata) -> [FlowStatus.ExcludedTopic] { topicNames.excluded(metadata) }
+
+    /// Notes on topics that are asked for and never copied.
+    package func notes(on excluded: [FlowStatus.ExcludedTopic]) -> [SyncNote] {
+        var notes = excluded.prefix(Self.shownUndecided).map { topic in
+            SyncNote(
+                kind: .neverCopied, subject: topic.topic, message: topic.sentence(source: settings.source.name))
+        }
+        if excluded.count > notes.count {
+            notes.append(
+                SyncNote(
+                    kind: .neverCopied, subject: "topics",
+                    message: "more topics of \(settings.source.name) than the \(notes.count) that are named are asked for "
+                        + "and never copied"))
+        }
+        return notes
+    }
+
     /// Topics that are named: whoever may create one may create thousands.
     private static let shownUndecided = 20
 
@@ -192,7 +211,8 @@ package struct MetadataObserver: Sendable {
             let missing = MissingPermission(operation, on: resource, name, of: cluster)
             message = "cannot read \(what): \(missing); grant it with: \(missing.command)"
         }
-        return SyncNote(kind: .failed, subject: "\(cluster.name) \(what)", message: message)
+        return SyncNote(
+            kind: .failed, subject: "\(cluster.name) \(what)", message: message, isOutage: error.isOutage)
     }
 }
 

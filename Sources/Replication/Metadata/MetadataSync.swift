@@ -1,5 +1,4 @@
 internal import KafkaClient
-internal import Logging
 
 /// Keeps settings of topics, access rules and quotas of the target in step for as long as a flow runs. Topics and
 /// partitions are ``TopicSync``'s, since records wait for them.
@@ -11,6 +10,7 @@ actor MetadataSync {
     private let ledger: SyncLedger
     private let progress: ProgressStore?
     private let reporter: SyncReporter
+    private let troubles: TroubleLog
     private let wallClock: @Sendable () -> Int64
     /// Place in the list of topics at which the next poll of settings begins.
     private var turn = 0
@@ -20,7 +20,8 @@ actor MetadataSync {
 
     init(
         settings: FlowSettings, observer: MetadataObserver, applier: SyncApplier, ledger: SyncLedger,
-        progress: ProgressStore?, reporter: SyncReporter, wallClock: @escaping @Sendable () -> Int64
+        progress: ProgressStore?, reporter: SyncReporter, troubles: TroubleLog,
+        wallClock: @escaping @Sendable () -> Int64
     ) {
         self.settings = settings
         self.observer = observer
@@ -28,6 +29,7 @@ actor MetadataSync {
         self.ledger = ledger
         self.progress = progress
         self.reporter = reporter
+        self.troubles = troubles
         self.wallClock = wallClock
         planner = SyncPlanner(settings)
     }
@@ -40,13 +42,20 @@ actor MetadataSync {
             let plan = planner.metadataPlan(seen, ledger: await ledger.state)
             // What a flow that stops could not read any more is no news.
             guard !Task.isCancelled else { return }
-            await reporter.report(plan.notes)
-            await reporter.report(try await applier.apply(plan))
+            await reporter.report(plan.notes.filter { !$0.isOutage })
+            let outcomes = try await applier.apply(plan)
+            guard !Task.isCancelled else { return }
+            await reporter.report(outcomes.filter { $0.error?.isOutage != true })
+            let unanswered = outcomes.first { $0.error?.isOutage == true }?.error.map { "\($0)" }
+            // One outage, however many topics and rules it concerns.
+            if let trouble = unanswered ?? plan.notes.first(where: \.isOutage)?.message {
+                troubles.began(.metadata, trouble)
+            } else {
+                troubles.ended(.metadata)
+            }
         } catch {
             guard !Task.isCancelled else { return }
-            await reporter.report([
-                SyncNote(kind: .failed, subject: settings.name, message: "cannot keep metadata in step: \(error)")
-            ])
+            troubles.began(.metadata, "\(error)")
         }
     }
 
@@ -73,7 +82,9 @@ actor MetadataSync {
         if settings.sync.topicConfigs, !seen.selected.isEmpty {
             seen.defaults = await observer.defaults(seen.target)
             for error in await observer.readSourceConfigs(of: seen.selected, into: &seen).values {
-                seen.notes.append(SyncNote(kind: .failed, subject: error.topic ?? "", message: "\(error)"))
+                seen.notes.append(
+                    SyncNote(
+                        kind: .failed, subject: error.topic ?? "", message: "\(error)", isOutage: error.isOutage))
             }
             await observer.readTargetConfigs(of: seen.selected, into: &seen)
         }

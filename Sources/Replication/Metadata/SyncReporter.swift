@@ -19,9 +19,9 @@ actor SyncReporter {
             switch note.kind {
             case .noAuthorizer, .sourceDeleted, .returning:
                 logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
-            case .changedByOthers, .sourceRecreated, .partitionCount, .notPossible, .failed, .notCopied,
-                .nothingSelected, .undecidedName, .groupNotTranslated, .groupNotCopied, .groupNotCovered, .groupActive,
-                .groupBeyond, .copiesPresent, .settingDiffers:
+            case .changedByOthers, .sourceRecreated, .partitionCount, .notPossible, .failed, .notCopied, .beginsLater,
+                .nothingSelected, .neverCopied, .undecidedName, .groupNotTranslated, .groupNotCopied, .groupNotCovered,
+                .groupActive, .groupBeyond, .copiesPresent, .settingDiffers:
                 logger.warning("\(note.message)", metadata: ["about": "\(note.subject)"])
             }
         }

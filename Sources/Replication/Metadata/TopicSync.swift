@@ -13,6 +13,7 @@ package struct TopicSync: Sendable {
     private let applier: SyncApplier
     private let ledger: SyncLedger
     private let progress: ProgressStore?
+    private let troubles: TroubleLog
     private let reporter: SyncReporter
     private let logger: Logger
     private let wallClock: @Sendable () -> Int64
@@ -27,20 +28,31 @@ package struct TopicSync: Sendable {
         logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.init(
+            settings: settings, source: source, target: target, progress: progress, troubles: TroubleLog(logger: logger),
+            logger: logger, wallClock: wallClock)
+    }
+
+    /// - Parameter troubles: the flow's.
+    init(
+        settings: FlowSettings, source: ClusterClient, target: ClusterClient, progress: ProgressStore?,
+        troubles: TroubleLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
+    ) {
+        self.init(
             settings: settings, source: source, target: target, progress: progress,
-            ledger: SyncLedger(flow: settings.name, target: target, wallClock: wallClock), logger: logger,
-            wallClock: wallClock)
+            ledger: SyncLedger(flow: settings.name, target: target, wallClock: wallClock), troubles: troubles,
+            logger: logger, wallClock: wallClock)
     }
 
     private init(
         settings: FlowSettings, source: ClusterClient, target: ClusterClient, progress: ProgressStore?,
-        ledger: SyncLedger, logger: Logger, wallClock: @escaping @Sendable () -> Int64
+        ledger: SyncLedger, troubles: TroubleLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.settings = settings
         self.source = source
         self.target = target
         self.ledger = ledger
         self.progress = progress
+        self.troubles = troubles
         self.logger = logger
         self.wallClock = wallClock
         observer = MetadataObserver(settings: settings, source: source, target: target)
@@ -49,14 +61,14 @@ package struct TopicSync: Sendable {
         reporter = SyncReporter(settings: settings, logger: logger)
         metadata = MetadataSync(
             settings: settings, observer: observer, applier: applier, ledger: ledger, progress: progress,
-            reporter: reporter, wallClock: wallClock)
+            reporter: reporter, troubles: troubles, wallClock: wallClock)
     }
 
     /// The same by other settings of the same flow; what was remembered stays remembered.
     func adapted(to settings: FlowSettings) -> TopicSync {
         TopicSync(
-            settings: settings, source: source, target: target, progress: progress, ledger: ledger, logger: logger,
-            wallClock: wallClock)
+            settings: settings, source: source, target: target, progress: progress, ledger: ledger, troubles: troubles,
+            logger: logger, wallClock: wallClock)
     }
 
     /// Records what was put on the target again: the topic that held it has lost it.
@@ -78,6 +90,8 @@ package struct TopicSync: Sendable {
         var refused: [TopicRefusal] = []
         /// Selected topics that are left to other flows.
         var leftToOthers: Set<String> = []
+        /// Topics that are asked for and never copied.
+        var excluded: [FlowStatus.ExcludedTopic] = []
     }
 
     /// - Parameters:
@@ -101,7 +115,8 @@ package struct TopicSync: Sendable {
                 throw KafkaError(.cancelled, during: .request(.metadata), cluster: settings.source.name)
             }
             selected = observer.select(sourceMetadata).filter { onlyKnown?.contains($0.source.name) ?? true }
-            undecided = observer.undecided(sourceMetadata)
+            discovery.excluded = observer.excluded(sourceMetadata)
+            undecided = observer.undecided(sourceMetadata) + observer.notes(on: discovery.excluded)
         } catch {
             throw .kafka(error)
         }

@@ -158,14 +158,14 @@ extension Shard {
             if case .fence(let producers) = question.request { fences[question.subject.target] = producers }
         }
         var refusal: KafkaError?
-        var unfenced: [KafkaError] = []
+        var unfenced: Set<String> = []
         deliver(await target.fence(fences), .target, asked, &recoveries) { recovery, outcome in
             guard case .failure(let error) = outcome else { return recovery.fenced() }
             switch error.code {
             case .invalidProducerEpoch?, .producerFenced?: recovery.epochsTooLow(error)
-            // Topics of managed clusters that keep their records elsewhere take no markers: theirs alone go without.
-            case .invalidTopicException?, .invalidRequest?:
-                unfenced.append(error)
+            // Diskless topics take none, whoever asks.
+            case .invalidTopicException?:
+                if let topic = error.topic { unfenced.insert(topic) }
                 recovery.fencingUnavailable()
             case .clusterAuthorizationFailed?, .unsupportedVersion?:
                 refusal = error
@@ -176,14 +176,7 @@ extension Shard {
                 recovery.fencingUnavailable()
             }
         }
-        for error in unfenced where await own.fencingRefused(on: error.topic ?? "") {
-            logger.warning(
-                """
-                a topic takes no fences against older writers: one that still runs is shut out of it only by the first \
-                new batch
-                """,
-                metadata: ["topic": "\(error.topic ?? "")", "error": "\(error)"])
-        }
+        await tell(unfenced: unfenced)
         guard let refusal, await own.fencingRefused() else { return }
         logger.warning(
             """
@@ -191,6 +184,21 @@ extension Shard {
             batch. Grant ALTER on CLUSTER to close that gap
             """,
             metadata: ["error": "\(refusal)"])
+    }
+
+    private func tell(unfenced topics: Set<String>) async {
+        let news = await own.fencingRefused(for: topics).sorted()
+        guard !news.isEmpty else { return }
+        let shown = news.prefix(20).joined(separator: ",")
+        logger.warning(
+            """
+            the target takes no markers for these topics, as for diskless ones: an older writer that still runs is shut \
+            out of them only by the first new batch. The flow goes on
+            """,
+            metadata: [
+                "cluster": "\(target.settings.name)",
+                "topics": "\(shown)\(news.count > 20 ? ",… (\(news.count) in all)" : "")",
+            ])
     }
 
     private func readRecords(_ side: Side, _ asked: [Asked], _ recoveries: inout [PartitionRecovery]) async {

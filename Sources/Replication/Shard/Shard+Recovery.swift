@@ -97,14 +97,12 @@ extension Shard {
                 }
             }
             originFailures = 0
+            troubles.ended(.origins, shard: number)
             perform()
             return true
         } catch {
             originFailures += 1
-            if originFailures == 1 || originFailures % 20 == 0 {
-                logger.warning(
-                    "cannot find out where records come from, trying again", metadata: ["error": "\(error)"])
-            }
+            troubles.began(.origins, shard: number, "\(error)")
             return false
         }
     }
@@ -122,9 +120,11 @@ extension Shard {
                     "the epochs of a producer id are used up, going on with another",
                     metadata: ["used": "\(id)", "producerID": "\(successor.producerID)"])
             } catch {
-                logger.warning("cannot get another producer id, trying again", metadata: ["error": "\(error)"])
+                troubles.began(.producerIDs, shard: number, "\(error)")
+                return perform()
             }
         }
+        troubles.ended(.producerIDs, shard: number)
         perform()
     }
 }

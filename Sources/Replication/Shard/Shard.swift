@@ -21,6 +21,8 @@ actor Shard {
     let sourceOrigins: OriginTable
     /// Attempts in a row to find out where records come from.
     var originFailures = 0
+    /// Target partitions of which the last answer could not be true.
+    var disbelieved: Set<TopicPartition> = []
     let recoverySignal = Signal()
     let sourceThrottle: ThrottleMeter
     let targetThrottle: ThrottleMeter

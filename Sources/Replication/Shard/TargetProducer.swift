@@ -96,13 +96,14 @@ extension Shard {
                 let place = TopicPartition(topic.name, partition.index)
                 if partition.errorCode == .none, let flaw = partition.flaw {
                     // It may be in the log or not: as without an answer, the log will tell.
-                    logger.warning(
-                        "an answer is not believed, reading the target's log",
-                        metadata: [
-                            "topic": "\(place.topic)", "partition": "\(place.partition)",
-                            "reason": "\(target.settings.name) answers \(flaw), which cannot be true",
-                        ])
+                    disbelieved.insert(place)
+                    troubles.began(
+                        .answers(place), shard: number,
+                        "\(target.settings.name) answers \(flaw), which cannot be true")
                     continue
+                }
+                if partition.errorCode == .none, !disbelieved.isEmpty, disbelieved.remove(place) != nil {
+                    troubles.ended(.answers(place), shard: number)
                 }
                 answers[place] = ProduceAnswer(
                     partition.errorCode, message: partition.errorMessage, baseOffset: partition.baseOffset,

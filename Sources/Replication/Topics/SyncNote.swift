@@ -23,6 +23,10 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case copiesPresent
         /// A setting in effect differs between topics and their copies.
         case settingDiffers
+        /// The flow begins behind records that the source holds.
+        case beginsLater
+        /// A topic is asked for and never copied, by a rule that is not the user's.
+        case neverCopied
         /// An expression came to no answer about a name.
         case undecidedName
         /// A topic is a copy of one of the target's own, on its way back.
@@ -43,10 +47,13 @@ package struct SyncNote: Hashable, Sendable, Codable {
     /// Topic, key, rule or cluster.
     package var subject: String
     package var message: String
+    /// A cluster did not answer: nothing is wrong with the subject itself.
+    package var isOutage = false
 
-    package init(kind: Kind, subject: String, message: String) {
+    package init(kind: Kind, subject: String, message: String, isOutage: Bool = false) {
         self.kind = kind
         self.subject = subject
         self.message = message
+        self.isOutage = isOutage
     }
 }

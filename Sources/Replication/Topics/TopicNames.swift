@@ -11,6 +11,9 @@ final class TopicNames: Sendable {
     fileprivate struct Known {
         let selector: TopicSelector
         var names: [String: Name] = [:]
+        /// The source's topics for which ``excluded`` was found.
+        var lookedAt: [String: Bool]?
+        var excluded: [FlowStatus.ExcludedTopic] = []
     }
 
     fileprivate enum Name {
@@ -67,6 +70,18 @@ final class TopicNames: Sendable {
                 return match
             }
         }.sorted { $0.subject < $1.subject }
+    }
+
+    /// Topics that the user means and that are never copied, by name.
+    func excluded(_ metadata: ClusterMetadata) -> [FlowStatus.ExcludedTopic] {
+        let topics = metadata.topics.mapValues(\.isInternal)
+        return known.withLock { known in
+            if known.lookedAt != topics {
+                known.excluded = known.selector.excluded(topics)
+                known.lookedAt = topics
+            }
+            return known.excluded
+        }
     }
 
     /// Name on the target of a topic that is not one of Kafka's own; nil when the flow does not copy it.

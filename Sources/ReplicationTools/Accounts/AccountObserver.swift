@@ -170,7 +170,7 @@ struct AccountObserver: Sendable {
         let selector = TopicSelector(
             selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
         for topic in metadata.topics.values {
-            guard let rule = selector.exclusion(of: topic.name, isInternal: topic.isInternal) else { continue }
+            guard let rule = selector.ruleAgainst(topic.name, isInternal: topic.isInternal) else { continue }
             add(topic.name, nil, .excluded, rule)
         }
         return accounts.inOrder()

@@ -75,6 +75,14 @@ public struct Doctor: Sendable {
                 .error, "selection", note.subject, note.message, why: "it is not known whether the topic is wanted",
                 remedy: "write the expression in a simpler way, or name the topic itself in allow or deny")
         }.bounded(Self.shown, check: "selection")
+        findings += observer.excluded(sourceMetadata).map { topic in
+            Finding(
+                .warning, "selection", topic.topic, topic.sentence(source: settings.source.name),
+                why: "whoever asks for it believes that it is copied",
+                remedy: "take it out of topics.allow; to copy what is in it, give it another name on "
+                    + settings.source.name)
+        }.bounded(Self.shown, check: "selection")
+        findings += await beginning(seen.selected)
         let planner = TopicPlanner(settings)
         let missing = Set(planner.missing(seen.selected, on: targetMetadata).map(\.source.name))
         let copies = seen.selected.filter { !missing.contains($0.source.name) }
@@ -126,13 +134,28 @@ public struct Doctor: Sendable {
                 return ([finding], false)
             // What we are not allowed to do is found with the permissions.
             case .kafka(let reason) where reason.isAuthorization: return ([], true)
-            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .nothingCanStart:
+            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .nothingCanStart,
+                .mixedClusters, .sharedRecords:
                 let finding = Finding(
                     .error, "start", settings.name, "\(error)", why: "run refuses to start the flow",
                     remedy: "as the reason says")
                 return ([finding], true)
             }
         }
+    }
+
+    /// What a flow that has not been started yet would leave behind.
+    private func beginning(_ selected: [SelectedTopic]) async -> [Finding] {
+        var recorded = RecordedFlowReader(flow: settings.name, target: target)
+        guard settings.startFrom != .earliest, (try? await recorded.refresh()) != nil,
+            recorded.recorded.identity == nil,
+            let note = await source.skippedBeginning(of: selected, settings).note(settings)
+        else { return [] }
+        return [
+            Finding(
+                .warning, "startFrom", settings.source.name, note.message,
+                why: "the copy will lack them for good", remedy: "set startFrom: earliest, unless that is meant so")
+        ]
     }
 
     /// Also of those topics that are not there yet: whoever may write to them may be first.

@@ -4,8 +4,8 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Nothing has moved for so long, and something is left to copy.
     case doesNotMove(seconds: Int, [String])
     case flowEnded(String)
-    /// The flow selects no topic of the source.
-    case nothingSelected(flow: String, source: String)
+    /// The flow selects no topic of the source; sentences about those that it is asked for and never copies.
+    case nothingSelected(flow: String, source: String, excluded: [String])
     /// The same flow has gone the other way: source and target have changed places.
     case swapped(flow: String, source: String, target: String)
     /// Partitions of the target hold records that this flow has not brought.
@@ -25,7 +25,9 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "; what is copied is kept: see replicator doctor, and run migrate again to go on where it stopped, with "
                 + "a longer --patience where it only takes longer"
         case .flowEnded(let why): "the flow ended before everything was copied: \(why)"
-        case .nothingSelected(let flow, let source):
+        case .nothingSelected(let flow, _, let excluded) where !excluded.isEmpty:
+            "there is nothing to migrate with flow \"\(flow)\": \(excluded.prefix(5).joined(separator: "; "))"
+        case .nothingSelected(let flow, let source, _):
             "there is nothing to migrate: flow \"\(flow)\" selects none of the topics on \(source); "
                 + "see its topics.allow, and whether source and target have changed places"
         case .swapped(let flow, let source, let target):

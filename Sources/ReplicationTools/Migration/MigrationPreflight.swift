@@ -17,7 +17,9 @@ struct MigrationPreflight {
         let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         try await checkDirection(snapshot)
         guard snapshot.selectsAnything else {
-            throw MigrationError.nothingSelected(flow: settings.name, source: settings.source.name)
+            throw MigrationError.nothingSelected(
+                flow: settings.name, source: settings.source.name,
+                excluded: snapshot.excluded.map { $0.sentence(source: settings.source.name) })
         }
         try await checkTarget(snapshot)
         try await checkRetention()

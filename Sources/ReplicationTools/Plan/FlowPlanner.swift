@@ -68,7 +68,8 @@ public struct FlowPlanner: Sendable {
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             selectedTopics: seen.topicNames.count, sourceTopics: listed, applied: applies, changes: changes,
-            notes: (copiesNotes(found) + plan.notes + EffectiveSettings(seen, after: plan).notes(settings) + groups.notes + selectionNotes(seen.topicNames.count, of: listed))
+            notes: (copiesNotes(found) + plan.notes + EffectiveSettings(seen, after: plan).notes(settings)
+                + (await beginning(seen.selected)) + groups.notes + selectionNotes(seen.topicNames.count, of: listed))
                 .map { FlowPlan.Note($0) }, groups: groups.groups, users: await users())
     }
 
@@ -92,6 +93,7 @@ public struct FlowPlanner: Sendable {
         seen.target = targetMetadata
         seen.selected = observer.select(sourceMetadata)
         seen.notes += observer.undecided(sourceMetadata)
+        seen.notes += observer.notes(on: observer.excluded(sourceMetadata))
         seen.topicNames = seen.selected.map(\.source.name)
         do throws(KafkaError) {
             var recorded = RecordedFlowReader(flow: settings.name, target: target)
@@ -125,6 +127,15 @@ public struct FlowPlanner: Sendable {
     private func copiesNotes(_ found: FlowStart.Finding) -> [SyncNote] {
         guard let remark = found.remark(settings) else { return [] }
         return [SyncNote(kind: .copiesPresent, subject: settings.target.name, message: remark)]
+    }
+
+    /// A note on what a flow that has not been started yet would leave behind.
+    private func beginning(_ selected: [SelectedTopic]) async -> [SyncNote] {
+        var recorded = RecordedFlowReader(flow: settings.name, target: target)
+        guard settings.startFrom != .earliest, (try? await recorded.refresh()) != nil,
+            recorded.recorded.identity == nil
+        else { return [] }
+        return [await source.skippedBeginning(of: selected, settings).note(settings)].compactMap(\.self)
     }
 
     private func selectionNotes(_ selected: Int, of count: Int) -> [SyncNote] {

@@ -34,6 +34,8 @@ struct EndOffsetSnapshot: Sendable {
     var notCompared: [Account] = []
     var sourceID = ""
     var targetID = ""
+    /// Topics that are asked for and never copied.
+    var excluded: [FlowStatus.ExcludedTopic] = []
     /// Whether the flow copies any topic of the source.
     var selectsAnything = false
 
@@ -58,6 +60,7 @@ struct EndOffsetSnapshot: Sendable {
         snapshot.notCompared = await AccountObserver(settings: settings, source: source, target: target)
             .unselected(sourceMetadata)
         snapshot.selectsAnything = !names.isEmpty
+        snapshot.excluded = selector.excluded(sourceMetadata.topics.mapValues(\.isInternal))
         snapshot.sourceID = sourceMetadata.clusterID ?? ""
         snapshot.targetID = targetMetadata.clusterID ?? ""
         var couples: [(source: TopicPartition, target: TopicPartition)] = []

@@ -14,6 +14,7 @@ actor RollingRounds {
     /// Partitions that hold records and have no counterpart yet.
     private var unpaired: [PartitionVerification] = []
     private var notCompared: [Account] = []
+    private var excluded: [FlowStatus.ExcludedTopic] = []
     private var lastDiscovery = ContinuousClock.now
     private var trouble: String?
 
@@ -44,6 +45,7 @@ actor RollingRounds {
         let recorded = try await RecordedFlowReader.current(settings, snapshot, target)
         unpaired = snapshot.unpaired
         notCompared = snapshot.notCompared
+        excluded = snapshot.excluded
         for pair in snapshot.pairs {
             let compared = compared(pair, snapshot)
             add(compared, from: try await start(of: compared, recorded?.map(of: pair)))
@@ -118,6 +120,7 @@ actor RollingRounds {
         lastDiscovery = .now
         unpaired = snapshot.unpaired
         notCompared = snapshot.notCompared
+        excluded = snapshot.excluded
         for pair in snapshot.pairs where partitions[pair.source] == nil {
             let place = RangeAlignment.Place(source: pair.sourceRange.lowerBound, target: pair.targetRange.lowerBound)
             add(compared(pair, snapshot), from: .init(place: place, allowance: pair.allowance(beginsLater: false)))
@@ -183,6 +186,7 @@ actor RollingRounds {
         var report = VerificationReport(
             flow: settings.name, source: settings.source.name, target: settings.target.name, mode: "rolling",
             partitions: unpaired)
+        report.excluded = excluded.isEmpty ? nil : excluded
         var keysLeft = Self.keysPerRound
         let patience = options.patience
         await withTaskGroup(of: (RollingPartition, PartitionVerification, [Difference]).self) { group in

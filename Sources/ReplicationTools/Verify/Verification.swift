@@ -79,6 +79,7 @@ public struct Verification: Sendable {
             mode: options.sampling == nil ? "full" : "sampled", partitions: snapshot.unpaired)
         report.sourceClusterID = snapshot.sourceID.isEmpty ? nil : snapshot.sourceID
         report.targetClusterID = snapshot.targetID.isEmpty ? nil : snapshot.targetID
+        report.excluded = snapshot.excluded.isEmpty ? nil : snapshot.excluded
         report.seed = options.sampling?.seed
         report.share = options.sampling?.share
         let limiter = ConcurrencyLimiter(options.lanes)

@@ -1,3 +1,5 @@
+public import Replication
+
 /// Result of `verify` for one partition.
 public struct PartitionVerification: Hashable, Sendable, Codable {
     public var topic: String
@@ -98,6 +100,8 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     /// Topics of which nothing was compared, and why: those that cannot be seen, and those that rules exclude.
     public var notCompared: [Account] = []
     public var coverage = Coverage()
+    /// Topics that the flow is asked to copy and never does, so that they were not compared; nil for none.
+    public var excluded: [FlowStatus.ExcludedTopic]?
 
     /// Part of what is selected that was compared.
     public struct Coverage: Hashable, Sendable, Codable {

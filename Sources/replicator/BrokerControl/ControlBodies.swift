@@ -52,6 +52,12 @@ private struct ObjectKeys: Decodable {
     }
 }
 
+/// `POST /topics/TOPIC/markers`
+struct MarkersBody: ControlBody {
+    enum CodingKeys: String, CodingKey, CaseIterable { case refused }
+    var refused: Bool
+}
+
 /// `POST /nodes/ID/stop`
 struct StopBody: ControlBody {
     enum CodingKeys: String, CodingKey, CaseIterable { case controlled }

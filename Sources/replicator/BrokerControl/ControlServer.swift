@@ -93,6 +93,11 @@ struct ControlServer: Service {
             _ = try await Self.body(request, EmptyBody.self)
             return try Self.json(["id": try await cluster.recreateTopic(try context.parameters.require("topic"))])
         }
+        router.post("/topics/:topic/markers") { request, context in
+            let isRefused = try await Self.body(request, MarkersBody.self).refused
+            await cluster.setMarkers(refused: isRefused, topic: try context.parameters.require("topic"))
+            return try Self.done()
+        }
     }
 
     private func addPartitions(to router: Router<BasicRequestContext>) {

@@ -45,6 +45,11 @@ struct OffsetsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let flows = try common.select(from: common.load())
+        for topic in topic {
+            let rules = flows.compactMap { $0.exclusion(of: topic) }
+            guard let rule = rules.first, rules.count == flows.count else { continue }
+            throw Failure("topic \"\(topic.printable())\" is never copied: \(rule)", exitCode: .usage)
+        }
         let logger = LoggingOptions.logger("replicator", from: .error)
         let reports = try await EventLoops.with(1, for: "offsets") { loops in
             var reports: [OffsetReport] = []

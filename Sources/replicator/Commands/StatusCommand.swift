@@ -20,6 +20,8 @@ struct StatusCommand: AsyncParsableCommand {
             On a terminal it keeps within its width, and with --watch within its height: what is in trouble comes first, \
             and what does not fit is counted. Colors are for terminals only, and not where NO_COLOR is set.
 
+            With --live it only asks whether the process is alive, as the health check of a container does.
+
             With --flow it is about that flow and its clusters alone, whether it is ready included.
 
             Exit codes: 0 ready, 1 not ready or not reachable, 2 wrong usage or configuration.
@@ -39,8 +41,24 @@ struct StatusCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Print the JSON document of /api/status.")
     var json = false
 
+    @Flag(name: .long, help: "Ask only whether the process is alive (/healthz), not whether it is ready.")
+    var live = false
+
+    func validate() throws {
+        if live, flow != nil || partitions || watch || json {
+            throw ValidationError("--live goes with --config, --url and --ca-file only")
+        }
+    }
+
     func run() async throws {
         let client = try daemon.client()
+        if live {
+            let answer = try await client.send(.GET, "/healthz")
+            guard answer.status == 200 else {
+                throw Failure("\(client.address) answers /healthz with \(answer.status)")
+            }
+            return StandardOutput.say("alive")
+        }
         guard watch else {
             let (document, text) = try await ask(client)
             print(document, text)

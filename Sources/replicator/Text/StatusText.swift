@@ -99,6 +99,7 @@ struct StatusText {
         if !status.paused.isEmpty { lines += indented("paused: \(Self.some(status.paused))") }
         lines += topics(flow)
         lines += waiting(status.waiting ?? [], of: flow.verdict.counts.waitingTopics)
+        lines += excluded(status.excluded ?? [])
         lines += partitions(flow)
         return lines + groups(status.groups)
     }
@@ -129,6 +130,13 @@ struct StatusText {
             isEmpty: shown.isEmpty,
             shown.flatMap { indented("\($0.topic) waits: \($0.reason)") }
                 + more(count - shown.count, "topic", "that waits", "that wait"))
+    }
+
+    private mutating func excluded(_ topics: [FlowStatus.ExcludedTopic]) -> [String] {
+        let shown = topics.prefix(take(topics.count))
+        return section(
+            isEmpty: shown.isEmpty,
+            shown.flatMap { indented("\($0.topic) is \($0.reason)") } + more(topics.count - shown.count, "topic"))
     }
 
     private mutating func partitions(_ flow: FlowDocument) -> [String] {

@@ -1,5 +1,6 @@
 internal import Observability
 internal import PlainText
+internal import Replication
 internal import ReplicationTools
 
 /// Document that `verify` prints, as JSON or as text.
@@ -42,6 +43,7 @@ struct VerifyDocument: Codable {
             let more = partition.differences.total - Int64(partition.differences.examples.count)
             if more > 0, !partition.differences.examples.isEmpty { lines.append("  \(name): and \(more) more") }
         }
+        for topic in flow.excluded ?? [] { lines.append("  not compared: \(topic.sentence(source: flow.source))") }
         guard !flow.isEmpty || !flow.notCompared.isEmpty else {
             return lines[0] + "\n  nothing was compared: no topic of \(flow.source) is selected"
         }

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from support.brokers import set_arguments, start_on_free_ports, stopped_at_the_end
 from support.checks import PATIENCE, check, equal, measured
-from support.clients import QUIET
+from support.clients import QUIET, commit
 from support.processes import open_files
 from support.program import command
 from support.records import fetch, produce_numbers, raw_batches
@@ -276,7 +276,7 @@ def test_series_are_bounded_and_the_status_is_not(east, west):
 def test_group_lag_on_both_sides(east, west):
     create_topic(east.bootstrap, "orders", partitions=1)
     produce_numbers(east.bootstrap, "orders", range(100), partitions=1)
-    commit(east.bootstrap, "billing", "orders", 60)
+    commit(east.bootstrap, "billing", "orders", {0: 60})
     with replicator(east.bootstrap, west.bootstrap) as running:
         running.copies(east.bootstrap, ["orders"])
         lag = lambda name: {dict(labels)["group"]: v for (n, labels), v in metrics(running).items() if n == name}
@@ -285,7 +285,7 @@ def test_group_lag_on_both_sides(east, west):
         produce_numbers(east.bootstrap, "orders", range(100, 150), partitions=1)
         running.awaits("it grows with the log", lambda: lag("replicator_group_lag") == {"billing": 90}
                        and lag("replicator_group_target_lag") == {"billing": 90})
-        commit(east.bootstrap, "billing", "orders", 150)
+        commit(east.bootstrap, "billing", "orders", {0: 150})
         running.awaits("and is over when the group is at the end", lambda: lag("replicator_group_lag") == {"billing": 0}
                        and lag("replicator_group_target_lag") == {"billing": 0})
         west.kill()

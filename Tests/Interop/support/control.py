@@ -33,6 +33,9 @@ class Control:
     def partition(self, topic, number, action, **body):
         return self.call("POST", f"/topics/{topic}/partitions/{number}/{action}", body)
 
+    def markers(self, topic, refused):
+        self.call("POST", f"/topics/{topic}/markers", {"refused": refused})
+
     def recreate(self, topic):
         return self.call("POST", f"/topics/{topic}/recreate")["id"]
 

@@ -14,6 +14,8 @@ final class Reauthentication {
     private let logger: Logger
     /// Told of each failure, before the connection closes.
     private let report: (KafkaError.Reason) -> Void
+    /// The log has heard that the session cannot be renewed yet.
+    private var isLate = false
 
     init(
         _ source: CredentialSource, host: String, settings: ClusterSettings, versions: NegotiatedVersions,
@@ -49,8 +51,12 @@ final class Reauthentication {
         report(reason)
         let left = Duration(end - .now())
         guard case .credentialsUnavailable = reason, left > Self.tooLate else { return handler.close(because: reason) }
-        logger.warning(
-            "the session cannot be renewed yet", metadata: ["reason": "\(reason.words)", "sessionEndsIn": "\(left)"])
+        if !isLate {
+            isLate = true
+            logger.warning(
+                "the session cannot be renewed yet",
+                metadata: ["reason": "\(reason.words)", "sessionEndsIn": "\(left)"])
+        }
         handler.schedule(in: max(left / 2, Self.tooLate)) { self.fetchCredentials(handler, until: end) }
     }
 
@@ -70,7 +76,10 @@ final class Reauthentication {
                 if handler.isOpen { self.report(reason) }
                 handler.close(because: reason)
             case .success(let lifetime):
-                self.logger.debug("the session was renewed", metadata: ["lifetime": "\(lifetime ?? .zero)"])
+                self.logger.log(
+                    level: self.isLate ? .info : .debug, "the session was renewed",
+                    metadata: ["lifetime": "\(lifetime ?? .zero)"])
+                self.isLate = false
                 handler.releaseRequests()
                 if let lifetime { self.schedule(on: handler, lifetime: lifetime) }
             }
