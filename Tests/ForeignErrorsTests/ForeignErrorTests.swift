@@ -34,7 +34,6 @@ import Testing
         (ChannelError.connectTimeout(.seconds(10)), "no connection within 10.0 s"),
         (ChannelError.ioOnClosedChannel, "the connection was closed"),
         (ChannelError.inappropriateOperationForState, "the connection failed"),
-        (SocketAddressError.unknown(host: "nowhere", port: 1), "it has no address"),
         (SocketAddressError.failedToParseIPString("1.2"), "\"1.2\" is no IP address"),
         (NIOSSLError.uncleanShutdown, "the other side closed the connection without taking leave, as TLS has it"),
         (
@@ -57,6 +56,16 @@ import Testing
 
         #expect(ForeignError.words(error) == words)
         #expect(ForeignError.words(error).firstMatch(of: Self.raw) == nil)
+    }
+
+    @Test func `a host that nobody knows is told in the resolver's words`() {
+        // No name, so that nobody is asked for it.
+        #expect {
+            try SocketAddress.makeAddressResolvingHost("a..b", port: 1)
+        } throws: { error in
+            let words = ForeignError.words(error)
+            return !words.isEmpty && words.firstMatch(of: Self.raw) == nil
+        }
     }
 
     @Test func `a directory that is read as a file is told in words`() {
