@@ -12,6 +12,7 @@ package enum ForeignError {
         case let error as ChannelError: words(error)
         case let error as NIOConnectionError: words(error)
         case let error as SocketAddressError: words(error)
+        case let error as SocketAddressError.UnknownHost: lowercased(error.errorDescription)
         case let error as NIOSSLError: words(error)
         case let error as BoringSSLError: words(error)
         case let error as NIOSSLExtraError: detail("\(error)") ?? "TLS is not possible with this host name"
@@ -24,9 +25,11 @@ package enum ForeignError {
 
     /// The system's words for one of its error numbers.
     package static func words(errno: CInt) -> String {
-        let text = String(cString: strerror(errno))
-        return text.prefix(1).lowercased() + text.dropFirst()
+        lowercased(String(cString: strerror(errno)))
     }
+
+    /// As it stands behind a colon.
+    private static func lowercased(_ text: String) -> String { text.prefix(1).lowercased() + text.dropFirst() }
 
     private static func words(_ error: ChannelError) -> String {
         switch error {
@@ -45,10 +48,11 @@ package enum ForeignError {
 
     private static func words(_ error: SocketAddressError) -> String {
         switch error {
-        case .unknown: "it has no address"
         case .unsupported: "this kind of address is not supported"
         case .unixDomainSocketPathTooLong: "the path of the socket is too long"
         case .failedToParseIPString(let text): "\"\(text)\" is no IP address"
+        // The one for unknown hosts, which is not made any more.
+        default: "it has no address"
         }
     }
 

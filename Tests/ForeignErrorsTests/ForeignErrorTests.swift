@@ -58,6 +58,16 @@ import Testing
         #expect(ForeignError.words(error).firstMatch(of: Self.raw) == nil)
     }
 
+    @Test func `a host that nobody knows is told in the resolver's words`() {
+        // No name, so that nobody is asked for it.
+        #expect {
+            try SocketAddress.makeAddressResolvingHost("a..b", port: 1)
+        } throws: { error in
+            let words = ForeignError.words(error)
+            return !words.isEmpty && words.firstMatch(of: Self.raw) == nil
+        }
+    }
+
     @Test func `a directory that is read as a file is told in words`() {
         let words = ForeignError.words(Self.reading("/"))
 
