@@ -707,6 +707,9 @@ def short(number):
 
 def main():
     options = arguments()
+    # What a shell starts in the background has INT ignored; brokers are to end with the trial, however it ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     os.environ["REPLICATOR"] = options.program = str(pathlib.Path(options.program).resolve())
     trial = Trial(options)
     try:

@@ -51,8 +51,10 @@ extension PartitionReplicator {
         }
         // Ends that no log ever reaches are not computed with. A replica may know less than the leader has told, and a log
         // that was cut is found out otherwise: then the end is asked for again before long.
+        // One that brings nothing new proves nothing: some answer so for ever.
         let end = min(max(answer.highWatermark, -1), .max / 2)
-        if end >= highWatermark {
+        let hasRecords = (answer.records?.readableBytes ?? 0) > 0
+        if end > highWatermark || end == highWatermark && hasRecords {
             highWatermark = end
             sourceEnd.heard(at: now)
         }
