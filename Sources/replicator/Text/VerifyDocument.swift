@@ -45,7 +45,7 @@ struct VerifyDocument: Codable {
         }
         for topic in flow.excluded ?? [] { lines.append("  not compared: \(topic.sentence(source: flow.source))") }
         guard !flow.isEmpty || !flow.notCompared.isEmpty else {
-            return lines[0] + "\n  nothing was compared: no topic of \(flow.source) is selected"
+            return (lines + ["  nothing was compared: no topic of \(flow.source) is selected"]).joined(separator: "\n")
         }
         let left = flow.notCompared.filter(\.isLeft)
         lines += left.map { "  \($0.name): not compared: \($0.state.rawValue): \($0.reason)" }
