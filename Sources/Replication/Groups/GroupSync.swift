@@ -475,7 +475,7 @@ extension GroupSync {
                 failures.increment()
                 if !finding.isOutage { troubles.began(.group(ExactName(finding.group)), failure) }
             } else if let notCovered = finding.notCovered {
-                report(finding.group, "group is left alone", notCovered, [:])
+                report(finding.group, "group is left alone", notCovered, [:], group: finding.group)
             } else {
                 reported[ExactName(finding.group)] = nil
                 troubles.ended(.group(ExactName(finding.group)))
