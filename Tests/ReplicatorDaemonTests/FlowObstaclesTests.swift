@@ -90,7 +90,7 @@ import Testing
         let sentences = FlowObstacles(try status([], waiting: waiting)).sentences
 
         #expect(sentences.count == FlowObstacles.reasonLimit + 1)
-        #expect(sentences.last == "flow there: 99990 more topics are not replicated, for 99990 other reasons")
+        #expect(sentences.last == "flow there: 99990 more topics are not replicated, for other reasons")
     }
 
     @Test func `one reason more than are told is told, and not counted`() throws {

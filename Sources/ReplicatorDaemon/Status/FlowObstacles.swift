@@ -6,6 +6,8 @@ package import Replication
 package struct FlowObstacles {
     /// Reasons that are told of each kind of trouble.
     package static let reasonLimit = 10
+    /// Reasons that are compared with each other; those of what comes behind are not told apart.
+    private static let comparedReasons = 500
     /// Places that are named of each reason.
     private static let exampleLimit = 2
 
@@ -151,11 +153,18 @@ package struct FlowObstacles {
     private struct Trouble {
         private var byReason: [String: Int] = [:]
         private var groups: [Group] = []
+        /// Cases for further reasons.
+        private var others = 0
+        private var arePartitions = false
 
         mutating func add(_ one: Case) {
             let index: Int
+            arePartitions = one.partition != nil
             if let known = byReason[one.reason] {
                 index = known
+            } else if groups.count == FlowObstacles.comparedReasons {
+                others += 1
+                return
             } else {
                 index = groups.count
                 byReason[one.reason] = index
@@ -177,16 +186,16 @@ package struct FlowObstacles {
                 ($1.element.count, $0.offset) < ($0.element.count, $1.offset)
             }.map(\.element)
             // A last one alone takes no more room than its mention.
-            let shown = all.count <= FlowObstacles.reasonLimit + 1 ? all.count : FlowObstacles.reasonLimit
-            let rest = all.dropFirst(shown)
-            return all.prefix(shown).map {
+            let isWhole = others == 0 && all.count <= FlowObstacles.reasonLimit + 1
+            let shown = isWhole ? all.count : FlowObstacles.reasonLimit
+            let sentences = all.prefix(shown).map {
                 $0.count == 1 ? alone($0.first) : several($0.subject) + $0.ending
-            } + (rest.isEmpty ? [] : [several(Self.subject(of: rest)) + ", for \(rest.count) other reasons"])
-        }
-
-        private static func subject(of rest: ArraySlice<Group>) -> String {
-            let noun = rest.first?.first.partition == nil ? "topics" : "partitions"
-            return "\(rest.reduce(0) { $0 + $1.count }) more \(noun)"
+            }
+            let rest = all.dropFirst(shown)
+            let count = rest.reduce(others) { $0 + $1.count }
+            guard count > 0 else { return sentences }
+            let subject = count.counted(arePartitions ? "more partition" : "more topic")
+            return sentences + [several(subject) + ", for other reasons"]
         }
 
         /// Reasons that differ only in names and numbers are one.
