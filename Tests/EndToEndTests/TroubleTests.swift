@@ -269,5 +269,7 @@ final class LogLines: Sendable {
     func count(_ message: String) -> Int { events.events().count { $0.message == message } }
 
     /// Messages at `warning` and above.
-    var troubles: [String] { events.events().filter { ["warning", "error", "critical"].contains($0.level) }.map(\.message) }
+    var troubles: [String] {
+        events.events().filter { ["warning", "error", "critical"].contains($0.level) }.map(\.message)
+    }
 }
