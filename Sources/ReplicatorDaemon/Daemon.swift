@@ -34,7 +34,8 @@ package actor Daemon {
     ///   - version: the program's, as the status document tells it.
     ///   - wallClock: milliseconds since 1970.
     package init(
-        flows: [Flow], watches: [ClusterWatch], series: SeriesLimits = SeriesLimits(), stuckAfter: Duration, version: String, registry: MetricsRegistry,
+        flows: [Flow], watches: [ClusterWatch], series: SeriesLimits = SeriesLimits(), stuckAfter: Duration,
+        version: String, registry: MetricsRegistry,
         events: EventLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.flows = flows
@@ -53,11 +54,11 @@ package actor Daemon {
 
     private static var architecture: String {
         #if arch(x86_64)
-            "x86_64"
+        "x86_64"
         #elseif arch(arm64)
-            "aarch64"
+        "aarch64"
         #else
-            "other"
+        "other"
         #endif
     }
 

@@ -66,9 +66,10 @@ public struct FlowPlanner: Sendable {
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             selectedTopics: seen.topicNames.count, sourceTopics: listed, applied: applies, changes: changes,
-            notes: (plan.notes + (await beginning(seen.selected)) + groups.notes + selectionNotes(seen.topicNames.count, of: listed)).map {
-                FlowPlan.Note($0)
-            }, groups: groups.groups, users: await users())
+            notes: (plan.notes + (await beginning(seen.selected)) + groups.notes
+                + selectionNotes(seen.topicNames.count, of: listed)).map {
+                    FlowPlan.Note($0)
+                }, groups: groups.groups, users: await users())
     }
 
     private func clusters() async throws(FlowError) -> (ClusterMetadata, ClusterMetadata) {

@@ -95,7 +95,8 @@ struct RunCommand: AsyncParsableCommand {
         let watches = config.clusters.values.filter { names.contains($0.name) }.sorted { $0.name < $1.name }
             .map { ClusterWatch($0, eventLoop: eventLoop, logger: logger, wallClock: WallClock.milliseconds) }
         return Daemon(
-            flows: flows, watches: watches, series: config.series, stuckAfter: config.stuckAfter, version: Replicator.version,
+            flows: flows, watches: watches, series: config.series, stuckAfter: config.stuckAfter,
+            version: Replicator.version,
             registry: registry, events: events, logger: logger, wallClock: WallClock.milliseconds)
     }
 
