@@ -55,11 +55,11 @@ package actor Daemon {
 
     private static var architecture: String {
         #if arch(x86_64)
-            "x86_64"
+        "x86_64"
         #elseif arch(arm64)
-            "aarch64"
+        "aarch64"
         #else
-            "other"
+        "other"
         #endif
     }
 

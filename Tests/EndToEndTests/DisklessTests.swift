@@ -1,5 +1,7 @@
 import KafkaBroker
 import KafkaClient
+import KafkaWire
+import NIOPosix
 import Replication
 import ReplicationTools
 import Testing
@@ -43,8 +45,8 @@ import Testing
             #expect(try await markers(world, "east.disks", records: 40) >= 2)
             #expect(try await markers(world, "east.diskless", records: 40) == 0)
         }
-        // Once by each of the two processes that took something over.
-        #expect(lines.count(Self.unfenced) == 2)
+        // Once by each process, however often it asked; the first had nothing to take over.
+        #expect((2...3).contains(lines.count(Self.unfenced)))
         #expect(Set(lines.troubles).subtracting([Self.unfenced, "broker cannot be used, trying again"]) == [])
     }
 

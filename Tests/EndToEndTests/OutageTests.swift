@@ -1,3 +1,4 @@
+import KafkaBroker
 import KafkaClient
 import Replication
 import Testing
@@ -30,8 +31,8 @@ import Testing
             }
             let flow = try world.flow(logger: lines.logger) {
                 for cluster in [\FlowSettings.source, \FlowSettings.target] {
-                    $0[keyPath: cluster].requestTimeout = .milliseconds(500)
-                    $0[keyPath: cluster].operationTimeout = .milliseconds(700)
+                    $0[keyPath: cluster].requestTimeout = .seconds(2)
+                    $0[keyPath: cluster].operationTimeout = .seconds(3)
                 }
             }
             let away = isSource ? world.source : world.target

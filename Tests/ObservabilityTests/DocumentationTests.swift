@@ -53,7 +53,9 @@ import Testing
             guard file.pathExtension == "swift", let text = try? String(contentsOf: file, encoding: .utf8) else {
                 continue
             }
-            made.formUnion(text.matches(of: /(?:label:\s*|set\(|\[)"((?:replicator|process)_[a-z_]+)"/).map { String($0.output.1) })
+            made.formUnion(
+                text.matches(of: /(?:label:\s*|set\(|\[)"((?:replicator|process)_[a-z_]+)"/).map { String($0.output.1) }
+            )
         }
 
         #expect(made.subtracting(MetricCatalog.entries.map(\.name)) == [])

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct ProcessMetricsTests {
     /// Fields 3 to 26 of proc(5), each of them its own number where that matters.
-    private static let rest = "S 1 2 3 0 -1 4194560 7 8 9 10 250 50 0 0 20 0 5 0 4200 8192000 300 18446744073709551615 1"
+    private static let rest =
+        "S 1 2 3 0 -1 4194560 7 8 9 10 250 50 0 0 20 0 5 0 4200 8192000 300 18446744073709551615 1"
 
     private func read(_ stat: String) -> ProcessMetrics? {
         ProcessMetrics(stat: stat, bootTime: 1_000, ticksPerSecond: 100, pageBytes: 4_096)

@@ -4,7 +4,9 @@ import Testing
 @Suite struct SettingReferencesTests {
     private struct Missing: Error {}
 
-    private let references = SettingReferences(environment: ["PW": "s3cret", "EMPTY": "", "DIR": "/run", "P": "p", "W": "w"]) { name in
+    private let references = SettingReferences(environment: [
+        "PW": "s3cret", "EMPTY": "", "DIR": "/run", "P": "p", "W": "w",
+    ]) { name in
         guard name == "/run/pw" else { throw Missing() }
         return "from file\r\n\n"
     }
@@ -19,8 +21,11 @@ import Testing
         #expect(try references.expand(text) == expected)
     }
 
-    @Test(arguments: ["${HUNTER2}", "a${HUNTER2", "${env:}", "${vault:HUNTER2}", "${env:HUNTER2x}", "${file:/run/no}",
-        "${file:${env:HUNTER2x}/pw}", "${file:${env:DIR}/no}", "${file:${HUNTER2}/pw}", "${file:${env:DIR", "${env:${env:DIR}}"])
+    @Test(arguments: [
+        "${HUNTER2}", "a${HUNTER2", "${env:}", "${vault:HUNTER2}", "${env:HUNTER2x}", "${file:/run/no}",
+        "${file:${env:HUNTER2x}/pw}", "${file:${env:DIR}/no}", "${file:${HUNTER2}/pw}", "${file:${env:DIR",
+        "${env:${env:DIR}}",
+    ])
     func `what cannot be replaced is refused, and a password is not shown`(_ text: String) {
         let error = #expect(throws: SettingReferences.Invalid.self) { try references.expand(text) }
         let names = text.hasPrefix("${env:H") || text.hasPrefix("${file")

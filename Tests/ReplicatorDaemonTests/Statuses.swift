@@ -21,7 +21,8 @@ struct PartitionFacts {
             "topic": topic, "partition": partition, "targetTopic": "east.\(topic)", "state": state,
             "sourceOffset": offset, "sourceEnd": lag.map { offset + $0 } ?? -1, "targetOffset": offset,
             "lag": lag ?? NSNull(), "written": offset,
-            "readBytes": 0, "writtenBytes": 0, "skipped": [String: Int](), "foreign": 0, "doubled": 0, "bufferedBytes": 0,
+            "readBytes": 0, "writtenBytes": 0, "skipped": [String: Int](), "foreign": 0, "doubled": 0,
+            "bufferedBytes": 0,
         ]
         json["reason"] = reason
         json["obstacle"] = obstacle

@@ -234,7 +234,8 @@ public actor Flow: Service {
             paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
             partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all,
             excluded: excluded.isEmpty ? nil : excluded,
-            groups: await groupSync.findings.map { FlowStatus.Group($0) }, groupsReason: await groupSync.staleness(at: .now))
+            groups: await groupSync.findings.map { FlowStatus.Group($0) },
+            groupsReason: await groupSync.staleness(at: .now))
     }
 
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.

@@ -69,7 +69,8 @@ package struct MetadataObserver: Sendable {
             notes.append(
                 SyncNote(
                     kind: .neverCopied, subject: "topics",
-                    message: "more topics of \(settings.source.name) than the \(notes.count) that are named are asked for "
+                    message:
+                        "more topics of \(settings.source.name) than the \(notes.count) that are named are asked for "
                         + "and never copied"))
         }
         return notes
