@@ -42,6 +42,8 @@ from support.replicators import flow, replicator  # noqa: E402
 # A lag that was said is right when it was true so long ago, in seconds, with what reading the truth itself takes.
 FRESH = 1.5
 SLACK = 0.7
+# The consumer finds records a moment after the replicator knows that they are there, longer while very many come.
+BEHIND = 2.0
 # Trouble has to be on /readyz after so long.
 NOTICED = 10.0
 STUCK_AFTER = 10
@@ -184,7 +186,7 @@ class Truth:
         """The number of seconds since a lag was true; None when it was not for long."""
         age = 0.0
         while age <= 60:
-            least, most = self.between(asked - age - SLACK, answered + SLACK)
+            least, most = self.between(asked - age - SLACK, answered + BEHIND)
             if least - self.blur <= lag <= most + self.blur:
                 return age
             age += 0.5

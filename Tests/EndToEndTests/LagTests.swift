@@ -215,7 +215,8 @@ import Testing
             try await world.produce(10..<50, to: "orders")
             try await awaitGrownLag(39, of: flow)
             try await eventually("the reason to be told") {
-                await flow.status().partitions.first?.obstacle?.contains("nothing has come from broker 1 of east") == true
+                await flow.status().partitions.first?.obstacle?.contains("nothing has come from broker 1 of east")
+                    == true
             }
             isLying.set(false)
             try await awaitLag(0, of: flow)
@@ -225,7 +226,9 @@ import Testing
 
     @Test func `a source that asks for silence for years does not hide the lag, and that is the obstacle`() async throws
     {
-        try await relayed { $0.throttleTimeMs = .max } _: { world, flow, isLying in
+        try await relayed {
+            $0.throttleTimeMs = .max
+        } _: { world, flow, isLying in
             isLying.set(true)
             try await eventually("the silence to be told") {
                 await flow.status().partitions.first?.obstacle?.contains("throttle_time_ms") == true

@@ -37,7 +37,8 @@ import Testing
         }
     }
 
-    @Test func `a broker that does not answer what a recovery asks does not hold up partitions of another`() async throws
+    @Test func `a broker that does not answer what a recovery asks does not hold up partitions of another`()
+        async throws
     {
         try await running { world, flow in
             // The recovery of the second partition begins, and is not answered.

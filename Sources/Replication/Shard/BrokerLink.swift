@@ -47,9 +47,7 @@ package struct BrokerLink {
 
     /// Nothing is asked of the broker any more: whether it could be used is not known.
     package mutating func left() {
-        failures = 0
         error = nil
-        pausesUntil = .distantPast
     }
 
     mutating func asked(at now: NIODeadline) {

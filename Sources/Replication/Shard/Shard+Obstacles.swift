@@ -44,7 +44,8 @@ extension Shard {
         if partition.isOutOfRange { return "\(cluster) says that offset \(partition.cursor.position) is out of range" }
         if let since = partition.sourceEnd.unreadSince, now - since > BrokerLink.silence, partition.isIdle {
             let seconds = (now - since).nanoseconds / 1_000_000_000
-            return "nothing has come from broker \(broker) of \(cluster) for \(seconds) s, although it says that the log "
+            return
+                "nothing has come from broker \(broker) of \(cluster) for \(seconds) s, although it says that the log "
                 + "ends at offset \(partition.highWatermark)"
         }
         return nil

@@ -318,8 +318,9 @@ extension ShardScheduler {
         let attempt: ProduceAttempt
     }
 
+    /// Partitions that others lead by now do not count: their old leader would be connected to for nothing.
     func hasWork(atTarget broker: Int32) -> Bool {
-        readyAtTarget[broker]?.isEmpty == false
+        readyAtTarget[broker]?.contains { slots[$0].partition.targetLog.leader == broker } ?? false
     }
 
     /// The batches of the next produce request to a broker: at most one per partition, in turn.
