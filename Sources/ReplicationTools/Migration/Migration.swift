@@ -424,17 +424,15 @@ private struct Standstill {
     mutating func isOver(_ now: FlowProgress, at time: ContinuousClock.Instant) -> Bool {
         let seen = (state: now.state, partitions: now.partitions, mark: now.mark)
         let hasMoved = last.map { $0.state != seen.state || $0.partitions != seen.partitions || $0.mark != seen.mark }
-        if hasMoved ?? true || now.state == .running && now.isCaughtUp { since = time }
+        // A start says nothing of how far it is, and each of its questions is given up after patience.
+        if hasMoved ?? true || now.state != .running || now.isCaughtUp { since = time }
         last = seen
         return time - since >= patience
     }
 
     /// Obstacles of the partitions that are behind.
     func reasons(_ status: FlowStatus) -> [String] {
-        guard status.state == .running else {
-            return [status.reason ?? "the flow is \(status.state)"]
-        }
-        return status.partitions.filter { $0.sourceEnd < 0 || $0.lag != 0 }.map { partition in
+        status.partitions.filter { $0.sourceEnd < 0 || $0.lag != 0 }.map { partition in
             let behind = partition.lag.map { "\($0) offsets behind" } ?? "how far it is behind is not known"
             let why = partition.obstacle ?? partition.lagUnknown
             return "\(partition.topic)-\(partition.partition) (\(behind)\(why.map { ": \($0)" } ?? ""))"
