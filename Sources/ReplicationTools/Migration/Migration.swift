@@ -153,18 +153,23 @@ public actor Migration {
         let ends = FlowProgress(await flow.status()).offsets
         options.sourceEnds = ends
         let verification = Verification(settings, options: options, eventLoops: eventLoops, logger: logger)
-        report.verification = try await withThrowingTaskGroup(of: VerificationReport?.self) { group in
-            group.addTask { try await verification.run(progress: verified) }
-            group.addTask {
-                try await self.untilInterrupted()
+        do {
+            report.verification = try await withThrowingTaskGroup(of: VerificationReport?.self) { group in
+                group.addTask { try await verification.run(progress: verified) }
+                group.addTask {
+                    try await self.untilInterrupted()
+                    return nil
+                }
+                // Interrupted, it reports what has not been compared.
+                while let ended = try await group.next() {
+                    group.cancelAll()
+                    if let ended { return ended }
+                }
                 return nil
             }
-            // Interrupted, it reports what has not been compared.
-            while let ended = try await group.next() {
-                group.cancelAll()
-                if let ended { return ended }
-            }
-            return nil
+        } catch {
+            // Before it knows what there is to compare it has nothing to report.
+            guard isInterrupted else { throw error }
         }
         guard !isInterrupted else {
             report.phase = .interrupted
