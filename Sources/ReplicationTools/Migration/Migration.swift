@@ -155,18 +155,23 @@ public actor Migration {
         let ends = FlowProgress(await flow.status()).offsets
         options.sourceEnds = ends
         let verification = Verification(settings, options: options, eventLoops: eventLoops, logger: logger)
-        report.verification = try await withThrowingTaskGroup(of: VerificationReport?.self) { group in
-            group.addTask { try await verification.run(progress: verified) }
-            group.addTask {
-                try await self.untilInterrupted()
+        do {
+            report.verification = try await withThrowingTaskGroup(of: VerificationReport?.self) { group in
+                group.addTask { try await verification.run(progress: verified) }
+                group.addTask {
+                    try await self.untilInterrupted()
+                    return nil
+                }
+                // Interrupted, it reports what has not been compared.
+                while let ended = try await group.next() {
+                    group.cancelAll()
+                    if let ended { return ended }
+                }
                 return nil
             }
-            // Interrupted, it reports what has not been compared.
-            while let ended = try await group.next() {
-                group.cancelAll()
-                if let ended { return ended }
-            }
-            return nil
+        } catch {
+            // Before it knows what there is to compare it has nothing to report.
+            guard isInterrupted else { throw error }
         }
         guard !isInterrupted else {
             report.phase = .interrupted
@@ -426,17 +431,15 @@ private struct Standstill {
     mutating func isOver(_ now: FlowProgress, at time: ContinuousClock.Instant) -> Bool {
         let seen = (state: now.state, partitions: now.partitions, mark: now.mark)
         let hasMoved = last.map { $0.state != seen.state || $0.partitions != seen.partitions || $0.mark != seen.mark }
-        if hasMoved ?? true || now.state == .running && now.isCaughtUp { since = time }
+        // A start says nothing of how far it is, and each of its questions is given up after patience.
+        if hasMoved ?? true || now.state != .running || now.isCaughtUp { since = time }
         last = seen
         return time - since >= patience
     }
 
     /// Obstacles of the partitions that are behind.
     func reasons(_ status: FlowStatus) -> [String] {
-        guard status.state == .running else {
-            return [status.reason ?? "the flow is \(status.state)"]
-        }
-        return status.partitions.filter { $0.sourceEnd < 0 || $0.lag != 0 }.map { partition in
+        status.partitions.filter { $0.sourceEnd < 0 || $0.lag != 0 }.map { partition in
             let behind = partition.lag.map { "\($0) offsets behind" } ?? "how far it is behind is not known"
             let why = partition.obstacle ?? partition.lagUnknown
             return "\(partition.topic)-\(partition.partition) (\(behind)\(why.map { ": \($0)" } ?? ""))"
