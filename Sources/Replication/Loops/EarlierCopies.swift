@@ -46,7 +46,7 @@ package struct EarlierCopies: Sendable {
         var found: [String: Set<String>] = [:]
         let names = Set(ranges.keys.map(\.topic))
         for flow in Set(registered.values).sorted() {
-            // Who may not read another flow's memory has the logs to go by.
+            // Without the right to read another flow's memory there are the logs to go by.
             let copies = (try? await copies(of: flow, topics)) ?? []
             for topic in copies where names.contains(topic) {
                 found[topic, default: []].insert(flow)

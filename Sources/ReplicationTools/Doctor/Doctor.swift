@@ -114,7 +114,7 @@ public struct Doctor: Sendable {
                     .warning, "start", settings.name, $0, why: "records may be missing on the target, or there twice",
                     remedy: "stop that flow before this one starts; or go on under its name")
             }
-            let told = remarks ?? Finding(.ok, "start", settings.name, "nothing recorded stands against a start")
+            let told = remarks ?? Finding(.ok, "start", settings.name, "nothing that is recorded keeps it from starting")
             return ([told], true)
         } catch {
             switch error {
