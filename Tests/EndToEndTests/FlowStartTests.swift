@@ -48,6 +48,12 @@ import Testing
                 logger: Replicated.quiet)
             await #expect(throws: FlowError.self) { _ = try await inspector.inspect(group: "g") }
             await inspector.close()
+            // Where the flow once began makes no difference to positions.
+            let later = OffsetInspector(
+                try await world.flow { $0.startFrom = .latest }.settings, eventLoop: world.group.next(),
+                logger: Replicated.quiet)
+            #expect(try await later.inspect(group: "g") == nil)
+            await later.close()
         }
     }
 

@@ -41,8 +41,7 @@ public actor Migration {
         wallClock: @escaping @Sendable () -> Int64
     ) {
         precondition(!eventLoops.isEmpty, "a migration needs an event loop")
-        var settings = settings
-        settings.startFrom = .earliest
+        let settings = Self.settings(of: settings)
         self.settings = settings
         self.patience = patience
         self.owner = owner
@@ -53,6 +52,13 @@ public actor Migration {
         target = ClusterClient(Self.impatient(settings.target), eventLoop: eventLoops[0], logger: logger)
         flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
         report = MigrationReport(settings)
+    }
+
+    /// Settings that a migration of a flow goes by: it moves everything that there is.
+    public static func settings(of flow: FlowSettings) -> FlowSettings {
+        var settings = flow
+        settings.startFrom = .earliest
+        return settings
     }
 
     private static func impatient(_ settings: ClusterSettings) -> ClusterSettings {
