@@ -59,7 +59,8 @@ package struct EarlierCopies: Sendable {
             for (topic, flows) in await producers(in: rest, registered) { found[topic, default: []].formUnion(flows) }
         }
         guard !found.isEmpty else { return nil }
-        return Finding(topics: found.keys.sorted(), flows: found.values.reduce(into: Set()) { $0.formUnion($1) }.sorted())
+        let flows = found.values.reduce(into: Set()) { $0.formUnion($1) }
+        return Finding(topics: found.keys.sorted(), flows: flows.sorted())
     }
 
     /// Partitions that hold anything, from the first offset to behind the last.
