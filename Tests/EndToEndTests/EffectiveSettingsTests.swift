@@ -30,7 +30,9 @@ import Testing
 
                 let note = try #require(retention(plan).first)
                 #expect(retention(plan).count == 1)
-                #expect(note.message.contains("east.clicks and 1 more on west is 3600000 (in the brokers' properties file)"))
+                #expect(
+                    note.message.contains(
+                        "east.clicks and 1 more on west is 3600000 (in the brokers' properties file)"))
                 #expect(note.message.contains("on east 604800000 (Kafka's default)"), "\(note.message)")
                 #expect(note.message.contains("sync.topicConfigs"), "\(note.message)")
                 #expect(

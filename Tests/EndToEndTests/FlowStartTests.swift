@@ -48,6 +48,12 @@ import Testing
                 logger: Replicated.quiet)
             await #expect(throws: FlowError.self) { _ = try await inspector.inspect(group: "g") }
             await inspector.close()
+            // Where the flow once began makes no difference to positions.
+            let later = OffsetInspector(
+                try await world.flow { $0.startFrom = .latest }.settings, eventLoop: world.group.next(),
+                logger: Replicated.quiet)
+            #expect(try await later.inspect(group: "g") == nil)
+            await later.close()
         }
     }
 
@@ -139,6 +145,27 @@ import Testing
             try await world.running(second) { try await world.caughtUp(second, records: 10) }
 
             #expect(try await world.targetValues("east.clicks") == expectedValues(100..<110) + expectedValues(0..<10))
+        }
+    }
+
+    @Test func `copies from another source are no obstacle`() async throws {
+        try await Replicated.run { world in
+            let other = try await EmbeddedCluster.start(BrokerSettings(nodeCount: 1, logger: Replicated.quiet))
+            let client = ClusterClient(
+                Replicated.settings("north", other), eventLoop: world.group.next(), logger: Replicated.quiet)
+            let topic = NewTopic("orders", partitions: 1, replicationFactor: 1)
+            for (_, outcome) in await client.createTopics([topic]) { _ = try outcome.get() }
+            try await world.produce(100..<110, to: "orders", client: client)
+            let north = try world.flow(from: ("north", other), to: ("west", world.target)) { $0.naming = .identical }
+            try await world.running(north) { try await world.caughtUp(north, records: 10) }
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+
+            try await world.copy(until: 10) { $0.naming = .identical }
+
+            #expect(try await world.targetValues("orders") == expectedValues(100..<110) + expectedValues(0..<10))
+            await client.close()
+            await other.shutdown()
         }
     }
 

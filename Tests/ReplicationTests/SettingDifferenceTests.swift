@@ -26,8 +26,8 @@ import Testing
             (["cleanup.policy": "compact,delete"], ["cleanup.policy": "compact"], []),
             // Without delete nothing goes by age.
             (
-                ["cleanup.policy": "compact", "retention.ms": "100"], ["cleanup.policy": "compact", "retention.ms": "1"],
-                []
+                ["cleanup.policy": "compact", "retention.ms": "100"],
+                ["cleanup.policy": "compact", "retention.ms": "1"], []
             ),
             (["max.message.bytes": "10"], ["max.message.bytes": "9"], ["max.message.bytes"]),
             (["max.message.bytes": "10"], ["max.message.bytes": "11"], []),

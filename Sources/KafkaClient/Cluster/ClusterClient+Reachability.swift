@@ -26,7 +26,9 @@ extension ClusterClient {
         return await withTaskGroup(of: KafkaError?.self) { tasks in
             for broker in brokers {
                 tasks.addTask { [connector, settings] in
-                    guard let reason = await connector.obstacle(at: broker.address, patience: patience) else { return nil }
+                    guard let reason = await connector.obstacle(at: broker.address, patience: patience) else {
+                        return nil
+                    }
                     return KafkaError(
                         reason, during: .connect, cluster: settings.name,
                         broker: BrokerName(id: broker.id, address: broker.address))

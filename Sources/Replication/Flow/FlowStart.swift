@@ -75,6 +75,6 @@ extension FlowStart.Finding {
         return "topics of \(settings.target.name) hold copies from \(settings.source.name) already, "
             + "\(FlowError.bringers(settings.name, copies.flows)): \(FlowError.listed(copies.topics)). This flow begins "
             + "at the source's end (startFrom: latest): what was not copied before it starts stays out, and what that "
-            + "flow goes on to copy would be there twice"
+            + "flow still copies would be there twice"
     }
 }

@@ -44,7 +44,7 @@ public actor OffsetInspector {
     public func inspect(
         group: String, topics: Set<String>? = nil, action: Action = .look
     ) async throws(FlowError) -> OffsetReport? {
-        _ = try await identity.check()
+        _ = try await identity.check(comparesStart: false)
         do throws(KafkaError) {
             guard var finding = try await examine(group) else { return nil }
             if let topics { finding.partitions.removeAll { !topics.contains($0.source.topic) } }

@@ -46,7 +46,7 @@ package struct EarlierCopies: Sendable {
         var found: [String: Set<String>] = [:]
         let names = Set(ranges.keys.map(\.topic))
         for flow in Set(registered.values).sorted() {
-            // Who may not read another flow's memory has the logs to go by.
+            // Without the right to read another flow's memory there are the logs to go by.
             let copies = (try? await copies(of: flow, topics)) ?? []
             for topic in copies where names.contains(topic) {
                 found[topic, default: []].insert(flow)
@@ -59,7 +59,8 @@ package struct EarlierCopies: Sendable {
             for (topic, flows) in await producers(in: rest, registered) { found[topic, default: []].formUnion(flows) }
         }
         guard !found.isEmpty else { return nil }
-        return Finding(topics: found.keys.sorted(), flows: found.values.reduce(into: Set()) { $0.formUnion($1) }.sorted())
+        let flows = found.values.reduce(into: Set()) { $0.formUnion($1) }
+        return Finding(topics: found.keys.sorted(), flows: flows.sorted())
     }
 
     /// Partitions that hold anything, from the first offset to behind the last.

@@ -27,8 +27,9 @@ package struct FlowIdentityCheck: Sendable {
 
     /// Both clients are held to their clusters from then on.
     ///
+    /// - Parameter comparesStart: false for those to whom it makes no difference where the flow once began.
     /// - Throws: when a cluster does not answer, both are one, the memory cannot be read, or it is that of another flow.
-    package func check() async throws(FlowError) -> Finding {
+    package func check(comparesStart: Bool = true) async throws(FlowError) -> Finding {
         let sourceID: String
         let targetID: String
         do throws(KafkaError) {
@@ -47,7 +48,7 @@ package struct FlowIdentityCheck: Sendable {
             sourceClusterID: sourceID, targetClusterID: targetID, naming: settings.naming.recorded,
             startFrom: settings.startFrom.recorded)
         let hasProgressTopic = try await progress.openIfPresent()
-        try await progress.check(identity)
+        try await progress.check(identity, comparesStart: comparesStart)
         return Finding(
             sourceClusterID: sourceID, targetClusterID: targetID, identity: identity,
             hasProgressTopic: hasProgressTopic)

@@ -75,9 +75,12 @@ package actor ProgressStore {
         }
     }
 
+    /// - Parameter comparesStart: false for those to whom it makes no difference where the flow once began.
     /// - Throws: ``FlowError/identityDiffers(flow:what:recorded:configured:)``.
-    package func check(_ wanted: FlowIdentity) throws(FlowError) {
+    package func check(_ wanted: FlowIdentity, comparesStart: Bool = true) throws(FlowError) {
         configured = wanted
+        var wanted = wanted
+        if !comparesStart, let recorded = recorded.identity { wanted.startFrom = recorded.startFrom }
         guard let difference = recorded.identity?.difference(from: wanted) else { return }
         throw .identityDiffers(
             flow: flow, what: difference.what, recorded: difference.recorded, configured: difference.configured)

@@ -35,7 +35,8 @@ extension SettingDifference {
     ) -> [SettingDifference] {
         let pair = Pair(source: source, target: target)
         var differences = pair.retention
-        if let source = pair.source("max.message.bytes"), let target = pair.target("max.message.bytes"), target < source {
+        if let source = pair.source("max.message.bytes"), let target = pair.target("max.message.bytes"), target < source
+        {
             differences += pair.difference("max.message.bytes", .refuses)
         }
         if pair.text("message.timestamp.type", in: target) == "LogAppendTime",

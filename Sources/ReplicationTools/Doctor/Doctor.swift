@@ -123,8 +123,8 @@ public struct Doctor: Sendable {
                     .warning, "start", settings.name, $0, why: "records may be missing on the target, or there twice",
                     remedy: "stop that flow before this one starts; or go on under its name")
             }
-            let told = remarks ?? Finding(.ok, "start", settings.name, "nothing recorded stands against a start")
-            return ([told], true)
+            let well = Finding(.ok, "start", settings.name, "nothing that is recorded keeps it from starting")
+            return ([remarks ?? well], true)
         } catch {
             switch error {
             case .sameCluster(let source, let target, let id):

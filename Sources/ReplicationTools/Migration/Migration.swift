@@ -44,8 +44,7 @@ public actor Migration {
         eventLoops: [any EventLoop], logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         precondition(!eventLoops.isEmpty, "a migration needs an event loop")
-        var settings = settings
-        settings.startFrom = .earliest
+        var settings = Self.settings(of: settings)
         settings.giveUp(after: patience)
         self.settings = settings
         self.patience = patience
@@ -62,6 +61,13 @@ public actor Migration {
         flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
         report = MigrationReport(settings)
         report.leavesGroups = leavesGroups
+    }
+
+    /// Settings that a migration of a flow goes by: it moves everything that there is.
+    public static func settings(of flow: FlowSettings) -> FlowSettings {
+        var settings = flow
+        settings.startFrom = .earliest
+        return settings
     }
 
     private static func impatient(_ settings: ClusterSettings, _ longest: Duration) -> ClusterSettings {

@@ -65,12 +65,13 @@ public struct FlowPlanner: Sendable {
         let groups = await groups.plan(for: seen.selected, applies: applies)
         changes += groups.changes
         let listed = sourceMetadata.topics.values.filter { !$0.isInternal }.count
+        let notes =
+            await copiesNotes(found) + plan.notes + EffectiveSettings(seen, after: plan).notes(settings)
+            + beginning(seen.selected) + groups.notes + selectionNotes(seen.topicNames.count, of: listed)
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             selectedTopics: seen.topicNames.count, sourceTopics: listed, applied: applies, changes: changes,
-            notes: (copiesNotes(found) + plan.notes + EffectiveSettings(seen, after: plan).notes(settings)
-                + (await beginning(seen.selected)) + groups.notes + selectionNotes(seen.topicNames.count, of: listed))
-                .map { FlowPlan.Note($0) }, groups: groups.groups, users: await users())
+            notes: notes.map { FlowPlan.Note($0) }, groups: groups.groups, users: await users())
     }
 
     private func clusters() async throws(FlowError) -> (ClusterMetadata, ClusterMetadata) {

@@ -9,8 +9,9 @@ extension EffectiveSettings {
             let more = copies.count > 1 ? " and \(copies.count - 1) more" : ""
             return SyncNote(
                 kind: .settingDiffers, subject: "\(copies[0]) \(difference.key)",
-                message: "\(difference.key) of \(copies[0])\(more) on \(settings.target.name) is \(difference.target), on "
-                    + "\(settings.source.name) \(difference.source): \(difference.consequence.words); "
+                message: "\(difference.key) of \(copies[0])\(more) on \(settings.target.name) is "
+                    + "\(difference.target), on \(settings.source.name) \(difference.source): "
+                    + "\(difference.consequence.words); "
                     + difference.remedy(on: copies[0], settings))
         }
     }

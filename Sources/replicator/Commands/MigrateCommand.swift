@@ -113,7 +113,8 @@ struct MigrateCommand: AsyncParsableCommand {
     /// Says what would be done, and asks.
     private func confirm(_ settings: FlowSettings, _ loop: any EventLoop) async throws {
         let planner = FlowPlanner(
-            settings, eventLoop: loop, logger: Logger(label: "migrate"), wallClock: WallClock.milliseconds)
+            Migration.settings(of: settings), eventLoop: loop, logger: Logger(label: "migrate"),
+            wallClock: WallClock.milliseconds)
         let plan: FlowPlan
         do {
             plan = try await planner.plan(applies: false, overwrites: false)
