@@ -121,7 +121,7 @@ import Testing
             func edit(_ settings: inout FlowSettings) {
                 settings.naming = .identical
                 settings.loopPrevention = prevention
-                settings.compression = .zstd
+                settings.compression = .codec(.zstd)
             }
             try await world.createTopic("orders")
             for round in 0..<4 {
