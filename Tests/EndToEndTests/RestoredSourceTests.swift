@@ -1,5 +1,6 @@
 import KafkaBroker
 import KafkaClient
+import KafkaCompression
 import KafkaWire
 import NIOCore
 import Replication
