@@ -2,7 +2,9 @@ import KafkaBroker
 import KafkaClient
 import KafkaWire
 import NIOCore
+import NIOPosix
 import Replication
+import ReplicationTools
 import Testing
 
 /// The source topic is deleted and created again: what belongs to the one is never applied to the other.

@@ -57,7 +57,7 @@ import Testing
                 try await eventually("the log to say so") {
                     log.count("the flow's progress was lost: the topic was deleted or emptied; everything is recorded there again") == 1
                 }
-                let settings = try await world.targetClient.describeConfigs([.topic(Replicated.progress)])
+                let settings = await world.targetClient.describeConfigs([.topic(Replicated.progress)])
                 #expect(try settings[.topic(Replicated.progress)]?.get()["cleanup.policy"]?.value == "compact")
                 let records = try await StateTopic(Replicated.progress, client: world.targetClient).readAll()
                 #expect(records.contains { $0.key == ByteBuffer(string: "config/orders") })

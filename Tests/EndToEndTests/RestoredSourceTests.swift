@@ -1,5 +1,6 @@
 import KafkaBroker
 import KafkaClient
+import KafkaCompression
 import KafkaWire
 import NIOCore
 import Replication
@@ -121,7 +122,7 @@ import Testing
             func edit(_ settings: inout FlowSettings) {
                 settings.naming = .identical
                 settings.loopPrevention = prevention
-                settings.compression = .zstd
+                settings.compression = .codec(.zstd)
             }
             try await world.createTopic("orders")
             for round in 0..<4 {

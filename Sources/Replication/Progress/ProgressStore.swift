@@ -153,6 +153,9 @@ package actor ProgressStore {
             let isOther = asked?.error == ErrorCode.none && asked?.partitions.isEmpty == false && isOther(asked?.id)
             guard isGone || isOther else { return false }
             try await CompactedTopic(name: topic, client: target).ensure()
+            // A broker that is behind may not know a topic that is there.
+            let id = try await target.metadata(.named([topic])).topics[topic]?.id ?? .zero
+            guard topicID == .zero || id != topicID else { return false }
         } catch {
             throw .kafka(error)
         }
