@@ -228,7 +228,7 @@ extension SharedRecords {
         }
         let ways = ways.map { $0.map { "\"\($0)\"" }.joined(separator: ", ") }
         return "records of \(origin.topic) on cluster \(origin.clusterID) would come to \(topic) on \(target) twice: by "
-            + "the flows \(ways[0]), and by \(ways[1]). Flow \"\(own.flow)\" selects \(own.selectionText), flow "
+            + "the flows \(ways[0]), and by \(ways[1]); \"\(own.flow)\" selects \(own.selectionText), and "
             + "\"\(other.flow)\" \(other.selectionText). \(wayOut); or give one of them prefixed names"
     }
 }
