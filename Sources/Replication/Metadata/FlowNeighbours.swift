@@ -11,7 +11,8 @@ internal import PlainText
 /// something has been recorded.
 ///
 /// Of two flows that would write the same records to one topic, one keeps the topic: the one that copies it already;
-/// else, or if both do, the one that registered first. A flow that would double records at its very first start does
+/// else, or if both do, the one that registered first (of flows of versions that record nothing only those topics
+/// count that no other has begun). A flow that would double records at its very first start does
 /// not start.
 actor FlowNeighbours {
     private let name: String
@@ -38,6 +39,8 @@ actor FlowNeighbours {
     fileprivate struct Other: Hashable {
         let party: SharedRecords.Party
         let registered: Int64
+        /// It has run as a version that records what it selects.
+        let isRecorded: Bool
     }
 
     fileprivate struct Basis: Hashable {
@@ -127,7 +130,8 @@ actor FlowNeighbours {
         var others: [Other] = []
         for flow in writers.flows(on: clusters.target, kept: targetMetadata) where flow.name != name {
             guard let party = try await party(of: flow, at: .target) else { continue }
-            others.append(Other(party: party, registered: flow.registered))
+            others.append(
+                Other(party: party, registered: flow.registered, isRecorded: flow.selection != nil))
         }
         return Basis(own: SharedRecords.Party(step: step, ways: ways), others: others)
     }
@@ -185,6 +189,9 @@ actor FlowNeighbours {
         let isOurs = await progress.known.keys.contains { $0.topic == topic.source.name }
         if isOurs != isTheirs {
             if isOurs { return nil }
+        } else if isOurs, !other.isRecorded {
+            // It may have been replaced long ago. Should it run, it gives way or is told apart once it is upgraded.
+            return nil
         } else {
             let mine = (await own.registered ?? .max, name)
             if mine < (other.registered, there.flow) { return nil }
@@ -221,7 +228,7 @@ extension SharedRecords {
         }
         let ways = ways.map { $0.map { "\"\($0)\"" }.joined(separator: ", ") }
         return "records of \(origin.topic) on cluster \(origin.clusterID) would come to \(topic) on \(target) twice: by "
-            + "the flows \(ways[0]), and by \(ways[1]). Flow \"\(own.flow)\" selects \(own.selectionText), flow "
+            + "the flows \(ways[0]), and by \(ways[1]); \"\(own.flow)\" selects \(own.selectionText), and "
             + "\"\(other.flow)\" \(other.selectionText). \(wayOut); or give one of them prefixed names"
     }
 }
