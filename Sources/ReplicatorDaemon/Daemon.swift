@@ -2,7 +2,7 @@ internal import KafkaClient
 package import Logging
 internal import Metrics
 package import Observability
-internal import Replication
+package import Replication
 
 /// The flows of one `replicator run`, polled every few seconds: rates, history, standstills, changes.
 package actor Daemon {
