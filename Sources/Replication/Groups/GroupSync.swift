@@ -343,7 +343,9 @@ extension GroupSync {
                 case .refused(let why):
                     if case .failure(.nothingCopied) = partition.position { continue }
                     (message, reason) = ("group offset cannot be translated", why)
-                case .beyond(let beyond): (message, reason) = ("group has a position on the target to which reading cannot have led", beyond.reason)
+                case .beyond(let beyond):
+                    message = "group has a position on the target to which reading cannot have led"
+                    reason = beyond.reason
                 case .synced, .move, .further, .activeMembers:
                     reported[ExactName(key)] = nil
                     continue
