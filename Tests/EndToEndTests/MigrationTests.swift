@@ -141,9 +141,10 @@ import Testing
 
             #expect(report.phase == .done)
             #expect(report.verification?.isEqual == true)
-            #expect(report.accounts.map { "\($0.name) \($0.state.rawValue)" } == [
-                "open-0 openTransaction", "orders-0 complete",
-            ])
+            #expect(
+                report.accounts.map { "\($0.name) \($0.state.rawValue)" } == [
+                    "open-0 openTransaction", "orders-0 complete",
+                ])
             #expect(!report.isComplete)
         }
     }
@@ -159,7 +160,8 @@ import Testing
 
             #expect(report.phase == .done)
             #expect(!report.isComplete)
-            #expect(report.goneOnTarget.first?.hasPrefix("orders: 30 records in 1 partition that east still has") == true)
+            #expect(
+                report.goneOnTarget.first?.hasPrefix("orders: 30 records in 1 partition that east still has") == true)
         }
     }
 
@@ -221,10 +223,14 @@ import Testing
             let migration = try await world.migration(patience: .seconds(2), leavesGroups: isLeft)
             let report = try await migration.run(
                 cutOver: {
+                    // The flow has committed its own before, and does not again.
+                    try? await world.committed("billing", "orders", [0: 50])
                     try? await world.commit("billing", ["orders": [0: 1_000]], at: world.targetClient)
                 }, progress: { _ in }, verified: { _ in })
 
-            #expect(report.groupsNotInStep.first?.hasPrefix("billing: orders-0 is beyondEnd: its position") == true, "\(report.groupsNotInStep)")
+            #expect(
+                report.groupsNotInStep.first?.hasPrefix("billing: orders-0 is beyondEnd: its position") == true,
+                "\(report.groupsNotInStep)")
             #expect(report.isComplete == isLeft, "\(report)")
         }
     }

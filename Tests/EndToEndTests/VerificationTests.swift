@@ -170,9 +170,10 @@ import Testing
             }
 
             #expect(equal.isEqual)
-            #expect(equal.notCompared.map { "\($0.topic) \($0.state.rawValue)" } == [
-                "hidden excluded", "orders.internal excluded",
-            ])
+            #expect(
+                equal.notCompared.map { "\($0.topic) \($0.state.rawValue)" } == [
+                    "hidden excluded", "orders.internal excluded",
+                ])
             #expect(!blind.isEqual)
             #expect(blind.notCompared.map(\.state) == [.withheld])
         }

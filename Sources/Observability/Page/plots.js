@@ -34,7 +34,7 @@ function seconds(n) {
 const clock = t => new Date(t).toLocaleTimeString('en-GB');
 const rate = n => bytes(n) + '/s';
 
-const tone = { running: 'good', active: 'good', synced: 'good', further: 'good', paused: '', 'partly paused': 'warn', activeMembers: '', refused: 'bad', beyondEnd: 'bad', beyondCopies: 'warn', notCovered: 'warn', starting: 'warn', draining: 'warn',
+const tone = { running: 'good', active: 'good', synced: 'good', further: 'good', paused: '', 'partly paused': 'warn', activeMembers: '', refused: 'bad', beyondEnd: 'bad', beyondCopies: 'warn', notCovered: 'warn', held: 'warn', starting: 'warn', draining: 'warn',
   stopped: 'bad', failed: 'bad', stuck: 'bad', waiting: 'bad', 'source down': 'bad', 'target down': 'bad', 'partly failed': 'bad', 'partly stuck': 'bad', 'topics wait': 'bad' };
 // Trouble first: the places of conditions of flows, and of states of topics.
 const CONDITIONS = ['stopped', 'waiting', 'source down', 'target down', 'failed', 'stuck', 'partly failed', 'topics wait', 'partly stuck', 'starting', 'draining', 'paused', 'partly paused', 'running'];

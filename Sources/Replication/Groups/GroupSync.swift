@@ -490,7 +490,8 @@ extension GroupSync {
                     if case .failure(.nothingCopied) = partition.position { continue }
                     (message, reason) = ("group offset cannot be translated", why)
                 case .beyond(let beyond):
-                    (message, reason) = ("group has a position on the target to which reading cannot have led", beyond.reason)
+                    message = "group has a position on the target to which reading cannot have led"
+                    reason = beyond.reason
                 case .held:
                     guard let why = partition.heldBy else { continue }
                     (message, reason) = ("group is held back on the target", why)

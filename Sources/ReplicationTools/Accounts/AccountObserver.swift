@@ -39,8 +39,9 @@ struct AccountObserver: Sendable {
         _ obstacles: FlowObstacles, _ atSource: ClusterMetadata, _ atTarget: ClusterMetadata, withheld: Set<String>
     ) -> [TopicPartition: PartitionFacts] {
         var found: [TopicPartition: PartitionFacts] = [:]
-        func add(_ partition: TopicPartition, _ targetName: String, _ id: KafkaUUID, _ presence: PartitionFacts.Presence)
-        {
+        func add(
+            _ partition: TopicPartition, _ targetName: String, _ id: KafkaUUID, _ presence: PartitionFacts.Presence
+        ) {
             var facts = PartitionFacts(source: partition, targetTopic: targetName, sourceTopicID: id.hexadecimal)
             facts.recorded = recorded[partition]
             facts.targetTopicID = atTarget.topics[targetName]?.id.hexadecimal ?? ""
@@ -72,7 +73,8 @@ struct AccountObserver: Sendable {
         return found
     }
 
-    private static func presence(of partition: TopicPartition, in metadata: ClusterMetadata) -> PartitionFacts.Presence {
+    private static func presence(of partition: TopicPartition, in metadata: ClusterMetadata) -> PartitionFacts.Presence
+    {
         guard let found = metadata.partition(partition.topic, partition.partition) else { return .missing }
         return found.leader == nil ? .leaderless : .there
     }

@@ -133,7 +133,8 @@ extension Failover {
         // Whatever comes later has been written by somebody who has not moved.
         record?.snapshot = memory.partitions(isSettled: true).compactMap { partition in
             ends[partition.source].map {
-                var snapshot = PartitionSnapshot(partition, sourceOffset: $0, targetEnd: max(0, partition.map.targetEnd))
+                var snapshot = PartitionSnapshot(
+                    partition, sourceOffset: $0, targetEnd: max(0, partition.map.targetEnd))
                 let checkpoint = memory.flow.checkpoints[partition.source]
                 snapshot.sourceTopicID = checkpoint?.sourceTopicID
                 snapshot.targetTopicID = checkpoint?.targetTopicID

@@ -301,7 +301,7 @@ public actor Migration {
             let status = await flow.status()
             let now = observe(status)
             guard now.failures.isEmpty else { throw MigrationError.partitionsFailed(now.failures) }
-            if standstill.isOver(now, at: .now) {
+            if standstill.isOver(now, status, at: .now) {
                 throw MigrationError.doesNotMove(seconds: Int(patience.components.seconds), standstill.reasons(status))
             }
             if now.state == .stopped { throw MigrationError.flowEnded("it stopped by itself; see the log") }
@@ -434,13 +434,18 @@ private struct Standstill {
         self.patience = patience
     }
 
-    mutating func isOver(_ now: FlowProgress, at time: ContinuousClock.Instant) -> Bool {
+    /// Patience is longer by this factor while the flow names no obstacle: it may be reading the end of the target.
+    private static let trust = 10
+
+    mutating func isOver(_ now: FlowProgress, _ status: FlowStatus, at time: ContinuousClock.Instant) -> Bool {
         let seen = (state: now.state, partitions: now.partitions, mark: now.mark)
         let hasMoved = last.map { $0.state != seen.state || $0.partitions != seen.partitions || $0.mark != seen.mark }
         // A start says nothing of how far it is, and each of its questions is given up after patience.
         if hasMoved ?? true || now.state != .running || now.isCaughtUp { since = time }
         last = seen
-        return time - since >= patience
+        guard time - since >= patience else { return false }
+        let isHindered = status.partitions.contains { $0.lag != 0 && ($0.obstacle ?? $0.lagUnknown) != nil }
+        return isHindered || time - since >= patience * Self.trust
     }
 
     /// Obstacles of the partitions that are behind.

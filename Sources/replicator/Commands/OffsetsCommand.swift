@@ -90,7 +90,8 @@ struct OffsetsCommand: AsyncParsableCommand {
         let further = partitions.filter { $0.state == .further }
         if !allowRewind, !further.isEmpty, !json {
             StandardOutput.say(
-                "\(further.count) positions are further on the target, and were left alone: --allow-rewind sets them back")
+                "\(further.count) positions are further on the target, and were left alone: --allow-rewind sets them back"
+            )
         }
         let open = partitions.filter { $0.state != .synced && (allowRewind || $0.state != .further) }
         guard let first = open.first else { return }

@@ -103,7 +103,8 @@ struct FailoverText {
                 complete == 0
                     ? "Nothing is selected on \(report.source): nothing could be left behind."
                     : "Nothing was left behind on \(report.source): "
-                        + (complete == 1 ? "1 selected partition is complete." : "\(complete) selected partitions are complete."))
+                        + (complete == 1
+                            ? "1 selected partition is complete." : "\(complete) selected partitions are complete."))
         }
         return lines + AccountTable.excluded(report.accounts)
     }
