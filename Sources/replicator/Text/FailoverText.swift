@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import PlainText
 internal import Replication
 internal import ReplicationTools
 
