@@ -186,7 +186,8 @@ import Testing
         }
     }
 
-    @Test func `where the new topic is copied, a position of the old one is never taken for one of the new`() async throws
+    @Test func `where the new topic is copied, a position of the old one is never taken for one of the new`()
+        async throws
     {
         try await Replicated.run { world in
             func edit(_ settings: inout FlowSettings) { settings.policies.recreated = .continue }

@@ -55,7 +55,9 @@ import Testing
                     return known?.identity != nil && known?.checkpoints.count == 2 && known?.producers.isEmpty == false
                 }
                 try await eventually("the log to say so") {
-                    log.count("the flow's progress was lost: the topic was deleted or emptied; everything is recorded there again") == 1
+                    log.count(
+                        "the flow's progress was lost: the topic was deleted or emptied; everything is recorded there again"
+                    ) == 1
                 }
                 let settings = await world.targetClient.describeConfigs([.topic(Replicated.progress)])
                 #expect(try settings[.topic(Replicated.progress)]?.get()["cleanup.policy"]?.value == "compact")
@@ -120,7 +122,9 @@ import Testing
                 try await lose(origins, loss, world)
                 try await eventually("the ids to be registered again") { try await registered() == before }
                 try await eventually("the log to say so") {
-                    log.count("producer ids of this flow were no longer registered: the topic was deleted or emptied; they are again") == 1
+                    log.count(
+                        "producer ids of this flow were no longer registered: the topic was deleted or emptied; they are again"
+                    ) == 1
                 }
                 try await world.produce(10..<20, to: "orders")
                 try await world.caughtUp(flow, records: 20)

@@ -97,7 +97,8 @@ import Testing
 
     @Test func `between a hub and its spokes every group is in step`() async throws {
         let states = try await missesNothing(
-            ["h", "s1", "s2"], [("h", "s1", .headers), ("s1", "h", .headers), ("h", "s2", .headers), ("s2", "h", .headers)])
+            ["h", "s1", "s2"],
+            [("h", "s1", .headers), ("s1", "h", .headers), ("h", "s2", .headers), ("s2", "h", .headers)])
         #expect(states.values.allSatisfy { $0 == .synced })
     }
 
@@ -160,7 +161,10 @@ import Testing
                 $0.topics.allow = [try! NamePattern("ord.*")]
             }
             let why = try #require(try await refusal(second))
-            for part in ["\"second\"", "\"a-to-b\"", "orders", "orders|other", "ord.*", "topics.deny", "replicator forget --flow 'a-to-b'"] {
+            for part in [
+                "\"second\"", "\"a-to-b\"", "orders", "orders|other", "ord.*", "topics.deny",
+                "replicator forget --flow 'a-to-b'",
+            ] {
                 #expect(why.contains(part), "\(part) is not in: \(why)")
             }
             #expect(try await Replicated.values("orders", at: mesh.client("b")) == expectedValues(0..<10))
@@ -180,7 +184,9 @@ import Testing
     @Test func `once the first is forgotten, its topics are free`() async throws {
         try await Mesh.run(["a", "b"]) { mesh in
             let first = try mesh.flow("a", "b", .headers)
-            try await mesh.world.running(first) { try await eventually("it") { await first.copies("orders", partitions: 1) } }
+            try await mesh.world.running(first) {
+                try await eventually("it") { await first.copies("orders", partitions: 1) }
+            }
             let progress = "__replicator.a-to-b.progress"
             for (_, outcome) in await (try mesh.client("b")).deleteTopics([progress]) { try outcome.get() }
 
@@ -280,7 +286,9 @@ import Testing
 
     // Names
 
-    @Test func `aliases that hold the separator, and that the other side does not know, make no name grow`() async throws {
+    @Test func `aliases that hold the separator, and that the other side does not know, make no name grow`()
+        async throws
+    {
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.produce(0..<5, to: "orders")

@@ -129,7 +129,8 @@ import Testing
         #expect(again.identity == recorded.identity)
         #expect(again.checkpoints == recorded.checkpoints)
         #expect(again.map(of: partition) == map)
-        #expect(again.succession(of: Self.topic, topicID: Self.id) == recorded.succession(of: Self.topic, topicID: Self.id))
+        #expect(
+            again.succession(of: Self.topic, topicID: Self.id) == recorded.succession(of: Self.topic, topicID: Self.id))
         #expect(again.succession(of: Self.topic, topicID: String(repeating: "2", count: 32)) == .unsettled)
     }
 }

@@ -91,7 +91,8 @@ import Testing
     }
 
     @Test func `what is recorded is read as it was`() throws {
-        let link = try Self.step("a", "b", allow: ["x.*"], deny: ["y"], naming: .prefix(alias: "us.east", separator: "."))
+        let link = try Self.step(
+            "a", "b", allow: ["x.*"], deny: ["y"], naming: .prefix(alias: "us.east", separator: "."))
         #expect(FlowStep(link.step.recorded) == link.step)
         let way = FlowWay(steps: [link.step, try Self.step("c", "a").step])
         #expect(FlowWay(way.recorded) == way)

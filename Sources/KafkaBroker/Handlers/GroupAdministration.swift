@@ -69,7 +69,8 @@ extension Cluster {
         for (id, type) in groups.listedTypes where groups.groups[id] == nil {
             listed.append(ListGroupsResponse.ListedGroup(id.text, type: type, protocolType: type, state: "Stable"))
         }
-        response.groups = listed
+        response.groups =
+            listed
             .filter { coordinatorFault($0.groupID, at: context.node) == nil }
             .filter { states.isEmpty || states.contains($0.groupState.lowercased()) }
             .filter { types.isEmpty || types.contains($0.groupType) }

@@ -66,7 +66,8 @@ final class TroubleLog: Sendable {
         }
         guard isOver else { return }
         if let reason {
-            logger.info("broker is not needed any more", metadata: trouble.place.merging(["reason": "\(reason)"]) { $1 })
+            logger.info(
+                "broker is not needed any more", metadata: trouble.place.merging(["reason": "\(reason)"]) { $1 })
         } else {
             logger.info("\(trouble.end)", metadata: trouble.place)
         }

@@ -45,7 +45,8 @@ extension GroupSync {
         }
         let emptyFrom = await gaps.emptyFrom(ranges)
         edit(&found) { partition in
-            guard let place = Self.firstLeft(partition, routes, starts), case .success(var position) = partition.position
+            guard let place = Self.firstLeft(partition, routes, starts),
+                case .success(var position) = partition.position
             else { return }
             if partition.committed.offset < place.source {
                 guard let empty = emptyFrom[partition.source], partition.committed.offset >= empty else { return }

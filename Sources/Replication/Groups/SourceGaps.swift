@@ -34,7 +34,8 @@ actor SourceGaps {
     ///   known.
     func emptyFrom(_ ranges: [TopicPartition: Range<Int64>]) async -> [TopicPartition: Int64] {
         guard !ranges.isEmpty else { return [:] }
-        let starts = await source.offsets(Dictionary(ranges.keys.map { ($0, OffsetQuery.earliest) }) { first, _ in first })
+        let starts = await source.offsets(
+            Dictionary(ranges.keys.map { ($0, OffsetQuery.earliest) }) { first, _ in first })
         var found: [TopicPartition: Int64] = [:]
         var scans: [TopicPartition: Scan] = [:]
         for (partition, range) in ranges {
@@ -44,7 +45,8 @@ actor SourceGaps {
                 continue
             }
             let first = max(range.lowerBound, logStart)
-            if let known = known[partition], known.range.upperBound == range.upperBound, known.range.lowerBound <= first,
+            if let known = known[partition], known.range.upperBound == range.upperBound,
+                known.range.lowerBound <= first,
                 known.last.map({ $0 >= logStart }) ?? true
             {
                 found[partition] = max(range.lowerBound, known.last.map { $0 + 1 } ?? 0)

@@ -189,7 +189,8 @@ actor UnreadRecords {
 
     /// The writer of an entry that no group of the source has read by the maps; nil for one that holds no group back.
     private func whose(_ entry: LogEntry, countsBornThere: Bool) async -> String? {
-        let born = countsBornThere ? "was written on the target itself and comes to \(source.settings.name) round a ring" : nil
+        let born =
+            countsBornThere ? "was written on the target itself and comes to \(source.settings.name) round a ring" : nil
         guard case .batch(let batch) = entry else { return born }
         guard !batch.header.isControl, batch.header.recordCount > 0 else { return nil }
         guard batch.header.producerID >= 0 else { return born }

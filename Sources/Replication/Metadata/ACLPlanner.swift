@@ -39,7 +39,9 @@ package enum ACLPlanner {
                 }
             }
         }
-        for rule in owned.keys.filter({ !wanted.contains($0) && !isLeft($0) }).sorted(by: { $0.description < $1.description }) {
+        for rule in owned.keys.filter({ !wanted.contains($0) && !isLeft($0) }).sorted(by: {
+            $0.description < $1.description
+        }) {
             if there.contains(rule) {
                 plan.actions.append(.deleteAcl(rule))
             } else {

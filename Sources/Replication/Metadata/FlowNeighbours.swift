@@ -222,12 +222,14 @@ extension SharedRecords {
             "Let only one of them select it (topics.deny), or, if flow \"\(other.flow)\" is not needed any more, stop "
             + "it and remove its memory: \(forget)"
         guard !isSameSource else {
-            return "flow \"\(other.flow)\" (\(other.selectionText)) copies \(origin.topic) of the same source to \(topic) "
+            return
+                "flow \"\(other.flow)\" (\(other.selectionText)) copies \(origin.topic) of the same source to \(topic) "
                 + "on \(target) too, and flow \"\(own.flow)\" (\(own.selectionText)) would write each record a second "
                 + "time. \(wayOut)"
         }
         let ways = ways.map { $0.map { "\"\($0)\"" }.joined(separator: ", ") }
-        return "records of \(origin.topic) on cluster \(origin.clusterID) would come to \(topic) on \(target) twice: by "
+        return
+            "records of \(origin.topic) on cluster \(origin.clusterID) would come to \(topic) on \(target) twice: by "
             + "the flows \(ways[0]), and by \(ways[1]); \"\(own.flow)\" selects \(own.selectionText), and "
             + "\"\(other.flow)\" \(other.selectionText). \(wayOut); or give one of them prefixed names"
     }

@@ -28,7 +28,8 @@ package struct TopicSync: Sendable {
         logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.init(
-            settings: settings, source: source, target: target, progress: progress, troubles: TroubleLog(logger: logger),
+            settings: settings, source: source, target: target, progress: progress,
+            troubles: TroubleLog(logger: logger),
             logger: logger, wallClock: wallClock)
     }
 

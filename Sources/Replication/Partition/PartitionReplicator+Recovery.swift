@@ -19,7 +19,8 @@ extension PartitionReplicator {
             knownEpochs: hasStreamed ? knownEpochs : recordedEpochs, following: following,
             leaderEpoch: targetLog.leaderEpoch, metadataEpoch: targetLog.metadataEpoch, truncation: truncated,
             renewsEpoch: cause == .takeover || renewsEpoch, isSourceReplaced: isSourceReplaced,
-            comparesCopies: !isCompared, divergence: divergence, sourceTopicID: sourceTopicID, completedOffset: completedOffset, cursor: cursor, rewriter: rewriter, map: map
+            comparesCopies: !isCompared, divergence: divergence, sourceTopicID: sourceTopicID,
+            completedOffset: completedOffset, cursor: cursor, rewriter: rewriter, map: map
         )
     }
 

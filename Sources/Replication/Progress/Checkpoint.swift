@@ -32,7 +32,8 @@ package struct Checkpoint: Hashable, Sendable, Codable {
 
     package init(
         sourceOffset: Int64, targetOffset: Int64, sourceLeaderEpoch: Int32, sourceTopicID: String,
-        formerSourceTopicID: String? = nil, map: OffsetMap.Edge? = nil, producers: [String: Int16]? = nil, following: [ProducerStamp]? = nil,
+        formerSourceTopicID: String? = nil, map: OffsetMap.Edge? = nil, producers: [String: Int16]? = nil,
+        following: [ProducerStamp]? = nil,
         targetTopicID: String? = nil, targetLeaderEpoch: Int32? = nil, accounting: Accounting? = nil
     ) {
         self.sourceOffset = sourceOffset

@@ -62,7 +62,8 @@ package enum ProgressRecord: Hashable, Sendable {
             return
         }
         if case .former(let topic, let group) = key {
-            self = .former(topic: topic, group: group, try value.map { try StateCheck.decode(FormerRecord.self, from: $0) })
+            self = .former(
+                topic: topic, group: group, try value.map { try StateCheck.decode(FormerRecord.self, from: $0) })
             return
         }
         guard let value else { return nil }

@@ -43,7 +43,8 @@ extension Shard {
             logger.warning("an answer is not believed, asking again", metadata: source + ["reason": "\(text)"])
         case .notCompared(let why):
             logger.debug(
-                "the last copies could not be compared with the source's records", metadata: source + ["reason": "\(why)"])
+                "the last copies could not be compared with the source's records",
+                metadata: source + ["reason": "\(why)"])
         case .recovered(let records):
             logger.info(
                 "found records on the target that were not accounted for", metadata: target + ["records": "\(records)"])

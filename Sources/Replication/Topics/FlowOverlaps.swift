@@ -32,7 +32,8 @@ public enum FlowOverlaps {
 
     private static func text(_ shared: SharedRecords, _ topic: String, _ target: String) -> String {
         let ways = shared.ways.map { $0.joined(separator: " → ") }
-        return "the flows \(ways[0]) and \(ways[1]) would both write the records of topic \"\(shared.origin.topic)\" of "
+        return
+            "the flows \(ways[0]) and \(ways[1]) would both write the records of topic \"\(shared.origin.topic)\" of "
             + "\(shared.origin.clusterID) to \"\(topic)\" on \(target), where each would be twice. Let only one of them "
             + "select such topics (topics.deny), or give one of them prefixed names"
     }

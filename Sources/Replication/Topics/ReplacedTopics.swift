@@ -1,6 +1,6 @@
-internal import PlainText
 package import KafkaClient
 internal import KafkaWire
+internal import PlainText
 
 /// Selected source topics that are not the ones that the flow has copied: deleted and created again under the same
 /// name, while policy is to stop. Nothing of them concerns the copies of the earlier ones.

@@ -72,7 +72,9 @@ extension FlowWay {
     ///
     /// - Parameter step: the flow from the way's end to the cluster.
     package func bringsBack(_ topic: String, to clusterID: String, by step: FlowStep) -> Bool {
-        guard let place = origins(of: topic).first(where: { $0.step.sourceClusterID == clusterID }) else { return false }
+        guard let place = origins(of: topic).first(where: { $0.step.sourceClusterID == clusterID }) else {
+            return false
+        }
         return place.isRenamed || (!step.prefix.isEmpty && step.original(of: place.topic) != nil)
     }
 }

@@ -272,7 +272,8 @@ extension Doctor {
             seen.sourceConfigs[topic.source.name] != nil && !present.target(of: topic.source.name).isEmpty
         }
         guard known < seen.selected.count else { return known.counted("topic") }
-        return "\(known) of \(seen.selected.count.counted("topic")); settings of the others cannot be read, on one side at least"
+        return
+            "\(known) of \(seen.selected.count.counted("topic")); settings of the others cannot be read, on one side at least"
     }
 
     private func replicas(

@@ -105,7 +105,8 @@ struct TailRecovery {
         case .sourceLeaderEnd:
             let end = try Self.known(await source.leaderLogEnds(of: [snapshot.source])[snapshot.source])
             recovery.sourceLeaderEnds(at: end?.endOffset, cluster: source.settings.name)
-        case .describeProducers, .replaceProducers, .targetEnd, .targetEpochEnd, .compare, .fence, .targetRecords, .copies, .originals,
+        case .describeProducers, .replaceProducers, .targetEnd, .targetEpochEnd, .compare, .fence, .targetRecords,
+            .copies, .originals,
             .targetStart:
             preconditionFailure("a recovery that changes nothing does not ask for it")
         }

@@ -94,7 +94,8 @@ struct FailoverText {
         }
         if !left.isEmpty {
             let count = left.reduce(0) { $0 + ($1.records ?? 0) }
-            lines.append("Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("place")).")
+            lines.append(
+                "Left behind on \(report.source): \(count.counted("record")) in \(left.count.counted("place")).")
             lines += AccountTable(left).lines.map { "  " + $0 }
             if report.kind == .unplanned { lines.append("To have them as JSON lines: \(export)") }
         }
