@@ -141,9 +141,10 @@ import Testing
             let last = try await world.copy(until: 20)
 
             let records = try await StateTopic("__replicator_origins", client: world.targetClient).readAll()
-            #expect(records.count == 1)
-            let id = records.first?.key.map { String(buffer: $0) }
-            #expect(last.producers?.keys.map { $0 } == id.map { [$0] })
+            // The registration is written once more when the flow knows what it selects.
+            let ids = Set(records.compactMap { $0.key.map { String(buffer: $0) } })
+            #expect(ids.count == 1)
+            #expect(last.producers.map { Set($0.keys) } == ids)
         }
     }
 
@@ -165,7 +166,8 @@ import Testing
             try await world.copy(until: 30)
 
             #expect(try await world.targetValues("east.orders") == expectedValues(0..<30))
-            #expect(try await StateTopic("__replicator_origins", client: world.targetClient).readAll().count == 2)
+            let origins = try await StateTopic("__replicator_origins", client: world.targetClient).readAll()
+            #expect(Set(origins.map(\.key)).count == 2)
         }
     }
 

@@ -59,7 +59,7 @@ import Testing
               dst: {bootstrapServers: "127.0.0.1:2"}
             flows:
               - {name: f, source: src, target: dst, topics: &topics {allow: ["x"]}}
-              - {name: g, source: src, target: dst, topics: *topics}
+              - {name: g, source: src, target: dst, topics: *topics, naming: {mode: prefix, alias: other}}
             """
 
         #expect(try ConfigFile.parse(text, file: "f").flows.map(\.topics.allow.count) == [1, 1])

@@ -39,7 +39,7 @@ import Testing
                 "groups":[],"lag":2,"latencyMaximum":2,\
                 "latencyMean":0.5,"name":"there","obstacles":[],"partitions":[{"bufferedBytes":0,"doubled":0,"foreign":0,"lag":2,\
                 "partition":0,"readBytes":0,"skipped":{},"sourceEnd":6,"sourceOffset":4,"state":"active",\
-                "targetOffset":4,"targetTopic":"east.orders","topic":"orders","written":4}],"paused":[],\
+                "targetOffset":4,"targetTopic":"east.orders","topic":"orders","written":4,"writtenBytes":0}],"paused":[],\
                 "recordsPerSecond":0,"source":"east","state":"running","target":"west","topics":[{"bytesPerSecond":0,\
                 "lag":2,"latencyMaximum":2,"latencyMean":0.5,"partitions":1,"recordsPerSecond":0,"state":"active",\
                 "targetTopic":"east.orders","topic":"orders"}]}],"isReady":true,"lastReload":{"isApplied":true,\

@@ -73,6 +73,7 @@ package struct FlowSample: Sendable {
             updated.topics[index].latencyMean = before.latencyMean
             updated.topics[index].latencyMaximum = before.latencyMaximum
         }
+        updated.othersLatency = othersLatency
         return updated
     }
 
@@ -114,7 +115,8 @@ extension FlowSample.Topic {
         topic = partitions[0].topic
         targetTopic = partitions[0].targetTopic
         self.partitions = partitions.count
-        let states = Set(partitions.map { $0.stuckForSeconds == nil ? $0.state.rawValue : "stuck" })
+        let states = Set(
+            partitions.map { $0.stuckForSeconds == nil || $0.state == .failed ? $0.state.rawValue : "stuck" })
         state = ["failed", "stuck", "paused"].first { states.contains($0) } ?? "active"
         let known = partitions.reduce(0 as Int64) { $0.adding($1.lag ?? 0) }
         let unknown = partitions.count { $0.lag == nil }
