@@ -209,7 +209,8 @@ private struct FuzzedWorld {
 
     func flow(_ name: String, topics: String = ".*", alias: String = "east") throws -> Flow {
         Flow(
-            try settings(name, topics: topics, alias: alias), eventLoops: [group.next(), group.next()], logger: Replicated.quiet,
+            try settings(name, topics: topics, alias: alias), eventLoops: [group.next(), group.next()],
+            logger: Replicated.quiet,
             wallClock: Self.now)
     }
 

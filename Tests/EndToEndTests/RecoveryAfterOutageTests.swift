@@ -142,6 +142,6 @@ import Testing
             }
         }
         // Nobody can have written before the first run: it fences nothing.
-        #expect(lines.count { $0.hasPrefix("a topic takes no fences") } == 1)
+        #expect(lines.count { $0.hasPrefix("the target takes no markers for these topics") } == 1)
     }
 }

@@ -135,7 +135,7 @@ import Testing
     @Test func `a flow that is taken back while it stops comes back`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
-            let kept = "name: kept, source: east, topics: {allow: [none]}"
+            let kept = "name: kept, source: east, topics: {allow: [none]}, naming: {mode: prefix, alias: kept}"
             let moved = "name: moved, source: east, topics: {allow: [\".*\"]}"
             try await running(world, text(world, kept, moved)) { process in
                 try await world.produce(0..<10, to: "orders")

@@ -159,6 +159,8 @@ import Testing
             let second = try mesh.flow("a", "b", .headers) {
                 $0.name = "second"
                 $0.topics.allow = [try! NamePattern("ord.*")]
+                // From the earliest record on it would be refused for the copies that are there.
+                $0.startFrom = .latest
             }
             let why = try #require(try await refusal(second))
             for part in [

@@ -87,12 +87,13 @@ extension FlowError {
         let others = flows.filter { $0 != flow }
         let goOn = others.isEmpty ? "" : "go on under the name \"\(others[0].printable())\"; or "
         let forget = others.map {
-            ", with what `replicator forget --flow \($0.shellQuoted) --cluster \(target.shellQuoted)` removes"
+            ", after `replicator forget --flow \($0.shellQuoted) --cluster \(target.shellQuoted)`,"
         }
+        let divide = others.isEmpty ? "" : "let only one of the flows select them (topics.deny); or "
         return "flow \"\(flow)\" has recorded no progress on \(target), and topics there hold copies from \(source) "
-            + "already, \(bringers(flow, flows)): \(listed(topics)). They would be there twice: \(goOn)"
-            + "give the copies other names with naming; or delete these topics on \(target)\(forget.first ?? ""), to "
-            + "begin from scratch; or set startFrom to latest, to copy only what is written from now on"
+            + "already, \(bringers(flow, flows)): \(listed(topics)). They would be there twice: \(goOn)\(divide)"
+            + "give the copies other names with naming; or\(forget.first ?? "") delete these topics on \(target), to "
+            + "begin from scratch, or set startFrom to latest, to copy only what is written from now on"
     }
 
     /// Another cluster than before answers.
