@@ -82,7 +82,7 @@ struct MigrateCommand: AsyncParsableCommand {
     }
 
     private func followed(_ migration: Migration) async throws -> MigrationReport {
-        let line = ProgressLine("migrate", linesEvery: min(ProgressPace.usualSpacing, .seconds(patience)))
+        let line = ProgressLine("migrate", linesEvery: min(ProgressPace.usualSpacing, .seconds(patience) / 2))
         let begin = ContinuousClock.now
         return try await Interruption.letting {
             await migration.interrupt()

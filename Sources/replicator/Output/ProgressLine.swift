@@ -66,7 +66,7 @@ final class ProgressLine: Sendable {
         return try await withThrowingTaskGroup(of: Value?.self) { tasks in
             tasks.addTask { try await work() }
             tasks.addTask {
-                while (try? await Task.sleep(for: .seconds(1))) != nil { self.draw() }
+                while (try? await Task.sleep(for: .milliseconds(500))) != nil { self.draw() }
                 return nil
             }
             defer { tasks.cancelAll() }

@@ -345,11 +345,11 @@ def test_bad_surroundings_are_named(east, west):
         equal("an unknown flow", command("run", "--flow", "nope", *config).returncode, 2)
         equal("a missing file", command("run", "--config", "/nowhere/replicator.yaml").returncode, 2)
         nobody = free_address()
-        with configured(f"{nobody},{east.bootstrap}", west.bootstrap, flow(name="half")) as half:
+        with configured(f"{nobody},{east.bootstrap}", west.bootstrap, flow(name="half", naming={"mode": "prefix", "alias": "half"})) as half:
             half.start()
             half.awaits("one bootstrap server that answers is enough", half.runs)
             equal("it stops with status 0", half.stop(), 0)
-            half.configure(nobody, west.bootstrap, flow(name="half"))
+            half.configure(nobody, west.bootstrap, flow(name="half", naming={"mode": "prefix", "alias": "half"}))
             gone = command("run", "--config", str(half.path))
             equal("an unreachable cluster is named",
                   (gone.returncode, "east" in gone.stderr and nobody in gone.stderr), (1, True))

@@ -404,6 +404,7 @@ def test_unplanned_lists_what_was_left_behind(east, west, settings):
 
 def check_export(running, originals, lost):
     path = running.folder / "tail.json"
+    path.unlink(missing_ok=True)
     status, report, errors = failover(running, "--tail", str(path))
     equal(f"the tail is exported: {errors}", status, 0)
     lines = [json.loads(line) for line in path.read_text().splitlines()]

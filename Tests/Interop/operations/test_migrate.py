@@ -1,14 +1,17 @@
 """`replicator migrate`: moves once, can be interrupted and run again, and says whether all is equal."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import pty
 import re
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -140,6 +143,8 @@ def test_shows_how_far_it_is(east, west):
     produce_numbers(east.bootstrap, "orders", range(30_000), padding=500)
     with configuration(east.bootstrap, west.bootstrap, limits={"bytesPerSecond": "4MB"}) as path:
         terminal, end = pty.openpty()
+        # Wide enough for everything.
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
         process = subprocess.Popen(
             [program(), "migrate", "--config", str(path), "--yes"], stdout=subprocess.PIPE, stderr=end, text=True)
         os.close(end)
@@ -151,8 +156,8 @@ def test_shows_how_far_it_is(east, west):
         bar = b"".join(shown).decode(errors="replace")
         equal("it succeeds", process.returncode, 0)
         check("the bar tells offsets, records, bytes of all bytes, rates and the time left",
-              re.search(r"copying: [\d ]+ of 30 000 offsets, [\d ]+ records, [\d.]+ .?B of 15\.\d MB, "
-                        r"[\d.]+ .?B/s, [\d ]+ records/s, [\d.]+ m?s left", bar), bar[-2000:])
+              re.search(r"copying  \[[#·]+\] \d+ %  [\d ]+ of 30 000 offsets, [\d.]+ .?B/s, [\d.]+ m?s left, [\d ]+ records, "
+                        r"[\d.]+ .?B of 15\.\d MB, [\d ]+ records/s", bar), bar[-2000:])
         check("the report tells them too", "30 000 records, 15." in output and "holds 15." in output, output)
 
 
@@ -197,7 +202,7 @@ def test_says_how_far_it_is_without_a_terminal(east, west):
         reader.start()
         # Patience is 10 s: a line at least as often.
         check("it is never silent for longer than its patience", eventually(
-            lambda: sum("copying: following: 300 of 300 offsets" in line for line in said) >= 2, seconds=180), str(said))
+            lambda: sum("following: 100 %, 300 of 300 offsets" in line for line in said) >= 2, seconds=180), str(said))
         signal_file.touch()
         report = json.loads(process.stdout.read())
         equal("status 0", process.wait(), 0)

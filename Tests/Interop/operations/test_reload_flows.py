@@ -157,7 +157,7 @@ def test_what_a_reload_changes_is_told(east, west):
         equal("the log", len(lines(running, "configuration reloaded: flow flow: topics.allow now")), 1)
         running.awaits("it is so", lambda: sorted(p["topic"] for p in running.partitions()) == ["new.0", "old.1"])
 
-        document["flows"].append(flow(name="more", sync={"intervall": "1s"}))
+        document["flows"].append(flow(name="more", naming={"mode": "prefix", "alias": "more"}, sync={"intervall": "1s"}))
         document["flows"][0]["topics"] = {"allow": ["old.*"]}
         status, report = reload(running, document)
         equal("a mistake changes nothing", (status, report["isApplied"]), (409, False))
@@ -256,7 +256,7 @@ def test_a_flow_that_cannot_be_reached_changes_and_goes(east, west):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         nowhere = "127.0.0.1:%d" % silent.getsockname()[1]
-        with replicator(east.bootstrap, west.bootstrap, flow(), flow(name="lost")) as running:
+        with replicator(east.bootstrap, west.bootstrap, flow(), flow(name="lost", naming={"mode": "prefix", "alias": "lost"})) as running:
             document = running.document()
             document["clusters"]["north"] = {"bootstrapServers": nowhere, "connectTimeout": "1s"}
             document["flows"][1]["source"] = "north"
