@@ -5,6 +5,7 @@ import collections
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -62,8 +63,7 @@ class Member:
             self.own()
             if message is None:
                 if dirty:
-                    self.commit()
-                    dirty = False
+                    dirty = not self.commit()
             elif message.error():
                 self.error = message.error()
                 if message.error().fatal():
@@ -71,7 +71,7 @@ class Member:
             else:
                 self.log.read(message.value())
                 dirty = True
-        self.commit()
+        self.commit_all()
         self.consumer.close()
         with self.log.lock:
             self.log.owned.pop(self.name, None)
@@ -84,14 +84,25 @@ class Member:
         pass
 
     def revoked(self, consumer, partitions):
-        self.commit()
+        self.commit_all()
+
+    def commit_all(self):
+        for _ in range(100):
+            if self.commit():
+                return
+            time.sleep(0.05)
+        self.error = KafkaError(KafkaError.ILLEGAL_GENERATION)
 
     def commit(self):
+        """Whether everything read is committed. A commit that a new generation has overtaken is to be repeated (KIP-429)."""
         try:
             self.consumer.commit(asynchronous=False)
         except KafkaException as error:
+            if error.args[0].code() in (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS):
+                return False
             if error.args[0].code() != KafkaError._NO_OFFSET:
                 self.error = error.args[0]
+        return True
 
     def stop(self):
         self.stopping.set()

@@ -256,7 +256,8 @@ def test_a_flow_that_cannot_be_reached_changes_and_goes(east, west):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         nowhere = "127.0.0.1:%d" % silent.getsockname()[1]
-        with replicator(east.bootstrap, west.bootstrap, flow(), flow(name="lost", naming={"mode": "prefix", "alias": "lost"})) as running:
+        lost = flow(name="lost", naming={"mode": "prefix", "alias": "lost"})
+        with replicator(east.bootstrap, west.bootstrap, flow(), lost) as running:
             document = running.document()
             document["clusters"]["north"] = {"bootstrapServers": nowhere, "connectTimeout": "1s"}
             document["flows"][1]["source"] = "north"

@@ -17,7 +17,8 @@ def cluster(name, up=True, brokers=3):
 
 def partition(topic, number=0, state="active", lag=0, **more):
     return {"topic": topic, "partition": number, "targetTopic": f"east.{topic}", "state": state, "sourceOffset": 1234567,
-            "sourceEnd": 1234567 + (lag or 0), "targetOffset": 1234567, "lag": lag, "written": 1234567, "readBytes": 0, "writtenBytes": 0,
+            "sourceEnd": 1234567 + (lag or 0), "targetOffset": 1234567, "lag": lag, "written": 1234567,
+            "readBytes": 0, "writtenBytes": 0,
             "skipped": {}, "foreign": 0, "doubled": 0, "bufferedBytes": 0, **more}
 
 

@@ -1,5 +1,6 @@
 """Programs in a terminal of a given size, and what they leave on its screen."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -28,6 +29,7 @@ class Terminal:
             os.execv(program(), [program(), *arguments])
         self.process = child
         self.text = ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
 
     @staticmethod
     def resize(descriptor, columns, rows):
@@ -45,7 +47,7 @@ class Terminal:
                 data = b""
             if not data:
                 break
-            self.text += data.decode()
+            self.text += self.decoder.decode(data)
         return until(self.text)
 
     def __enter__(self):
