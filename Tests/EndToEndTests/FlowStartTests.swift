@@ -182,6 +182,22 @@ import Testing
         }
     }
 
+    @Test func `another flow that selects the same topics is in the way, in the same words everywhere`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await world.copy(until: 10)
+
+            let sentence = try await refusal(in: world) {
+                $0.name = "new"
+                // From the earliest record on it would be refused for the copies that are there.
+                $0.startFrom = .latest
+            }
+
+            #expect(sentence.contains("flow \"east-to-west\"") && sentence.contains("topics.deny"), "\(sentence)")
+        }
+    }
+
     @Test func `from the source's end on nothing is doubled, and what may be missing is said`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

@@ -1,7 +1,8 @@
 package import KafkaClient
 
 /// Decides whether a flow may start: its clusters and settings are those of its first start, see
-/// ``FlowIdentityCheck``, and a flow that has no memory finds no copies of what it would bring.
+/// ``FlowIdentityCheck``, and a flow that has no memory finds no copies of what it would bring, and no flow that would
+/// bring the same, see ``FlowNeighbours``.
 ///
 /// `run` and `migrate` begin with it; `plan` and `doctor` ask the same, so that they refuse what `run` would.
 package struct FlowStart: Sendable {
@@ -44,6 +45,7 @@ package struct FlowStart: Sendable {
                     flow: settings.name, source: settings.source.name, target: settings.target.name,
                     topics: copies.topics, flows: copies.flows)
             }
+            try await checkNeighbours(known)
         }
         guard createsMemory else { return finding }
         guard !known.hasProgressTopic else {
@@ -54,6 +56,25 @@ package struct FlowStart: Sendable {
         try await progress.open()
         try await progress.check(known.identity)
         return finding
+    }
+
+    /// Asks what ``FlowNeighbours`` will decide at the first start; it decides once more when the flow has recorded what
+    /// it selects.
+    private func checkNeighbours(_ known: FlowIdentityCheck.Finding) async throws(FlowError) {
+        let neighbours = FlowNeighbours(
+            flow: settings.name, sourceID: known.sourceClusterID, targetID: known.targetClusterID, source: source,
+            target: target, own: nil, progress: progress)
+        let atSource: ClusterMetadata
+        let atTarget: ClusterMetadata
+        let observer = MetadataObserver(settings: settings, source: source, target: target)
+        do throws(KafkaError) {
+            atSource = try await source.metadata(.all)
+            await observer.learnNames(atSource)
+            atTarget = try await target.metadata(.all)
+        } catch {
+            throw .kafka(error)
+        }
+        _ = try await neighbours.judge(observer.select(atSource), settings, source: atSource, target: atTarget)
     }
 
     private func copies(from sourceClusterID: String) async throws(KafkaError) -> EarlierCopies.Finding? {

@@ -18,7 +18,8 @@ actor FlowNeighbours {
     private let name: String
     private let clusters: (source: String, target: String)
     private let target: ClusterClient
-    private let own: FlowProducerIDs
+    /// Nil for those who only ask: nothing is recorded.
+    private let own: FlowProducerIDs?
     private let progress: ProgressStore
     private var writers: RegisteredFlows
     private var feeders: RegisteredFlows
@@ -64,7 +65,7 @@ actor FlowNeighbours {
 
     init(
         flow: String, sourceID: String, targetID: String, source: ClusterClient, target: ClusterClient,
-        own: FlowProducerIDs, progress: ProgressStore
+        own: FlowProducerIDs?, progress: ProgressStore
     ) {
         name = flow
         clusters = (sourceID, targetID)
@@ -86,7 +87,7 @@ actor FlowNeighbours {
             judgement = try await look(at: selected, settings, source, target)
             guard !judgement.refused.isEmpty, await progress.isNewFlow else { return judgement }
             // Others need not make way for a flow that does not start.
-            try await own.record(.nothing)
+            try await own?.record(.nothing)
         } catch {
             throw .kafka(error)
         }
@@ -121,7 +122,7 @@ actor FlowNeighbours {
             flow: name, sourceClusterID: clusters.source, selection: settings.topics, naming: settings.naming)
         let ways = try await ways(sourceMetadata)
         let recorded = step.recorded
-        try await own.record(
+        try await own?.record(
             RecordedSelection(
                 allow: recorded.allow, deny: recorded.deny, naming: recorded.naming, ways: ways.map(\.recorded)))
         var writing = writers
@@ -193,7 +194,7 @@ actor FlowNeighbours {
             // It may have been replaced long ago. Should it run, it gives way or is told apart once it is upgraded.
             return nil
         } else {
-            let mine = (await own.registered ?? .max, name)
+            let mine = (await own?.registered ?? .max, name)
             if mine < (other.registered, there.flow) { return nil }
         }
         return shared.explanation(
