@@ -76,8 +76,8 @@ struct DaemonClient {
             var headers: HTTPHeaders = ["host": host, "connection": "close", "content-length": "0"]
             if let authorization { headers.add(name: "authorization", value: authorization) }
             let head = HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers)
-            try await outbound.write(.head(head))
-            try await outbound.write(.end(nil))
+            // At once: who answers the head and closes would make the end a write to a closed connection.
+            try await outbound.write(contentsOf: [.head(head), .end(nil)])
             return try await read(inbound)
         }
     }
