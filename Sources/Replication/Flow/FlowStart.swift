@@ -35,8 +35,10 @@ package struct FlowStart: Sendable {
         let known = try await identity.check()
         var finding = Finding(sourceClusterID: known.sourceClusterID, targetClusterID: known.targetClusterID)
         if await progress.isNewFlow {
+            let seen: Sight
             do throws(KafkaError) {
-                finding.copies = try await copies(from: known.sourceClusterID)
+                seen = try await look()
+                finding.copies = try await copies(from: known.sourceClusterID, seen)
             } catch {
                 throw .kafka(error)
             }
@@ -45,7 +47,7 @@ package struct FlowStart: Sendable {
                     flow: settings.name, source: settings.source.name, target: settings.target.name,
                     topics: copies.topics, flows: copies.flows)
             }
-            try await checkNeighbours(known)
+            try await checkNeighbours(known, seen)
         }
         guard createsMemory else { return finding }
         guard !known.hasProgressTopic else {
@@ -58,33 +60,35 @@ package struct FlowStart: Sendable {
         return finding
     }
 
-    /// Asks what ``FlowNeighbours`` will decide at the first start; it decides once more when the flow has recorded what
-    /// it selects.
-    private func checkNeighbours(_ known: FlowIdentityCheck.Finding) async throws(FlowError) {
-        let neighbours = FlowNeighbours(
-            flow: settings.name, sourceID: known.sourceClusterID, targetID: known.targetClusterID, source: source,
-            target: target, own: nil, progress: progress)
-        let atSource: ClusterMetadata
-        let atTarget: ClusterMetadata
-        let observer = MetadataObserver(settings: settings, source: source, target: target)
-        do throws(KafkaError) {
-            atSource = try await source.metadata(.all)
-            await observer.learnNames(atSource)
-            atTarget = try await target.metadata(.all)
-        } catch {
-            throw .kafka(error)
-        }
-        _ = try await neighbours.judge(observer.select(atSource), settings, source: atSource, target: atTarget)
+    /// Both clusters' topics, and those that the settings select.
+    private struct Sight {
+        let source: ClusterMetadata
+        let target: ClusterMetadata
+        let selected: [SelectedTopic]
     }
 
-    private func copies(from sourceClusterID: String) async throws(KafkaError) -> EarlierCopies.Finding? {
-        guard !sourceClusterID.isEmpty else { return nil }
+    private func look() async throws(KafkaError) -> Sight {
         let observer = MetadataObserver(settings: settings, source: source, target: target)
         let atSource = try await source.metadata(.all)
         await observer.learnNames(atSource)
-        let atTarget = try await target.metadata(.all)
-        let topics = observer.select(atSource).compactMap { atTarget.topics[$0.targetName] }
-            .filter { !$0.partitions.isEmpty }
+        return Sight(
+            source: atSource, target: try await target.metadata(.all), selected: observer.select(atSource))
+    }
+
+    /// Asks what ``FlowNeighbours`` will decide at the first start; it decides once more when the flow has recorded what
+    /// it selects.
+    private func checkNeighbours(_ known: FlowIdentityCheck.Finding, _ seen: Sight) async throws(FlowError) {
+        let neighbours = FlowNeighbours(
+            flow: settings.name, sourceID: known.sourceClusterID, targetID: known.targetClusterID, source: source,
+            target: target, own: nil, progress: progress)
+        _ = try await neighbours.judge(seen.selected, settings, source: seen.source, target: seen.target)
+    }
+
+    private func copies(
+        from sourceClusterID: String, _ seen: Sight
+    ) async throws(KafkaError) -> EarlierCopies.Finding? {
+        guard !sourceClusterID.isEmpty else { return nil }
+        let topics = seen.selected.compactMap { seen.target.topics[$0.targetName] }.filter { !$0.partitions.isEmpty }
         return try await EarlierCopies(from: sourceClusterID, on: target).find(in: topics)
     }
 }

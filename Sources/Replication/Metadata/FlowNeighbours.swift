@@ -27,7 +27,7 @@ actor FlowNeighbours {
     /// What flows copy that have recorded no selection, or share records with this one.
     private var memories: [Side: [String: RecordedFlowReader]] = [:]
     private var basis: Basis?
-    /// By source topic: decided once, until somebody records something else.
+    /// By source topic: decided once, until a flow records something else.
     private var decided: [String: Decision] = [:]
 
     /// Topics that are taken from the memory of a flow that has recorded no selection.

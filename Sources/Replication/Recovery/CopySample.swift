@@ -72,12 +72,6 @@ package struct CopySample: Hashable, Sendable {
         if isKnown == true { fingerprints.merge(found) { _, new in new } }
     }
 
-    /// The log does not reach so far back any more.
-    package mutating func copiesAreGone() {
-        fingerprints = [:]
-        scan = LogRangeScan(from: scan.end, to: scan.end)
-    }
-
     /// Compares records of the source, read from the first of ``sources`` on.
     package func compare(_ records: ByteBuffer) -> Comparison {
         var comparison = Comparison()

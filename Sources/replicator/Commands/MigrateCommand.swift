@@ -93,7 +93,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 } progress: { progress in
                     // What is said next is how far the comparison is.
                     guard progress.phase != .verifying else { return }
-                    // A run that goes on where another stopped begins in the middle: the rate tells, not the share.
+                    // A run that continues where another stopped begins in the middle: the rate tells, not the share.
                     line.show(
                         progress.phase.rawValue, done: progress.passed, total: progress.total, tellsTimeLeft: false
                     ) { _ in MigrateText.details(progress) }
