@@ -9,7 +9,7 @@ import Testing
     /// The engine's folders, each of which may use those in front of it.
     private static let folders = [
         "Contract", "OffsetMap", "Progress", "Loops", "Batches", "Recovery", "Partition", "Shard", "Topics", "Metadata",
-        "Groups", "Flow",
+        "Groups", "Instances", "Flow",
     ]
 
     private struct Source {

@@ -106,4 +106,8 @@ public enum ConnectionPurpose: Sendable, Hashable {
     /// The number tells several fetching or producing parties apart.
     case fetch(Int)
     case produce(Int)
+    /// Joining a group: the coordinator answers when all members have joined.
+    case membership
+    /// Staying in a group, whatever else is being waited for.
+    case heartbeat
 }

@@ -1,0 +1,255 @@
+package import KafkaClient
+internal import KafkaWire
+package import Logging
+internal import NIOCore
+
+/// The place of this process in the group of a flow: joins, stays, divides the parts when it leads, and says which are
+/// its own.
+///
+/// Joining and staying have connections of their own, since a coordinator answers a request to join when all have joined.
+package actor InstanceMember {
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        client.eventLoop.executor.asUnownedSerialExecutor()
+    }
+
+    /// News of the membership, in their order.
+    package enum News: Hashable, Sendable {
+        case assigned(InstanceAssignment, generation: Int32)
+        /// Everything may belong to others by now: nothing may be written any more. It joins again by itself.
+        case lost
+        /// The group does not take it until a person acts. It is tried again now and then.
+        case refused(GroupRefusal)
+    }
+
+    /// Answers of the flow to what the group asks.
+    package struct Callbacks: Sendable {
+        let subscription: @Sendable () async -> InstanceSubscription
+        let parts: @Sendable () async -> (parts: Set<FlowPart>, racks: [FlowPart: String])
+        let news: @Sendable (News) async -> Void
+
+        /// - Parameters:
+        ///   - subscription: this instance as it presents itself now.
+        ///   - parts: everything that is to be divided, and the racks of partitions.
+        package init(
+            subscription: @escaping @Sendable () async -> InstanceSubscription,
+            parts: @escaping @Sendable () async -> (parts: Set<FlowPart>, racks: [FlowPart: String]),
+            news: @escaping @Sendable (News) async -> Void
+        ) {
+            self.subscription = subscription
+            self.parts = parts
+            self.news = news
+        }
+    }
+
+    private nonisolated let client: ClusterClient
+    private let flow: Callbacks
+    private let logger: Logger
+    private var membership: GroupMembership
+    private let joinDue = Signal()
+    private var isRejoinWanted = false
+    private var failures = 0
+    private var random = SystemRandomNumberGenerator()
+
+    private static let refusedPause: Duration = .seconds(30)
+    /// Heartbeats in a session: two may be lost.
+    private static let beats = 5
+
+    package init(_ settings: GroupMembership.Settings, client: ClusterClient, flow: Callbacks, logger: Logger) {
+        membership = GroupMembership(settings)
+        self.client = client
+        self.flow = flow
+        self.logger = logger
+    }
+
+    package static func settings(flow: String, instance: String, sessionTimeout: Duration) -> GroupMembership.Settings {
+        GroupMembership.Settings(
+            group: "__replicator.\(flow)", protocolType: "replicator", protocolName: "sticky-load",
+            instanceID: instance, sessionTimeout: sessionTimeout, rebalanceTimeout: sessionTimeout * 2)
+    }
+
+    /// Takes part until the task is cancelled.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.keepJoined() }
+            group.addTask { await self.keepBeating() }
+            group.addTask { await self.keepLease() }
+            await group.waitForAll()
+        }
+    }
+
+    /// Has the group look at its parts again.
+    package func rejoin() {
+        isRejoinWanted = true
+        membership.rejoin()
+        joinDue.notify()
+    }
+
+    /// Leaves at once, so that the others need not wait for the session to end. Nothing may be held any more.
+    package func leave() async {
+        guard let request = membership.leaveRequest(reason: "the instance stops") else { return }
+        joinDue.notify()
+        do {
+            _ = try await client.send(request, to: .coordinator(group: membership.settings.group), timeout: .seconds(5))
+        } catch {
+            logger.debug("cannot leave the group; the session ends by itself", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+// Joining.
+extension InstanceMember {
+    private func keepJoined() async {
+        var signals = joinDue.makeWaiter()
+        while !Task.isCancelled {
+            switch membership.phase {
+            case .left: return
+            case .member, .joining, .syncing:
+                guard await signals.next() != nil else { return }
+            case .refused:
+                guard (try? await Task.sleep(for: Self.refusedPause)) != nil else { return }
+                membership = GroupMembership(membership.settings)
+            case .outside:
+                await join()
+            }
+        }
+    }
+
+    private func join() async {
+        isRejoinWanted = false
+        let subscription = await flow.subscription()
+        let bytes: ByteBuffer
+        do {
+            bytes = try subscription.encoded()
+        } catch {
+            preconditionFailure("a subscription is made of numbers and names: \(error)")
+        }
+        let request = membership.joinRequest(subscription: bytes, reason: "parts of \(membership.settings.group)")
+        let patience = membership.settings.rebalanceTimeout + .seconds(5)
+        let sent = NIODeadline.now()
+        let answer = await outcome { () async throws(KafkaError) in
+            try await self.client.send(request, to: self.coordinator, purpose: .membership, timeout: patience)
+        }
+        await take(membership.joined(answer, sent: sent))
+    }
+
+    private func take(_ step: GroupMembership.Step) async {
+        switch step {
+        case .rest: break
+        case .join: joinDue.notify()
+        case .joinLater: await pause()
+        case .findCoordinator:
+            await client.forgetCoordinator(.group(membership.settings.group))
+            await pause()
+        case .sync(let leadership): await sync(leadership)
+        case .assigned(let bytes): await assigned(bytes)
+        case .lost:
+            await flow.news(.lost)
+            joinDue.notify()
+        case .refused(let refusal):
+            await flow.news(.lost)
+            await flow.news(.refused(refusal))
+        }
+    }
+
+    private func sync(_ leadership: GroupMembership.Leadership?) async {
+        var assignments: [String: ByteBuffer] = [:]
+        if let leadership, !leadership.keepsAssignment { assignments = await divide(among: leadership.members) }
+        let request = membership.syncRequest(assignments: assignments)
+        let sent = NIODeadline.now()
+        let answer = await outcome { () async throws(KafkaError) in
+            try await self.client.send(request, to: self.coordinator, purpose: .membership)
+        }
+        await take(membership.synced(answer, sent: sent))
+    }
+
+    /// What cannot be understood of a member is as good as nothing: it gets its part, and what it claims is not known.
+    private func divide(among members: [GroupMembership.Member]) async -> [String: ByteBuffer] {
+        var subscriptions: [String: InstanceSubscription] = [:]
+        for member in members {
+            do {
+                subscriptions[member.id] = try InstanceSubscription(decoding: member.metadata)
+            } catch {
+                logger.warning(
+                    "an instance cannot be understood, and gets nothing",
+                    metadata: ["member": "\(member.id)", "error": "\(error)"])
+            }
+        }
+        let (parts, racks) = await flow.parts()
+        let plan = AssignmentPlanner(parts: parts, racks: racks).plan(
+            for: subscriptions.map { id, found in
+                AssignmentPlanner.Member(id: id, rack: found.rack, generation: found.generation, owned: found.owned)
+            })
+        let version = subscriptions.values.map(\.version).min() ?? InstanceAssignment.newestVersion
+        let peers = subscriptions.values.map { InstanceAssignment.Peer(instance: $0.instance, address: $0.address) }
+            .sorted { $0.instance < $1.instance }
+        return plan.assignments.compactMapValues {
+            try? InstanceAssignment(version: version, parts: $0, peers: peers).encoded()
+        }
+    }
+
+    private func assigned(_ bytes: ByteBuffer) async {
+        failures = 0
+        do {
+            let assignment = try InstanceAssignment(decoding: bytes)
+            await flow.news(.assigned(assignment, generation: membership.generation))
+            if isRejoinWanted { rejoin() }
+        } catch {
+            logger.error("an assignment cannot be understood, joining again", metadata: ["error": "\(error)"])
+            membership.rejoin()
+            await pause()
+        }
+    }
+
+    private var coordinator: BrokerTarget { .coordinator(group: membership.settings.group) }
+
+    private func pause() async {
+        failures += 1
+        let delay = client.settings.retryBackoff.delay(after: failures, using: &random)
+        try? await Task.sleep(for: delay)
+        joinDue.notify()
+    }
+
+    private func outcome<Value: Sendable>(
+        _ body: () async throws(KafkaError) -> Value
+    ) async -> Result<Value, KafkaError> {
+        do throws(KafkaError) { return .success(try await body()) } catch { return .failure(error) }
+    }
+}
+
+// Staying.
+extension InstanceMember {
+    private func keepBeating() async {
+        let interval = membership.settings.sessionTimeout / Self.beats
+        while membership.phase != .left, (try? await Task.sleep(for: interval)) != nil {
+            guard let request = membership.heartbeatRequest else { continue }
+            let generation = membership.generation
+            let sent = NIODeadline.now()
+            let answer = await outcome { () async throws(KafkaError) in
+                try await self.client.send(request, to: self.coordinator, purpose: .heartbeat, timeout: interval)
+            }
+            switch membership.beat(answer, of: generation, sent: sent) {
+            case .findCoordinator: await client.forgetCoordinator(.group(membership.settings.group))
+            case let step: await take(step)
+            }
+        }
+    }
+
+    /// Gives everything up in time when the coordinator has not been heard of.
+    private func keepLease() async {
+        while membership.phase != .left, !Task.isCancelled {
+            let now = NIODeadline.now()
+            guard let deadline = membership.leaseDeadline else {
+                guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
+                continue
+            }
+            if now >= deadline {
+                logger.warning(
+                    "the group's coordinator has not been heard of for a session: nothing is written until it is",
+                    metadata: ["cluster": "\(client.settings.name)", "group": "\(membership.settings.group)"])
+                await take(membership.sessionEnded())
+            } else if (try? await Task.sleep(for: Duration(deadline - now))) == nil {
+                return
+            }
+        }
+    }
+}
