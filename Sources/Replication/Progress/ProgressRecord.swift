@@ -19,6 +19,8 @@ package enum ProgressRecord: Hashable, Sendable {
     case generation(String, TopicGeneration)
     /// Key `former/<topic>/<group>`: positions of a group that may be of the earlier topic; nil once there are none.
     case former(topic: String, group: String, FormerRecord?)
+    /// Key `wake`: an instance has changed what concerns the others, and wakes them. It says nothing else.
+    case wake(instance: String)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -29,6 +31,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id, _): .producer(id)
             case .generation(let topic, _): .generation(topic)
             case .former(let topic, let group, _): .former(topic: topic, group: group)
+            case .wake: .wake
             }
         return ByteBuffer(string: key.text)
     }
@@ -42,6 +45,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case .producer(_, let registration): try registration.value()
         case .generation(_, let generation): try Self.json(generation)
         case .former(_, _, let former): try former.map(Self.json)
+        case .wake(let instance): ByteBuffer(string: instance)
         }
     }
 
@@ -80,6 +84,7 @@ package enum ProgressRecord: Hashable, Sendable {
             self = .checkpoint(partition, checkpoint)
         case .generation(let topic):
             self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
+        case .wake: self = .wake(instance: String(buffer: value))
         case .segments, .former: return nil
         }
     }
@@ -92,6 +97,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case producer(Int64)
         case generation(String)
         case former(topic: String, group: String)
+        case wake
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -102,6 +108,7 @@ package enum ProgressRecord: Hashable, Sendable {
             let parts = name.split(separator: "/", omittingEmptySubsequences: false)
             switch (parts.first, parts.count) {
             case ("flow", 1): self = .identity
+            case ("wake", 1): self = .wake
             case ("producer", 2):
                 guard let id = Int64(parts[1]), id >= 0 else { return nil }
                 self = .producer(id)
@@ -133,6 +140,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id): "producer/\(id)"
             case .generation(let topic): "generation/\(topic)"
             case .former(let topic, let group): "former/\(topic)/\(group)"
+            case .wake: "wake"
             }
         }
 

@@ -81,6 +81,7 @@ package struct RecordedFlow: Sendable {
         case .former(let topic, let group, let positions):
             former[topic, default: [:]][ExactName(group)] = positions
             damagedFormer[topic]?.remove(ExactName(group))
+        case .wake: break
         }
     }
 
@@ -100,6 +101,7 @@ package struct RecordedFlow: Sendable {
         // Without it no position in the topic is taken for one of the present topic.
         case .generation(let topic): generations[topic] = nil
         case .former(let topic, let group): damagedFormer[topic, default: []].insert(ExactName(group))
+        case .wake: break
         }
     }
 
