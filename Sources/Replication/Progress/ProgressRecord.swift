@@ -21,6 +21,8 @@ package enum ProgressRecord: Hashable, Sendable {
     case former(topic: String, group: String, FormerRecord?)
     /// Key `wake`: an instance has changed what concerns the others, and wakes them. It says nothing else.
     case wake(instance: String)
+    /// Key `start/<instance>`: an instance begins without waiting for its group; see ``StartRecord``.
+    case start(instance: String, StartRecord)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -32,6 +34,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .generation(let topic, _): .generation(topic)
             case .former(let topic, let group, _): .former(topic: topic, group: group)
             case .wake: .wake
+            case .start(let instance, _): .start(instance: instance)
             }
         return ByteBuffer(string: key.text)
     }
@@ -46,6 +49,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case .generation(_, let generation): try Self.json(generation)
         case .former(_, _, let former): try former.map(Self.json)
         case .wake(let instance): ByteBuffer(string: instance)
+        case .start(_, let start): try Self.json(start)
         }
     }
 
@@ -85,6 +89,8 @@ package enum ProgressRecord: Hashable, Sendable {
         case .generation(let topic):
             self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
         case .wake: self = .wake(instance: String(buffer: value))
+        case .start(let instance):
+            self = .start(instance: instance, try StateCheck.decode(StartRecord.self, from: value))
         case .segments, .former: return nil
         }
     }
@@ -98,6 +104,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case generation(String)
         case former(topic: String, group: String)
         case wake
+        case start(instance: String)
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -123,6 +130,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case ("generation", 2):
                 guard !parts[1].isEmpty else { return nil }
                 self = .generation(String(parts[1]))
+            case ("start", 2...): self = .start(instance: parts[1...].joined(separator: "/"))
             case ("former", 3...):
                 // A group's name may hold slashes.
                 guard !parts[1].isEmpty else { return nil }
@@ -141,6 +149,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .generation(let topic): "generation/\(topic)"
             case .former(let topic, let group): "former/\(topic)/\(group)"
             case .wake: "wake"
+            case .start(let instance): "start/\(instance)"
             }
         }
 

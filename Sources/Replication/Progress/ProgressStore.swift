@@ -6,9 +6,9 @@ package actor ProgressStore {
     private let flow: String
     private let target: ClusterClient
     private let log: StateTopic
-    private let wallClock: @Sendable () -> Int64
+    let wallClock: @Sendable () -> Int64
     private var configured: FlowIdentity?
-    private var recorded = RecordedFlow()
+    private(set) var recorded = RecordedFlow()
     /// The topic as it was last found to hold everything; zero where the cluster does not tell.
     private var topicID = KafkaUUID.zero
     /// Offset behind the last record that is known to be there; nil before the topic was read.
@@ -196,6 +196,21 @@ package actor ProgressStore {
             // now, it is when it is asked for next.
             if self.next < self.end ?? 0 { try? await self.readOn() }
         }
+    }
+
+    /// The same for a record whose place counts: everything before it is known when it returns.
+    ///
+    /// - Returns: the offset of the first.
+    func appendInPlace(_ records: [ProgressRecord]) async throws(FlowError) -> Int64? {
+        var place: Int64?
+        try await appendAlone { () throws(any Error) in
+            let isLost = try await self.write(records)
+            place = self.end.map { $0 - Int64(records.count) }
+            for record in records { self.recorded.take(record) }
+            if isLost { try await self.restore() }
+            if self.next < self.end ?? 0 { try await self.readOn() }
+        }
+        return place
     }
 
     /// - Returns: whether the log ends earlier than it should.
