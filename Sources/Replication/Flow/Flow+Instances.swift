@@ -16,6 +16,7 @@ extension Flow {
     private static let newsPatience: Duration = .seconds(2)
     private static let retryPause: Duration = .milliseconds(200)
     private static let arrangeInterval: Duration = .seconds(1)
+    private static let restInterval: Duration = .seconds(30)
 
     /// Of a process that has been given no name.
     static var processInstance: InstanceSettings {
@@ -183,6 +184,7 @@ extension Flow {
             }
             await letEverythingGo(reason, isRefused: true)
         }
+        isDivisionStale = true
         partsDue.notify()
     }
 
@@ -216,7 +218,10 @@ extension Flow {
     private func keepParts(_ factory: PartitionFactory) async {
         var signals = partsDue.makeWaiter()
         while !Task.isCancelled {
-            guard await partsDue.wait(&signals, atMost: Self.arrangeInterval) else { return }
+            let isGiving = !releases.isEmpty || !unrecorded.isEmpty
+            guard await partsDue.wait(&signals, atMost: isGiving ? Self.arrangeInterval : Self.restInterval) else {
+                return
+            }
             await arrange(factory)
         }
     }
@@ -227,6 +232,8 @@ extension Flow {
         defer { arranging.signal() }
         await giveUpFenced()
         await release()
+        guard isDivisionStale else { return }
+        isDivisionStale = false
         await begin(factory)
         guard parts.isShared, await member?.isLeader == true else { return }
         let all = await allParts()
@@ -249,6 +256,7 @@ extension Flow {
         }
         guard !fenced.isEmpty else { return }
         parts.forfeited(fenced, at: wallClock())
+        isDivisionStale = true
         await member?.rejoin()
     }
 
@@ -293,6 +301,7 @@ extension Flow {
             known[partition] = nil
             releases[partition] = nil
         }
+        isDivisionStale = true
         if parts.released(free, at: wallClock()) {
             await member?.rejoin()
             try? await progress.wakeOthers(instance.id)
@@ -308,7 +317,7 @@ extension Flow {
         let tenure = parts.tenure
         let due = parts.partitions.filter { known[$0] == nil }
         guard !due.isEmpty, let found = lastFound else { return }
-        if due.contains(where: { pairs[$0] == nil }) { discoveryDue.notify() }
+        lookFor(due.filter { pairs[$0] == nil })
         let ready = due.compactMap { pairs[$0] }
         guard !ready.isEmpty else { return }
         do throws(FlowError) {
@@ -324,9 +333,18 @@ extension Flow {
         } catch {
             guard !Task.isCancelled else { return }
             logger.debug("partitions cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
+            isDivisionStale = true
             try? await Task.sleep(for: Self.retryPause)
             partsDue.notify()
         }
+    }
+
+    /// Has partitions found that others have recorded, and that the last discovery has not seen. Once for each: it may
+    /// have gone, or not be selected here.
+    private func lookFor(_ partitions: [TopicPartition]) {
+        guard !lookedFor.isSuperset(of: partitions) else { return }
+        lookedFor.formUnion(partitions)
+        discoveryDue.notify()
     }
 }
 
@@ -359,8 +377,9 @@ extension Flow {
                 if known[partition] != nil {
                     overwritten.append(partition)
                 } else if pairs[partition] == nil {
-                    discoveryDue.notify()
+                    lookFor([partition])
                 } else if parts.owns(partition) || lastDivided?.contains(.partition(partition)) == false {
+                    isDivisionStale = true
                     partsDue.notify()
                 }
             case .identity, .segments, .producer, .generation, .former, .start: break

@@ -53,6 +53,10 @@ public actor Flow: Service {
     private(set) var lastFound: TopicSync.Discovery?
     /// The parts that this instance has divided last, as the group's leader.
     var lastDivided: Set<FlowPart>?
+    /// Something has changed that ``arrange(_:)`` has yet to look at.
+    var isDivisionStale = true
+    /// Partitions that a discovery was asked to find.
+    var lookedFor: Set<TopicPartition> = []
     /// Partitions that go to others, since when.
     var releases: [TopicPartition: ContinuousClock.Instant] = [:]
     /// Last progress of released partitions that is not recorded yet.
@@ -361,6 +365,7 @@ extension Flow {
             // It is the one that holds this task that knows.
             waiting = WaitingTopics()
         }
+        isDivisionStale = true
         await arrange(factory)
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
         await keepMemory(found.targetMetadata)
@@ -456,7 +461,11 @@ extension Flow {
             if let limit = limits[new.pair.target.topic] { partition.setLargestBatch(limit) }
             batches[shard].append(partition)
         }
-        for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty { await shard.add(partitions) }
+        for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty {
+            // Everything may have been lost since the one before.
+            guard tenure == parts.tenure else { return }
+            await shard.add(partitions)
+        }
         guard !new.isEmpty else { return }
         let topics = Set(new.map(\.pair.source.topic)).sorted()
         let shown = topics.prefix(20).joined(separator: ",")

@@ -183,7 +183,7 @@ extension InstanceMember {
             await lose()
             joinDue.notify()
         case .refused(let refusal):
-            await lose()
+            if hasAssignment || provisionalUntil != nil { await lose() }
             await flow.news(.refused(refusal))
         }
     }

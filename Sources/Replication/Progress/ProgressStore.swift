@@ -34,7 +34,7 @@ package actor ProgressStore {
     /// Whether the flow has never been started.
     var isNewFlow: Bool { recorded.identity == nil }
 
-    var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
+    package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 
     /// Creates the topic if it is missing, and reads what it holds.
     package func open() async throws(FlowError) {
@@ -246,7 +246,7 @@ extension ProgressStore {
     /// Waits until the topic holds what has not been taken in yet.
     ///
     /// - Returns: whether it does; not when the time was over first.
-    nonisolated func awaitNews(atMost time: Duration) async throws(KafkaError) -> Bool {
+    package nonisolated func awaitNews(atMost time: Duration) async throws(KafkaError) -> Bool {
         let position = FetchPosition(topic: topic, partition: 0, fetchOffset: await next, maxBytes: 1)
         let found = try await target.read(
             position, isolation: .readUncommitted, maxWait: time, purpose: .fetch(1))
@@ -254,13 +254,13 @@ extension ProgressStore {
     }
 
     /// Takes in what the topic holds by now, whoever has written it.
-    func catchUp() async throws(FlowError) {
+    package func catchUp() async throws(FlowError) {
         guard end != nil else { return }
         try await appendAlone { () throws(any Error) in try await self.readOn() }
     }
 
     /// Subjects of the records by which others have changed what is known, since the last call.
-    func takeNews() -> Set<ProgressRecord.Key> {
+    package func takeNews() -> Set<ProgressRecord.Key> {
         defer { news = [] }
         return news
     }
@@ -286,7 +286,7 @@ extension ProgressStore {
     }
 
     /// Wakes the others, who would hear of a change in the group only with their next heartbeat.
-    func wakeOthers(_ instance: String) async throws(FlowError) {
+    package func wakeOthers(_ instance: String) async throws(FlowError) {
         try await append([.wake(instance: instance)])
     }
 

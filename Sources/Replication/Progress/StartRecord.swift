@@ -1,4 +1,4 @@
-internal import KafkaClient
+package import KafkaClient
 
 /// Claim of an instance that begins with everything at once, since its group has no members to wait for: of two that do
 /// so at the same moment, the log decides.
@@ -27,7 +27,7 @@ extension ProgressStore {
     /// Claims the start for an instance whose group is empty.
     ///
     /// - Returns: whether it may begin; not when another has claimed it before.
-    func claimStart(_ instance: String) async throws(FlowError) -> Bool {
+    package func claimStart(_ instance: String) async throws(FlowError) -> Bool {
         let now = wallClock()
         let place = try await appendInPlace([.start(instance: instance, StartRecord(time: now))]) ?? .max
         return !recorded.starts.contains { other, start in
@@ -36,7 +36,7 @@ extension ProgressStore {
     }
 
     /// The next start need not wait.
-    func releaseStart(_ instance: String) async throws(FlowError) {
+    package func releaseStart(_ instance: String) async throws(FlowError) {
         let start = StartRecord(time: wallClock(), isReleased: true)
         _ = try await appendInPlace([.start(instance: instance, start)])
     }
