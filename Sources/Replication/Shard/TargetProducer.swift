@@ -5,8 +5,9 @@ internal import NIOCore
 
 /// The task that produces to one target broker.
 extension Shard {
-    /// Requests in flight on one connection; brokers answer them in order.
-    private static let pipelineDepth = 5
+    /// Requests in flight on one connection; brokers answer them in order. From nearby a few keep it busy, and small
+    /// batches gather to be merged; over a distance each partition may have as many on their way as its sequences allow.
+    private static func pipelineDepth(roundTrip: TimeAmount) -> Int { roundTrip >= ShardScheduler.far ? 25 : 5 }
     /// Time for the broker to wait for its replicas, in milliseconds.
     private static let acknowledgementTimeout: Int32 = 30_000
 
@@ -14,8 +15,9 @@ extension Shard {
         let signal = link(target: broker).signal
         await withDiscardingTaskGroup { group in
             var signals = signal.makeWaiter()
+            var depth = Self.pipelineDepth(roundTrip: .zero)
             while !isFinished {
-                guard link(target: broker).requestsInFlight < Self.pipelineDepth, scheduler.hasWork(atTarget: broker),
+                guard link(target: broker).requestsInFlight < depth, scheduler.hasWork(atTarget: broker),
                     link(target: broker).mayAsk(at: .now())
                 else {
                     guard await signals.next() != nil else { break }
@@ -24,6 +26,7 @@ extension Shard {
                 let round = link(target: broker).round
                 do throws(KafkaError) {
                     let connection = try await target.connection(to: broker, purpose: .produce(0))
+                    depth = Self.pipelineDepth(roundTrip: TimeAmount(connection.roundTrip))
                     let version = try connection.version(of: ProduceRequest.self)
                     let sendings = scheduler.nextSendings(to: broker)
                     guard !sendings.isEmpty else { continue }
