@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Benchmarks of whole processes: medians and spread over rounds, with what each is compared with in the same rounds.
 
-usage: bench.py REPLICATOR [--against OTHER] [--only TEXT ...] [--quick] [--rounds N] [--json FILE] [--list]
+usage: bench.py REPLICATOR [--against OTHER] [--only TEXT ...] [--quick] [--rounds N] [--json FILE]
+       bench.py --list | --table FILE
 
 --against OTHER  another build does the same in turn: medians of both, and the ratio of each pair
 --only TEXT      cases whose names contain one of the texts
 --quick          short runs with less data: shows that it works, and roughly how fast
 --json FILE      all figures of all rounds
+--table FILE     measures nothing: prints what such a file holds, as tables
 
 Everything listens on loopback; ports are fixed, below those that the system hands out. Needs kcat, haproxy, openssl,
 and Python's confluent-kafka.
@@ -28,14 +30,18 @@ from benches.harness import Environment
 
 def arguments():
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("program")
+    parser.add_argument("program", nargs="?")
     parser.add_argument("--against")
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--json")
+    parser.add_argument("--table")
     parser.add_argument("--list", action="store_true")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if not (chosen.program or chosen.table or chosen.list):
+        parser.error("which REPLICATOR?")
+    return chosen
 
 
 def measured(case, env, programs, rounds):
@@ -63,23 +69,38 @@ def spread(values):
     return middle if len(values) == 1 else f"{middle} ({text(min(values))} to {text(max(values))})"
 
 
-def summary(found):
-    """Figures of this build, then ratios: to the relay, and to the other build pair by pair."""
+def columns(found):
+    """Figures of this build by name, then ratios: to the relay, and to the other build pair by pair."""
     this = found["this"]
-    parts = [f"{figure} {spread([row[figure] for row in this])}" for figure in this[0]]
+    named = {figure: spread([row[figure] for row in this]) for figure in this[0]}
     if found.get("relay") and "CPU-s/GB" in this[0]:
         ratios = [row["CPU-s/GB"] / yard["CPU-s/GB"] for row, yard in zip(this, found["relay"]) if yard["CPU-s/GB"]]
         if ratios:
-            parts.append(f"of the relay {spread(ratios)}")
+            named["of the relay"] = spread(ratios)
     for figure in this[0] if found.get("other") else []:
         ratios = [row[figure] / other[figure] for row, other in zip(this, found["other"]) if other[figure]]
         if ratios:
-            parts.append(f"{figure} to the other {spread(ratios)}")
-    return parts
+            named[f"{figure} to the other"] = spread(ratios)
+    return named
+
+
+def table(document):
+    """The figures as tables in Markdown: one for each set of columns, in the order of the cases."""
+    lines, heads = [], None
+    for name, found in document["cases"].items():
+        named = columns(found)
+        if list(named) != heads:
+            heads = list(named)
+            lines += ["", "| | " + " | ".join(heads) + " |", "|" + "---|" * (len(heads) + 1)]
+        lines.append(f"| {name} | " + " | ".join(named.values()) + " |")
+    return "\n".join(lines[1:])
 
 
 def main():
     chosen = arguments()
+    if chosen.table:
+        with open(chosen.table) as file:
+            return print(table(json.load(file)))
     cases = [case for case in CASES if not chosen.only or any(part in case.name for part in chosen.only)]
     if chosen.list:
         return print("\n".join(case.name for case in cases))
@@ -103,7 +124,7 @@ def main():
                 print(f"{case.name}: failed: {error}", flush=True)
                 continue
         document["cases"][case.name] = found
-        print(f"{case.name}: " + "; ".join(summary(found)), flush=True)
+        print(f"{case.name}: " + "; ".join(f"{k} {v}" for k, v in columns(found).items()), flush=True)
         if chosen.json:
             with open(chosen.json, "w") as file:
                 json.dump(document, file, indent=1)

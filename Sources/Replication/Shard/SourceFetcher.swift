@@ -15,19 +15,22 @@ extension Shard {
         let broker = lane.broker
         var session = FetchSession(origin: FetchSession.Origin(cluster: source.settings.name))
         var signals = link(lane).signal.makeWaiter()
+        var roundTrip = TimeAmount.zero
         while !isDraining {
             scheduler.endReplicaLeases(at: .now())
             perform()
             scheduler.update(&session, of: lane)
-            let bytes = min(scheduler.fetchableBytes(in: lane), rateLimit.largestRead)
+            let bytes = min(scheduler.fetchableBytes(in: lane), rateLimit.largestRead(roundTrip: roundTrip))
             let now = NIODeadline.now()
-            guard bytes > 0, !session.isEmpty, link(source: broker).mayAsk(at: now), link(lane).idleUntil <= now else {
+            guard bytes > 0, !session.isEmpty, link(source: broker).mayAsk(at: now), link(lane).idleUntil <= now,
+                mayRead(from: broker)
+            else {
                 guard await signals.next() != nil else { break }
                 continue
             }
             let round = link(source: broker).round
             do throws(KafkaError) {
-                try await fetch(bytes, in: lane, &session)
+                roundTrip = try await fetch(bytes, in: lane, &session)
                 succeeded(source: broker, in: round)
             } catch {
                 guard !isFinished else { break }
@@ -44,7 +47,10 @@ extension Shard {
         return lane.isForTails ? Self.longestPoll : Self.pollOfBacklogs
     }
 
-    private func fetch(_ bytes: Int, in lane: FetchLane, _ session: inout FetchSession) async throws(KafkaError) {
+    /// - Returns: the time to the broker and back.
+    private func fetch(
+        _ bytes: Int, in lane: FetchLane, _ session: inout FetchSession
+    ) async throws(KafkaError) -> TimeAmount {
         let broker = lane.broker
         let connection = try await source.connection(to: broker, purpose: .fetch(lane.number))
         let version = try connection.version(of: FetchRequest.self, within: session.versions)
@@ -55,6 +61,7 @@ extension Shard {
         let request = session.request(version: version)
         let began = NIODeadline.now()
         scheduler.budget.reserve(bytes, forTails: lane.isForTails)
+        rateLimit.spend(bytes)
         asked(source: broker)
         defer { completed(source: broker) }
         let response: FetchResponse
@@ -62,15 +69,18 @@ extension Shard {
             response = try await connection.send(request, version: version)
         } catch {
             scheduler.budget.release(reservation: bytes, forTails: lane.isForTails)
+            rateLimit.spend(-bytes)
             throw error
         }
         scheduler.budget.release(reservation: bytes, forTails: lane.isForTails)
         obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
+        // What the answer holds was read, even where nothing of it is wanted any more.
+        rateLimit.spend(response.recordBytes - bytes)
         let arrived = try session.accept(response)
-        // An answer that comes after the end would only be thrown away.
-        guard !hasEnded else { return }
-        let now = NIODeadline.now()
         let roundTrip = TimeAmount(connection.roundTrip)
+        // An answer that comes after the end would only be thrown away.
+        guard !hasEnded else { return roundTrip }
+        let now = NIODeadline.now()
         let total = arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }
         scheduler.answered(lane, bytes: total, roundTrip: roundTrip, at: now)
         // What has arrived is in memory, whatever becomes of it.
@@ -83,7 +93,7 @@ extension Shard {
         perform()
         let mostWait = TimeAmount(session.settings.maxWait)
         pauseIfIdle(lane, arrived, waited: (now - began).nanoseconds > mostWait.nanoseconds / 2)
-        spent(total, source: broker)
+        return roundTrip
     }
 
     /// A broker that has nothing lets a fetch wait. One that answers at once all the same is asked less and less often,
@@ -103,5 +113,11 @@ extension Shard {
         guard !error.isSessionLoss else { return }
         scheduler.replicaFailed(broker, at: .now())
         perform()
+    }
+}
+
+extension FetchResponse {
+    fileprivate var recordBytes: Int {
+        responses.reduce(0) { $0 + $1.partitions.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) } }
     }
 }
