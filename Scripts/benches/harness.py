@@ -130,7 +130,7 @@ def metric(name):
 
 
 def status():
-    return json.load(urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/status", timeout=30))
+    return json.load(urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/api/status", timeout=30))
 
 
 def has_copied(records):
