@@ -38,7 +38,8 @@ import Testing
             self.ends = ends
             self.roundTrip = roundTrip
             var builder = RecordBatchBuilder()
-            builder.append(timestamp: 0, key: nil, value: ByteBuffer(repeating: 7, count: ShardFairnessTests.batchBytes))
+            builder.append(
+                timestamp: 0, key: nil, value: ByteBuffer(repeating: 7, count: ShardFairnessTests.batchBytes))
             bytes = try builder.batch(codec: .none).bytes
         }
 
@@ -53,7 +54,9 @@ import Testing
                 var room = scheduler.fetchableBytes(in: lane)
                 if room > 0 {
                     for index in ends.indices {
-                        guard let position = session.position(of: TopicPartition("orders", Int32(index))) else { continue }
+                        guard let position = session.position(of: TopicPartition("orders", Int32(index))) else {
+                            continue
+                        }
                         let got = try answer(index, position, &room, lane, &scheduler)
                         if got > 0 { brought[index, default: 0] += got }
                     }
@@ -129,7 +132,8 @@ import Testing
         #expect(source.largestHeld <= Self.budget)
     }
 
-    @Test func `what is new is fetched at once beside any number of backlogs that use all the memory they may`() throws {
+    @Test func `what is new is fetched at once beside any number of backlogs that use all the memory they may`() throws
+    {
         var scheduler = try scheduler(targets: Array(repeating: 9, count: 12) + [2])
         var source = try Source(
             ends: Array(repeating: .max / 4, count: 12) + [PartitionDriver.start], roundTrip: .milliseconds(50))
@@ -146,7 +150,8 @@ import Testing
         #expect(brought[12] ?? 0 >= Self.batchBytes)
     }
 
-    @Test func `over a distance one partition is asked for in large pieces, and memory stays within the budget`() throws {
+    @Test func `over a distance one partition is asked for in large pieces, and memory stays within the budget`() throws
+    {
         var scheduler = try scheduler(targets: [2])
         var source = try Source(ends: [.max / 4], roundTrip: .milliseconds(100))
         var logs: [Int: Int64] = [:]

@@ -174,7 +174,7 @@ extension ShardScheduler {
     private var backlogShare: Int { budget.backlogShare(of: lanes.backlogLanes) }
 
     /// A round trip from which on a broker is far: waiting for it takes longer than what an answer of the usual size does.
-    static let far: TimeAmount = .milliseconds(2)
+    static let far: TimeAmount = .milliseconds(5)
 
     /// Takes the effects of the last event, and files the partition under what it wants now.
     private mutating func file(_ index: Int) {
@@ -374,13 +374,16 @@ extension ShardScheduler {
     }
 
     /// The batches of the next produce request to a broker: at most one per partition, in turn.
-    package mutating func nextSendings(to broker: Int32) -> [Sending] {
+    ///
+    /// - Parameter isFar: small batches cost more than they do nearby.
+    package mutating func nextSendings(to broker: Int32, isFar: Bool = false) -> [Sending] {
         guard var ready = readyAtTarget[broker] else { return [] }
         var sendings: [Sending] = []
         var bytes = 0
         var again: [Int] = []
         while let index = ready.first {
-            guard slots[index].partition.targetLog.leader == broker, let size = slots[index].partition.prepareNext()
+            guard slots[index].partition.targetLog.leader == broker,
+                let size = slots[index].partition.prepareNext(merging: isFar ? .far : .nearby)
             else {
                 ready.removeFirst()
                 slots[index].queuedAt = nil

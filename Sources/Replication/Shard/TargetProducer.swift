@@ -7,7 +7,7 @@ internal import NIOCore
 extension Shard {
     /// Requests in flight on one connection; brokers answer them in order. From nearby a few keep it busy, and small
     /// batches gather to be merged; over a distance each partition may have as many on their way as its sequences allow.
-    private static func pipelineDepth(roundTrip: TimeAmount) -> Int { roundTrip >= ShardScheduler.far ? 25 : 5 }
+    private static func pipelineDepth(isFar: Bool) -> Int { isFar ? 25 : 5 }
     /// Time for the broker to wait for its replicas, in milliseconds.
     private static let acknowledgementTimeout: Int32 = 30_000
 
@@ -15,9 +15,10 @@ extension Shard {
         let signal = link(target: broker).signal
         await withDiscardingTaskGroup { group in
             var signals = signal.makeWaiter()
-            var depth = Self.pipelineDepth(roundTrip: .zero)
+            var isFar = false
             while !isFinished {
-                guard link(target: broker).requestsInFlight < depth, scheduler.hasWork(atTarget: broker),
+                guard link(target: broker).requestsInFlight < Self.pipelineDepth(isFar: isFar),
+                    scheduler.hasWork(atTarget: broker),
                     link(target: broker).mayAsk(at: .now())
                 else {
                     guard await signals.next() != nil else { break }
@@ -26,9 +27,9 @@ extension Shard {
                 let round = link(target: broker).round
                 do throws(KafkaError) {
                     let connection = try await target.connection(to: broker, purpose: .produce(0))
-                    depth = Self.pipelineDepth(roundTrip: TimeAmount(connection.roundTrip))
+                    isFar = TimeAmount(connection.roundTrip) >= ShardScheduler.far
                     let version = try connection.version(of: ProduceRequest.self)
-                    let sendings = scheduler.nextSendings(to: broker)
+                    let sendings = scheduler.nextSendings(to: broker, isFar: isFar)
                     guard !sendings.isEmpty else { continue }
                     do throws(KafkaError) {
                         let pending = try await connection.submit(Self.request(sendings), version: version)
