@@ -38,6 +38,9 @@ public actor BrokerConnection {
     /// Requests that are written and not yet answered.
     public var requestsInFlight: Int { handler.value.requestsInFlight }
 
+    /// The time to the broker and back: what the quickest answer took so far. For callers on the event loop.
+    public nonisolated var roundTrip: Duration { handler.value.quickestAnswer.map { Duration($0) } ?? .zero }
+
     /// Closes the connection; unanswered requests fail.
     public func close() {
         handler.value.close(because: .closed)

@@ -31,6 +31,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     var isOpen: Bool { state.isOpen && context != nil }
     var closedBecause: KafkaError.Reason? { state.closedBecause }
     var requestsInFlight: Int { state.requestsInFlight + held.count }
+    /// The time that the quickest of all answers took; nil before the first.
+    private(set) var quickestAnswer: TimeAmount?
 
     /// Writes a request at once, or as soon as an authentication that is going on has ended.
     ///
@@ -151,6 +153,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func deliver(_ correlationID: Int32, _ frame: ByteBuffer) {
+        if let sentAt = state.oldestSentAt {
+            let time = NIODeadline.now() - sentAt
+            quickestAnswer = min(quickestAnswer ?? time, time)
+        }
         switch state.received(correlationID: correlationID) {
         case .deliver(let reply):
             if let error = reply(.success(frame)) { close(because: .wire(error)) }

@@ -309,8 +309,7 @@ public actor Flow: Service {
         if let identity, !identity.targetID.isEmpty { clusters.target.clusterID = identity.targetID }
         let count = settings.shards ?? eventLoops.count
         let budget = settings.bufferBytes / count
-        let limits = ShardScheduler.Limits(
-            fetchBytes: min(8 << 20, max(1 << 20, budget / 3)), partitionBufferBytes: max(2 << 20, budget / 4))
+        let limits = ShardScheduler.Limits(budget: budget)
         let intake = BatchIntake(
             planner: BatchPlanner(compression: settings.compression, addsLoopHeader: settings.stampsRecords),
             origins: rules, quarantinesDamaged: settings.policies.quarantined == .continue)

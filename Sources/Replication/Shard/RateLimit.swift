@@ -1,10 +1,10 @@
 package import NIOCore
 internal import Synchronization
 
-/// Decides how long a reader has to wait so that it stays below a number of bytes per second.
+/// Decides how long readers have to wait so that together they stay below a number of bytes per second.
 ///
-/// Reading may go into debt: how much a fetch brings is known only afterwards. The debt is waited for before the next
-/// one. Up to a second's worth of what was not used is kept.
+/// A fetch is booked with what it may bring, so that several at a time do not each take what is there, and corrected by what
+/// it brought. That may be more, since a batch comes whole: the debt is waited for before the next one. Up to a quarter of a second's worth of what was not used is kept: more would show as speed above the limit.
 package struct TokenBucket: Sendable {
     /// Nil for no limit.
     package private(set) var bytesPerSecond: Int?
@@ -13,24 +13,35 @@ package struct TokenBucket: Sendable {
 
     package init(bytesPerSecond: Int?, now: NIODeadline) {
         self.bytesPerSecond = bytesPerSecond
-        balance = Double(bytesPerSecond ?? 0)
+        balance = Double(bytesPerSecond ?? 0) * Self.keptSeconds
         updated = now
     }
+
+    private static let keptSeconds = 0.25
 
     /// Debts made under another limit are forgiven.
     package mutating func set(bytesPerSecond: Int?, now: NIODeadline) {
         self = TokenBucket(bytesPerSecond: bytesPerSecond, now: now)
     }
 
-    /// Books what was read.
-    ///
-    /// - Returns: how long to wait before reading again.
-    package mutating func spend(_ bytes: Int, now: NIODeadline) -> TimeAmount {
+    /// Books what is about to be read, or what was more or, negative, less than that.
+    package mutating func spend(_ bytes: Int, now: NIODeadline) {
+        guard let rate = bytesPerSecond.map(Double.init) else { return }
+        settle(rate, now)
+        balance = min(rate * Self.keptSeconds, balance - Double(bytes))
+    }
+
+    /// The time to wait before anything is read.
+    package mutating func wait(now: NIODeadline) -> TimeAmount {
         guard let rate = bytesPerSecond.map(Double.init) else { return .zero }
+        settle(rate, now)
+        return balance >= 0 ? .zero : .nanoseconds(Int64((-balance / rate * 1e9).rounded(.up)))
+    }
+
+    private mutating func settle(_ rate: Double, _ now: NIODeadline) {
         let elapsed = Double((now - updated).nanoseconds) / 1e9
         updated = now
-        balance = min(rate, balance + elapsed * rate) - Double(bytes)
-        return balance >= 0 ? .zero : .nanoseconds(Int64(-balance / rate * 1e9))
+        balance = min(rate * Self.keptSeconds, balance + elapsed * rate)
     }
 }
 
@@ -46,12 +57,19 @@ final class RateLimit: Sendable {
         bucket.withLock { $0.set(bytesPerSecond: bytesPerSecond, now: .now()) }
     }
 
-    /// The most that one fetch should ask for: about a second's worth, so that a low limit does not come in bursts.
-    var largestRead: Int {
-        bucket.withLock { $0.bytesPerSecond.map { max($0, 1 << 10) } ?? .max }
+    /// The most that one fetch should ask for, so that a low limit does not come in bursts: a tenth of a second's worth,
+    /// and over a distance what the limit lets through while it is on its way.
+    func largestRead(roundTrip: TimeAmount) -> Int {
+        guard let rate = bucket.withLock({ $0.bytesPerSecond }) else { return .max }
+        let seconds = 0.1 + 2 * Double(roundTrip.nanoseconds) / 1e9
+        return max(Int(min(Double(rate) * seconds, Double(Int32.max))), 1 << 10)
     }
 
-    func spend(_ bytes: Int) -> TimeAmount {
+    func spend(_ bytes: Int) {
         bucket.withLock { $0.spend(bytes, now: .now()) }
+    }
+
+    func wait() -> TimeAmount {
+        bucket.withLock { $0.wait(now: .now()) }
     }
 }

@@ -1,26 +1,29 @@
 internal import DequeModule
-internal import KafkaClient
+package import KafkaClient
 internal import KafkaWire
-internal import NIOCore
+package import NIOCore
 
 /// The partitions of one shard, and which of them are due for what: to be fetched, sent, recovered, called again. No
 /// I/O and no clock.
 ///
 /// It decides nothing about a partition. Each event goes through ``send(to:_:)``, which takes the effects and files the
 /// partition under what it wants then, so that nobody else has to remember anything after an event.
-struct ShardScheduler {
+package struct ShardScheduler {
     private var slots: [Slot] = []
-    var budget: FrameBudget
+    package var budget: FrameBudget
     var intake: BatchIntake
     /// Replicas that partitions are read from instead of their leaders (KIP-392).
     private(set) var readReplicas: ReadReplicas
     private let limits: Limits
     private var bySource: [TopicPartition: Int] = [:]
-    /// Partitions of which a source broker's session has yet to be told what has changed.
-    private var changedAtSource: [Int32: Set<Int>] = [:]
-    private var fullAtSource: [Int32: Set<Int>] = [:]
-    /// Bytes to ask for of partitions that need more than usual, by source broker.
-    private var largeWishes: [Int32: [Int: Int]] = [:]
+    private var lanes = FetchLanes()
+    /// Bytes to ask for over a lane's connection.
+    private var laneWindows: [FetchLane: FetchWindow] = [:]
+    /// Partitions of which a lane's session has yet to be told what has changed.
+    private var changedInLane: [FetchLane: Set<Int>] = [:]
+    private var fullInLane: [FetchLane: Set<Int>] = [:]
+    /// Bytes to ask for of partitions that need more than usual.
+    private var largeWishes: [FetchLane: [Int: Int]] = [:]
     /// Memory that a byte of an answer takes, of late.
     private var expansion = 1.0
     private var readyAtTarget: [Int32: Deque<Int>] = [:]
@@ -45,23 +48,27 @@ struct ShardScheduler {
     /// Batches that stand for more than this are rare enough to be fetched for nothing now and then.
     private static let largestExpansion = 16.0
 
-    struct Limits: Sendable {
-        /// Bytes asked for in one fetch.
+    package struct Limits: Sendable {
+        /// Bytes asked for in one fetch from nearby.
         var fetchBytes: Int
-        /// Bytes asked for of one partition in one fetch; a larger batch comes all the same.
+        /// Bytes asked for of one partition in one fetch from nearby; a larger batch comes all the same.
         var partitionFetchBytes = PartitionReplicator.usualFetchBytes
-        /// A partition with more than this waiting for the target is not fetched.
-        var partitionBufferBytes: Int
         /// Bytes sent in one produce request, but at least one batch.
         var produceBytes = 4 << 20
+
+        /// - Parameter budget: bytes that the shard may hold.
+        package init(budget: Int) {
+            fetchBytes = min(8 << 20, max(1 << 20, budget / 3))
+        }
     }
 
     /// A partition, and what it is filed under.
     private struct Slot {
         var partition: PartitionReplicator
         var wish: FetchWish?
-        /// The broker that the wish is told to.
-        var readFrom: Int32?
+        /// The lane that the wish is told to.
+        var lane: FetchLane?
+        var window: FetchWindow
         var queuedAt: Int32?
         var hasQuestion = false
         var isPausing = false
@@ -71,7 +78,7 @@ struct ShardScheduler {
     }
 
     /// - Parameter replicaLease: how long a partition is read from a replica before its leader is asked again.
-    init(budget: Int, limits: Limits, intake: BatchIntake, replicaLease: Duration) {
+    package init(budget: Int, limits: Limits, intake: BatchIntake, replicaLease: Duration) {
         self.budget = FrameBudget(budget: budget)
         readReplicas = ReadReplicas(lifetime: replicaLease)
         self.limits = limits
@@ -80,17 +87,14 @@ struct ShardScheduler {
 
     var partitions: some Collection<PartitionReplicator> { slots.lazy.filter { !$0.isLeft }.map(\.partition) }
 
-    subscript(index: Int) -> PartitionReplicator { slots[index].partition }
+    package subscript(index: Int) -> PartitionReplicator { slots[index].partition }
 
-    mutating func add(_ partition: PartitionReplicator) {
+    package mutating func add(_ partition: PartitionReplicator) {
         guard bySource[partition.source] == nil else { return }
         if vacant.isEmpty { reclaim() }
         let index = vacant.popLast() ?? slots.count
-        if index == slots.count {
-            slots.append(Slot(partition: partition))
-        } else {
-            slots[index] = Slot(partition: partition)
-        }
+        let slot = Slot(partition: partition, window: FetchWindow(usual: limits.partitionFetchBytes))
+        if index == slots.count { slots.append(slot) } else { slots[index] = slot }
         bySource[partition.source] = index
         file(index)
     }
@@ -100,7 +104,7 @@ struct ShardScheduler {
     var isDrained: Bool { slots.allSatisfy(\.partition.isDrained) }
 
     var sourceBrokers: Set<Int32> {
-        Set(slots.compactMap { $0.isLeft ? nil : $0.readFrom ?? $0.partition.sourceLeader?.broker })
+        Set(slots.compactMap { $0.isLeft ? nil : $0.lane?.broker ?? $0.partition.sourceLeader?.broker })
     }
     var targetBrokers: Set<Int32> { Set(slots.compactMap { $0.isLeft ? nil : $0.partition.targetLog.leader }) }
 }
@@ -109,7 +113,7 @@ struct ShardScheduler {
 extension ShardScheduler {
     /// Hands an event to a partition.
     @discardableResult
-    mutating func send<Result>(to index: Int, _ event: (inout PartitionReplicator) -> Result) -> Result {
+    package mutating func send<Result>(to index: Int, _ event: (inout PartitionReplicator) -> Result) -> Result {
         defer { file(index) }
         return event(&slots[index].partition)
     }
@@ -141,17 +145,48 @@ extension ShardScheduler {
     }
 
     /// An answer to a fetch has arrived.
-    mutating func fetched(_ fetched: FetchedPartition, of index: Int, from broker: Int32, at now: NIODeadline) {
+    ///
+    /// - Parameter roundTrip: to the broker and back.
+    package mutating func fetched(
+        _ fetched: FetchedPartition, of index: Int, in lane: FetchLane, roundTrip: TimeAmount, at now: NIODeadline
+    ) {
         var random = SystemRandomNumberGenerator()
         guard slots[index].partition.expects(fetched.fetchOffset),
-            readReplicas.answered(fetched, by: broker, at: now, using: &random) != .returned
+            readReplicas.answered(fetched, by: lane.broker, at: now, using: &random) != .returned
         else { return file(index) }
         // With nothing held there is nothing to wait for.
         let room = budget.held > 0 ? budget.available : max(budget.available, Self.smallestRoom)
         slots[index].partition.fetched(
             SourceAnswer(fetched), frame: budget.nextFrame, intake: &intake, room: room, at: now)
+        if let bytes = fetched.records?.readableBytes {
+            slots[index].window.answered(bytes, roundTrip: roundTrip, most: backlogShare, at: now)
+        }
+        fileLane(index, after: fetched, in: lane, isFar: roundTrip >= Self.far)
         file(index)
     }
+
+    private mutating func fileLane(_ index: Int, after fetched: FetchedPartition, in lane: FetchLane, isFar: Bool) {
+        guard fetched.errorCode == .none, fetched.preferredReadReplica == nil else { return }
+        let end = min(fetched.highWatermark, fetched.lastStableOffset >= 0 ? fetched.lastStableOffset : .max)
+        let hasBacklog = slots[index].partition.nextFetchOffset < end
+        // Without a session others that took all the bytes leave an empty answer.
+        if hasBacklog, fetched.records == nil { return }
+        lanes.answered(
+            index, at: lane.broker, hasBacklog: hasBacklog, lanes: isFar ? FetchLane.mostBacklogs : 1)
+        if lanes.hasReturning(to: lane.broker) { changes.sources.insert(.tails(lane.broker)) }
+    }
+
+    /// A fetch was answered as a whole.
+    package mutating func answered(_ lane: FetchLane, bytes: Int, roundTrip: TimeAmount, at now: NIODeadline) {
+        guard !lane.isForTails, bytes > 0 else { return }
+        laneWindows[lane, default: FetchWindow(usual: limits.fetchBytes)].answered(
+            bytes, roundTrip: roundTrip, most: backlogShare, at: now)
+    }
+
+    private var backlogShare: Int { budget.backlogShare(of: lanes.backlogLanes) }
+
+    /// A round trip from which on a broker is far: waiting for it takes longer than what an answer of the usual size does.
+    static let far: TimeAmount = .milliseconds(5)
 
     /// Takes the effects of the last event, and files the partition under what it wants now.
     private mutating func file(_ index: Int) {
@@ -189,16 +224,18 @@ extension ShardScheduler {
     }
 
     private mutating func fileWish(_ index: Int) {
-        let wish = slots[index].partition.fetchWish(limit: limits.partitionBufferBytes)
-        let readFrom = wish.map { readReplicas.replica(of: slots[index].partition.source) ?? $0.leader.broker }
-        let before = (wish: slots[index].wish, readFrom: slots[index].readFrom)
-        guard wish != before.wish || readFrom != before.readFrom else { return }
+        let wish = slots[index].partition.fetchWish(limit: budget.largestPartition)
+        let broker = wish.map { readReplicas.replica(of: slots[index].partition.source) ?? $0.leader.broker }
+        let before = (wish: slots[index].wish, lane: slots[index].lane)
+        if before.lane != nil, before.lane?.broker != broker { lanes.leave(index) }
+        let lane = broker.map { lanes.lane(of: index, at: $0) }
+        guard wish != before.wish || lane != before.lane else { return }
         slots[index].wish = wish
-        slots[index].readFrom = readFrom
-        for broker in [before.readFrom, readFrom] {
-            guard let broker else { continue }
-            changedAtSource[broker, default: []].insert(index)
-            changes.sources.insert(broker)
+        slots[index].lane = lane
+        for lane in [before.lane, lane] {
+            guard let lane else { continue }
+            changedInLane[lane, default: []].insert(index)
+            changes.sources.insert(lane)
         }
     }
 
@@ -231,8 +268,9 @@ extension ShardScheduler {
 
 /// Work of a shard after events of its partitions.
 struct ShardChanges {
-    /// Brokers with something new to fetch or to produce.
-    var sources: Set<Int32> = []
+    /// Lanes with something new to fetch.
+    var sources: Set<FetchLane> = []
+    /// Brokers with something new to produce.
     var targets: Set<Int32> = []
     /// Bytes of the budget are free again.
     var hasBudget = false
@@ -304,7 +342,7 @@ extension ShardScheduler {
     /// Makes room of slots that nothing refers to any more.
     private mutating func reclaim() {
         guard !left.isEmpty else { return }
-        let told = changedAtSource.values.reduce(into: Set<Int>()) { $0.formUnion($1) }
+        let told = changedInLane.values.reduce(into: Set<Int>()) { $0.formUnion($1) }
         for index in left {
             guard !slots[index].hasProgressed, !slots[index].partition.awaitsAnswers, !recoveries.holds(index),
                 !ranging.contains(index), !told.contains(index)
@@ -319,9 +357,14 @@ extension ShardScheduler {
 extension ShardScheduler {
     /// Bytes to ask for in the next fetch; zero while the budget is used up. Where answers become more in memory than
     /// they were, less is asked for.
-    var fetchableBytes: Int {
-        guard budget.available > 0 else { return 0 }
-        return min(limits.fetchBytes, max(1, Int(Double(budget.available) / expansion)))
+    package func fetchableBytes(in lane: FetchLane) -> Int {
+        let available = lane.isForTails ? budget.available : budget.availableToBacklogs
+        guard available > 0 else { return 0 }
+        let wanted =
+            lane.isForTails
+            ? max(1, budget.tailShare)
+            : min(laneWindows[lane]?.bytes ?? limits.fetchBytes, max(limits.fetchBytes, backlogShare))
+        return min(wanted, max(1, Int(Double(available) / expansion)))
     }
 
     private mutating func learnExpansion(_ held: PartitionEffects.HeldFrame) {
@@ -330,37 +373,41 @@ extension ShardScheduler {
         expansion += (min(max(ratio, 1), Self.largestExpansion) - expansion) / 8
     }
 
-    /// The largest of the numbers of bytes that partitions of a source broker need in one answer.
-    func largestWish(at broker: Int32) -> Int { largeWishes[broker]?.values.max() ?? 0 }
+    /// The largest of the numbers of bytes that partitions need in one answer.
+    func largestWish(in lane: FetchLane) -> Int { largeWishes[lane]?.values.max() ?? 0 }
 
-    /// Whether partitions of a source broker are not fetched because the target has yet to take what they hold.
-    func leavesOutFullPartitions(at broker: Int32) -> Bool { fullAtSource[broker]?.isEmpty == false }
+    /// Whether partitions are not fetched because the target has yet to take what they hold.
+    package func leavesOutFullPartitions(in lane: FetchLane) -> Bool { fullInLane[lane]?.isEmpty == false }
 
-    /// Tells a broker's session what has changed about its partitions since the last time.
-    mutating func update(_ session: inout FetchSession, of broker: Int32) {
-        for index in changedAtSource.removeValue(forKey: broker) ?? [] {
+    /// Tells a lane's session what has changed about its partitions since the last time.
+    package mutating func update(_ session: inout FetchSession, of lane: FetchLane) {
+        if lane.isForTails {
+            for index in lanes.takeReturning(to: lane.broker) { fileWish(index) }
+        }
+        for index in changedInLane.removeValue(forKey: lane) ?? [] {
             let source = slots[index].partition.source
             // It may have come back to another slot meanwhile.
-            if slots[index].isLeft, let present = bySource[source], slots[present].readFrom == broker {
-                fullAtSource[broker]?.remove(index)
-                largeWishes[broker]?[index] = nil
+            if slots[index].isLeft, let present = bySource[source], slots[present].lane == lane {
+                fullInLane[lane]?.remove(index)
+                largeWishes[lane]?[index] = nil
                 continue
             }
-            let wish = slots[index].readFrom == broker ? slots[index].wish : nil
+            let wish = slots[index].lane == lane ? slots[index].wish : nil
             if wish?.isFull == true {
-                fullAtSource[broker, default: []].insert(index)
+                fullInLane[lane, default: []].insert(index)
             } else {
-                fullAtSource[broker]?.remove(index)
+                fullInLane[lane]?.remove(index)
             }
-            largeWishes[broker, default: [:]][index] = wish?.bytes
+            largeWishes[lane, default: [:]][index] = wish?.bytes
             guard let wish, !wish.isFull else {
                 session.remove(source)
                 continue
             }
+            let usual = lane.isForTails ? limits.partitionFetchBytes : slots[index].window.bytes
             session.want(
                 FetchPosition(
                     topic: source.topic, topicID: slots[index].partition.sourceTopicID, partition: source.partition,
-                    fetchOffset: wish.offset, maxBytes: Int32(wish.bytes ?? limits.partitionFetchBytes),
+                    fetchOffset: wish.offset, maxBytes: Int32(wish.bytes.map { max($0, usual) } ?? usual),
                     currentLeaderEpoch: wish.leader.epoch, lastFetchedEpoch: wish.readEpoch))
         }
     }
@@ -406,25 +453,28 @@ extension ShardScheduler {
 // Producing.
 extension ShardScheduler {
     /// One batch of one partition in a produce request.
-    struct Sending: Sendable {
-        let index: Int
-        let target: TopicPartition
-        let attempt: ProduceAttempt
+    package struct Sending: Sendable {
+        package let index: Int
+        package let target: TopicPartition
+        package let attempt: ProduceAttempt
     }
 
     /// Partitions that others lead by now do not count: their old leader would be connected to for nothing.
-    func hasWork(atTarget broker: Int32) -> Bool {
+    package func hasWork(atTarget broker: Int32) -> Bool {
         readyAtTarget[broker]?.contains { slots[$0].partition.targetLog.leader == broker } ?? false
     }
 
     /// The batches of the next produce request to a broker: at most one per partition, in turn.
-    mutating func nextSendings(to broker: Int32) -> [Sending] {
+    ///
+    /// - Parameter isFar: small batches cost more than they do nearby.
+    package mutating func nextSendings(to broker: Int32, isFar: Bool = false) -> [Sending] {
         guard var ready = readyAtTarget[broker] else { return [] }
         var sendings: [Sending] = []
         var bytes = 0
         var again: [Int] = []
         while let index = ready.first {
-            guard slots[index].partition.targetLog.leader == broker, let size = slots[index].partition.prepareNext()
+            guard slots[index].partition.targetLog.leader == broker,
+                let size = slots[index].partition.prepareNext(merging: isFar ? .far : .nearby)
             else {
                 ready.removeFirst()
                 slots[index].queuedAt = nil

@@ -5,8 +5,9 @@ internal import NIOCore
 
 /// The task that produces to one target broker.
 extension Shard {
-    /// Requests in flight on one connection; brokers answer them in order.
-    private static let pipelineDepth = 5
+    /// Requests in flight on one connection; brokers answer them in order. From nearby a few keep it busy, and small
+    /// batches gather to be merged; over a distance each partition may have as many on their way as its sequences allow.
+    private static func pipelineDepth(isFar: Bool) -> Int { isFar ? 25 : 5 }
     /// Time for the broker to wait for its replicas, in milliseconds.
     private static let acknowledgementTimeout: Int32 = 30_000
     /// Time until the lease is looked at again that has run out: a late answer may still extend it.
@@ -16,8 +17,10 @@ extension Shard {
         let signal = link(target: broker).signal
         await withDiscardingTaskGroup { group in
             var signals = signal.makeWaiter()
+            var isFar = false
             while !isFinished {
-                guard link(target: broker).requestsInFlight < Self.pipelineDepth, scheduler.hasWork(atTarget: broker),
+                guard link(target: broker).requestsInFlight < Self.pipelineDepth(isFar: isFar),
+                    scheduler.hasWork(atTarget: broker),
                     link(target: broker).mayAsk(at: .now())
                 else {
                     guard await signals.next() != nil else { break }
@@ -26,6 +29,7 @@ extension Shard {
                 let round = link(target: broker).round
                 do throws(KafkaError) {
                     let connection = try await target.connection(to: broker, purpose: .produce(0))
+                    isFar = TimeAmount(connection.roundTrip) >= ShardScheduler.far
                     let version = try connection.version(of: ProduceRequest.self)
                     // The last look before the request: a process that was frozen until now learns it here.
                     guard lease.isHeld else {
@@ -33,7 +37,7 @@ extension Shard {
                         _ = await signals.next()
                         continue
                     }
-                    let sendings = scheduler.nextSendings(to: broker)
+                    let sendings = scheduler.nextSendings(to: broker, isFar: isFar)
                     guard !sendings.isEmpty else { continue }
                     do throws(KafkaError) {
                         let pending = try await connection.submit(Self.request(sendings), version: version)
