@@ -207,7 +207,7 @@ final class Cluster {
     func startTimers() {
         every(configs.number("log.retention.check.interval.ms")) { [unowned self] in applyRetention() }
         every(Self.flushCheckInterval) { [unowned self] in flushLogs() }
-        every(configs.number("log.cleaner.backoff.ms")) { [unowned self] in cleanLogs() }
+        scheduleCleaning()
         every(configs.number("offsets.retention.check.interval.ms")) { [unowned self] in expireOffsets() }
         every(configs.number("transaction.abort.timed.out.transaction.cleanup.interval.ms")) { [unowned self] in
             abortTimedOutTransactions()
@@ -218,6 +218,16 @@ final class Cluster {
     }
 
     private static let flushCheckInterval = 1000
+
+    /// Looks for logs to compact after `log.cleaner.backoff.ms`, which may change from one time to the next.
+    private func scheduleCleaning() {
+        let pause = TimeAmount.milliseconds(Int64(configs.number("log.cleaner.backoff.ms")))
+        loop.scheduleTask(in: pause) { [weak self] in
+            guard let self, !isClosed else { return }
+            cleanLogs()
+            scheduleCleaning()
+        }
+    }
 
     private func every(_ milliseconds: Int, _ action: @escaping () -> Void) {
         let interval = TimeAmount.milliseconds(Int64(milliseconds))
