@@ -9,6 +9,8 @@ import NIOCore
 /// locks or hops. A node is a view of it: which partitions it leads, which connections it has.
 final class Cluster {
     let id: String
+    /// Says which versions and features hold: `release.level(of: .groups)` is 1 where there are groups of KIP-848.
+    let release: BrokerRelease
     let loop: NIOIsolatedEventLoop
     let logger: Logger
     let storage: LogStorage
@@ -49,6 +51,7 @@ final class Cluster {
     init(_ settings: BrokerSettings, loop: NIOIsolatedEventLoop) throws(BrokerError) {
         try BrokerConfigs.validate(settings.properties)
         self.loop = loop
+        release = settings.release
         logger = settings.logger
         configs = ConfigStore(properties: settings.properties)
         requestMemory = RequestMemory(limit: configs.number("queued.max.request.bytes"), loop: loop)
@@ -204,7 +207,7 @@ final class Cluster {
     func startTimers() {
         every(configs.number("log.retention.check.interval.ms")) { [unowned self] in applyRetention() }
         every(Self.flushCheckInterval) { [unowned self] in flushLogs() }
-        every(configs.number("log.cleaner.backoff.ms")) { [unowned self] in cleanLogs() }
+        scheduleCleaning()
         every(configs.number("offsets.retention.check.interval.ms")) { [unowned self] in expireOffsets() }
         every(configs.number("transaction.abort.timed.out.transaction.cleanup.interval.ms")) { [unowned self] in
             abortTimedOutTransactions()
@@ -215,6 +218,16 @@ final class Cluster {
     }
 
     private static let flushCheckInterval = 1000
+
+    /// Looks for logs to compact after `log.cleaner.backoff.ms`, which may change from one time to the next.
+    private func scheduleCleaning() {
+        let pause = TimeAmount.milliseconds(Int64(configs.number("log.cleaner.backoff.ms")))
+        loop.scheduleTask(in: pause) { [weak self] in
+            guard let self, !isClosed else { return }
+            cleanLogs()
+            scheduleCleaning()
+        }
+    }
 
     private func every(_ milliseconds: Int, _ action: @escaping () -> Void) {
         let interval = TimeAmount.milliseconds(Int64(milliseconds))
