@@ -35,6 +35,8 @@ extension Cluster {
             Route(ListGroupsRequest.self) { self.listGroups($0, $1) },
             Route(DescribeGroupsRequest.self) { self.describeGroups($0, $1) },
             Route(DeleteGroupsRequest.self) { self.deleteGroups($0, $1) },
+            Route(ConsumerGroupHeartbeatRequest.self) { self.consumerGroupHeartbeat($0, $1) },
+            Route(ConsumerGroupDescribeRequest.self) { self.consumerGroupDescribe($0, $1) },
             Route(InitProducerIdRequest.self) { self.initProducerID($0, $1) },
             Route(DescribeProducersRequest.self) { self.describeProducers($0, $1) },
             Route(WriteTxnMarkersRequest.self, versions: 0...1) { self.writeTransactionMarkers($0, $1) },

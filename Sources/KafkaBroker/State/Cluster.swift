@@ -20,6 +20,8 @@ final class Cluster {
     var configs: ConfigStore
     var topics: [String: Topic] = [:]
     var topicsByID: [KafkaUUID: Topic] = [:]
+    /// Changes with every topic that comes, grows or goes.
+    var topicsVersion: UInt64 = 0
     /// Names in use with `.` and `_` made equal.
     var collisionKeys: [String: Int] = [:]
     var journal: ClusterJournal?
@@ -133,6 +135,8 @@ final class Cluster {
             case .partition(let partition): stored[partition.topicID]?.partitions[partition.index] = partition
             case .config(let config) where config.resourceType == ConfigResource.topic.rawValue:
                 topicConfigs[config.resourceName, default: [:]][config.key] = config.value
+            case .config(let config) where config.resourceType == ConfigResource.group.rawValue:
+                configs.group[config.resourceName, default: [:]][config.key] = config.value
             case .config(let config):
                 if let node = Int32(config.resourceName) {
                     configs.dynamic[node, default: [:]][config.key] = config.value
@@ -188,6 +192,7 @@ final class Cluster {
         for (node, values) in configs.dynamic {
             records += values.map { .config(.broker(String(node), $0.key, $0.value)) }
         }
+        for (group, values) in configs.group { records += values.map { .config(.group(group.text, $0.key, $0.value)) } }
         for topic in topics.values.sorted(by: { $0.name < $1.name }) { records += self.records(of: topic) }
         let identity = ClusterIdentity(
             clusterID: id, snapshotCount: Int64(records.count) + 1, decoySecret: scramCredentials.decoys.text)
@@ -290,6 +295,10 @@ extension ConfigRecord {
         ConfigRecord(.broker, name, key, value)
     }
 
+    static func group(_ name: String, _ key: String, _ value: String?) -> ConfigRecord {
+        ConfigRecord(.group, name, key, value)
+    }
+
     private init(_ type: ConfigResource, _ name: String, _ key: String, _ value: String?) {
         self.init()
         resourceType = type.rawValue
@@ -303,4 +312,5 @@ extension ConfigRecord {
 enum ConfigResource: Int8 {
     case topic = 2
     case broker = 4
+    case group = 32
 }

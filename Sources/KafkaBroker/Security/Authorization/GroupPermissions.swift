@@ -214,10 +214,11 @@ extension DeleteGroupsRequest: AuthorizedRequest {
 
 extension ConsumerGroupHeartbeatRequest: AuthorizedRequest {
     func admit(_ context: RequestContext) -> Admission<ConsumerGroupHeartbeatResponse> {
-        guard !context.caller.may(.read, .group, groupID) else { return .whole }
-        var response = ConsumerGroupHeartbeatResponse()
-        response.errorCode = .groupAuthorizationFailed
-        return .refused(response)
+        let caller = context.caller
+        guard caller.may(.read, .group, groupID) else { return .refused(refused(.groupAuthorizationFailed)) }
+        // What an expression may match is looked at where it is matched.
+        let denied = (subscribedTopicNames ?? []).contains { caller.isRestricted && !caller.may(.describe, .topic, $0) }
+        return denied ? .refused(refused(.topicAuthorizationFailed)) : .whole
     }
 }
 
