@@ -20,7 +20,9 @@ import Testing
                 #expect(response.errorCode == .none)
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.produce.rawValue && $0.maxVersion >= 9 })
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.apiVersions.rawValue })
-                #expect(!response.apiKeys.contains { $0.apiKey == ApiKey.consumerGroupHeartbeat.rawValue })
+                #expect(response.apiKeys.contains { $0.apiKey == ApiKey.consumerGroupHeartbeat.rawValue })
+                // ShareFetch: nothing is delivered to share groups.
+                #expect(!response.apiKeys.contains { $0.apiKey == 78 })
             }
         }
     }

@@ -9,6 +9,7 @@ import KafkaWire
 // - From version 1 on a member chooses its id.
 // - A subscription to a topic that the caller may not describe is TOPIC_AUTHORIZATION_FAILED; an expression matches what
 //   it may.
+// - Below level 1 of `group.version` both are UNSUPPORTED_VERSION.
 // - Left out: a change of a partition's racks moves nothing.
 
 extension ConsumerGroupHeartbeatRequest: RefusableRequest {
@@ -39,6 +40,7 @@ extension Cluster {
     func consumerGroupHeartbeat(
         _ request: ConsumerGroupHeartbeatRequest, _ context: RequestContext
     ) -> ConsumerGroupHeartbeatResponse {
+        guard release.level(of: .groups) > 0 else { return request.refused(.unsupportedVersion) }
         do throws(AdminRefusal) {
             try request.check(version: context.version, assignors: serverAssignors)
             if let error = coordinatorFault(request.groupID, at: context.node) { return request.refused(error) }
@@ -78,6 +80,7 @@ extension Cluster {
     func consumerGroupDescribe(
         _ request: ConsumerGroupDescribeRequest, _ context: RequestContext
     ) -> ConsumerGroupDescribeResponse {
+        guard release.level(of: .groups) > 0 else { return request.refused(.unsupportedVersion) }
         var response = ConsumerGroupDescribeResponse()
         response.groups = request.groupIDs.uniqued { Array($0.utf8) }.map { id in
             var described = ConsumerGroupDescribeResponse.DescribedGroup()

@@ -32,7 +32,7 @@ package struct ConsumerGroup {
     }
 
     /// Takes up where the log ends.
-    init(id: String, restoring stored: StoredConsumerGroup) {
+    package init(id: String, restoring stored: StoredConsumerGroup) {
         self.id = id
         epoch = stored.epoch
         targetEpoch = stored.targetEpoch
@@ -131,7 +131,7 @@ extension ConsumerGroup {
     }
 
     /// The changes are in the log.
-    mutating func hasWritten() { unwritten.removeAll() }
+    package mutating func hasWritten() { unwritten.removeAll() }
 }
 
 extension ConsumerMember {

@@ -43,7 +43,7 @@ package struct ConsumerMember: Equatable {
         mutating func name(_ topics: [String]) { names = Set(topics).sorted() }
     }
 
-    init(id: String) {
+    package init(id: String) {
         self.id = id
     }
 
@@ -51,7 +51,7 @@ package struct ConsumerMember: Equatable {
     var hasLeftForAWhile: Bool { epoch == MemberEpoch.leftForAWhile }
 
     /// What nobody else may have: the assigned partitions, and those that it still has to let go.
-    var held: PartitionMap {
+    package var held: PartitionMap {
         if case .unrevoked(let pending) = state { assigned.union(pending) } else { assigned }
     }
 

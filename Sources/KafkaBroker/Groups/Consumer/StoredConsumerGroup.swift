@@ -1,12 +1,12 @@
-import KafkaWire
-import NIOCore
+package import KafkaWire
+package import NIOCore
 
 // The records of a consumer group in `__consumer_offsets`, in Kafka's own format: keys of versions 3 and 5 to 8, and values
 // of version 0. Which topics an expression matches (16) and what topics were like (4) is found out again instead; the
 // hash with the group's epoch tells whether it changed.
 
 /// What the key of such a record is about.
-enum ConsumerGroupKey: Hashable {
+package enum ConsumerGroupKey: Hashable {
     case epoch
     case member(ExactName)
     case targetEpoch
@@ -77,7 +77,8 @@ private struct GroupMemberKey: VersionedRecord {
 }
 
 extension ConsumerGroupChange {
-    func encoded() throws(WireError) -> (ConsumerGroupKey, ByteBuffer?) {
+    /// The record that keeps the change.
+    package func encoded() throws(WireError) -> (ConsumerGroupKey, ByteBuffer?) {
         switch self {
         case .epoch(let epoch, let hash):
             return (.epoch, try GroupEpochValue(epoch: epoch, topicsHash: hash).encodeWithVersion(0))
@@ -96,7 +97,7 @@ extension ConsumerGroupChange {
 }
 
 /// What the log says of a consumer group.
-struct StoredConsumerGroup {
+package struct StoredConsumerGroup {
     private(set) var epoch: Int32 = 0
     private(set) var topicsHash: Int64 = 0
     private(set) var targetEpoch: Int32 = 0
@@ -105,8 +106,10 @@ struct StoredConsumerGroup {
     /// Without it the group is gone, whatever else is left of it.
     private(set) var hasEpoch = false
 
+    package init() {}
+
     /// Takes up a record; compaction may have removed those before it.
-    mutating func apply(_ key: ConsumerGroupKey, _ value: ByteBuffer?) throws(WireError) {
+    package mutating func apply(_ key: ConsumerGroupKey, _ value: ByteBuffer?) throws(WireError) {
         switch key {
         case .epoch:
             let stored = try value.map { value throws(WireError) in try GroupEpochValue.decodeWithVersion(value) }
