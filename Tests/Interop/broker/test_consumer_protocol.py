@@ -4,6 +4,8 @@ that is killed, and members of both protocols in one group."""
 import asyncio
 import collections
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 
@@ -119,9 +121,9 @@ def admin_of(cluster):
     return AdminClient({"bootstrap.servers": cluster.bootstrap, **QUIET})
 
 
-def create(cluster, *names, partitions=PARTITIONS):
+def create(cluster, *names, partitions=PARTITIONS, replicas=1):
     admin = admin_of(cluster)
-    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+    for future in admin.create_topics([NewTopic(name, partitions, replicas) for name in names]).values():
         future.result(20)
     return admin
 
@@ -275,18 +277,68 @@ def test_a_broker_that_is_killed(cluster):
         member.stop()
 
 
+DOOMED = """
+import sys
+from confluent_kafka import Consumer
+
+consumer = Consumer({"bootstrap.servers": sys.argv[1], "group.id": "team", "group.protocol": "consumer"})
+consumer.subscribe(["g"])
+while len(consumer.assignment()) != 3:
+    consumer.poll(0.05)
+print(3, flush=True)
+while True:
+    consumer.poll(1)
+"""
+
+
 @pytest.mark.cluster(**{**QUICK, "group_consumer_session_timeout_ms": 2000})
 def test_a_member_that_dies_loses_its_partitions(cluster):
     create(cluster, "g")
     log = Log()
     survivor = Member(cluster, log, "a")
-    silent = Member(cluster, log, "b", max_poll_interval_ms=3000)
-    shares("two share", log, [3, 3])
-    # It stops polling: its client leaves for it.
-    silent.stopping.set()
-    silent.thread.join(PATIENCE)
-    shares("the other one has all", log, [6])
+    dead = subprocess.Popen([sys.executable, "-c", DOOMED, cluster.bootstrap], stdout=subprocess.PIPE, text=True)
+    equal("the other process has its share", dead.stdout.readline(), "3\n")
+    dead.kill()
+    dead.wait()
+    shares("the other one has all after the session", log, [6])
     survivor.stop()
+
+
+@pytest.mark.cluster(nodes=3, control=True, **QUICK)
+def test_a_coordinator_that_moves(cluster):
+    create(cluster, "g", replicas=3)
+    log, writer = Log(), Writer(cluster)
+    members = [Member(cluster, log, name) for name in "ab"]
+    shares("two share", log, [3, 3])
+    for _ in range(2):
+        group = next(g for g in cluster.control.state()["groups"] if g["id"] == "team")
+        cluster.control.node(group["coordinator"], "stop")
+        members.append(Member(cluster, log, f"m{len(members)}"))
+        check("a member can join while the coordinator's node is away", eventually(
+            lambda: sum(log.shares()) == 6 and len(log.shares()) == len(members), PATIENCE), log.owned)
+        cluster.control.node(group["coordinator"], "start")
+    values = writer.stop()
+    check("nothing is lost", eventually(lambda: len(log.seen) == len(values), PATIENCE),
+          f"{len(log.seen)} of {len(values)}")
+    for member in members:
+        member.stop()
+
+
+@pytest.mark.cluster(group_min_session_timeout_ms=500, **QUICK)
+def test_a_static_member_changes_its_protocol(cluster):
+    admin = create(cluster, "g")
+    log = Log()
+    old = Member(cluster, log, "old", group_instance_id="one")
+    shares("one has all", log, [6])
+    old.stop()
+    classic = Member(cluster, log, "classic", protocol="classic", group_instance_id="one")
+    shares("its place is taken by the other protocol", log, [6])
+    equal("a classic group now", group_type(admin), ConsumerGroupType.CLASSIC)
+    new = Member(cluster, log, "new", group_instance_id="two")
+    shares("and a consumer group again", log, [3, 3])
+    equal("by its type", group_type(admin), ConsumerGroupType.CONSUMER)
+    new.stop()
+    classic.stop()
 
 
 @contextlib.contextmanager
