@@ -68,7 +68,8 @@ import Testing
 
     @Test func `uniform gives nothing without topics`() {
         let problem = AssignmentProblem(members: [member("a", [], has: [Self.t1: [0]])], sizes: [:])
-        #expect(ServerAssignor.uniform.assign(problem).values.allSatisfy(\.isEmpty))
+        let partitions = ServerAssignor.uniform.assign(problem).values.map(\.count)
+        #expect(partitions.reduce(0, +) == 0)
     }
 
     // As in Kafka's OptimizedUniformAssignmentBuilder tests for different subscriptions.
