@@ -72,12 +72,15 @@ final class Cluster {
         }
         let records = earlier?.records ?? []
         id = try Self.identity(records, directory?.identity, settings)
-        try directory?.identify(as: id)
+        // A journal without an identity beside it is of a time when nodes began with 1.
+        let firstNode = try Self.firstNode(settings, directory?.identity?.firstNode ?? (records.isEmpty ? nil : 1))
+        try directory?.identify(as: id, firstNode: firstNode)
         let racks = settings.properties["broker.rack"]?.split(separator: ",").map { String($0.trimmed) } ?? []
-        nodes = (1...Int32(settings.nodeCount)).map { id in
+        nodes = (0..<settings.nodeCount).map { index in
             Node(
-                id: id, host: listeners[0].definition.host, listeners: listeners.count,
-                rack: racks.isEmpty ? nil : racks[Int(id - 1) % racks.count], logger: settings.logger)
+                id: firstNode + Int32(index), index: index, host: listeners[0].definition.host,
+                listeners: listeners.count, rack: racks.isEmpty ? nil : racks[index % racks.count],
+                logger: settings.logger)
         }
         groups = GroupCoordinator()
         for node in nodes {
@@ -110,6 +113,22 @@ final class Cluster {
             throw .invalidSettings("the data directory belongs to cluster \(stored), not to \(wanted)")
         }
         return stored
+    }
+
+    /// The id of the first node, which the replicas in a data directory are named after.
+    private static func firstNode(
+        _ settings: BrokerSettings, _ stored: Int32?
+    ) throws(BrokerError) -> Int32 {
+        let first = settings.firstNodeID ?? stored ?? 1
+        guard first >= 0, first <= .max - Int32(settings.nodeCount) else {
+            throw .invalidSettings("the first node's id is from 0 on, not \(first)")
+        }
+        if let stored, stored != first {
+            throw .invalidSettings(
+                "the data directory belongs to nodes from \(stored) on, not from \(first) on: leave the first "
+                    + "node's id out, or name another directory")
+        }
+        return first
     }
 
     /// The ids of topics that the journal says are deleted.
@@ -259,7 +278,8 @@ extension Cluster {
     var controllerID: Int32 { nodes.first(where: \.isLive)?.id ?? -1 }
 
     func node(_ id: Int32) -> Node? {
-        nodes.indices.contains(Int(id) - 1) ? nodes[Int(id) - 1] : nil
+        let index = Int(id) - Int(nodes[0].id)
+        return nodes.indices.contains(index) ? nodes[index] : nil
     }
 
     func partition(_ topic: String, _ index: Int32) -> Partition? {
