@@ -4,6 +4,8 @@ struct BrokerConfigDefinition: Sendable {
     enum Scope: Sendable {
         /// At start only.
         case readOnly
+        /// At start only here, while Kafka changes it as it runs, too.
+        case atStart
         /// Also at run time, for one node or for all.
         case dynamic
     }
@@ -23,6 +25,11 @@ enum BrokerConfigs {
     static let all: [BrokerConfigDefinition] = (own + security + topicDefaults).sorted { $0.name < $1.name }
 
     static func definition(named name: String) -> BrokerConfigDefinition? { byName[name] }
+
+    /// A key that Kafka has and this broker has not; what neither has may be set at run time, as for a plug-in.
+    static func isUnsupported(_ name: String) -> Bool {
+        byName[name] == nil && unsupported.contains(where: name.hasPrefix)
+    }
 
     /// Checks settings as a person writes them.
     static func validate(_ properties: [String: String]) throws(BrokerError) {
@@ -85,7 +92,7 @@ enum BrokerConfigs {
         if let near = byName.keys.sorted().first(where: { $0.isOneEdit(from: name) }) {
             return "unknown broker setting \(name); did you mean \(near)?"
         }
-        if unsupported.contains(where: name.hasPrefix) {
+        if isUnsupported(name) {
             return "\(name) is a Kafka setting that this broker does not support yet"
         }
         return "unknown broker setting \(name)"
@@ -105,7 +112,7 @@ enum BrokerConfigs {
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
-    /// The broker keys behind topic keys: of several, the last carries the default.
+    /// The broker keys behind topic keys: of several, the first may be set at run time and the last carries the default.
     private static let topicDefaults: [BrokerConfigDefinition] = TopicConfigs.all.flatMap { topic in
         topic.brokerSynonyms.enumerated().map { index, synonym in
             let isLast = index == topic.brokerSynonyms.count - 1
@@ -118,7 +125,8 @@ enum BrokerConfigs {
             let value = TopicConfigDefinition(
                 synonym.name, topic.type, defaultValue, synonym.multiplier > 1 ? .any : topic.validValues, broker: [],
                 topic.documentation)
-            return BrokerConfigDefinition(value: value, scope: .dynamic, hasDefault: isLast)
+            return BrokerConfigDefinition(
+                value: value, scope: index == 0 ? .dynamic : .readOnly, hasDefault: isLast)
         }
     }
 
@@ -174,10 +182,10 @@ enum BrokerConfigs {
         key("group.min.session.timeout.ms", .int, "6000", .atLeast(1), "The shortest session a member may ask for."),
         key(
             "log.cleaner.backoff.ms", .long, "15000", .atLeast(1),
-            "How often logs are checked for being due for compaction."),
+            "How often logs are checked for being due for compaction.", scope: .dynamic),
         key(
             "log.cleaner.dedupe.buffer.size", .long, "134217728", .atLeast(1024),
-            "Memory for the keys of one round of compaction."),
+            "Memory for the keys of one round of compaction.", scope: .dynamic),
         key("log.cleaner.enable", .boolean, "true", .any, "Whether logs are compacted at all."),
         key("log.dirs", .string, nil, .any, "Where the data lies."),
         key(
@@ -210,7 +218,7 @@ enum BrokerConfigs {
             "Replicas of __consumer_offsets; at most one per node."),
         key(
             "producer.id.expiration.ms", .int, "86400000", .atLeast(1),
-            "How long a producer's sequence numbers are remembered after its newest record."),
+            "How long a producer's sequence numbers are remembered after its newest record.", scope: .dynamic),
         key(
             "queued.max.request.bytes", .long, "268435456", .atLeast(-1),
             "Memory for requests that arrive or are handled, of all connections; -1 for no limit. Kafka's own default is -1."

@@ -4,6 +4,8 @@ import KafkaWire
 //
 // - Topics, groups, one node, or all nodes (empty name). Each resource is changed as a whole or not at all.
 // - SET, DELETE, APPEND and SUBTRACT; the last two only for lists.
+// - Broker keys that Kafka does not know are kept and have no effect, as there: they might be a plug-in's. Those that Kafka
+//   has and this broker has not are refused.
 // - Left out: broker loggers, client metrics; AlterConfigPolicy.
 
 extension IncrementalAlterConfigsRequest: RefusableRequest {
@@ -125,7 +127,8 @@ extension Cluster {
         }
     }
 
-    private func definition(of key: String, in target: Target) throws(AdminRefusal) -> TopicConfigDefinition {
+    /// Nil for a broker key that nobody knows.
+    private func definition(of key: String, in target: Target) throws(AdminRefusal) -> TopicConfigDefinition? {
         switch target {
         case .topic:
             guard let definition = TopicConfigs.definition(named: key) else {
@@ -139,12 +142,17 @@ extension Cluster {
             return definition
         case .broker:
             guard let definition = BrokerConfigs.definition(named: key) else {
-                throw AdminRefusal(.invalidConfig, "Unknown or unsupported broker config name: \(key)")
+                guard !BrokerConfigs.isUnsupported(key) else {
+                    throw AdminRefusal(.invalidConfig, "\(key) is a Kafka setting that this broker does not support")
+                }
+                return nil
             }
-            guard definition.scope == .dynamic else {
-                throw AdminRefusal(.invalidRequest, "Cannot update these configs dynamically: \(key)")
+            switch definition.scope {
+            case .dynamic: return definition.value
+            case .readOnly: throw AdminRefusal(.invalidRequest, "Cannot update these configs dynamically: \(key)")
+            case .atStart:
+                throw AdminRefusal(.invalidRequest, "\(key) can be set only when this broker starts")
             }
-            return definition.value
         }
     }
 
@@ -171,7 +179,7 @@ extension Cluster {
             switch operation {
             case .set: values[config.name] = value
             case .append, .subtract:
-                guard definition.type == .list else {
+                guard let definition, definition.type == .list else {
                     throw AdminRefusal(
                         .invalidConfig,
                         "Can't \(operation) to key \(config.name) because its type is not LIST.")
@@ -215,9 +223,11 @@ extension Cluster {
             try GroupConfigs.validate(values, configs)
         } else {
             for (key, value) in values {
+                // What was kept from an earlier run may have been dynamic then.
+                guard self.values(of: target)[key] != value else { continue }
                 let definition = try definition(of: key, in: target)
                 do throws(InvalidTopicConfig) {
-                    try definition.validate(value)
+                    try definition?.validate(value)
                 } catch {
                     throw AdminRefusal(.invalidConfig, error.message)
                 }

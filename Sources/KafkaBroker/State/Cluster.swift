@@ -74,12 +74,15 @@ final class Cluster {
         }
         let records = earlier?.records ?? []
         id = try Self.identity(records, directory?.identity, settings)
-        try directory?.identify(as: id)
+        // A journal without an identity beside it is of a time when nodes began with 1.
+        let firstNode = try Self.firstNode(settings, directory?.identity?.firstNode ?? (records.isEmpty ? nil : 1))
+        try directory?.identify(as: id, firstNode: firstNode)
         let racks = settings.properties["broker.rack"]?.split(separator: ",").map { String($0.trimmed) } ?? []
-        nodes = (1...Int32(settings.nodeCount)).map { id in
+        nodes = (0..<settings.nodeCount).map { index in
             Node(
-                id: id, host: listeners[0].definition.host, listeners: listeners.count,
-                rack: racks.isEmpty ? nil : racks[Int(id - 1) % racks.count], logger: settings.logger)
+                id: firstNode + Int32(index), index: index, host: listeners[0].definition.host,
+                listeners: listeners.count, rack: racks.isEmpty ? nil : racks[index % racks.count],
+                logger: settings.logger)
         }
         groups = GroupCoordinator()
         for node in nodes {
@@ -112,6 +115,22 @@ final class Cluster {
             throw .invalidSettings("the data directory belongs to cluster \(stored), not to \(wanted)")
         }
         return stored
+    }
+
+    /// The id of the first node, which the replicas in a data directory are named after.
+    private static func firstNode(
+        _ settings: BrokerSettings, _ stored: Int32?
+    ) throws(BrokerError) -> Int32 {
+        let first = settings.firstNodeID ?? stored ?? 1
+        guard first >= 0, first <= .max - Int32(settings.nodeCount) else {
+            throw .invalidSettings("the first node's id is from 0 on, not \(first)")
+        }
+        if let stored, stored != first {
+            throw .invalidSettings(
+                "the data directory belongs to nodes from \(stored) on, not from \(first) on: leave the first "
+                    + "node's id out, or name another directory")
+        }
+        return first
     }
 
     /// The ids of topics that the journal says are deleted.
@@ -212,7 +231,7 @@ final class Cluster {
     func startTimers() {
         every(configs.number("log.retention.check.interval.ms")) { [unowned self] in applyRetention() }
         every(Self.flushCheckInterval) { [unowned self] in flushLogs() }
-        every(configs.number("log.cleaner.backoff.ms")) { [unowned self] in cleanLogs() }
+        scheduleCleaning()
         every(configs.number("offsets.retention.check.interval.ms")) { [unowned self] in expireOffsets() }
         every(configs.number("transaction.abort.timed.out.transaction.cleanup.interval.ms")) { [unowned self] in
             abortTimedOutTransactions()
@@ -223,6 +242,16 @@ final class Cluster {
     }
 
     private static let flushCheckInterval = 1000
+
+    /// Looks for logs to compact after `log.cleaner.backoff.ms`, which may change from one time to the next.
+    private func scheduleCleaning() {
+        let pause = TimeAmount.milliseconds(Int64(configs.number("log.cleaner.backoff.ms")))
+        loop.scheduleTask(in: pause) { [weak self] in
+            guard let self, !isClosed else { return }
+            cleanLogs()
+            scheduleCleaning()
+        }
+    }
 
     private func every(_ milliseconds: Int, _ action: @escaping () -> Void) {
         let interval = TimeAmount.milliseconds(Int64(milliseconds))
@@ -254,7 +283,8 @@ extension Cluster {
     var controllerID: Int32 { nodes.first(where: \.isLive)?.id ?? -1 }
 
     func node(_ id: Int32) -> Node? {
-        nodes.indices.contains(Int(id) - 1) ? nodes[Int(id) - 1] : nil
+        let index = Int(id) - Int(nodes[0].id)
+        return nodes.indices.contains(index) ? nodes[index] : nil
     }
 
     func partition(_ topic: String, _ index: Int32) -> Partition? {
