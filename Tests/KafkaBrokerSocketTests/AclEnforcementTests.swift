@@ -186,15 +186,15 @@ import Testing
         try await withAuthorizer { admin, alice, _ in
             var request = InitProducerIdRequest()
             request.transactionalID = nil
-            #expect(try await alice.send(request).errorCode == .clusterAuthorizationFailed)
+            #expect(try await alice.send(request, version: 5).errorCode == .clusterAuthorizationFailed)
             try await admin.create(TestACL(.write, .topic, "any", isPrefix: true))
-            #expect(try await alice.send(request).errorCode == .none)
+            #expect(try await alice.send(request, version: 5).errorCode == .none)
             try await admin.create(TestACL(.write, .topic, "an", isPrefix: true, isDenied: true))
-            #expect(try await alice.send(request).errorCode == .clusterAuthorizationFailed)
+            #expect(try await alice.send(request, version: 5).errorCode == .clusterAuthorizationFailed)
             try await admin.create(TestACL(.idempotentWrite, .cluster))
-            #expect(try await alice.send(request).errorCode == .none)
+            #expect(try await alice.send(request, version: 5).errorCode == .none)
             request.transactionalID = "tx"
-            #expect(try await alice.send(request).errorCode == .transactionalIDAuthorizationFailed)
+            #expect(try await alice.send(request, version: 5).errorCode == .transactionalIDAuthorizationFailed)
         }
     }
 

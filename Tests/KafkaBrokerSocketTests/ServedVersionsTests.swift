@@ -20,7 +20,9 @@ import Testing
                 #expect(response.errorCode == .none)
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.produce.rawValue && $0.maxVersion >= 9 })
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.apiVersions.rawValue })
-                #expect(!response.apiKeys.contains { $0.apiKey == ApiKey.consumerGroupHeartbeat.rawValue })
+                #expect(response.apiKeys.contains { $0.apiKey == ApiKey.consumerGroupHeartbeat.rawValue })
+                // ShareFetch: nothing is delivered to share groups.
+                #expect(!response.apiKeys.contains { $0.apiKey == 78 })
             }
         }
     }
@@ -158,17 +160,16 @@ import Testing
         }
     }
 
-    @Test func `every advertised version of every API is answered`() async throws {
-        try await withCluster { cluster in
-            try await RawConnection.open(port: cluster.ports[0]) { connection in
-                let advertised = try await connection.send(ApiVersionsRequest(), version: 0).apiKeys
-                for request in ApiKey.definedRequests {
-                    guard let entry = advertised.first(where: { $0.apiKey == request.apiKey.rawValue }) else {
-                        continue
-                    }
-                    for version in entry.minVersion...entry.maxVersion {
-                        try await answer(request, version, connection)
-                    }
+    @Test(arguments: BrokerRelease.allCases)
+    func `every advertised version of every API is answered`(release: BrokerRelease) async throws {
+        try await withBroker(of: release) { connection async throws in
+            let advertised = try await connection.send(ApiVersionsRequest(), version: 0).apiKeys
+            for request in ApiKey.definedRequests {
+                guard let entry = advertised.first(where: { $0.apiKey == request.apiKey.rawValue }) else { continue }
+                // Those are told for old clients, and close the connection.
+                let isTold = request.apiKey == .produce && release >= .kafka40
+                for version in (isTold ? 3 : entry.minVersion)...entry.maxVersion {
+                    try await answer(request, version, connection)
                 }
             }
         }

@@ -61,6 +61,27 @@ enum BrokerConfigs {
             throw .invalidSettings(
                 "group.min.session.timeout.ms (\(least)) must not exceed group.max.session.timeout.ms (\(most))")
         }
+        try validateConsumerGroups(properties)
+    }
+
+    private static func validateConsumerGroups(_ properties: [String: String]) throws(BrokerError) {
+        for key in ["heartbeat.interval.ms", "session.timeout.ms"] {
+            let (least, most) = ("group.consumer.min.\(key)", "group.consumer.max.\(key)")
+            let value = number("group.consumer.\(key)", properties)
+            guard (number(least, properties)...max(number(most, properties), number(least, properties))).contains(value)
+            else {
+                throw .invalidSettings(
+                    "group.consumer.\(key) (\(value)) must lie between \(least) (\(number(least, properties))) and "
+                        + "\(most) (\(number(most, properties)))")
+            }
+        }
+        let heartbeat = number("group.consumer.heartbeat.interval.ms", properties)
+        let session = number("group.consumer.session.timeout.ms", properties)
+        guard heartbeat < session else {
+            throw .invalidSettings(
+                "group.consumer.heartbeat.interval.ms (\(heartbeat)) must be less than "
+                    + "group.consumer.session.timeout.ms (\(session))")
+        }
     }
 
     private static func number(_ name: String, _ properties: [String: String]) -> Int64 {
@@ -80,7 +101,7 @@ enum BrokerConfigs {
     /// Families of Kafka's own settings, to tell what is missing here from what is mistyped.
     private static let unsupported = [
         "advertised.", "alter.", "authorizer.", "auto.", "background.threads",
-        "client.quota.", "connection", "control", "delegation.token.", "early.start.listeners", "group.consumer.",
+        "client.quota.", "connection", "control", "delegation.token.", "early.start.listeners",
         "group.coordinator.", "group.share.", "inter.broker.", "kafka.", "leader.imbalance.", "listener",
         "log.cleaner.", "log.dir", "log.flush.", "log.message.", "max.connection", "metadata.", "metric",
         "num.io.threads", "num.network.threads", "num.recovery.threads", "num.replica", "offsets.", "principal.",
@@ -128,6 +149,31 @@ enum BrokerConfigs {
             "Replicas of topics that do not say, and of those created automatically; at most one per node."),
         key("delete.topic.enable", .boolean, "true", .any, "Whether topics can be deleted."),
         key("fetch.max.bytes", .int, "57671680", .atLeast(1024), "The most that one Fetch answer carries."),
+        key(
+            "group.consumer.assignors", .list, "uniform,range", .serverAssignors,
+            "Assignors that members of consumer groups may ask for; the first one is the default."),
+        key(
+            "group.consumer.heartbeat.interval.ms", .int, "5000", .atLeast(1),
+            "How often the members of consumer groups are to send heartbeats."),
+        key(
+            "group.consumer.max.heartbeat.interval.ms", .int, "15000", .atLeast(1),
+            "The longest such interval of a group."),
+        key(
+            "group.consumer.max.session.timeout.ms", .int, "60000", .atLeast(1),
+            "The longest session of a consumer group's members."),
+        key("group.consumer.max.size", .int, "2147483647", .atLeast(1), "The most members that a consumer group takes."),
+        key(
+            "group.consumer.migration.policy", .string, "bidirectional", .migrationPolicy,
+            "Whether groups with members become consumer groups, and classic groups again."),
+        key(
+            "group.consumer.min.heartbeat.interval.ms", .int, "5000", .atLeast(1),
+            "The shortest such interval of a group."),
+        key(
+            "group.consumer.min.session.timeout.ms", .int, "45000", .atLeast(1),
+            "The shortest session of a consumer group's members."),
+        key(
+            "group.consumer.session.timeout.ms", .int, "45000", .atLeast(1),
+            "How long a member of a consumer group may be silent."),
         key(
             "group.initial.rebalance.delay.ms", .int, "100", .atLeast(0),
             "How long an empty group waits for more members before its first rebalance. Kafka's own default is 3000."),

@@ -2,11 +2,11 @@ import KafkaWire
 
 // IncrementalAlterConfigs: 0-1. AlterConfigs: 0-2 (replaces everything that was set).
 //
-// - Topics, one node, or all nodes (empty name). Each resource is changed as a whole or not at all.
+// - Topics, groups, one node, or all nodes (empty name). Each resource is changed as a whole or not at all.
 // - SET, DELETE, APPEND and SUBTRACT; the last two only for lists.
 // - Broker keys that Kafka does not know are kept and have no effect, as there: they might be a plug-in's. Those that Kafka
 //   has and this broker has not are refused.
-// - Left out: broker loggers, client metrics, groups; AlterConfigPolicy.
+// - Left out: broker loggers, client metrics; AlterConfigPolicy.
 
 extension IncrementalAlterConfigsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> IncrementalAlterConfigsResponse {
@@ -51,6 +51,7 @@ extension Cluster {
     private enum Target {
         case topic(Topic)
         case broker(Int32?)
+        case group(String)
     }
 
     private enum Operation: Int8 {
@@ -108,6 +109,11 @@ extension Cluster {
                 throw AdminRefusal(.invalidRequest, "No broker with id '\(name)' found.")
             }
             return .broker(id)
+        case .group:
+            guard !name.isEmpty else {
+                throw AdminRefusal(.invalidRequest, "Default group resources are not allowed.")
+            }
+            return .group(name)
         case nil: throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(type)")
         }
     }
@@ -117,6 +123,7 @@ extension Cluster {
         case .topic(let topic): topic.overrides
         case .broker(nil): configs.dynamicDefaults
         case .broker(let id?): configs.dynamic[id] ?? [:]
+        case .group(let id): configs.group[id] ?? [:]
         }
     }
 
@@ -126,6 +133,11 @@ extension Cluster {
         case .topic:
             guard let definition = TopicConfigs.definition(named: key) else {
                 throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(key)")
+            }
+            return definition
+        case .group:
+            guard let definition = GroupConfigs.definition(named: key) else {
+                throw AdminRefusal(.invalidConfig, "Unknown group config name: \(key)")
             }
             return definition
         case .broker:
@@ -192,6 +204,7 @@ extension Cluster {
         switch target {
         case .topic: configs.changedTopicDefaults(node: nil)[definition.name] ?? definition.defaultValue
         case .broker: configs.value(of: definition.name) ?? definition.defaultValue
+        case .group(let id): configs.values(of: definition, group: id).first?.value ?? definition.defaultValue
         }
     }
 
@@ -206,6 +219,8 @@ extension Cluster {
     private func apply(_ values: [String: String], to target: Target, isRehearsal: Bool) throws(AdminRefusal) {
         if case .topic = target {
             try validateTopicConfigs(values)
+        } else if case .group = target {
+            try GroupConfigs.validate(values, configs)
         } else {
             for (key, value) in values {
                 // What was kept from an earlier run may have been dynamic then.
@@ -230,6 +245,7 @@ extension Cluster {
         case .topic(let topic):
             topic.overrides = values
             for partition in topic.partitions { configureLog(of: partition, topic) }
+        case .group(let id): configs.group[id] = values.isEmpty ? nil : values
         case .broker(let id):
             if let id { configs.dynamic[id] = values } else { configs.dynamicDefaults = values }
             for topic in topics.values {
@@ -242,6 +258,7 @@ extension Cluster {
         switch target {
         case .topic(let topic): .topic(topic.name, key, value)
         case .broker(let id): .broker(id.map(String.init) ?? "", key, value)
+        case .group(let id): .group(id, key, value)
         }
     }
 }

@@ -5,7 +5,8 @@ import KafkaWire
 // - Topics and brokers, with sources, synonyms in order of precedence, types and documentation (KIP-226, KIP-569).
 // - A broker resource is answered by the node it names; an empty name shows what is set for all nodes.
 // - Keys that nobody knows and somebody has set are shown without their values, as Kafka does it: they may be secrets.
-// - Left out: broker loggers, client metrics and groups: INVALID_REQUEST.
+// - Groups have settings whether there is such a group or not.
+// - Left out: broker loggers and client metrics: INVALID_REQUEST.
 
 extension DescribeConfigsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> DescribeConfigsResponse {
@@ -110,6 +111,16 @@ extension Cluster {
                         + resource.resourceName)
             }
             return describeBrokerConfigs(context.node)
+        case .group:
+            guard !resource.resourceName.isEmpty else {
+                throw AdminRefusal(.invalidRequest, "Group name must not be empty")
+            }
+            return GroupConfigs.all.map { key in
+                let values = configs.values(of: key, group: resource.resourceName)
+                return ConfigEntry(
+                    definition: key, value: values.first?.value, source: values.first?.source ?? .defaultConfig,
+                    isReadOnly: false, synonyms: values)
+            }
         case nil:
             throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(resource.resourceType)")
         }

@@ -64,7 +64,7 @@ extension Cluster {
     /// The port that a client should use, on the listener that it came in on.
     func advertisedPort(of node: Node, _ context: RequestContext) -> Int32 {
         let listener = context.authentication.listener
-        return Int32(listener.definition.advertisedPort(ofNode: node.id, bound: node.ports[listener.index]))
+        return Int32(listener.definition.advertisedPort(ofNode: node.index, bound: node.ports[listener.index]))
     }
 
     private func describe(

@@ -37,7 +37,7 @@ extension Cluster {
     ) -> TxnOffsetCommitResponse {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
         let entry = group(request.groupID)
-        let admission = entry.machine.admitTransactionalCommit(
+        let admission = entry.state.admitTransactionalCommit(
             memberID: request.memberID, instanceID: request.groupInstanceID, generation: request.generationID)
         guard admission == .none else { return request.refused(admission) }
         guard let partition = offsetsPartition(of: request.groupID) else { return request.refused(.notCoordinator) }

@@ -54,6 +54,11 @@ public struct WireTags {
         try field(tag, isDefault) { wire throws(WireError) in try wire.structure(&value) }
     }
 
+    public mutating func nullableStructure<Value: WireStruct>(_ tag: UInt32, _ value: inout Value?) throws(WireError) {
+        let isDefault = value == nil
+        try field(tag, isDefault) { wire throws(WireError) in try wire.nullableStructure(&value) }
+    }
+
     public mutating func array<Value: WireStruct>(_ tag: UInt32, _ values: inout [Value]) throws(WireError) {
         let isDefault = values.isEmpty
         try field(tag, isDefault) { wire throws(WireError) in try wire.array(&values) }

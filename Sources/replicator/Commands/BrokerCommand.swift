@@ -34,6 +34,13 @@ struct BrokerCommand: AsyncParsableCommand {
     var nodes = 1
 
     @Option(
+        name: .customLong("first-node-id"),
+        help: ArgumentHelp(
+            "The first node's id; further nodes follow (default: 1, or as in the data directory).", valueName: "number")
+    )
+    var firstNodeID: Int32?
+
+    @Option(
         help: ArgumentHelp(
             "Keep topics, records and offsets in this directory: a new or empty one, or one of an earlier run.",
             valueName: "directory"))
@@ -163,7 +170,7 @@ struct BrokerCommand: AsyncParsableCommand {
         }
         let logger = LoggingOptions.logger("broker", from: level)
         return BrokerSettings(
-            listenHost: host, port: port, nodeCount: nodes, dataDirectory: data,
+            listenHost: host, port: port, nodeCount: nodes, firstNodeID: firstNodeID, dataDirectory: data,
             properties: properties, release: release, newestVersions: try limits(), logger: logger)
     }
 }
