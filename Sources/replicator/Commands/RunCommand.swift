@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ForeignErrors
+internal import FoundationEssentials
 internal import KafkaClient
 internal import Logging
 internal import Metrics
@@ -56,7 +57,9 @@ struct RunCommand: AsyncParsableCommand {
         do {
             let configuration = WatchedConfiguration(
                 file: common.config, selected: common.flow.isEmpty ? nil : Set(common.flow), current: config,
-                access: access)
+                access: access,
+                instance: config.instanceSettings(
+                    machine: MachineName.current, process: ProcessInfo.processInfo.processIdentifier))
             let daemon = daemon(configuration, loops, registry, events, logger)
             let reloader = Reloader(daemon: daemon, configuration: configuration, contents: contents)
             var services: [any Service] = [

@@ -62,8 +62,8 @@ struct DaemonOptions: ParsableArguments {
                 exitCode: .usage)
         }
         // Listening everywhere includes here.
-        if address.host == "0.0.0.0" || address.host == "::" {
-            address.host = address.host == "::" ? "::1" : "127.0.0.1"
+        if HTTPListener.isWildcard(address.host) {
+            address.host = address.host.contains(":") ? "::1" : "127.0.0.1"
         }
         return DaemonClient(
             address: address, trust: access.tls == nil ? nil : trust(access.tls), authorization: authorization)
@@ -85,7 +85,7 @@ struct DaemonOptions: ParsableArguments {
     }
 
     private func trust(_ tls: HTTPAccessSettings.TLS?) -> ServerTrust {
-        if let caFile { return .authorities(file: caFile) }
+        if let caFile { return .authorities(file: caFile, setting: "--ca-file") }
         return tls.map { .certificate(file: $0.certificateFile) } ?? .system
     }
 
