@@ -118,8 +118,8 @@ let package = Package(
         target(
             "ReplicatorDaemon",
             [
-                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "PlainText", logging, metrics,
-                lifecycle, unixSignals, nioCore,
+                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "PlainText", "ForeignErrors",
+                "CryptoPrimitives", logging, metrics, lifecycle, unixSignals, nioCore, nioHTTP1, nioPosix, nioSSL,
             ]),
         .executableTarget(
             name: "replicator",

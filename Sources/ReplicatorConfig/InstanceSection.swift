@@ -1,5 +1,5 @@
 public import KafkaClient
-public import Replication
+package import Replication
 
 /// `instance`: this process among those that share its flows.
 public struct InstanceConfiguration: Sendable, Hashable {

@@ -41,6 +41,16 @@ package struct StatusRequest: Sendable {
 
     package var url: String { "\(trust == nil ? "http" : "https")://\(address)" }
 
+    /// A text as a part of a path or query.
+    package static func percentEncoded(_ text: String) -> String {
+        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
+        return text.utf8.map { byte in
+            guard !plain.contains(byte) else { return String(UnicodeScalar(byte)) }
+            let digits = String(byte, radix: 16, uppercase: true)
+            return "%" + (digits.count == 1 ? "0" : "") + digits
+        }.joined()
+    }
+
     package func send(_ method: HTTPMethod, _ path: String) async throws -> Answer {
         let answer = try await exchange(method, path)
         // Servers answer to names that they know, which is for the sake of browsers, and to any address.
@@ -61,6 +71,7 @@ package struct StatusRequest: Sendable {
                     wrappingChannelSynchronously: channel)
             }
         }
+        let deadline = NIODeadline.now() + timeout
         let limit = channel.channel.eventLoop.scheduleTask(in: timeout) { channel.channel.close(promise: nil) }
         defer { limit.cancel() }
         var host = "\(address)"
@@ -73,11 +84,13 @@ package struct StatusRequest: Sendable {
             let head = HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers)
             // At once: who answers the head and closes would make the end a write to a closed connection.
             try await outbound.write(contentsOf: [.head(head), .end(nil)])
-            return try await read(inbound)
+            return try await read(inbound, until: deadline)
         }
     }
 
-    private func read(_ parts: NIOAsyncChannelInboundStream<HTTPClientResponsePart>) async throws -> Answer {
+    private func read(
+        _ parts: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, until deadline: NIODeadline
+    ) async throws -> Answer {
         var status: Int?
         var body = ByteBuffer()
         for try await part in parts {
@@ -91,6 +104,9 @@ package struct StatusRequest: Sendable {
             case .end:
                 if let status { return Answer(status: status, body: String(buffer: body)) }
             }
+        }
+        guard NIODeadline.now() < deadline else {
+            throw NoAnswer(description: "\(address) has not answered within \(timeout.nanoseconds / 1_000_000_000) s")
         }
         throw NoAnswer(description: "\(address) closed the connection before its answer was complete")
     }

@@ -62,7 +62,8 @@ package struct WatchedConfiguration: Sendable {
             running: running, selected: selected, instance: instance, from: current, to: new)
         guard access != nil, let address = new.http else { return Proposal(plan: plan, new: new, rules: nil) }
         do throws(HTTPAccess.Rules.Unusable) {
-            let rules = try HTTPAccess.Rules(new.httpAccess, listeningOn: address.host)
+            let rules = try HTTPAccess.Rules(
+                new.httpAccess, listeningOn: address.host, advertised: new.instance.advertise?.host)
             return Proposal(plan: plan, new: new, rules: rules)
         } catch {
             throw ReloadRefusal(reasons: [error.description])

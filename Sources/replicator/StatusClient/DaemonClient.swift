@@ -1,5 +1,6 @@
 internal import ForeignErrors
 internal import KafkaClient
+internal import NIOCore
 internal import NIOHTTP1
 internal import ReplicatorDaemon
 
