@@ -72,6 +72,6 @@ import Testing
     @Test func `one that is not there is told`() async throws {
         let client = InstanceClient(try settings(""))
         let found = reason(await client.ask(OtherInstance(id: "b", address: "http://127.0.0.1:1"), "/"))
-        #expect(found == "http://127.0.0.1:1 does not answer: nothing listens there")
+        #expect(found == "http://127.0.0.1:1 does not answer: connection refused")
     }
 }

@@ -95,7 +95,9 @@ import Testing
                 + "\(InstanceSettings.newestAssignmentVersion)"
         ),
         ("instance: {sessionTimeout: 1ms}", "replicator.yaml:6:28: instance.sessionTimeout: 1ms is outside 1s…30m"),
-        ("instance: {name: a}", "replicator.yaml:6:12: instance.name: unknown key; did you mean \"rack\"?"),
+        (
+            "instance: {racks: a}", "replicator.yaml:6:12: instance.racks: unknown key; did you mean \"rack\"?"
+        ),
         ("instance: here", "replicator.yaml:6:11: instance: expected a mapping of keys to values, found a text"),
     ]) func `a mistake is told with its place`(line: String, problem: String) {
         #expect(problems(line).first == problem)
