@@ -19,6 +19,10 @@ package enum ProgressRecord: Hashable, Sendable {
     case generation(String, TopicGeneration)
     /// Key `former/<topic>/<group>`: positions of a group that may be of the earlier topic; nil once there are none.
     case former(topic: String, group: String, FormerRecord?)
+    /// Key `wake`: an instance has changed what concerns the others, and wakes them. It says nothing else.
+    case wake(instance: String)
+    /// Key `start/<instance>`: an instance begins without waiting for its group; see ``StartRecord``.
+    case start(instance: String, StartRecord)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -29,6 +33,8 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id, _): .producer(id)
             case .generation(let topic, _): .generation(topic)
             case .former(let topic, let group, _): .former(topic: topic, group: group)
+            case .wake: .wake
+            case .start(let instance, _): .start(instance: instance)
             }
         return ByteBuffer(string: key.text)
     }
@@ -42,6 +48,8 @@ package enum ProgressRecord: Hashable, Sendable {
         case .producer(_, let registration): try registration.value()
         case .generation(_, let generation): try Self.json(generation)
         case .former(_, _, let former): try former.map(Self.json)
+        case .wake(let instance): ByteBuffer(string: instance)
+        case .start(_, let start): try Self.json(start)
         }
     }
 
@@ -80,6 +88,9 @@ package enum ProgressRecord: Hashable, Sendable {
             self = .checkpoint(partition, checkpoint)
         case .generation(let topic):
             self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
+        case .wake: self = .wake(instance: String(buffer: value))
+        case .start(let instance):
+            self = .start(instance: instance, try StateCheck.decode(StartRecord.self, from: value))
         case .segments, .former: return nil
         }
     }
@@ -92,6 +103,8 @@ package enum ProgressRecord: Hashable, Sendable {
         case producer(Int64)
         case generation(String)
         case former(topic: String, group: String)
+        case wake
+        case start(instance: String)
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -102,6 +115,7 @@ package enum ProgressRecord: Hashable, Sendable {
             let parts = name.split(separator: "/", omittingEmptySubsequences: false)
             switch (parts.first, parts.count) {
             case ("flow", 1): self = .identity
+            case ("wake", 1): self = .wake
             case ("producer", 2):
                 guard let id = Int64(parts[1]), id >= 0 else { return nil }
                 self = .producer(id)
@@ -116,6 +130,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case ("generation", 2):
                 guard !parts[1].isEmpty else { return nil }
                 self = .generation(String(parts[1]))
+            case ("start", 2...): self = .start(instance: parts[1...].joined(separator: "/"))
             case ("former", 3...):
                 // A group's name may hold slashes.
                 guard !parts[1].isEmpty else { return nil }
@@ -133,6 +148,8 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id): "producer/\(id)"
             case .generation(let topic): "generation/\(topic)"
             case .former(let topic, let group): "former/\(topic)/\(group)"
+            case .wake: "wake"
+            case .start(let instance): "start/\(instance)"
             }
         }
 

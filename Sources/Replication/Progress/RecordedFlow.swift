@@ -12,6 +12,9 @@ package struct RecordedFlow: Sendable {
 
     /// Source topics that took the place of earlier ones, by name.
     package private(set) var generations: [String: TopicGeneration] = [:]
+    /// Instances that have begun without waiting for their group, with the places of the records that say so where they
+    /// were read.
+    private(set) var starts: [String: (record: StartRecord, offset: Int64?)] = [:]
     /// By source topic and group.
     package private(set) var former: [String: [ExactName: FormerRecord]] = [:]
 
@@ -54,6 +57,7 @@ package struct RecordedFlow: Sendable {
         do {
             if let known = try ProgressRecord(key: bytes, value: record.value) {
                 take(known)
+                if case .start(let instance, let start) = known { starts[instance] = (start, record.offset) }
             } else {
                 remove(key)
             }
@@ -81,6 +85,8 @@ package struct RecordedFlow: Sendable {
         case .former(let topic, let group, let positions):
             former[topic, default: [:]][ExactName(group)] = positions
             damagedFormer[topic]?.remove(ExactName(group))
+        case .wake: break
+        case .start(let instance, let start): starts[instance] = (start, nil)
         }
     }
 
@@ -100,6 +106,8 @@ package struct RecordedFlow: Sendable {
         // Without it no position in the topic is taken for one of the present topic.
         case .generation(let topic): generations[topic] = nil
         case .former(let topic, let group): damagedFormer[topic, default: []].insert(ExactName(group))
+        case .wake: break
+        case .start(let instance): starts[instance] = nil
         }
     }
 
