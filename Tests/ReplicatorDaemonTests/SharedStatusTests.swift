@@ -4,7 +4,7 @@ import ReplicatorDaemon
 import Testing
 
 /// A flow as several instances tell of it.
-@Suite struct SharedFlowTests {
+@Suite struct SharedStatusTests {
     private let ids = ["a", "b", "c"]
 
     /// The part of an instance.
