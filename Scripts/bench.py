@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -47,14 +48,15 @@ def arguments():
 def measured(case, env, programs, rounds):
     """Figures of each round, by who was measured; the order changes from round to round."""
     found = {name: [] for name in programs}
-    if case.yardstick:
+    has_yardstick = case.yardstick and shutil.which("haproxy")
+    if has_yardstick:
         found["relay"] = []
     with case.prepare(env) as measure:
         for number in range(rounds):
             names = list(programs)
             for name in names[number % len(names):] + names[:number % len(names)]:
                 found[name].append(measure(programs[name]))
-            if case.yardstick:
+            if has_yardstick:
                 found["relay"].append(case.yardstick(env))
     return found
 
@@ -111,8 +113,10 @@ def main():
     version = subprocess.run([chosen.program, "--version"], capture_output=True, text=True).stdout.strip()
     document = {"version": version, "machine": platform.machine(), "cores": os.cpu_count(),
                 "began": int(time.time()), "rounds": rounds, "quick": chosen.quick, "cases": {}}
-    print(f"{version}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {rounds} rounds, everything on this machine; "
+    print(f"{version}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, rounds: {rounds}, everything on this machine; "
           "medians (lowest to highest)\n", flush=True)
+    if not shutil.which("haproxy"):
+        print("haproxy is not installed: nothing is compared with a relay\n", flush=True)
     failed = []
     for case in cases:
         # A folder for each: records, configuration and logs of one case are of no use to the next.

@@ -4,8 +4,8 @@ import contextlib
 import threading
 import time
 
-from benches.harness import (EAST, FAR, WEST, Case, await_true, broker, has_copied, metric, process, produce, record_file,
-                             running)
+from benches.harness import (
+    EAST, FAR, WEST, Case, await_true, broker, has_copied, metric, process, produce, record_file, running)
 from benches.latency import figures
 from processes import cpu_seconds, memory_megabytes
 
@@ -75,7 +75,7 @@ def limited(megabytes_per_second, partitions):
     """MB/s under `limits.bytesPerSecond`, as a share of it, over ten seconds from the first record."""
     @contextlib.contextmanager
     def prepare(env):
-        path, _ = record_file(env, 24 * megabytes_per_second)
+        path, _ = record_file(env, 14 * megabytes_per_second)
         with broker(env, EAST, partitions=partitions):
             produce(EAST, "bench", path, batch_bytes=100_000)
 

@@ -17,11 +17,13 @@ from processes import cpu_seconds, memory_megabytes
 EAST, WEST, FAR, HTTP, RELAY, SINK = 27092, 27192, 27292, 27644, 27700, 27701
 # Only ends what would otherwise hang.
 PATIENCE = 600
+# A scrape that is not answered by then is asked again.
+PROMPT = 2
 
 
 @dataclasses.dataclass
 class Case:
-    """One row of the table. `prepare(env)` is a context manager that yields a function from a program to its figures."""
+    """One row. `prepare(env)` is a context manager that yields a function from a program to its figures."""
 
     name: str
     prepare: Callable
@@ -124,13 +126,19 @@ def running(env, program, **settings):
 
 
 def metric(name):
-    text = urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/metrics", timeout=30).read().decode()
+    text = urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/metrics", timeout=PROMPT).read().decode()
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
                if line.startswith((name + "{", name + " ")))
 
 
 def status():
     return json.load(urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/api/status", timeout=30))
+
+
+def is_in_step(count):
+    """Whether so many partitions are known to have nothing left to copy."""
+    partitions = [partition for flow in status()["flows"] for partition in flow["partitions"]]
+    return len(partitions) == count and all(partition["lag"] == 0 for partition in partitions)
 
 
 def has_copied(records):

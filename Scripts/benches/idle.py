@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from benches.harness import EAST, WEST, Case, await_true, broker, metric, running, status
+from benches.harness import EAST, WEST, Case, await_true, broker, is_in_step, running
 from processes import cpu_seconds, memory_megabytes
 
 SECONDS = 20
@@ -64,13 +64,6 @@ def quiet(topics, partitions):
                     return figures
             yield measure
     return prepare
-
-
-def is_in_step(count):
-    if metric("replicator_partitions_lag_unknown") > 0:
-        return False
-    partitions = [p for flow in status()["flows"] for p in flow["partitions"]]
-    return len(partitions) == count and all(p["lag"] == 0 for p in partitions)
 
 
 CASES = [

@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from benches.harness import EAST, WEST, Case, await_true, broker, metric, produce, record_file, running
+from benches.harness import EAST, WEST, Case, await_true, broker, is_in_step, metric, produce, record_file, running
 
 
 def first_record():
@@ -17,11 +17,11 @@ def first_record():
                 with broker(env, WEST):
                     began = time.monotonic()
                     with running(env, program):
-                        await_true("a record", lambda: metric("replicator_records_total") > 0, pause=0.002)
+                        await_true("a record", lambda: metric("replicator_records_total") > 0, pause=0.01)
                         first = time.monotonic() - began
                     began = time.monotonic()
                     with running(env, program) as child:
-                        await_true("it has found its place", lambda: metric("replicator_message_lag") == 0, pause=0.002)
+                        await_true("it has found its place", lambda: is_in_step(3), pause=0.01)
                         return {"first record ms": 1000 * first, "again in step ms": 1000 * (time.monotonic() - began)}
             yield measure
     return prepare

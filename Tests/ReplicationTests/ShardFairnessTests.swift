@@ -1,4 +1,5 @@
 import KafkaClient
+import KafkaCompression
 import KafkaWire
 import NIOCore
 import Replication
