@@ -177,7 +177,9 @@ extension InstanceMember {
         let (parts, racks) = await flow.parts()
         let plan = AssignmentPlanner(parts: parts, racks: racks).plan(
             for: subscriptions.map { id, found in
-                AssignmentPlanner.Member(id: id, rack: found.rack, generation: found.generation, owned: found.owned)
+                AssignmentPlanner.Member(
+                    id: id, rack: found.rack, generation: found.generation, owned: found.owned,
+                    releasing: found.releasing, isLeaving: found.isLeaving)
             })
         let version = subscriptions.values.map(\.version).min() ?? InstanceAssignment.newestVersion
         let peers = subscriptions.values.map { InstanceAssignment.Peer(instance: $0.instance, address: $0.address) }

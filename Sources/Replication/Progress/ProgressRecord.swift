@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 package import KafkaClient
 internal import KafkaWire
 package import NIOCore
@@ -36,19 +35,13 @@ package enum ProgressRecord: Hashable, Sendable {
     /// Nil for what is to be removed.
     package func value() throws -> ByteBuffer? {
         switch self {
-        case .identity(let identity): try Self.json(identity)
-        case .checkpoint(_, let checkpoint): try Self.json(checkpoint)
+        case .identity(let identity): try StateCheck.json(identity)
+        case .checkpoint(_, let checkpoint): try StateCheck.json(checkpoint)
         case .segments(_, _, let block): block?.bytes
         case .producer(_, let registration): try registration.value()
-        case .generation(_, let generation): try Self.json(generation)
-        case .former(_, _, let former): try former.map(Self.json)
+        case .generation(_, let generation): try StateCheck.json(generation)
+        case .former(_, _, let former): try former.map { try StateCheck.json($0) }
         }
-    }
-
-    private static func json(_ value: some Encodable) throws -> ByteBuffer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return ByteBuffer(bytes: try encoder.encode(value))
     }
 
     /// Nil for keys that this version does not know.
