@@ -3,7 +3,7 @@ package import NIOCore
 
 /// An instance's part of a generation, and who the others are.
 package struct InstanceAssignment: Hashable, Sendable {
-    package static let newestVersion = 2
+    package static let newestVersion = InstanceSettings.newestAssignmentVersion
 
     /// An instance of the flow.
     package struct Peer: Hashable, Sendable, Codable {
