@@ -18,6 +18,8 @@ package enum ProgressRecord: Hashable, Sendable {
     case generation(String, TopicGeneration)
     /// Key `former/<topic>/<group>`: positions of a group that may be of the earlier topic; nil once there are none.
     case former(topic: String, group: String, FormerRecord?)
+    /// Keys as ``InstanceRecord`` has them: wishes of operators and reports of instances, for all instances.
+    case control(InstanceRecord)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -28,6 +30,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id, _): .producer(id)
             case .generation(let topic, _): .generation(topic)
             case .former(let topic, let group, _): .former(topic: topic, group: group)
+            case .control(let record): .control(record.key)
             }
         return ByteBuffer(string: key.text)
     }
@@ -41,6 +44,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case .producer(_, let registration): try registration.value()
         case .generation(_, let generation): try StateCheck.json(generation)
         case .former(_, _, let former): try former.map { try StateCheck.json($0) }
+        case .control(let record): try record.value()
         }
     }
 
@@ -59,6 +63,10 @@ package enum ProgressRecord: Hashable, Sendable {
                 topic: topic, group: group, try value.map { try StateCheck.decode(FormerRecord.self, from: $0) })
             return
         }
+        if case .control(let key) = key {
+            self = .control(try InstanceRecord(key, value: value))
+            return
+        }
         guard let value else { return nil }
         switch key {
         case .identity:
@@ -73,7 +81,7 @@ package enum ProgressRecord: Hashable, Sendable {
             self = .checkpoint(partition, checkpoint)
         case .generation(let topic):
             self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
-        case .segments, .former: return nil
+        case .segments, .former, .control: return nil
         }
     }
 
@@ -85,6 +93,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case producer(Int64)
         case generation(String)
         case former(topic: String, group: String)
+        case control(InstanceRecord.Key)
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -113,7 +122,9 @@ package enum ProgressRecord: Hashable, Sendable {
                 // A group's name may hold slashes.
                 guard !parts[1].isEmpty else { return nil }
                 self = .former(topic: String(parts[1]), group: parts[2...].joined(separator: "/"))
-            default: return nil
+            default:
+                guard let key = InstanceRecord.Key(parts) else { return nil }
+                self = .control(key)
             }
         }
 
@@ -126,6 +137,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id): "producer/\(id)"
             case .generation(let topic): "generation/\(topic)"
             case .former(let topic, let group): "former/\(topic)/\(group)"
+            case .control(let key): key.text
             }
         }
 
