@@ -20,6 +20,8 @@ package enum ProgressRecord: Hashable, Sendable {
     case former(topic: String, group: String, FormerRecord?)
     /// Keys as ``InstanceRecord`` has them: wishes of operators and reports of instances, for all instances.
     case control(InstanceRecord)
+    /// Key `wake`: an instance has changed what concerns the others, and wakes them. It says nothing else.
+    case wake(instance: String)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -31,6 +33,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .generation(let topic, _): .generation(topic)
             case .former(let topic, let group, _): .former(topic: topic, group: group)
             case .control(let record): .control(record.key)
+            case .wake: .wake
             }
         return ByteBuffer(string: key.text)
     }
@@ -45,6 +48,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case .generation(_, let generation): try StateCheck.json(generation)
         case .former(_, _, let former): try former.map { try StateCheck.json($0) }
         case .control(let record): try record.value()
+        case .wake(let instance): ByteBuffer(string: instance)
         }
     }
 
@@ -81,6 +85,7 @@ package enum ProgressRecord: Hashable, Sendable {
             self = .checkpoint(partition, checkpoint)
         case .generation(let topic):
             self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
+        case .wake: self = .wake(instance: String(buffer: value))
         case .segments, .former, .control: return nil
         }
     }
@@ -94,6 +99,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case generation(String)
         case former(topic: String, group: String)
         case control(InstanceRecord.Key)
+        case wake
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -104,6 +110,7 @@ package enum ProgressRecord: Hashable, Sendable {
             let parts = name.split(separator: "/", omittingEmptySubsequences: false)
             switch (parts.first, parts.count) {
             case ("flow", 1): self = .identity
+            case ("wake", 1): self = .wake
             case ("producer", 2):
                 guard let id = Int64(parts[1]), id >= 0 else { return nil }
                 self = .producer(id)
@@ -138,6 +145,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .generation(let topic): "generation/\(topic)"
             case .former(let topic, let group): "former/\(topic)/\(group)"
             case .control(let key): key.text
+            case .wake: "wake"
             }
         }
 

@@ -85,6 +85,7 @@ package struct RecordedFlow: Sendable {
             former[topic, default: [:]][ExactName(group)] = positions
             damagedFormer[topic]?.remove(ExactName(group))
         case .control(let record): control.take(record)
+        case .wake: break
         }
     }
 
@@ -106,6 +107,7 @@ package struct RecordedFlow: Sendable {
         case .former(let topic, let group): damagedFormer[topic, default: []].insert(ExactName(group))
         // What was said before holds until it is said again.
         case .control: break
+        case .wake: break
         }
     }
 
