@@ -1,4 +1,5 @@
 import KafkaClient
+import KafkaWire
 import Replication
 import TestSupport
 import Testing
@@ -22,6 +23,8 @@ import Testing
         var generation: Int32 = 0
         var joined = 0
         var isRebalanceWanted = false
+        /// What leaders know of loads.
+        var remembered: [FlowPart: Double] = [:]
 
         /// Who has a part, whether it gives it away or not.
         func check() {
@@ -35,14 +38,16 @@ import Testing
         }
 
         mutating func plan(unknown: (FlowPart) -> Bool = { _ in false }) -> AssignmentPlanner.Plan {
-            AssignmentPlanner(parts: parts, racks: racks).plan(
-                for: members.map { id, member in
-                    AssignmentPlanner.Member(
-                        id: id, rack: member.rack, generation: member.ownership.generation,
-                        owned: Dictionary(
-                            uniqueKeysWithValues: member.ownership.held.map { ($0, unknown($0) ? nil : loads[$0]) }),
-                        releasing: member.ownership.releasing, isLeaving: member.isLeaving)
-                })
+            let told = members.map { id, member in
+                AssignmentPlanner.Member(
+                    id: id, rack: member.rack, generation: member.ownership.generation,
+                    owned: Dictionary(
+                        uniqueKeysWithValues: member.ownership.held.map { ($0, unknown($0) ? nil : loads[$0]) }),
+                    releasing: member.ownership.releasing, isLeaving: member.isLeaving)
+            }
+            let planner = AssignmentPlanner(parts: parts, racks: racks, remembered: remembered)
+            remembered = planner.loads(told: told)
+            return planner.plan(for: told)
         }
 
         /// All join; what has not reached a member of the generation before never does.
@@ -86,7 +91,8 @@ import Testing
                 }
                 check()
                 rounds += 1
-            } while isRebalanceWanted && rounds < 10
+                // What was not known of a part's load is by now.
+            } while rounds < 10 && (isRebalanceWanted || !plan().withheld.isEmpty)
             return rounds
         }
     }

@@ -151,6 +151,21 @@ import Testing
         #expect(plan.assignments.values.allSatisfy { $0.count == 15 } && plan.withheld.isEmpty)
     }
 
+    @Test func `what a part that nobody has weighed before is remembered`() {
+        let parts = Self.parts(12)
+        let heavy = parts[10], light = parts[11]
+        let told = [Member(id: "a", generation: 1, owned: owned([heavy], 10_000).merging(owned([light], 10)) { $1 })]
+        let remembered = AssignmentPlanner(parts: Set(parts)).loads(told: told)
+        let plan = AssignmentPlanner(parts: Set(parts), remembered: remembered).plan(for: [
+            Member(id: "b", generation: 2, owned: owned(parts[0..<5], 1_000)),
+            Member(id: "c", generation: 2, owned: owned(parts[5..<10], 1_000)),
+        ])
+
+        let taker = plan.assignments.first { $0.value.contains(heavy) }
+        #expect(taker?.value.contains(light) == false)
+        #expect(plan.withheld.count >= 4, "the one that takes the heavy part gives of its own")
+    }
+
     @Test func `parts go to members of their rack where that costs no balance`() throws {
         let parts = Self.parts(40)
         let racks = Dictionary(uniqueKeysWithValues: parts.enumerated().map { ($1, $0 % 2 == 0 ? "r1" : "r2") })
@@ -164,10 +179,10 @@ import Testing
 
     @Test func `the order of joining makes no difference`() {
         let parts = Self.parts(50)
-        let members = (0..<5).map { number in
-            Member(
-                id: "m\(number)", generation: 1,
-                owned: owned(parts[(number * 10)..<(number * 10 + 10)], Double(number * 100)))
+        let members = (0..<5).map { (number: Int) -> Member in
+            let first = number * 10
+            return Member(
+                id: "m\(number)", generation: 1, owned: owned(parts[first..<first + 10], Double(number) * 100))
         }
         let planner = AssignmentPlanner(parts: Set(parts))
 

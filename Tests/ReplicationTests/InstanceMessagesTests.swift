@@ -8,15 +8,19 @@ import Testing
 @Suite(.printsSeed) struct InstanceMessagesTests {
     private static let first = TopicPartition("orders", 0), second = TopicPartition("orders", 7)
 
+    private static let owned: [FlowPart: Double?] = {
+        var owned: [FlowPart: Double?] = [.partition(first): 1_000, .task(.topics): 10]
+        owned[.partition(TopicPartition("a b", 3))] = 0
+        for part in [FlowPart.partition(second), .task(.groups)] { owned.updateValue(nil, forKey: part) }
+        return owned
+    }()
+
     private static let subscription = InstanceSubscription(
-        instance: "one", address: "http://one:9644", rack: "r1", generation: 5,
-        owned: [
-            .partition(first): 1_000, .partition(second): .some(nil), .partition(TopicPartition("a b", 3)): 0,
-            .task(.topics): 10, .task(.groups): .some(nil),
-        ], releasing: [.partition(second)], isLeaving: true)
+        instance: "one", address: "http://one:9644", rack: "r1", generation: 5, owned: owned,
+        releasing: [.partition(second)], isLeaving: true)
 
     @Test(arguments: [1, 2]) func `a subscription comes out as it went in`(version: Int) throws {
-        let bytes = try Self.subscription.encoded(for: version)
+        let bytes: ByteBuffer = try Self.subscription.encoded(for: version)
         var read = try InstanceSubscription(decoding: bytes)
 
         #expect((bytes.readableBytesView.first == 2) == (version == 2))
@@ -83,8 +87,8 @@ import Testing
     @Test func `the loads of a byte cover everything there is`() throws {
         let loads = [0.5, 1, 3, 700, 1e6, 12_345_678, 1e10, 4e12]
         var wide = Self.subscription
-        wide.owned = Dictionary(
-            uniqueKeysWithValues: loads.enumerated().map { (.partition(TopicPartition("t", Int32($0))), $1) })
+        wide.owned = [:]
+        for (number, load) in loads.enumerated() { wide.owned[.partition(TopicPartition("t", Int32(number)))] = load }
         let read = try InstanceSubscription(decoding: try wide.encoded(for: 2))
 
         for (number, load) in loads.enumerated() {

@@ -17,9 +17,8 @@ import Testing
         }
 
         mutating func share() {
-            for name in instances.keys.sorted() {
-                write(instances[name]?.assigned(peers: Array(instances.keys), generation: 1) ?? [])
-            }
+            let names = instances.keys.sorted()
+            for name in names { write(instances[name]?.assigned(peers: names, generation: 1) ?? []) }
         }
 
         mutating func write(_ records: [InstanceRecord]) { for record in records { recorded.take(record) } }

@@ -42,13 +42,30 @@ package struct AssignmentPlanner: Sendable {
 
     private let parts: Set<FlowPart>
     private let racks: [FlowPart: String]
+    private let remembered: [FlowPart: Double]
 
     /// - Parameters:
     ///   - parts: everything that is to be divided.
     ///   - racks: where a partition is best read, as far as that is known.
-    package init(parts: Set<FlowPart>, racks: [FlowPart: String] = [:]) {
+    ///   - remembered: loads of before, for what nobody has at the moment; see ``loads(told:)``.
+    package init(parts: Set<FlowPart>, racks: [FlowPart: String] = [:], remembered: [FlowPart: Double] = [:]) {
         self.parts = parts
         self.racks = racks
+        self.remembered = remembered
+    }
+
+    /// The load of each part as far as it is known by now, to be remembered for the next plan: between two generations a
+    /// part that moves is nobody's, as is one whose owner has died.
+    package func loads(told members: [Member]) -> [FlowPart: Double] {
+        var loads = remembered.filter { parts.contains($0.key) }
+        var told: [FlowPart: Double] = [:]
+        for member in members {
+            for (part, load) in member.owned where parts.contains(part) {
+                if let load { told[part] = max(told[part] ?? 0, load) }
+            }
+        }
+        loads.merge(told) { $1 }
+        return loads
     }
 
     package func plan(for members: [Member]) -> Plan {
@@ -122,13 +139,8 @@ package struct AssignmentPlanner: Sendable {
     /// Of all parts. One that outweighs a fair share counts as that share: its member can only be spared everything
     /// else, and the others are compared with each other.
     private func weights(_ members: [Member], among count: Int) -> [FlowPart: Double] {
-        var loads: [FlowPart: Double] = [:]
-        for member in members {
-            for (part, load) in member.owned where parts.contains(part) {
-                if let load { loads[part] = max(loads[part] ?? 0, load) }
-            }
-        }
-        // Nothing is known of a part that nobody has: the mean is the best guess.
+        let loads = loads(told: members)
+        // Of what nothing is known the mean is the best guess.
         let mean = loads.isEmpty ? 0 : loads.values.reduce(0, +) / Double(loads.count)
         let least = max(1, mean * Self.idleShare)
         var weights: [FlowPart: Double] = [:]
