@@ -9,7 +9,7 @@ extension Flow {
     /// - Returns: whether that was news.
     @discardableResult
     public func pause(_ scope: PauseScope) async throws(FlowControlError) -> Bool {
-        try checkExists(scope)
+        try await checkExists(scope)
         guard pauses.pause(scope) else { return false }
         await applyPauses()
         logger.info("paused", metadata: ["what": "\(scope)"])
@@ -21,7 +21,7 @@ extension Flow {
     /// - Returns: whether anything of it was paused.
     @discardableResult
     public func resume(_ scope: PauseScope) async throws(FlowControlError) -> Bool {
-        try checkExists(scope)
+        try await checkExists(scope)
         switch pauses.resume(scope) {
         case .resumed:
             await applyPauses()
@@ -37,7 +37,7 @@ extension Flow {
     /// - Returns: how many partitions had failed or were not copied.
     @discardableResult
     public func retry(_ scope: PauseScope) async throws(FlowControlError) -> Int {
-        try checkExists(scope)
+        try await checkExists(scope)
         var count = retryWaiting(scope)
         for shard in shards { count += await shard.retry(scope) }
         return count
@@ -58,12 +58,14 @@ extension Flow {
         for scope in pauses.scopes { _ = self.pauses.pause(scope) }
     }
 
-    private func checkExists(_ scope: PauseScope) throws(FlowControlError) {
+    private func checkExists(_ scope: PauseScope) async throws(FlowControlError) {
+        var present = Set(known.keys)
+        if parts.isShared { present.formUnion(await progress.known.keys) }
         let exists =
             switch scope {
             case .flow: true
-            case .topic(let topic): isWaiting(topic) || known.keys.contains { $0.topic == topic }
-            case .partition(let topic, let partition): known[TopicPartition(topic, partition)] != nil
+            case .topic(let topic): isWaiting(topic) || present.contains { $0.topic == topic }
+            case .partition(let topic, let partition): present.contains(TopicPartition(topic, partition))
             }
         guard !exists else { return }
         if let topic = scope.topic, let rule = settings.exclusion(of: topic) {

@@ -22,6 +22,8 @@ package enum ProgressRecord: Hashable, Sendable {
     case control(InstanceRecord)
     /// Key `wake`: an instance has changed what concerns the others, and wakes them. It says nothing else.
     case wake(instance: String)
+    /// Key `start/<instance>`: an instance begins without waiting for its group; see ``StartRecord``.
+    case start(instance: String, StartRecord)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -34,6 +36,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .former(let topic, let group, _): .former(topic: topic, group: group)
             case .control(let record): .control(record.key)
             case .wake: .wake
+            case .start(let instance, _): .start(instance: instance)
             }
         return ByteBuffer(string: key.text)
     }
@@ -49,6 +52,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case .former(_, _, let former): try former.map { try StateCheck.json($0) }
         case .control(let record): try record.value()
         case .wake(let instance): ByteBuffer(string: instance)
+        case .start(_, let start): try StateCheck.json(start)
         }
     }
 
@@ -86,6 +90,8 @@ package enum ProgressRecord: Hashable, Sendable {
         case .generation(let topic):
             self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
         case .wake: self = .wake(instance: String(buffer: value))
+        case .start(let instance):
+            self = .start(instance: instance, try StateCheck.decode(StartRecord.self, from: value))
         case .segments, .former, .control: return nil
         }
     }
@@ -100,6 +106,7 @@ package enum ProgressRecord: Hashable, Sendable {
         case former(topic: String, group: String)
         case control(InstanceRecord.Key)
         case wake
+        case start(instance: String)
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -125,6 +132,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case ("generation", 2):
                 guard !parts[1].isEmpty else { return nil }
                 self = .generation(String(parts[1]))
+            case ("start", 2...): self = .start(instance: parts[1...].joined(separator: "/"))
             case ("former", 3...):
                 // A group's name may hold slashes.
                 guard !parts[1].isEmpty else { return nil }
@@ -146,6 +154,7 @@ package enum ProgressRecord: Hashable, Sendable {
             case .former(let topic, let group): "former/\(topic)/\(group)"
             case .control(let key): key.text
             case .wake: "wake"
+            case .start(let instance): "start/\(instance)"
             }
         }
 

@@ -6,9 +6,9 @@ package actor ProgressStore {
     private let flow: String
     private let target: ClusterClient
     private let log: StateTopic
-    private let wallClock: @Sendable () -> Int64
+    let wallClock: @Sendable () -> Int64
     private var configured: FlowIdentity?
-    private var recorded = RecordedFlow()
+    private(set) var recorded = RecordedFlow()
     /// The topic as it was last found to hold everything; zero where the cluster does not tell.
     private var topicID = KafkaUUID.zero
     /// Offset behind the last record that is known to be there; nil before the topic was read.
@@ -34,7 +34,7 @@ package actor ProgressStore {
     /// Whether the flow has never been started.
     var isNewFlow: Bool { recorded.identity == nil }
 
-    var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
+    package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 
     /// Creates the topic if it is missing, and reads what it holds.
     package func open() async throws(FlowError) {
@@ -198,6 +198,21 @@ package actor ProgressStore {
         }
     }
 
+    /// The same for a record whose place counts: everything before it is known when it returns.
+    ///
+    /// - Returns: the offset of the first.
+    func appendInPlace(_ records: [ProgressRecord]) async throws(FlowError) -> Int64? {
+        var place: Int64?
+        try await appendAlone { () throws(any Error) in
+            let isLost = try await self.write(records)
+            place = self.end.map { $0 - Int64(records.count) }
+            for record in records { self.recorded.take(record) }
+            if isLost { try await self.restore() }
+            if self.next < self.end ?? 0 { try await self.readOn() }
+        }
+        return place
+    }
+
     /// - Returns: whether the log ends earlier than it should.
     @discardableResult
     private func write(_ records: [ProgressRecord]) async throws -> Bool {
@@ -231,7 +246,7 @@ extension ProgressStore {
     /// Waits until the topic holds what has not been taken in yet.
     ///
     /// - Returns: whether it does; not when the time was over first.
-    nonisolated func awaitNews(atMost time: Duration) async throws(KafkaError) -> Bool {
+    package nonisolated func awaitNews(atMost time: Duration) async throws(KafkaError) -> Bool {
         let position = FetchPosition(topic: topic, partition: 0, fetchOffset: await next, maxBytes: 1)
         let found = try await target.read(
             position, isolation: .readUncommitted, maxWait: time, purpose: .fetch(1))
@@ -239,13 +254,13 @@ extension ProgressStore {
     }
 
     /// Takes in what the topic holds by now, whoever has written it.
-    func catchUp() async throws(FlowError) {
+    package func catchUp() async throws(FlowError) {
         guard end != nil else { return }
         try await appendAlone { () throws(any Error) in try await self.readOn() }
     }
 
     /// Subjects of the records by which others have changed what is known, since the last call.
-    func takeNews() -> Set<ProgressRecord.Key> {
+    package func takeNews() -> Set<ProgressRecord.Key> {
         defer { news = [] }
         return news
     }
@@ -271,7 +286,7 @@ extension ProgressStore {
     }
 
     /// Wakes the others, who would hear of a change in the group only with their next heartbeat.
-    func wakeOthers(_ instance: String) async throws(FlowError) {
+    package func wakeOthers(_ instance: String) async throws(FlowError) {
         try await append([.wake(instance: instance)])
     }
 

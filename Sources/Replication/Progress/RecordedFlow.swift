@@ -12,6 +12,9 @@ package struct RecordedFlow: Sendable {
 
     /// Source topics that took the place of earlier ones, by name.
     package private(set) var generations: [String: TopicGeneration] = [:]
+    /// Instances that have begun without waiting for their group, with the places of the records that say so where they
+    /// were read.
+    private(set) var starts: [String: (record: StartRecord, offset: Int64?)] = [:]
     /// By source topic and group.
     package private(set) var former: [String: [ExactName: FormerRecord]] = [:]
 
@@ -57,6 +60,7 @@ package struct RecordedFlow: Sendable {
         do {
             if let known = try ProgressRecord(key: bytes, value: record.value) {
                 take(known)
+                if case .start(let instance, let start) = known { starts[instance] = (start, record.offset) }
             } else {
                 remove(key)
             }
@@ -86,6 +90,7 @@ package struct RecordedFlow: Sendable {
             damagedFormer[topic]?.remove(ExactName(group))
         case .control(let record): control.take(record)
         case .wake: break
+        case .start(let instance, let start): starts[instance] = (start, nil)
         }
     }
 
@@ -108,6 +113,7 @@ package struct RecordedFlow: Sendable {
         // What was said before holds until it is said again.
         case .control: break
         case .wake: break
+        case .start(let instance): starts[instance] = nil
         }
     }
 

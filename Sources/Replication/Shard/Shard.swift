@@ -30,6 +30,12 @@ actor Shard {
     /// The shard's place among those of the flow.
     let number: Int
     let troubles: TroubleLog
+    /// Asked before anything is written.
+    let lease: InstanceLease
+    /// Notified when partitions have been released, or taken away by others.
+    let partsDue: Signal
+    var fenced: [TopicPartition] = []
+    var givesUpFenced = false
     var scheduler: ShardScheduler
     private(set) var isDraining = false
     /// Everything fetched has reached the target: nothing is taken in any more.
@@ -51,8 +57,10 @@ actor Shard {
     init(
         source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, scheduler: ShardScheduler,
         rateLimit: RateLimit, own: FlowProducerIDs, sourceOrigins: OriginTable, number: Int, troubles: TroubleLog,
-        logger: Logger, wallClock: @escaping @Sendable () -> Int64
+        lease: InstanceLease, partsDue: Signal, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
+        self.lease = lease
+        self.partsDue = partsDue
         self.number = number
         self.troubles = troubles
         self.source = source
@@ -162,6 +170,7 @@ actor Shard {
         if changes.isRecoveryDue { recoverySignal.notify() }
         if changes.areLeadersStale { refreshLeaders() }
         if changes.isDeadlineNew { scheduleTick() }
+        if changes.hasReleased { partsDue.notify() }
     }
 
     private func scheduleTick() {

@@ -33,6 +33,11 @@ struct ShardScheduler {
     private var pausing: Set<Int> = []
     /// Partitions with an event since their progress was last taken.
     private var progressed: [Int] = []
+    /// Slots of partitions that are released, and have reached the target with everything.
+    private var drained: Set<Int> = []
+    /// Slots whose partitions are gone, and that something may still refer to.
+    private var left: Set<Int> = []
+    private var vacant: [Int] = []
     private var changes = ShardChanges()
 
     /// Room for rebuilt batches when nothing else is held, in bytes.
@@ -61,6 +66,8 @@ struct ShardScheduler {
         var hasQuestion = false
         var isPausing = false
         var hasProgressed = false
+        /// The partition is gone; the slot is used again when nothing refers to it.
+        var isLeft = false
     }
 
     /// - Parameter replicaLease: how long a partition is read from a replica before its leader is asked again.
@@ -71,23 +78,31 @@ struct ShardScheduler {
         self.intake = intake
     }
 
-    var partitions: some RandomAccessCollection<PartitionReplicator> { slots.lazy.map(\.partition) }
+    var partitions: some Collection<PartitionReplicator> { slots.lazy.filter { !$0.isLeft }.map(\.partition) }
 
     subscript(index: Int) -> PartitionReplicator { slots[index].partition }
 
     mutating func add(_ partition: PartitionReplicator) {
         guard bySource[partition.source] == nil else { return }
-        bySource[partition.source] = slots.count
-        slots.append(Slot(partition: partition))
-        file(slots.count - 1)
+        if vacant.isEmpty { reclaim() }
+        let index = vacant.popLast() ?? slots.count
+        if index == slots.count {
+            slots.append(Slot(partition: partition))
+        } else {
+            slots[index] = Slot(partition: partition)
+        }
+        bySource[partition.source] = index
+        file(index)
     }
 
     func index(ofSource partition: TopicPartition) -> Int? { bySource[partition] }
 
     var isDrained: Bool { slots.allSatisfy(\.partition.isDrained) }
 
-    var sourceBrokers: Set<Int32> { Set(slots.compactMap { $0.readFrom ?? $0.partition.sourceLeader?.broker }) }
-    var targetBrokers: Set<Int32> { Set(slots.compactMap(\.partition.targetLog.leader)) }
+    var sourceBrokers: Set<Int32> {
+        Set(slots.compactMap { $0.isLeft ? nil : $0.readFrom ?? $0.partition.sourceLeader?.broker })
+    }
+    var targetBrokers: Set<Int32> { Set(slots.compactMap { $0.isLeft ? nil : $0.partition.targetLog.leader }) }
 }
 
 // Events and their effects.
@@ -105,7 +120,7 @@ extension ShardScheduler {
     }
 
     mutating func sendAll(_ event: (inout PartitionReplicator) -> Void) {
-        for index in slots.indices { send(to: index, event) }
+        for index in slots.indices where !slots[index].isLeft { send(to: index, event) }
     }
 
     mutating func apply(_ policies: FlowPolicies) {
@@ -116,13 +131,13 @@ extension ShardScheduler {
     /// - Returns: how many of the partitions concerned had failed.
     mutating func retry(_ isConcerned: (TopicPartition) -> Bool) -> Int {
         slots.indices.count { index in
-            isConcerned(slots[index].partition.source) && send(to: index) { $0.retry() }
+            !slots[index].isLeft && isConcerned(slots[index].partition.source) && send(to: index) { $0.retry() }
         }
     }
 
     /// Partitions whose position is not known.
     func withoutPosition(_ isConcerned: (TopicPartition) -> Bool) -> Int {
-        slots.count { $0.partition.hasNoPosition && isConcerned($0.partition.source) }
+        slots.count { !$0.isLeft && $0.partition.hasNoPosition && isConcerned($0.partition.source) }
     }
 
     /// An answer to a fetch has arrived.
@@ -155,6 +170,7 @@ extension ShardScheduler {
             if isPausing { pausing.insert(index) } else { pausing.remove(index) }
         }
         if isPausing { changes.isDeadlineNew = true }
+        fileRelease(index)
         guard !slots[index].hasProgressed else { return }
         slots[index].hasProgressed = true
         progressed.append(index)
@@ -200,9 +216,9 @@ extension ShardScheduler {
     /// Progress of the partitions that had an event since the last call.
     mutating func takeProgress() -> [PartitionProgress] {
         defer { progressed = [] }
-        return progressed.map { index in
+        return progressed.compactMap { index in
             slots[index].hasProgressed = false
-            return PartitionProgress(slots[index].partition)
+            return slots[index].isLeft ? nil : PartitionProgress(slots[index].partition)
         }
     }
 
@@ -225,6 +241,78 @@ struct ShardChanges {
     /// The next deadline may be earlier than the one known.
     var isDeadlineNew = false
     var reports: [(index: Int, report: PartitionReport)] = []
+    /// Partitions that are released have reached the target with everything.
+    var hasReleased = false
+}
+
+// Partitions that others take over.
+extension ShardScheduler {
+    /// Reads partitions no further, so that others can take them over when the target has what was read.
+    mutating func release(_ sources: [TopicPartition]) {
+        for source in sources {
+            guard let index = bySource[source] else { continue }
+            send(to: index) { $0.setReleasing() }
+        }
+    }
+
+    /// Partitions that were released and have reached the target with everything: they are gone from here.
+    mutating func takeReleased() -> [PartitionProgress] {
+        let released = drained.sorted().map { PartitionProgress(slots[$0].partition) }
+        for index in drained { leave(index) }
+        return released
+    }
+
+    /// Drops partitions with everything that the target has yet to acknowledge.
+    ///
+    /// - Parameter sources: nil for all.
+    mutating func letGo(_ sources: [TopicPartition]?) {
+        for index in sources.map({ $0.compactMap { bySource[$0] } }) ?? Array(bySource.values) { leave(index) }
+    }
+
+    /// Has progress told once more, although nothing has happened.
+    mutating func tellAgain(_ sources: [TopicPartition]) {
+        for source in sources {
+            if let index = bySource[source] { file(index) }
+        }
+    }
+
+    private mutating func fileRelease(_ index: Int) {
+        guard slots[index].partition.isReleasing, !slots[index].isLeft else { return }
+        if slots[index].partition.isDrained {
+            drained.insert(index)
+            changes.hasReleased = true
+        } else {
+            drained.remove(index)
+        }
+    }
+
+    private mutating func leave(_ index: Int) {
+        let source = slots[index].partition.source
+        readReplicas.leave(source)
+        slots[index].partition.letGo()
+        slots[index].isLeft = true
+        bySource[source] = nil
+        drained.remove(index)
+        left.insert(index)
+        if let broker = slots[index].queuedAt {
+            readyAtTarget[broker]?.removeAll { $0 == index }
+            slots[index].queuedAt = nil
+        }
+        file(index)
+    }
+
+    /// Makes room of slots that nothing refers to any more.
+    private mutating func reclaim() {
+        guard !left.isEmpty else { return }
+        let told = changedAtSource.values.reduce(into: Set<Int>()) { $0.formUnion($1) }
+        for index in left {
+            guard !slots[index].hasProgressed, !slots[index].partition.awaitsAnswers, !recoveries.holds(index),
+                !ranging.contains(index), !told.contains(index)
+            else { continue }
+            left.remove(index)
+            vacant.append(index)
+        }
+    }
 }
 
 // Fetching.
@@ -252,6 +340,12 @@ extension ShardScheduler {
     mutating func update(_ session: inout FetchSession, of broker: Int32) {
         for index in changedAtSource.removeValue(forKey: broker) ?? [] {
             let source = slots[index].partition.source
+            // It may have come back to another slot meanwhile.
+            if slots[index].isLeft, let present = bySource[source], slots[present].readFrom == broker {
+                fullAtSource[broker]?.remove(index)
+                largeWishes[broker]?[index] = nil
+                continue
+            }
             let wish = slots[index].readFrom == broker ? slots[index].wish : nil
             if wish?.isFull == true {
                 fullAtSource[broker, default: []].insert(index)
@@ -292,7 +386,7 @@ extension ShardScheduler {
 
     /// Partitions whose leader is another one, or whose replica is none any more, are read from their leaders.
     mutating func leaveLostReplicas(_ metadata: ClusterMetadata) {
-        for index in slots.indices {
+        for index in slots.indices where !slots[index].isLeft {
             let source = slots[index].partition.source
             guard let replica = readReplicas.replica(of: source),
                 let found = metadata.partition(source.topic, source.partition), let broker = found.leader

@@ -9,6 +9,8 @@ extension Shard {
     private static let pipelineDepth = 5
     /// Time for the broker to wait for its replicas, in milliseconds.
     private static let acknowledgementTimeout: Int32 = 30_000
+    /// Time until the lease is looked at again that has run out: a late answer may still extend it.
+    private static let lostPause: TimeAmount = .milliseconds(100)
 
     func runTargetProducer(_ broker: Int32) async {
         let signal = link(target: broker).signal
@@ -25,6 +27,12 @@ extension Shard {
                 do throws(KafkaError) {
                     let connection = try await target.connection(to: broker, purpose: .produce(0))
                     let version = try connection.version(of: ProduceRequest.self)
+                    // The last look before the request: a process that was frozen until now learns it here.
+                    guard lease.isHeld else {
+                        eventLoop.scheduleTask(in: Self.lostPause) { signal.notify() }
+                        _ = await signals.next()
+                        continue
+                    }
                     let sendings = scheduler.nextSendings(to: broker)
                     guard !sendings.isEmpty else { continue }
                     do throws(KafkaError) {

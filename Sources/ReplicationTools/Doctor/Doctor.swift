@@ -134,7 +134,8 @@ public struct Doctor: Sendable {
                 return ([finding], false)
             // What we are not allowed to do is found with the permissions.
             case .kafka(let reason) where reason.isAuthorization: return ([], true)
-            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .nothingCanStart,
+            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .cannotJoin,
+                .nothingCanStart,
                 .mixedClusters, .sharedRecords:
                 let finding = Finding(
                     .error, "start", settings.name, "\(error)", why: "run refuses to start the flow",
