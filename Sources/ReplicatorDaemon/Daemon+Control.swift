@@ -34,6 +34,7 @@ extension Daemon {
             switch error {
             case .unknown, .neverCopied: return ControlAnswer(status: 404, message: "\(error)")
             case .pausedAsPartOf: return ControlAnswer(status: 409, message: "\(error)")
+            case .notRecorded: return ControlAnswer(status: 503, message: "\(error)")
             }
         }
     }

@@ -8,6 +8,7 @@ package struct SharedControl: Sendable {
         package var arePausesNew = false
         package var retries: [PauseScope: RetryCommand] = [:]
         package var isRateNew = false
+        package var areReportsNew = false
 
         package init() {}
     }
@@ -72,6 +73,7 @@ package struct SharedControl: Sendable {
         for scope in found.pauses.keys { _ = pauses.pause(scope) }
         change.arePausesNew = pauses.scopes != before
         change.retries = found.retries.filter { $1 != recorded.retries[$0] && $1.by != instance }
+        change.areReportsNew = found.reports != recorded.reports
         recorded = found
         claims.change(limit: limit(of: found))
         claims.follow(found.reports)

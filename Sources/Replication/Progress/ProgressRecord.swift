@@ -143,6 +143,11 @@ package enum ProgressRecord: Hashable, Sendable {
             }
         }
 
+        /// Whether all instances obey what it says.
+        var isControl: Bool {
+            if case .control = self { true } else { false }
+        }
+
         /// As it is written.
         package var text: String {
             switch self {
