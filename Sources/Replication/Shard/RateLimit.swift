@@ -9,6 +9,8 @@ package struct TokenBucket: Sendable {
     /// Nil for no limit.
     package private(set) var bytesPerSecond: Int?
     private var balance: Double
+    /// Seconds.
+    private static let longestWait = 1e9
     private var updated: NIODeadline
 
     package init(bytesPerSecond: Int?, now: NIODeadline) {
@@ -24,6 +26,14 @@ package struct TokenBucket: Sendable {
         self = TokenBucket(bytesPerSecond: bytesPerSecond, now: now)
     }
 
+    /// Another share of the same limit: what was read stays booked, and what was not used is not given twice.
+    package mutating func reshare(bytesPerSecond new: Int, now: NIODeadline) {
+        guard let rate = bytesPerSecond.map(Double.init) else { return set(bytesPerSecond: new, now: now) }
+        settle(rate, now)
+        balance = min(Double(new) * Self.keptSeconds, balance)
+        bytesPerSecond = new
+    }
+
     /// Books what is about to be read, or what was more or, negative, less than that.
     package mutating func spend(_ bytes: Int, now: NIODeadline) {
         guard let rate = bytesPerSecond.map(Double.init) else { return }
@@ -35,7 +45,9 @@ package struct TokenBucket: Sendable {
     package mutating func wait(now: NIODeadline) -> TimeAmount {
         guard let rate = bytesPerSecond.map(Double.init) else { return .zero }
         settle(rate, now)
-        return balance >= 0 ? .zero : .nanoseconds(Int64((-balance / rate * 1e9).rounded(.up)))
+        guard balance < 0 else { return .zero }
+        // Of a share of nothing nothing comes; another share ends the wait.
+        return .nanoseconds(Int64((min(-balance / max(rate, 1), Self.longestWait) * 1e9).rounded(.up)))
     }
 
     private mutating func settle(_ rate: Double, _ now: NIODeadline) {
@@ -55,6 +67,11 @@ final class RateLimit: Sendable {
 
     func set(bytesPerSecond: Int?) {
         bucket.withLock { $0.set(bytesPerSecond: bytesPerSecond, now: .now()) }
+    }
+
+    /// See ``TokenBucket/reshare(bytesPerSecond:now:)``.
+    func reshare(bytesPerSecond: Int) {
+        bucket.withLock { $0.reshare(bytesPerSecond: bytesPerSecond, now: .now()) }
     }
 
     /// The most that one fetch should ask for, so that a low limit does not come in bursts: a tenth of a second's worth,
