@@ -79,6 +79,7 @@ private let exceptions: [ApiKey: [ErrorCode: Remedy]] = [
     .incrementalAlterConfigs: [.unknownTopicOrPartition: .stop],
     .offsetCommit: [.unknownTopicOrPartition: .stop],
     .offsetDelete: [.unknownTopicOrPartition: .stop],
+    .alterShareGroupOffsets: [.unknownTopicOrPartition: .stop],
     // A reassignment is a state, not an outage: the request is refused as long as it lasts.
     .createTopics: [.topicAlreadyExists: .stop],
 ]

@@ -13,8 +13,7 @@ public struct GroupListing: Sendable, Hashable {
 }
 
 extension GroupListing {
-    /// Whether its members share partitions, record by record (KIP-932): it commits no offsets.
-    public var isShareGroup: Bool { type == "share" || protocolType == "share" }
+    public var kind: GroupKind { GroupKind(type: type, protocolType: protocolType) }
 }
 
 /// A position that a group has committed.
@@ -175,7 +174,7 @@ extension ClusterClient {
         }
     }
 
-    private func error(_ reason: KafkaError.Reason, _ api: ApiKey, _ group: String) -> KafkaError {
+    func error(_ reason: KafkaError.Reason, _ api: ApiKey, _ group: String) -> KafkaError {
         var error = self.error(reason, during: .request(api))
         error.group = group
         return error

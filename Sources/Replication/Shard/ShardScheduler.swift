@@ -315,6 +315,8 @@ extension ShardScheduler {
     struct Sending: Sendable {
         let index: Int
         let target: TopicPartition
+        /// The topic that the batch is meant for; zero when it has no id, or that is not known.
+        let topicID: KafkaUUID
         let attempt: ProduceAttempt
     }
 
@@ -341,7 +343,10 @@ extension ShardScheduler {
             slots[index].queuedAt = nil
             guard let attempt = slots[index].partition.nextAttempt() else { continue }
             bytes += size
-            sendings.append(Sending(index: index, target: slots[index].partition.target, attempt: attempt))
+            sendings.append(
+                Sending(
+                    index: index, target: slots[index].partition.target,
+                    topicID: slots[index].partition.targetLog.topicID, attempt: attempt))
             if slots[index].partition.isReadyToSend { again.append(index) }
         }
         for index in again { slots[index].queuedAt = broker }

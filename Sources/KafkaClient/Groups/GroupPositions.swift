@@ -1,0 +1,21 @@
+// Positions of groups of any kind: a share group (KIP-932) commits no offsets, and has a start offset in each
+// partition.
+extension ClusterClient {
+    /// The next offset to read of a group in each of its partitions: what it has committed, or for a share group the
+    /// first record that is not done with. Partitions without one are left out.
+    ///
+    /// - Throws: `.unsupported` where the cluster does not tell the start offsets of share groups.
+    public func positions(
+        of group: String, _ kind: GroupKind
+    ) async throws(KafkaError) -> Outcomes<TopicPartition, CommittedOffset> {
+        kind == .share ? try await shareStartOffsets(of: group) : try await committedOffsets(of: group)
+    }
+
+    /// Sets positions of a group that has no members: with members the coordinator refuses.
+    public func setPositions(
+        of group: String, _ kind: GroupKind, _ offsets: [TopicPartition: CommittedOffset]
+    ) async -> Outcomes<TopicPartition, Void> {
+        guard kind == .share else { return await commitOffsets(of: group, offsets) }
+        return await alterShareStartOffsets(of: group, offsets.mapValues(\.offset))
+    }
+}
