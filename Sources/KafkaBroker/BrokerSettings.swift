@@ -15,7 +15,9 @@ public struct BrokerSettings: Sendable {
     public var dataDirectory: String?
     /// Broker settings under Kafka's own names, as in `server.properties`.
     public var properties: [String: String]
-    /// The newest version of an API that is served, as by brokers of an earlier release; -1 leaves the API out.
+    /// The release of Apache Kafka whose versions and features are told and served, as far as they are implemented.
+    public var release: BrokerRelease
+    /// The newest version of an API that is served, below that of the release; -1 leaves the API out.
     public var newestVersions: [ApiKey: Int16]
     /// The cluster's id; nil takes the one in the data directory, or a new one.
     public var clusterID: String?
@@ -25,14 +27,15 @@ public struct BrokerSettings: Sendable {
 
     public init(
         listenHost: String = "127.0.0.1", port: Int = 0, nodeCount: Int = 1, dataDirectory: String? = nil,
-        properties: [String: String] = [:], newestVersions: [ApiKey: Int16] = [:], clusterID: String? = nil,
-        logger: Logger = Logger(label: "broker"), eventLoopGroup: (any EventLoopGroup)? = nil
+        properties: [String: String] = [:], release: BrokerRelease = .newest, newestVersions: [ApiKey: Int16] = [:],
+        clusterID: String? = nil, logger: Logger = Logger(label: "broker"), eventLoopGroup: (any EventLoopGroup)? = nil
     ) {
         self.listenHost = listenHost
         self.port = port
         self.nodeCount = nodeCount
         self.dataDirectory = dataDirectory
         self.properties = properties
+        self.release = release
         self.newestVersions = newestVersions
         self.clusterID = clusterID
         self.logger = logger

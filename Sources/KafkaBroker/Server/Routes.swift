@@ -53,12 +53,13 @@ extension Cluster {
             Route(AlterClientQuotasRequest.self) { self.alterClientQuotas($0, $1) },
             Route(DescribeUserScramCredentialsRequest.self) { self.describeSCRAMCredentials($0, $1) },
             Route(AlterUserScramCredentialsRequest.self) { self.alterSCRAMCredentials($0, $1) },
-        ].compactMap { $0.limited(to: newestVersions[$0.api]) }
+        ].compactMap { $0.offered(by: release, upTo: newestVersions[$0.api]) }
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }
         let topicNames = { (request: any KafkaRequest, node: Node) in self.topicNames(of: request, at: node) }
-        let advertised = RequestRouter(routes + [own], topicNames: topicNames).advertised
-        routes.append(Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) })
+        let advertised = RequestRouter(routes + [own].compactMap { $0.offered(by: release) }, topicNames: topicNames).advertised
+        let telling = Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) }
+        if let telling = telling.offered(by: release) { routes.append(telling) }
         return RequestRouter(routes, topicNames: topicNames)
     }
 }

@@ -9,6 +9,8 @@ import NIOCore
 /// locks or hops. A node is a view of it: which partitions it leads, which connections it has.
 final class Cluster {
     let id: String
+    /// Says which versions and features hold: `release.level(of: .groups)` is 1 where there are groups of KIP-848.
+    let release: BrokerRelease
     let loop: NIOIsolatedEventLoop
     let logger: Logger
     let storage: LogStorage
@@ -49,6 +51,7 @@ final class Cluster {
     init(_ settings: BrokerSettings, loop: NIOIsolatedEventLoop) throws(BrokerError) {
         try BrokerConfigs.validate(settings.properties)
         self.loop = loop
+        release = settings.release
         logger = settings.logger
         configs = ConfigStore(properties: settings.properties)
         requestMemory = RequestMemory(limit: configs.number("queued.max.request.bytes"), loop: loop)
