@@ -14,8 +14,9 @@ package enum ClientVersions {
         .listOffsets: 1...11,
         // Before version 4 asking for a topic could create it.
         .metadata: 4...13,
-        // Before version 2 offsets were kept elsewhere, or could not all be asked for; from 10 on topics go by id alone.
-        .offsetCommit: 2...9,
+        // Before version 2 offsets were kept elsewhere; from 10 on topics go by id alone.
+        .offsetCommit: 2...10,
+        // Before version 2 they could not all be asked for; from 10 on those of topics that are gone are not told.
         .offsetFetch: 2...9,
         // Version 0 knows groups only.
         .findCoordinator: 1...6,

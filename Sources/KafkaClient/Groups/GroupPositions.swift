@@ -1,3 +1,5 @@
+public import KafkaWire
+
 // Positions of groups of any kind: a share group (KIP-932) commits no offsets, and has a start offset in each
 // partition.
 extension ClusterClient {
@@ -12,10 +14,13 @@ extension ClusterClient {
     }
 
     /// Sets positions of a group that has no members: with members the coordinator refuses.
+    ///
+    /// - Parameter topicIDs: see ``commitOffsets(of:_:topicIDs:)``; start offsets of share groups go by name.
     public func setPositions(
-        of group: String, _ kind: GroupKind, _ offsets: [TopicPartition: CommittedOffset]
+        of group: String, _ kind: GroupKind, _ offsets: [TopicPartition: CommittedOffset],
+        topicIDs: [String: KafkaUUID] = [:]
     ) async -> Outcomes<TopicPartition, Void> {
-        guard kind == .share else { return await commitOffsets(of: group, offsets) }
+        guard kind == .share else { return await commitOffsets(of: group, offsets, topicIDs: topicIDs) }
         return await alterShareStartOffsets(of: group, offsets.mapValues(\.offset))
     }
 }

@@ -18,6 +18,8 @@ package actor GroupSync {
     var generations = GroupGenerations()
     /// The last look at all groups.
     private(set) var look = GroupGenerations.Look()
+    /// Ids of the target's topics, as they were when positions were last compared with maps.
+    private var targetTopicIDs: [String: KafkaUUID] = [:]
     private(set) var successions: [String: (topicID: String, succession: TopicSuccession)] = [:]
     private let unread: UnreadRecords
     private let groupCount: Gauge
@@ -240,9 +242,9 @@ package actor GroupSync {
         guard !names.source.isEmpty else { return GroupRoutes.TopicIDs() }
         let atSource = try await source.metadata(.named(names.source.sorted()))
         let atTarget = try await target.metadata(.named(names.target.sorted()))
+        targetTopicIDs = atTarget.topics.filter { names.target.contains($0.key) }.mapValues(\.id)
         return GroupRoutes.TopicIDs(
-            source: atSource.topics.filter { names.source.contains($0.key) }.mapValues(\.id),
-            target: atTarget.topics.filter { names.target.contains($0.key) }.mapValues(\.id))
+            source: atSource.topics.filter { names.source.contains($0.key) }.mapValues(\.id), target: targetTopicIDs)
     }
 
     private static func finding(
@@ -422,7 +424,8 @@ extension GroupSync {
             offsets[partition.target] = CommittedOffset(offset: wanted, metadata: partition.committed.metadata)
         }
         guard !offsets.isEmpty else { return }
-        let outcomes = await target.setPositions(of: finding.targetGroup, finding.kind, offsets)
+        let outcomes = await target.setPositions(
+            of: finding.targetGroup, finding.kind, offsets, topicIDs: targetTopicIDs)
         for index in finding.partitions.indices {
             guard let wanted = offsets[finding.partitions[index].target],
                 let outcome = outcomes[finding.partitions[index].target]

@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import Replication
 
 /// The reports as a table for people.
