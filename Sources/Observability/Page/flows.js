@@ -216,14 +216,14 @@ function drawInstances(view) {
 function drawGroups(view) {
   const groups = view.flow.groups || [];
   if (!groups.length) { view.groups.replaceChildren(); return; }
-  const shown = groups.slice(0, 100), columns = ['group', 'state', 'partition', 'source offset', 'on the target', 'committed there', ''];
+  const shown = groups.slice(0, 100), columns = ['group', 'kind', 'state', 'partition', 'source offset', 'on the target', 'committed there', ''];
   const rows = shown.flatMap(g => (g.partitions.length ? g.partitions : [{}]).map((p, i) => h('tr', { 'data-group': g.group },
-    h('td', { class: 'topic' }, i ? '' : g.group), h('td', null, chip(p.state ?? g.state, p.reason ?? g.reason)),
+    h('td', { class: 'topic' }, i ? '' : g.group), h('td', null, i ? '' : g.kind ?? ''), h('td', null, chip(p.state ?? g.state, p.reason ?? g.reason)),
     h('td', null, p.topic === undefined ? '' : `${p.topic}-${p.partition}`), h('td', { class: 'num' }, count(p.sourceOffset)),
     h('td', { class: 'num' }, count(p.translatedOffset)), h('td', { class: 'num' }, count(p.targetOffset)),
-    h('td', { class: 'small dim' }, p.reason ?? (i ? '' : g.reason ?? '')))));
+    h('td', { class: 'small dim' }, p.reason ?? (i ? '' : g.reason ?? g.notCarried ?? '')))));
   view.groups.replaceChildren(h('div', { class: 'head', style: 'margin:18px 0 4px' }, h('h2', null, 'Consumer groups'),
     h('span', { class: 'dim small' }, shown.length < groups.length ? `${shown.length} of ${count(groups.length)}` : count(groups.length))),
     h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null, columns.map((title, i) =>
-      h('th', { class: i > 2 && i < 6 ? 'num' : '' }, title)))), h('tbody', null, rows))));
+      h('th', { class: i > 3 && i < 7 ? 'num' : '' }, title)))), h('tbody', null, rows))));
 }

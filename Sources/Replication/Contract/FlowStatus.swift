@@ -1,3 +1,5 @@
+public import KafkaClient
+
 /// State of a flow, for `/api/status` and `replicator status`.
 public struct FlowStatus: Sendable, Codable {
     public enum State: String, Hashable, Sendable, Codable, CaseIterable, CustomStringConvertible {
@@ -135,7 +137,7 @@ public struct FlowStatus: Sendable, Codable {
             case refused, failed
             /// As of ``GroupPartition``.
             case beyondEnd, beyondCopies
-            /// A share group: its positions are none that are kept in step.
+            /// A share group, and one of the clusters does not tell or take where those begin.
             case notCovered
 
             public var description: String { rawValue }
@@ -143,10 +145,13 @@ public struct FlowStatus: Sendable, Codable {
 
         public var group: String
         public var targetGroup: String
+        public var kind: GroupKind
         /// The worst of its partitions.
         public var state: State
         /// Reason why it is not in step.
         public var reason: String?
+        /// Parts of what its cluster knows of the group that are not carried over; nil where offsets say it all.
+        public var notCarried: String?
         public var partitions: [GroupPartition]
     }
 

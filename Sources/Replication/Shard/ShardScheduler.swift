@@ -1,6 +1,6 @@
 internal import DequeModule
 package import KafkaClient
-internal import KafkaWire
+package import KafkaWire
 package import NIOCore
 
 /// The partitions of one shard, and which of them are due for what: to be fetched, sent, recovered, called again. No
@@ -456,6 +456,8 @@ extension ShardScheduler {
     package struct Sending: Sendable {
         package let index: Int
         package let target: TopicPartition
+        /// The topic that the batch is meant for; zero when it has no id, or that is not known.
+        package let topicID: KafkaUUID
         package let attempt: ProduceAttempt
     }
 
@@ -485,7 +487,10 @@ extension ShardScheduler {
             slots[index].queuedAt = nil
             guard let attempt = slots[index].partition.nextAttempt() else { continue }
             bytes += size
-            sendings.append(Sending(index: index, target: slots[index].partition.target, attempt: attempt))
+            sendings.append(
+                Sending(
+                    index: index, target: slots[index].partition.target,
+                    topicID: slots[index].partition.targetLog.topicID, attempt: attempt))
             if slots[index].partition.isReadyToSend { again.append(index) }
         }
         for index in again { slots[index].queuedAt = broker }

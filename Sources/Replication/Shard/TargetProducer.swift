@@ -12,6 +12,8 @@ extension Shard {
     private static let acknowledgementTimeout: Int32 = 30_000
     /// Time until the lease is looked at again that has run out: a late answer may still extend it.
     private static let lostPause: TimeAmount = .milliseconds(100)
+    /// The version of Produce from which on a topic goes by its id: a namesake that was created since takes nothing.
+    private static let firstWithTopicIDs: Int16 = 13
 
     func runTargetProducer(_ broker: Int32) async {
         let signal = link(target: broker).signal
@@ -39,12 +41,23 @@ extension Shard {
                     }
                     let sendings = scheduler.nextSendings(to: broker, isFar: isFar)
                     guard !sendings.isEmpty else { continue }
+                    // A topic whose id is not known can only be named.
+                    let identified = version >= Self.firstWithTopicIDs ? sendings.filter { $0.topicID != .zero } : []
+                    var requests = [(identified, version)]
+                    if identified.count < sendings.count {
+                        let named = identified.isEmpty ? sendings : sendings.filter { $0.topicID == .zero }
+                        requests.append((named, min(version, Self.firstWithTopicIDs - 1)))
+                    }
+                    var unsent = sendings
                     do throws(KafkaError) {
-                        let pending = try await connection.submit(Self.request(sendings), version: version)
-                        submitted(target: broker)
-                        group.addTask { await self.finish(sendings, pending, broker, in: round) }
+                        for (sendings, version) in requests where !sendings.isEmpty {
+                            let pending = try await connection.submit(Self.request(sendings), version: version)
+                            submitted(target: broker)
+                            unsent.removeAll { sending in sendings.contains { $0.index == sending.index } }
+                            group.addTask { await self.finish(sendings, pending, broker, in: round) }
+                        }
                     } catch {
-                        lost(sendings)
+                        lost(unsent)
                         throw error
                     }
                 } catch {
@@ -54,22 +67,30 @@ extension Shard {
         }
     }
 
+    /// One name may have had two topics within a request.
+    private struct NamedTopic: Hashable {
+        var name: String
+        var id: KafkaUUID
+    }
+
     private static func request(_ sendings: [ShardScheduler.Sending]) -> ProduceRequest {
         var request = ProduceRequest()
         request.acks = -1
         request.timeoutMs = acknowledgementTimeout
-        var topics: [String: Int] = [:]
+        var topics: [NamedTopic: Int] = [:]
         for sending in sendings {
+            let name = NamedTopic(name: sending.target.topic, id: sending.topicID)
             var partition = ProduceRequest.PartitionProduceData()
             partition.index = sending.target.partition
             partition.records = sending.attempt.records
-            if let known = topics[sending.target.topic] {
+            if let known = topics[name] {
                 request.topicData[known].partitionData.append(partition)
                 continue
             }
-            topics[sending.target.topic] = request.topicData.count
+            topics[name] = request.topicData.count
             var topic = ProduceRequest.TopicProduceData()
-            topic.name = sending.target.topic
+            topic.name = name.name
+            topic.topicID = name.id
             topic.partitionData = [partition]
             request.topicData.append(topic)
         }
@@ -103,9 +124,12 @@ extension Shard {
 
     private func answered(_ sendings: [ShardScheduler.Sending], _ response: ProduceResponse) {
         var answers: [TopicPartition: ProduceAnswer] = [:]
+        var names: [KafkaUUID: String] = [:]
+        for sending in sendings where sending.topicID != .zero { names[sending.topicID] = sending.target.topic }
         for topic in response.responses {
+            let name = topic.topicID == .zero ? topic.name : names[topic.topicID] ?? topic.name
             for partition in topic.partitionResponses {
-                let place = TopicPartition(topic.name, partition.index)
+                let place = TopicPartition(name, partition.index)
                 if partition.errorCode == .none, let flaw = partition.flaw {
                     // It may be in the log or not: as without an answer, the log will tell.
                     disbelieved.insert(place)

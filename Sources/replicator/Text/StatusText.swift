@@ -208,10 +208,12 @@ struct StatusText {
         let others = groups.filter { !troubles.contains($0.state) }
         let wanted = troubled + others.prefix(Self.shownGroups)
         let shown = wanted.prefix(take(wanted.count))
-        var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
+        var table = TextTable(["GROUP": .left, "KIND": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
         for group in shown {
             let name = group.group == group.targetGroup ? group.group : "\(group.group) (there \(group.targetGroup))"
-            table.add([name, "\(group.state)", "\(group.partitions.count)", group.reason ?? ""])
+            table.add(
+                name, "\(group.kind)", "\(group.state)", "\(group.partitions.count)",
+                group.reason ?? group.notCarried ?? "")
         }
         let lines = shown.isEmpty ? [] : lines(of: table, names: ["GROUP"], leaving: [], sentences: "WHY")
         return section(isEmpty: shown.isEmpty, lines + more(groups.count - shown.count, "group"))
