@@ -11,33 +11,33 @@ extension Shard {
     private static let acknowledgementTimeout: Int32 = 30_000
 
     func runTargetProducer(_ broker: Int32) async {
-        let signal = link(target: broker).signal
-        await withDiscardingTaskGroup { group in
-            var signals = signal.makeWaiter()
-            while !isFinished {
-                guard link(target: broker).requestsInFlight < Self.pipelineDepth, scheduler.hasWork(atTarget: broker),
-                    link(target: broker).mayAsk(at: .now())
-                else {
-                    guard await signals.next() != nil else { break }
-                    continue
-                }
-                let round = link(target: broker).round
+        var signals = link(target: broker).signal.makeWaiter()
+        while !isFinished || link(target: broker).requestsInFlight > 0 {
+            guard !isFinished, link(target: broker).requestsInFlight < Self.pipelineDepth,
+                scheduler.hasWork(atTarget: broker), link(target: broker).mayAsk(at: .now())
+            else {
+                guard await signals.next() != nil else { break }
+                continue
+            }
+            let round = link(target: broker).round
+            do throws(KafkaError) {
+                let connection = try await target.connection(to: broker, purpose: .produce(0))
+                let version = try connection.version(of: ProduceRequest.self)
+                let sendings = scheduler.nextSendings(to: broker)
+                guard !sendings.isEmpty else { continue }
+                submitted(target: broker)
                 do throws(KafkaError) {
-                    let connection = try await target.connection(to: broker, purpose: .produce(0))
-                    let version = try connection.version(of: ProduceRequest.self)
-                    let sendings = scheduler.nextSendings(to: broker)
-                    guard !sendings.isEmpty else { continue }
-                    do throws(KafkaError) {
-                        let pending = try await connection.submit(Self.request(sendings), version: version)
-                        submitted(target: broker)
-                        group.addTask { await self.finish(sendings, pending, broker, in: round) }
-                    } catch {
-                        lost(sendings)
-                        throw error
+                    // Connections of the shard are on its event loop.
+                    try await connection.submit(Self.request(sendings), version: version) { result in
+                        self.assumeIsolated { $0.finish(sendings, result, broker, in: round) }
                     }
                 } catch {
-                    failed(target: broker, error, in: round)
+                    completed(target: broker)
+                    lost(sendings)
+                    throw error
                 }
+            } catch {
+                failed(target: broker, error, in: round)
             }
         }
     }
@@ -65,16 +65,16 @@ extension Shard {
     }
 
     private func finish(
-        _ sendings: [ShardScheduler.Sending], _ pending: PendingReply<ProduceResponse>, _ broker: Int32, in round: Int
-    ) async {
-        do throws(KafkaError) {
-            let response = try await pending.value()
-            completed(target: broker)
+        _ sendings: [ShardScheduler.Sending], _ result: Result<ProduceResponse, KafkaError>, _ broker: Int32,
+        in round: Int
+    ) {
+        completed(target: broker)
+        switch result {
+        case .success(let response):
             succeeded(target: broker, in: round)
             obey(throttleMilliseconds: response.throttleTimeMs, target: broker)
             answered(sendings, response)
-        } catch {
-            completed(target: broker)
+        case .failure(let error):
             lost(sendings)
             failed(target: broker, error, in: round)
         }
