@@ -22,8 +22,9 @@ public struct FrameAssembler: Sendable {
     private var isLent = false
     /// Length of the longest frame so far.
     private var longest = 0
-    /// What reads between frames are made into.
+    /// What reads between frames are made into, unless whoever reads has it.
     private var head = ByteBuffer()
+    private var isHeadLent = false
     private var buffers: FrameBuffers?
 
     /// Memory reserved on the strength of an announcement alone: what one read of a socket brings.
@@ -128,10 +129,11 @@ extension FrameAssembler {
     }
 
     private mutating func takeHead() -> ByteBuffer {
+        isHeadLent = true
         // Slices of it may still be held, and a buffer that is kept here would be copied when it is written to.
         var buffer = ByteBuffer()
         swap(&buffer, &head)
-        guard buffer.capacity == Self.headBytes, buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil else {
+        guard buffer.storageCapacity == Self.headBytes, buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil else {
             buffer = ByteBuffer()
             buffer.reserveCapacity(Self.headBytes)
             return buffer
@@ -141,7 +143,8 @@ extension FrameAssembler {
 
     /// A read between frames is over: its buffer may be used for another.
     package mutating func giveBack(head bytes: ByteBuffer) {
-        if bytes.capacity == Self.headBytes { head = bytes }
+        if isHeadLent { head = bytes }
+        isHeadLent = false
     }
 
     private mutating func takeBack(_ bytes: inout ByteBuffer) -> ByteBuffer? {

@@ -14,48 +14,43 @@ struct FrameBuffers: Sendable {
     }
 
     private var entries: [Entry] = []
+    private var bytes = 0
 
     /// Smaller frames are not worth the bookkeeping.
     static let smallest = 64 << 10
-    /// Frames that are remembered, in use or not.
-    private static let mostEntries = 64
-    /// Bytes kept at most of buffers that were found unused.
-    private static let mostUnused = 8 << 20
+    /// Bytes of frames that are remembered at most, in use or not.
+    private static let mostBytes = 16 << 20
 
     /// Whether there is anything to give back, now or later.
     var isEmpty: Bool { entries.isEmpty }
 
     /// Notes a frame that is handed out. Its bytes are not written to until ``take(_:)`` returns the buffer.
     mutating func handedOut(_ frame: ByteBuffer, touched: Int) {
-        guard touched >= Self.smallest, entries.count < Self.mostEntries else { return }
+        guard touched >= Self.smallest, bytes + touched <= Self.mostBytes else { return }
+        bytes += touched
         entries.append(Entry(buffer: frame, touched: touched))
     }
 
     /// An unused buffer for a frame of this length, empty, with the number of its bytes that were written to before.
     mutating func take(_ length: Int) -> (buffer: ByteBuffer, touched: Int)? {
-        var found: (buffer: ByteBuffer, touched: Int)?
-        var unused = 0
-        for index in entries.indices.reversed() {
+        for index in entries.indices.reversed() where Self.fits(entries[index], length) {
             guard entries[index].buffer.modifyIfUniquelyOwned({ $0.clear() }) != nil else { continue }
-            if found == nil, Self.fits(entries[index], length) {
-                let entry = entries.remove(at: index)
-                found = (entry.buffer, entry.touched)
-                continue
-            }
-            unused += entries[index].touched
-            if unused > Self.mostUnused { entries.remove(at: index) }
+            let entry = entries.remove(at: index)
+            bytes -= entry.touched
+            return (entry.buffer, entry.touched)
         }
-        return found
+        return nil
     }
 
     private static func fits(_ entry: Entry, _ length: Int) -> Bool {
-        entry.buffer.capacity >= length && entry.touched <= length + length / 4 + smallest
+        entry.buffer.storageCapacity >= length && entry.touched <= length + length / 4 + smallest
     }
 
     /// Forgets the buffers that no frame was put into since the last call: their memory goes back as soon as nobody
     /// holds a slice of them.
     mutating func forgetUnused() {
         entries.removeAll { !$0.isRecent }
+        bytes = entries.reduce(0) { $0 + $1.touched }
         for index in entries.indices { entries[index].isRecent = false }
     }
 }

@@ -76,7 +76,8 @@ extension Shard {
             answered(sendings, response)
         case .failure(let error):
             lost(sendings)
-            failed(target: broker, error, in: round)
+            // Connections are closed at the end.
+            if !hasEnded { failed(target: broker, error, in: round) }
         }
         notify(target: broker)
         endIfDrained()
