@@ -2,10 +2,10 @@ public import NIOCore
 
 /// Cuts a byte stream into length-prefixed frames, each in a buffer of its own.
 ///
-/// A frame's buffer grows with the bytes that have arrived, so announcing much costs a peer as much as sending it; only
-/// what frames before it have been is reserved at once. Bytes that arrive in buffers of others are copied once. Whoever
-/// reads the stream may ask for ``room()`` instead: from the second read on the bytes of a frame come into their place,
-/// and no read reaches beyond the frame's end.
+/// A frame's buffer grows with the bytes that have arrived, so announcing much costs a peer as much as sending it. Where
+/// buffers are used again, what frames before it have filled is reserved at once. Bytes that arrive in buffers of others
+/// are copied once. Whoever reads the stream may ask for ``room()`` instead: from the second read on the bytes of a frame
+/// come into their place, and no read reaches beyond the frame's end.
 ///
 /// ```
 /// room() ─▶ [head of 4 KiB] ─read─▶ nextFrame(from:) ─▶ the frame has begun ─▶ room() ─▶ [the frame itself] ─read─▶ …
@@ -70,7 +70,7 @@ public struct FrameAssembler: Sendable {
         guard length >= 0 else { throw .invalidLength(at: 0, length: Int(length)) }
         guard Int(length) <= limit else { throw .frameTooLarge(announced: Int(length), limit: limit) }
         announced = Int(length)
-        reserve(min(announced, max(Self.largestReservation, longest)))
+        reserve(min(announced, max(Self.largestReservation, buffers == nil ? 0 : longest)))
         return true
     }
 
