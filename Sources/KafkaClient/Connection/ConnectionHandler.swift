@@ -23,9 +23,15 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var scheduled: Scheduled<Void>?
     private var timer: Scheduled<Void>?
     private var timerDeadline: NIODeadline?
+    private var bufferTimer: Scheduled<Void>?
+    /// Bytes that were read did not arrive here.
+    private var hasLostBytes = false
+
+    /// Memory of frames that no frame came into for so long is given back.
+    private static let bufferLifetime: TimeAmount = .seconds(1)
 
     init(maximumFrameBytes: Int) {
-        frames = FrameAssembler(limit: maximumFrameBytes)
+        frames = FrameAssembler(limit: maximumFrameBytes, reusesBuffers: true)
     }
 
     var isOpen: Bool { state.isOpen && context != nil }
@@ -81,6 +87,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         timer = nil
         scheduled?.cancel()
         scheduled = nil
+        bufferTimer?.cancel()
+        bufferTimer = nil
         let all = unanswered + held.compactMap(\.request)
         held = []
         context?.close(promise: nil)
@@ -130,6 +138,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !hasLostBytes else {
+            return close(because: .connection(.lost("the system announced bytes and then had none")))
+        }
         var bytes = unwrapInboundIn(data)
         do {
             while state.isOpen, var frame = try frames.nextFrame(from: &bytes) {
@@ -137,6 +148,24 @@ final class ConnectionHandler: ChannelInboundHandler {
             }
         } catch {
             close(because: .wire(error))
+        }
+        frames.giveBack(head: bytes)
+        forgetBuffersLater()
+    }
+
+    /// The buffer that the socket is read into next: that of the frame which has begun.
+    func room() -> ByteBuffer {
+        if let room = frames.room() { return room }
+        hasLostBytes = true
+        return ByteBufferAllocator().buffer(capacity: FrameAssembler.headBytes)
+    }
+
+    private func forgetBuffersLater() {
+        guard bufferTimer == nil, frames.remembersBuffers, state.isOpen, let context else { return }
+        bufferTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.bufferLifetime) {
+            self.bufferTimer = nil
+            self.frames.forgetUnusedBuffers()
+            self.forgetBuffersLater()
         }
     }
 

@@ -17,54 +17,64 @@ extension Shard {
 
     func runTargetProducer(_ broker: Int32) async {
         let signal = link(target: broker).signal
-        await withDiscardingTaskGroup { group in
-            var signals = signal.makeWaiter()
-            var isFar = false
-            while !isFinished {
-                guard link(target: broker).requestsInFlight < Self.pipelineDepth(isFar: isFar),
-                    scheduler.hasWork(atTarget: broker),
-                    link(target: broker).mayAsk(at: .now())
-                else {
-                    guard await signals.next() != nil else { break }
+        var signals = signal.makeWaiter()
+        var isFar = false
+        while !isFinished || link(target: broker).requestsInFlight > 0 {
+            guard !isFinished, link(target: broker).requestsInFlight < Self.pipelineDepth(isFar: isFar),
+                scheduler.hasWork(atTarget: broker), link(target: broker).mayAsk(at: .now())
+            else {
+                guard await signals.next() != nil else { break }
+                continue
+            }
+            let round = link(target: broker).round
+            do throws(KafkaError) {
+                let connection = try await target.connection(to: broker, purpose: .produce(0))
+                isFar = TimeAmount(connection.roundTrip) >= ShardScheduler.far
+                let version = try connection.version(of: ProduceRequest.self)
+                // The last look before the request: a process that was frozen until now learns it here.
+                guard lease.isHeld else {
+                    eventLoop.scheduleTask(in: Self.lostPause) { signal.notify() }
+                    _ = await signals.next()
                     continue
                 }
-                let round = link(target: broker).round
-                do throws(KafkaError) {
-                    let connection = try await target.connection(to: broker, purpose: .produce(0))
-                    isFar = TimeAmount(connection.roundTrip) >= ShardScheduler.far
-                    let version = try connection.version(of: ProduceRequest.self)
-                    // The last look before the request: a process that was frozen until now learns it here.
-                    guard lease.isHeld else {
-                        eventLoop.scheduleTask(in: Self.lostPause) { signal.notify() }
-                        _ = await signals.next()
-                        continue
-                    }
-                    let sendings = scheduler.nextSendings(to: broker, isFar: isFar)
-                    guard !sendings.isEmpty else { continue }
-                    // A topic whose id is not known can only be named.
-                    let identified = version >= Self.firstWithTopicIDs ? sendings.filter { $0.topicID != .zero } : []
-                    var requests = [(identified, version)]
-                    if identified.count < sendings.count {
-                        let named = identified.isEmpty ? sendings : sendings.filter { $0.topicID == .zero }
-                        requests.append((named, min(version, Self.firstWithTopicIDs - 1)))
-                    }
-                    var unsent = sendings
-                    do throws(KafkaError) {
-                        for (sendings, version) in requests where !sendings.isEmpty {
-                            let pending = try await connection.submit(Self.request(sendings), version: version)
-                            submitted(target: broker)
-                            unsent.removeAll { sending in sendings.contains { $0.index == sending.index } }
-                            group.addTask { await self.finish(sendings, pending, broker, in: round) }
-                        }
-                    } catch {
-                        lost(unsent)
-                        throw error
-                    }
-                } catch {
-                    failed(target: broker, error, in: round)
-                }
+                let sendings = scheduler.nextSendings(to: broker, isFar: isFar)
+                guard !sendings.isEmpty else { continue }
+                try await send(sendings, connection, version, broker, in: round)
+            } catch {
+                failed(target: broker, error, in: round)
             }
         }
+    }
+
+    private func send(
+        _ sendings: [ShardScheduler.Sending], _ connection: BrokerConnection, _ version: Int16, _ broker: Int32,
+        in round: Int
+    ) async throws(KafkaError) {
+        var unsent = Self.requests(sendings, version)[...]
+        while let (sendings, version) = unsent.first {
+            submitted(target: broker)
+            do throws(KafkaError) {
+                // Connections of the shard are on its event loop.
+                try await connection.submit(Self.request(sendings), version: version) { result in
+                    self.assumeIsolated { $0.finish(sendings, result, broker, in: round) }
+                }
+            } catch {
+                completed(target: broker)
+                for (sendings, _) in unsent { lost(sendings) }
+                throw error
+            }
+            unsent.removeFirst()
+        }
+    }
+
+    /// A topic whose id is not known can only be named.
+    private static func requests(
+        _ sendings: [ShardScheduler.Sending], _ version: Int16
+    ) -> [([ShardScheduler.Sending], Int16)] {
+        let identified = version >= firstWithTopicIDs ? sendings.filter { $0.topicID != .zero } : []
+        guard identified.count < sendings.count else { return [(sendings, version)] }
+        let named = identified.isEmpty ? sendings : sendings.filter { $0.topicID == .zero }
+        return [(identified, version), (named, min(version, firstWithTopicIDs - 1))].filter { !$0.0.isEmpty }
     }
 
     /// One name may have had two topics within a request.
@@ -98,18 +108,19 @@ extension Shard {
     }
 
     private func finish(
-        _ sendings: [ShardScheduler.Sending], _ pending: PendingReply<ProduceResponse>, _ broker: Int32, in round: Int
-    ) async {
-        do throws(KafkaError) {
-            let response = try await pending.value()
-            completed(target: broker)
+        _ sendings: [ShardScheduler.Sending], _ result: Result<ProduceResponse, KafkaError>, _ broker: Int32,
+        in round: Int
+    ) {
+        completed(target: broker)
+        switch result {
+        case .success(let response):
             succeeded(target: broker, in: round)
             obey(throttleMilliseconds: response.throttleTimeMs, target: broker)
             answered(sendings, response)
-        } catch {
-            completed(target: broker)
+        case .failure(let error):
             lost(sendings)
-            failed(target: broker, error, in: round)
+            // Connections are closed at the end.
+            if !hasEnded { failed(target: broker, error, in: round) }
         }
         notify(target: broker)
         endIfDrained()
