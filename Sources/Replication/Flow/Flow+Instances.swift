@@ -90,6 +90,7 @@ extension Flow {
             group.addTask { await member.run() }
             group.addTask { await self.keepParts(factory) }
             group.addTask { await self.keepFollowing() }
+            group.addTask { await self.keepControl() }
             await group.waitForAll()
         }
     }
@@ -98,6 +99,7 @@ extension Flow {
     /// short says nothing: what it has sent may still arrive.
     func leaveGroup() async {
         guard !Task.isCancelled else { return }
+        if let farewell = control.farewell { try? await record([farewell]) }
         lease.end()
         await member?.leave()
         let isShared = parts.isShared
@@ -110,16 +112,15 @@ extension Flow {
 // The group's questions and news.
 extension Flow {
     private func subscription() async -> InstanceSubscription {
-        var volumes: [TopicPartition: Int64] = [:]
-        for shard in shards { volumes.merge(await shard.volumes) { first, _ in first } }
-        loads.observe(volumes, at: .now)
-        var owned: [FlowPart: Double] = [:]
+        await measureTraffic()
+        var owned: [FlowPart: Double?] = [:]
         for part in parts.ownership.held {
-            if case .partition(let partition) = part { owned[part] = loads[partition] } else { owned[part] = 0 }
+            if case .task = part { owned[part] = 0 } else { owned.updateValue(loads.load(of: part), forKey: part) }
         }
         return InstanceSubscription(
             version: min(instance.assignmentVersion, InstanceAssignment.newestVersion), instance: instance.id,
-            address: instance.address, rack: instance.rack, generation: parts.ownership.generation, owned: owned)
+            address: instance.address, rack: instance.rack, generation: parts.ownership.generation, owned: owned,
+            releasing: parts.ownership.releasing, isLeaving: phase == .draining)
     }
 
     /// Everything that is to be divided: what is recorded of topics that the flow copies, and what it copies already.
@@ -159,6 +160,8 @@ extension Flow {
             let before = parts
             let tasks = parts.assigned(
                 assignment, generation: generation, takesMore: phase == .running, at: wallClock())
+            departed = control.assigned(peers: assignment.peers.map(\.instance), generation: generation)
+            controlDue.notify()
             await setShared(parts.isShared)
             // Loops look whether they hold their tasks before each round; a round that is under way is one of ours still.
             if !tasks.isEmpty, parts.released(tasks, at: wallClock()) { await member?.rejoin() }
@@ -372,6 +375,7 @@ extension Flow {
     /// Others have recorded something.
     private func take(_ news: Set<ProgressRecord.Key>) async {
         var overwritten: [TopicPartition] = []
+        if news.contains(where: \.isControl) { await followControl() }
         for key in news {
             switch key {
             case .wake: await member?.beatSoon()
@@ -384,7 +388,7 @@ extension Flow {
                     isDivisionStale = true
                     partsDue.notify()
                 }
-            case .identity, .segments, .producer, .generation, .former, .start: break
+            case .identity, .segments, .producer, .generation, .former, .start, .control: break
             }
         }
         guard !overwritten.isEmpty else { return }

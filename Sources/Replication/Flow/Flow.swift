@@ -29,7 +29,8 @@ public actor Flow: Service {
     let target: ClusterClient
     private(set) var topicSync: TopicSync
     let rateLimit: RateLimit
-    var pauses = Pauses()
+    /// Pauses, limits and traffic, as all instances know them.
+    var control: SharedControl
     let progress: ProgressStore
     let checkpoints: CheckpointWriter
     private let groupSync: GroupSync
@@ -48,6 +49,12 @@ public actor Flow: Service {
     var parts: InstanceParts
     var member: InstanceMember?
     var loads = PartLoads()
+    var loadsMeasured: NIODeadline?
+    let controlDue = Signal()
+    /// Reports of instances that are gone, to be taken away.
+    var departed: [InstanceRecord] = []
+    /// The flow's limit that is obeyed; a share of it may be less.
+    var limitObeyed: Int?
     /// Partitions of the last discovery, whoever copies them.
     private(set) var pairs: [TopicPartition: TopicSync.PartitionPair] = [:]
     private(set) var lastFound: TopicSync.Discovery?
@@ -115,6 +122,9 @@ public actor Flow: Service {
         let instance = settings.instance ?? Self.processInstance
         self.instance = instance
         parts = InstanceParts(instance: instance.id, at: wallClock())
+        control = SharedControl(
+            instance: instance.id, address: instance.address, limit: settings.limits.bytesPerSecond)
+        limitObeyed = settings.limits.bytesPerSecond
         rateLimit = RateLimit(bytesPerSecond: settings.limits.bytesPerSecond)
         topicMetrics = TopicMetrics.Table(flow: settings.name, limit: series.topics)
         self.eventLoops = eventLoops
@@ -204,6 +214,7 @@ public actor Flow: Service {
         rules.producerIDs[usual] = producerID
         shards = makeShards(identity.own, rules)
         known = [:]
+        try await openControl()
         try await beginMembership()
         let factory = PartitionFactory(
             settings: settings, sourceClusterID: identity.sourceID, targetClusterID: identity.targetID,
@@ -276,7 +287,7 @@ public actor Flow: Service {
         var status = FlowStatus(
             name: name, source: settings.source.name, target: settings.target.name, state: phase,
             reason: trouble ?? membershipTrouble,
-            paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
+            paused: control.pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: control.limit,
             partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all,
             excluded: excluded.isEmpty ? nil : excluded,
             groups: await groupSync.findings.map { FlowStatus.Group($0) },
@@ -457,7 +468,7 @@ extension Flow {
             known[new.pair.source] = shard
             var partition = factory.partition(
                 new, in: found, metrics: topicMetrics.metrics(of: new.pair.source.topic))
-            partition.setPaused(pauses.covers(new.pair.source))
+            partition.setPaused(control.pauses.covers(new.pair.source))
             if let limit = limits[new.pair.target.topic] { partition.setLargestBatch(limit) }
             batches[shard].append(partition)
         }

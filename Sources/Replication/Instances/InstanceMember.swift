@@ -56,6 +56,10 @@ package actor InstanceMember {
     private var quickBeats = 0
     private var isRejoinWanted = false
     private var failures = 0
+    /// Version of the last assignment: all members of the group read that.
+    private var groupVersion = 1
+    /// What parts weighed when they were divided last.
+    private var remembered: [FlowPart: Double] = [:]
     private var random = SystemRandomNumberGenerator()
 
     private static let refusedPause: Duration = .seconds(5)
@@ -154,7 +158,7 @@ extension InstanceMember {
         let subscription = await flow.subscription()
         let bytes: ByteBuffer
         do {
-            bytes = try subscription.encoded()
+            bytes = try subscription.encoded(for: groupVersion)
         } catch {
             preconditionFailure("a subscription is made of numbers and names: \(error)")
         }
@@ -219,10 +223,14 @@ extension InstanceMember {
             }
         }
         let (parts, racks) = await flow.parts()
-        let plan = AssignmentPlanner(parts: parts, racks: racks).plan(
-            for: subscriptions.map { id, found in
-                AssignmentPlanner.Member(id: id, rack: found.rack, generation: found.generation, owned: found.owned)
-            })
+        let told = subscriptions.map { id, found in
+            AssignmentPlanner.Member(
+                id: id, rack: found.rack, generation: found.generation, owned: found.owned,
+                releasing: found.releasing, isLeaving: found.isLeaving)
+        }
+        let planner = AssignmentPlanner(parts: parts, racks: racks, remembered: remembered)
+        remembered = planner.loads(told: told)
+        let plan = planner.plan(for: told)
         let version = subscriptions.values.map(\.version).min() ?? InstanceAssignment.newestVersion
         let peers = subscriptions.values.map { InstanceAssignment.Peer(instance: $0.instance, address: $0.address) }
             .sorted { $0.instance < $1.instance }
@@ -236,6 +244,7 @@ extension InstanceMember {
         do {
             let assignment = try InstanceAssignment(decoding: bytes)
             hasAssignment = true
+            groupVersion = assignment.version
             extendLease()
             provisionalUntil = nil
             await flow.news(.assigned(assignment, generation: membership.generation))

@@ -184,6 +184,7 @@ extension PartitionReplicator {
             }
             accounting.write(Int64(batch.recordCount))
             writtenBytes += Int64(batch.sizeInBytes)
+            writtenBatches += 1
             accounting.skip(batch.skipped)
             completedOffset = batch.nextSourceOffset
             metrics.acknowledged(

@@ -49,6 +49,8 @@ package struct PartitionReplicator: Sendable {
     var readBytes: Int64 = 0
     /// Bytes of batches that the target has acknowledged to this run.
     var writtenBytes: Int64 = 0
+    /// Batches that the target has acknowledged to this run.
+    var writtenBatches: Int64 = 0
     /// An operator does not want it read for now.
     package internal(set) var isPaused = false
     /// False when the configuration has changed so that the topic is no longer copied.

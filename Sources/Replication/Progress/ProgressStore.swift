@@ -36,6 +36,9 @@ package actor ProgressStore {
 
     package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 
+    /// Wishes of operators and reports of instances.
+    var control: RecordedControl { recorded.control }
+
     /// Creates the topic if it is missing, and reads what it holds.
     package func open() async throws(FlowError) {
         try await ensure()

@@ -9,6 +9,8 @@ package struct TokenBucket: Sendable {
     /// Nil for no limit.
     package private(set) var bytesPerSecond: Int?
     private var balance: Double
+    /// Seconds.
+    private static let longestWait = 1e9
     private var updated: NIODeadline
 
     package init(bytesPerSecond: Int?, now: NIODeadline) {
@@ -22,6 +24,15 @@ package struct TokenBucket: Sendable {
         self = TokenBucket(bytesPerSecond: bytesPerSecond, now: now)
     }
 
+    /// Another share of the same limit: what was read stays booked, and what was not used is not given twice.
+    package mutating func reshare(bytesPerSecond new: Int, now: NIODeadline) {
+        guard let rate = bytesPerSecond.map(Double.init) else { return set(bytesPerSecond: new, now: now) }
+        let elapsed = Double((now - updated).nanoseconds) / 1e9
+        balance = min(Double(new), balance + elapsed * rate)
+        updated = now
+        bytesPerSecond = new
+    }
+
     /// Books what was read.
     ///
     /// - Returns: how long to wait before reading again.
@@ -30,7 +41,9 @@ package struct TokenBucket: Sendable {
         let elapsed = Double((now - updated).nanoseconds) / 1e9
         updated = now
         balance = min(rate, balance + elapsed * rate) - Double(bytes)
-        return balance >= 0 ? .zero : .nanoseconds(Int64(-balance / rate * 1e9))
+        guard balance < 0 else { return .zero }
+        // Of a share of nothing nothing comes; another share ends the wait.
+        return .nanoseconds(Int64(min(-balance / max(rate, 1), Self.longestWait) * 1e9))
     }
 }
 
@@ -44,6 +57,11 @@ final class RateLimit: Sendable {
 
     func set(bytesPerSecond: Int?) {
         bucket.withLock { $0.set(bytesPerSecond: bytesPerSecond, now: .now()) }
+    }
+
+    /// See ``TokenBucket/reshare(bytesPerSecond:now:)``.
+    func reshare(bytesPerSecond: Int) {
+        bucket.withLock { $0.reshare(bytesPerSecond: bytesPerSecond, now: .now()) }
     }
 
     /// The most that one fetch should ask for: about a second's worth, so that a low limit does not come in bursts.

@@ -41,11 +41,6 @@ extension Shard {
         perform()
     }
 
-    /// Bytes read and written of each partition since it is here.
-    var volumes: [TopicPartition: Int64] {
-        Dictionary(scheduler.partitions.map { ($0.source, $0.readBytes + $0.writtenBytes) }) { first, _ in first }
-    }
-
     /// Another instance has shut this one out of a partition.
     ///
     /// - Returns: whether the partition is given up for it; elsewhere it has failed, since nobody else has a right to it.

@@ -113,7 +113,7 @@ public actor Migration {
     ) async throws -> MigrationReport {
         let begin = ContinuousClock.now
         let preflight = MigrationPreflight(
-            settings: settings, source: source, target: target, wallClock: wallClock)
+            settings: settings, source: source, target: target, wallClock: wallClock, patience: patience)
         try await preflight.check()
         try await flow.prepare()
         let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
