@@ -131,7 +131,7 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "replicator-bench",
-            dependencies: ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore],
+            dependencies: ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore],
             swiftSettings: settings),
 
         // Test support in layers: what tests of messages and codecs need knows nothing of brokers.
