@@ -1,8 +1,8 @@
 /// An expression of RE2's in Java's terms, as subscriptions of consumer groups are written (KIP-848).
 ///
-/// RE2 refuses all that cannot be matched in one pass, which Java allows: references, looking ahead and behind, and what
-/// takes all it can and gives nothing back. In its classes `[` and `&&` are nothing special. And it has names for groups,
-/// `(?P<name>…)`, a flag `U`, and at most a thousand repetitions.
+/// RE2 refuses all that cannot be matched in one pass, which Java allows: references, looking ahead and behind, and
+/// what takes all it can and gives nothing back. In its classes `[` and `&&` are nothing special. And it has names
+/// for groups, `(?P<name>…)`, a flag `U`, and at most a thousand repetitions.
 struct RE2Syntax {
     private(set) var javaText = ""
     private var rest: Substring.UnicodeScalarView
@@ -13,7 +13,7 @@ struct RE2Syntax {
 
     init(_ text: String) throws(InvalidExpression.Reason) {
         rest = Substring(text).unicodeScalars
-        /// Whether a quantifier came last, behind which another one is none.
+        /// True behind a quantifier, where another one is none.
         var isQuantified = false
         while let next = rest.popFirst() {
             var isQuantifier = false
@@ -52,7 +52,8 @@ struct RE2Syntax {
             let name = rest.prefix { $0 != ">" }
             let isName = name.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || $0.isDigit || $0 == "_") }
             guard isName, !name.isEmpty, rest.count > name.count else {
-                throw InvalidExpression.Reason(text: "RE2 has no looking behind, and names of groups are letters and digits")
+                throw InvalidExpression.Reason(
+                    text: "RE2 has no looking behind, and names of groups are letters and digits")
             }
             rest = rest.dropFirst(name.count + 1)
             // The name matters to nobody.
@@ -72,7 +73,7 @@ struct RE2Syntax {
         if kept.isEmpty, end == ")" { javaText += ":" }
     }
 
-    /// Whether it is one; a brace for itself is not.
+    /// Reads a repetition; a brace for itself is none.
     private mutating func repetition() throws(InvalidExpression.Reason) -> Bool {
         let digits = rest.prefix { $0 != "}" }
         let parts = digits.split(separator: ",", omittingEmptySubsequences: false).map { String($0) }

@@ -4,7 +4,7 @@ import KafkaWire
 import TestSupport
 import Testing
 
-/// The consumer group protocol over sockets: what a group refuses, what administrators see, and what outlives a restart.
+/// The consumer group protocol over sockets: refusals, the view of administrators, and restarts.
 @Suite(.timeLimit(.minutes(2))) struct ConsumerProtocolTests {
     private func prepare(_ connection: RawConnection, partitions: Int32 = 2) async throws {
         try await connection.createTopic("t", partitions: partitions)

@@ -101,7 +101,9 @@ struct ConsumerGroupDriver {
     /// The group as it is read back after a restart.
     func restored() -> ConsumerGroup { ConsumerGroup(id: "g", restoring: written) }
 
-    mutating func send(_ request: ConsumerGroupHeartbeatRequest) throws(AdminRefusal) -> ConsumerGroupHeartbeatResponse {
+    mutating func send(
+        _ request: ConsumerGroupHeartbeatRequest
+    ) throws(AdminRefusal) -> ConsumerGroupHeartbeatResponse {
         try group.heartbeat(request, from: .init(id: "client", host: "/host", proposedMemberID: "new"), context)
     }
 

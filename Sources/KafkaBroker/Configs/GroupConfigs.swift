@@ -5,7 +5,8 @@ enum GroupConfigs {
     /// Sorted by name.
     static let all: [TopicConfigDefinition] = [
         TopicConfigDefinition(
-            "consumer.heartbeat.interval.ms", .int, "5000", .atLeast(1), broker: ["group.consumer.heartbeat.interval.ms"],
+            "consumer.heartbeat.interval.ms", .int, "5000", .atLeast(1),
+            broker: ["group.consumer.heartbeat.interval.ms"],
             "How often the members of a consumer group are to send heartbeats."),
         TopicConfigDefinition(
             "consumer.session.timeout.ms", .int, "45000", .atLeast(1), broker: ["group.consumer.session.timeout.ms"],

@@ -3,12 +3,12 @@ import KafkaWire
 
 // ConsumerGroupHeartbeat: 0-1. ConsumerGroupDescribe: 0-1.
 //
-// - The consumer group protocol (KIP-848) as Kafka's coordinator runs it: see ``ConsumerGroup``. Assignors `uniform` and
-//   `range`, subscriptions by names and by expressions in RE2's syntax, static members, changes from and to classic groups
-//   (`group.consumer.migration.policy`).
+// - The consumer group protocol (KIP-848) as Kafka's coordinator runs it: see ``ConsumerGroup``. Assignors `uniform`
+//   and `range`, subscriptions by names and by expressions in RE2's syntax, static members, changes from and to classic
+//   groups (`group.consumer.migration.policy`).
 // - From version 1 on a member chooses its id.
-// - A subscription to a topic that the caller may not describe is TOPIC_AUTHORIZATION_FAILED; an expression matches what
-//   it may.
+// - A subscription to a topic that the caller may not describe is TOPIC_AUTHORIZATION_FAILED; an expression matches
+//   what it may.
 // - Below level 1 of `group.version` both are UNSUPPORTED_VERSION.
 // - Left out: a change of a partition's racks moves nothing.
 

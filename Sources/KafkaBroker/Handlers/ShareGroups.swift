@@ -5,7 +5,7 @@ import NIOCore
 //
 // - A share group (KIP-932) is its start offsets: AlterShareGroupOffsets creates it, and it has no members.
 // - A group of another type is GROUP_ID_NOT_FOUND. A partition without a start offset has -1.
-// - Left out: everything that delivers records (ShareGroupHeartbeat, ShareFetch, ShareAcknowledge) and share-group state.
+// - Left out: everything that delivers records (ShareGroupHeartbeat, ShareFetch, ShareAcknowledge), and its state.
 
 extension DescribeShareGroupOffsetsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> DescribeShareGroupOffsetsResponse {

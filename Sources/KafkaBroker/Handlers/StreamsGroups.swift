@@ -2,8 +2,8 @@ import KafkaWire
 
 // StreamsGroupDescribe: 0.
 //
-// - There are groups of Kafka Streams (KIP-1071) only where a test makes one (`EmbeddedCluster.createStreamsGroup`): without
-//   members and without a topology. Their offsets are those of any group.
+// - There are groups of Kafka Streams (KIP-1071) only where a test makes one (`EmbeddedCluster.createStreamsGroup`):
+//   without members and without a topology. Their offsets are those of any group.
 // - Left out: StreamsGroupHeartbeat.
 
 extension StreamsGroupDescribeRequest: RefusableRequest {

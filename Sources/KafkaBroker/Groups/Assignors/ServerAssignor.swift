@@ -33,7 +33,9 @@ package struct AssignmentProblem: Sendable {
         package let topics: Set<KafkaUUID>
         package let present: PartitionMap
 
-        package init(id: ExactName, instanceID: String? = nil, topics: Set<KafkaUUID>, present: PartitionMap = .init()) {
+        package init(
+            id: ExactName, instanceID: String? = nil, topics: Set<KafkaUUID>, present: PartitionMap = .init()
+        ) {
             self.id = id
             self.instanceID = instanceID
             self.topics = topics
@@ -51,7 +53,7 @@ package struct AssignmentProblem: Sendable {
         self.sizes = sizes
     }
 
-    /// Whether all members subscribe to the same topics.
+    /// True if all members subscribe to the same topics.
     var isHomogeneous: Bool { members.allSatisfy { $0.topics == members[0].topics } }
 
     func size(of topic: KafkaUUID) -> Int32 { sizes[topic] ?? 0 }

@@ -47,7 +47,7 @@ struct UnevenUniformAssignor {
         return result
     }
 
-    /// Topics with the most partitions for each subscriber first, since these weigh most; then those with few subscribers.
+    /// Topics with the most partitions for each subscriber first, since these weigh most; then those with few of them.
     private var topicsByWeight: [KafkaUUID] {
         func key(_ topic: KafkaUUID) -> (Double, Int) {
             let count = subscribers[topic]?.count ?? 1

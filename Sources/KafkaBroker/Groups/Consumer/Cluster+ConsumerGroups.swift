@@ -2,7 +2,7 @@ import KafkaWire
 import Logging
 import NIOCore
 
-/// The cluster's topics, as far as somebody may see them.
+/// The cluster's topics, as far as a client may see them.
 struct ClusterTopics: TopicCatalog {
     let cluster: Cluster
     /// Nil for the broker itself.
@@ -26,12 +26,13 @@ extension TopicShape {
     }
 }
 
-/// What consumer groups need of the cluster: settings, their records, and the change between protocols.
+/// Needs of consumer groups: settings, their records, and the change between protocols.
 extension Cluster {
     func consumerContext(of group: String, caller: Caller?) -> ConsumerGroupContext {
         var settings = ConsumerGroupContext.Settings()
         settings.sessionTimeout = configs.groupNumber("consumer.session.timeout.ms", group: group)
-        settings.heartbeatInterval = Int32(clamping: configs.groupNumber("consumer.heartbeat.interval.ms", group: group))
+        settings.heartbeatInterval = Int32(
+            clamping: configs.groupNumber("consumer.heartbeat.interval.ms", group: group))
         settings.maxSize = configs.number("group.consumer.max.size")
         settings.assignors = serverAssignors
         return ConsumerGroupContext(
@@ -66,7 +67,7 @@ extension Cluster {
         }
     }
 
-    /// What takes a group out of the log.
+    /// Records that take a group out of the log.
     func tombstones(of state: GroupState) -> [(OffsetsTopicKey, ByteBuffer?)] {
         switch state {
         case .classic: return [(.group(state.id), nil)]
@@ -117,7 +118,8 @@ extension Cluster {
     ) throws(AdminRefusal) -> (entry: GroupEntry, former: GroupState?) {
         guard let entry = groups.groups[id] else {
             guard isJoining else { throw AdminRefusal(.groupIDNotFound, "Group \(id) not found.") }
-            return (addGroup(.consumer(ConsumerGroup(id: id))), .classic(Group(id: id, settings: .init(), now: 0)))
+            let former = Group(id: id, settings: classicSettings, now: context.now)
+            return (addGroup(.consumer(ConsumerGroup(id: id))), .classic(former))
         }
         switch entry.state {
         case .consumer: return (entry, nil)

@@ -50,7 +50,7 @@ extension ConsumerGroup {
         return nil
     }
 
-    /// Whether all classic members know one of the protocols.
+    /// True if all classic members know one of the protocols.
     private func supports(_ attempt: JoinAttempt) -> Bool {
         guard attempt.protocolType == "consumer", !attempt.proposals.isEmpty else { return false }
         let classic = members.values.compactMap(\.classic)

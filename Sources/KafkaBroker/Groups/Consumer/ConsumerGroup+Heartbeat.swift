@@ -1,7 +1,7 @@
 import BoundedExpressions
 package import KafkaWire
 
-/// How members of the consumer protocol come, stay and go.
+/// Members of the consumer protocol: they come, stay and go.
 extension ConsumerGroup {
     /// A client as its connection shows it.
     package struct Client {
@@ -49,7 +49,7 @@ extension ConsumerGroup {
 
     private struct Admitted {
         var member: ConsumerMember
-        /// Whether it was a member before, perhaps under another id.
+        /// True for who was a member before, perhaps under another id.
         var isKnown = true
         /// The id under which a static member was known.
         var replaced: String?
@@ -88,7 +88,8 @@ extension ConsumerGroup {
     private func check(_ epoch: Int32, of member: ConsumerMember, _ owned: PartitionMap?) throws(AdminRefusal) {
         guard epoch != member.epoch else { return }
         // Its answer may have been lost: it comes with the epoch before, and has nothing that is not its own.
-        if epoch < member.epoch, epoch == member.previousEpoch, let owned, owned.isSubset(of: member.assigned) { return }
+        let isBehind = epoch < member.epoch && epoch == member.previousEpoch
+        if isBehind, let owned, owned.isSubset(of: member.assigned) { return }
         throw AdminRefusal(
             .fencedMemberEpoch,
             "The consumer group member has a \(epoch > member.epoch ? "greater" : "smaller") member epoch (\(epoch)) "
@@ -181,7 +182,7 @@ extension ConsumerGroup {
         completeTargets(at: epoch)
     }
 
-    /// Finds the topics that the expressions of subscriptions mean: new expressions, and all of them when topics changed.
+    /// Finds the topics that expressions of subscriptions mean: of new ones, and of all when topics changed.
     private mutating func match(_ catalog: any TopicCatalog) {
         let expressions = Set(members.values.map(\.subscription.expression)).subtracting([""])
         let isNewer = seenTopics != catalog.version

@@ -1,6 +1,6 @@
 package import KafkaWire
 
-/// Who may commit and read a consumer group's offsets.
+/// Admission to a consumer group's offsets.
 extension ConsumerGroup {
     /// A commit is taken from a member in its present epoch, and from anybody while there are no members.
     ///

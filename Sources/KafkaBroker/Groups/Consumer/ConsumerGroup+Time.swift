@@ -1,8 +1,8 @@
 import KafkaWire
 
-/// What time does to a consumer group.
+/// Effects of time on a consumer group.
 extension ConsumerGroup {
-    /// When ``tick(_:)`` is due; nil while there are no members.
+    /// Time at which ``tick(_:)`` is due; nil while there are no members.
     package var nextDeadline: Int64? { timers.values.compactMap(\.next).min() }
 
     /// Members that were not heard from, or have not let partitions go in time, are members no longer.

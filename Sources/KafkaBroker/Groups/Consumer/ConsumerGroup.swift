@@ -18,7 +18,7 @@ package struct ConsumerGroup {
     private var holders: [KafkaUUID: [Int32: ExactName]] = [:]
     private var instances: [ExactName: ExactName] = [:]
     var timers: [ExactName: MemberTimers] = [:]
-    /// What the subscribed topics were like when the group looked at them last.
+    /// State of the subscribed topics when the group looked at them last.
     private(set) var topicsHash: Int64 = 0
     /// Version of the catalog then; nil after a restart.
     var seenTopics: UInt64?
@@ -159,7 +159,7 @@ package enum ConsumerGroupChange {
     case assignment(ExactName, ConsumerMember?)
 }
 
-/// When a member is removed unless something happens before.
+/// Times at which a member is removed unless something happens before.
 struct MemberTimers {
     /// It is not heard from.
     var session: Int64?

@@ -10,7 +10,7 @@ package struct ConsumerMember: Equatable {
         case unreleased
     }
 
-    /// What makes it a member by JoinGroup instead of ConsumerGroupHeartbeat.
+    /// Properties of a member by JoinGroup instead of ConsumerGroupHeartbeat.
     package struct Classic: Equatable {
         package var sessionTimeout: Int64
         package var proposals: [GroupMember.Proposal]
@@ -50,7 +50,7 @@ package struct ConsumerMember: Equatable {
     var usesClassicProtocol: Bool { classic != nil }
     var hasLeftForAWhile: Bool { epoch == MemberEpoch.leftForAWhile }
 
-    /// What nobody else may have: the assigned partitions, and those that it still has to let go.
+    /// Partitions that no other member may have: the assigned ones, and those that it still has to let go.
     package var held: PartitionMap {
         if case .unrevoked(let pending) = state { assigned.union(pending) } else { assigned }
     }

@@ -1,15 +1,15 @@
 import KafkaWire
 package import NIOCore
 
-// The bytes that clients of protocol type `consumer` put into JoinGroup and SyncGroup (KIP-429, KIP-881): the broker reads
-// them when it has to know topics, and writes assignments for classic members of a consumer group.
+// The bytes that clients of protocol type `consumer` put into JoinGroup and SyncGroup (KIP-429, KIP-881): the broker
+// reads them when it has to know topics, and writes assignments for classic members of a consumer group.
 
 /// The topics that a member of protocol type `consumer` names in its JoinGroup metadata, and what it owns
 /// (Kafka's ConsumerProtocolSubscription).
 package struct ConsumerSubscription {
     package let version: Int16
     package let topics: [String]
-    /// What the member holds at the time; empty before version 1, where it lets everything go before it joins.
+    /// Partitions that the member holds at the time; empty before version 1, where it lets everything go before it joins.
     package private(set) var owned: [(topic: String, partitions: [Int32])] = []
     package private(set) var rack: String?
 

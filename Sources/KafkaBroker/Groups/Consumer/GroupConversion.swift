@@ -72,7 +72,7 @@ extension Group {
     /// Makes a classic group of a consumer group whose members are all classic ones: stable, with their targets as its
     /// assignments.
     ///
-    /// - Parameter rebalances: whether they are to assign at once among themselves, since somebody left.
+    /// - Parameter rebalances: whether they are to assign at once among themselves, since a member left.
     package init(
         downgrading group: ConsumerGroup, settings: Settings, topics: any TopicCatalog, rebalances: Bool, now: Int64
     ) {
@@ -98,12 +98,12 @@ extension Group {
         if rebalances { prepareRebalance(now) }
     }
 
-    /// Whether a consumer group can be made of it; an empty group can always be.
+    /// True if a consumer group can be made of it; an empty group can always be.
     func canUpgrade(within maxSize: Int) -> Bool {
         protocolType == "consumer" && members.count <= maxSize
     }
 
-    /// Tells everybody who waits to join again: the group goes on under another protocol.
+    /// Tells everybody who waits to join again: the group continues under another protocol.
     mutating func dismissWaiting() {
         for (key, member) in members {
             if let ticket = member.joining { refuseJoin(ticket, .rebalanceInProgress, member.id) }

@@ -13,9 +13,9 @@ package import KafkaWire
 package struct Reconciliation {
     let target: PartitionMap
     let targetEpoch: Int32
-    /// What the member says it holds; nil if it says nothing.
+    /// Partitions that the member says it holds; nil if it says nothing.
     let owned: PartitionMap?
-    /// Whether no member holds a partition.
+    /// True for a partition that no member holds.
     let isFree: (KafkaUUID, Int32) -> Bool
 
     package init(
@@ -37,7 +37,7 @@ package struct Reconciliation {
         }
     }
 
-    /// Whether the member has any of the partitions; one that does not say is taken to have them.
+    /// True if the member has any of the partitions; one that does not say is taken to have them.
     private func owns(_ partitions: PartitionMap) -> Bool {
         owned.map { !$0.isDisjoint(with: partitions) } ?? true
     }

@@ -1,11 +1,11 @@
 package import KafkaWire
 package import NIOCore
 
-// The records of a consumer group in `__consumer_offsets`, in Kafka's own format: keys of versions 3 and 5 to 8, and values
-// of version 0. Which topics an expression matches (16) and what topics were like (4) is found out again instead; the
-// hash with the group's epoch tells whether it changed.
+// The records of a consumer group in `__consumer_offsets`, in Kafka's own format: keys of versions 3 and 5 to 8, and
+// values of version 0. Which topics an expression matches (16) and what topics were like (4) is found out again instead;
+// the hash with the group's epoch tells whether it changed.
 
-/// What the key of such a record is about.
+/// Subject of such a record's key.
 package enum ConsumerGroupKey: Hashable {
     case epoch
     case member(ExactName)
@@ -43,7 +43,9 @@ package enum ConsumerGroupKey: Hashable {
     }
 
     /// Nil for the key of something else.
-    static func decode(_ body: ByteBuffer, version: Int16) throws(WireError) -> (group: String, key: ConsumerGroupKey)? {
+    static func decode(
+        _ body: ByteBuffer, version: Int16
+    ) throws(WireError) -> (group: String, key: ConsumerGroupKey)? {
         switch version {
         case 3: return (try GroupKey.decode(body, version: version).group, .epoch)
         case 6: return (try GroupKey.decode(body, version: version).group, .targetEpoch)
@@ -96,7 +98,7 @@ extension ConsumerGroupChange {
     }
 }
 
-/// What the log says of a consumer group.
+/// A consumer group as the log has it.
 package struct StoredConsumerGroup {
     private(set) var epoch: Int32 = 0
     private(set) var topicsHash: Int64 = 0
