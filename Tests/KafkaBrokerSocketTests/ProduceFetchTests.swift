@@ -24,7 +24,7 @@ import Testing
     @Test(arguments: Int16(0)...12)
     func `every version of Fetch gets a format it can read`(version: Int16) async throws {
         try await withTopic(release: .kafka38) { connection in
-            _ = try await connection.produce(["a", "b", "c"], to: "t")
+            _ = try await connection.produce(["a", "b", "c"], to: "t", version: 11)
 
             let found = try await connection.fetch("t", from: version < 4 ? 1 : 0, version: version)
 

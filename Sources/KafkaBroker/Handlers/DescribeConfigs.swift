@@ -38,7 +38,7 @@ extension Cluster {
         var isSensitive: Bool { definition.map { $0.type == .password } ?? true }
 
         init(
-            _ definition: TopicConfigDefinition, value: String?, source: ConfigStore.Source, isReadOnly: Bool,
+            definition: TopicConfigDefinition, value: String?, source: ConfigStore.Source, isReadOnly: Bool,
             synonyms: [ConfigStore.Value]
         ) {
             name = definition.name
@@ -100,7 +100,7 @@ extension Cluster {
                     return ConfigEntry(unknown: name, synonyms)
                 }
                 return ConfigEntry(
-                    definition.value, value: configs.dynamicDefaults[name], source: .dynamicDefaultBroker,
+                    definition: definition.value, value: configs.dynamicDefaults[name], source: .dynamicDefaultBroker,
                     isReadOnly: definition.scope == .readOnly, synonyms: synonyms)
             }
         case .broker:
@@ -128,21 +128,21 @@ extension Cluster {
 
     /// Every topic key, for a topic that sets `overrides` itself.
     func describeTopicConfigs(_ overrides: [String: String], node: Int32) -> [ConfigEntry] {
-        configs.topicDefaults(node: node).map { inherited in
+        configs.topicDefaults(node: node).filter { release.hasConfig($0.definition.name) }.map { inherited in
             let name = inherited.definition.name
             guard let own = overrides[name] else {
                 return ConfigEntry(
-                    inherited.definition, value: inherited.value, source: inherited.source,
+                    definition: inherited.definition, value: inherited.value, source: inherited.source,
                     isReadOnly: false, synonyms: inherited.values)
             }
             return ConfigEntry(
-                inherited.definition, value: own, source: .topic, isReadOnly: false,
+                definition: inherited.definition, value: own, source: .topic, isReadOnly: false,
                 synonyms: [ConfigStore.Value(name: name, value: own, source: .topic)] + inherited.values)
         }
     }
 
     private func describeBrokerConfigs(_ node: Node) -> [ConfigEntry] {
-        let known = BrokerConfigs.all.map { definition in
+        let known = BrokerConfigs.all.filter { release.hasConfig($0.name) }.map { definition in
             let synonyms = configs.values(of: definition.name, node: node.id)
             let value =
                 switch definition.name {
@@ -152,7 +152,7 @@ extension Cluster {
                 default: synonyms.first?.value
                 }
             return ConfigEntry(
-                definition.value, value: value, source: synonyms.first?.source ?? .defaultConfig,
+                definition: definition.value, value: value, source: synonyms.first?.source ?? .defaultConfig,
                 isReadOnly: definition.scope == .readOnly, synonyms: synonyms)
         }
         let set = Set((configs.dynamic[node.id] ?? [:]).keys).union(configs.dynamicDefaults.keys)
