@@ -66,9 +66,17 @@ def broker(env, port, *settings, partitions=3):
         yield child
 
 
+# The replicators that run, with the files of their logs: waiting ends when one of them does.
+_running = {}
+
+
 def await_true(what, condition, pause=0.05):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
+        for child, log in _running.items():
+            if child.poll() is not None:
+                with open(log) as file:
+                    raise RuntimeError(f"the replicator has ended: {file.read()[-1000:]}")
         with contextlib.suppress(OSError):
             if condition():
                 return
@@ -120,9 +128,13 @@ http: {{listen: "127.0.0.1:{HTTP}"}}
 
 @contextlib.contextmanager
 def running(env, program, **settings):
-    with process(program, "run", "--config", configuration(env, **settings),
-                 log=os.path.join(env.work, "replicator.log")) as child:
-        yield child
+    log = os.path.join(env.work, "replicator.log")
+    with process(program, "run", "--config", configuration(env, **settings), log=log) as child:
+        _running[child] = log
+        try:
+            yield child
+        finally:
+            del _running[child]
 
 
 def metric(name):
