@@ -14,7 +14,7 @@ from typing import Callable
 from processes import cpu_seconds, memory_megabytes
 
 # Fixed, and below those that the system hands out.
-EAST, WEST, FAR, HTTP, RELAY, SINK = 27092, 27192, 27292, 27644, 27700, 27701
+EAST, WEST, FAR, HTTP, RELAY, SINK = 27092, 27192, 27592, 27644, 27700, 27701
 # Only ends what would otherwise hang.
 PATIENCE = 600
 # A scrape that is not answered by then is asked again.
@@ -35,7 +35,7 @@ class Case:
 class Environment:
     """What the cases of one run have in common."""
 
-    # Brokers are always of this build.
+    # The build that brokers are of, whoever is measured.
     program: str
     work: str
     is_quick: bool
