@@ -5,6 +5,7 @@ usage: bench.py REPLICATOR [--against OTHER] [--only TEXT ...] [--quick] [--roun
        bench.py --list | --table FILE
 
 --against OTHER  another build does the same in turn: medians of both, and the ratio of each pair
+--brokers OTHER  the build that the brokers are of
 --only TEXT      cases whose names contain one of the texts
 --quick          short runs with less data: shows that it works, and roughly how fast
 --json FILE      all figures of all rounds
@@ -33,6 +34,7 @@ def arguments():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("program", nargs="?")
     parser.add_argument("--against")
+    parser.add_argument("--brokers")
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int)
@@ -122,7 +124,7 @@ def main():
         # A folder for each: records, configuration and logs of one case are of no use to the next.
         with tempfile.TemporaryDirectory() as work:
             try:
-                found = measured(case, Environment(chosen.program, work, chosen.quick), programs, rounds)
+                found = measured(case, Environment(chosen.brokers or chosen.program, work, chosen.quick), programs, rounds)
             except (OSError, TimeoutError, RuntimeError, subprocess.CalledProcessError) as error:
                 failed.append(case.name)
                 print(f"{case.name}: failed: {error}", flush=True)

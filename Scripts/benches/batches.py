@@ -57,7 +57,7 @@ def over_tls(sides):
     def prepare(env):
         store = certificate(env)
         listener = ["listeners=SSL://", f"ssl.keystore.location={store}"]
-        security = f", security: {{protocol: SSL, tls: {{ca: \"{store}.crt\"}}}}"
+        security = f', securityProtocol: SSL, tls: {{caFile: "{store}.crt"}}'
         path, records = record_file(env, env.size(512))
         settings = tuple(security if side in sides else "" for side in ("source", "target"))
         with broker(env, EAST, *(listener if "source" in sides else [])):

@@ -14,7 +14,7 @@ from typing import Callable
 from processes import cpu_seconds, memory_megabytes
 
 # Fixed, and below those that the system hands out.
-EAST, WEST, FAR, HTTP, RELAY, SINK = 27092, 27192, 27292, 27644, 27700, 27701
+EAST, WEST, FAR, HTTP, RELAY, SINK = 27092, 27192, 27592, 27644, 27700, 27701
 # Only ends what would otherwise hang.
 PATIENCE = 600
 # A scrape that is not answered by then is asked again.
@@ -35,7 +35,7 @@ class Case:
 class Environment:
     """What the cases of one run have in common."""
 
-    # Brokers are always of this build.
+    # The build that brokers are of, whoever is measured.
     program: str
     work: str
     is_quick: bool
@@ -66,9 +66,17 @@ def broker(env, port, *settings, partitions=3):
         yield child
 
 
+# The replicators that run, with the files of their logs: waiting ends when one of them does.
+_running = {}
+
+
 def await_true(what, condition, pause=0.05):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
+        for child, log in _running.items():
+            if child.poll() is not None:
+                with open(log) as file:
+                    raise RuntimeError(f"the replicator has ended: {file.read()[-1000:]}")
         with contextlib.suppress(OSError):
             if condition():
                 return
@@ -120,9 +128,13 @@ http: {{listen: "127.0.0.1:{HTTP}"}}
 
 @contextlib.contextmanager
 def running(env, program, **settings):
-    with process(program, "run", "--config", configuration(env, **settings),
-                 log=os.path.join(env.work, "replicator.log")) as child:
-        yield child
+    log = os.path.join(env.work, "replicator.log")
+    with process(program, "run", "--config", configuration(env, **settings), log=log) as child:
+        _running[child] = log
+        try:
+            yield child
+        finally:
+            del _running[child]
 
 
 def metric(name):
