@@ -110,7 +110,10 @@ import Testing
     }
 
     private static func frame(_ length: Int) -> ByteBuffer {
-        ByteBuffer(bytes: (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ length) })
+        var frame = ByteBuffer()
+        while frame.readableBytes < length { frame.writeInteger(UInt64(frame.readableBytes &* 31 &+ length)) }
+        frame.moveWriterIndex(to: length)
+        return frame
     }
 
     private static func place(_ buffer: ByteBuffer) -> UInt {
@@ -138,15 +141,15 @@ import Testing
         return frames
     }
 
-    @Test(arguments: 0..<20 as Range<UInt64>)
+    @Test(arguments: 0..<10 as Range<UInt64>)
     func `reads of any sizes give the same frames`(seed: UInt64) throws {
         var random = seeded(seed)
         var assembler = FrameAssembler(limit: 1 << 20, reusesBuffers: true)
         let largest = 1 << Int.random(in: 3...20, using: &random)
 
         for _ in 0..<3 {
-            let frames = (0..<12).map { _ in
-                Self.frame(Int.random(in: 0...(1 << Int.random(in: 1...19, using: &random)), using: &random))
+            let frames = (0..<6).map { _ in
+                Self.frame(Int.random(in: 0...(1 << Int.random(in: 1...17, using: &random)), using: &random))
             }
             var socket = Socket()
             for frame in frames { socket.write(frame) }
