@@ -50,7 +50,8 @@ def process(*arguments, ready=None):
 
 def replicated():
     """Records at the target. Asked of the broker, since what the replicator answers would be counted too."""
-    ask = subprocess.run(["kcat", "-b", f"127.0.0.1:{WEST}", "-Q", "-t", "bench:0:-1"], capture_output=True, text=True)
+    topic = "bench" if "identical" in CHOSEN.options else "east.bench"
+    ask = subprocess.run(["kcat", "-b", f"127.0.0.1:{WEST}", "-Q", "-t", topic + ":0:-1"], capture_output=True, text=True)
     match = re.search(r"offset (\d+)", ask.stdout)
     return int(match[1]) if match else 0
 

@@ -110,11 +110,19 @@ import Testing
     }
 
     private static func frame(_ length: Int) -> ByteBuffer {
-        ByteBuffer(bytes: (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ length) })
+        var frame = ByteBuffer()
+        while frame.readableBytes < length { frame.writeInteger(UInt64(frame.readableBytes &* 31 &+ length)) }
+        frame.moveWriterIndex(to: length)
+        return frame
     }
 
     private static func place(_ buffer: ByteBuffer) -> UInt {
         buffer.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
+    }
+
+    private func room(of assembler: inout FrameAssembler) throws -> ByteBuffer {
+        let room = assembler.room()
+        return try #require(room)
     }
 
     /// Reads until the socket is empty; the buffers that were read into are gone when a frame is used.
@@ -124,7 +132,7 @@ import Testing
     ) throws -> [ByteBuffer] {
         var frames: [ByteBuffer] = []
         while socket.bytes.readableBytes > 0 {
-            var bytes = try #require(assembler.room())
+            var bytes = try room(of: &assembler)
             watch(bytes)
             socket.read(into: &bytes, atMost: most())
             while let frame = try assembler.nextFrame(from: &bytes) { frames.append(frame) }
@@ -133,15 +141,15 @@ import Testing
         return frames
     }
 
-    @Test(arguments: 0..<20 as Range<UInt64>)
+    @Test(arguments: 0..<10 as Range<UInt64>)
     func `reads of any sizes give the same frames`(seed: UInt64) throws {
         var random = seeded(seed)
         var assembler = FrameAssembler(limit: 1 << 20, reusesBuffers: true)
         let largest = 1 << Int.random(in: 3...20, using: &random)
 
         for _ in 0..<3 {
-            let frames = (0..<12).map { _ in
-                Self.frame(Int.random(in: 0...(1 << Int.random(in: 1...19, using: &random)), using: &random))
+            let frames = (0..<6).map { _ in
+                Self.frame(Int.random(in: 0...(1 << Int.random(in: 1...17, using: &random)), using: &random))
             }
             var socket = Socket()
             for frame in frames { socket.write(frame) }
@@ -162,11 +170,11 @@ import Testing
         var places: [UInt] = []
         var rooms: [Int] = []
 
-        let frame = try #require(
-            try receive(&socket, &assembler, atMost: { 100_000 }) { room in
-                places.append(Self.place(room))
-                rooms.append(room.writableBytes)
-            }.first)
+        let received = try receive(&socket, &assembler, atMost: { 100_000 }) { room in
+            places.append(Self.place(room))
+            rooms.append(room.writableBytes)
+        }
+        let frame = try #require(received.first)
 
         #expect(places.count == 4)
         #expect(places.dropFirst().allSatisfy { $0 == Self.place(frame) })
@@ -181,7 +189,8 @@ import Testing
         var held: ByteBuffer?
         for number in 0..<6 {
             socket.write(Self.frame(200_000 + number))
-            let frame = try #require(try receive(&socket, &assembler).first)
+            let received = try receive(&socket, &assembler)
+            let frame = try #require(received.first)
             #expect(frame == Self.frame(200_000 + number))
             places.append(Self.place(frame))
             if number == 3 { held = frame.getSlice(at: 100_000, length: 10) }
@@ -200,7 +209,8 @@ import Testing
         let large = Set(try receive(&socket, &assembler).map(Self.place))
         socket.write(Self.frame(600_000))
 
-        let small = try #require(try receive(&socket, &assembler).first)
+        let received = try receive(&socket, &assembler)
+        let small = try #require(received.first)
 
         #expect(!large.contains(Self.place(small)))
     }
@@ -224,21 +234,25 @@ import Testing
         socket.write(Self.frame(100_000))
         _ = try receive(&socket, &assembler)
 
-        var head = try #require(assembler.room())
+        var head = try room(of: &assembler)
         #expect(head.writableBytes == FrameAssembler.headBytes)
         head.writeInteger(Int32.max)
-        #expect(try assembler.nextFrame(from: &head) == nil)
-        let room = try #require(assembler.room())
-        #expect(room.writableBytes <= 1 << 17)
+        let frame = try assembler.nextFrame(from: &head)
+        #expect(frame == nil)
+        let reserved = try room(of: &assembler)
+        #expect(reserved.writableBytes <= 1 << 17)
     }
 
     @Test func `a buffer that does not come back leaves no place in the stream`() throws {
         var assembler = FrameAssembler(limit: 1 << 20)
-        var head = try #require(assembler.room())
+        var head = try room(of: &assembler)
         head.writeInteger(Int32(100))
-        #expect(try assembler.nextFrame(from: &head) == nil)
+        let frame = try assembler.nextFrame(from: &head)
+        #expect(frame == nil)
 
-        #expect(assembler.room() != nil)
-        #expect(assembler.room() == nil)
+        let first = assembler.room()
+        let second = assembler.room()
+        #expect(first != nil)
+        #expect(second == nil)
     }
 }
