@@ -164,6 +164,7 @@ extension Flow {
             departed = control.assigned(peers: assignment.peers.map(\.instance), generation: generation)
             controlDue.notify()
             await setShared(parts.isShared)
+            troubles.ended(.membership)
             // Loops look whether they hold their tasks before each round; a round that is under way is one of ours still.
             if !tasks.isEmpty, parts.released(tasks, at: wallClock()) { await member?.rejoin() }
             if before.membership.state != .member || before.peers != parts.peers {
@@ -183,9 +184,6 @@ extension Flow {
             let reason =
                 "group \(group) on \(settings.target.name) does not take instance \(instance.id.printable()): "
                 + explanation(of: refusal)
-            if parts.membership.state != .refused {
-                logger.error("the flow waits: it cannot share its parts", metadata: ["reason": "\(reason)"])
-            }
             await letEverythingGo(reason, isRefused: true)
         }
         isDivisionStale = true
@@ -202,10 +200,9 @@ extension Flow {
         await checkpoints.forget()
         for shard in shards { await shard.letGo() }
         await setShared(true)
-        guard count > 0 else { return }
-        logger.warning(
-            "everything is let go of",
-            metadata: ["instance": "\(instance.id)", "parts": "\(count)", "reason": "\(reason)"])
+        // Told as that trouble's other side: why it lasts is in the status.
+        troubles.began(.membership, reason)
+        logger.debug("everything is let go of", metadata: ["instance": "\(instance.id)", "parts": "\(count)"])
     }
 
     /// Others may write what this instance writes, from now on or not any more.
