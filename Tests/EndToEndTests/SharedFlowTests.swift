@@ -185,47 +185,6 @@ import Testing
         }
     }
 
-    @Test func `groups are kept in step whoever copies what they read`() async throws {
-        try await Replicated.run(targetProperties: Self.quick) { world in
-            try await world.createTopic("orders", partitions: Self.partitions)
-            for partition in 0..<Self.partitions { try await world.produce(0..<100, to: "orders", partition: partition) }
-            let a = try Instance("a", in: world), b = try Instance("b", in: world)
-            try await eventuallyDivided([a, b])
-            try await check(world, count: 100)
-            for partition in 0..<Self.partitions {
-                try await world.produce(100..<110, to: "orders", partition: partition)
-            }
-            let positions = Dictionary(
-                uniqueKeysWithValues: (0..<Self.partitions).map {
-                    (TopicPartition("orders", $0), CommittedOffset(offset: 40 + Int64($0)))
-                })
-            for outcome in await world.sourceClient.commitOffsets(of: "billing", positions).values {
-                _ = try outcome.get()
-            }
-            do {
-                try await eventually("all positions") {
-                    let found = try await world.targetClient.committedOffsets(of: "billing")
-                    return (0..<Self.partitions).allSatisfy {
-                        (try? found[TopicPartition("east.orders", $0)]?.get().offset) == 40 + Int64($0)
-                    }
-                }
-            } catch {
-                for instance in [a, b] {
-                    let status = await instance.flow.status()
-                    let found = status.groups.flatMap(\.partitions).map {
-                        "\($0.partition) \($0.state) \($0.sourceOffset) \($0.targetOffset ?? -1) \($0.reason ?? "")"
-                    }
-                    Issue.record("\(status.tasks ?? []) \(status.groupsReason ?? "") \(found)")
-                }
-                throw error
-            }
-            let tasks = [await a.flow.status().tasks ?? [], await b.flow.status().tasks ?? []].joined().sorted()
-            #expect(tasks == ["groups", "metadata", "topics"])
-            try await a.stop()
-            try await b.stop()
-        }
-    }
-
     @Test func `nothing is written without the coordinator, and everything comes back with it`() async throws {
         try await Replicated.run(targetProperties: Self.quick) { world in
             try await world.createTopic("orders", partitions: Self.partitions)
