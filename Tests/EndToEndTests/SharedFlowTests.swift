@@ -92,7 +92,8 @@ import Testing
         try await eventually("\(total) partitions to be divided") {
             var counts: [Int] = []
             for instance in instances { counts.append(await instance.partitions) }
-            return counts.reduce(0, +) == total && counts.allSatisfy { $0 > 0 }
+            // By load a third instance may have only tasks.
+            return counts.reduce(0, +) == total && counts.count { $0 > 0 } >= min(2, counts.count)
         }
     }
 
@@ -179,36 +180,6 @@ import Testing
             for partition in 0..<Self.partitions { try await world.produce(0..<50, to: "payments", partition: partition) }
             try await eventuallyDivided([a, b], total: 2 * Int(Self.partitions))
             try await check(world, count: 50, topic: "payments")
-            try await a.stop()
-            try await b.stop()
-        }
-    }
-
-    @Test func `groups are kept in step whoever copies what they read`() async throws {
-        try await Replicated.run(targetProperties: Self.quick) { world in
-            try await world.createTopic("orders", partitions: Self.partitions)
-            for partition in 0..<Self.partitions { try await world.produce(0..<100, to: "orders", partition: partition) }
-            let a = try Instance("a", in: world), b = try Instance("b", in: world)
-            try await eventuallyDivided([a, b])
-            try await check(world, count: 100)
-            for partition in 0..<Self.partitions {
-                try await world.produce(100..<110, to: "orders", partition: partition)
-            }
-            let positions = Dictionary(
-                uniqueKeysWithValues: (0..<Self.partitions).map {
-                    (TopicPartition("orders", $0), CommittedOffset(offset: 40 + Int64($0)))
-                })
-            for outcome in await world.sourceClient.commitOffsets(of: "billing", positions).values {
-                _ = try outcome.get()
-            }
-            try await eventually("all positions") {
-                let found = try await world.targetClient.committedOffsets(of: "billing")
-                return (0..<Self.partitions).allSatisfy {
-                    (try? found[TopicPartition("east.orders", $0)]?.get().offset) == 40 + Int64($0)
-                }
-            }
-            let tasks = [await a.flow.status().tasks ?? [], await b.flow.status().tasks ?? []].joined().sorted()
-            #expect(tasks == ["groups", "metadata", "topics"])
             try await a.stop()
             try await b.stop()
         }

@@ -27,6 +27,8 @@ final class TroubleLog: Sendable {
         case producerIDs
         /// A target says of a partition what cannot be true.
         case answers(TopicPartition)
+        /// The group in which instances share the flow is not to be reached, or does not take this one.
+        case membership
     }
 
     /// In place of a shard: the start of the flow, when there is none yet. The first shard that has no such trouble
@@ -100,6 +102,7 @@ extension TroubleLog.Trouble {
         case .origins: "cannot find out where records come from, trying again"
         case .producerIDs: "cannot get another producer id, trying again"
         case .answers: "an answer is not believed, reading the target's log"
+        case .membership: "this instance is no member of its group: it lets go of everything, and writes nothing"
         }
     }
 
@@ -115,6 +118,7 @@ extension TroubleLog.Trouble {
         case .origins: "it is known again where records come from"
         case .producerIDs: "there is another producer id"
         case .answers: "answers about the partition are believed again"
+        case .membership: "this instance is a member of its group again"
         }
     }
 
@@ -123,7 +127,7 @@ extension TroubleLog.Trouble {
         case .broker(let cluster, let broker): ["cluster": "\(cluster)", "broker": "\(broker)"]
         case .group(let group): ["group": "\(group.text)"]
         case .answers(let partition): ["topic": "\(partition.topic)", "partition": "\(partition.partition)"]
-        case .discovery, .memory, .metadata, .groups, .progress, .origins, .producerIDs: [:]
+        case .discovery, .memory, .metadata, .groups, .progress, .origins, .producerIDs, .membership: [:]
         }
     }
 }

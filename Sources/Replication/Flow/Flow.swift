@@ -82,7 +82,7 @@ public actor Flow: Service {
     /// The source as discovery saw it last; nil before.
     private(set) var sourceSeen: ClusterMetadata?
     private(set) var excluded: [FlowStatus.ExcludedTopic] = []
-    private let troubles: TroubleLog
+    let troubles: TroubleLog
     /// Reason why the flow as a whole cannot do its work; nil while nothing is known to keep it from that.
     private var trouble: String?
     /// Discoveries in a row that have failed.
@@ -369,22 +369,24 @@ extension Flow {
             await selectTopics()
         }
         excluded = found.excluded
-        if isHolder, parts.holds(.topics) {
-            try await recordNew(found, at: now)
+        let isHolding = isHolder && parts.holds(.topics)
+        let refused = isHolding ? try await recordNew(found) : []
+        isDivisionStale = true
+        await arrange(factory)
+        if isHolding {
+            report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
         } else {
             // It is the one that holds this task that knows.
             waiting = WaitingTopics()
         }
-        isDivisionStale = true
-        await arrange(factory)
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
         await keepMemory(found.targetMetadata)
     }
 
-    /// Records where partitions begin that nothing is recorded of, and says what is not copied.
-    private func recordNew(
-        _ found: TopicSync.Discovery, at now: ContinuousClock.Instant
-    ) async throws(FlowError) {
+    /// Records where partitions begin that nothing is recorded of.
+    ///
+    /// - Returns: what is not copied.
+    private func recordNew(_ found: TopicSync.Discovery) async throws(FlowError) -> [TopicRefusal] {
         if !parts.isAlone { try await progress.catchUp() }
         let isFirstStart = settings.startFrom != .earliest ? await progress.isNewFlow : false
         let recorded = await progress.known
@@ -398,7 +400,7 @@ extension Flow {
             hasOthers: found.partitions.contains { known[$0.source] == nil && recorded[$0.source] != nil },
             source: found.sourceMetadata, &refused)
         if isFirstStart { await tellSkipped(new) }
-        report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
+        return refused
     }
 
     /// Says once, when a flow starts for the first time, what it leaves behind.

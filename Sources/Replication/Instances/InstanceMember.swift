@@ -17,7 +17,7 @@ package actor InstanceMember {
         case assigned(InstanceAssignment, generation: Int32)
         /// Everything may belong to others by now: nothing may be written any more. It joins again by itself.
         case lost
-        /// The group does not take it until a person acts. It is tried again now and then.
+        /// The group does not take it until a person acts; nothing may be written any more. It is tried again now and then.
         case refused(GroupRefusal)
     }
 
@@ -144,13 +144,20 @@ extension InstanceMember {
             case .left: return
             case .member, .joining, .syncing:
                 guard await signals.next() != nil else { return }
-            case .refused:
+            case .refused(let refusal):
                 guard (try? await Task.sleep(for: Self.refusedPause)) != nil else { return }
+                if case .fenced = refusal, await isNameTaken() { continue }
                 membership = GroupMembership(membership.settings)
             case .outside:
                 await join()
             }
         }
+    }
+
+    /// Whether the group has a member of this name: to join would shut it out in turn.
+    private func isNameTaken() async -> Bool {
+        guard let found = try? await client.describeGroup(membership.settings.group) else { return true }
+        return found.members.contains { $0.instanceID == membership.settings.instanceID }
     }
 
     private func join() async {
@@ -187,16 +194,20 @@ extension InstanceMember {
             await lose()
             joinDue.notify()
         case .refused(let refusal):
-            if hasAssignment || provisionalUntil != nil { await lose() }
+            endLease()
             await flow.news(.refused(refusal))
         }
     }
 
     private func lose() async {
+        endLease()
+        await flow.news(.lost)
+    }
+
+    private func endLease() {
         lease.end()
         hasAssignment = false
         provisionalUntil = nil
-        await flow.news(.lost)
     }
 
     private func sync(_ leadership: GroupMembership.Leadership?) async {
@@ -306,7 +317,7 @@ extension InstanceMember {
                 continue
             }
             if now >= deadline {
-                logger.warning(
+                logger.debug(
                     "the group's coordinator has not been heard of for a session: nothing is written until it is",
                     metadata: ["cluster": "\(client.settings.name)", "group": "\(membership.settings.group)"])
                 // A request to join that is under way goes on: nobody has been promised anything yet.
