@@ -95,8 +95,10 @@ extension Flow {
         }
     }
 
-    /// Leaves, so that the others need not wait for the session to end. Nothing may be written any more.
+    /// Leaves, so that the others need not wait for the session to end. Nothing may be written any more. One that is cut
+    /// short says nothing: what it has sent may still arrive.
     func leaveGroup() async {
+        guard !Task.isCancelled else { return }
         if let farewell = control.farewell { try? await record([farewell]) }
         lease.end()
         await member?.leave()

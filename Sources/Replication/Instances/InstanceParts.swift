@@ -75,7 +75,8 @@ extension InstanceParts {
         // Nobody is there to give anything to.
         if peers.count == 1 { parts.formUnion(ownership.owned) }
         let change = ownership.assigned(parts, generation: generation)
-        if !change.taken.isEmpty, isShared { isBehind = true }
+        // Others have recorded what this instance does not know, also those that are gone by now.
+        isBehind = true
         note(change, at: now)
         return change.releasing.filter { if case .task = $0 { true } else { false } }
     }
