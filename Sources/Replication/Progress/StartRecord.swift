@@ -1,4 +1,4 @@
-package import KafkaClient
+internal import KafkaClient
 
 /// Claim of an instance that begins with everything at once, since its group has no members to wait for: of two that do
 /// so at the same moment, the log decides.
