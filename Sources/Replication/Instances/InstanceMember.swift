@@ -144,13 +144,20 @@ extension InstanceMember {
             case .left: return
             case .member, .joining, .syncing:
                 guard await signals.next() != nil else { return }
-            case .refused:
+            case .refused(let refusal):
                 guard (try? await Task.sleep(for: Self.refusedPause)) != nil else { return }
+                if case .fenced = refusal, await isNameTaken() { continue }
                 membership = GroupMembership(membership.settings)
             case .outside:
                 await join()
             }
         }
+    }
+
+    /// Whether the group has a member of this name: to join would shut it out in turn.
+    private func isNameTaken() async -> Bool {
+        guard let found = try? await client.describeGroup(membership.settings.group) else { return true }
+        return found.members.contains { $0.instanceID == membership.settings.instanceID }
     }
 
     private func join() async {
