@@ -37,7 +37,6 @@ bench: packages venv
 	python3 Scripts/bench.py $(BIN)/replicator
 	$(PYTHON) Scripts/bench_latency.py $(BIN)/replicator
 	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
-	$(PYTHON) Scripts/bench_instances.py $(BIN)/replicator
 	$(BIN)/replicator-bench
 	TOPICS=10000 $(INTEROP) replication/test_topics.py
 
