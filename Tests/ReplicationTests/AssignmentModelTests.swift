@@ -199,6 +199,8 @@ import Testing
             left -= 1
         }
         let fair = rest / left
+        // With more members than parts nothing is left to be shared.
+        guard fair > 1 else { return }
         weights = weights.mapValues { min($0, fair) }
 
         let sums = world.members.mapValues { $0.ownership.owned.reduce(0) { $0 + (weights[$1] ?? 0) } }
