@@ -40,7 +40,6 @@ bench: packages venv
 	Scripts/install-packages.sh haproxy
 	$(BENCH)
 	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
-	$(PYTHON) Scripts/bench_instances.py $(BIN)/replicator
 	$(BIN)/replicator-bench
 
 # Another commit's build beside this one's, in turn: REF=main ONLY=loop make bench-compare

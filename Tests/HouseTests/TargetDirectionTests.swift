@@ -25,7 +25,7 @@ import Testing
             "Observability": ["CryptoPrimitives", "PlainText"],
             "ReplicatorDaemon": daemon,
             "replicator": daemon.union(["ReplicationTools", "ReplicatorDaemon", "KafkaBroker", "TerminalText"]),
-            "replicator-bench": engine,
+            "replicator-bench": engine.union(["Replication"]),
         ]
     }()
 

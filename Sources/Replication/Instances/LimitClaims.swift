@@ -16,6 +16,8 @@ package struct LimitClaims: Hashable, Sendable {
     private var demands: [String: Int?] = [:]
     /// Bytes per second that this instance may read; nil for no limit.
     package private(set) var granted: Int?
+    /// The claim of this instance that was handed out last: an older, higher one that comes by does not count any more.
+    private var written: Int?
 
     /// Change of a share that is worth a record, as a part of the limit.
     private static let worthwhile = 0.05
@@ -38,7 +40,7 @@ package struct LimitClaims: Hashable, Sendable {
             granted = 0
             return
         }
-        granted = claims.values.reduce(0, +) <= limit ? claim : min(present, claim)
+        granted = min(written ?? claim, claims.values.reduce(0, +) <= limit ? claim : min(present, claim))
     }
 
     /// Takes in another limit of the flow. A lower one holds at once, by what all have said so far.
@@ -65,9 +67,13 @@ package struct LimitClaims: Hashable, Sendable {
         let claim = wanted > present ? max(present, min(wanted, free)) : wanted
         let step = max(1, Int(Double(limit) * Self.worthwhile))
         let isWorthIt = abs(claim - present) >= step || (present == 0) != (claim == 0)
-        guard isWorthIt else { return (present, claims[instance] != present) }
+        guard isWorthIt else {
+            if claims[instance] != present { written = present }
+            return (present, claims[instance] != present)
+        }
         // Less is taken before it is said.
         if claim < present { granted = claim }
+        written = claim
         return (claim, claims[instance] != claim)
     }
 
