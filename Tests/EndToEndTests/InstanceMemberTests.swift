@@ -42,6 +42,7 @@ import Testing
         private var member: InstanceMember?
         private var running: Task<Void, Never>?
         private(set) var lost = 0
+        private var isLeaving = false
 
         init(_ name: String, _ ledger: Ledger, _ cluster: EmbeddedCluster) {
             self.name = name
@@ -71,6 +72,7 @@ import Testing
         }
 
         private func take(_ news: InstanceMember.News) async {
+            guard !isLeaving else { return }
             switch news {
             case .assigned(let assignment, let generation):
                 let change = ownership.assigned(assignment.parts, generation: generation)
@@ -86,6 +88,7 @@ import Testing
         }
 
         func leave() async {
+            isLeaving = true
             ledger.give(ownership.lost())
             await member?.leave()
             await stop()

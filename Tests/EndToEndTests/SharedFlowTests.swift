@@ -92,7 +92,8 @@ import Testing
         try await eventually("\(total) partitions to be divided") {
             var counts: [Int] = []
             for instance in instances { counts.append(await instance.partitions) }
-            return counts.reduce(0, +) == total && counts.allSatisfy { $0 > 0 }
+            // By load a third instance may have only tasks.
+            return counts.reduce(0, +) == total && counts.count { $0 > 0 } >= min(2, counts.count)
         }
     }
 

@@ -104,14 +104,15 @@ extension Flow {
         await member?.leave()
         let isShared = parts.isShared
         if isShared { try? await progress.wakeOthers(instance.id) }
-        guard let claimedAt, StartRecord(time: claimedAt).isLive(at: wallClock()) else { return }
-        try? await progress.releaseStart(instance.id)
+        if claimedAt != nil { try? await progress.releaseStart(instance.id) }
     }
 }
 
 // The group's questions and news.
 extension Flow {
     private func subscription() async -> InstanceSubscription {
+        // One that began alone, before it could join, has the older right.
+        if !parts.mayBegin, known.isEmpty { parts.standBack() }
         await measureTraffic()
         var owned: [FlowPart: Double?] = [:]
         for part in parts.ownership.held {
@@ -174,8 +175,6 @@ extension Flow {
                         "partitions": "\(parts.partitions.count)",
                     ])
             }
-            if parts.holds(.groups), !before.holds(.groups) { await groups?.hasten() }
-            if parts.holds(.topics), !before.holds(.topics) { discoveryDue.notify() }
         case .lost:
             await letEverythingGo(
                 "its group \(group) on \(settings.target.name) has not been heard of, or has gone on without it: "
@@ -315,6 +314,7 @@ extension Flow {
 
     private func begin(_ factory: PartitionFactory) async {
         guard phase == .running || phase == .starting || phase == .waiting else { return }
+        guard await catchUp() else { return }
         if parts.isAlone {
             let all = await allParts()
             if parts.isAlone { parts.take(all, at: wallClock()) }
@@ -325,23 +325,53 @@ extension Flow {
         lookFor(due.filter { pairs[$0] == nil })
         let ready = due.compactMap { pairs[$0] }
         guard !ready.isEmpty else { return }
+        let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+        let new = await discovery.resume(ready)
+        if !new.isEmpty { await start(new, found, factory, tenure: tenure) }
+    }
+
+    /// Reads what others have recorded before anything that they had is begun with.
+    ///
+    /// - Returns: whether it is known.
+    private func catchUp() async -> Bool {
+        guard parts.isBehind || parts.isShared else { return true }
+        let tenure = parts.tenure
+        let (wasBehind, generation) = (parts.isBehind, parts.ownership.generation)
         do throws(FlowError) {
-            if parts.isBehind || parts.isShared {
-                try await progress.catchUp()
-                await identity?.own.learnOfOthers()
+            try await progress.catchUp()
+            await identity?.own.learnOfOthers()
+            guard tenure == parts.tenure, generation == parts.ownership.generation else {
+                isDivisionStale = true
+                partsDue.notify()
+                return false
             }
-            guard tenure == parts.tenure else { return }
+            let members = Set(parts.peers.map(\.instance) + [instance.id])
+            if !parts.isProvisional, await progress.isClaimed(byOthersThan: members) {
+                await tryAgainSoon()
+                return false
+            }
             parts.caughtUp()
-            let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
-            let new = await discovery.resume(ready)
-            if !new.isEmpty { await start(new, found, factory, tenure: tenure) }
+            if claimedAt != nil, parts.membership.state == .member {
+                try await progress.releaseStart(instance.id)
+                claimedAt = nil
+            }
         } catch {
-            guard !Task.isCancelled else { return }
-            logger.debug("partitions cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
-            isDivisionStale = true
-            try? await Task.sleep(for: Self.retryPause)
-            partsDue.notify()
+            guard !Task.isCancelled else { return false }
+            logger.debug("parts cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
+            await tryAgainSoon()
+            return false
         }
+        if wasBehind, parts.membership.state == .member {
+            if parts.holds(.groups) { await groups?.hasten() }
+            if parts.holds(.topics), phase == .running { discoveryDue.notify() }
+        }
+        return true
+    }
+
+    private func tryAgainSoon() async {
+        isDivisionStale = true
+        try? await Task.sleep(for: Self.retryPause)
+        partsDue.notify()
     }
 
     /// Has partitions found that others have recorded, and that the last discovery has not seen. Once for each: it may

@@ -29,7 +29,10 @@ struct InstanceParts {
     /// Nobody else is there: whatever nobody has is this instance's.
     var isAlone: Bool { isProvisional || (membership.state == .member && peers.count == 1) }
 
-    func holds(_ task: FlowTask) -> Bool { ownership.owned.contains(.task(task)) }
+    func holds(_ task: FlowTask) -> Bool { ownership.owned.contains(.task(task)) && mayBegin }
+
+    /// What has come may be begun with: it is known what others have recorded.
+    var mayBegin: Bool { isProvisional || !isBehind }
     func owns(_ partition: TopicPartition) -> Bool { ownership.owned.contains(.partition(partition)) }
 
     /// Partitions to be copied here.
@@ -106,6 +109,12 @@ extension InstanceParts {
         isBehind = true
     }
 
+    /// Nothing has been begun yet of what the group has given: another instance may have begun before it joins.
+    mutating func standBack() {
+        for part in ownership.owned { since[part] = nil }
+        ownership.forfeited(ownership.owned)
+    }
+
     /// Everything may belong to others by now.
     mutating func lost(_ reason: String?, isRefused: Bool, at now: Int64) {
         _ = ownership.lost()
@@ -123,7 +132,9 @@ extension InstanceParts {
 
 // Telling.
 extension InstanceParts {
-    var tasks: [String] { FlowTask.allCases.filter(holds).map(\.rawValue).sorted() }
+    var tasks: [String] {
+        FlowTask.allCases.filter { ownership.owned.contains(.task($0)) }.map(\.rawValue).sorted()
+    }
 
     func instances(_ own: InstanceSettings) -> [FlowStatus.Instance] {
         let others = peers.filter { $0.instance != own.id }.map {

@@ -1,5 +1,3 @@
-package import KafkaClient
-
 /// Claim of an instance that begins with everything at once, since its group has no members to wait for: of two that do
 /// so at the same moment, the log decides.
 package struct StartRecord: Hashable, Sendable, Codable {
@@ -30,9 +28,20 @@ extension ProgressStore {
     package func claimStart(_ instance: String) async throws(FlowError) -> Bool {
         let now = wallClock()
         let place = try await appendInPlace([.start(instance: instance, StartRecord(time: now))]) ?? .max
-        return !recorded.starts.contains { other, start in
+        let isFirst = !recorded.starts.contains { other, start in
             other != instance && start.record.isLive(at: now) && start.offset ?? .max < place
         }
+        // A claim that was not granted must not keep the others waiting.
+        if !isFirst { try await releaseStart(instance) }
+        return isFirst
+    }
+
+    /// Whether an instance has begun, and is not in the group yet as far as is known.
+    ///
+    /// - Parameter members: those of whom it is known that they are, and oneself.
+    func isClaimed(byOthersThan members: Set<String>) -> Bool {
+        let now = wallClock()
+        return recorded.starts.contains { !members.contains($0.key) && $0.value.record.isLive(at: now) }
     }
 
     /// The next start need not wait.
