@@ -171,7 +171,10 @@ package actor Daemon {
         guard let others, !instances.isEmpty else { return own.listing(query.partitions) }
         await others.keep(Set(instances))
         let answers = await others.documents(instances, query.partitions.path)
-        return own.joined(with: answers, listing: query.partitions).listing(query.partitions)
+        var whole = own.joined(with: answers, listing: query.partitions).listing(query.partitions)
+        // The answers have taken their time.
+        whole.time = wallClock()
+        return whole
     }
 
     /// Answers of the other instances to a request for their own parts.

@@ -103,7 +103,7 @@ public struct Doctor: Sendable {
         findings += await examineStateTopics(progress, opposite)
         findings += await GroupExamination(settings: settings, source: source, target: target).examine()
         findings += await InstanceExamination(settings: settings, target: target)
-            .examine(brokers: targetMetadata.brokers.keys)
+            .examine(targetMetadata)
         findings += await permissions.examineCreation(
             creations(seen, planner, state: stateTopics.filter { !state.contains($0) }))
         findings += await examineTopics(seen, missing)

@@ -13,12 +13,27 @@ struct InstanceExamination: Sendable {
         settings.instance?.sessionTimeout ?? InstanceSettings(id: "").sessionTimeout
     }
 
-    /// - Parameter brokers: ids of those that may coordinate the group.
-    func examine(brokers: some Collection<Int32>) async -> [Finding] {
-        var findings = await permissions()
-        // What may not be described is found with the permissions.
-        if findings.allSatisfy({ $0.severity == .ok }) { findings += await members() }
-        return findings + (await bounds(of: brokers))
+    /// - Parameter metadata: of the target.
+    func examine(_ metadata: ClusterMetadata) async -> [Finding] {
+        var findings: [Finding] = []
+        if await isWorthAsking(metadata) {
+            findings += await permissions()
+            // What may not be described is found with the permissions.
+            if findings.allSatisfy({ $0.severity == .ok }) { findings += await members() }
+        }
+        return findings + (await bounds(of: metadata.brokers.keys))
+    }
+
+    /// Who asks for a group's coordinator has the cluster create its topic of groups, where it has none. There no group is
+    /// in the way, and without an authorizer no right is missing.
+    private func isWorthAsking(_ metadata: ClusterMetadata) async -> Bool {
+        guard metadata.topics["__consumer_offsets"] == nil else { return true }
+        do throws(KafkaError) {
+            _ = try await target.accessRules()
+            return true
+        } catch {
+            return error.code != .securityDisabled
+        }
     }
 
     private func permissions() async -> [Finding] {

@@ -490,7 +490,10 @@ private struct FlowProgress {
         offsets = Dictionary(
             status.partitions.map { (TopicPartition($0.topic, $0.partition), $0.sourceOffset) }
         ) { first, _ in first }
-        isCaughtUp = status.partitions.allSatisfy { $0.sourceEnd >= 0 && $0.lag == 0 }
+        // Before it is a member of its group, and while it is none, it has no partition that could be behind.
+        isCaughtUp =
+            status.reason == nil && !status.partitions.isEmpty
+            && status.partitions.allSatisfy { $0.sourceEnd >= 0 && $0.lag == 0 }
     }
 
     /// Every partition has been read once, and nothing was left then.

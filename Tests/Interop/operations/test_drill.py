@@ -59,6 +59,13 @@ def test_partition_drill():
 
 
 @pytest.mark.east(nodes=2)
+def test_instance_drill():
+    report, status = drill("--scenario", "instance")
+    is_clean(report, status, "lost")
+    check("the dead instance had partitions, and others have written them", report["gapPartitions"] > 0, str(report))
+    check("the gap was measured", 0 < report["gapMedianSeconds"] <= report["gapLongestSeconds"], str(report))
+
+
 def test_drill_on_clusters_of_ones_own(east, west, tmp_path):
     path = tmp_path / "replicator.yaml"
     path.write_text(json.dumps({
