@@ -5,8 +5,8 @@ import NIOCore
 import Replication
 import Testing
 
-/// What partitions of one shard do to each other when memory is short. No sockets and no clock: brokers are loops.
-@Suite struct ShardFairnessTests {
+/// Fetches of a shard over a distance. No sockets and no clock: brokers are loops.
+@Suite struct ShardDistanceTests {
     /// The one broker of the source.
     private static let source: Int32 = 1
     private static let batchBytes = 256 << 10
@@ -43,7 +43,7 @@ import Testing
             self.roundTrip = roundTrip
             var builder = RecordBatchBuilder()
             builder.append(
-                timestamp: 0, key: nil, value: ByteBuffer(repeating: 7, count: ShardFairnessTests.batchBytes))
+                timestamp: 0, key: nil, value: ByteBuffer(repeating: 7, count: ShardDistanceTests.batchBytes))
             bytes = try builder.batch(codec: .none).bytes
         }
 
@@ -52,7 +52,7 @@ import Testing
             now = now + roundTrip + .milliseconds(1)
             var brought: [Int: Int] = [:]
             for number in 0...3 {
-                let lane = FetchLane(broker: ShardFairnessTests.source, number: number)
+                let lane = FetchLane(broker: ShardDistanceTests.source, number: number)
                 var session = sessions[lane] ?? FetchSession(origin: .init(cluster: "east"))
                 scheduler.update(&session, of: lane)
                 var room = scheduler.fetchableBytes(in: lane)
@@ -115,45 +115,6 @@ import Testing
                 }
             }
         }
-    }
-
-    @Test(arguments: [TimeAmount.microseconds(100), .milliseconds(50)])
-    func `partitions whose target takes nothing leave memory to the others`(roundTrip: TimeAmount) throws {
-        // Eight whose target is silent, and one whose target is not.
-        var scheduler = try scheduler(targets: Array(repeating: 9, count: 8) + [2])
-        var source = try Source(ends: Array(repeating: Self.endless, count: 9), roundTrip: roundTrip)
-        var logs: [Int: Int64] = [:]
-        for _ in 0..<50 {
-            _ = try source.answer(&scheduler)
-            takeAll(&scheduler, at: 2, &logs)
-        }
-        let before = logs[8] ?? 0
-
-        for _ in 0..<20 {
-            _ = try source.answer(&scheduler)
-            takeAll(&scheduler, at: 2, &logs)
-        }
-
-        #expect((logs[8] ?? 0) >= before + 20)
-        #expect(source.largestHeld <= Self.budget)
-    }
-
-    @Test func `what is new is fetched at once beside any number of backlogs that use all the memory they may`() throws
-    {
-        var scheduler = try scheduler(targets: Array(repeating: 9, count: 12) + [2])
-        var source = try Source(
-            ends: Array(repeating: Self.endless, count: 12) + [PartitionDriver.start], roundTrip: .milliseconds(50))
-        for _ in 0..<50 { _ = try source.answer(&scheduler) }
-        // Fetches of backlogs are on their way, as large as they may be.
-        for number in 1...3 {
-            let bytes = scheduler.fetchableBytes(in: FetchLane(broker: Self.source, number: number))
-            scheduler.budget.reserve(bytes)
-        }
-        source.ends[12] += 1
-
-        let brought = try source.answer(&scheduler)
-
-        #expect(brought[12] ?? 0 >= Self.batchBytes)
     }
 
     @Test func `over a distance one partition is asked for in large pieces, and memory stays within the budget`() throws
