@@ -23,9 +23,9 @@ def latency_of_quiet(env, is_busy):
 
     def receive():
         while not is_over.is_set() or len(times) < len(sent):
-            for message in consumer.consume(100, 0.05):
-                if not message.error():
-                    times[int(message.key())] = time.monotonic_ns()
+            message = consumer.poll(0.1)
+            if message is not None and not message.error():
+                times[int(message.key())] = time.monotonic_ns()
     reader = threading.Thread(target=receive)
     reader.start()
     number = 0
@@ -39,7 +39,9 @@ def latency_of_quiet(env, is_busy):
     is_over.set()
     reader.join()
     consumer.close()
-    return [times[n] - sent[n] for n in sent]
+    # Before the first has come, the consumer was finding the partitions.
+    begun = min(times.values())
+    return [times[n] - sent[n] for n in sent if sent[n] >= begun]
 
 
 def beside_backlog(megabytes):
@@ -57,7 +59,7 @@ def beside_backlog(megabytes):
                 produce(EAST, "busy", path)
 
             def measure(program):
-                with broker(env, WEST), running(env, program, options="bufferBytes: 32MiB", topics="*") as child:
+                with broker(env, WEST), running(env, program, options="bufferBytes: 32MiB", topics="busy|quiet") as child:
                     await_true("copying has begun", lambda: metric("replicator_records_total") > 0 or not megabytes)
                     began = time.monotonic()
 
@@ -126,7 +128,7 @@ def stalled():
 
 CASES = [
     Case("99 quiet partitions by themselves", beside_backlog(0)),
-    Case("99 quiet partitions beside one that catches up", beside_backlog(8_000)),
+    Case("99 quiet partitions beside one that catches up", beside_backlog(4_000)),
     Case("bytesPerSecond 5 MB, 1 partition", limited(5, 1)),
     Case("bytesPerSecond 50 MB, 12 partitions", limited(50, 12)),
     Case("a target that stalls", stalled()),

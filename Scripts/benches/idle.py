@@ -19,19 +19,19 @@ def create(port, topics, partitions):
             outcome.result()
 
 
-def change_setting(port, topic):
+def change_setting(port, topic, value):
     from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
     client = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
-    entry = ConfigEntry("retention.ms", "123456789", incremental_operation=AlterConfigOpType.SET)
+    entry = ConfigEntry("retention.ms", value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     client.incremental_alter_configs([resource])[resource].result()
 
 
-def has_setting(port, topic):
+def has_setting(port, topic, value):
     from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
     client = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    return client.describe_configs([resource])[resource].result()["retention.ms"].value == "123456789"
+    return client.describe_configs([resource])[resource].result()["retention.ms"].value == value
 
 
 def quiet(topics, partitions):
@@ -46,7 +46,7 @@ def quiet(topics, partitions):
                     figures = {}
                     for name in ("first start s", "start s"):
                         began = time.monotonic()
-                        with running(env, program, topics="t-*") as child:
+                        with running(env, program, topics="t-.*") as child:
                             await_true("all are in step", lambda: is_in_step(count), pause=0.1)
                             figures[name] = time.monotonic() - began
                             if name == "first start s":
@@ -57,9 +57,11 @@ def quiet(topics, partitions):
                             figures["at rest % of a core"] = 100 * (cpu_seconds(child.pid) - before) / SECONDS
                             figures["at rest MB"] = memory_megabytes(child.pid, "VmRSS")
                             topic = f"t-{topics - 1}"
-                            change_setting(EAST, topic)
+                            # Not one that an earlier round has set.
+                            value = str(time.time_ns() // 1_000_000)
+                            change_setting(EAST, topic, value)
                             began = time.monotonic()
-                            await_true("the setting is carried over", lambda: has_setting(WEST, f"east.{topic}"))
+                            await_true("it is carried over", lambda: has_setting(WEST, f"east.{topic}", value))
                             figures["setting s"] = time.monotonic() - began
                     return figures
             yield measure

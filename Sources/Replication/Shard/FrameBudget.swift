@@ -30,8 +30,7 @@ package struct FrameBudget: Sendable {
     /// to one is still on its way to the target.
     package func backlogShare(of fetches: Int) -> Int { (budget - tailShare) / (max(fetches, 1) + 1) }
 
-    /// Bytes waiting for the target with which a partition is full: as much as nobody holds. However many partitions have a target
-    /// that takes nothing, some is left for the others.
+    /// Bytes waiting for the target with which a partition is full: as much as nobody holds.
     package var largestPartition: Int { max(budget - held, min(budget / 4, Self.smallestPartition)) }
 
     private static let smallestPartition = 256 << 10
