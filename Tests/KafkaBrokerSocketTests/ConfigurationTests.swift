@@ -141,23 +141,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [BrokerRelease.kafka38, .kafka40])
-    func `settings that Kafka 4 took back are those of earlier releases`(release: BrokerRelease) async throws {
-        try await withCluster(release: release) { cluster in
-            try await RawConnection.open(port: cluster.ports[0]) { connection in
-                let (key, isOld) = ("message.downconversion.enable", release < .kafka40)
-                try await connection.createTopic("t")
-
-                #expect((try await describe(2, "t", connection)[key] != nil) == isOld)
-                #expect((try await describe(4, "1", connection)["log.\(key)"] != nil) == isOld)
-                #expect(
-                    try await alter(2, "t", [(key, 0, "false")], connection) == (isOld ? .none : .invalidConfig))
-                let created = try await connection.createTopic("u", configs: [key: "false"])
-                #expect(created.errorCode == (isOld ? .none : .invalidConfig))
-            }
-        }
-    }
-
     @Test func `a rehearsal changes nothing`() async throws {
         try await withCluster { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { connection in

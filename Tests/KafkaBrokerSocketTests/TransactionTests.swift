@@ -419,6 +419,10 @@ import Testing
 
                 #expect(try await producer.end(commit: true) == .concurrentTransactions)
                 #expect(try await producer.add("t") == [.concurrentTransactions])
+                // A code that old producers retry, and the one that those of version 2 wait for.
+                let early = ["early"]
+                #expect(try await producer.produce(early, to: "t", 1 - away, version: 11) == .notEnoughReplicas)
+                #expect(try await producer.produce(early, to: "t", 1 - away, version: 12) == .concurrentTransactions)
                 #expect(try await producer.initialise().errorCode == .concurrentTransactions)
                 #expect(try await connection.transaction("x").transactionState == "PrepareCommit")
                 #expect(try await connection.committed("t", 1 - away).values == ["here"])
