@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Replication
 internal import ReplicatorConfig
 
 /// Completions of the shell that know the names in a configuration file.
