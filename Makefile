@@ -5,7 +5,7 @@ BIN = .build/release
 PYTHON = .venv/bin/python
 INTEROP = $(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
-.PHONY: build check test swift-test interop soak fuzz bench demo dist docs packages venv lint format sanitize clean
+.PHONY: build check test swift-test interop soak fuzz bench bench-compare demo dist docs packages venv lint format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -31,14 +31,25 @@ swift-test: packages venv
 interop: build venv
 	$(INTEROP) $(CHECKS)
 
+# Hours; `ONLY='far latency' QUICK=1 make bench` takes minutes. All figures of all rounds: bench.json.
+BENCH = $(PYTHON) Scripts/bench.py $(BIN)/replicator --json bench.json $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(if $(ONLY),--only $(ONLY))
+
 bench: packages venv
 	$(SWIFT) build -c release
 	Scripts/install-packages.sh haproxy
-	python3 Scripts/bench.py $(BIN)/replicator
-	$(PYTHON) Scripts/bench_latency.py $(BIN)/replicator
+	$(BENCH)
 	$(PYTHON) Scripts/bench_broker.py $(BIN)/replicator
+	$(PYTHON) Scripts/bench_instances.py $(BIN)/replicator
 	$(BIN)/replicator-bench
-	TOPICS=10000 $(INTEROP) replication/test_topics.py
+
+# Another commit's build beside this one's, in turn: REF=main ONLY=loop make bench-compare
+bench-compare: packages venv
+	$(if $(REF),,$(error REF says what to compare with))
+	Scripts/build-ref.sh $(REF) .build-ref
+	$(SWIFT) build -c release --product replicator
+	Scripts/install-packages.sh haproxy
+	$(BENCH) --against .build-ref/.build/release/replicator
 
 # What is made from the program itself: the manual page and the table of the protocol.
 docs: packages
@@ -90,4 +101,4 @@ format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
 clean:
-	rm -rf .build .build-dist .venv dist
+	rm -rf .build .build-dist .build-ref bench.json .venv dist

@@ -118,21 +118,20 @@ let package = Package(
         target(
             "ReplicatorDaemon",
             [
-                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "PlainText", logging, metrics,
-                lifecycle, unixSignals, nioCore,
+                "ReplicatorConfig", "Observability", "Replication", "KafkaClient", "PlainText", "ForeignErrors",
+                "CryptoPrimitives", logging, metrics, lifecycle, unixSignals, nioCore, nioHTTP1, nioPosix, nioSSL,
             ]),
         .executableTarget(
             name: "replicator",
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
                 "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "TerminalText", "CEarlySignals", arguments,
-                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, nioSSL, hummingbird, httpTypes,
-                "CryptoPrimitives", "ForeignErrors",
+                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird, httpTypes, "ForeignErrors",
             ],
             swiftSettings: settings),
         .executableTarget(
             name: "replicator-bench",
-            dependencies: ["KafkaClient", "KafkaWire", "KafkaCompression", nioCore],
+            dependencies: ["Replication", "KafkaClient", "KafkaWire", "KafkaCompression", nioCore],
             swiftSettings: settings),
 
         // Test support in layers: what tests of messages and codecs need knows nothing of brokers.

@@ -1,165 +1,142 @@
 #!/usr/bin/env python3
-"""Whole-process figures: CPU seconds per GB and memory of the replicator, beside a plain TCP relay in the same run.
+"""Benchmarks of whole processes: medians and spread over rounds, with what each is compared with in the same rounds.
 
-usage: bench.py REPLICATOR [RECORDS] [--against OTHER]
+usage: bench.py REPLICATOR [--against OTHER] [--only TEXT ...] [--quick] [--rounds N] [--json FILE]
+       bench.py --list | --table FILE
 
-With another build both replicate the same records in turn, in the same run: medians, and the ratio of each pair.
+--against OTHER  another build does the same in turn: medians of both, and the ratio of each pair
+--brokers OTHER  the build that the brokers are of
+--only TEXT      cases whose names contain one of the texts
+--quick          short runs with less data: shows that it works, and roughly how fast
+--json FILE      all figures of all rounds
+--table FILE     measures nothing: prints what such a file holds, as tables
 
-Needs kcat and haproxy. Everything listens on loopback; ports are fixed, below those that the system hands out.
+Everything listens on loopback; ports are fixed, below those that the system hands out. Needs kcat, haproxy, openssl,
+and Python's confluent-kafka.
 """
 
 import argparse
-import contextlib
+import json
 import os
-import socket
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
 
-from processes import cpu_seconds, memory_megabytes
-
-ARGUMENTS = argparse.ArgumentParser(usage=__doc__)
-ARGUMENTS.add_argument("program")
-ARGUMENTS.add_argument("records", type=int, nargs="?", default=1_000_000)
-ARGUMENTS.add_argument("--against")
-CHOSEN = ARGUMENTS.parse_args()
-PROGRAM, RECORDS = CHOSEN.program, CHOSEN.records
-ROUNDS = 5
-EAST, WEST, HTTP, RELAY, SINK = 27092, 27192, 27644, 27700, 27701
+from benches import CASES
+from benches.harness import Environment
 
 
-@contextlib.contextmanager
-def process(*arguments, ready=None):
-    child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        if ready:
-            assert ready in child.stdout.readline(), f"{arguments} did not start"
-        yield child
-    finally:
-        child.terminate()
-        child.wait()
+def arguments():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("program", nargs="?")
+    parser.add_argument("--against")
+    parser.add_argument("--brokers")
+    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--json")
+    parser.add_argument("--table")
+    parser.add_argument("--list", action="store_true")
+    chosen = parser.parse_args()
+    if not (chosen.program or chosen.table or chosen.list):
+        parser.error("which REPLICATOR?")
+    return chosen
 
 
-def metric(name):
-    text = urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/metrics", timeout=5).read().decode()
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
-               if line.startswith((name + "{", name + " ")))
+def measured(case, env, programs, rounds):
+    """Figures of each round, by who was measured; the order changes from round to round."""
+    found = {name: [] for name in programs}
+    has_yardstick = case.yardstick and shutil.which("haproxy")
+    if has_yardstick:
+        found["relay"] = []
+    with case.prepare(env) as measure:
+        for number in range(rounds):
+            names = list(programs)
+            for name in names[number % len(names):] + names[:number % len(names)]:
+                found[name].append(measure(programs[name]))
+            if has_yardstick:
+                found["relay"].append(case.yardstick(env))
+    return found
 
 
-def produce(path):
-    subprocess.run(["kcat", "-b", f"127.0.0.1:{EAST}", "-t", "bench", "-P", "-K:", "-l", path], check=True)
+def text(value):
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
 
 
-def replicate(name, work, gigabytes, options, program=PROGRAM):
-    """Replicates everything that east holds into a fresh west."""
-    config = os.path.join(work, name + ".yaml")
-    with open(config, "w") as file:
-        file.write(f"""
-clusters:
-  east: {{bootstrapServers: "127.0.0.1:{EAST}"}}
-  west: {{bootstrapServers: "127.0.0.1:{WEST}"}}
-flows:
-  - {{name: {name}, source: east, target: west, topics: {{allow: [bench]}}, startFrom: earliest, {options}}}
-http: {{listen: "127.0.0.1:{HTTP}"}}
-""")
-    with process(PROGRAM, "broker", "--listen", f"127.0.0.1:{WEST}", ready="listening"):
-        begin = time.monotonic()
-        with process(program, "run", "--config", config) as run:
-            while True:
-                with contextlib.suppress(OSError):
-                    if metric("replicator_records_total") >= RECORDS:
-                        break
-                # A scrape takes the replicator 0.6 ms: asked fifty times a second it would be an eighth of what is measured.
-                time.sleep(0.1)
-            seconds = time.monotonic() - begin
-            cpu = cpu_seconds(run.pid)
-            return {"MB/s": gigabytes * 1000 / seconds, "CPU-s/GB": cpu / gigabytes, "peak MB": memory_megabytes(run.pid)}
+def spread(values):
+    """The median, and the lowest and highest where there are several."""
+    middle = text(statistics.median(values))
+    return middle if len(values) == 1 else f"{middle} ({text(min(values))} to {text(max(values))})"
 
 
-def relay(work, gigabytes):
-    """The same number of bytes through haproxy in TCP mode."""
-    config = os.path.join(work, "haproxy.cfg")
-    with open(config, "w") as file:
-        file.write(f"""
-defaults
-  mode tcp
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
-listen relay
-  bind 127.0.0.1:{RELAY}
-  server sink 127.0.0.1:{SINK}
-""")
-    total = int(gigabytes * 1e9)
-
-    def drain(listener):
-        connection, _ = listener.accept()
-        buffer = bytearray(1 << 20)
-        while connection.recv_into(buffer):
-            pass
-
-    with socket.create_server(("127.0.0.1", SINK)) as listener, process("haproxy", "-db", "-f", config) as haproxy:
-        reader = threading.Thread(target=drain, args=(listener,))
-        reader.start()
-        while True:
-            try:
-                sender = socket.create_connection(("127.0.0.1", RELAY))
-                break
-            except OSError:
-                time.sleep(0.02)
-        chunk, sent, begin = bytes(1 << 20), 0, time.monotonic()
-        while sent < total:
-            sender.sendall(chunk)
-            sent += len(chunk)
-        sender.close()
-        reader.join()
-        seconds = time.monotonic() - begin
-        return {"MB/s": sent / 1e6 / seconds, "CPU-s/GB": cpu_seconds(haproxy.pid) / (sent / 1e9),
-                "peak MB": memory_megabytes(haproxy.pid)}
+def columns(found):
+    """Figures of this build by name, then ratios: to the relay, and to the other build pair by pair."""
+    this = found["this"]
+    named = {figure: spread([row[figure] for row in this]) for figure in this[0]}
+    if found.get("relay") and "CPU-s/GB" in this[0]:
+        ratios = [row["CPU-s/GB"] / yard["CPU-s/GB"] for row, yard in zip(this, found["relay"]) if yard["CPU-s/GB"]]
+        if ratios:
+            named["of the relay"] = spread(ratios)
+    for figure in this[0] if found.get("other") else []:
+        ratios = [row[figure] / other[figure] for row, other in zip(this, found["other"]) if other[figure]]
+        if ratios:
+            named[f"{figure} to the other"] = spread(ratios)
+    return named
 
 
-def compare(work, gigabytes):
-    """This build and the other one in turn."""
-    print(f"{'CPU-s/GB, medians of ' + str(ROUNDS):32}{'this':>8}{'other':>8}{'ratio of each pair':>22}")
-    for name, options in {"pass-through": "compression: keep", "loop headers": "naming: {mode: identical}",
-                          "recompressed to lz4": "compression: lz4"}.items():
-        pairs = []
-        for _ in range(ROUNDS):
-            pairs.append([replicate("compared", work, gigabytes, options, program)["CPU-s/GB"]
-                          for program in (PROGRAM, CHOSEN.against)])
-        mine, other = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
-        ratios = sorted(pair[0] / pair[1] for pair in pairs)
-        print(f"{name:32}{mine:8.2f}{other:8.2f}{ratios[0]:8.2f} {statistics.median(ratios):6.2f} {ratios[-1]:6.2f}", flush=True)
+def table(document):
+    """The figures as tables in Markdown: one for each set of columns, in the order of the cases."""
+    lines, heads = [], None
+    for name, found in document["cases"].items():
+        named = columns(found)
+        if list(named) != heads:
+            heads = list(named)
+            lines += ["", "| | " + " | ".join(heads) + " |", "|" + "---|" * (len(heads) + 1)]
+        lines.append(f"| {name} | " + " | ".join(named.values()) + " |")
+    return "\n".join(lines[1:])
 
 
 def main():
-    with tempfile.TemporaryDirectory() as work:
-        data = os.path.join(work, "records")
-        with open(data, "w") as file:
-            for number in range(RECORDS):
-                file.write(f"{number:08d}:{number:01010d}\n")
-        gigabytes = os.path.getsize(data) / 1e9
-        with process(PROGRAM, "broker", "--listen", f"127.0.0.1:{EAST}", "--set", "num.partitions=3",
-                     ready="listening") as east:
-            print(f"broker, idle: {memory_megabytes(east.pid, 'VmRSS'):.0f} MB resident")
-            produce(data)
-            if CHOSEN.against:
-                return compare(work, gigabytes)
-            rows = [
-                ("plain TCP relay (haproxy)", relay(work, gigabytes)),
-                ("pass-through", replicate("forward", work, gigabytes, "compression: keep")),
-                ("loop headers", replicate("headers", work, gigabytes, "naming: {mode: identical}")),
-                ("recompressed to lz4", replicate("lz4", work, gigabytes, "compression: lz4")),
-            ]
-        print(f"{RECORDS} records, {gigabytes:.2f} GB, {os.cpu_count()} cores, everything on this machine\n")
-        print(f"{'':28}{'MB/s':>8}{'CPU-s/GB':>10}{'of relay':>10}{'peak MB':>9}")
-        base = rows[0][1]["CPU-s/GB"]
-        for name, row in rows:
-            print(f"{name:28}{row['MB/s']:8.0f}{row['CPU-s/GB']:10.2f}{row['CPU-s/GB'] / base:9.1f}x{row['peak MB']:9.0f}")
+    chosen = arguments()
+    if chosen.table:
+        with open(chosen.table) as file:
+            return print(table(json.load(file)))
+    cases = [case for case in CASES if not chosen.only or any(part in case.name for part in chosen.only)]
+    if chosen.list:
+        return print("\n".join(case.name for case in cases))
+    if not cases:
+        sys.exit("no case has such a name; --list tells them")
+    rounds = chosen.rounds or (1 if chosen.quick else 5)
+    programs = {"this": chosen.program, **({"other": chosen.against} if chosen.against else {})}
+    version = subprocess.run([chosen.program, "--version"], capture_output=True, text=True).stdout.strip()
+    document = {"version": version, "machine": platform.machine(), "cores": os.cpu_count(),
+                "began": int(time.time()), "rounds": rounds, "quick": chosen.quick, "cases": {}}
+    print(f"{version}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, rounds: {rounds}, everything on this machine; "
+          "medians (lowest to highest)\n", flush=True)
+    if not shutil.which("haproxy"):
+        print("haproxy is not installed: nothing is compared with a relay\n", flush=True)
+    failed = []
+    for case in cases:
+        # A folder for each: records, configuration and logs of one case are of no use to the next.
+        with tempfile.TemporaryDirectory() as work:
+            try:
+                found = measured(case, Environment(chosen.brokers or chosen.program, work, chosen.quick), programs, rounds)
+            except (OSError, TimeoutError, RuntimeError, subprocess.CalledProcessError) as error:
+                failed.append(case.name)
+                print(f"{case.name}: failed: {error}", flush=True)
+                continue
+        document["cases"][case.name] = found
+        print(f"{case.name}: " + "; ".join(f"{k} {v}" for k, v in columns(found).items()), flush=True)
+        if chosen.json:
+            with open(chosen.json, "w") as file:
+                json.dump(document, file, indent=1)
+    if failed:
+        sys.exit(f"\n{len(failed)} of {len(cases)} cases failed")
 
 
-main()
+if __name__ == "__main__":
+    main()

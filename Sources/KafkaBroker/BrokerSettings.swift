@@ -9,13 +9,17 @@ public struct BrokerSettings: Sendable {
     public var listenHost: String
     /// The first of `nodeCount` consecutive ports; 0 takes any free port for each node.
     public var port: Int
-    /// Nodes get the ids 1 to `nodeCount`.
+    /// Nodes get `nodeCount` ids from `firstNodeID` on.
     public var nodeCount: Int
+    /// Nil takes the one in the data directory, or 1.
+    public var firstNodeID: Int32?
     /// Where topics, records and group offsets are kept; nil keeps everything in memory.
     public var dataDirectory: String?
     /// Broker settings under Kafka's own names, as in `server.properties`.
     public var properties: [String: String]
-    /// The newest version of an API that is served, as by brokers of an earlier release; -1 leaves the API out.
+    /// The release of Apache Kafka whose versions and features are told and served, as far as they are implemented.
+    public var release: BrokerRelease
+    /// The newest version of an API that is served, below that of the release; -1 leaves the API out.
     public var newestVersions: [ApiKey: Int16]
     /// The cluster's id; nil takes the one in the data directory, or a new one.
     public var clusterID: String?
@@ -24,15 +28,18 @@ public struct BrokerSettings: Sendable {
     public var eventLoopGroup: (any EventLoopGroup)?
 
     public init(
-        listenHost: String = "127.0.0.1", port: Int = 0, nodeCount: Int = 1, dataDirectory: String? = nil,
-        properties: [String: String] = [:], newestVersions: [ApiKey: Int16] = [:], clusterID: String? = nil,
-        logger: Logger = Logger(label: "broker"), eventLoopGroup: (any EventLoopGroup)? = nil
+        listenHost: String = "127.0.0.1", port: Int = 0, nodeCount: Int = 1, firstNodeID: Int32? = nil,
+        dataDirectory: String? = nil,
+        properties: [String: String] = [:], release: BrokerRelease = .newest, newestVersions: [ApiKey: Int16] = [:],
+        clusterID: String? = nil, logger: Logger = Logger(label: "broker"), eventLoopGroup: (any EventLoopGroup)? = nil
     ) {
         self.listenHost = listenHost
         self.port = port
         self.nodeCount = nodeCount
+        self.firstNodeID = firstNodeID
         self.dataDirectory = dataDirectory
         self.properties = properties
+        self.release = release
         self.newestVersions = newestVersions
         self.clusterID = clusterID
         self.logger = logger

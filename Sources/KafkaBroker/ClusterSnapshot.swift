@@ -67,11 +67,11 @@ extension Cluster {
                     name: topic.name, id: "\(topic.id)",
                     partitions: topic.partitions.map(ClusterSnapshot.Partition.init))
             },
-            groups: groups.groups.values.sorted { $0.machine.id < $1.machine.id }.map { entry in
+            groups: groups.groups.values.sorted { $0.id < $1.id }.map { entry in
                 ClusterSnapshot.Group(
-                    id: entry.machine.id, state: entry.machine.stateName,
-                    protocolType: entry.machine.protocolType ?? "", members: entry.machine.members.count,
-                    coordinator: offsetsPartition(of: entry.machine.id)?.leader ?? -1)
+                    id: entry.id, state: entry.state.stateName,
+                    protocolType: entry.state.protocolType ?? "", members: entry.state.memberCount,
+                    coordinator: offsetsPartition(of: entry.id)?.leader ?? -1)
             })
     }
 }

@@ -109,6 +109,15 @@ extension EmbeddedCluster {
         await onLoop { $0.groups.listedTypes[ExactName(group)] = type }
     }
 
+    /// Creates a group of Kafka Streams (KIP-1071) without members; who knows its id commits offsets for it. It is kept
+    /// with the data, until it is deleted.
+    public func createStreamsGroup(_ group: String) async throws {
+        try await onLoop { cluster in
+            _ = try cluster.offsetsTopic()
+            _ = try cluster.createMemberlessGroup(group, .streams)
+        }
+    }
+
     /// Has WriteTxnMarkers refused with INVALID_TOPIC_EXCEPTION for one topic, there or not, as brokers do for topics that
     /// they keep without disks of their own; or has it taken again. Transactions of producers are not concerned.
     public func setMarkers(refused: Bool, topic: String) async {

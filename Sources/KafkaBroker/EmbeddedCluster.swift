@@ -17,6 +17,8 @@ public final class EmbeddedCluster: Sendable {
     public let bootstrapServers: String
     /// The cluster's id, as clients see it.
     public let clusterID: String
+    /// The ids of the nodes, ascending.
+    public let nodeIDs: [Int32]
     /// The port of each node on the first listener, the first node's first.
     public var ports: [Int] { allPorts.first ?? [] }
     /// The ports of the nodes, for each listener.
@@ -34,7 +36,7 @@ public final class EmbeddedCluster: Sendable {
     private init(
         loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?, state: NIOLoopBound<Cluster>,
         router: NIOLoopBound<RequestRouter>, interceptions: Interceptions, disk: DiskFaults?, clusterID: String,
-        listeners: [SecuredListener], allPorts: [[Int]]
+        nodeIDs: [Int32], listeners: [SecuredListener], allPorts: [[Int]]
     ) {
         self.loop = loop
         self.ownedGroup = ownedGroup
@@ -43,6 +45,7 @@ public final class EmbeddedCluster: Sendable {
         self.interceptions = interceptions
         self.disk = disk
         self.clusterID = clusterID
+        self.nodeIDs = nodeIDs
         self.listeners = listeners
         self.allPorts = allPorts
         bootstrapServers = Self.addresses(listeners.first, allPorts.first ?? [])
@@ -83,20 +86,22 @@ public final class EmbeddedCluster: Sendable {
         _ settings: BrokerSettings, on loop: any EventLoop, ownedGroup: MultiThreadedEventLoopGroup?
     ) async throws -> EmbeddedCluster {
         let interceptions = Interceptions()
-        let (state, router, disk, id, listeners) = try await loop.submit {
+        let (state, router, disk, id, nodeIDs, listeners) = try await loop.submit {
             let cluster = try Cluster(settings, loop: loop.assumeIsolated())
             let bound = NIOLoopBound(cluster, eventLoop: loop)
             let router = NIOLoopBound(cluster.routes(newestVersions: settings.newestVersions), eventLoop: loop)
-            return (bound, router, cluster.storage.faults, cluster.id, cluster.listeners)
+            return (
+                bound, router, cluster.storage.faults, cluster.id, cluster.nodes.map(\.id), cluster.listeners
+            )
         }.get()
         var ports: [[Int]] = listeners.map { _ in [] }
         do {
-            for id in 1...Int32(settings.nodeCount) {
+            for (index, id) in nodeIDs.enumerated() {
                 for secured in listeners {
                     let listener = Listener(
                         nodeID: id, listener: secured, loop: loop, state: state, router: router,
                         interceptions: interceptions)
-                    ports[secured.index].append(try await listener.open(port: secured.definition.port(ofNode: id)))
+                    ports[secured.index].append(try await listener.open(port: secured.definition.port(ofNode: index)))
                 }
             }
         } catch {
@@ -112,12 +117,12 @@ public final class EmbeddedCluster: Sendable {
             "broker is ready", metadata: ["nodes": "\(settings.nodeCount)", "ports": "\(ports)", "cluster": "\(id)"])
         return EmbeddedCluster(
             loop: loop, ownedGroup: ownedGroup, state: state, router: router, interceptions: interceptions,
-            disk: disk, clusterID: id, listeners: listeners, allPorts: ports)
+            disk: disk, clusterID: id, nodeIDs: nodeIDs, listeners: listeners, allPorts: ports)
     }
 
     /// Closes all connections, then the logs, flushed. The cluster cannot be used afterwards.
     public func shutdown() async {
-        for id in 1...Int32(ports.count) { await closeListener(of: id) }
+        for id in nodeIDs { await closeListener(of: id) }
         await onLoop { $0.close() }
         try? await ownedGroup?.shutdownGracefully()
     }
@@ -128,10 +133,11 @@ public final class EmbeddedCluster: Sendable {
 extension EmbeddedCluster {
     /// Opens a node's ports again, those it had.
     func openListener(of id: Int32) async throws {
+        guard let index = nodeIDs.firstIndex(of: id) else { return }
         for secured in listeners {
             let listener = Listener(
                 nodeID: id, listener: secured, loop: loop, state: state, router: router, interceptions: interceptions)
-            _ = try await listener.open(port: allPorts[secured.index][Int(id) - 1])
+            _ = try await listener.open(port: allPorts[secured.index][index])
         }
     }
 

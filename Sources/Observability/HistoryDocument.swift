@@ -24,7 +24,11 @@ struct HistoryDocument: Codable {
     var span = History.span
     var series: [Series]
 
-    static func json(_ history: History, _ query: HistoryQuery) -> String {
+    init(series: [Series]) {
+        self.series = series
+    }
+
+    init(_ history: History, _ query: HistoryQuery) {
         let points = max(2, min(query.points ?? 360, 2_000))
         var subjects: [History.Subject] = []
         for flow in query.flow.map({ [$0] }) ?? history.flows {
@@ -34,12 +38,18 @@ struct HistoryDocument: Codable {
                 subjects.append(History.Subject(flow: flow, topic: query.topic))
             }
         }
-        return jsonText(
-            HistoryDocument(
-                series: subjects.map {
-                    Series(flow: $0.flow, topic: $0.topic, samples: history.samples(of: $0, points: points))
-                }))
+        series = subjects.map {
+            Series(flow: $0.flow, topic: $0.topic, samples: history.samples(of: $0, points: points))
+        }
     }
+
+    /// Nil for a text of another form.
+    init?(json: String) {
+        guard let found = try? JSONDecoder().decode(Self.self, from: Data(json.utf8)) else { return nil }
+        self = found
+    }
+
+    var json: String { jsonText(self) }
 }
 
 /// Answer of `/api/events`, oldest first.

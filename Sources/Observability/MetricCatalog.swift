@@ -44,6 +44,24 @@ public enum MetricCatalog {
             name: "replicator_flow_running", kind: .gauge, labels: ["flow"],
             help: "1 while the flow runs and nothing keeps it as a whole from its work, else 0."),
         Entry(
+            name: "replicator_instance_info", kind: .gauge, labels: ["id", "address", "rack"],
+            help: "Always 1: the id of this instance, and the address that it announces to the others."),
+        Entry(
+            name: "replicator_instance_partitions", kind: .gauge, labels: ["flow"],
+            help: "Partitions that this instance copies."),
+        Entry(
+            name: "replicator_instances", kind: .gauge, labels: ["flow"],
+            help: "Instances that share the flow, as this one knows: each tells all of them."),
+        Entry(
+            name: "replicator_instance_member", kind: .gauge, labels: ["flow"],
+            help: "1 while this instance is a member of the flow's group, else 0."),
+        Entry(
+            name: "replicator_instance_generation", kind: .gauge, labels: ["flow"],
+            help: "Generation of the group that this instance's part goes back to."),
+        Entry(
+            name: "replicator_instance_membership_losses_total", kind: .counter, labels: ["flow"],
+            help: "Times that this instance was not let into the flow's group, or did not hear of it for a session."),
+        Entry(
             name: "replicator_bytes_in_total", kind: .counter, labels: ["flow", "topic"],
             help: "Bytes of record batches read from the source."),
         Entry(

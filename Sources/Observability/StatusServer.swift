@@ -9,10 +9,12 @@ public import ServiceLifecycle
 public struct StatusServer: Service {
     /// Sources of what the endpoints tell, and the commands that they may give.
     public struct Sources: Sendable {
-        /// The state of the process as a JSON document, with the partitions that are wanted.
-        public var status: @Sendable (PartitionSelection) async -> String
-        /// Reasons why the process is not ready; empty when it is.
-        public var obstacles: @Sendable () async -> [String]
+        /// The state that is asked for, as a JSON document.
+        public var status: @Sendable (StatusQuery) async -> String
+        /// State of this instance alone.
+        public var readiness: @Sendable () async -> Readiness
+        /// Answers of the other instances to the same request: the bodies of those who answer.
+        public var others: @Sendable (_ path: String) async -> [String]
         /// Does what an operator wants of a flow.
         public var control: @Sendable (FlowCommand) async -> ControlAnswer
         /// Takes the configuration over again; the message is a JSON document.
@@ -21,13 +23,15 @@ public struct StatusServer: Service {
         public var events: EventLog
 
         public init(
-            status: @escaping @Sendable (PartitionSelection) async -> String,
-            obstacles: @escaping @Sendable () async -> [String],
+            status: @escaping @Sendable (StatusQuery) async -> String,
+            readiness: @escaping @Sendable () async -> Readiness,
+            others: @escaping @Sendable (_ path: String) async -> [String] = { _ in [] },
             control: @escaping @Sendable (FlowCommand) async -> ControlAnswer,
             reload: @escaping @Sendable () async -> ControlAnswer, history: History, events: EventLog
         ) {
             self.status = status
-            self.obstacles = obstacles
+            self.readiness = readiness
+            self.others = others
             self.control = control
             self.reload = reload
             self.history = history
@@ -97,16 +101,23 @@ public struct StatusServer: Service {
         }
         router.get("/healthz") { _, _ in Self.text("ok\n") }
         router.get("/readyz") { _, context in
-            var obstacles = await sources.obstacles()
-            guard !obstacles.isEmpty else { return Self.text("ready\n") }
-            if context.right < .read { obstacles = ["not ready; the reasons are for those who may read"] }
-            return Self.text(obstacles.joined(separator: "\n") + "\n", status: .serviceUnavailable)
+            let readiness = await sources.readiness()
+            let isReady = readiness.obstacles.isEmpty
+            var lines = (isReady ? ["ready"] : readiness.obstacles) + readiness.remarks
+            if context.right < .read {
+                lines = [isReady ? "ready" : "not ready; the reasons are for those who may read"]
+            }
+            return Self.text(lines.joined(separator: "\n") + "\n", status: isReady ? .ok : .serviceUnavailable)
         }
         router.get("/api/status") { request, _ in
-            Self.json(await sources.status(PartitionSelection(Self.query(request))))
+            Self.json(await sources.status(StatusQuery(Self.query(request))))
         }
         router.get("/api/history") { request, _ in
-            Self.json(HistoryDocument.json(sources.history, HistoryQuery(Self.query(request))))
+            let parameters = Self.query(request)
+            let own = HistoryDocument(sources.history, HistoryQuery(parameters))
+            guard StatusQuery(parameters).scope == .flow else { return Self.json(own.json) }
+            let others = await sources.others(request.uri.path + "?" + (request.uri.query ?? ""))
+            return Self.json(own.joined(with: others.compactMap { HistoryDocument(json: $0) }).json)
         }
         router.get("/api/events") { request, _ in
             let after = Self.query(request)["after"].flatMap { Int($0) } ?? 0
@@ -174,6 +185,13 @@ public struct StatusServer: Service {
     ) -> Response {
         Response(
             status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+    }
+}
+
+extension StatusQuery {
+    fileprivate init(_ parameters: [String: String]) {
+        self.init(
+            partitions: PartitionSelection(parameters), scope: parameters["scope"] == "instance" ? .instance : .flow)
     }
 }
 

@@ -12,6 +12,8 @@ public struct ConfigFile: Sendable {
     public var http: HostAndPort?
     /// Rights of those who call it.
     public var httpAccess = HTTPAccessSettings()
+    /// This process among those that share the flows.
+    public var instance = InstanceConfiguration()
     /// How long a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)
     /// Bounds on the metrics of each flow.
@@ -168,6 +170,7 @@ public struct ConfigFile: Sendable {
         var series = SeriesLimits()
         var access = HTTPAccessSettings()
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, series: &series, access: &access)
+        let instance = InstanceSection.parse(&document, listensOn: http)
         let reload = document.choice(
             "reload", ["onSignal": ReloadTrigger.onSignal, "onChange": .onChange], default: .onSignal)
         document.finish()
@@ -175,6 +178,7 @@ public struct ConfigFile: Sendable {
             clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
         )
         config.series = series
+        config.instance = instance
         config.reload = reload
         config.holdsSecrets = reader.holdsSecrets
         config.references = reader.references

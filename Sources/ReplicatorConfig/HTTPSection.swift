@@ -20,6 +20,9 @@ public struct HTTPAccessSettings: Sendable, Hashable {
         /// The key, PEM; nil when it stands in the same file.
         public var keyFile: String?
         public var keyPassword: Secret?
+        /// Authorities that commands and other instances accept a certificate of here, PEM; nil for this certificate
+        /// alone.
+        public var caFile: String?
     }
 
     /// Names beside the machine's own that requests may be addressed to.
@@ -121,7 +124,9 @@ enum HTTPSection {
         let certificate = section.required("certificateFile", "the server's certificate chain, PEM")
         let key = section.string("keyFile")
         let password = section.secret("keyPassword")
+        let authorities = section.string("caFile")
         guard let certificate else { return nil }
-        return HTTPAccessSettings.TLS(certificateFile: certificate, keyFile: key, keyPassword: password)
+        return HTTPAccessSettings.TLS(
+            certificateFile: certificate, keyFile: key, keyPassword: password, caFile: authorities)
     }
 }

@@ -13,6 +13,10 @@ package actor Daemon {
     package nonisolated let registry: MetricsRegistry
     package nonisolated let logger: Logger
     private nonisolated let version: String
+    /// This process among those that share the flows; nil for one that shares them with nobody.
+    private nonisolated let instance: InstanceSettings?
+    private nonisolated let others: OtherInstances?
+    package nonisolated let client: InstanceClient?
     private nonisolated let startedAt: Int64
     nonisolated let wallClock: @Sendable () -> Int64
 
@@ -22,6 +26,7 @@ package actor Daemon {
     private var recorder: HistoryRecorder
     private var lastReload: ReloadReport?
     private var groupSeries: [String: GroupSeries] = [:]
+    private var instanceSeries: [String: InstanceSeries] = [:]
     private nonisolated let series: SeriesLimits
 
     /// Between two polls. Longer when polling takes long, so that it costs little; but never so long that what is shown
@@ -33,15 +38,20 @@ package actor Daemon {
     ///   - series: bounds on the metrics of each flow.
     ///   - stuckAfter: how long lag without progress is nothing to worry about.
     ///   - version: the program's, as the status document tells it.
+    ///   - instance: this process among those that share the flows.
+    ///   - client: asks the others; nil where nobody is asked.
     ///   - wallClock: milliseconds since 1970.
     package init(
         flows: RunningFlows, watches: ClusterWatches, series: SeriesLimits = SeriesLimits(), stuckAfter: Duration,
-        version: String, registry: MetricsRegistry,
+        version: String, instance: InstanceSettings? = nil, client: InstanceClient? = nil, registry: MetricsRegistry,
         events: EventLog, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
         self.flows = flows
         self.watches = watches
         self.version = version
+        self.instance = instance
+        self.client = client
+        others = client.map { client in OtherInstances(wallClock: wallClock) { await client.ask($0, $1) } }
         self.series = series
         self.registry = registry
         self.events = events
@@ -51,6 +61,11 @@ package actor Daemon {
         standstills = Standstills(patience: stuckAfter)
         recorder = HistoryRecorder(history)
         registry.set("replicator_build_info", [("version", version), ("architecture", Self.architecture)], to: 1)
+        if let instance {
+            registry.set(
+                "replicator_instance_info",
+                [("id", instance.id), ("address", instance.address ?? ""), ("rack", instance.rack ?? "")], to: 1)
+        }
     }
 
     private static var architecture: String {
@@ -99,6 +114,7 @@ package actor Daemon {
     private func forget(_ gone: some Sequence<String>) {
         for flow in gone {
             samples[flow] = nil
+            instanceSeries[flow] = nil
             registry.remove(label: "flow", value: flow)
         }
     }
@@ -141,6 +157,7 @@ package actor Daemon {
                 Gauge(label: "replicator_flow_state", dimensions: [("flow", status.name), ("state", state.rawValue)])
                     .record(status.state == state ? 1 : 0)
             }
+            instanceSeries[status.name, default: InstanceSeries(flow: status.name)].update(status)
             groupSeries[status.name, default: GroupSeries(flow: status.name, limit: series.groups)]
                 .update(status, registry)
         }
@@ -148,6 +165,31 @@ package actor Daemon {
     }
 
     /// The document that `/api/status` answers with.
+    package func document(_ query: StatusQuery) async -> StatusDocument {
+        let own = await document()
+        let instances = query.scope == .flow ? own.otherInstances : []
+        guard let others, !instances.isEmpty else { return own.listing(query.partitions) }
+        await others.keep(Set(instances))
+        let answers = await others.documents(instances, query.partitions.path)
+        return own.joined(with: answers, listing: query.partitions).listing(query.partitions)
+    }
+
+    /// Answers of the other instances to a request for their own parts.
+    ///
+    /// - Parameter path: with a query.
+    package func answersOfOthers(_ path: String) async -> [String] {
+        guard let others else { return [] }
+        let instances = await document().otherInstances
+        return await others.texts(instances, path + (path.hasSuffix("?") ? "" : "&") + "scope=instance")
+    }
+
+    /// The state of this instance alone.
+    package func readiness() async -> Readiness {
+        let document = await document()
+        return Readiness(obstacles: document.obstacles, remarks: document.flows.compactMap(\.partInWords))
+    }
+
+    /// The part of this instance alone.
     package func document() async -> StatusDocument {
         var documents: [FlowDocument] = []
         for flow in await flows.flows {
@@ -166,12 +208,7 @@ package actor Daemon {
                     authErrors: registry.value("replicator_auth_errors_total", [("cluster", health.name)])))
         }
         return StatusDocument(
-            version: version, startedAt: startedAt, time: wallClock(), clusters: clusters, flows: documents,
+            version: version, instance: instance?.id, startedAt: startedAt, time: wallClock(), clusters: clusters, flows: documents,
             lastReload: lastReload)
-    }
-
-    /// Reasons why the process is not ready; none when it is.
-    package func obstacles() async -> [String] {
-        await document().obstacles
     }
 }

@@ -1,6 +1,8 @@
+import KafkaClient
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import Replication
 
 /// Inputs of the benchmarks, of the shapes that production sends.
 enum Samples {
@@ -65,5 +67,19 @@ enum Samples {
         var request = ProduceRequest()
         request.topicData = [topic]
         return request
+    }
+
+    /// Instances that share partitions of uneven traffic.
+    static func instances(
+        _ count: Int, partitions: Int
+    ) -> (parts: Set<FlowPart>, members: [AssignmentPlanner.Member]) {
+        var members = (0..<count).map { AssignmentPlanner.Member(id: "instance-\($0)", generation: 1) }
+        var parts: Set<FlowPart> = []
+        for number in 0..<partitions {
+            let part = FlowPart.partition(TopicPartition("orders.region-\(number / 10)", Int32(number % 10)))
+            parts.insert(part)
+            members[number % count].owned[part] = Double(1_000 + number &* 7_919 % 100_000)
+        }
+        return (parts, members)
     }
 }

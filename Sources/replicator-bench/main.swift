@@ -2,6 +2,7 @@ import KafkaClient
 import KafkaCompression
 import KafkaWire
 import NIOCore
+import Replication
 
 // Micro-benchmarks of what happens per batch and per frame; `make bench` also measures whole processes.
 
@@ -30,4 +31,13 @@ report.measure("decode metadata of 3,000 partitions") { _ = try MetadataResponse
 let produce = Samples.produceRequest(partitions: 10, batch: megabyte)
 report.measure("encode a produce request of 10 MB") {
     _ = try produce.encodeFrame(version: 9, correlationID: 1, clientID: "bench")
+}
+
+report.section("division among 5 instances, ns")
+let group = Samples.instances(5, partitions: 10_000)
+report.measure("10,000 partitions, when one is new") {
+    _ = AssignmentPlanner(parts: group.parts).plan(for: group.members + [AssignmentPlanner.Member(id: "new")])
+}
+report.measure("10,000 partitions, when one is gone") {
+    _ = AssignmentPlanner(parts: group.parts).plan(for: Array(group.members.dropLast()))
 }

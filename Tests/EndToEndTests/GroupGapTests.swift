@@ -154,6 +154,8 @@ import Testing
                 #expect(Set(groups.map(\.group)) == ["app", "queue"])
                 let queue = groups.first { $0.group == "queue" }
                 #expect(queue?.state == .notCovered)
+                #expect(queue?.kind == .share)
+                #expect(groups.first { $0.group == "app" }?.kind == .streams)
                 #expect(queue?.reason?.contains("share group") == true)
             }
             #expect(log.count("group is left alone") == 1)
@@ -169,6 +171,38 @@ import Testing
             #expect(report?.failure?.contains("share group") == true)
             #expect(report?.isExact == false)
             await inspector.close()
+        }
+    }
+
+    @Test(arguments: [(BrokerRelease.kafka42, 1), (.kafka43, 0)])
+    func `doctor warns of a target whose coordinator may not load a streams group`(
+        release: BrokerRelease, warnings: Int
+    ) async throws {
+        try await Replicated.run(targetRelease: release) { world in
+            try await world.createTopic("orders")
+            try await world.commit("app", ["orders": [0: 0]])
+            await world.source.listGroup("app", as: "streams")
+            let findings = try await world.diagnosis().findings.filter { $0.what.contains("streams groups") }
+            #expect(findings.map(\.severity) == Array(repeating: .warning, count: warnings))
+            #expect(findings.allSatisfy { $0.why.contains("KAFKA-20254") })
+        }
+    }
+
+    @Test func `a group of the same name and another kind on the target is left alone`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await world.commit("app", ["orders": [0: 4]])
+            await world.target.listGroup("app", as: "share")
+            let flow = try world.flow()
+            try await world.running(flow) {
+                try await eventually("it to be refused") { await flow.status().groups.first?.state == .failed }
+                let group = await flow.status().groups.first
+                #expect(group?.kind == .classic)
+                #expect(group?.reason?.contains("on west app is a share group") == true)
+            }
+            await world.target.listGroup("app", as: nil)
+            #expect(try await world.targetOffsets(of: "app").isEmpty)
         }
     }
 }

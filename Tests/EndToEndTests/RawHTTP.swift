@@ -6,7 +6,7 @@ import ServiceLifecycle
 
 /// Bytes to and from an HTTP server, with nothing between that would mend them.
 struct RawHTTP {
-    private let port: Int
+    let port: Int
     private let ended: AsyncStream<Never>
 
     /// Waits until the server has ended.
@@ -24,7 +24,7 @@ struct RawHTTP {
         let server = StatusServer(
             host: "127.0.0.1", port: 0, registry: registry,
             sources: StatusServer.Sources(
-                status: { _ in status }, obstacles: { ["secret reason"] },
+                status: { _ in status }, readiness: { Readiness(obstacles: ["secret reason"]) },
                 control: { ControlAnswer(status: 200, message: "\($0.action) of \($0.flow)") },
                 reload: { ControlAnswer(status: 409, message: "{}") }, history: History(), events: EventLog()),
             access: HTTPAccess(rules), limits: limits, hasDescriptors: hasDescriptors,

@@ -19,7 +19,7 @@ struct Replicated {
     static func run(
         nodes: Int = 1, sourceDirectory: String? = nil, sourceProperties: [String: String] = [:],
         targetProperties: [String: String] = [:], sourceVersions: [ApiKey: Int16] = [:],
-        targetVersions: [ApiKey: Int16] = [:],
+        targetVersions: [ApiKey: Int16] = [:], targetRelease: BrokerRelease = .newest,
         _ body: (Replicated) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -29,7 +29,8 @@ struct Replicated {
                 newestVersions: sourceVersions, logger: quiet))
         let target = try await EmbeddedCluster.start(
             BrokerSettings(
-                nodeCount: nodes, properties: targetProperties, newestVersions: targetVersions, logger: quiet))
+                nodeCount: nodes, properties: targetProperties, release: targetRelease, newestVersions: targetVersions,
+                logger: quiet))
         let replicated = Replicated(
             source: source, target: target,
             sourceClient: client("east", source, group), targetClient: client("west", target, group), group: group)

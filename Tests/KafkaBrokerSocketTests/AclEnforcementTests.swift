@@ -152,7 +152,9 @@ import Testing
             #expect(try await alice.metadata(["new"], mayCreate: true).topics[0].errorCode == .topicAuthorizationFailed)
             #expect(try await alice.metadata(["new"]).topics[0].errorCode == .unknownTopicOrPartition)
             try await admin.create(TestACL(.create, .topic, "new"))
-            #expect(try await alice.metadata(["new"], mayCreate: true).topics[0].errorCode == .none)
+            let asked = try await alice.metadata(["new"], mayCreate: true).topics[0]
+            #expect(asked.errorCode == .unknownTopicOrPartition, "it is on its way")
+            #expect(try await alice.metadata(["new"]).topics[0].errorCode == .none)
         }
     }
 
@@ -186,15 +188,15 @@ import Testing
         try await withAuthorizer { admin, alice, _ in
             var request = InitProducerIdRequest()
             request.transactionalID = nil
-            #expect(try await alice.send(request).errorCode == .clusterAuthorizationFailed)
+            #expect(try await alice.send(request, version: 5).errorCode == .clusterAuthorizationFailed)
             try await admin.create(TestACL(.write, .topic, "any", isPrefix: true))
-            #expect(try await alice.send(request).errorCode == .none)
+            #expect(try await alice.send(request, version: 5).errorCode == .none)
             try await admin.create(TestACL(.write, .topic, "an", isPrefix: true, isDenied: true))
-            #expect(try await alice.send(request).errorCode == .clusterAuthorizationFailed)
+            #expect(try await alice.send(request, version: 5).errorCode == .clusterAuthorizationFailed)
             try await admin.create(TestACL(.idempotentWrite, .cluster))
-            #expect(try await alice.send(request).errorCode == .none)
+            #expect(try await alice.send(request, version: 5).errorCode == .none)
             request.transactionalID = "tx"
-            #expect(try await alice.send(request).errorCode == .transactionalIDAuthorizationFailed)
+            #expect(try await alice.send(request, version: 5).errorCode == .transactionalIDAuthorizationFailed)
         }
     }
 

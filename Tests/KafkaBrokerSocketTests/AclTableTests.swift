@@ -10,6 +10,8 @@ import Testing
         let name: String
         let denied: ErrorCode
         let acl: TestACL
+        /// What has been permitted already.
+        var before: [TestACL] = []
         /// Sends the request; the error that its answer has.
         let ask: @Sendable (RawConnection) async throws -> ErrorCode?
 
@@ -91,6 +93,56 @@ import Testing
             var request = DeleteGroupsRequest()
             request.groupsNames = ["g"]
             return try await connection.send(request).results.first?.errorCode
+        },
+        Case(name: "ConsumerGroupHeartbeat", denied: .groupAuthorizationFailed, acl: group(.read)) { connection in
+            try await connection.send(ConsumerGroupHeartbeatRequest(joining: "g", as: "m", ["t"])).errorCode
+        },
+        Case(
+            name: "ConsumerGroupHeartbeat for a topic", denied: .topicAuthorizationFailed,
+            acl: TestACL(.describe, .topic, "t"), before: [group(.read)]
+        ) { connection in
+            try await connection.send(ConsumerGroupHeartbeatRequest(joining: "g", as: "m", ["t"])).errorCode
+        },
+        Case(name: "ConsumerGroupDescribe", denied: .groupAuthorizationFailed, acl: group(.describe)) { connection in
+            var request = ConsumerGroupDescribeRequest()
+            request.groupIDs = ["g"]
+            return try await connection.send(request).groups.first?.errorCode
+        },
+        Case(name: "ShareGroupDescribe", denied: .groupAuthorizationFailed, acl: group(.describe)) { connection in
+            var request = ShareGroupDescribeRequest()
+            request.groupIDs = ["g"]
+            return try await connection.send(request).groups.first?.errorCode
+        },
+        Case(name: "StreamsGroupDescribe", denied: .groupAuthorizationFailed, acl: group(.describe)) { connection in
+            var request = StreamsGroupDescribeRequest()
+            request.groupIDs = ["g"]
+            return try await connection.send(request).groups.first?.errorCode
+        },
+        Case(name: "DescribeShareGroupOffsets", denied: .groupAuthorizationFailed, acl: group(.describe)) {
+            connection in
+            var group = DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup()
+            group.groupID = "g"
+            var request = DescribeShareGroupOffsetsRequest()
+            request.groups = [group]
+            return try await connection.send(request).groups.first?.errorCode
+        },
+        Case(name: "AlterShareGroupOffsets", denied: .groupAuthorizationFailed, acl: group(.read)) { connection in
+            try await connection.send(AlterShareGroupOffsetsRequest("g", "t", [0: 1])).errorCode
+        },
+        Case(
+            name: "AlterShareGroupOffsets of a topic", denied: .topicAuthorizationFailed,
+            acl: TestACL(.read, .topic, "t"), before: [group(.read)]
+        ) { connection in
+            try await connection.send(AlterShareGroupOffsetsRequest("g", "t", [0: 1])).responses.first?.partitions
+                .first?.errorCode
+        },
+        Case(name: "DeleteShareGroupOffsets", denied: .groupAuthorizationFailed, acl: group(.delete)) { connection in
+            var request = DeleteShareGroupOffsetsRequest()
+            request.groupID = "g"
+            return try await connection.send(request).errorCode
+        },
+        Case(name: "DescribeConfigs of a group", denied: .groupAuthorizationFailed, acl: group(.describeConfigs)) {
+            try await describeConfigs(32, "g", $0)
         },
         Case(
             name: "DescribeConfigs of a topic", denied: .topicAuthorizationFailed,
@@ -228,6 +280,7 @@ import Testing
     func `an API is refused without its permission and served with it`(_ wanted: Case) async throws {
         try await withAuthorizer { admin, alice, _ in
             try await admin.createTopic("t")
+            for acl in wanted.before { try await admin.create(acl) }
             #expect(try await wanted.ask(alice) == wanted.denied)
 
             try await admin.create(wanted.acl, TestACL(.read, .topic, "*"))

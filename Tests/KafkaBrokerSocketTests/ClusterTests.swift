@@ -43,6 +43,29 @@ import Testing
         }
     }
 
+    @Test func `node ids begin where they are asked to`() async throws {
+        try await withCluster(nodes: 3, firstNodeID: 0, properties: ["broker.rack": "a,b,c"]) { cluster in
+            try await RawConnection.open(port: cluster.ports[2]) { connection async throws in
+                _ = try await connection.createTopic("t", partitions: 3, replicas: 3)
+                let metadata = try await connection.metadata(["t"])
+                #expect(metadata.brokers.map(\.nodeID) == [0, 1, 2])
+                #expect(metadata.brokers.map { Int($0.port) } == cluster.ports)
+                #expect(metadata.brokers.map(\.rack) == ["a", "b", "c"])
+                #expect(metadata.controllerID == 0)
+                #expect(metadata.topics.first?.partitions.allSatisfy { Set($0.replicaNodes) == [0, 1, 2] } == true)
+
+                try await cluster.stop(node: 0)
+                let after = try await connection.metadata(["t"])
+                #expect(after.brokers.map(\.nodeID) == [1, 2])
+                #expect(after.topics.first?.partitions.allSatisfy { $0.leaderID != 0 } == true)
+                try await cluster.start(node: 0)
+            }
+            try await RawConnection.open(port: cluster.ports[0]) { connection async throws in
+                #expect(try await connection.metadata().brokers.map(\.nodeID) == [0, 1, 2])
+            }
+        }
+    }
+
     @Test func `the last in-sync replica keeps the partition for itself while it is away`() async throws {
         try await Self.withReplicas { cluster, replicas in
             try await cluster.stop(node: replicas[0])

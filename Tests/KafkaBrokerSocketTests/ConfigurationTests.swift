@@ -95,6 +95,69 @@ import Testing
         }
     }
 
+    @Test func `broker keys that nobody knows are kept, without a word of their values`() async throws {
+        try await withCluster { cluster in
+            try await RawConnection.open(port: cluster.ports[0]) { connection in
+                #expect(try await alter(4, "", [("plugin.password", 0, "secret")], connection) == .none)
+                #expect(try await alter(4, "1", [("my.plugin", 0, "x")], connection) == .none)
+                #expect(try await alter(4, "", [("my.plugin", 2, "y")], connection) == .invalidConfig, "not a list")
+                #expect(try await alter(4, "", [("remote.log.anything", 0, "1")], connection) == .invalidConfig)
+
+                let node = try await describe(4, "1", connection)
+                let all = try await describe(4, "", connection)
+
+                #expect(Set(all.keys) == ["plugin.password"])
+                for (entry, source) in [
+                    (all["plugin.password"], 3), (node["plugin.password"], 3), (node["my.plugin"], 2),
+                ] {
+                    let entry = try #require(entry)
+                    #expect(entry.isSensitive && entry.readOnly && entry.value == nil && entry.configType == 0)
+                    #expect(entry.configSource == Int8(source) && entry.synonyms.map(\.value) == [nil])
+                }
+                #expect(try await alter(4, "", [("plugin.password", 1, nil)], connection) == .none)
+                #expect(try await describe(4, "", connection).isEmpty)
+            }
+        }
+    }
+
+    @Test func `what Kafka changes as it runs is not read-only, even where it is fixed here`() async throws {
+        try await withCluster { cluster in
+            try await RawConnection.open(port: cluster.ports[0]) { connection in
+                let node = try await describe(4, "1", connection)
+
+                for key in [
+                    "log.retention.ms", "producer.id.expiration.ms", "log.cleaner.backoff.ms", "ssl.keystore.location",
+                ] {
+                    #expect(node[key]?.readOnly == false, "\(key)")
+                }
+                for key in ["log.retention.hours", "log.retention.minutes", "log.roll.hours", "num.partitions"] {
+                    #expect(node[key]?.readOnly == true, "\(key)")
+                    #expect(try await alter(4, "", [(key, 0, "1")], connection) == .invalidRequest, "\(key)")
+                }
+                #expect(try await alter(4, "1", [("ssl.keystore.location", 0, "/x")], connection) == .invalidRequest)
+                #expect(try await alter(4, "", [("producer.id.expiration.ms", 0, "5")], connection) == .none)
+                #expect(try await alter(4, "", [("log.cleaner.backoff.ms", 0, "5")], connection) == .none)
+            }
+        }
+    }
+
+    @Test(arguments: [BrokerRelease.kafka38, .kafka40])
+    func `settings that Kafka 4 took back are those of earlier releases`(release: BrokerRelease) async throws {
+        try await withCluster(release: release) { cluster in
+            try await RawConnection.open(port: cluster.ports[0]) { connection in
+                let (key, isOld) = ("message.downconversion.enable", release < .kafka40)
+                try await connection.createTopic("t")
+
+                #expect((try await describe(2, "t", connection)[key] != nil) == isOld)
+                #expect((try await describe(4, "1", connection)["log.\(key)"] != nil) == isOld)
+                #expect(
+                    try await alter(2, "t", [(key, 0, "false")], connection) == (isOld ? .none : .invalidConfig))
+                let created = try await connection.createTopic("u", configs: [key: "false"])
+                #expect(created.errorCode == (isOld ? .none : .invalidConfig))
+            }
+        }
+    }
+
     @Test func `a rehearsal changes nothing`() async throws {
         try await withCluster { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { connection in

@@ -94,6 +94,23 @@ import Testing
         #expect(try String(contentsOfFile: target + "/keep", encoding: .utf8) == "precious")
     }
 
+    @Test func `nodes keep the ids that the directory was begun with`() async throws {
+        try await withCluster(nodes: 2, firstNodeID: 0, dataDirectory: directory) { cluster in
+            #expect(cluster.nodeIDs == [0, 1])
+            try await RawConnection.open(port: cluster.ports[0]) { connection async throws -> Void in
+                try await connection.createTopic("t", partitions: 2, replicas: 2)
+            }
+        }
+        try await withCluster(nodes: 2, dataDirectory: directory) { cluster in
+            #expect(cluster.nodeIDs == [0, 1])
+            #expect(await cluster.leader(topic: "t", partition: 0) != nil)
+        }
+        let error = await #expect(throws: BrokerError.self) {
+            try await withCluster(nodes: 2, firstNodeID: 1, dataDirectory: directory) { _ in }
+        }
+        #expect(error.map { "\($0)".contains("nodes from 0 on") } == true)
+    }
+
     @Test func `a new directory gets an identity, for its owner alone`() async throws {
         let id = try await withCluster(dataDirectory: directory) { $0.clusterID }
         let identity = try DirectoryIdentity(parsing: String(contentsOfFile: path("meta.properties"), encoding: .utf8))

@@ -23,8 +23,8 @@ import Testing
 
     @Test(arguments: Int16(0)...12)
     func `every version of Fetch gets a format it can read`(version: Int16) async throws {
-        try await withTopic { connection in
-            _ = try await connection.produce(["a", "b", "c"], to: "t")
+        try await withTopic(release: .kafka38) { connection in
+            _ = try await connection.produce(["a", "b", "c"], to: "t", version: 11)
 
             let found = try await connection.fetch("t", from: version < 4 ? 1 : 0, version: version)
 
@@ -213,8 +213,10 @@ import Testing
     }
 
     /// A cluster of one node with an empty topic `t` of one partition.
-    private func withTopic(_ body: (RawConnection) async throws -> Void) async throws {
-        try await withCluster { cluster in
+    private func withTopic(
+        release: BrokerRelease = .newest, _ body: (RawConnection) async throws -> Void
+    ) async throws {
+        try await withCluster(release: release) { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { connection in
                 try await connection.createTopic("t")
                 try await body(connection)

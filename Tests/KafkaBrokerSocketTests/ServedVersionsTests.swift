@@ -20,7 +20,9 @@ import Testing
                 #expect(response.errorCode == .none)
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.produce.rawValue && $0.maxVersion >= 9 })
                 #expect(response.apiKeys.contains { $0.apiKey == ApiKey.apiVersions.rawValue })
-                #expect(!response.apiKeys.contains { $0.apiKey == ApiKey.consumerGroupHeartbeat.rawValue })
+                #expect(response.apiKeys.contains { $0.apiKey == ApiKey.consumerGroupHeartbeat.rawValue })
+                // ShareFetch: nothing is delivered to share groups.
+                #expect(!response.apiKeys.contains { $0.apiKey == 78 })
             }
         }
     }
@@ -39,6 +41,88 @@ import Testing
                 #expect(response.errorCode == .unsupportedVersion)
                 #expect(response.apiKeys.map(\.maxVersion) == [4])
             }
+        }
+    }
+
+    /// Versions of each release, as its own broker tells them: some that came, some that went, some that stayed.
+    @Test(arguments: [
+        (
+            BrokerRelease.kafka38,
+            [0: "0-11", 1: "0-16", 2: "0-8", 3: "0-12", 18: "0-3", 26: "0-4", 28: "0-4", 66: "0-1"]
+        ),
+        (.kafka40, [0: "0-12", 1: "4-17", 2: "1-10", 8: "2-9", 9: "1-9", 11: "2-9", 18: "0-4", 26: "0-5", 28: "0-5"]),
+        (.kafka41, [0: "0-13", 1: "4-18", 2: "1-10", 11: "0-9", 27: "1-1", 45: "0-1", 66: "0-2"]),
+        (.kafka42, [0: "0-13", 2: "1-11", 8: "2-10", 9: "1-10", 27: "1-2", 35: "1-4", 60: "0-2"]),
+        (.kafka43, [0: "0-13", 1: "4-18", 19: "2-7", 22: "0-5", 27: "1-2", 32: "1-4", 35: "1-5", 75: "0-0"]),
+    ])
+    func `a release is told by its versions`(release: BrokerRelease, expected: [Int16: String]) async throws {
+        try await withBroker(of: release) { connection async throws in
+            let advertised = try await connection.send(ApiVersionsRequest(), version: 0).apiKeys
+            let told = Dictionary(
+                uniqueKeysWithValues: advertised.map { ($0.apiKey, "\($0.minVersion)-\($0.maxVersion)") })
+
+            for (api, versions) in expected { #expect(told[api] == versions, "\(ApiKey(rawValue: api))") }
+        }
+    }
+
+    @Test(
+        arguments: [
+            (BrokerRelease.kafka38, ["metadata.version": 20]),
+            (.kafka40, ["metadata.version": 25, "transaction.version": 2, "group.version": 1]),
+            (.kafka42, ["metadata.version": 29, "transaction.version": 2, "group.version": 1]),
+            (.kafka43, ["metadata.version": 30, "transaction.version": 2, "group.version": 1]),
+        ] as [(BrokerRelease, [String: Int16])])
+    func `a release is told by its features`(release: BrokerRelease, levels: [String: Int16]) async throws {
+        try await withBroker(of: release) { connection async throws in
+            var request = ApiVersionsRequest()
+            request.clientSoftwareName = "test"
+            request.clientSoftwareVersion = "1"
+            let old = try await connection.send(request, version: 3)
+
+            #expect(old.finalizedFeaturesEpoch == 0)
+            let finalized = old.finalizedFeatures.map { ($0.name, $0.maxVersionLevel) }
+            #expect(Dictionary(uniqueKeysWithValues: finalized) == levels)
+            #expect(old.supportedFeatures.map(\.name) == ["metadata.version"], "a lowest level of 0 is for version 4")
+            guard release > .kafka38 else { return }
+            let new = try await connection.send(request, version: 4)
+            let supported = Dictionary(uniqueKeysWithValues: new.supportedFeatures.map { ($0.name, $0) })
+            #expect(supported["transaction.version"].map { [$0.minVersion, $0.maxVersion] } == [0, 2])
+            #expect(supported["share.version"] == nil || release > .kafka40)
+            #expect(supported["streams.version"] == nil || release > .kafka41)
+        }
+    }
+
+    /// READ, DELETE and DESCRIBE; from 4.0 on also DESCRIBE_CONFIGS and ALTER_CONFIGS.
+    @Test(arguments: [(BrokerRelease.kafka38, Int32(0b1_0100_1000)), (.newest, 0b1101_0100_1000)])
+    func `what may be done with a group is what the release knows`(release: BrokerRelease, bits: Int32) async throws {
+        try await withBroker(of: release) { connection async throws in
+            try await connection.findGroup("g")
+            var request = DescribeGroupsRequest()
+            request.groups = ["g"]
+            request.includeAuthorizedOperations = true
+
+            #expect(try await connection.send(request, version: 5).groups.map(\.authorizedOperations) == [bits])
+        }
+    }
+
+    @Test func `a version that is told for old clients only closes the connection`() async throws {
+        try await withBroker(of: .newest) { connection async throws -> Void in
+            _ = await #expect(throws: RawConnection.Failure.closed) {
+                try await connection.send(ProduceRequest(), version: 2)
+            }
+        }
+        try await withBroker(of: .kafka38) { connection async throws -> Void in
+            var request = ProduceRequest()
+            request.acks = 1
+            #expect(try await connection.send(request, version: 2).responses.isEmpty)
+        }
+    }
+
+    private func withBroker(
+        of release: BrokerRelease, _ body: (RawConnection) async throws -> Void
+    ) async throws {
+        try await withCluster(release: release) { cluster in
+            try await RawConnection.open(port: cluster.ports[0], body)
         }
     }
 
@@ -76,17 +160,16 @@ import Testing
         }
     }
 
-    @Test func `every advertised version of every API is answered`() async throws {
-        try await withCluster { cluster in
-            try await RawConnection.open(port: cluster.ports[0]) { connection in
-                let advertised = try await connection.send(ApiVersionsRequest(), version: 0).apiKeys
-                for request in ApiKey.definedRequests {
-                    guard let entry = advertised.first(where: { $0.apiKey == request.apiKey.rawValue }) else {
-                        continue
-                    }
-                    for version in entry.minVersion...entry.maxVersion {
-                        try await answer(request, version, connection)
-                    }
+    @Test(arguments: BrokerRelease.allCases)
+    func `every advertised version of every API is answered`(release: BrokerRelease) async throws {
+        try await withBroker(of: release) { connection async throws in
+            let advertised = try await connection.send(ApiVersionsRequest(), version: 0).apiKeys
+            for request in ApiKey.definedRequests {
+                guard let entry = advertised.first(where: { $0.apiKey == request.apiKey.rawValue }) else { continue }
+                // Those are told for old clients, and close the connection.
+                let isTold = request.apiKey == .produce && release >= .kafka40
+                for version in (isTold ? 3 : entry.minVersion)...entry.maxVersion {
+                    try await answer(request, version, connection)
                 }
             }
         }

@@ -120,17 +120,54 @@ import Testing
     }
 
     @Test func `asking for a topic creates it only where both sides allow it`() async throws {
-        for (isEnabled, mayCreate, expected) in [
-            (true, true, ErrorCode.none), (true, false, .unknownTopicOrPartition),
-            (false, true, .unknownTopicOrPartition),
-        ] {
+        for (isEnabled, mayCreate) in [(true, true), (true, false), (false, true)] {
             try await withCluster(properties: ["auto.create.topics.enable": "\(isEnabled)", "num.partitions": "3"]) {
                 cluster in
                 try await RawConnection.open(port: cluster.ports[0]) { connection in
-                    let topic = try #require(try await connection.metadata(["new"], mayCreate: mayCreate).topics.first)
-                    #expect(topic.errorCode == expected)
-                    #expect(topic.partitions.count == (expected == .none ? 3 : 0))
+                    let asked = try #require(try await connection.metadata(["new"], mayCreate: mayCreate).topics.first)
+                    #expect(asked.errorCode == .unknownTopicOrPartition, "creation takes its time elsewhere")
+                    let topic = try #require(try await connection.metadata(["new"], mayCreate: false).topics.first)
+                    let isThere = isEnabled && mayCreate
+                    #expect(topic.errorCode == (isThere ? .none : .unknownTopicOrPartition))
+                    #expect(topic.partitions.count == (isThere ? 3 : 0))
                 }
+            }
+        }
+    }
+
+    @Test func `a page of topics goes on where a cursor says, which has to name one of those asked for`() async throws {
+        try await withCluster { cluster in
+            try await RawConnection.open(port: cluster.ports[0]) { connection in
+                for topic in ["a", "b"] { try await connection.createTopic(topic, partitions: 3) }
+                func page(_ names: [String], from cursor: (String, Int32)?) async throws
+                    -> DescribeTopicPartitionsResponse
+                {
+                    var request = DescribeTopicPartitionsRequest()
+                    request.topics = names.map { name in
+                        var topic = DescribeTopicPartitionsRequest.TopicRequest()
+                        topic.name = name
+                        return topic
+                    }
+                    request.responsePartitionLimit = 2
+                    request.cursor = cursor.map { name, index in
+                        var cursor = DescribeTopicPartitionsRequest.Cursor()
+                        cursor.topicName = name
+                        cursor.partitionIndex = index
+                        return cursor
+                    }
+                    return try await connection.send(request)
+                }
+
+                let first = try await page(["a", "b"], from: nil)
+                #expect(first.topics.map { $0.partitions.map(\.partitionIndex) } == [[0, 1]])
+                #expect(first.nextCursor?.topicName == "a" && first.nextCursor?.partitionIndex == 2)
+                let second = try await page(["a", "b"], from: ("a", 2))
+                #expect(second.topics.map { $0.partitions.map(\.partitionIndex) } == [[2], [0]])
+                let negative = try await page(["a", "b"], from: ("a", -1))
+                #expect(negative.topics.map(\.errorCode) == [.invalidRequest, .invalidRequest])
+                let stranger = try await page(["b"], from: ("a", 0))
+                #expect(stranger.topics.map(\.errorCode) == [.invalidRequest])
+                #expect(try await page([], from: ("a", 1)).topics.first?.partitions.map(\.partitionIndex) == [1, 2])
             }
         }
     }

@@ -82,6 +82,21 @@ struct TestProducer {
         return try await connection.send(request, version: version).errorCode
     }
 
+    /// The end of a transaction of version 2, after which the producer has another epoch. A retry leaves it as it is.
+    mutating func raise(commit: Bool, isRetry: Bool = false) async throws -> EndTxnResponse {
+        var request = EndTxnRequest()
+        request.transactionalID = id
+        request.producerID = producerID
+        request.producerEpoch = epoch
+        request.committed = commit
+        let response = try await connection.send(request, version: 5)
+        if response.errorCode == .none, !isRetry {
+            (producerID, epoch) = (response.producerID, response.producerEpoch)
+            sequences = [:]
+        }
+        return response
+    }
+
     /// A transaction with one batch, up to its decision.
     mutating func begin(_ values: [String], in topic: String, _ partition: Int32 = 0) async throws {
         #expect(try await add(topic, [partition]) == [.none])

@@ -68,6 +68,128 @@ import Testing
         }
     }
 
+    @Test func `in transactions of version 2 records and offsets add their partitions, and each end raises the epoch`()
+        async throws
+    {
+        try await withBroker { connection async throws in
+            try await connection.createTopic("t", partitions: 2)
+            try await connection.findGroup("g")
+            var producer = TestProducer("x", connection)
+            try await producer.start()
+            let first = producer.epoch
+
+            #expect(try await producer.produce(["a"], to: "t", 0, version: 12) == .none)
+            #expect(try await producer.produce(["b"], to: "t", 1, version: 12) == .none)
+            #expect(try await producer.commitOffset(5, of: "g", topic: "t", version: 5) == .none)
+            #expect(
+                try await connection.transaction("x").topics.map(\.topic) == ["__consumer_offsets", "t"],
+                "the coordinator knows of all of it")
+            #expect(try await connection.committed("t", 0).values == [])
+            let zombie = producer
+            let ended = try await producer.raise(commit: true)
+            #expect((ended.errorCode, ended.producerEpoch) == (.none, first + 1))
+            #expect(try await connection.committed("t", 0).values == ["a"])
+            #expect(try await connection.committed("t", 1).values == ["b"])
+            #expect(try await connection.committedOffset(of: "g", topic: "t", isStable: true) == (5, .none))
+
+            // What was under way when the transaction ended can not get into the next one.
+            var late = zombie
+            #expect(try await late.produce(["late"], to: "t", 0, version: 12) == .invalidProducerEpoch)
+            let again = try await late.raise(commit: true, isRetry: true)
+            #expect((again.errorCode, again.producerEpoch) == (.none, first + 1), "a retry gets the same answer")
+            #expect(try await late.raise(commit: false, isRetry: true).errorCode == .invalidTxnState)
+
+            #expect(try await producer.produce(["lost"], to: "t", 0, version: 12) == .none)
+            #expect(try await late.raise(commit: true, isRetry: true).errorCode == .producerFenced)
+            #expect(try await producer.commitOffset(9, of: "g", topic: "t", version: 5) == .none)
+            #expect(try await producer.raise(commit: false).producerEpoch == first + 2)
+            #expect(try await connection.committed("t", 0).values == ["a"])
+            #expect(try await connection.committedOffset(of: "g", topic: "t", isStable: true) == (5, .none))
+
+            // An abort of what was never begun raises the epoch, too: the producer can not know what arrived.
+            #expect(try await producer.raise(commit: false).producerEpoch == first + 3)
+            #expect(try await producer.raise(commit: true, isRetry: true).errorCode == .invalidTxnState)
+            #expect(try await connection.transaction("x").transactionState == "CompleteAbort")
+        }
+    }
+
+    @Test func `a producer of an earlier version keeps its epoch at a broker that can raise it`() async throws {
+        try await withBroker { connection async throws in
+            try await connection.createTopic("t")
+            var producer = TestProducer("x", connection)
+            try await producer.start()
+            for value in ["a", "b"] {
+                #expect(try await producer.produce([value], to: "t", version: 11) == .transactionAbortable)
+                try await producer.begin([value], in: "t")
+                #expect(try await producer.end(commit: true, version: 4) == .none)
+            }
+
+            #expect(try await connection.transaction("x").producerEpoch == producer.epoch)
+            #expect(try await connection.committed("t").values == ["a", "b"])
+        }
+    }
+
+    @Test func `a transaction of version 2 outlives a restart, and so does its retried end`() async throws {
+        let directory = try TemporaryDirectory().path
+        var open: TestProducer?
+        var ended: TestProducer?
+        try await withBroker(directory: directory) { connection async throws in
+            try await connection.createTopic("t")
+            var first = TestProducer("x", connection)
+            try await first.start()
+            #expect(try await first.produce(["a"], to: "t", version: 12) == .none)
+            ended = first
+            #expect(try await first.raise(commit: true).errorCode == .none)
+            var second = TestProducer("y", connection)
+            try await second.start()
+            #expect(try await second.produce(["b"], to: "t", version: 12) == .none)
+            open = second
+        }
+        let (before, during) = (try #require(ended), try #require(open))
+        try await withBroker(directory: directory) { connection async throws in
+            func resumed(_ producer: TestProducer) -> TestProducer {
+                var next = TestProducer(producer.id, connection)
+                (next.producerID, next.epoch) = (producer.producerID, producer.epoch)
+                return next
+            }
+            var retrying = resumed(before)
+            let again = try await retrying.raise(commit: true)
+            #expect((again.errorCode, again.producerEpoch) == (.none, before.epoch + 1))
+            var committing = resumed(during)
+            #expect(try await committing.raise(commit: true).producerEpoch == during.epoch + 1)
+            #expect(try await connection.committed("t").values == ["a", "b"])
+        }
+    }
+
+    @Test func `a marker of version 2 does not end a transaction of its own epoch`() async throws {
+        try await withBroker { connection async throws in
+            try await connection.createTopic("t")
+            var producer = TestProducer("x", connection)
+            try await producer.start()
+            #expect(try await producer.produce(["a"], to: "t", version: 12) == .none)
+
+            func mark(epoch: Int16, version: Int8) async throws -> ErrorCode {
+                var topic = WriteTxnMarkersRequest.WritableTxnMarkerTopic()
+                topic.name = "t"
+                topic.partitionIndexes = [0]
+                var marker = WriteTxnMarkersRequest.WritableTxnMarker()
+                marker.producerID = producer.producerID
+                marker.producerEpoch = epoch
+                marker.transactionVersion = version
+                marker.topics = [topic]
+                var request = WriteTxnMarkersRequest()
+                request.markers = [marker]
+                let response = try await connection.send(request, version: 2)
+                return try #require(response.markers.first?.topics.first?.partitions.first).errorCode
+            }
+
+            #expect(try await mark(epoch: producer.epoch, version: 2) == .invalidProducerEpoch)
+            #expect(try await mark(epoch: producer.epoch + 1, version: 2) == .none)
+            #expect(try await mark(epoch: producer.epoch + 1, version: 2) == .none, "a retry")
+            #expect(try await connection.committed("t").values == [])
+        }
+    }
+
     @Test func `transactional records without a transactional id are not authorised`() async throws {
         try await withBroker { connection async throws in
             try await connection.createTopic("t")
@@ -356,7 +478,7 @@ import Testing
             func list(_ adjust: (inout ListTransactionsRequest) -> Void) async throws -> ListTransactionsResponse {
                 var request = ListTransactionsRequest()
                 adjust(&request)
-                return try await connection.send(request, version: 1)
+                return try await connection.send(request, version: 2)
             }
             let all = try await list { _ in }
             #expect(all.transactionStates.map(\.transactionalID) == ["idle", "open"])
@@ -366,6 +488,11 @@ import Testing
             #expect(ongoing.unknownStateFilters == ["nonsense"])
             #expect(try await list { $0.producerIDFilters = [idle.producerID] }.transactionStates.count == 1)
             #expect(try await list { $0.durationFilter = 3_600_000 }.transactionStates.isEmpty)
+
+            #expect(try await list { $0.transactionalIDPattern = "o.*" }.transactionStates.count == 1)
+            #expect(try await list { $0.transactionalIDPattern = "pen" }.transactionStates.isEmpty, "of all of it")
+            #expect(try await list { $0.transactionalIDPattern = "" }.transactionStates.count == 2)
+            #expect(try await list { $0.transactionalIDPattern = "(" }.errorCode == .invalidRegularExpression)
 
             let described = try await connection.transaction("open")
             #expect(described.transactionTimeoutMs == 5000 && described.transactionStartTimeMs > 0)

@@ -91,7 +91,7 @@ import Testing
 
 @Suite struct DirectoryIdentityTests {
     @Test func `an identity is read as it is written`() throws {
-        let identity = DirectoryIdentity(clusterID: "4L6g3nShT-eMCtK--X86sw", directoryID: "abc")
+        let identity = DirectoryIdentity(clusterID: "4L6g3nShT-eMCtK--X86sw", firstNode: 4, directoryID: "abc")
         #expect(try DirectoryIdentity(parsing: identity.text) == identity)
         #expect(
             identity.text.contains("\ncluster.id=4L6g3nShT-eMCtK--X86sw\n") && identity.text.contains("\nversion=1\n"))

@@ -131,6 +131,93 @@ import Testing
         }
     }
 
+    /// What EndTxn of transactions of version 2 meets in each state, from a producer with the present epoch.
+    @Test(arguments: [
+        (Transaction.State.empty, true, ErrorCode.invalidTxnState), (.empty, false, .none),
+        (.ongoing, true, .none), (.ongoing, false, .none),
+        (.prepareCommit, true, .producerFenced), (.prepareAbort, false, .producerFenced),
+        (.completeCommit, true, .invalidTxnState), (.completeCommit, false, .none),
+        (.completeAbort, false, .none), (.completeAbort, true, .invalidTxnState),
+    ])
+    func `an end that raises the epoch is answered by the state`(
+        state: Transaction.State, commit: Bool, expected: ErrorCode
+    ) throws {
+        let transaction = known(epoch: 3, state)
+        func end() throws -> Transaction.Ending {
+            try transaction.raising(commit: commit, producerID: 7, epoch: 3, now: 5)
+        }
+
+        guard expected == .none else { return expect(expected, from: end) }
+        guard case .decided(let decided) = try end() else {
+            Issue.record("a decision is new")
+            return
+        }
+        #expect((decided.epoch, decided.decision, decided.version) == (4, commit, 2))
+        #expect(decided.owner == (7, 4))
+        #expect(decided.completed(now: 6).owner == (7, 4))
+    }
+
+    /// The same from a producer whose answer was lost: it has the epoch before.
+    @Test(arguments: [
+        (Transaction.State.empty, true, ErrorCode.producerFenced), (.empty, false, .producerFenced),
+        (.ongoing, true, .producerFenced), (.ongoing, false, .producerFenced),
+        (.prepareCommit, true, .concurrentTransactions), (.prepareCommit, false, .invalidTxnState),
+        (.prepareAbort, false, .concurrentTransactions), (.prepareAbort, true, .invalidTxnState),
+        (.completeCommit, true, .none), (.completeCommit, false, .invalidTxnState),
+        (.completeAbort, false, .none), (.completeAbort, true, .invalidTxnState),
+    ])
+    func `a retried end that raised the epoch is told from the next one`(
+        state: Transaction.State, commit: Bool, expected: ErrorCode
+    ) throws {
+        let transaction = known(epoch: 4, state)
+        func end() throws -> Transaction.Ending {
+            try transaction.raising(commit: commit, producerID: 7, epoch: 3, now: 5)
+        }
+
+        guard expected == .none else { return expect(expected, from: end) }
+        guard case .repeated = try end() else {
+            Issue.record("it was carried out before")
+            return
+        }
+        #expect(transaction.owner == (7, 4))
+        expect(.producerFenced) { try transaction.raising(commit: commit, producerID: 7, epoch: 2, now: 5) }
+        expect(.producerFenced) { try transaction.raising(commit: commit, producerID: 7, epoch: 5, now: 5) }
+        expect(.invalidProducerIDMapping) { try transaction.raising(commit: commit, producerID: 8, epoch: 3, now: 5) }
+    }
+
+    @Test func `an end with the last epoch leads to a new producer id, and its retry is recognised`() throws {
+        let last = known(epoch: .max - 1, .ongoing)
+        guard case .needsProducerID = try last.raising(commit: true, producerID: 7, epoch: .max - 1, now: 5),
+            case .decided(let decided) = try last.raising(
+                commit: true, producerID: 7, epoch: .max - 1, newProducerID: 9, now: 5)
+        else {
+            Issue.record("the epochs are used up")
+            return
+        }
+        let complete = decided.completed(now: 6)
+
+        #expect((decided.producerID, decided.epoch) == (7, .max), "the marker still belongs to the old one")
+        #expect(decided.owner == (9, 0))
+        expect(.concurrentTransactions) {
+            try decided.raising(commit: true, producerID: 7, epoch: .max - 1, now: 7)
+        }
+        #expect((complete.producerID, complete.epoch, complete.lastProducerID) == (9, 0, 7))
+        guard case .repeated = try complete.raising(commit: true, producerID: 7, epoch: .max - 1, now: 7) else {
+            Issue.record("it was carried out before")
+            return
+        }
+        #expect(complete.owner == (9, 0))
+        expect(.invalidProducerIDMapping) {
+            try complete.raising(commit: true, producerID: 7, epoch: .max - 2, now: 7)
+        }
+    }
+
+    private func known(epoch: Int16, _ state: Transaction.State) -> Transaction {
+        Transaction(
+            id: "x", producerID: 7, epoch: epoch, timeoutMs: 1, state: state, partitions: [], startTime: 0,
+            lastUpdate: 0, version: 2)
+    }
+
     @Test func `time runs out for an open transaction only, and fences its producer`() throws {
         let open = try open(epoch: 4)
 

@@ -150,6 +150,23 @@ import Testing
         }
     }
 
+    @Test func `without a session a broker that reads one partition at a time gets to all of them`() throws {
+        var session = Self.session(0..<4)
+        var served: [Int32] = []
+        for _ in 0..<8 {
+            let request = session.request(version: 13)
+            let first = try #require(request.topics.first?.partitions.first?.partition)
+            served.append(first)
+            // The others are in tiered storage, and have to wait: the broker answers them without records.
+            _ = try session.accept(Self.answer(session: 0, [first]))
+            // What is full is left out for a while.
+            session.remove(TopicPartition("orders", first))
+            session.want(Self.position(first, 1))
+        }
+
+        #expect(served == [0, 1, 2, 3, 0, 1, 2, 3])
+    }
+
     @Test func `a broker from before sessions gets none`() throws {
         var session = Self.session()
         for _ in 0..<2 {

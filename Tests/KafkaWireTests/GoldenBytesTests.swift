@@ -38,6 +38,12 @@ struct GoldenBytesTests {
                 "ConsumerGroupHeartbeat response 0", "ConsumerGroupHeartbeat response 1",
                 "ConsumerGroupDescribe request 0", "ConsumerGroupDescribe request 1",
                 "ConsumerGroupDescribe response 0", "ConsumerGroupDescribe response 1",
+                "ShareGroupDescribe request 1", "ShareGroupDescribe response 1",
+                "StreamsGroupDescribe request 0", "StreamsGroupDescribe response 0",
+                "DescribeShareGroupOffsets request 0", "DescribeShareGroupOffsets request 1",
+                "DescribeShareGroupOffsets response 0", "DescribeShareGroupOffsets response 1",
+                "AlterShareGroupOffsets request 0", "AlterShareGroupOffsets response 0",
+                "DeleteShareGroupOffsets request 0", "DeleteShareGroupOffsets response 0",
             ])
     }
 

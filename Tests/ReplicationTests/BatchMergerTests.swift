@@ -57,7 +57,9 @@ import Testing
         #expect(BatchMerger.size(small) == small.sizeInBytes)
         small.isPiece = true
         #expect(BatchMerger.size(small) == nil)
-        #expect(try BatchMerger.size(batch(0, 2_000)) == nil)
+        let large = try batch(0, 2_000)
+        #expect(BatchMerger.size(large) == nil)
+        #expect(BatchMerger.size(large, .far) == large.sizeInBytes)
     }
 
     @Test(arguments: [2, 3, 10])

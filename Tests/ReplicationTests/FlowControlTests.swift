@@ -8,27 +8,38 @@ import Testing
 
     @Test func `without a limit nobody waits`() {
         var bucket = TokenBucket(bytesPerSecond: nil, now: start)
+        bucket.spend(1 << 40, now: start)
 
-        let wait = bucket.spend(1 << 40, now: start)
-        #expect(wait == .zero)
+        #expect(bucket.wait(now: start) == .zero)
     }
 
-    @Test func `a second's worth may be read at once, more is waited for`() {
+    @Test func `a quarter of a second's worth may be read at once, more is waited for`() {
         var bucket = TokenBucket(bytesPerSecond: 1_000, now: start)
 
-        let first = bucket.spend(1_000, now: start)
-        #expect(first == .zero)
-        let second = bucket.spend(500, now: start)
-        #expect(second == .milliseconds(500))
-        let third = bucket.spend(1_000, now: start + .milliseconds(500))
-        #expect(third == .seconds(1))
+        bucket.spend(250, now: start)
+        #expect(bucket.wait(now: start) == .zero)
+        bucket.spend(500, now: start)
+        #expect(bucket.wait(now: start) == .milliseconds(500))
+        bucket.spend(1_000, now: start + .milliseconds(500))
+        #expect(bucket.wait(now: start + .milliseconds(500)) == .seconds(1))
     }
 
-    @Test func `time that nothing was read in is kept for a second at most`() {
+    @Test func `time that nothing was read in is kept for a quarter of a second at most`() {
         var bucket = TokenBucket(bytesPerSecond: 1_000, now: start)
+        bucket.spend(2_250, now: start + .hours(1))
 
-        let wait = bucket.spend(3_000, now: start + .hours(1))
-        #expect(wait == .seconds(2))
+        #expect(bucket.wait(now: start + .hours(1)) == .seconds(2))
+    }
+
+    @Test func `what a fetch did not bring is given back, and no more than is kept`() {
+        var bucket = TokenBucket(bytesPerSecond: 1_000, now: start)
+        bucket.spend(1_250, now: start)
+        bucket.spend(-1_000, now: start)
+        #expect(bucket.wait(now: start) == .zero)
+        bucket.spend(-1_000, now: start)
+        bucket.spend(1_250, now: start)
+
+        #expect(bucket.wait(now: start) == .seconds(1))
     }
 
     @Test func `over a long time the limit is kept whatever the pieces`() {
@@ -40,19 +51,40 @@ import Testing
             seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             let piece = Int(seed >> 44)
             read += piece
-            now = now + bucket.spend(piece, now: now) + .microseconds(10)
+            bucket.spend(piece, now: now)
+            now = now + bucket.wait(now: now) + .microseconds(10)
         }
 
         #expect(abs(Double(read) / 100_000_000 - 1) < 0.03)
     }
 
+    @Test(arguments: [1, 2, 4, 8])
+    func `within the first ten seconds, too, any number of eager readers is within 5 % of the limit`(readers: Int) {
+        let rate = 5_000_000
+        var bucket = TokenBucket(bytesPerSecond: rate, now: start)
+        var turns = Array(repeating: start, count: readers)
+        var read = 0
+        while let next = turns.indices.min(by: { turns[$0] < turns[$1] }), turns[next] < start + .seconds(10) {
+            let now = turns[next]
+            let wait = bucket.wait(now: now)
+            guard wait == .zero else {
+                turns[next] = now + wait
+                continue
+            }
+            bucket.spend(rate / 10, now: now)
+            read += rate / 10
+            turns[next] = now + .milliseconds(1)
+        }
+
+        #expect(abs(Double(read) / Double(10 * rate) - 1) < 0.05)
+    }
+
     @Test func `another limit forgives what was owed under the old one`() {
         var bucket = TokenBucket(bytesPerSecond: 1_000, now: start)
-        _ = bucket.spend(1_000_000, now: start)
+        bucket.spend(1_000_000, now: start)
         bucket.set(bytesPerSecond: 2_000, now: start)
 
-        let wait = bucket.spend(2_000, now: start)
-        #expect(wait == .zero)
+        #expect(bucket.wait(now: start) == .zero)
     }
 }
 

@@ -30,4 +30,33 @@ import Testing
         _ = budget.book(bytes: 500, batches: 1)
         #expect(budget.available == 0)
     }
+
+    @Test func `backlogs leave a share to tails, which does not count twice`() {
+        var budget = FrameBudget(budget: 800)
+        #expect(budget.availableToBacklogs == 700)
+        budget.reserve(700)
+        #expect(budget.availableToBacklogs == 0)
+        #expect(budget.available == 100)
+        budget.release(reservation: 400)
+        budget.reserve(100, forTails: true)
+        #expect(budget.availableToBacklogs == 400)
+        #expect(budget.available == 400)
+        budget.release(reservation: 100, forTails: true)
+        #expect(budget.available == 500)
+    }
+
+    @Test func `a fetch of a backlog leaves room for the next while its answer is on its way to the target`() {
+        let budget = FrameBudget(budget: 800)
+        #expect(budget.backlogShare(of: 1) == 350)
+        #expect(budget.backlogShare(of: 3) * 4 <= 700)
+    }
+
+    @Test func `a partition is full with as much as nobody holds`() {
+        var budget = FrameBudget(budget: 8 << 20)
+        #expect(budget.largestPartition == 8 << 20)
+        _ = budget.book(bytes: 6 << 20, batches: 1)
+        #expect(budget.largestPartition == 2 << 20)
+        _ = budget.book(bytes: 6 << 20, batches: 1)
+        #expect(budget.largestPartition == 256 << 10)
+    }
 }

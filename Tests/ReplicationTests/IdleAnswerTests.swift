@@ -6,7 +6,7 @@ import Testing
 /// A source that answers fetches at once, with nothing or with what cannot be taken, is not asked in a loop.
 @Suite struct IdleAnswerTests {
     @Test func `pauses after empty answers grow, and end with the first that brings something`() {
-        var link = BrokerLink()
+        var link = LaneLink()
         let pauses = (0..<12).map { _ in link.answeredIdly() }
         #expect(pauses[0] <= .milliseconds(5))
         #expect(zip(pauses, pauses.dropFirst()).allSatisfy { $0 <= $1 })

@@ -26,8 +26,8 @@ struct PartitionDriver {
 
     /// A partition that begins its recovery.
     init(
-        _ delivery: DeliveryGuarantee = .exactlyOnce, position: Int64 = start, map: OffsetMap? = nil,
-        _ edit: (inout FlowPolicies) -> Void = { _ in }
+        _ delivery: DeliveryGuarantee = .exactlyOnce, number: Int32 = 0, position: Int64 = start, map: OffsetMap? = nil,
+        targetLeader: Int32 = 2, _ edit: (inout FlowPolicies) -> Void = { _ in }
     ) {
         var policies = FlowPolicies()
         edit(&policies)
@@ -37,13 +37,13 @@ struct PartitionDriver {
             planner: BatchPlanner(compression: .keep, addsLoopHeader: false), origins: origins,
             quarantinesDamaged: policies.quarantined == .continue)
         partition = PartitionReplicator(
-            source: TopicPartition("orders", 0), target: TopicPartition("east.orders", 0),
+            source: TopicPartition("orders", number), target: TopicPartition("east.orders", number),
             sourceTopicID: Self.sourceID, metrics: TopicMetrics(flow: "test", topic: "orders"),
             rewriter: RecordRewriter(compression: .keep, loopGuard: nil, limit: .default),
             rules: .init(policies: policies, delivery: delivery, targetCluster: "west"), position: position,
             map: map ?? OffsetMap(start: position), producer: ProducerIdentity(id: Self.producerID, epoch: 0))
         partition.sourceDescribed(topicID: Self.sourceID, leader: PartitionLeader(broker: 1, epoch: 0))
-        partition.targetDescribed(topicID: Self.targetID, leader: 2, epoch: 0)
+        partition.targetDescribed(topicID: Self.targetID, leader: targetLeader, epoch: 0)
         takeEffects()
     }
 

@@ -91,7 +91,7 @@ import Testing
         ("metrics: {groups: many}", "expected an integer"),
         ("metrics: {topic: 5}", "did you mean \"topics\"?"),
         ("tls: {keyFile: a.key}", "missing required key \"certificateFile\""),
-        ("tls: {certificateFile: a.pem, caFile: b}", "unknown key"),
+        ("tls: {certificateFile: a.pem, trustFile: b}", "unknown key"),
     ])
     func `what makes no sense is refused`(setting: String, message: String) {
         #expect(Self.problems("{listen: \"127.0.0.1:1\", \(setting)}").contains(message))

@@ -1,13 +1,14 @@
 extension BrokerConfigs {
     /// The keys of listeners, TLS, SASL, authorization and quotas. Those of TLS and SASL may also be set for one listener
-    /// (`listener.name.<name>.<key>`).
+    /// (`listener.name.<name>.<key>`). Kafka reads those of listeners, TLS and SASL again as it runs; here they are read at
+    /// the start.
     static let security: [BrokerConfigDefinition] = [
         key(
             "allow.everyone.if.no.acl.found", .boolean, "false", .any,
             "Whether what no ACL is about is open to everybody."),
         key(
-            "advertised.listeners", .string, nil, .any, "What clients are told instead of the listeners' own addresses."
-        ),
+            "advertised.listeners", .string, nil, .any,
+            "What clients are told instead of the listeners' own addresses.", scope: .atStart),
         key("authorizer.class.name", .string, "", .any, "Kafka's standard authorizer, or empty for none."),
         key(
             "connection.failed.authentication.delay.ms", .int, "100", .atLeast(0),
@@ -21,12 +22,16 @@ extension BrokerConfigs {
         key(
             "listener.security.protocol.map", .string,
             "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL", .any,
-            "The protocol of each listener name."),
-        key("listeners", .string, nil, .any, "NAME://HOST:PORT of each listener; nodes take ports that follow."),
+            "The protocol of each listener name.", scope: .atStart),
+        key(
+            "listeners", .string, nil, .any, "NAME://HOST:PORT of each listener; nodes take ports that follow.",
+            scope: .atStart),
         key("quota.window.num", .int, "11", .atLeast(1), "How many samples a client's rate is taken over."),
         key("quota.window.size.seconds", .int, "1", .atLeast(1), "The length of a sample of a client's rate."),
-        key("sasl.enabled.mechanisms", .list, "", .any, "The SASL mechanisms offered."),
-        key("sasl.jaas.config", .password, nil, .any, "Login modules with the users known from the start."),
+        key("sasl.enabled.mechanisms", .list, "", .any, "The SASL mechanisms offered.", scope: .atStart),
+        key(
+            "sasl.jaas.config", .password, nil, .any, "Login modules with the users known from the start.",
+            scope: .atStart),
         key("sasl.oauthbearer.clock.skew.seconds", .int, "30", .atLeast(0), "How far issuers' clocks may differ."),
         key("sasl.oauthbearer.expected.audience", .list, nil, .any, "The audiences of which a token must name one."),
         key("sasl.oauthbearer.expected.issuer", .string, nil, .any, "The issuer that a token must name."),
@@ -38,19 +43,29 @@ extension BrokerConfigs {
         key(
             "sasl.server.max.receive.size", .int, "65536", .atLeast(1),
             "The largest request before authentication. Kafka's own default is 524288."),
-        key("ssl.client.auth", .string, "none", .any, "Whether clients show certificates: none, requested, required."),
-        key("ssl.enabled.protocols", .list, "TLSv1.2,TLSv1.3", .any, "The versions of TLS."),
-        key("ssl.key.password", .password, nil, .any, "The password of a private key in PEM."),
-        key("ssl.keystore.certificate.chain", .string, nil, .any, "The certificates to show, as PEM text."),
-        key("ssl.keystore.key", .password, nil, .any, "The private key, as PEM text."),
-        key("ssl.keystore.location", .string, nil, .any, "A PEM or PKCS#12 file with certificates and key."),
-        key("ssl.keystore.password", .password, nil, .any, "The key store's password."),
-        key("ssl.keystore.type", .string, nil, .any, "PEM or PKCS12; without it the contents tell."),
+        key(
+            "ssl.client.auth", .string, "none", .any, "Whether clients show certificates: none, requested, required.",
+            scope: .atStart),
+        key("ssl.enabled.protocols", .list, "TLSv1.2,TLSv1.3", .any, "The versions of TLS.", scope: .atStart),
+        key("ssl.key.password", .password, nil, .any, "The password of a private key in PEM.", scope: .atStart),
+        key(
+            "ssl.keystore.certificate.chain", .string, nil, .any, "The certificates to show, as PEM text.",
+            scope: .atStart),
+        key("ssl.keystore.key", .password, nil, .any, "The private key, as PEM text.", scope: .atStart),
+        key(
+            "ssl.keystore.location", .string, nil, .any, "A PEM or PKCS#12 file with certificates and key.",
+            scope: .atStart),
+        key("ssl.keystore.password", .password, nil, .any, "The key store's password.", scope: .atStart),
+        key("ssl.keystore.type", .string, nil, .any, "PEM or PKCS12; without it the contents tell.", scope: .atStart),
         key("ssl.principal.mapping.rules", .string, "DEFAULT", .any, "How a certificate's name becomes a user's."),
-        key("ssl.truststore.certificates", .string, nil, .any, "Roots for client certificates, as PEM text."),
-        key("ssl.truststore.location", .string, nil, .any, "A PEM or PKCS#12 file with roots for client certificates."),
-        key("ssl.truststore.password", .password, nil, .any, "The trust store's password."),
-        key("ssl.truststore.type", .string, nil, .any, "PEM or PKCS12; without it the contents tell."),
+        key(
+            "ssl.truststore.certificates", .string, nil, .any, "Roots for client certificates, as PEM text.",
+            scope: .atStart),
+        key(
+            "ssl.truststore.location", .string, nil, .any, "A PEM or PKCS#12 file with roots for client certificates.",
+            scope: .atStart),
+        key("ssl.truststore.password", .password, nil, .any, "The trust store's password.", scope: .atStart),
+        key("ssl.truststore.type", .string, nil, .any, "PEM or PKCS12; without it the contents tell.", scope: .atStart),
         key("super.users", .string, "", .any, "Principals that may do everything, separated by semicolons."),
     ]
 }

@@ -4,6 +4,8 @@ struct BrokerConfigDefinition: Sendable {
     enum Scope: Sendable {
         /// At start only.
         case readOnly
+        /// At start only here, while Kafka changes it as it runs, too.
+        case atStart
         /// Also at run time, for one node or for all.
         case dynamic
     }
@@ -23,6 +25,11 @@ enum BrokerConfigs {
     static let all: [BrokerConfigDefinition] = (own + security + topicDefaults).sorted { $0.name < $1.name }
 
     static func definition(named name: String) -> BrokerConfigDefinition? { byName[name] }
+
+    /// A key that Kafka has and this broker has not; what neither has may be set at run time, as for a plug-in.
+    static func isUnsupported(_ name: String) -> Bool {
+        byName[name] == nil && unsupported.contains(where: name.hasPrefix)
+    }
 
     /// Checks settings as a person writes them.
     static func validate(_ properties: [String: String]) throws(BrokerError) {
@@ -54,6 +61,27 @@ enum BrokerConfigs {
             throw .invalidSettings(
                 "group.min.session.timeout.ms (\(least)) must not exceed group.max.session.timeout.ms (\(most))")
         }
+        try validateConsumerGroups(properties)
+    }
+
+    private static func validateConsumerGroups(_ properties: [String: String]) throws(BrokerError) {
+        for key in ["heartbeat.interval.ms", "session.timeout.ms"] {
+            let (least, most) = ("group.consumer.min.\(key)", "group.consumer.max.\(key)")
+            let value = number("group.consumer.\(key)", properties)
+            guard (number(least, properties)...max(number(most, properties), number(least, properties))).contains(value)
+            else {
+                throw .invalidSettings(
+                    "group.consumer.\(key) (\(value)) must lie between \(least) (\(number(least, properties))) and "
+                        + "\(most) (\(number(most, properties)))")
+            }
+        }
+        let heartbeat = number("group.consumer.heartbeat.interval.ms", properties)
+        let session = number("group.consumer.session.timeout.ms", properties)
+        guard heartbeat < session else {
+            throw .invalidSettings(
+                "group.consumer.heartbeat.interval.ms (\(heartbeat)) must be less than "
+                    + "group.consumer.session.timeout.ms (\(session))")
+        }
     }
 
     private static func number(_ name: String, _ properties: [String: String]) -> Int64 {
@@ -64,7 +92,7 @@ enum BrokerConfigs {
         if let near = byName.keys.sorted().first(where: { $0.isOneEdit(from: name) }) {
             return "unknown broker setting \(name); did you mean \(near)?"
         }
-        if unsupported.contains(where: name.hasPrefix) {
+        if isUnsupported(name) {
             return "\(name) is a Kafka setting that this broker does not support yet"
         }
         return "unknown broker setting \(name)"
@@ -73,7 +101,7 @@ enum BrokerConfigs {
     /// Families of Kafka's own settings, to tell what is missing here from what is mistyped.
     private static let unsupported = [
         "advertised.", "alter.", "authorizer.", "auto.", "background.threads",
-        "client.quota.", "connection", "control", "delegation.token.", "early.start.listeners", "group.consumer.",
+        "client.quota.", "connection", "control", "delegation.token.", "early.start.listeners",
         "group.coordinator.", "group.share.", "inter.broker.", "kafka.", "leader.imbalance.", "listener",
         "log.cleaner.", "log.dir", "log.flush.", "log.message.", "max.connection", "metadata.", "metric",
         "num.io.threads", "num.network.threads", "num.recovery.threads", "num.replica", "offsets.", "principal.",
@@ -84,7 +112,7 @@ enum BrokerConfigs {
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
-    /// The broker keys behind topic keys: of several, the last carries the default.
+    /// The broker keys behind topic keys: of several, the first may be set at run time and the last carries the default.
     private static let topicDefaults: [BrokerConfigDefinition] = TopicConfigs.all.flatMap { topic in
         topic.brokerSynonyms.enumerated().map { index, synonym in
             let isLast = index == topic.brokerSynonyms.count - 1
@@ -97,7 +125,8 @@ enum BrokerConfigs {
             let value = TopicConfigDefinition(
                 synonym.name, topic.type, defaultValue, synonym.multiplier > 1 ? .any : topic.validValues, broker: [],
                 topic.documentation)
-            return BrokerConfigDefinition(value: value, scope: .dynamic, hasDefault: isLast)
+            return BrokerConfigDefinition(
+                value: value, scope: index == 0 ? .dynamic : .readOnly, hasDefault: isLast)
         }
     }
 
@@ -121,6 +150,31 @@ enum BrokerConfigs {
         key("delete.topic.enable", .boolean, "true", .any, "Whether topics can be deleted."),
         key("fetch.max.bytes", .int, "57671680", .atLeast(1024), "The most that one Fetch answer carries."),
         key(
+            "group.consumer.assignors", .list, "uniform,range", .serverAssignors,
+            "Assignors that members of consumer groups may ask for; the first one is the default."),
+        key(
+            "group.consumer.heartbeat.interval.ms", .int, "5000", .atLeast(1),
+            "How often the members of consumer groups are to send heartbeats."),
+        key(
+            "group.consumer.max.heartbeat.interval.ms", .int, "15000", .atLeast(1),
+            "The longest such interval of a group."),
+        key(
+            "group.consumer.max.session.timeout.ms", .int, "60000", .atLeast(1),
+            "The longest session of a consumer group's members."),
+        key("group.consumer.max.size", .int, "2147483647", .atLeast(1), "The most members that a consumer group takes."),
+        key(
+            "group.consumer.migration.policy", .string, "bidirectional", .migrationPolicy,
+            "Whether groups with members become consumer groups, and classic groups again."),
+        key(
+            "group.consumer.min.heartbeat.interval.ms", .int, "5000", .atLeast(1),
+            "The shortest such interval of a group."),
+        key(
+            "group.consumer.min.session.timeout.ms", .int, "45000", .atLeast(1),
+            "The shortest session of a consumer group's members."),
+        key(
+            "group.consumer.session.timeout.ms", .int, "45000", .atLeast(1),
+            "How long a member of a consumer group may be silent."),
+        key(
             "group.initial.rebalance.delay.ms", .int, "100", .atLeast(0),
             "How long an empty group waits for more members before its first rebalance. Kafka's own default is 3000."),
         key("group.max.session.timeout.ms", .int, "1800000", .atLeast(1), "The longest session a member may ask for."),
@@ -128,10 +182,10 @@ enum BrokerConfigs {
         key("group.min.session.timeout.ms", .int, "6000", .atLeast(1), "The shortest session a member may ask for."),
         key(
             "log.cleaner.backoff.ms", .long, "15000", .atLeast(1),
-            "How often logs are checked for being due for compaction."),
+            "How often logs are checked for being due for compaction.", scope: .dynamic),
         key(
             "log.cleaner.dedupe.buffer.size", .long, "134217728", .atLeast(1024),
-            "Memory for the keys of one round of compaction."),
+            "Memory for the keys of one round of compaction.", scope: .dynamic),
         key("log.cleaner.enable", .boolean, "true", .any, "Whether logs are compacted at all."),
         key("log.dirs", .string, nil, .any, "Where the data lies."),
         key(
@@ -164,7 +218,7 @@ enum BrokerConfigs {
             "Replicas of __consumer_offsets; at most one per node."),
         key(
             "producer.id.expiration.ms", .int, "86400000", .atLeast(1),
-            "How long a producer's sequence numbers are remembered after its newest record."),
+            "How long a producer's sequence numbers are remembered after its newest record.", scope: .dynamic),
         key(
             "queued.max.request.bytes", .long, "268435456", .atLeast(-1),
             "Memory for requests that arrive or are handled, of all connections; -1 for no limit. Kafka's own default is -1."

@@ -1,3 +1,5 @@
+import KafkaWire
+
 /// The broker settings in force: what was given at the start, and what AlterConfigs set since.
 struct ConfigStore {
     /// Where a value comes from, with the numbers of DescribeConfigs.
@@ -7,6 +9,7 @@ struct ConfigStore {
         case dynamicDefaultBroker = 3
         case staticBroker = 4
         case defaultConfig = 5
+        case group = 8
     }
 
     struct Value {
@@ -20,6 +23,8 @@ struct ConfigStore {
     var dynamicDefaults: [String: String] = [:] { didSet { inherited = [:] } }
     /// Set at run time for one node.
     var dynamic: [Int32: [String: String]] = [:] { didSet { inherited = [:] } }
+    /// Set at run time for one group.
+    var group: [ExactName: [String: String]] = [:]
     /// What topics get that set nothing themselves, by node. Every topic is asked about it, and it hardly ever changes.
     private var inherited: [Int32?: [Inherited]] = [:]
 

@@ -27,6 +27,10 @@ package struct TopicConfigDefinition: Sendable {
         case release
         /// `address:number` pairs.
         case perHost
+        /// Names of assignors of the broker's, at least one.
+        case serverAssignors
+        /// One of Kafka's migration policies, in whichever case.
+        case migrationPolicy
     }
 
     package let name: String
@@ -119,7 +123,7 @@ extension TopicConfigDefinition {
             guard number == Double(other) || (number >= Double(least) && number <= Double(most)) else {
                 throw invalid(raw, "Value must be between \(least) and \(most) or equal to \(other)")
             }
-        case .any, .oneOf, .throttledReplicas, .release, .perHost:
+        case .any, .oneOf, .throttledReplicas, .release, .perHost, .serverAssignors, .migrationPolicy:
             break
         }
     }
@@ -145,6 +149,16 @@ extension TopicConfigDefinition {
             let elements = Self.elements(of: raw)
             guard ConnectionLimits.overrides(raw).count == Set(elements).count else {
                 throw invalid(raw, "expected ADDRESS:NUMBER,ADDRESS:NUMBER,...")
+            }
+        case .serverAssignors:
+            guard !values.isEmpty, values.allSatisfy({ ServerAssignor(setting: $0) != nil }) else {
+                throw invalid(
+                    raw, "must name one or more of \(ServerAssignor.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+        case .migrationPolicy:
+            guard values.allSatisfy({ MigrationPolicy(rawValue: $0.lowercased()) != nil }) else {
+                let allowed = MigrationPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+                throw invalid(raw, "String must be one of (case insensitive): \(allowed)")
             }
         case .any, .atLeast, .between, .betweenOr:
             break

@@ -17,7 +17,7 @@ struct CommittedOffset: Hashable {
 
 /// A group with what it committed, and the timer for its next deadline.
 final class GroupEntry {
-    var machine: Group
+    var state: GroupState
     /// By topic, then partition.
     var offsets: [String: [Int32: CommittedOffset]] = [:]
     /// Committed in transactions that are still open.
@@ -28,10 +28,12 @@ final class GroupEntry {
     fileprivate var timer: Scheduled<Void>?
     fileprivate var timerDeadline: Int64 = .max
 
-    init(_ machine: Group, wallTime: Int64) {
-        self.machine = machine
+    init(_ state: GroupState, wallTime: Int64) {
+        self.state = state
         emptySince = wallTime
     }
+
+    var id: String { state.id }
 }
 
 /// All groups, and the requests that wait for them to settle.
@@ -51,23 +53,29 @@ struct GroupCoordinator {
 
 /// Drives the group machines: time, answers, and what must survive a restart.
 extension Cluster {
-    /// The group's entry, created if need be.
+    /// The group's entry; if there is none it is created as a classic group without members.
     func group(_ id: String) -> GroupEntry {
         if let entry = groups.groups[id] { return entry }
-        let settings = Group.Settings(
+        return addGroup(.classic(Group(id: id, settings: classicSettings, now: clock.steadyTime())))
+    }
+
+    func addGroup(_ state: GroupState) -> GroupEntry {
+        let entry = GroupEntry(state, wallTime: clock.wallTime())
+        groups.groups[state.id] = entry
+        return entry
+    }
+
+    var classicSettings: Group.Settings {
+        Group.Settings(
             initialRebalanceDelay: Int64(configs.number("group.initial.rebalance.delay.ms")),
             maxSize: configs.number("group.max.size"))
-        let entry = GroupEntry(
-            Group(id: id, settings: settings, now: clock.steadyTime()), wallTime: clock.wallTime())
-        groups.groups[id] = entry
-        return entry
     }
 
     func join(_ attempt: JoinAttempt, _ entry: GroupEntry, _ call: Call<JoinGroupResponse>) {
         let ticket = groups.newTicket()
         groups.joins[ticket] = call
         call.onAbandon = { [unowned self] in groups.joins[ticket] = nil }
-        entry.machine.join(attempt, ticket: ticket, now: clock.steadyTime())
+        entry.state.changeClassic { $0.join(attempt, ticket: ticket, now: clock.steadyTime()) }
         runEffects(entry)
     }
 
@@ -75,14 +83,37 @@ extension Cluster {
         let ticket = groups.newTicket()
         groups.syncs[ticket] = call
         call.onAbandon = { [unowned self] in groups.syncs[ticket] = nil }
-        entry.machine.sync(request, ticket: ticket, now: clock.steadyTime())
+        entry.state.changeClassic { $0.sync(request, ticket: ticket, now: clock.steadyTime()) }
         runEffects(entry)
     }
 
     /// Does what the last steps of a group's machine called for.
+    ///
+    /// - Throws: when what must survive a restart cannot be written. A consumer group keeps it for the next time, and its
+    ///   member may not be told of it; a classic group works on, and after a restart its members join again.
+    func settle(_ entry: GroupEntry) throws(AdminRefusal) {
+        defer {
+            let hasMembers = entry.state.memberCount > 0
+            if hasMembers || entry.hadMembers { entry.emptySince = clock.wallTime() }
+            entry.hadMembers = hasMembers
+            schedule(entry)
+        }
+        if let effects = entry.state.changeClassic({ $0.takeEffects() }) { run(effects, of: entry) }
+        try writeConsumerGroup(entry)
+    }
+
+    /// The same where nobody can be told that something was not written.
     func runEffects(_ entry: GroupEntry) {
+        do throws(AdminRefusal) {
+            try settle(entry)
+        } catch {
+            logger.error("group cannot be stored", metadata: ["group": "\(entry.id)", "reason": "\(error.message)"])
+        }
+    }
+
+    /// Carries out the effects of a classic group.
+    func run(_ effects: [GroupEffect], of entry: GroupEntry) {
         // Written down first: an assignment that was answered must not be lost.
-        let effects = entry.machine.takeEffects()
         for case .persist in effects {
             persist(entry)
             break
@@ -94,29 +125,37 @@ extension Cluster {
             case .persist: break
             }
         }
-        let hasMembers = !entry.machine.members.isEmpty
-        if hasMembers || entry.hadMembers { entry.emptySince = clock.wallTime() }
-        entry.hadMembers = hasMembers
-        schedule(entry)
     }
 
     /// Deadlines that only moved back are noticed when the timer fires too early.
     private func schedule(_ entry: GroupEntry) {
-        guard let deadline = entry.machine.nextDeadline, deadline < entry.timerDeadline else { return }
+        guard let deadline = entry.state.nextDeadline, deadline < entry.timerDeadline else { return }
         entry.timer?.cancel()
         entry.timerDeadline = deadline
         let delay = max(deadline - clock.steadyTime(), 0)
         entry.timer = loop.scheduleTask(in: .milliseconds(delay)) { [weak self, weak entry] in
             guard let self, let entry else { return }
             entry.timerDeadline = .max
-            entry.machine.tick(now: clock.steadyTime())
+            tick(entry)
             runEffects(entry)
+        }
+    }
+
+    private func tick(_ entry: GroupEntry) {
+        let now = clock.steadyTime()
+        switch entry.state {
+        case .classic: entry.state.changeClassic { $0.tick(now: now) }
+        case .consumer:
+            let context = consumerContext(of: entry.id, caller: nil)
+            _ = try? entry.state.changeConsumer { $0.tick(context) }
+            downgradeIfClassic(entry, rebalances: true)
+        case .memberless: break
         }
     }
 
     func removeGroup(_ entry: GroupEntry) {
         entry.timer?.cancel()
-        groups.groups[entry.machine.id] = nil
+        groups.groups[entry.id] = nil
     }
 
     func closeGroups() {
@@ -125,13 +164,13 @@ extension Cluster {
     }
 
     private func persist(_ entry: GroupEntry) {
+        guard let group = entry.state.classic else { return }
         do throws(AdminRefusal) {
-            let stored = StoredGroup(entry.machine, now: clock.wallTime())
-            try writeOffsets([(.group(entry.machine.id), try? stored.encodeWithVersion(3))], of: entry.machine.id)
+            let stored = StoredGroup(group, now: clock.wallTime())
+            try writeOffsets([(.group(entry.id), try? stored.encodeWithVersion(3))], of: entry.id)
         } catch {
-            // The group works on; after a restart its members join anew.
-            logger.error(
-                "group cannot be stored", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
+            // The group works on; after a restart its members join again.
+            logger.error("group cannot be stored", metadata: ["group": "\(entry.id)", "reason": "\(error.message)"])
         }
     }
 }

@@ -11,7 +11,7 @@ extension Cluster {
         _ commits: [(topic: String, partition: Int32, offset: CommittedOffset)], of entry: GroupEntry,
         producer: (id: Int64, epoch: Int16)? = nil
     ) throws(AdminRefusal) {
-        let group = entry.machine.id
+        let group = entry.id
         var entries: [(OffsetsTopicKey, ByteBuffer?)] = []
         for (topic, partition, offset) in commits {
             entries.append((.offset(group: group, topic: topic, partition: partition), try offset.encoded()))
@@ -31,7 +31,7 @@ extension Cluster {
     func removeOffsets(_ keys: [(topic: String, partition: Int32)], of entry: GroupEntry) throws(AdminRefusal) {
         let present = keys.filter { entry.offsets[$0.topic]?[$0.partition] != nil }
         guard !present.isEmpty else { return }
-        let group = entry.machine.id
+        let group = entry.id
         try writeOffsets(
             present.map { (.offset(group: group, topic: $0.topic, partition: $0.partition), nil) }, of: group)
         for (topic, partition) in present {
@@ -52,7 +52,7 @@ extension Cluster {
     /// Deletes a group with its offsets.
     func deleteGroup(_ entry: GroupEntry) throws(AdminRefusal) {
         try removeOffsets(entry.offsets.flatMap { topic, partitions in partitions.keys.map { (topic, $0) } }, of: entry)
-        try writeOffsets([(.group(entry.machine.id), nil)], of: entry.machine.id)
+        try writeOffsets(tombstones(of: entry.state), of: entry.id)
         removeGroup(entry)
     }
 
@@ -62,8 +62,9 @@ extension Cluster {
         let now = clock.wallTime()
         let retention = Int64(configs.number("offsets.retention.minutes")) * 60_000
         for entry in groups.groups.values {
-            guard let kept = entry.machine.topicsInUse else { continue }
-            let isLeft = entry.machine.isEmpty && entry.machine.protocolType != nil
+            guard let kept = entry.state.topicsInUse else { continue }
+            // Commits of a consumer group have a time of their own each, whether it has members or not.
+            let isLeft = entry.state.isEmpty && entry.state.classic?.protocolType != nil
             var expired: [(topic: String, partition: Int32)] = []
             for (topic, partitions) in entry.offsets where !kept.contains(topic) {
                 for (partition, offset) in partitions where !entry.pendingOffsets.contains(topic, partition) {
@@ -74,14 +75,14 @@ extension Cluster {
                 }
             }
             dropOffsets(expired, of: entry)
-            guard entry.machine.isEmpty, entry.offsets.isEmpty, entry.pendingOffsets.isEmpty,
+            guard entry.state.isEmpty, entry.offsets.isEmpty, entry.pendingOffsets.isEmpty,
                 now &- entry.emptySince >= retention
             else { continue }
             do throws(AdminRefusal) {
                 try deleteGroup(entry)
             } catch {
                 logger.error(
-                    "group cannot be removed", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
+                    "group cannot be removed", metadata: ["group": "\(entry.id)", "reason": "\(error.message)"])
             }
         }
     }
@@ -91,7 +92,7 @@ extension Cluster {
             try removeOffsets(keys, of: entry)
         } catch {
             logger.error(
-                "offsets cannot be removed", metadata: ["group": "\(entry.machine.id)", "reason": "\(error.message)"])
+                "offsets cannot be removed", metadata: ["group": "\(entry.id)", "reason": "\(error.message)"])
         }
     }
 
@@ -121,6 +122,8 @@ extension Cluster {
         guard let topic = topics[TopicName.offsets] else { return }
         let now = clock.steadyTime()
         var stored: [ExactName: StoredGroup] = [:]
+        var consumerGroups: [ExactName: StoredConsumerGroup] = [:]
+        var memberless: [ExactName: GroupType] = [:]
         for partition in topic.partitions {
             try forEachEntry(of: partition) { batch, record throws(WireError) in
                 guard !batch.isControl else {
@@ -147,13 +150,23 @@ extension Cluster {
                     stored[id] = try value.map { value throws(WireError) in
                         try StoredGroup.decodeWithVersion(value)
                     }
+                case .consumerGroup(let id, let key): try consumerGroups[id, default: .init()].apply(key, value)
+                case .memberless(let id, let type): memberless[id] = value == nil ? nil : type
                 case nil: break
                 }
             }
         }
+        for (id, consumerGroup) in consumerGroups where consumerGroup.hasEpoch && stored[id] == nil {
+            var group = ConsumerGroup(id: id.text, restoring: consumerGroup)
+            group.startTimers(consumerContext(of: id.text, caller: nil))
+            let entry = self.group(id.text)
+            entry.state = .consumer(group)
+            runEffects(entry)
+        }
+        for (id, type) in memberless { group(id.text).state = .memberless(id: id.text, type) }
         for (id, metadata) in stored {
             let entry = group(id.text)
-            entry.machine.restore(metadata, now: now)
+            entry.state.changeClassic { $0.restore(metadata, now: now) }
             runEffects(entry)
             if metadata.members.isEmpty, metadata.currentStateTimestamp >= 0 {
                 entry.emptySince = metadata.currentStateTimestamp
@@ -161,9 +174,9 @@ extension Cluster {
         }
         for entry in groups.groups.values
         where entry.offsets.allSatisfy({ $0.value.isEmpty }) && entry.pendingOffsets.isEmpty
-            && stored[entry.machine.id] == nil
+            && entry.state.type == .classic && stored[entry.id] == nil
         {
-            groups.groups[entry.machine.id] = nil
+            groups.groups[entry.id] = nil
         }
         if !groups.groups.isEmpty { logger.info("groups loaded", metadata: ["groups": "\(groups.groups.count)"]) }
     }

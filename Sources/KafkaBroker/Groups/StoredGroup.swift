@@ -2,24 +2,33 @@ import KafkaWire
 import NIOCore
 
 // The records of `__consumer_offsets`, in Kafka's own format: a key of version 0-1 with a committed offset as its
-// value, or a key of version 2 with a group. A null value takes back what its key named.
+// value, a key of version 2 with a classic group, or those of a consumer group (StoredConsumerGroup.swift). A null value
+// takes back what its key named.
 
 /// The key of a record in `__consumer_offsets`.
 enum OffsetsTopicKey: Hashable {
     case offset(group: String, topic: String, partition: Int32)
     case group(String)
+    case consumerGroup(String, ConsumerGroupKey)
+    /// A share or streams group, of which only its being there is kept.
+    case memberless(String, GroupType)
 }
 
 extension OffsetsTopicKey {
-    /// Nil for kinds of keys that this broker does not write, as the newer group protocol has.
+    /// Nil for kinds of keys that this broker does not write.
     init?(_ bytes: ByteBuffer) throws(WireError) {
         var body = bytes
-        switch body.readInteger(as: Int16.self) {
+        guard let version = body.readInteger(as: Int16.self) else { throw .truncated(at: 0, needed: 2) }
+        switch version {
         case 0, 1:
             let key = try OffsetCommitKey.decode(body, version: 1)
             self = .offset(group: key.group, topic: key.topic, partition: key.partition)
         case 2: self = .group(try GroupMetadataKey.decode(body, version: 2).group)
-        default: return nil
+        case 11: self = .memberless(try GroupMetadataKey.decode(body, version: 2).group, .share)
+        case 17: self = .memberless(try GroupMetadataKey.decode(body, version: 2).group, .streams)
+        default:
+            guard let (group, key) = try ConsumerGroupKey.decode(body, version: version) else { return nil }
+            self = .consumerGroup(group, key)
         }
     }
 
@@ -35,6 +44,13 @@ extension OffsetsTopicKey {
             var key = GroupMetadataKey()
             key.group = group
             return try key.encodeWithVersion(2)
+        case .consumerGroup(let group, let key): return try key.encode(group: group)
+        case .memberless(let group, let type):
+            var key = GroupMetadataKey()
+            key.group = group
+            var bytes = ByteBuffer(integer: type == .share ? 11 : 17, as: Int16.self)
+            bytes.writeImmutableBuffer(try key.encodeContiguously(version: 2))
+            return bytes
         }
     }
 }

@@ -2,9 +2,11 @@ import KafkaWire
 
 // IncrementalAlterConfigs: 0-1. AlterConfigs: 0-2 (replaces everything that was set).
 //
-// - Topics, one node, or all nodes (empty name). Each resource is changed as a whole or not at all.
+// - Topics, groups, one node, or all nodes (empty name). Each resource is changed as a whole or not at all.
 // - SET, DELETE, APPEND and SUBTRACT; the last two only for lists.
-// - Left out: broker loggers, client metrics, groups; AlterConfigPolicy.
+// - Broker keys that Kafka does not know are kept and have no effect, as there: they might be a plug-in's. Those that Kafka
+//   has and this broker has not are refused.
+// - Left out: broker loggers, client metrics; AlterConfigPolicy.
 
 extension IncrementalAlterConfigsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> IncrementalAlterConfigsResponse {
@@ -49,6 +51,7 @@ extension Cluster {
     private enum Target {
         case topic(Topic)
         case broker(Int32?)
+        case group(String)
     }
 
     private enum Operation: Int8 {
@@ -106,6 +109,11 @@ extension Cluster {
                 throw AdminRefusal(.invalidRequest, "No broker with id '\(name)' found.")
             }
             return .broker(id)
+        case .group:
+            guard !name.isEmpty else {
+                throw AdminRefusal(.invalidRequest, "Default group resources are not allowed.")
+            }
+            return .group(name)
         case nil: throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(type)")
         }
     }
@@ -115,24 +123,36 @@ extension Cluster {
         case .topic(let topic): topic.overrides
         case .broker(nil): configs.dynamicDefaults
         case .broker(let id?): configs.dynamic[id] ?? [:]
+        case .group(let id): configs.group[id] ?? [:]
         }
     }
 
-    private func definition(of key: String, in target: Target) throws(AdminRefusal) -> TopicConfigDefinition {
+    /// Nil for a broker key that nobody knows.
+    private func definition(of key: String, in target: Target) throws(AdminRefusal) -> TopicConfigDefinition? {
         switch target {
         case .topic:
-            guard let definition = TopicConfigs.definition(named: key) else {
+            guard let definition = TopicConfigs.definition(named: key), release.hasConfig(key) else {
                 throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(key)")
+            }
+            return definition
+        case .group:
+            guard let definition = GroupConfigs.definition(named: key) else {
+                throw AdminRefusal(.invalidConfig, "Unknown group config name: \(key)")
             }
             return definition
         case .broker:
             guard let definition = BrokerConfigs.definition(named: key) else {
-                throw AdminRefusal(.invalidConfig, "Unknown or unsupported broker config name: \(key)")
+                guard !BrokerConfigs.isUnsupported(key) else {
+                    throw AdminRefusal(.invalidConfig, "\(key) is a Kafka setting that this broker does not support")
+                }
+                return nil
             }
-            guard definition.scope == .dynamic else {
-                throw AdminRefusal(.invalidRequest, "Cannot update these configs dynamically: \(key)")
+            switch definition.scope {
+            case .dynamic: return definition.value
+            case .readOnly: throw AdminRefusal(.invalidRequest, "Cannot update these configs dynamically: \(key)")
+            case .atStart:
+                throw AdminRefusal(.invalidRequest, "\(key) can be set only when this broker starts")
             }
-            return definition.value
         }
     }
 
@@ -159,7 +179,7 @@ extension Cluster {
             switch operation {
             case .set: values[config.name] = value
             case .append, .subtract:
-                guard definition.type == .list else {
+                guard let definition, definition.type == .list else {
                     throw AdminRefusal(
                         .invalidConfig,
                         "Can't \(operation) to key \(config.name) because its type is not LIST.")
@@ -184,6 +204,14 @@ extension Cluster {
         switch target {
         case .topic: configs.changedTopicDefaults(node: nil)[definition.name] ?? definition.defaultValue
         case .broker: configs.value(of: definition.name) ?? definition.defaultValue
+        case .group(let id): configs.values(of: definition, group: id).first?.value ?? definition.defaultValue
+        }
+    }
+
+    /// Refuses settings of topics that releases before this one had.
+    func checkRelease(of topicConfigs: some Sequence<String>) throws(AdminRefusal) {
+        for name in topicConfigs.sorted() where !release.hasConfig(name) {
+            throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(name)")
         }
     }
 
@@ -196,13 +224,19 @@ extension Cluster {
     }
 
     private func apply(_ values: [String: String], to target: Target, isRehearsal: Bool) throws(AdminRefusal) {
-        if case .topic = target {
+        if case .topic(let topic) = target {
+            // What was kept from an earlier run may be of a release that still had it.
+            try checkRelease(of: values.keys.filter { topic.overrides[$0] != values[$0] })
             try validateTopicConfigs(values)
+        } else if case .group = target {
+            try GroupConfigs.validate(values, configs)
         } else {
             for (key, value) in values {
+                // What was kept from an earlier run may have been dynamic then.
+                guard self.values(of: target)[key] != value else { continue }
                 let definition = try definition(of: key, in: target)
                 do throws(InvalidTopicConfig) {
-                    try definition.validate(value)
+                    try definition?.validate(value)
                 } catch {
                     throw AdminRefusal(.invalidConfig, error.message)
                 }
@@ -220,6 +254,7 @@ extension Cluster {
         case .topic(let topic):
             topic.overrides = values
             for partition in topic.partitions { configureLog(of: partition, topic) }
+        case .group(let id): configs.group[id] = values.isEmpty ? nil : values
         case .broker(let id):
             if let id { configs.dynamic[id] = values } else { configs.dynamicDefaults = values }
             for topic in topics.values {
@@ -232,6 +267,7 @@ extension Cluster {
         switch target {
         case .topic(let topic): .topic(topic.name, key, value)
         case .broker(let id): .broker(id.map(String.init) ?? "", key, value)
+        case .group(let id): .group(id, key, value)
         }
     }
 }

@@ -6,7 +6,8 @@ import NIOCore
 // - Advertises exactly the routes of this broker, each with the versions that work.
 // - An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the range of this API (KIP-511).
 // - From version 3 a client must name its software in Kafka's pattern, else INVALID_REQUEST.
-// - Left out: features. None is supported or finalized, so that clients assume nothing (no transactions v2).
+// - Tells the features of the release (``BrokerFeature``). Clients before version 4 may take a lowest level of 0 for a
+//   broken answer, and are not told of such features as supported (KAFKA-17011).
 
 extension ApiVersionsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> ApiVersionsResponse {
@@ -29,7 +30,30 @@ extension Cluster {
             return response
         }
         response.apiKeys = advertised.map { .init($0.api, $0.versions) }
+        response.addFeatures(of: release, version: context.version)
         return response
+    }
+}
+
+extension ApiVersionsResponse {
+    fileprivate mutating func addFeatures(of release: BrokerRelease, version: Int16) {
+        for feature in BrokerFeature.allCases {
+            guard let levels = release.supported(feature), levels.lowerBound > 0 || version >= 4 else { continue }
+            var supported = SupportedFeatureKey()
+            supported.name = feature.rawValue
+            supported.minVersion = levels.lowerBound
+            supported.maxVersion = levels.upperBound
+            supportedFeatures.append(supported)
+        }
+        for feature in BrokerFeature.allCases where release.level(of: feature) > 0 {
+            var finalized = FinalizedFeatureKey()
+            finalized.name = feature.rawValue
+            finalized.minVersionLevel = release.level(of: feature)
+            finalized.maxVersionLevel = release.level(of: feature)
+            finalizedFeatures.append(finalized)
+        }
+        // They never change.
+        finalizedFeaturesEpoch = 0
     }
 }
 

@@ -4,7 +4,9 @@ import KafkaWire
 //
 // - Topics and brokers, with sources, synonyms in order of precedence, types and documentation (KIP-226, KIP-569).
 // - A broker resource is answered by the node it names; an empty name shows what is set for all nodes.
-// - Left out: broker loggers, client metrics and groups: INVALID_REQUEST.
+// - Keys that nobody knows and somebody has set are shown without their values, as Kafka does it: they may be secrets.
+// - Groups have settings whether there is such a group or not.
+// - Left out: broker loggers and client metrics: INVALID_REQUEST.
 
 extension DescribeConfigsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> DescribeConfigsResponse {
@@ -24,14 +26,38 @@ extension DescribeConfigsRequest: RefusableRequest {
 extension Cluster {
     /// One key of a topic or node with everything that is known about it.
     struct ConfigEntry {
-        let definition: TopicConfigDefinition
+        let name: String
+        /// Nil for a key that nobody knows.
+        let definition: TopicConfigDefinition?
         let value: String?
         let source: ConfigStore.Source
         let isReadOnly: Bool
         /// All values given, the one in force first.
         let synonyms: [ConfigStore.Value]
 
-        var name: String { definition.name }
+        var isSensitive: Bool { definition.map { $0.type == .password } ?? true }
+
+        init(
+            definition: TopicConfigDefinition, value: String?, source: ConfigStore.Source, isReadOnly: Bool,
+            synonyms: [ConfigStore.Value]
+        ) {
+            name = definition.name
+            self.definition = definition
+            self.value = value
+            self.source = source
+            self.isReadOnly = isReadOnly
+            self.synonyms = synonyms
+        }
+
+        /// A key that nobody knows, with the values that were given for it.
+        init(unknown name: String, _ synonyms: [ConfigStore.Value]) {
+            self.name = name
+            definition = nil
+            value = nil
+            source = synonyms.first?.source ?? .dynamicDefaultBroker
+            isReadOnly = true
+            self.synonyms = synonyms
+        }
     }
 
     func describeConfigs(_ request: DescribeConfigsRequest, _ context: RequestContext) -> DescribeConfigsResponse {
@@ -68,12 +94,14 @@ extension Cluster {
             }
             return describeTopicConfigs(topic.overrides, node: context.node.id)
         case .broker where resource.resourceName.isEmpty:
-            return BrokerConfigs.all.compactMap { definition in
-                guard let value = configs.dynamicDefaults[definition.name] else { return nil }
-                let synonyms = configs.values(of: definition.name, node: nil)
+            return configs.dynamicDefaults.keys.sorted().map { name in
+                let synonyms = configs.values(of: name, node: nil)
+                guard let definition = BrokerConfigs.definition(named: name) else {
+                    return ConfigEntry(unknown: name, synonyms)
+                }
                 return ConfigEntry(
-                    definition: definition.value, value: value, source: .dynamicDefaultBroker, isReadOnly: false,
-                    synonyms: synonyms)
+                    definition: definition.value, value: configs.dynamicDefaults[name], source: .dynamicDefaultBroker,
+                    isReadOnly: definition.scope == .readOnly, synonyms: synonyms)
             }
         case .broker:
             guard Int32(resource.resourceName) == context.node.id else {
@@ -83,6 +111,16 @@ extension Cluster {
                         + resource.resourceName)
             }
             return describeBrokerConfigs(context.node)
+        case .group:
+            guard !resource.resourceName.isEmpty else {
+                throw AdminRefusal(.invalidRequest, "Group name must not be empty")
+            }
+            return GroupConfigs.all.map { key in
+                let values = configs.values(of: key, group: resource.resourceName)
+                return ConfigEntry(
+                    definition: key, value: values.first?.value, source: values.first?.source ?? .defaultConfig,
+                    isReadOnly: false, synonyms: values)
+            }
         case nil:
             throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(resource.resourceType)")
         }
@@ -90,7 +128,7 @@ extension Cluster {
 
     /// Every topic key, for a topic that sets `overrides` itself.
     func describeTopicConfigs(_ overrides: [String: String], node: Int32) -> [ConfigEntry] {
-        configs.topicDefaults(node: node).map { inherited in
+        configs.topicDefaults(node: node).filter { release.hasConfig($0.definition.name) }.map { inherited in
             let name = inherited.definition.name
             guard let own = overrides[name] else {
                 return ConfigEntry(
@@ -104,7 +142,7 @@ extension Cluster {
     }
 
     private func describeBrokerConfigs(_ node: Node) -> [ConfigEntry] {
-        BrokerConfigs.all.map { definition in
+        let known = BrokerConfigs.all.filter { release.hasConfig($0.name) }.map { definition in
             let synonyms = configs.values(of: definition.name, node: node.id)
             let value =
                 switch definition.name {
@@ -117,6 +155,11 @@ extension Cluster {
                 definition: definition.value, value: value, source: synonyms.first?.source ?? .defaultConfig,
                 isReadOnly: definition.scope == .readOnly, synonyms: synonyms)
         }
+        let set = Set((configs.dynamic[node.id] ?? [:]).keys).union(configs.dynamicDefaults.keys)
+        let unknown = set.filter { BrokerConfigs.definition(named: $0) == nil }.sorted().map { name in
+            ConfigEntry(unknown: name, configs.values(of: name, node: node.id))
+        }
+        return known + unknown
     }
 
     private func describe(
@@ -124,18 +167,18 @@ extension Cluster {
     ) -> DescribeConfigsResponse.DescribeConfigsResourceResult {
         var result = DescribeConfigsResponse.DescribeConfigsResourceResult()
         result.name = entry.name
-        result.value = entry.definition.type == .password ? nil : entry.value
-        result.isSensitive = entry.definition.type == .password
+        result.value = entry.isSensitive ? nil : entry.value
+        result.isSensitive = entry.isSensitive
         result.readOnly = entry.isReadOnly
         result.configSource = entry.source.rawValue
         result.isDefault = entry.source == .defaultConfig
-        result.configType = entry.definition.type.rawValue
-        result.documentation = request.includeDocumentation ? entry.definition.documentation : nil
+        result.configType = entry.definition?.type.rawValue ?? 0
+        result.documentation = request.includeDocumentation ? entry.definition?.documentation : nil
         if request.includeSynonyms {
             result.synonyms = entry.synonyms.map { synonym in
                 var described = DescribeConfigsResponse.DescribeConfigsSynonym()
                 described.name = synonym.name
-                described.value = entry.definition.type == .password ? nil : synonym.value
+                described.value = entry.isSensitive ? nil : synonym.value
                 // Version 0 had no sources; the coder leaves the field out there.
                 described.source = synonym.source.rawValue
                 return described

@@ -3,6 +3,7 @@ import KafkaWire
 // DescribeTopicPartitions: 0 (KIP-966).
 //
 // - Topics in order of name; no topics means all. At most `responsePartitionLimit` partitions (2,000), then a cursor.
+// - A cursor whose topic is not among those asked for, or whose partition is negative: INVALID_REQUEST for each topic.
 // - Eligible leader replicas are the empty lists: without unclean elections and lagging followers there are none.
 
 extension DescribeTopicPartitionsRequest: RefusableRequest {
@@ -18,12 +19,21 @@ extension DescribeTopicPartitionsRequest: RefusableRequest {
     }
 }
 
+extension DescribeTopicPartitionsRequest {
+    fileprivate var hasValidCursor: Bool {
+        guard let cursor else { return true }
+        return cursor.partitionIndex >= 0
+            && (topics.isEmpty || topics.contains { ExactName($0.name) == ExactName(cursor.topicName) })
+    }
+}
+
 extension Cluster {
     private static let partitionLimit = 2000
 
     func describeTopicPartitions(
         _ request: DescribeTopicPartitionsRequest, _ context: RequestContext
     ) -> DescribeTopicPartitionsResponse {
+        guard request.hasValidCursor else { return request.refused(.invalidRequest) }
         var response = DescribeTopicPartitionsResponse()
         let named = request.topics.isEmpty ? Array(topics.keys) : Array(Set(request.topics.map(\.name)))
         var room = min(max(Int(request.responsePartitionLimit), 1), Self.partitionLimit)
@@ -38,7 +48,7 @@ extension Cluster {
             }
             entry.topicID = topic.id
             entry.isInternal = topic.isInternal
-            let first = name == request.cursor?.topicName ? max(Int(request.cursor?.partitionIndex ?? 0), 0) : 0
+            let first = name == request.cursor?.topicName ? Int(request.cursor?.partitionIndex ?? 0) : 0
             let shown = topic.partitions.dropFirst(first).prefix(room)
             entry.partitions = shown.map(describe)
             response.topics.append(entry)

@@ -2,8 +2,8 @@ import KafkaWire
 
 // ListGroups: 0-5. DescribeGroups: 0-6. DeleteGroups: 0-2.
 //
-// - A node lists the groups that it coordinates, filtered by state (version 4) and type (version 5, "classic" unless a test says otherwise).
-// - An unknown group is described as Dead, from version 6 on as GROUP_ID_NOT_FOUND (KIP-1043).
+// - A node lists the groups that it coordinates, filtered by state (version 4) and type (version 5).
+// - An unknown group is described as Dead, from version 6 on as GROUP_ID_NOT_FOUND (KIP-1043); so is one of another type.
 // - Only a group without members can be deleted; its offsets go with it.
 // - Authorized operations: see GroupPermissions.swift.
 
@@ -61,10 +61,10 @@ extension Cluster {
         let states = Set(request.statesFilter.map { $0.lowercased() })
         let types = Set(request.typesFilter.map { $0.lowercased() })
         var listed = groups.groups.values.map { entry in
-            let type = groups.listedTypes[ExactName(entry.machine.id)]
+            let type = groups.listedTypes[ExactName(entry.id)]
             return ListGroupsResponse.ListedGroup(
-                entry.machine.id, type: type ?? "classic", protocolType: type ?? entry.machine.protocolType ?? "",
-                state: entry.machine.stateName)
+                entry.id, type: type ?? entry.state.type.rawValue,
+                protocolType: type ?? entry.state.protocolType ?? "", state: entry.state.stateName)
         }
         for (id, type) in groups.listedTypes where groups.groups[id] == nil {
             listed.append(ListGroupsResponse.ListedGroup(id.text, type: type, protocolType: type, state: "Stable"))
@@ -87,11 +87,12 @@ extension Cluster {
                 group.errorCode = error
                 return group
             }
-            guard let machine = groups.groups[id]?.machine else {
+            guard let machine = groups.groups[id]?.state.classic else {
                 group.groupState = "Dead"
                 if context.version >= 6 {
                     group.errorCode = .groupIDNotFound
-                    group.errorMessage = "Group \(id) not found."
+                    group.errorMessage =
+                        groups.groups[id] == nil ? "Group \(id) not found." : "Group \(id) is not a classic group."
                 }
                 return group
             }
@@ -120,7 +121,7 @@ extension Cluster {
         request.answered { id in
             if let error = groupFault(id, at: context.node) { return error }
             guard let entry = groups.groups[id] else { return .groupIDNotFound }
-            guard entry.machine.isEmpty else { return .nonEmptyGroup }
+            guard entry.state.isEmpty else { return .nonEmptyGroup }
             do throws(AdminRefusal) {
                 try deleteGroup(entry)
                 return .none

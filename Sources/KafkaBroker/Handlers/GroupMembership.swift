@@ -7,7 +7,7 @@ import NIOCore
 // - Version 0 of JoinGroup has no rebalance time-out: the session time-out serves.
 // - Session time-outs outside `group.min/max.session.timeout.ms` are INVALID_SESSION_TIMEOUT.
 // - Static members from JoinGroup 5 on (KIP-345), several leaving at once from LeaveGroup 3 on.
-// - Left out: the newer group protocol (KIP-848).
+// - In a consumer group with members a classic client is answered as ``ConsumerGroup`` says; an empty one becomes classic.
 
 extension JoinGroupRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> JoinGroupResponse {
@@ -49,61 +49,149 @@ extension Cluster {
         guard request.memberID.isEmpty || groups.groups[request.groupID] != nil else {
             return call.reply(request.refused(.unknownMemberID))
         }
-        var attempt = JoinAttempt()
-        attempt.memberID = request.memberID
-        attempt.instanceID = request.groupInstanceID
-        attempt.clientID = call.context.clientID
-        attempt.clientHost = "/" + call.context.clientHost
-        attempt.sessionTimeout = Int64(request.sessionTimeoutMs)
-        attempt.rebalanceTimeout =
-            call.version == 0 ? attempt.sessionTimeout : Int64(max(request.rebalanceTimeoutMs, 0))
-        attempt.protocolType = request.protocolType
-        attempt.proposals = request.protocols
-        attempt.requiresKnownMemberID = call.version >= 4
-        attempt.canSkipAssignment = call.version >= 9
-        attempt.proposedMemberID =
-            "\(request.groupInstanceID ?? call.context.clientID)-\(KafkaUUID.random().hyphenated)"
-        join(attempt, group(request.groupID), call)
+        let attempt = JoinAttempt(request, call)
+        let entry = group(request.groupID)
+        switch entry.state {
+        case .classic: join(attempt, entry, call)
+        case .consumer(let group) where group.isEmpty:
+            do throws(AdminRefusal) {
+                try vacateConsumerGroup(entry)
+                join(attempt, entry, call)
+            } catch {
+                call.reply(request.refused(error.code))
+            }
+        case .consumer: call.reply(joinConsumerGroup(attempt, request, entry, call.context))
+        case .memberless: call.reply(request.refused(.inconsistentGroupProtocol))
+        }
+    }
+
+    private func joinConsumerGroup(
+        _ attempt: JoinAttempt, _ request: JoinGroupRequest, _ entry: GroupEntry, _ context: RequestContext
+    ) -> JoinGroupResponse {
+        let groupContext = consumerContext(of: entry.id, caller: context.caller)
+        do throws(AdminRefusal) {
+            let response = try entry.state.changeConsumer { group throws(AdminRefusal) in
+                try group.join(attempt, groupContext)
+            }
+            // A static member may have replaced the last one that spoke the newer protocol; its answer is its generation.
+            downgradeIfClassic(entry, rebalances: false)
+            try settle(entry)
+            return response ?? request.refused(.unknownServerError)
+        } catch {
+            return request.refused(error.code)
+        }
     }
 
     func syncGroup(_ request: SyncGroupRequest, _ call: Call<SyncGroupResponse>) {
         if let error = groupFault(request.groupID, at: call.node) { return call.reply(request.refused(error)) }
         guard let entry = groups.groups[request.groupID] else { return call.reply(request.refused(.unknownMemberID)) }
-        sync(request, entry, call)
+        switch entry.state {
+        case .classic: sync(request, entry, call)
+        case .memberless: call.reply(request.refused(.unknownMemberID))
+        case .consumer:
+            let context = consumerContext(of: entry.id, caller: nil)
+            do throws(AdminRefusal) {
+                let response = try entry.state.changeConsumer { group throws(AdminRefusal) in
+                    try group.sync(request, context)
+                }
+                runEffects(entry)
+                call.reply(response ?? request.refused(.unknownServerError))
+            } catch {
+                runEffects(entry)
+                call.reply(request.refused(error.code))
+            }
+        }
     }
 
     func heartbeat(_ request: HeartbeatRequest, _ context: RequestContext) -> HeartbeatResponse {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
         guard let entry = groups.groups[request.groupID] else { return request.refused(.unknownMemberID) }
-        return request.refused(entry.machine.heartbeat(request, now: clock.steadyTime()))
+        let now = clock.steadyTime()
+        if let error = entry.state.changeClassic({ $0.heartbeat(request, now: now) }) { return request.refused(error) }
+        defer { runEffects(entry) }
+        do throws(AdminRefusal) {
+            let isMember: Void? = try entry.state.changeConsumer { group throws(AdminRefusal) in
+                try group.heartbeat(request, now: now)
+            }
+            return request.refused(isMember == nil ? .unknownMemberID : .none)
+        } catch {
+            return request.refused(error.code)
+        }
     }
 
     func leaveGroup(_ request: LeaveGroupRequest, _ context: RequestContext) -> LeaveGroupResponse {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
-        let entry = groups.groups[request.groupID]
-        func leave(_ memberID: String, _ instanceID: String?) -> ErrorCode {
-            entry?.machine.leave(memberID: memberID, instanceID: instanceID, now: clock.steadyTime())
-                ?? .unknownMemberID
-        }
         var response = LeaveGroupResponse()
+        let results = leave(context.version < 3 ? [request.only] : request.members, request.groupID)
         if context.version < 3 {
-            response.errorCode = leave(request.memberID, nil)
+            response.errorCode = results.first?.errorCode ?? .unknownMemberID
         } else {
-            response.members = request.members.map { member in
-                var result = LeaveGroupResponse.MemberResponse()
-                result.memberID = member.memberID
-                result.groupInstanceID = member.groupInstanceID
-                result.errorCode = leave(member.memberID, member.groupInstanceID)
-                return result
-            }
+            response.members = results
         }
-        if let entry { runEffects(entry) }
         return response
+    }
+
+    private func leave(
+        _ members: [LeaveGroupRequest.MemberIdentity], _ groupID: String
+    ) -> [LeaveGroupResponse.MemberResponse] {
+        guard let entry = groups.groups[groupID] else { return members.map { $0.answer(.unknownMemberID) } }
+        defer { runEffects(entry) }
+        let now = clock.steadyTime()
+        switch entry.state {
+        case .classic:
+            return members.map { member in
+                let error = entry.state.changeClassic {
+                    $0.leave(memberID: member.memberID, instanceID: member.groupInstanceID, now: now)
+                }
+                return member.answer(error ?? .unknownMemberID)
+            }
+        case .consumer:
+            let topics = ClusterTopics(cluster: self, caller: nil)
+            let results = try? entry.state.changeConsumer { $0.leave(members, topics) }
+            return results ?? members.map { $0.answer(.unknownMemberID) }
+        case .memberless: return members.map { $0.answer(.unknownMemberID) }
+        }
     }
 
     /// Why a request about a group is refused before the group is looked at.
     func groupFault(_ group: String, at node: Node) -> ErrorCode? {
         group.isEmpty ? .invalidGroupID : coordinatorFault(group, at: node)
+    }
+}
+
+extension LeaveGroupRequest {
+    /// Before version 3 there is one member, without an instance id.
+    fileprivate var only: MemberIdentity {
+        var identity = MemberIdentity()
+        identity.memberID = memberID
+        return identity
+    }
+}
+
+extension LeaveGroupRequest.MemberIdentity {
+    fileprivate func answer(_ error: ErrorCode) -> LeaveGroupResponse.MemberResponse {
+        var result = LeaveGroupResponse.MemberResponse()
+        result.memberID = memberID
+        result.groupInstanceID = groupInstanceID
+        result.errorCode = error
+        return result
+    }
+}
+
+extension JoinAttempt {
+    fileprivate init(_ request: JoinGroupRequest, _ call: Call<JoinGroupResponse>) {
+        self.init()
+        memberID = request.memberID
+        instanceID = request.groupInstanceID
+        clientID = call.context.clientID
+        clientHost = "/" + call.context.clientHost
+        sessionTimeout = Int64(request.sessionTimeoutMs)
+        rebalanceTimeout = call.version == 0 ? sessionTimeout : Int64(max(request.rebalanceTimeoutMs, 0))
+        protocolType = request.protocolType
+        proposals = request.protocols
+        requiresKnownMemberID = call.version >= 4
+        canSkipAssignment = call.version >= 9
+        proposedMemberID = "\(request.groupInstanceID ?? call.context.clientID)-\(KafkaUUID.random().hyphenated)"
     }
 }
 

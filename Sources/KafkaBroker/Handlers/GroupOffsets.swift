@@ -7,6 +7,7 @@ import KafkaWire
 // - Topics go by id from version 10 on, in both. A commit for a topic that does not exist is refused for that topic.
 // - OffsetFetch: all topics for a null list from version 2, several groups from version 8 (KIP-709). With `requireStable`
 //   a partition is UNSTABLE_OFFSET_COMMIT while a transaction that commits it is open (KIP-447).
+// - A member of a consumer group commits, and reads where it names itself, with its present epoch: STALE_MEMBER_EPOCH.
 // - Retention time of versions 2-4 is kept with the offset.
 
 extension OffsetCommitRequest: RefusableRequest {
@@ -60,12 +61,10 @@ extension Cluster {
     func offsetCommit(_ request: OffsetCommitRequest, _ context: RequestContext) -> OffsetCommitResponse {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
         guard request.generationIDOrMemberEpoch < 0 || groups.groups[request.groupID] != nil else {
-            return request.refused(.illegalGeneration)
+            return request.refused(context.version >= 9 ? .groupIDNotFound : .illegalGeneration)
         }
         let entry = group(request.groupID)
-        let admission = entry.machine.admitCommit(
-            memberID: request.memberID, instanceID: request.groupInstanceID,
-            generation: request.generationIDOrMemberEpoch, now: clock.steadyTime())
+        let admission = admitCommit(request, entry, context)
         guard admission == .none else { return request.refused(admission) }
 
         let now = clock.wallTime()
@@ -104,6 +103,25 @@ extension Cluster {
         }
     }
 
+    private func admitCommit(
+        _ request: OffsetCommitRequest, _ entry: GroupEntry, _ context: RequestContext
+    ) -> ErrorCode {
+        switch entry.state {
+        case .classic:
+            entry.state.changeClassic {
+                $0.admitCommit(
+                    memberID: request.memberID, instanceID: request.groupInstanceID,
+                    generation: request.generationIDOrMemberEpoch, now: clock.steadyTime())
+            } ?? .unknownServerError
+        case .consumer(let group):
+            group.admitCommit(
+                memberID: request.memberID, epoch: request.generationIDOrMemberEpoch, isTransactional: false,
+                knowsEpochs: context.version >= 9)
+        case .memberless(_, .share): .groupIDNotFound
+        case .memberless: request.generationIDOrMemberEpoch < 0 ? .none : .unknownMemberID
+        }
+    }
+
     func offsetFetch(_ request: OffsetFetchRequest, _ context: RequestContext) -> OffsetFetchResponse {
         var response = OffsetFetchResponse()
         guard context.version < 8 else {
@@ -117,7 +135,7 @@ extension Cluster {
             if context.version < 2 { response.topics = request.topics.map { refused($0, error) } ?? [] }
             return response
         }
-        let entry = groups.groups[request.groupID]
+        let entry = groups.groups[request.groupID].flatMap { $0.state.type == .share ? nil : $0 }
         let wanted =
             request.topics
             ?? (entry?.offsets ?? [:]).sorted { $0.key < $1.key }.map { name, partitions in
@@ -175,7 +193,15 @@ extension Cluster {
             result.errorCode = error
             return result
         }
-        let entry = groups.groups[wanted.groupID]
+        // What a share group has are no committed offsets.
+        let entry = groups.groups[wanted.groupID].flatMap { $0.state.type == .share ? nil : $0 }
+        if let group = entry?.state.consumer {
+            let error = group.admitFetch(memberID: wanted.memberID, epoch: wanted.memberEpoch)
+            guard error == .none else {
+                result.errorCode = error
+                return result
+            }
+        }
         if let topics = wanted.topics {
             result.topics = topics.map { offsets(of: $0, entry, isStable: isStable, context) }
         } else {
@@ -220,8 +246,8 @@ extension Cluster {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
         guard let entry = groups.groups[request.groupID] else { return request.refused(.groupIDNotFound) }
         // Without members everything may go; with them, what no subscription names.
-        let subscribed = entry.machine.isEmpty ? [] : entry.machine.subscribedTopics
-        guard let subscribed else { return request.refused(.nonEmptyGroup) }
+        guard entry.state.type != .share else { return request.refused(.groupIDNotFound) }
+        guard let subscribed = entry.state.subscribedTopics else { return request.refused(.nonEmptyGroup) }
         var doomed: [(topic: String, partition: Int32)] = []
         var response = OffsetDeleteResponse()
         response.topics = request.topics.map { topic in

@@ -5,7 +5,8 @@ import KafkaWire
 // - Version 0 lists all topics for an empty list, later versions for null.
 // - Topics go by name, from version 10 also by id; an unknown id is UNKNOWN_TOPIC_ID.
 // - An unknown name is created if `auto.create.topics.enable` is on and the request allows it (always before
-//   version 4). The topic is usable at once, where Kafka first answers LEADER_NOT_AVAILABLE.
+//   version 4). The answer is UNKNOWN_TOPIC_OR_PARTITION all the same, as Kafka's, where the creation takes its time; the
+//   next one has the topic.
 // - Authorized operations: see MetadataPermissions.swift.
 
 extension MetadataRequest: RefusableRequest {
@@ -63,7 +64,7 @@ extension Cluster {
     /// The port that a client should use, on the listener that it came in on.
     func advertisedPort(of node: Node, _ context: RequestContext) -> Int32 {
         let listener = context.authentication.listener
-        return Int32(listener.definition.advertisedPort(ofNode: node.id, bound: node.ports[listener.index]))
+        return Int32(listener.definition.advertisedPort(ofNode: node.index, bound: node.ports[listener.index]))
     }
 
     private func describe(
@@ -86,11 +87,12 @@ extension Cluster {
             return entry
         }
         do throws(AdminRefusal) {
-            return describe(try createAutomatically(name))
+            _ = try createAutomatically(name)
+            entry.errorCode = .unknownTopicOrPartition
         } catch {
             entry.errorCode = error.code
-            return entry
         }
+        return entry
     }
 
     private func describe(_ topic: Topic) -> MetadataResponse.MetadataResponseTopic {

@@ -10,7 +10,7 @@ import NIOCore
 //   10 (KIP-951), topic ids from 13.
 // - Transactional batches: the request names the transactional id (else TRANSACTIONAL_ID_AUTHORIZATION_FAILED), and the
 //   first batch of a transaction is taken if the coordinator says that the partition belongs to it (KIP-890): else
-//   INVALID_TXN_STATE, from version 11 on TRANSACTION_ABORTABLE.
+//   INVALID_TXN_STATE, from version 11 on TRANSACTION_ABORTABLE. From version 12 on the batch itself adds the partition.
 
 extension ProduceRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> ProduceResponse {
@@ -157,11 +157,11 @@ extension Cluster {
         }
         guard let records = data.records else { return .init(data.index, .invalidRecord, "no records") }
         if let batch = records.transactionalBatch, let id = request.transactionalID {
-            let verification = verify(
-                partition, transactionalID: id, producerID: batch.producerID, epoch: batch.producerEpoch,
-                knowsAbortable: call.version >= 11)
-            guard verification == .none else {
-                return .init(data.index, verification, "The coordinator of \(id) does not confirm this transaction.")
+            let refusal = refusal(
+                of: partition, transactionalID: id, producerID: batch.producerID, epoch: batch.producerEpoch,
+                TransactionSupport(produce: call.version))
+            if let refusal {
+                return .init(data.index, refusal, "The coordinator of \(id) does not confirm this transaction.")
             }
         }
         do throws(ProduceRefusal) {

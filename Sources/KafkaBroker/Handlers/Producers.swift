@@ -1,13 +1,14 @@
 import KafkaWire
 import Logging
 
-// InitProducerId: 0-6. DescribeProducers: 0. WriteTxnMarkers: 0-1.
+// InitProducerId: 0-6. DescribeProducers: 0. WriteTxnMarkers: 0-2.
 //
 // - InitProducerId for idempotent producers: always a new id with epoch 0. With a transactional id: see
 //   ``Transaction/starting(expected:timeoutMs:now:)``. PRODUCER_FENCED is INVALID_PRODUCER_EPOCH before version 4.
 // - Left out: two-phase commit (KIP-939), refused as by a broker that has it disabled.
 // - WriteTxnMarkers appends markers to the partitions named, as the coordinator or `kafka-transactions.sh abort` ask.
-//   A marker for a producer without an open transaction takes an offset and has no other effect.
+//   A marker for a producer without an open transaction takes an offset and has no other effect. From version 2 on a
+//   marker may say that it ends a transaction of version 2, and then its epoch is above that of the records (KIP-1228).
 
 extension InitProducerIdRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> InitProducerIdResponse {
@@ -123,7 +124,7 @@ extension Cluster {
         }
     }
 
-    private func newProducerID() throws(TransactionRefusal) -> Int64 {
+    func newProducerID() throws(TransactionRefusal) -> Int64 {
         if let reservation = producerIDs.neededReservation {
             do throws(BrokerError) {
                 try commit([.producerIDs(ProducerIDRecord(next: reservation))])
@@ -175,7 +176,8 @@ extension Cluster {
             do throws(ProduceRefusal) {
                 try mark(
                     partition, producerID: marker.producerID, epoch: marker.producerEpoch,
-                    commit: marker.transactionResult, coordinatorEpoch: marker.coordinatorEpoch, now: now)
+                    commit: marker.transactionResult, coordinatorEpoch: marker.coordinatorEpoch,
+                    transactionVersion: Int16(marker.transactionVersion), now: now)
                 return .none
             } catch {
                 return error.code

@@ -1,9 +1,10 @@
 import KafkaWire
 
-// TxnOffsetCommit: 0-4.
+// TxnOffsetCommit: 0-5.
 //
 // - The offsets lie in `__consumer_offsets` as records of the producer's transaction and hold once it commits. The group's
 //   partition must be in the transaction (AddOffsetsToTxn): INVALID_TXN_STATE, from version 4 on TRANSACTION_ABORTABLE.
+//   From version 5 on the request itself adds it.
 // - From version 3 on a member of a group is fenced by its generation (KIP-447).
 
 extension TxnOffsetCommitRequest: RefusableRequest {
@@ -36,15 +37,15 @@ extension Cluster {
     ) -> TxnOffsetCommitResponse {
         if let error = groupFault(request.groupID, at: context.node) { return request.refused(error) }
         let entry = group(request.groupID)
-        let admission = entry.machine.admitTransactionalCommit(
+        let admission = entry.state.admitTransactionalCommit(
             memberID: request.memberID, instanceID: request.groupInstanceID, generation: request.generationID)
         guard admission == .none else { return request.refused(admission) }
         guard let partition = offsetsPartition(of: request.groupID) else { return request.refused(.notCoordinator) }
-        let verification = verify(
-            partition, transactionalID: request.transactionalID, producerID: request.producerID,
-            epoch: request.producerEpoch, knowsAbortable: context.version >= 4)
-        guard verification == .none else {
-            return request.refused(verification == .notEnoughReplicas ? .coordinatorNotAvailable : verification)
+        let refusal = refusal(
+            of: partition, transactionalID: request.transactionalID, producerID: request.producerID,
+            epoch: request.producerEpoch, TransactionSupport(offsetCommit: context.version))
+        if let refusal {
+            return request.refused(refusal == .notEnoughReplicas ? .coordinatorNotAvailable : refusal)
         }
 
         let now = clock.wallTime()

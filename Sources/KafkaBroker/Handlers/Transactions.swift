@@ -1,6 +1,6 @@
 import KafkaWire
 
-// AddPartitionsToTxn: 0-5. AddOffsetsToTxn: 0-4. EndTxn: 0-4.
+// AddPartitionsToTxn: 0-5. AddOffsetsToTxn: 0-4. EndTxn: 0-5.
 //
 // - AddPartitionsToTxn adds all of its partitions or none: if one does not exist the others are OPERATION_NOT_ATTEMPTED.
 //   From version 4 on it is what brokers send each other, several transactions at once, perhaps only to verify.
@@ -8,7 +8,8 @@ import KafkaWire
 // - EndTxn writes the decision down and then the markers before it answers. A partition without a leader gets its marker
 //   later; until then the producer is told CONCURRENT_TRANSACTIONS.
 // - PRODUCER_FENCED is INVALID_PRODUCER_EPOCH before version 2, as old clients know it.
-// - Left out: transactions of version 2 (KIP-890's second part, EndTxn 5): the feature is not advertised.
+// - EndTxn 5 is that of transactions of version 2 (KIP-890): it raises the producer's epoch, or gives it a new producer
+//   id, and tells both.
 
 extension AddPartitionsToTxnRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> AddPartitionsToTxnResponse {
@@ -98,7 +99,7 @@ extension Cluster {
         }
         let outcome = add(
             Set(places), to: request.transactionalID, producerID: request.producerID, epoch: request.producerEpoch,
-            context)
+            version: context.version >= 4 ? 2 : 0, context)
         return request.topics.map { $0.answered { _ in outcome } }
     }
 
@@ -119,12 +120,15 @@ extension Cluster {
     }
 
     private func add(
-        _ places: Set<TopicPartition>, to id: String, producerID: Int64, epoch: Int16, _ context: RequestContext
+        _ places: Set<TopicPartition>, to id: String, producerID: Int64, epoch: Int16, version: Int16 = 0,
+        _ context: RequestContext
     ) -> ErrorCode {
         if let fault = transactionFault(id, at: context.node) { return fault }
         guard let transaction = transactions.transactions[id] else { return .invalidProducerIDMapping }
         do throws(TransactionRefusal) {
-            let next = try transaction.adding(places, producerID: producerID, epoch: epoch, now: clock.wallTime())
+            // From version 4 on brokers add what a producer of version 2 has sent to them.
+            let next = try transaction.adding(
+                places, producerID: producerID, epoch: epoch, version: version, now: clock.wallTime())
             if let next { try save(next) }
             return .none
         } catch {
@@ -156,6 +160,7 @@ extension Cluster {
             return request.refused(.invalidProducerIDMapping)
         }
         do throws(TransactionRefusal) {
+            guard context.version < 5 else { return try raise(transaction, request) }
             let decided = try transaction.ending(
                 commit: request.committed, producerID: request.producerID, epoch: request.producerEpoch,
                 now: clock.wallTime())
@@ -167,5 +172,29 @@ extension Cluster {
         } catch {
             return request.refused(error.code.forTransactions(fencedSince: 2, context))
         }
+    }
+    private func raise(
+        _ transaction: Transaction, _ request: EndTxnRequest
+    ) throws(TransactionRefusal) -> EndTxnResponse {
+        var ending = try end(transaction, request)
+        if case .needsProducerID = ending { ending = try end(transaction, request, newProducerID: try newProducerID()) }
+        var response = EndTxnResponse()
+        switch ending {
+        case .decided(let decided):
+            try save(decided)
+            carryOut(decided)
+            (response.producerID, response.producerEpoch) = decided.owner
+        case .repeated, .needsProducerID:
+            (response.producerID, response.producerEpoch) = transaction.owner
+        }
+        return response
+    }
+
+    private func end(
+        _ transaction: Transaction, _ request: EndTxnRequest, newProducerID: Int64? = nil
+    ) throws(TransactionRefusal) -> Transaction.Ending {
+        try transaction.raising(
+            commit: request.committed, producerID: request.producerID, epoch: request.producerEpoch,
+            newProducerID: newProducerID, now: clock.wallTime())
     }
 }

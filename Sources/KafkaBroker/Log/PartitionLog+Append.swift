@@ -56,11 +56,15 @@ extension PartitionLog {
 
     /// Ends a producer's transaction on this partition, or leaves a marker without effect if none is open
     /// (research D5). Returns the marker's offset.
+    ///
+    /// - Parameter transactionVersion: from 2 on the end of a transaction has a higher epoch than its records (KIP-1228).
     package func appendControlMarker(
-        producerID: Int64, epoch: Int16, commit: Bool, coordinatorEpoch: Int32, leaderEpoch: Int32, now: Int64
+        producerID: Int64, epoch: Int16, commit: Bool, coordinatorEpoch: Int32, leaderEpoch: Int32,
+        transactionVersion: Int16 = 0, now: Int64
     ) throws(ProduceRefusal) -> Int64 {
         let state = producerTable.state(of: producerID)
         try state.check(epoch: epoch, at: logEndOffset, in: name)
+        if transactionVersion >= 2 { try state.checkIsRaised(epoch: epoch, at: logEndOffset, in: name) }
         try state.check(coordinatorEpoch: coordinatorEpoch, at: logEndOffset, in: name)
         let marker = ControlRecord(kind: commit ? .commit : .abort, coordinatorEpoch: coordinatorEpoch)
         let batch: PreparedBatch

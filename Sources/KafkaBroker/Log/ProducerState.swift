@@ -74,6 +74,16 @@ extension ProducerState {
         }
     }
 
+    /// The marker of an older transaction must not end one that is open. Without an open one it is a retry.
+    func checkIsRaised(epoch newEpoch: Int16, at offset: Int64, in partition: String) throws(ProduceRefusal) {
+        guard newEpoch > epoch || transactionFirstOffset == nil else {
+            throw ProduceRefusal(
+                .invalidProducerEpoch,
+                "Epoch of the marker for producer \(producerID) at offset \(offset) in \(partition) is \(newEpoch), "
+                    + "which is not larger than the last seen epoch \(epoch)")
+        }
+    }
+
     private func checkSequence(
         of header: RecordBatchHeader, at offset: Int64, in partition: String
     ) throws(ProduceRefusal) {

@@ -78,3 +78,11 @@ extension AddPartitionsToTxnRequest: TopicRequest {
 extension TxnOffsetCommitRequest: TopicRequest {
     var namedTopics: [NamedTopic] { topics.map { NamedTopic(name: $0.name) } }
 }
+
+extension AlterShareGroupOffsetsRequest: TopicRequest {
+    var namedTopics: [NamedTopic] { topics.map { NamedTopic(name: $0.topicName) } }
+}
+
+extension DeleteShareGroupOffsetsRequest: TopicRequest {
+    var namedTopics: [NamedTopic] { topics.map { NamedTopic(name: $0.topicName) } }
+}

@@ -4,7 +4,7 @@ import NIOCore
 /// The APIs served, by key; also what ApiVersions tells clients.
 struct RequestRouter {
     private let routes: [ApiKey: Route]
-    /// Every API with its versions, by ascending key.
+    /// Every API with the versions that clients are told, by ascending key.
     let advertised: [(api: ApiKey, versions: ClosedRange<Int16>)]
 
     /// The topics that a request to a node is about.
@@ -13,7 +13,7 @@ struct RequestRouter {
     init(_ routes: [Route], topicNames: @escaping (any KafkaRequest, Node) -> Set<String>) {
         self.topicNames = topicNames
         self.routes = Dictionary(uniqueKeysWithValues: routes.map { ($0.api, $0) })
-        advertised = routes.map { ($0.api, $0.versions) }.sorted { $0.0.rawValue < $1.0.rawValue }
+        advertised = routes.map { ($0.api, $0.told) }.sorted { $0.0.rawValue < $1.0.rawValue }
     }
 
     /// The route of a request, or why the connection must be closed.

@@ -14,6 +14,7 @@ struct Route {
 
     let api: ApiKey
     private(set) var versions: ClosedRange<Int16>
+    private var lowestTold: Int16?
     let isFlexible: (Int16) -> Bool
     let start: (RequestContext, ByteBuffer, @escaping Answer) throws(WireError) -> any PendingCall
     /// Answers every part of the request with one error, for fault injection.
@@ -71,14 +72,21 @@ struct Route {
         self.init(request, versions: versions) { request, call in call.reply(answer(request, call.context)) }
     }
 
-    /// The same for clients that are to see no version beyond `newest`; nil when none is left.
-    func limited(to newest: Int16?) -> Route? {
-        guard let newest, newest < versions.upperBound else { return self }
-        guard newest >= versions.lowerBound else { return nil }
+    /// The same for clients of a release that are to see no version beyond `newest`; nil when none is left.
+    func offered(by release: BrokerRelease, upTo newest: Int16? = nil) -> Route? {
+        guard let released = release.versions(of: api), released.overlaps(versions) else { return nil }
         var route = self
-        route.versions = versions.lowerBound...newest
+        route.versions = versions.clamped(to: released)
+        if let newest {
+            guard newest >= route.versions.lowerBound else { return nil }
+            route.versions = route.versions.lowerBound...min(newest, route.versions.upperBound)
+        }
+        route.lowestTold = release.lowestTold(of: api)
         return route
     }
+
+    /// What ApiVersions tells of the route.
+    var told: ClosedRange<Int16> { (lowestTold ?? versions.lowerBound)...versions.upperBound }
 
     /// An answer that cannot be written is our own error: it is too long for a field of its version.
     private static func encode(_ response: some KafkaResponse, for context: RequestContext) -> [ByteBuffer]? {

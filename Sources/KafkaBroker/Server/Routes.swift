@@ -35,15 +35,22 @@ extension Cluster {
             Route(ListGroupsRequest.self) { self.listGroups($0, $1) },
             Route(DescribeGroupsRequest.self) { self.describeGroups($0, $1) },
             Route(DeleteGroupsRequest.self) { self.deleteGroups($0, $1) },
+            Route(ConsumerGroupHeartbeatRequest.self) { self.consumerGroupHeartbeat($0, $1) },
+            Route(ConsumerGroupDescribeRequest.self) { self.consumerGroupDescribe($0, $1) },
+            Route(ShareGroupDescribeRequest.self) { self.shareGroupDescribe($0, $1) },
+            Route(DescribeShareGroupOffsetsRequest.self) { self.describeShareGroupOffsets($0, $1) },
+            Route(AlterShareGroupOffsetsRequest.self) { self.alterShareGroupOffsets($0, $1) },
+            Route(DeleteShareGroupOffsetsRequest.self) { self.deleteShareGroupOffsets($0, $1) },
+            Route(StreamsGroupDescribeRequest.self) { self.streamsGroupDescribe($0, $1) },
             Route(InitProducerIdRequest.self) { self.initProducerID($0, $1) },
             Route(DescribeProducersRequest.self) { self.describeProducers($0, $1) },
-            Route(WriteTxnMarkersRequest.self, versions: 0...1) { self.writeTransactionMarkers($0, $1) },
+            Route(WriteTxnMarkersRequest.self) { self.writeTransactionMarkers($0, $1) },
             Route(AddPartitionsToTxnRequest.self) { self.addPartitionsToTransaction($0, $1) },
             Route(AddOffsetsToTxnRequest.self) { self.addOffsetsToTransaction($0, $1) },
-            Route(TxnOffsetCommitRequest.self, versions: 0...4) { self.transactionalOffsetCommit($0, $1) },
-            Route(EndTxnRequest.self, versions: 0...4) { self.endTransaction($0, $1) },
+            Route(TxnOffsetCommitRequest.self) { self.transactionalOffsetCommit($0, $1) },
+            Route(EndTxnRequest.self) { self.endTransaction($0, $1) },
             Route(DescribeTransactionsRequest.self) { self.describeTransactions($0, $1) },
-            Route(ListTransactionsRequest.self, versions: 0...1) { self.listTransactions($0, $1) },
+            Route(ListTransactionsRequest.self) { self.listTransactions($0, $1) },
             Route(SaslHandshakeRequest.self) { self.saslHandshake($0, $1) },
             Route(SaslAuthenticateRequest.self) { self.saslAuthenticate($0, $1) },
             Route(DescribeAclsRequest.self) { self.describeACLs($0, $1) },
@@ -53,12 +60,14 @@ extension Cluster {
             Route(AlterClientQuotasRequest.self) { self.alterClientQuotas($0, $1) },
             Route(DescribeUserScramCredentialsRequest.self) { self.describeSCRAMCredentials($0, $1) },
             Route(AlterUserScramCredentialsRequest.self) { self.alterSCRAMCredentials($0, $1) },
-        ].compactMap { $0.limited(to: newestVersions[$0.api]) }
+        ].compactMap { $0.offered(by: release, upTo: newestVersions[$0.api]) }
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }
         let topicNames = { (request: any KafkaRequest, node: Node) in self.topicNames(of: request, at: node) }
-        let advertised = RequestRouter(routes + [own], topicNames: topicNames).advertised
-        routes.append(Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) })
+        let advertised = RequestRouter(routes + [own].compactMap { $0.offered(by: release) }, topicNames: topicNames)
+            .advertised
+        let telling = Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) }
+        if let telling = telling.offered(by: release) { routes.append(telling) }
         return RequestRouter(routes, topicNames: topicNames)
     }
 }

@@ -1,13 +1,13 @@
-import KafkaWire
+package import KafkaWire
 import Logging
 import NIOCore
 
 /// Why a change was refused, as an admin answer says it.
-struct AdminRefusal: Error {
-    let code: ErrorCode
-    let message: String
+package struct AdminRefusal: Error {
+    package let code: ErrorCode
+    package let message: String
 
-    init(_ code: ErrorCode, _ message: String) {
+    package init(_ code: ErrorCode, _ message: String) {
         self.code = code
         self.message = message
     }
@@ -26,11 +26,13 @@ extension Cluster {
         topics[topic.name] = topic
         topicsByID[topic.id] = topic
         collisionKeys[TopicName.collisionKey(topic.name), default: 0] += 1
+        topicsVersion += 1
     }
 
     private func unregister(_ topic: Topic) {
         topics[topic.name] = nil
         topicsByID[topic.id] = nil
+        topicsVersion += 1
         let key = TopicName.collisionKey(topic.name)
         collisionKeys[key] = collisionKeys[key].flatMap { $0 > 1 ? $0 - 1 : nil }
     }
@@ -69,6 +71,7 @@ extension Cluster {
             throw AdminRefusal(.kafkaStorageError, "\(error)")
         }
         topic.partitions += added
+        topicsVersion += 1
         logger.info(
             "partitions added", metadata: ["topic": "\(topic.name)", "partitions": "\(topic.partitions.count)"])
     }

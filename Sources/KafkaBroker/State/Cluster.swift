@@ -9,6 +9,8 @@ import NIOCore
 /// locks or hops. A node is a view of it: which partitions it leads, which connections it has.
 final class Cluster {
     let id: String
+    /// Says which versions and features hold: `release.level(of: .groups)` is 1 where there are groups of KIP-848.
+    let release: BrokerRelease
     let loop: NIOIsolatedEventLoop
     let logger: Logger
     let storage: LogStorage
@@ -20,6 +22,8 @@ final class Cluster {
     var configs: ConfigStore
     var topics: [String: Topic] = [:]
     var topicsByID: [KafkaUUID: Topic] = [:]
+    /// Changes with every topic that comes, grows or goes.
+    var topicsVersion: UInt64 = 0
     /// Names in use with `.` and `_` made equal.
     var collisionKeys: [String: Int] = [:]
     var journal: ClusterJournal?
@@ -49,6 +53,7 @@ final class Cluster {
     init(_ settings: BrokerSettings, loop: NIOIsolatedEventLoop) throws(BrokerError) {
         try BrokerConfigs.validate(settings.properties)
         self.loop = loop
+        release = settings.release
         logger = settings.logger
         configs = ConfigStore(properties: settings.properties)
         requestMemory = RequestMemory(limit: configs.number("queued.max.request.bytes"), loop: loop)
@@ -69,12 +74,15 @@ final class Cluster {
         }
         let records = earlier?.records ?? []
         id = try Self.identity(records, directory?.identity, settings)
-        try directory?.identify(as: id)
+        // A journal without an identity beside it is of a time when nodes began with 1.
+        let firstNode = try Self.firstNode(settings, directory?.identity?.firstNode ?? (records.isEmpty ? nil : 1))
+        try directory?.identify(as: id, firstNode: firstNode)
         let racks = settings.properties["broker.rack"]?.split(separator: ",").map { String($0.trimmed) } ?? []
-        nodes = (1...Int32(settings.nodeCount)).map { id in
+        nodes = (0..<settings.nodeCount).map { index in
             Node(
-                id: id, host: listeners[0].definition.host, listeners: listeners.count,
-                rack: racks.isEmpty ? nil : racks[Int(id - 1) % racks.count], logger: settings.logger)
+                id: firstNode + Int32(index), index: index, host: listeners[0].definition.host,
+                listeners: listeners.count, rack: racks.isEmpty ? nil : racks[index % racks.count],
+                logger: settings.logger)
         }
         groups = GroupCoordinator()
         for node in nodes {
@@ -109,6 +117,22 @@ final class Cluster {
         return stored
     }
 
+    /// The id of the first node, which the replicas in a data directory are named after.
+    private static func firstNode(
+        _ settings: BrokerSettings, _ stored: Int32?
+    ) throws(BrokerError) -> Int32 {
+        let first = settings.firstNodeID ?? stored ?? 1
+        guard first >= 0, first <= .max - Int32(settings.nodeCount) else {
+            throw .invalidSettings("the first node's id is from 0 on, not \(first)")
+        }
+        if let stored, stored != first {
+            throw .invalidSettings(
+                "the data directory belongs to nodes from \(stored) on, not from \(first) on: leave the first "
+                    + "node's id out, or name another directory")
+        }
+        return first
+    }
+
     /// The ids of topics that the journal says are deleted.
     private static func removedTopics(_ records: [ClusterRecord]) -> Set<KafkaUUID> {
         Set(records.compactMap { if case .topicRemoved(let removal) = $0 { removal.topicID } else { nil } })
@@ -133,6 +157,8 @@ final class Cluster {
             case .partition(let partition): stored[partition.topicID]?.partitions[partition.index] = partition
             case .config(let config) where config.resourceType == ConfigResource.topic.rawValue:
                 topicConfigs[config.resourceName, default: [:]][config.key] = config.value
+            case .config(let config) where config.resourceType == ConfigResource.group.rawValue:
+                configs.group[config.resourceName, default: [:]][config.key] = config.value
             case .config(let config):
                 if let node = Int32(config.resourceName) {
                     configs.dynamic[node, default: [:]][config.key] = config.value
@@ -188,6 +214,7 @@ final class Cluster {
         for (node, values) in configs.dynamic {
             records += values.map { .config(.broker(String(node), $0.key, $0.value)) }
         }
+        for (group, values) in configs.group { records += values.map { .config(.group(group.text, $0.key, $0.value)) } }
         for topic in topics.values.sorted(by: { $0.name < $1.name }) { records += self.records(of: topic) }
         let identity = ClusterIdentity(
             clusterID: id, snapshotCount: Int64(records.count) + 1, decoySecret: scramCredentials.decoys.text)
@@ -204,7 +231,7 @@ final class Cluster {
     func startTimers() {
         every(configs.number("log.retention.check.interval.ms")) { [unowned self] in applyRetention() }
         every(Self.flushCheckInterval) { [unowned self] in flushLogs() }
-        every(configs.number("log.cleaner.backoff.ms")) { [unowned self] in cleanLogs() }
+        scheduleCleaning()
         every(configs.number("offsets.retention.check.interval.ms")) { [unowned self] in expireOffsets() }
         every(configs.number("transaction.abort.timed.out.transaction.cleanup.interval.ms")) { [unowned self] in
             abortTimedOutTransactions()
@@ -215,6 +242,16 @@ final class Cluster {
     }
 
     private static let flushCheckInterval = 1000
+
+    /// Looks for logs to compact after `log.cleaner.backoff.ms`, which may change from one time to the next.
+    private func scheduleCleaning() {
+        let pause = TimeAmount.milliseconds(Int64(configs.number("log.cleaner.backoff.ms")))
+        loop.scheduleTask(in: pause) { [weak self] in
+            guard let self, !isClosed else { return }
+            cleanLogs()
+            scheduleCleaning()
+        }
+    }
 
     private func every(_ milliseconds: Int, _ action: @escaping () -> Void) {
         let interval = TimeAmount.milliseconds(Int64(milliseconds))
@@ -246,7 +283,8 @@ extension Cluster {
     var controllerID: Int32 { nodes.first(where: \.isLive)?.id ?? -1 }
 
     func node(_ id: Int32) -> Node? {
-        nodes.indices.contains(Int(id) - 1) ? nodes[Int(id) - 1] : nil
+        let index = Int(id) - Int(nodes[0].id)
+        return nodes.indices.contains(index) ? nodes[index] : nil
     }
 
     func partition(_ topic: String, _ index: Int32) -> Partition? {
@@ -290,6 +328,10 @@ extension ConfigRecord {
         ConfigRecord(.broker, name, key, value)
     }
 
+    static func group(_ name: String, _ key: String, _ value: String?) -> ConfigRecord {
+        ConfigRecord(.group, name, key, value)
+    }
+
     private init(_ type: ConfigResource, _ name: String, _ key: String, _ value: String?) {
         self.init()
         resourceType = type.rawValue
@@ -303,4 +345,5 @@ extension ConfigRecord {
 enum ConfigResource: Int8 {
     case topic = 2
     case broker = 4
+    case group = 32
 }

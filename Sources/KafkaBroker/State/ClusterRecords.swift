@@ -129,12 +129,12 @@ struct PartitionRecord: JournalMessage {
     }
 }
 
-/// One key of a topic or broker is set, or without a value no longer set.
+/// One key of a topic, broker or group is set, or without a value no longer set.
 struct ConfigRecord: JournalMessage {
     static let kind: Int16 = 5
-    /// Kafka's resource types: 2 for a topic, 4 for a broker.
+    /// Kafka's resource types: 2 for a topic, 4 for a broker, 32 for a group.
     var resourceType: Int8 = 0
-    /// A topic's name, a node's id, or empty for all nodes.
+    /// A topic's or group's name, a node's id, or empty for all nodes.
     var resourceName = ""
     var key = ""
     var value: String?

@@ -5,6 +5,8 @@ import NIOCore
 /// One broker of the cluster: an id, a port per listener, and the connections to it. What it serves belongs to the cluster.
 final class Node {
     let id: Int32
+    /// Its place among the cluster's nodes, which have one port each from the first one's on.
+    let index: Int
     let host: String
     let rack: String?
     /// The port of each of the cluster's listeners, in their order. Fixed by the first start; a stopped node comes back
@@ -24,8 +26,9 @@ final class Node {
     let logger: Logger
 
     /// - Parameter listeners: how many listeners each node of the cluster has.
-    init(id: Int32, host: String, listeners: Int, rack: String?, logger: Logger) {
+    init(id: Int32, index: Int, host: String, listeners: Int, rack: String?, logger: Logger) {
         self.id = id
+        self.index = index
         self.host = host
         ports = Array(repeating: 0, count: listeners)
         self.rack = rack

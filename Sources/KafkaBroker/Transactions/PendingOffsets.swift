@@ -53,6 +53,23 @@ extension Cluster {
     }
 }
 
+extension GroupState {
+    func admitTransactionalCommit(memberID: String, instanceID: String?, generation: Int32) -> ErrorCode {
+        switch self {
+        case .classic(let group):
+            return group.admitTransactionalCommit(
+                memberID: memberID, instanceID: instanceID, generation: generation)
+        case .consumer(let group):
+            guard generation >= 0 || !memberID.isEmpty || instanceID != nil else { return .none }
+            let error = group.admitCommit(
+                memberID: memberID, epoch: generation, isTransactional: true, knowsEpochs: true)
+            return error == .staleMemberEpoch ? .illegalGeneration : error
+        case .memberless(_, .share): return .groupIDNotFound
+        case .memberless: return .none
+        }
+    }
+}
+
 extension Group {
     /// Whether a commit within a transaction may be taken: from a member of the present generation, or from a producer
     /// that names none (KIP-447).

@@ -18,6 +18,8 @@ struct TransactionKey: VersionedRecord {
 struct StoredTransaction: VersionedRecord {
     static let versions = ApiVersions(0...1, flexibleFrom: 1)
     var producerID: Int64 = -1
+    var previousProducerID: Int64 = -1
+    var nextProducerID: Int64 = -1
     var producerEpoch: Int16 = -1
     var timeoutMs: Int32 = 0
     var status: Int8 = 0
@@ -25,6 +27,7 @@ struct StoredTransaction: VersionedRecord {
     var partitions: [Topic]?
     var lastUpdate: Int64 = -1
     var startTime: Int64 = -1
+    var clientTransactionVersion: Int16 = 0
 
     mutating func code(_ wire: inout WireCoder) throws(WireError) {
         try wire.int64(&producerID)
@@ -34,6 +37,12 @@ struct StoredTransaction: VersionedRecord {
         try wire.nullableArray(&partitions)
         try wire.int64(&lastUpdate)
         try wire.int64(&startTime)
+    }
+
+    mutating func codeTags(_ tags: inout WireTags) throws(WireError) {
+        try tags.int64(0, &previousProducerID, default: -1)
+        try tags.int64(1, &nextProducerID, default: -1)
+        try tags.int16(2, &clientTransactionVersion)
     }
 
     struct Topic: WireStruct {
@@ -51,6 +60,9 @@ extension StoredTransaction {
     init(_ transaction: Transaction) {
         self.init()
         producerID = transaction.producerID
+        previousProducerID = transaction.lastProducerID
+        nextProducerID = transaction.nextProducerID
+        clientTransactionVersion = transaction.version
         producerEpoch = transaction.epoch
         timeoutMs = transaction.timeoutMs
         status = transaction.state.rawValue
@@ -73,8 +85,9 @@ extension StoredTransaction {
             topic.partitions.map { TopicPartition(topic: topic.name, index: $0) }
         }
         return Transaction(
-            id: id, producerID: producerID, epoch: producerEpoch, timeoutMs: timeoutMs, state: state,
-            partitions: Set(members), startTime: startTime, lastUpdate: lastUpdate)
+            id: id, producerID: producerID, lastProducerID: previousProducerID, nextProducerID: nextProducerID,
+            epoch: producerEpoch, timeoutMs: timeoutMs, state: state, partitions: Set(members), startTime: startTime,
+            lastUpdate: lastUpdate, version: clientTransactionVersion)
     }
 }
 

@@ -45,8 +45,13 @@ package struct Transaction: Hashable {
 
     package let id: String
     package private(set) var producerID: Int64
-    /// The producer id before the present one; -1 for none. Not written down: a retry across a restart is fenced.
+    /// The producer id before the present one; -1 for none. Written down for producers of version 2 alone: with others a
+    /// retry across a restart is fenced.
     package private(set) var lastProducerID: Int64 = -1
+    /// The producer id after this transaction, whose end used up the epochs of the present one; -1 for none.
+    package private(set) var nextProducerID: Int64 = -1
+    /// The version of transactions (KIP-890) that the producer of the last step used; 2 raises the epoch with each end.
+    package private(set) var version: Int16 = 0
     /// -1 as long as nobody was given the producer id.
     package private(set) var epoch: Int16 = -1
     /// The epoch from which the present producer raised its own; -1 if another one took over.
@@ -68,11 +73,15 @@ package struct Transaction: Hashable {
 
     /// Read back from the log.
     package init(
-        id: String, producerID: Int64, epoch: Int16, timeoutMs: Int32, state: State, partitions: Set<TopicPartition>,
-        startTime: Int64, lastUpdate: Int64
+        id: String, producerID: Int64, lastProducerID: Int64 = -1, nextProducerID: Int64 = -1, epoch: Int16,
+        timeoutMs: Int32, state: State, partitions: Set<TopicPartition>, startTime: Int64, lastUpdate: Int64,
+        version: Int16 = 0
     ) {
         self.id = id
         self.producerID = producerID
+        self.lastProducerID = lastProducerID
+        self.nextProducerID = nextProducerID
+        self.version = version
         self.epoch = epoch
         self.timeoutMs = timeoutMs
         self.state = state
@@ -180,8 +189,10 @@ extension Transaction {
     }
 
     /// Partitions join the transaction, which they may begin; nil when they are all in it already.
+    ///
+    /// - Parameter version: 2 where records or offsets themselves add their partition.
     package func adding(
-        _ added: Set<TopicPartition>, producerID: Int64, epoch: Int16, now: Int64
+        _ added: Set<TopicPartition>, producerID: Int64, epoch: Int16, version: Int16 = 0, now: Int64
     ) throws(TransactionRefusal) -> Transaction? {
         try check(producerID, epoch)
         var next = self
@@ -194,6 +205,7 @@ extension Transaction {
             next.partitions = []
         }
         next.state = .ongoing
+        next.version = version
         next.partitions.formUnion(added)
         next.lastUpdate = now
         return next
@@ -207,19 +219,83 @@ extension Transaction {
         guard state == .ongoing, partitions.contains(partition) else { throw TransactionRefusal(.transactionAbortable) }
     }
 
-    /// The producer's decision; nil when it was carried out before, as a retry finds it.
+    /// The decision of a producer of version 0 or 1; nil when it was carried out before, as a retry finds it.
     package func ending(
         commit: Bool, producerID: Int64, epoch: Int16, now: Int64
     ) throws(TransactionRefusal) -> Transaction? {
         try check(producerID, epoch)
         switch (state, commit) {
-        case (.ongoing, _): return decided(commit ? .prepareCommit : .prepareAbort, now: now)
+        case (.ongoing, _):
+            var next = decided(commit ? .prepareCommit : .prepareAbort, now: now)
+            next.version = 0
+            return next
         case (.completeCommit, true), (.completeAbort, false): return nil
         case (.prepareCommit, true), (.prepareAbort, false): throw TransactionRefusal(.concurrentTransactions)
         case (.completeCommit, false), (.completeAbort, true), (.prepareCommit, false), (.prepareAbort, true),
             (.empty, _):
             throw TransactionRefusal(.invalidTxnState)
         }
+    }
+
+    /// What the end of a transaction comes to that raises the producer's epoch.
+    package enum Ending {
+        /// The producer has the identity of ``Transaction/owner`` from now on, once this is written down.
+        case decided(Transaction)
+        /// The epochs are used up: ask again with a new producer id.
+        case needsProducerID
+        /// Carried out before, as a retry finds it: the producer has the identity of ``Transaction/owner`` already.
+        case repeated
+    }
+
+    /// The decision of a producer of version 2, which may also abort what it has not begun.
+    ///
+    /// A retry is told from the next end by its epoch, which is the one before the present.
+    ///
+    /// - Parameter newProducerID: for a producer whose epochs are used up; nil as long as nobody knows that they are.
+    package func raising(
+        commit: Bool, producerID: Int64, epoch: Int16, newProducerID: Int64? = nil, now: Int64
+    ) throws(TransactionRefusal) -> Ending {
+        let isRetryOfLast =
+            version >= 2 && producerID == lastProducerID && epoch == Self.lastUsableEpoch && self.epoch == 0
+        let isRetry = isRetryOfLast || (version >= 2 && epoch < .max && self.epoch == epoch + 1)
+        guard producerID == self.producerID || isRetryOfLast else {
+            throw TransactionRefusal(.invalidProducerIDMapping)
+        }
+        let isExpected =
+            switch state {
+            case .empty, .ongoing: epoch == self.epoch
+            case .prepareCommit, .prepareAbort: version >= 2 ? isRetry : epoch == self.epoch
+            case .completeCommit, .completeAbort: isRetry || epoch == self.epoch
+            }
+        guard isExpected else { throw TransactionRefusal(.producerFenced) }
+        switch (state, commit) {
+        case (.ongoing, _): return raised(commit ? .prepareCommit : .prepareAbort, to: newProducerID, now: now)
+        case (.prepareCommit, true), (.prepareAbort, false): throw TransactionRefusal(.concurrentTransactions)
+        case (.completeCommit, true) where isRetry, (.completeAbort, false) where isRetry: return .repeated
+        case (.completeCommit, false) where !isRetry, (.completeAbort, false), (.empty, false):
+            return raised(.prepareAbort, to: newProducerID, now: now)
+        case (.completeCommit, _), (.completeAbort, true), (.prepareCommit, false), (.prepareAbort, true),
+            (.empty, true):
+            throw TransactionRefusal(.invalidTxnState)
+        }
+    }
+
+    private func raised(_ decision: State, to newProducerID: Int64?, now: Int64) -> Ending {
+        var next = decided(decision, now: now)
+        if epoch >= Self.lastUsableEpoch {
+            guard let newProducerID else { return .needsProducerID }
+            next.nextProducerID = newProducerID
+        }
+        if startTime == -1 { next.startTime = now }
+        next.version = 2
+        next.lastEpoch = epoch
+        next.epoch = epoch == .max ? epoch : epoch + 1
+        return .decided(next)
+    }
+
+    /// The identity with which the producer begins its next transaction.
+    package var owner: (producerID: Int64, epoch: Int16) {
+        nextProducerID == -1 ? (producerID, epoch) : (nextProducerID, 0)
     }
 
     /// The abort that a transaction has coming which is open for longer than its producer asked for; nil otherwise.
@@ -232,6 +308,12 @@ extension Transaction {
         guard let decision else { return self }
         var next = self
         next.state = decision ? .completeCommit : .completeAbort
+        if version >= 2 { next.lastEpoch = epoch }
+        if nextProducerID != -1 {
+            next.lastProducerID = producerID
+            (next.producerID, next.epoch) = owner
+            next.nextProducerID = -1
+        }
         next.partitions = []
         next.startTime = -1
         next.lastUpdate = now

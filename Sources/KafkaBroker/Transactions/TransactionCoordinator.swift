@@ -64,7 +64,7 @@ extension Cluster {
         do throws(WireError) {
             builder.append(
                 timestamp: clock.wallTime(), key: try key.encodeWithVersion(0),
-                value: try stored.map { stored throws(WireError) in try stored.encodeWithVersion(0) })
+                value: try stored.map { stored throws(WireError) in try stored.encodeWithVersion(storedVersion) })
         } catch {
             throw TransactionRefusal(.unknownServerError)
         }
@@ -76,6 +76,9 @@ extension Cluster {
             throw TransactionRefusal(error.code == .kafkaStorageError ? .notCoordinator : .unknownServerError)
         }
     }
+
+    /// The version before transactions of version 2 has no room for what those need.
+    private var storedVersion: Int16 { release.level(of: .transactions) >= 1 ? 1 : 0 }
 
     /// Carries out a decision that is written down: a marker on each partition, then the end of the transaction.
     func carryOut(_ transaction: Transaction) {
@@ -106,7 +109,7 @@ extension Cluster {
         do throws(ProduceRefusal) {
             try mark(
                 partition, producerID: transaction.producerID, epoch: transaction.epoch, commit: commit,
-                coordinatorEpoch: coordinatorEpoch, now: now)
+                coordinatorEpoch: coordinatorEpoch, transactionVersion: transaction.version, now: now)
             return true
         } catch {
             guard error.code != .kafkaStorageError else { return false }

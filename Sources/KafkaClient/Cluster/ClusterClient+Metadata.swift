@@ -48,8 +48,10 @@ extension ClusterClient {
             }
             try await askForMetadata(topics)
             result = .success(())
+            unansweredSince = nil
         } catch {
             result = .failure(error)
+            rebootstrapIfDue(after: error)
         }
         let waiters = refreshWaiters ?? []
         refreshWaiters = nil
@@ -87,6 +89,7 @@ extension ClusterClient {
             let refusal = error(.broker(response.errorCode, message: nil), during: .request(.metadata))
             refusals += 1
             guard refusal.isRetriable, refusals <= Self.metadataRetries else { throw refusal }
+            if response.errorCode == .rebootstrapRequired { rebootstrap(because: "a broker asks for it") }
             try await pause(
                 settings.retryBackoff.delay(after: refusals, using: &random), during: .request(.metadata))
         }

@@ -22,6 +22,8 @@ public actor ClusterClient {
     var identity: String?
     /// New connections are asked for the cluster's id before they are used.
     var checksConnections: Bool
+    /// Since when no question for metadata was answered; nil while they are.
+    var unansweredSince: NIODeadline?
     /// The calls that wait for the refresh that another one is doing.
     var refreshWaiters: [Promise<Void, KafkaError>]?
 
@@ -53,6 +55,11 @@ public actor ClusterClient {
         let connection = try await connection(for: target, purpose: purpose)
         let version = try connection.version(of: Request.self, within: versions)
         return try await connection.send(request, version: version, timeout: timeout)
+    }
+
+    /// The versions and features of a broker; of one for all, since a cluster runs one release but for an upgrade.
+    public func brokerVersions() async throws(KafkaError) -> NegotiatedVersions {
+        try await connection(for: .any, purpose: .admin).versions
     }
 
     /// Closes all connections. Requests on their way and later calls fail with `.closed`.

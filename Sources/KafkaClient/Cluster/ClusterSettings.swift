@@ -21,6 +21,9 @@ public struct ClusterSettings: Sendable {
     public var maximumFrameBytes = 128 << 20
     /// Two refreshes of metadata are at least this far apart, whoever asks.
     public var metadataMinimumAge: Duration = .milliseconds(100)
+    /// The time without an answer to questions for metadata after which all that is known of the brokers is forgotten,
+    /// and the bootstrap servers are asked; Kafka's `metadata.recovery.rebootstrap.trigger.ms` (KIP-1102).
+    public var rebootstrapTrigger: Duration = .seconds(300)
     /// The time that a partition is read from a replica before its leader is asked again; Kafka takes
     /// `metadata.max.age.ms` for it.
     public var metadataMaximumAge: Duration = .seconds(300)

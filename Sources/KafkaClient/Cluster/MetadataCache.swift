@@ -103,6 +103,16 @@ package struct MetadataCache {
         return true
     }
 
+    /// Forgets where brokers are, and with it that anything about them was read.
+    package mutating func forgetBrokers() {
+        snapshot.brokers = [:]
+        snapshot.controllerID = nil
+        snapshot.generation += 1
+        brokersReadAt = nil
+        allTopicsReadAt = nil
+        topicsReadAt = [:]
+    }
+
     /// Takes in a broker that FindCoordinator named.
     package mutating func learn(_ endpoint: BrokerEndpoint) {
         guard snapshot.brokers[endpoint.id] != endpoint else { return }

@@ -38,6 +38,9 @@ public actor BrokerConnection {
     /// Requests that are written and not yet answered.
     public var requestsInFlight: Int { handler.value.requestsInFlight }
 
+    /// The time to the broker and back: what the quickest answer took so far. For callers on the event loop.
+    public nonisolated var roundTrip: Duration { handler.value.quickestAnswer.map { Duration($0) } ?? .zero }
+
     /// Closes the connection; unanswered requests fail.
     public func close() {
         handler.value.close(because: .closed)
@@ -61,19 +64,29 @@ public actor BrokerConnection {
     public func submit<R: KafkaRequest>(
         _ request: R, version: Int16? = nil, timeout: Duration? = nil
     ) throws(KafkaError) -> PendingReply<R.Response> {
-        let version = try chosen(version, R.self)
         let slot = Promise<R.Response, KafkaError>()
+        try submit(request, version: version, timeout: timeout) { slot.set($0) }
+        return PendingReply(slot: slot, cancelled: error(.cancelled, R.apiKey))
+    }
+
+    /// Writes a request now, in the order of calls.
+    ///
+    /// - Parameter answered: called exactly once, on the connection's event loop, unless this throws.
+    package func submit<R: KafkaRequest>(
+        _ request: R, version: Int16? = nil, timeout: Duration? = nil,
+        answered: @escaping @Sendable (Result<R.Response, KafkaError>) -> Void
+    ) throws(KafkaError) {
+        let version = try chosen(version, R.self)
         let name = name
         let cluster = settings.name
         try write(request, version: version, timeout: timeout ?? settings.requestTimeout) { answer in
             let (result, wireError) = R.Response.understand(answer, version: version)
-            slot.set(
+            answered(
                 result.mapError {
                     KafkaError($0, during: .request(R.apiKey), cluster: cluster, broker: name)
                 })
             return wireError
         }
-        return PendingReply(slot: slot, cancelled: error(.cancelled, R.apiKey))
     }
 
     /// Writes a request and waits for its answer.

@@ -6,16 +6,17 @@ package import KafkaWire
 /// versions have.
 package enum ClientVersions {
     package static let sent: [ApiKey: ClosedRange<Int16>] = [
-        // Before version 3 there were no record batches; from 13 on topics go by id alone, which their names outlive.
-        .produce: 3...12,
+        // Before version 3 there were no record batches; from 13 on topics go by id alone.
+        .produce: 3...13,
         // Before version 4 there were no record batches.
         .fetch: 4...17,
         // Version 0 answers with a list of segments.
         .listOffsets: 1...11,
         // Before version 4 asking for a topic could create it.
         .metadata: 4...13,
-        // Before version 2 offsets were kept elsewhere, or could not all be asked for; from 10 on topics go by id alone.
-        .offsetCommit: 2...9,
+        // Before version 2 offsets were kept elsewhere; from 10 on topics go by id alone.
+        .offsetCommit: 2...10,
+        // Before version 2 they could not all be asked for; from 10 on those of topics that are gone are not told.
         .offsetFetch: 2...9,
         // Version 0 knows groups only.
         .findCoordinator: 1...6,
@@ -50,6 +51,8 @@ package enum ClientVersions {
         .describeUserScramCredentials: 0...0,
         .describeCluster: 0...2,
         .describeProducers: 0...0,
+        .describeShareGroupOffsets: 0...1,
+        .alterShareGroupOffsets: 0...0,
     ]
 
     /// The versions in which a request may be sent, within `bounds`: those of the table, or all that are defined.

@@ -23,14 +23,22 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var scheduled: Scheduled<Void>?
     private var timer: Scheduled<Void>?
     private var timerDeadline: NIODeadline?
+    private var bufferTimer: Scheduled<Void>?
+    /// Bytes that were read did not arrive here.
+    private var hasLostBytes = false
+
+    /// Memory of frames that no frame came into for so long is given back.
+    private static let bufferLifetime: TimeAmount = .seconds(1)
 
     init(maximumFrameBytes: Int) {
-        frames = FrameAssembler(limit: maximumFrameBytes)
+        frames = FrameAssembler(limit: maximumFrameBytes, reusesBuffers: true)
     }
 
     var isOpen: Bool { state.isOpen && context != nil }
     var closedBecause: KafkaError.Reason? { state.closedBecause }
     var requestsInFlight: Int { state.requestsInFlight + held.count }
+    /// The time that the quickest of all answers took; nil before the first.
+    private(set) var quickestAnswer: TimeAmount?
 
     /// Writes a request at once, or as soon as an authentication that is going on has ended.
     ///
@@ -79,6 +87,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         timer = nil
         scheduled?.cancel()
         scheduled = nil
+        bufferTimer?.cancel()
+        bufferTimer = nil
         let all = unanswered + held.compactMap(\.request)
         held = []
         context?.close(promise: nil)
@@ -128,6 +138,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !hasLostBytes else {
+            return close(because: .connection(.lost("the system announced bytes and then had none")))
+        }
         var bytes = unwrapInboundIn(data)
         do {
             while state.isOpen, var frame = try frames.nextFrame(from: &bytes) {
@@ -135,6 +148,24 @@ final class ConnectionHandler: ChannelInboundHandler {
             }
         } catch {
             close(because: .wire(error))
+        }
+        frames.giveBack(head: bytes)
+        forgetBuffersLater()
+    }
+
+    /// The buffer that the socket is read into next: that of the frame which has begun.
+    func room() -> ByteBuffer {
+        if let room = frames.room() { return room }
+        hasLostBytes = true
+        return ByteBufferAllocator().buffer(capacity: FrameAssembler.headBytes)
+    }
+
+    private func forgetBuffersLater() {
+        guard bufferTimer == nil, frames.remembersBuffers, state.isOpen, let context else { return }
+        bufferTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.bufferLifetime) {
+            self.bufferTimer = nil
+            self.frames.forgetUnusedBuffers()
+            self.forgetBuffersLater()
         }
     }
 
@@ -151,6 +182,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func deliver(_ correlationID: Int32, _ frame: ByteBuffer) {
+        if let sentAt = state.oldestSentAt {
+            let time = NIODeadline.now() - sentAt
+            quickestAnswer = min(quickestAnswer ?? time, time)
+        }
         switch state.received(correlationID: correlationID) {
         case .deliver(let reply):
             if let error = reply(.success(frame)) { close(because: .wire(error)) }

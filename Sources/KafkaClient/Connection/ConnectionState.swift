@@ -75,6 +75,9 @@ package struct ConnectionState<Reply>: ~Copyable {
         return .deliver(inFlight.removeFirst().reply)
     }
 
+    /// When the request was written that is answered next.
+    package var oldestSentAt: NIODeadline? { inFlight.first.map { $0.deadline - TimeAmount($0.timeout) } }
+
     /// The oldest request of those whose time has run out, left where it is: only ``close(because:)`` gives up.
     package func overdue(at now: NIODeadline) -> Request? {
         inFlight.first { $0.deadline <= now }

@@ -108,12 +108,6 @@ actor Connector {
                 .connectTimeout(remaining)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.socketOption(.so_keepalive), value: 1)
-                // Larger reads leave the processor's cache before the frame assembler copies them: 64 KiB measured best.
-                .channelOption(
-                    .recvAllocator,
-                    value: AdaptiveRecvByteBufferAllocator(minimum: 16 << 10, initial: 64 << 10, maximum: 64 << 10)
-                )
-                .channelOption(.maxMessagesPerRead, value: 16)
                 .connect(host: address.host, port: address.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tlsContext {
@@ -122,7 +116,9 @@ actor Connector {
                         }
                         let handler = ConnectionHandler(maximumFrameBytes: maximumFrameBytes)
                         try channel.pipeline.syncOperations.addHandler(handler)
-                        return NIOLoopBound(handler, eventLoop: channel.eventLoop)
+                        let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+                        try channel.setReads(into: tlsContext == nil ? bound : nil)
+                        return bound
                     }
                 }
         } catch {
@@ -320,6 +316,22 @@ extension KafkaError.Reason {
             // A TLS alert, read as a length.
             .connection(.tls("the listener speaks TLS, and this cluster is configured without; use SSL or SASL_SSL"))
         default: self
+        }
+    }
+}
+
+extension Channel {
+    /// Sets how the socket is read: into the frames of `handler`, or, where TLS has to take the bytes first, in pieces.
+    fileprivate func setReads(into handler: NIOLoopBound<ConnectionHandler>?) throws {
+        guard let options = syncOptions else { return }
+        if let handler {
+            try options.setOption(.maxMessagesPerRead, value: 1)
+            try options.setOption(.recvAllocator, value: ReadsIntoPlace(handler: handler))
+        } else {
+            // Larger reads leave the processor's cache before they are decrypted: 64 KiB measured best.
+            try options.setOption(.maxMessagesPerRead, value: 16)
+            let pieces = AdaptiveRecvByteBufferAllocator(minimum: 16 << 10, initial: 64 << 10, maximum: 64 << 10)
+            try options.setOption(.recvAllocator, value: pieces)
         }
     }
 }

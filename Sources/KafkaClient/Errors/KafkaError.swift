@@ -81,6 +81,9 @@ public struct KafkaError: Error, Hashable, Sendable {
     /// Whether another cluster answered than before.
     public var isForeignCluster: Bool { if case .foreignCluster = reason { true } else { false } }
 
+    /// Whether the broker has no version of the request that we could use.
+    public var isUnsupported: Bool { if case .unsupported = reason { true } else { false } }
+
     /// The same error, about this topic and partition.
     public func about(topic: String, partition: Int32? = nil) -> KafkaError {
         var copy = self

@@ -77,8 +77,9 @@ private let exceptions: [ApiKey: [ErrorCode: Remedy]] = [
     .describeConfigs: [.unknownTopicOrPartition: .stop],
     .alterConfigs: [.unknownTopicOrPartition: .stop],
     .incrementalAlterConfigs: [.unknownTopicOrPartition: .stop],
-    .offsetCommit: [.unknownTopicOrPartition: .stop],
+    .offsetCommit: [.unknownTopicOrPartition: .stop, .unknownTopicID: .stop],
     .offsetDelete: [.unknownTopicOrPartition: .stop],
+    .alterShareGroupOffsets: [.unknownTopicOrPartition: .stop],
     // A reassignment is a state, not an outage: the request is refused as long as it lasts.
     .createTopics: [.topicAlreadyExists: .stop],
 ]

@@ -56,6 +56,10 @@ public struct FetchSession: Sendable {
     private var phase = Phase.starting(closing: 0)
     private var sessionUsesIDs = false
     private var isAwaitingAnswer = false
+    private var answersWithoutSession: UInt64 = 0
+    /// The answer that brought records of a partition last, of those that belong to no session; also of partitions that
+    /// are not wanted for a while.
+    private var served: [TopicPartition: UInt64] = [:]
     private let origin: Origin
 
     /// Which cluster and broker errors are about.
@@ -168,9 +172,17 @@ public struct FetchSession: Sendable {
         }
         for index in changed where slots[index].wanted == nil { vacate(index) }
         changed.removeAll(keepingCapacity: true)
-        for slot in slots {
-            if let wanted = slot.wanted { topics.add(FetchRequest.FetchPartition(wanted), of: wanted) }
+        for index in fairOrder {
+            if let wanted = slots[index].wanted { topics.add(FetchRequest.FetchPartition(wanted), of: wanted) }
         }
+    }
+
+    /// Partitions that have waited longest for records first: a broker fills its answer from the front, and one before
+    /// Kafka 4.2 reads a single partition from tiered storage for it. Within a session it is the broker that takes turns.
+    private var fairOrder: [Int] {
+        guard !served.isEmpty else { return Array(slots.indices) }
+        let last = slots.map { slot in slot.wanted.flatMap { served[$0.topicPartition] } ?? 0 }
+        return slots.indices.sorted { (last[$0], $0) < (last[$1], $1) }
     }
 
     private mutating func listChanges(
@@ -245,15 +257,22 @@ public struct FetchSession: Sendable {
 
     private var sentCount: Int { slots.count { $0.sent != nil } }
 
-    private func partitions(of response: FetchResponse) -> [FetchedPartition] {
+    private mutating func partitions(of response: FetchResponse) -> [FetchedPartition] {
         var fetched: [FetchedPartition] = []
+        var isWithoutSession = false
+        if case .starting = phase { isWithoutSession = true }
+        if isWithoutSession { answersWithoutSession += 1 }
         for topic in response.responses {
             guard let name = sessionUsesIDs ? namesByID[topic.topicID] : topic.topic else { continue }
             for data in topic.partitions {
                 guard let index = indexes[TopicPartition(name, data.partitionIndex)], let asked = slots[index].sent,
                     !sessionUsesIDs || asked.topicID == topic.topicID
                 else { continue }
-                fetched.append(FetchedPartition(data, asked: asked))
+                let partition = FetchedPartition(data, asked: asked)
+                if isWithoutSession, partition.records != nil {
+                    served[partition.topicPartition] = answersWithoutSession
+                }
+                fetched.append(partition)
             }
         }
         return fetched

@@ -8,6 +8,8 @@ public enum OffsetQuery: Sendable, Hashable {
     case latest
     /// The record with the largest timestamp (Kafka 3.0, KIP-734).
     case maxTimestamp
+    /// The first that lies on the leader's own disks: records before it are in tiered storage alone (Kafka 3.6, KIP-405).
+    case earliestLocal
     /// The first record whose timestamp, in milliseconds since 1970, is at least this.
     case timestamp(Int64)
 
@@ -16,7 +18,19 @@ public enum OffsetQuery: Sendable, Hashable {
         case .latest: -1
         case .earliest: -2
         case .maxTimestamp: -3
+        case .earliestLocal: -4
         case .timestamp(let milliseconds): milliseconds
+        }
+    }
+}
+
+extension OffsetQuery {
+    /// The version of ListOffsets from which on the query is understood.
+    fileprivate var firstVersion: Int16 {
+        switch self {
+        case .earliest, .latest, .timestamp: 1
+        case .maxTimestamp: 7
+        case .earliestLocal: 8
         }
     }
 }
@@ -56,10 +70,9 @@ extension ClusterClient {
                 }
                 return topic
             }
-            let needsMaxTimestamp = partitions.contains { queries[$0] == .maxTimestamp }
+            let needed = partitions.compactMap { queries[$0]?.firstVersion }.max() ?? 1
             let response = try await client.send(
-                request, to: leader,
-                versions: needsMaxTimestamp ? 7...11 : isolation == .readCommitted ? 2...11 : nil)
+                request, to: leader, versions: max(needed, isolation == .readCommitted ? 2 : 1)...11)
             return client.outcomes(in: response)
         }
     }

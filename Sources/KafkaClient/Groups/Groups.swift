@@ -1,4 +1,4 @@
-import KafkaWire
+public import KafkaWire
 
 /// A group as its coordinator lists it.
 public struct GroupListing: Sendable, Hashable {
@@ -6,15 +6,22 @@ public struct GroupListing: Sendable, Hashable {
     /// `consumer` for consumers; empty for groups that only hold offsets.
     public var protocolType: String
     /// `classic`, `consumer`, `share` or `streams`; empty before Kafka 3.8 (KIP-848).
-    public var type = ""
+    public var type: String
     /// Such as `Stable` or `Empty`; empty before Kafka 2.6.
     public var state: String
     public var coordinator: Int32
+
+    public init(id: String, protocolType: String, type: String = "", state: String, coordinator: Int32) {
+        self.id = id
+        self.protocolType = protocolType
+        self.type = type
+        self.state = state
+        self.coordinator = coordinator
+    }
 }
 
 extension GroupListing {
-    /// Whether its members share partitions, record by record (KIP-932): it commits no offsets.
-    public var isShareGroup: Bool { type == "share" || protocolType == "share" }
+    public var kind: GroupKind { GroupKind(type: type, protocolType: protocolType) }
 }
 
 /// A position that a group has committed.
@@ -139,29 +146,35 @@ extension ClusterClient {
     }
 
     /// Commits positions for a group that has no members: with members the coordinator refuses.
+    ///
+    /// - Parameter topicIDs: ids of the topics by name. Where all are known, and the coordinator takes them (Kafka 4.1), a
+    ///   namesake that was created since gets no position (UNKNOWN_TOPIC_ID).
     public func commitOffsets(
-        of group: String, _ offsets: [TopicPartition: CommittedOffset]
+        of group: String, _ offsets: [TopicPartition: CommittedOffset], topicIDs: [String: KafkaUUID] = [:]
     ) async -> Outcomes<TopicPartition, Void> {
-        await retrying(offsets.keys, during: .offsetCommit, at: .group(group)) { pending, _ in
+        let isIdentified = offsets.keys.allSatisfy { topicIDs[$0.topic].map { $0 != .zero } ?? false }
+        let names = Dictionary(topicIDs.map { ($0.value, $0.key) }) { first, _ in first }
+        return await retrying(offsets.keys, during: .offsetCommit, at: .group(group)) { pending, _ in
             do throws(KafkaError) {
                 var request = OffsetCommitRequest()
                 request.groupID = group
                 request.topics = Dictionary(grouping: pending, by: \.topic).map { name, partitions in
                     var topic = OffsetCommitRequest.OffsetCommitRequestTopic()
                     topic.name = name
+                    topic.topicID = topicIDs[name] ?? .zero
                     topic.partitions = partitions.compactMap { partition in
                         offsets[partition].map { .init(partition.partition, $0) }
                     }
                     return topic
                 }
-                let response = try await send(request, to: .coordinator(group: group))
+                let response = try await send(
+                    request, to: .coordinator(group: group), versions: isIdentified ? 2...10 : 2...9)
                 var outcomes: Outcomes<TopicPartition, Void> = [:]
                 for topic in response.topics {
+                    let name = topic.topicID == .zero ? topic.name : names[topic.topicID] ?? topic.name
                     for partition in topic.partitions {
-                        outcomes[TopicPartition(topic.name, partition.partitionIndex)] = partition.errorCode.outcome(())
-                        {
-                            error($0, .offsetCommit, group).about(
-                                topic: topic.name, partition: partition.partitionIndex)
+                        outcomes[TopicPartition(name, partition.partitionIndex)] = partition.errorCode.outcome(()) {
+                            error($0, .offsetCommit, group).about(topic: name, partition: partition.partitionIndex)
                         }
                     }
                 }
@@ -175,7 +188,7 @@ extension ClusterClient {
         }
     }
 
-    private func error(_ reason: KafkaError.Reason, _ api: ApiKey, _ group: String) -> KafkaError {
+    func error(_ reason: KafkaError.Reason, _ api: ApiKey, _ group: String) -> KafkaError {
         var error = self.error(reason, during: .request(api))
         error.group = group
         return error

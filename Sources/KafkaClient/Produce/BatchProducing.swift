@@ -17,7 +17,9 @@ extension ClusterClient {
             request.acks = -1
             request.timeoutMs = client.brokerTimeoutMs
             request.topicData = [topic]
-            let response = try await client.send(request, to: leader, timeout: client.answerTimeout)
+            // By name: a topic of state outlives what its ids tell.
+            let response = try await client.send(
+                request, to: leader, versions: 3...12, timeout: client.answerTimeout)
             client.learnLeaders(response)
             guard let answer = response.responses.first?.partitionResponses.first else { return [:] }
             return [

@@ -63,17 +63,38 @@ public actor StateTopic {
     /// - Returns: the offset of the first; nil without records.
     @discardableResult
     public func append(_ records: [Record]) async throws(KafkaError) -> Int64? {
+        try await appendTelling(records)?.first
+    }
+
+    /// The place of records that were appended.
+    public struct Appended: Sendable, Hashable {
+        public var first: Int64
+        /// Offset behind the last of them.
+        public var next: Int64
+        /// No record of others is between them.
+        public var isContiguous: Bool
+    }
+
+    /// The same, for those who share the topic with others.
+    ///
+    /// - Returns: nil without records.
+    public func appendTelling(_ records: [Record]) async throws(KafkaError) -> Appended? {
         do { try await appending.wait() } catch { throw self.error(.cancelled) }
         defer { appending.signal() }
-        var first: Int64?
+        var appended: Appended?
         var builder = RecordBatchBuilder()
+        var count: Int64 = 0
         for (index, record) in records.enumerated() {
             builder.append(record)
+            count += 1
             guard builder.sizeInBytes >= Self.batchBytes || index == records.endIndex - 1 else { continue }
             let offset = try await write(&builder)
-            first = first ?? offset
+            appended = Appended(
+                first: appended?.first ?? offset, next: offset + count,
+                isContiguous: appended.map { $0.isContiguous && $0.next == offset } ?? true)
+            count = 0
         }
-        return first
+        return appended
     }
 
     private func write(_ builder: inout RecordBatchBuilder) async throws(KafkaError) -> Int64 {

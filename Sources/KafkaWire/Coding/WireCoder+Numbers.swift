@@ -20,6 +20,9 @@ extension WireCoder {
     public mutating func int16(_ value: inout Int16) throws(WireError) { try integer(&value, "int16") }
 
     @inline(never)
+    public mutating func uint16(_ value: inout UInt16) throws(WireError) { try integer(&value, "uint16") }
+
+    @inline(never)
     public mutating func int32(_ value: inout Int32) throws(WireError) { try integer(&value, "int32") }
 
     @inline(never)

@@ -24,6 +24,11 @@ public struct WireTags {
         try field(tag, isDefault) { wire throws(WireError) in try wire.bool(&value) }
     }
 
+    public mutating func int16(_ tag: UInt32, _ value: inout Int16, default: Int16 = 0) throws(WireError) {
+        let isDefault = value == `default`
+        try field(tag, isDefault) { wire throws(WireError) in try wire.int16(&value) }
+    }
+
     public mutating func int64(_ tag: UInt32, _ value: inout Int64, default: Int64 = 0) throws(WireError) {
         let isDefault = value == `default`
         try field(tag, isDefault) { wire throws(WireError) in try wire.int64(&value) }
@@ -47,6 +52,11 @@ public struct WireTags {
     public mutating func structure<Value: WireStruct>(_ tag: UInt32, _ value: inout Value) throws(WireError) {
         let isDefault = value == Value()
         try field(tag, isDefault) { wire throws(WireError) in try wire.structure(&value) }
+    }
+
+    public mutating func nullableStructure<Value: WireStruct>(_ tag: UInt32, _ value: inout Value?) throws(WireError) {
+        let isDefault = value == nil
+        try field(tag, isDefault) { wire throws(WireError) in try wire.nullableStructure(&value) }
     }
 
     public mutating func array<Value: WireStruct>(_ tag: UInt32, _ values: inout [Value]) throws(WireError) {

@@ -58,6 +58,11 @@ extension ApiKey {
     public static let consumerGroupHeartbeat = ApiKey(rawValue: 68)
     public static let consumerGroupDescribe = ApiKey(rawValue: 69)
     public static let describeTopicPartitions = ApiKey(rawValue: 75)
+    public static let shareGroupDescribe = ApiKey(rawValue: 77)
+    public static let streamsGroupDescribe = ApiKey(rawValue: 89)
+    public static let describeShareGroupOffsets = ApiKey(rawValue: 90)
+    public static let alterShareGroupOffsets = ApiKey(rawValue: 91)
+    public static let deleteShareGroupOffsets = ApiKey(rawValue: 92)
 
     private static let names: [Int16: String] = [
         0: "Produce",
@@ -110,6 +115,11 @@ extension ApiKey {
         68: "ConsumerGroupHeartbeat",
         69: "ConsumerGroupDescribe",
         75: "DescribeTopicPartitions",
+        77: "ShareGroupDescribe",
+        89: "StreamsGroupDescribe",
+        90: "DescribeShareGroupOffsets",
+        91: "AlterShareGroupOffsets",
+        92: "DeleteShareGroupOffsets",
     ]
 }
 

@@ -1,9 +1,16 @@
 /// What a broker said it speaks, and the version to use with it for each request.
 public struct NegotiatedVersions: Hashable, Sendable {
     private let ranges: [ApiKey: ClosedRange<Int16>]
+    /// Features by name, each with the levels that the broker knows; empty before Kafka 2.7 (KIP-584).
+    public let supportedFeatures: [String: ClosedRange<Int16>]
 
     /// - Parameter response: entries whose range is upside down are left out.
     public init(_ response: ApiVersionsResponse) {
+        var features: [String: ClosedRange<Int16>] = [:]
+        for feature in response.supportedFeatures where feature.minVersion <= feature.maxVersion {
+            features[feature.name] = feature.minVersion...feature.maxVersion
+        }
+        supportedFeatures = features
         var ranges: [ApiKey: ClosedRange<Int16>] = [:]
         for api in response.apiKeys where api.minVersion <= api.maxVersion {
             ranges[ApiKey(rawValue: api.apiKey)] = api.minVersion...api.maxVersion

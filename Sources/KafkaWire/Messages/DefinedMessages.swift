@@ -51,5 +51,10 @@ extension ApiKey {
         ConsumerGroupHeartbeatRequest.self,
         ConsumerGroupDescribeRequest.self,
         DescribeTopicPartitionsRequest.self,
+        ShareGroupDescribeRequest.self,
+        StreamsGroupDescribeRequest.self,
+        DescribeShareGroupOffsetsRequest.self,
+        AlterShareGroupOffsetsRequest.self,
+        DeleteShareGroupOffsetsRequest.self,
     ]
 }

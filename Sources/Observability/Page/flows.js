@@ -41,7 +41,7 @@ function flowView(flow) {
   const view = { name: flow.name, rows: new Map(), heads: [], sort: { key: 'state', down: false }, filter: '', limit: 50 };
   const { row, tiles } = plots();
   Object.assign(view, { tiles, state: h('span', null), route: h('span', { class: 'dim' }), note: h('div', { class: 'dim small' }),
-    toggle: h('button', { class: 'toggle' }), retry: h('button', { class: 'retry', hidden: true }, 'Retry what has stopped'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div') });
+    toggle: h('button', { class: 'toggle' }), retry: h('button', { class: 'retry', hidden: true }, 'Retry what has stopped'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div'), instances: h('div') });
   view.toggle.onclick = () => {
     const paused = view.flow.paused.includes('the flow');
     if (paused || confirm(`Pause the whole flow ${view.name}? Its target falls behind until it is resumed.`)) control(view.name, paused ? 'resume' : 'pause');
@@ -58,7 +58,7 @@ function flowView(flow) {
       column(view, 'topic', 'topic'), column(view, 'state', 'state'), column(view, 'partitions', 'partitions', true, true),
       column(view, 'lag', 'lag', true), column(view, 'recordsPerSecond', 'records/s', true, true),
       column(view, 'bytesPerSecond', 'bytes/s', true), column(view, 'latencyMaximum', 'latency', true, true),
-      h('th', { class: 'num wide' }, 'last hour'))), view.body)), view.more, view.groups);
+      h('th', { class: 'num wide' }, 'last hour'))), view.body)), view.more, view.instances, view.groups);
   return view;
 }
 function lagNote(flow) {
@@ -87,6 +87,7 @@ function drawFlow(view, flow) {
   put(view.note, [flow.reason, flow.paused.length ? 'Paused: ' + some(flow.paused) : '',
     flow.sampleAge > 5 ? `Rates and lag are ${seconds(flow.sampleAge)} old` : ''].filter(x => x).join(' · '));
   drawTopics(view);
+  drawInstances(view);
   drawGroups(view);
 }
 function drawHistory() {
@@ -167,7 +168,7 @@ function detailView(flow, topic) {
     h('h2', null, 'Partitions'), toggle), cells, h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null,
     h('th', { class: 'num' }, '#'), h('th', null, 'state'), h('th', { class: 'num' }, 'source offset'),
     h('th', { class: 'num' }, 'source end'), h('th', { class: 'num' }, 'lag'), h('th', { class: 'num' }, 'target offset'),
-    h('th', { class: 'num wide' }, 'brokers'), h('th', null, ''))), body))));
+    h('th', { class: 'num wide' }, 'brokers'), h('th', { class: 'wide' }, 'instance'), h('th', null, ''))), body))));
   toggle.onclick = () => control(flow, toggle.dataset.action, topic);
   return { element, tiles, update(summary, partitions, paused) {
     put(tiles.lag.value, behind(summary.lag)); put(tiles.bytesPerSecond.value, rate(summary.bytesPerSecond));
@@ -179,29 +180,50 @@ function detailView(flow, topic) {
     const state = p => p.stuckForSeconds !== undefined ? 'stuck' : p.state;
     cells.replaceChildren(...partitions.map(p => h('i', { class: 'cell ' + (state(p) === 'active' && p.lag ? 'lagging' : state(p)),
       title: `${topic}-${p.partition}: ${state(p)}, lag ${behind(p.lag)}` })));
-    const waits = summary.reason ? [h('tr', null, h('td', { colspan: 8, class: 'reason' }, `waits to be copied: ${summary.reason}`))] : [];
+    const waits = summary.reason ? [h('tr', null, h('td', { colspan: 9, class: 'reason' }, `waits to be copied: ${summary.reason}`))] : [];
     body.replaceChildren(...waits, ...partitions.map(p => h('tr', { 'data-partition': p.partition },
       h('td', { class: 'num' }, String(p.partition)), h('td', null, chip(state(p))), h('td', { class: 'num' }, count(p.sourceOffset)),
       h('td', { class: 'num' }, p.sourceEnd < 0 ? '–' : count(p.sourceEnd)), h('td', { class: 'num', title: p.lagUnknown }, behind(p.lag)),
       h('td', { class: 'num' }, p.targetOffset < 0 ? '–' : count(p.targetOffset)),
       h('td', { class: 'num wide dim' }, `${p.sourceLeader ?? '–'} → ${p.targetLeader ?? '–'}`),
+      h('td', { class: 'wide dim small' }, p.instance ?? ''),
       h('td', { class: p.reason || p.stuckForSeconds !== undefined ? 'reason' : 'num' },
         p.reason ?? (p.stuckForSeconds !== undefined ? `no progress for ${seconds(p.stuckForSeconds)}${p.obstacle ?? p.lagUnknown ? ': ' + (p.obstacle ?? p.lagUnknown) : ''}` :
           permit(h('button', { onclick: () => control(flow, p.state === 'paused' ? 'resume' : 'pause', topic, p.partition) },
             p.state === 'paused' ? 'Resume' : 'Pause')))))));
   } };
 }
+// Who copies how much. A lone instance is not worth a table.
+function drawInstances(view) {
+  const all = view.flow.instances || [];
+  if (all.length < 2) { view.instances.replaceChildren(); return; }
+  const shown = [...all].sort((a, b) => !a.reason - !b.reason).slice(0, 100), most = Math.max(1, ...all.map(x => x.partitions ?? 0));
+  const rows = shown.map(x => h('tr', { 'data-instance': x.instance },
+    h('td', { class: 'topic' }, x.instance, x.isSelf ? h('span', { class: 'dim small' }, ' answers here') : null),
+    h('td', null, chip(x.reason ? 'silent' : 'copies', x.reason)),
+    h('td', { class: 'num', title: x.partitions === undefined ? 'not known' : `${x.partitions} partitions` },
+      h('i', { class: 'share', style: `width:${Math.round(60 * (x.partitions ?? 0) / most)}px` }), x.partitions === undefined ? '?' : count(x.partitions)),
+    h('td', { class: 'small dim wide' }, (x.tasks ?? []).join(', ')),
+    h('td', { class: 'small dim' }, `for ${seconds(Math.max(0, latest.time - x.since) / 1000)}`),
+    h('td', { class: 'small dim wide' }, /^https?:\/\//.test(x.address ?? '') ? h('a', { href: x.address, rel: 'noreferrer' }, x.address) : ''),
+    h('td', { class: 'small ' + (x.reason ? 'reason' : '') }, x.reason ?? '')));
+  const titles = ['instance', 'state', 'partitions', 'tasks', 'since', 'address', ''];
+  view.instances.replaceChildren(h('div', { class: 'head', style: 'margin:18px 0 4px' }, h('h2', null, 'Instances'),
+    h('span', { class: 'dim small' }, shown.length < all.length ? `${shown.length} of ${count(all.length)}` : count(all.length))),
+    h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null, titles.map((title, i) =>
+      h('th', { class: (i === 2 ? 'num' : '') + (i === 3 || i === 5 ? ' wide' : '') }, title)))), h('tbody', null, rows))));
+}
 function drawGroups(view) {
   const groups = view.flow.groups || [];
   if (!groups.length) { view.groups.replaceChildren(); return; }
-  const shown = groups.slice(0, 100), columns = ['group', 'state', 'partition', 'source offset', 'on the target', 'committed there', ''];
+  const shown = groups.slice(0, 100), columns = ['group', 'kind', 'state', 'partition', 'source offset', 'on the target', 'committed there', ''];
   const rows = shown.flatMap(g => (g.partitions.length ? g.partitions : [{}]).map((p, i) => h('tr', { 'data-group': g.group },
-    h('td', { class: 'topic' }, i ? '' : g.group), h('td', null, chip(p.state ?? g.state, p.reason ?? g.reason)),
+    h('td', { class: 'topic' }, i ? '' : g.group), h('td', null, i ? '' : g.kind ?? ''), h('td', null, chip(p.state ?? g.state, p.reason ?? g.reason)),
     h('td', null, p.topic === undefined ? '' : `${p.topic}-${p.partition}`), h('td', { class: 'num' }, count(p.sourceOffset)),
     h('td', { class: 'num' }, count(p.translatedOffset)), h('td', { class: 'num' }, count(p.targetOffset)),
-    h('td', { class: 'small dim' }, p.reason ?? (i ? '' : g.reason ?? '')))));
+    h('td', { class: 'small dim' }, p.reason ?? (i ? '' : g.reason ?? g.notCarried ?? '')))));
   view.groups.replaceChildren(h('div', { class: 'head', style: 'margin:18px 0 4px' }, h('h2', null, 'Consumer groups'),
     h('span', { class: 'dim small' }, shown.length < groups.length ? `${shown.length} of ${count(groups.length)}` : count(groups.length))),
     h('div', { class: 'scroll' }, h('table', null, h('thead', null, h('tr', null, columns.map((title, i) =>
-      h('th', { class: i > 2 && i < 6 ? 'num' : '' }, title)))), h('tbody', null, rows))));
+      h('th', { class: i > 3 && i < 7 ? 'num' : '' }, title)))), h('tbody', null, rows))));
 }

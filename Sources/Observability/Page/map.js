@@ -124,22 +124,25 @@ function drawMap(status) {
     const mood = tone[flow.condition] ?? 'warn', isBad = mood === 'bad', isIdle = mood !== 'good' && !isBad;
     const color = isBad ? 'var(--red)' : isIdle ? 'var(--amber)' : 'var(--blue)';
     const thick = 2 + Math.min(5, Math.log10(1 + flow.bytesPerSecond / 1000) * 1.2), d = linePath(points, place);
-    const about = `${flow.name}: ${flow.source} → ${flow.target}, ${flow.condition}`;
+    const instances = flow.instances || [], silent = instances.filter(x => x.reason).length;
+    const who = instances.length < 2 ? '' : instances.map(x => `\n${x.instance}: ${x.reason ? 'silent, ' + x.reason : `${count(x.partitions)} partitions`}`).join('');
+    const about = `${flow.name}: ${flow.source} → ${flow.target}, ${flow.condition}${who}`;
+    const by = instances.length < 2 ? '' : ` · ${instances.length} instances${silent ? `, ${silent} silent` : ''}`;
     markers.push(s('marker', { id: 'arrow' + i, viewBox: '0 0 8 8', refX: 8, refY: 4, markerWidth: 13, markerHeight: 13,
       markerUnits: 'userSpaceOnUse', orient: 'auto' }, s('path', { d: 'M0 0L8 4L0 8Z', fill: color })));
     edges.push(s('path', { class: 'edge', d, 'stroke-width': thick + 3 }),
       s('path', { class: `stream ${flow.bytesPerSecond > 0 ? 'moving' : ''} ${isBad ? 'bad' : isIdle ? 'warn' : ''}`, d,
         'stroke-width': thick, 'marker-end': `url(#arrow${i})`, 'data-line': flow.name }, s('title', null, about)));
-    const [x, y] = place(label.u, label.v), figures = `${rate(flow.bytesPerSecond)} · lag ${behind(flow.lag)}`;
+    const [x, y] = place(label.u, label.v), figures = `${rate(flow.bytesPerSecond)} · lag ${behind(flow.lag)}`, more = figures + by;
     if (map.numbered) {
       labels.push(s('g', { class: 'badge', 'data-label': flow.name }, s('title', null, about), s('circle', { cx: x, cy: y, r: 9, fill: color }),
         s('text', { x, y: y + 4, 'text-anchor': 'middle' }, String(i + 1))));
-      legend.push(h('li', { class: mood }, h('b', null, flow.name), ` ${flow.source} → ${flow.target}, ${figures}`));
+      legend.push(h('li', { class: mood }, h('b', null, flow.name), ` ${flow.source} → ${flow.target}, ${more}`));
     } else {
       labels.push(s('text', { class: 'halo name', x, y: y - 8, 'text-anchor': 'middle', 'data-label': flow.name },
         s('title', null, about), fitted(flow.name, label.room, 14, 650)),
       s('text', { class: 'halo sub', x, y: y + 18, 'text-anchor': 'middle', 'data-label': flow.name },
-        textWidth(figures, 11.5) <= label.room ? figures : rate(flow.bytesPerSecond)));
+        [more, figures].find(t => textWidth(t, 11.5) <= label.room) ?? rate(flow.bytesPerSecond)));
     }
   });
   const nodes = map.boxes.map(({ name, u, v }) => {

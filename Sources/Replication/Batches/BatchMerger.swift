@@ -8,11 +8,20 @@ internal import NIOCore
 /// round trip the limit. Large batches are never touched, and neither are those that stand for much: a few compressed
 /// bytes can stand for gigabytes.
 package enum BatchMerger {
-    /// A batch up to this size is small, in bytes.
-    package static let small = 16 << 10
-    /// Size of what is put together at most, in bytes.
-    package static let limit = 256 << 10
-    /// The same once it is decompressed.
+    /// Sizes in bytes that decide about merging.
+    package struct Sizes: Sendable {
+        /// A batch up to this size is small.
+        package var small: Int
+        /// Size of what is put together at most.
+        package var limit: Int
+
+        /// To a target nearby: what is not tiny costs less as it is.
+        package static let nearby = Sizes(small: 16 << 10, limit: 256 << 10)
+        /// Over a distance, where a partition has five batches on their way, whatever their size.
+        package static let far = Sizes(small: 256 << 10, limit: BatchMerger.decompressedLimit)
+    }
+
+    /// Size of what is put together at most once it is decompressed.
     package static let decompressedLimit = 1_000_000
 
     /// Batches that were put together.
@@ -22,8 +31,8 @@ package enum BatchMerger {
         package var count: Int
     }
 
-    package static func size(_ batch: OutgoingBatch) -> Int? {
-        batch.sizeInBytes <= small && !batch.isPiece ? batch.sizeInBytes : nil
+    package static func size(_ batch: OutgoingBatch, _ sizes: Sizes = .nearby) -> Int? {
+        batch.sizeInBytes <= sizes.small && !batch.isPiece ? batch.sizeInBytes : nil
     }
 
     /// - Parameter largestBatch: bytes that the target takes in one batch.

@@ -20,6 +20,8 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     /// At its first start a flow would write records to its target that another flow writes there too; a reason for
     /// each topic.
     case sharedRecords(flow: String, target: String, reasons: [String])
+    /// The group in which instances share the flow does not take this one.
+    case cannotJoin(group: String, cluster: String, reason: String)
     /// None of several flows can start; the reasons.
     case nothingCanStart([String])
 
@@ -51,6 +53,8 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
             "flow \"\(flow)\" would write records to \(target) that another flow writes there too:\n"
                 + reasons.prefix(Self.shownReasons).map { "  \($0)" }.joined(separator: "\n")
                 + (reasons.count > Self.shownReasons ? "\n  and \(reasons.count - Self.shownReasons) topics more" : "")
+        case .cannotJoin(let group, let cluster, let reason):
+            "\(cluster): cannot join the group \(group), in which instances share the flow: \(reason)"
         case .nothingCanStart(let reasons): "no flow can start:\n" + reasons.map { "  \($0)" }.joined(separator: "\n")
         case .unreadableProgress(let topic, let cluster, let reason):
             "\(cluster): cannot read the progress kept in topic \(topic): \(reason)"
@@ -63,7 +67,7 @@ extension FlowError {
     package var isRefusal: Bool {
         switch self {
         case .identityDiffers, .sameCluster, .mixedClusters, .copiesPresent, .sharedRecords: true
-        case .kafka, .cannotCreateTopic, .unreadableProgress, .nothingCanStart: false
+        case .kafka, .cannotCreateTopic, .unreadableProgress, .cannotJoin, .nothingCanStart: false
         }
     }
 

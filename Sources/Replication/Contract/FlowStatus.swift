@@ -1,3 +1,5 @@
+public import KafkaClient
+
 /// State of a flow, for `/api/status` and `replicator status`.
 public struct FlowStatus: Sendable, Codable {
     public enum State: String, Hashable, Sendable, Codable, CaseIterable, CustomStringConvertible {
@@ -56,6 +58,72 @@ public struct FlowStatus: Sendable, Codable {
         public var sourceLeader: Int32?
         /// Broker that it is written to; nil while there is none.
         public var targetLeader: Int32?
+        /// Id of the instance that copies it; nil while nobody is known to.
+        public var instance: String?
+        /// Milliseconds since 1970; when that instance took it over, as far as known here.
+        public var instanceSince: Int64?
+    }
+
+    /// A process that takes part in the flow.
+    public struct Instance: Hashable, Sendable, Codable {
+        public var instance: String
+        /// Address of its HTTP endpoint; nil where it has announced none.
+        public var address: String?
+        public var isSelf: Bool
+        /// Milliseconds since 1970; when it got its present part, as far as known here.
+        public var since: Int64
+        /// Nil while it is not known.
+        public var partitions: Int?
+        /// Names of the tasks that exist once per flow and that it has: `topics`, `metadata`, `groups`. Nil while it is
+        /// not known.
+        public var tasks: [String]?
+        /// Reason why nothing is known of it; nil when something is.
+        public var reason: String?
+
+        public init(
+            instance: String, address: String? = nil, isSelf: Bool, since: Int64, partitions: Int? = nil,
+            tasks: [String]? = nil, reason: String? = nil
+        ) {
+            self.instance = instance
+            self.address = address
+            self.isSelf = isSelf
+            self.since = since
+            self.partitions = partitions
+            self.tasks = tasks
+            self.reason = reason
+        }
+    }
+
+    /// Place of this process in the group of those that share the flow.
+    public struct Membership: Hashable, Sendable, Codable {
+        public enum State: String, Hashable, Sendable, Codable, CaseIterable, CustomStringConvertible {
+            /// It has not joined yet; a lone one copies already.
+            case joining
+            case member
+            /// The group's coordinator has not been heard of for a session: nothing is written.
+            case lost
+            /// The group does not take it until a person acts.
+            case refused
+
+            public var description: String { rawValue }
+        }
+
+        public var instance: String
+        /// Generation of the group that its parts go back to; -1 before the first.
+        public var generation: Int32
+        public var state: State
+        /// Reason why it is no member; nil while it is, or nothing speaks against it.
+        public var reason: String?
+        /// Milliseconds since 1970; when this state began.
+        public var since: Int64
+
+        public init(instance: String, generation: Int32, state: State, reason: String? = nil, since: Int64) {
+            self.instance = instance
+            self.generation = generation
+            self.state = state
+            self.reason = reason
+            self.since = since
+        }
     }
 
     /// A consumer group whose positions are kept in step.
@@ -69,7 +137,7 @@ public struct FlowStatus: Sendable, Codable {
             case refused, failed
             /// As of ``GroupPartition``.
             case beyondEnd, beyondCopies
-            /// A share group: its positions are none that are kept in step.
+            /// A share group, and one of the clusters does not tell or take where those begin.
             case notCovered
 
             public var description: String { rawValue }
@@ -77,10 +145,13 @@ public struct FlowStatus: Sendable, Codable {
 
         public var group: String
         public var targetGroup: String
+        public var kind: GroupKind
         /// The worst of its partitions.
         public var state: State
         /// Reason why it is not in step.
         public var reason: String?
+        /// Parts of what its cluster knows of the group that are not carried over; nil where offsets say it all.
+        public var notCarried: String?
         public var partitions: [GroupPartition]
     }
 
@@ -165,4 +236,10 @@ public struct FlowStatus: Sendable, Codable {
     public var groups: [Group] = []
     /// Reason why what is told of the groups is not of now: they cannot be looked at; nil when it is.
     public var groupsReason: String?
+    /// The processes that share the flow, this one included; nil before that is known.
+    public var instances: [Instance]?
+    /// Nil before the flow asks to be let into its group.
+    public var membership: Membership?
+    /// Tasks that exist once per flow and that this instance has; nil before it has joined.
+    public var tasks: [String]?
 }

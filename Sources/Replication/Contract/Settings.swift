@@ -26,6 +26,8 @@ public struct FlowSettings: Sendable {
     public var bufferBytes = 32 << 20
     /// Independent slices of the flow, each on one thread; nil for one per core.
     public var shards: Int?
+    /// This process among those that share the flow; nil for one with an id of its own that nobody else has.
+    public var instance: InstanceSettings?
     /// Time for the last round of consumer group synchronization once the flow has stopped.
     package var lastGroupRoundTimeout: Duration = .seconds(10)
 

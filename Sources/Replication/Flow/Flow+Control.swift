@@ -1,18 +1,22 @@
+internal import FoundationEssentials
 internal import KafkaClient
 internal import Logging
 
 // Changes by an operator while a flow runs.
 extension Flow {
-    /// Stops reading the flow, a topic or a partition. Records read before still go to the target. Lasts until it is
-    /// resumed or the process ends.
+    /// Stops reading the flow, a topic or a partition, on all instances that share the flow. Records read before still go
+    /// to the target. Lasts until it is resumed, whatever ends and starts meanwhile.
     ///
     /// - Returns: whether that was news.
+    /// - Throws: ``FlowControlError/notRecorded(flow:_:reason:)`` when only this instance does so, for now.
     @discardableResult
     public func pause(_ scope: PauseScope) async throws(FlowControlError) -> Bool {
-        try checkExists(scope)
-        guard pauses.pause(scope) else { return false }
+        try await checkExists(scope)
+        let (isNews, records) = control.pause(scope, now: wallClock())
+        guard isNews else { return false }
         await applyPauses()
         logger.info("paused", metadata: ["what": "\(scope)"])
+        try await tell(records, of: scope)
         return true
     }
 
@@ -21,27 +25,39 @@ extension Flow {
     /// - Returns: whether anything of it was paused.
     @discardableResult
     public func resume(_ scope: PauseScope) async throws(FlowControlError) -> Bool {
-        try checkExists(scope)
-        switch pauses.resume(scope) {
+        try await checkExists(scope)
+        let (result, records) = control.resume(scope)
+        switch result {
         case .resumed:
             await applyPauses()
             logger.info("resumed", metadata: ["what": "\(scope)"])
+            try await tell(records, of: scope)
             return true
         case .wasNotPaused: return false
         case .pausedAsPartOf(let whole): throw .pausedAsPartOf(flow: name, scope, whole: whole)
         }
     }
 
-    /// Tries partitions that have failed again, as a restart would, and topics that wait at once.
+    /// Tries partitions that have failed again, as a restart would, and topics that wait at once: here, and on the other
+    /// instances that share the flow.
     ///
-    /// - Returns: how many partitions had failed or were not copied.
+    /// - Returns: how many partitions had failed or were not copied here.
     @discardableResult
     public func retry(_ scope: PauseScope) async throws(FlowControlError) -> Int {
-        try checkExists(scope)
+        try await checkExists(scope)
+        let count = await retryHere(scope)
+        try await tell(control.retry(scope, id: UUID().uuidString), of: scope)
+        return count
+    }
+
+    func retryHere(_ scope: PauseScope) async -> Int {
         var count = retryWaiting(scope)
         for shard in shards { count += await shard.retry(scope) }
         return count
     }
+
+    /// Other instances that have been told of the last wish: they obey it as they read it.
+    package var toldOthers: Bool { control.isShared }
 
     /// Partitions that have stopped and cannot be tried again: nobody knows where they are to begin.
     package func withoutPosition(_ scope: PauseScope) async -> Int {
@@ -51,19 +67,21 @@ extension Flow {
     }
 
     /// Parts that are paused, for the flow that takes this one's place.
-    package var pausesNow: Pauses { pauses }
+    package var pausesNow: Pauses { control.pauses }
 
     /// Pauses what was paused in the flow whose place this one takes. To be called before it is started.
     package func takeOver(_ pauses: Pauses) {
-        for scope in pauses.scopes { _ = self.pauses.pause(scope) }
+        for scope in pauses.scopes { _ = control.pause(scope, now: wallClock()) }
     }
 
-    private func checkExists(_ scope: PauseScope) throws(FlowControlError) {
+    private func checkExists(_ scope: PauseScope) async throws(FlowControlError) {
+        var present = Set(known.keys)
+        if parts.isShared { present.formUnion(await progress.known.keys) }
         let exists =
             switch scope {
             case .flow: true
-            case .topic(let topic): isWaiting(topic) || known.keys.contains { $0.topic == topic }
-            case .partition(let topic, let partition): known[TopicPartition(topic, partition)] != nil
+            case .topic(let topic): isWaiting(topic) || present.contains { $0.topic == topic }
+            case .partition(let topic, let partition): present.contains(TopicPartition(topic, partition))
             }
         guard !exists else { return }
         if let topic = scope.topic, let rule = settings.exclusion(of: topic) {
@@ -72,8 +90,8 @@ extension Flow {
         throw .unknown(flow: name, scope)
     }
 
-    private func applyPauses() async {
-        for shard in shards { await shard.apply(pauses) }
+    func applyPauses() async {
+        for shard in shards { await shard.apply(control.pauses) }
     }
 
     /// Takes over what may change while the flow runs: topics, consumer groups, policies, sync and limits. Partitions that are
@@ -90,12 +108,11 @@ extension Flow {
         settings.limits = new.limits
         settings.policies = new.policies
         settingsChanged()
-        rateLimit.set(bytesPerSecond: new.limits.bytesPerSecond)
+        await limitConfigured(new.limits.bytesPerSecond)
         let selector = selector
         await selectTopics()
         for shard in shards {
             await shard.apply(settings.policies)
-            await shard.limitChanged()
         }
         return selectionChange(from: before, to: selector)
     }

@@ -29,16 +29,55 @@ public actor Flow: Service {
     let target: ClusterClient
     private(set) var topicSync: TopicSync
     let rateLimit: RateLimit
-    var pauses = Pauses()
-    private let progress: ProgressStore
-    private let checkpoints: CheckpointWriter
+    /// Pauses, limits and traffic, as all instances know them.
+    var control: SharedControl
+    let progress: ProgressStore
+    let checkpoints: CheckpointWriter
     private let groupSync: GroupSync
-    private var groups: GroupSyncLoop?
+    private(set) var groups: GroupSyncLoop?
     private(set) var shards: [Shard] = []
-    /// The shard of each partition, by its number.
-    private(set) var known: [TopicPartition: Int] = [:]
+    /// The shard of each partition that is copied here, by its number.
+    var known: [TopicPartition: Int] = [:]
     private var topicMetrics: TopicMetrics.Table
-    private let discoveryDue = Signal()
+    let discoveryDue = Signal()
+
+    // Of the instances that share it.
+
+    nonisolated let instance: InstanceSettings
+    /// The time for which this instance may write.
+    package nonisolated let lease = InstanceLease()
+    var parts: InstanceParts
+    var member: InstanceMember?
+    var loads = PartLoads()
+    var loadsMeasured: NIODeadline?
+    let controlDue = Signal()
+    /// Reports of instances that are gone, to be taken away.
+    var departed: [InstanceRecord] = []
+    /// The flow's limit that is obeyed; a share of it may be less.
+    var limitObeyed: Int?
+    /// Partitions of the last discovery, whoever copies them.
+    private(set) var pairs: [TopicPartition: TopicSync.PartitionPair] = [:]
+    private(set) var lastFound: TopicSync.Discovery?
+    /// The parts that this instance has divided last, as the group's leader.
+    var lastDivided: Set<FlowPart>?
+    /// Something has changed that ``arrange(_:)`` has yet to look at.
+    var isDivisionStale = true
+    /// Partitions that a discovery was asked to find.
+    var lookedFor: Set<TopicPartition> = []
+    /// Partitions that go to others, since when.
+    var releases: [TopicPartition: ContinuousClock.Instant] = [:]
+    /// Last progress of released partitions that is not recorded yet.
+    var unrecorded: [PartitionProgress] = []
+    /// When the start was claimed; milliseconds since 1970.
+    var claimedAt: Int64?
+    var provisionalEnd: NIODeadline = .distantPast
+    /// It began before the flow had recorded anything.
+    var isFirstStart = false
+    let partsDue = Signal()
+    let followingDue = Signal()
+    /// Held while parts are taken and given.
+    let arranging = AsyncSemaphore(1)
+
     private var waiting = WaitingTopics()
     /// The source as discovery saw it last; nil before.
     private(set) var sourceSeen: ClusterMetadata?
@@ -49,9 +88,9 @@ public actor Flow: Service {
     /// Discoveries in a row that have failed.
     private var discoveryFailures = 0
     private var factory: PartitionFactory?
-    private var phase = FlowStatus.State.starting
+    private(set) var phase = FlowStatus.State.starting
     /// Made by ``prepare()``.
-    private var identity: (own: FlowProducerIDs, sourceID: String, targetID: String)?
+    private(set) var identity: (own: FlowProducerIDs, sourceID: String, targetID: String)?
     /// See ``ProgressStore/restorations``.
     private var knownRestorations = 0
     private var neighbours: FlowNeighbours?
@@ -80,6 +119,12 @@ public actor Flow: Service {
         precondition(!eventLoops.isEmpty, "a flow needs an event loop")
         name = settings.name
         self.settings = settings
+        let instance = settings.instance ?? Self.processInstance
+        self.instance = instance
+        parts = InstanceParts(instance: instance.id, at: wallClock())
+        control = SharedControl(
+            instance: instance.id, address: instance.address, limit: settings.limits.bytesPerSecond)
+        limitObeyed = settings.limits.bytesPerSecond
         rateLimit = RateLimit(bytesPerSecond: settings.limits.bytesPerSecond)
         topicMetrics = TopicMetrics.Table(flow: settings.name, limit: series.topics)
         self.eventLoops = eventLoops
@@ -96,7 +141,7 @@ public actor Flow: Service {
             wallClock: wallClock)
         groupSync = GroupSync(
             settings: settings, source: source, target: target, progress: progress, logger: logger)
-        checkpoints = CheckpointWriter(progress: progress, troubles: troubles)
+        checkpoints = CheckpointWriter(progress: progress, troubles: troubles, lease: lease)
     }
 
     /// Checks that the flow may start, see ``FlowStart``. Changes nothing but the topics that keep state.
@@ -168,6 +213,9 @@ public actor Flow: Service {
         }
         rules.producerIDs[usual] = producerID
         shards = makeShards(identity.own, rules)
+        known = [:]
+        try await openControl()
+        try await beginMembership()
         let factory = PartitionFactory(
             settings: settings, sourceClusterID: identity.sourceID, targetClusterID: identity.targetID,
             producer: ProducerIdentity(id: producerID, epoch: 0))
@@ -182,14 +230,15 @@ public actor Flow: Service {
     /// Replicates from when the flow has been started until graceful shutdown.
     package func replicate() async {
         guard let factory else { preconditionFailure("start() has made it") }
-        let groups = GroupSyncLoop(groupSync, logger: logger) { [shards] in
-            await Self.collect(shards) { await $0.forwardPartitions }
-        }
+        let groups = GroupSyncLoop(groupSync, logger: logger) { [weak self] in await self?.maps() ?? [] }
         self.groups = groups
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await self.keepDiscovering(factory) }
             background.addTask { await self.keepCheckpoints() }
-            background.addTask { await groups.run { await self.settings } }
+            background.addTask {
+                await groups.run { await self.settings } isHeld: { await self.parts.holds(.groups) }
+            }
+            background.addTask { await self.keepMembership(factory) }
             background.addTask { await self.keepMetadata() }
             background.addTask { [source, shards] in await SourceEnds(source: source, shards: shards).run() }
             background.addTask { await self.keepLag() }
@@ -197,14 +246,18 @@ public actor Flow: Service {
             await withTaskGroup(of: Void.self) { group in
                 for shard in shards { group.addTask { await shard.run() } }
             }
+            await storeCheckpoints()
+            // The others need not wait for what a lone one does last.
+            if parts.isShared { await leaveGroup() }
             background.cancelAll()
         }
         topicMetrics.lagsEnded(partitions: known.count)
-        await storeCheckpoints()
+        let isShared = parts.isShared
         if let metadata = try? await target.metadata(.named([progress.topic, OriginRecord.topic])) {
             await keepMemory(metadata)
         }
-        if !isAbandoned { await groups.finish(settings) }
+        if !isAbandoned, !isShared { await groups.finish(settings) }
+        if !isShared { await leaveGroup() }
         await close()
         logger.info("flow has stopped")
     }
@@ -219,7 +272,7 @@ public actor Flow: Service {
     }
 
     /// Whether it does its work, as far as is known.
-    package var works: Bool { phase == .running && trouble == nil }
+    package var works: Bool { phase == .running && trouble == nil && membershipTrouble == nil }
 
     /// Lets go of both clusters.
     package func close() async {
@@ -231,13 +284,23 @@ public actor Flow: Service {
     public func status() async -> FlowStatus {
         let partitions = await Self.collect(shards) { await $0.statuses }
             .sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
-        return FlowStatus(
-            name: name, source: settings.source.name, target: settings.target.name, state: phase, reason: trouble,
-            paused: pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: settings.limits.bytesPerSecond,
+        var status = FlowStatus(
+            name: name, source: settings.source.name, target: settings.target.name, state: phase,
+            reason: trouble ?? membershipTrouble,
+            paused: control.pauses.scopes.map(\.description).sorted(), bytesPerSecondLimit: control.limit,
             partitions: partitions, waiting: waiting.all.isEmpty ? nil : waiting.all,
             excluded: excluded.isEmpty ? nil : excluded,
             groups: await groupSync.findings.map { FlowStatus.Group($0) },
             groupsReason: await groupSync.staleness(at: .now))
+        tell(&status)
+        return status
+    }
+
+    /// Offset maps of the moment; of what others copy, as they have recorded them.
+    private func maps() async -> [ForwardPartition] {
+        let own = await Self.collect(shards) { await $0.forwardPartitions }
+        guard parts.isShared else { return own }
+        return own + (await progress.partitions(without: Set(own.map(\.source)))).filter { pairs[$0.source] != nil }
     }
 
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.
@@ -257,8 +320,7 @@ public actor Flow: Service {
         if let identity, !identity.targetID.isEmpty { clusters.target.clusterID = identity.targetID }
         let count = settings.shards ?? eventLoops.count
         let budget = settings.bufferBytes / count
-        let limits = ShardScheduler.Limits(
-            fetchBytes: min(8 << 20, max(1 << 20, budget / 3)), partitionBufferBytes: max(2 << 20, budget / 4))
+        let limits = ShardScheduler.Limits(budget: budget)
         let intake = BatchIntake(
             planner: BatchPlanner(compression: settings.compression, addsLoopHeader: settings.stampsRecords),
             origins: rules, quarantinesDamaged: settings.policies.quarantined == .continue)
@@ -270,8 +332,8 @@ public actor Flow: Service {
                 scheduler: ShardScheduler(
                     budget: budget, limits: limits, intake: intake,
                     replicaLease: settings.source.metadataMaximumAge), rateLimit: rateLimit,
-                own: own, sourceOrigins: sourceOrigins, number: number, troubles: troubles, logger: logger,
-                wallClock: wallClock)
+                own: own, sourceOrigins: sourceOrigins, number: number, troubles: troubles, lease: lease,
+                partsDue: partsDue, logger: logger, wallClock: wallClock)
         }
     }
 
@@ -291,28 +353,52 @@ extension Flow {
     /// seen before.
     private func discover(_ factory: PartitionFactory) async throws(FlowError) {
         let isStarting = self.factory == nil
+        let isHolder = parts.holds(.topics)
         let now = ContinuousClock.now
-        let copied = Set(known.keys.map(\.topic)).union(waiting.names)
+        var copied = Set(known.keys.map(\.topic)).union(waiting.names)
+        if !parts.isAlone { copied.formUnion(await progress.known.keys.map(\.topic)) }
         guard let neighbours else { preconditionFailure("prepare() has made it") }
         let found = try await topicSync.discover(
-            onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now), neighbours)
+            onlyKnown: !isStarting && !settings.sync.newTopics ? copied : nil, held: waiting.held(at: now), neighbours,
+            changes: isHolder)
         sourceSeen = found.sourceMetadata
+        lastFound = found
+        pairs = Dictionary(found.partitions.map { ($0.source, $0) }) { first, _ in first }
         if found.leftToOthers != leftToOthers {
             leftToOthers = found.leftToOthers
             await selectTopics()
         }
         excluded = found.excluded
-        let isFirstStart = isStarting && settings.startFrom != .earliest ? await progress.isNewFlow : false
-        let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
-        var refused = found.refused
-        let new = try await discovery.begin(
-            found.partitions.filter { known[$0.source] == nil }, isStarting: isStarting, source: found.sourceMetadata,
-            &refused)
-        if isFirstStart { await tellSkipped(new) }
-        report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
-        if !new.isEmpty { await start(new, found, factory) }
+        if isHolder, parts.holds(.topics) {
+            try await recordNew(found, at: now)
+        } else {
+            // It is the one that holds this task that knows.
+            waiting = WaitingTopics()
+        }
+        isDivisionStale = true
+        await arrange(factory)
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
         await keepMemory(found.targetMetadata)
+    }
+
+    /// Records where partitions begin that nothing is recorded of, and says what is not copied.
+    private func recordNew(
+        _ found: TopicSync.Discovery, at now: ContinuousClock.Instant
+    ) async throws(FlowError) {
+        if !parts.isAlone { try await progress.catchUp() }
+        let isFirstStart = settings.startFrom != .earliest ? await progress.isNewFlow : false
+        let recorded = await progress.known
+        let unreadable = await progress.unreadable
+        let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+        var refused = found.refused
+        let new = try await discovery.record(
+            found.partitions.filter {
+                known[$0.source] == nil && recorded[$0.source] == nil && unreadable[$0.source] == nil
+            },
+            hasOthers: found.partitions.contains { known[$0.source] == nil && recorded[$0.source] != nil },
+            source: found.sourceMetadata, &refused)
+        if isFirstStart { await tellSkipped(new) }
+        report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
     }
 
     /// Says once, when a flow starts for the first time, what it leaves behind.
@@ -366,23 +452,31 @@ extension Flow {
     /// Topics that a line of their own is written about at a time: whoever may create topics may create thousands.
     private static let namedTopics = 100
 
-    private func start(
-        _ new: [FlowDiscovery.NewPartition], _ found: TopicSync.Discovery, _ factory: PartitionFactory
+    /// - Parameter tenure: as of when it was decided, see ``InstanceParts/tenure``.
+    func start(
+        _ new: [FlowDiscovery.NewPartition], _ found: TopicSync.Discovery, _ factory: PartitionFactory, tenure: Int
     ) async {
         var factory = factory
         factory.settings.policies = settings.policies
         var batches: [[PartitionReplicator]] = Array(repeating: [], count: shards.count)
         let limits = await batchLimits(of: Set(new.map(\.pair.target.topic)))
+        guard tenure == parts.tenure else { return }
+        let new = new.filter { parts.owns($0.pair.source) && known[$0.pair.source] == nil }
         for new in new {
             let shard = shardNumber(of: new.pair.source)
             known[new.pair.source] = shard
             var partition = factory.partition(
                 new, in: found, metrics: topicMetrics.metrics(of: new.pair.source.topic))
-            partition.setPaused(pauses.covers(new.pair.source))
+            partition.setPaused(control.pauses.covers(new.pair.source))
             if let limit = limits[new.pair.target.topic] { partition.setLargestBatch(limit) }
             batches[shard].append(partition)
         }
-        for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty { await shard.add(partitions) }
+        for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty {
+            // Everything may have been lost since the one before.
+            guard tenure == parts.tenure else { return }
+            await shard.add(partitions)
+        }
+        guard !new.isEmpty else { return }
         let topics = Set(new.map(\.pair.source.topic)).sorted()
         let shown = topics.prefix(20).joined(separator: ",")
         logger.info(
@@ -441,7 +535,7 @@ extension Flow {
     /// Settings of topics, access rules and quotas; records do not wait for them.
     private func keepMetadata() async {
         while !Task.isCancelled {
-            await topicSync.metadata.synchronize()
+            if parts.holds(.metadata) { await topicSync.metadata.synchronize() }
             guard (try? await Task.sleep(for: settings.sync.interval)) != nil else { return }
         }
     }

@@ -20,29 +20,26 @@ struct FlowDiscovery {
         var failure: PartitionFailure?
     }
 
-    /// Records where new partitions begin before anything of them is copied.
+    /// Records where partitions begin that nothing is recorded of, before anything of them is copied.
     ///
     /// - Parameters:
-    ///   - isStarting: the flow starts; partitions that appear later begin at their earliest offset.
+    ///   - pairs: of all that the flow copies, those of which nothing is recorded.
+    ///   - hasOthers: there are others, of which something is.
     ///   - refused: takes in topics with partitions whose source does not tell where they begin.
-    func begin(
-        _ pairs: [TopicSync.PartitionPair], isStarting: Bool, source: ClusterMetadata, _ refused: inout [TopicRefusal]
+    func record(
+        _ pairs: [TopicSync.PartitionPair], hasOthers: Bool, source: ClusterMetadata, _ refused: inout [TopicRefusal]
     ) async throws(FlowError) -> [NewPartition] {
-        let isFirstStart = isStarting ? await progress.isNewFlow : false
+        // Partitions that appear later begin at their earliest offset.
+        let isFirstStart = await progress.isNewFlow
+        if await progress.isIdentityAtRisk { try await progress.storeIdentity() }
         guard !pairs.isEmpty else {
             // Topics that come later are none that were there at the first start; others have to know the flow, too.
             if isFirstStart { try await progress.storeIdentity() }
             return []
         }
-        let recorded = await progress.known
-        let unreadable = await progress.unreadable
-        let (pairs, damaged) = (
-            pairs.filter { unreadable[$0.source] == nil }, pairs.filter { unreadable[$0.source] != nil }
-        )
-        if await progress.isIdentityAtRisk { try await progress.storeIdentity() }
-        let (positions, errors) = await positions(of: pairs, recorded, source, isFirstStart: isFirstStart)
+        let (positions, errors) = await positions(of: pairs, source, isFirstStart: isFirstStart)
         // A source that cannot be asked at all is nothing that a topic is to blame for.
-        if positions.isEmpty, let error = errors.values.first, error.code == nil { throw .kafka(error) }
+        if positions.isEmpty, !hasOthers, let error = errors.values.first, error.code == nil { throw .kafka(error) }
         var open: [String: (targetTopic: String, errors: [KafkaError])] = [:]
         var new: [NewPartition] = []
         for pair in pairs {
@@ -53,9 +50,7 @@ struct FlowDiscovery {
                 continue
             }
             new.append(
-                NewPartition(
-                    pair: pair, position: position, checkpoint: recorded[pair.source],
-                    map: await progress.map(of: pair.source) ?? OffsetMap(start: position)))
+                NewPartition(pair: pair, position: position, checkpoint: nil, map: OffsetMap(start: position)))
         }
         try await progress.store(firstCheckpoints(of: new))
         if isFirstStart { try await progress.storeIdentity() }
@@ -65,7 +60,25 @@ struct FlowDiscovery {
                     topic: topic, targetTopic: found.targetTopic, partitions: found.errors.count,
                     reason: "it is not known where to begin: \(found.errors[0])", isPassing: true))
         }
-        return new + damaged.map { stopped($0, unreadable[$0.source] ?? "") }
+        return new
+    }
+
+    /// Partitions as they are recorded, to be continued here. Those of which nothing is recorded are left out.
+    func resume(_ pairs: [TopicSync.PartitionPair]) async -> [NewPartition] {
+        let recorded = await progress.known
+        let unreadable = await progress.unreadable
+        var found: [NewPartition] = []
+        for pair in pairs {
+            if let flaw = unreadable[pair.source] {
+                found.append(stopped(pair, flaw))
+            } else if let checkpoint = recorded[pair.source] {
+                found.append(
+                    NewPartition(
+                        pair: pair, position: checkpoint.sourceOffset, checkpoint: checkpoint,
+                        map: await progress.map(of: pair.source) ?? OffsetMap(start: checkpoint.sourceOffset)))
+            }
+        }
+        return found
     }
 
     /// The position of the partition is not known. From its beginning everything would be there twice, from its end some
@@ -83,19 +96,15 @@ struct FlowDiscovery {
             ))
     }
 
-    /// Start of each partition: where it stopped last time; else, for topics that were there when the flow first
-    /// started, where the configuration says; else at its earliest offset, since nobody has read it yet.
+    /// Start of each partition: for topics that were there when the flow first started, where the configuration says;
+    /// else at its earliest offset, since nobody has read it yet.
     private func positions(
-        of pairs: [TopicSync.PartitionPair], _ recorded: [TopicPartition: Checkpoint], _ source: ClusterMetadata,
-        isFirstStart: Bool
+        of pairs: [TopicSync.PartitionPair], _ source: ClusterMetadata, isFirstStart: Bool
     ) async -> (offsets: [TopicPartition: Int64], errors: [TopicPartition: KafkaError]) {
-        var offsets: [TopicPartition: Int64] = [:]
         var errors: [TopicPartition: KafkaError] = [:]
         var asked: [TopicPartition] = []
         for partition in pairs.map(\.source) {
-            if let checkpoint = recorded[partition] {
-                offsets[partition] = checkpoint.sourceOffset
-            } else if source.partition(partition.topic, partition.partition)?.leader == nil {
+            if source.partition(partition.topic, partition.partition)?.leader == nil {
                 errors[partition] = topicSync.leaderless(partition)
             } else {
                 asked.append(partition)
@@ -103,10 +112,7 @@ struct FlowDiscovery {
         }
         let found = await topicSync.lookUp(
             asked, at: isFirstStart ? startFrom : .earliest, patience: isFirstStart ? nil : Self.patience)
-        return (
-            offsets.merging(found.offsets) { recorded, _ in recorded },
-            errors.merging(found.errors) { first, _ in first }
-        )
+        return (found.offsets, errors.merging(found.errors) { first, _ in first })
     }
 
     private func firstCheckpoints(of new: [NewPartition]) -> [TopicPartition: Checkpoint] {

@@ -21,6 +21,28 @@ enum GroupFailure {
 }
 
 extension GroupFinding {
+    /// Reason why nothing is done about its positions; nil when they are looked at.
+    package var obstacle: String? { failure ?? notCovered }
+
+    /// Takes in the group that has its name on the target: positions of a share group and of others are kept apart, and
+    /// one name has one group.
+    ///
+    /// - Parameter listed: nil when there is none.
+    mutating func meet(_ listed: GroupListing?, at settings: FlowSettings) {
+        guard obstacle == nil, let listed, kind != .unknown, listed.kind != .unknown,
+            (kind == .share) != (listed.kind == .share)
+        else { return }
+        failure =
+            "it is a \(kind) group, and on \(settings.target.name) \(targetGroup) is a \(listed.kind) group: delete "
+            + "that one if nobody needs it, or leave the group out with consumerGroups.deny"
+    }
+
+    /// Parts of a share group's knowledge that have no place on the target.
+    package static let notCarried =
+        "it is a share group: its start offsets are carried over. Which records behind them are acknowledged or with "
+        + "members, and how often each was delivered, stays at the source: those records are delivered again on the "
+        + "target"
+
     /// - Parameter group: its name on the cluster that refused.
     mutating func fail(
         _ error: KafkaError, group: String, need: AccessOperation, at cluster: ClusterSettings

@@ -4,9 +4,10 @@ package import KafkaClient
 package struct GroupFinding: Sendable {
     package let group: String
     package let targetGroup: String
+    package let kind: GroupKind
     /// The group could not be asked about, or its positions not be committed.
     package var failure: String?
-    /// Why the group's positions are none that could be kept in step; nil when they could be.
+    /// Reason why a cluster has no positions for groups of this kind; nil when both have.
     package var notCovered: String?
     /// The failure is that a cluster did not answer: nothing is wrong with the group itself.
     var isOutage = false

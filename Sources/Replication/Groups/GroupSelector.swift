@@ -21,24 +21,15 @@ package struct GroupSelector {
 
     /// The group's name on the target; nil when the flow leaves it alone.
     ///
-    /// Only groups that commit offsets of topics: consumers of either protocol, and Kafka Streams by its own (KIP-1071).
-    /// Others, such as Connect's own, do not. With a prefix those that carry it already have come from here.
+    /// Only groups that have positions in topics: consumers of either protocol, Kafka Streams by its own (KIP-1071),
+    /// and share groups (KIP-932). Others, such as Connect's own, have none. With a prefix those that carry it already
+    /// have come from here.
     ///
     /// - Throws: ``UndecidedMatch`` when an expression comes to no answer; the flow leaves the group alone.
     package func target(of group: GroupListing) throws(UndecidedMatch) -> String? {
-        guard ["", "consumer", "streams"].contains(group.protocolType), !group.isShareGroup else { return nil }
+        guard ["", "consumer", "streams", "share"].contains(group.protocolType) else { return nil }
         return try target(of: group.id)
     }
-
-    /// Whether it is a share group (KIP-932) that would be kept in step if that were possible.
-    package func selectsShareGroup(_ group: GroupListing) -> Bool {
-        group.isShareGroup && targetName(of: group.id) != nil
-    }
-
-    /// Reason why a share group is left alone.
-    package static let shareGroupReason =
-        "it is a share group: what its members have acknowledged is kept record by record, not as an offset, and is not "
-        + "carried over yet. On the target it begins where its share.auto.offset.reset says"
 
     package func target(of group: String) throws(UndecidedMatch) -> String? {
         guard try !Self.internalGroups.selects(group), try selection.selects(group) else { return nil }

@@ -6,6 +6,8 @@ extension FlowStatus.Group {
     package init(_ finding: GroupFinding) {
         group = finding.group
         targetGroup = finding.targetGroup
+        kind = finding.kind
+        notCarried = finding.kind == .share && finding.obstacle == nil ? GroupFinding.notCarried : nil
         partitions = finding.partitions.map { FlowStatus.GroupPartition($0) }
         if let failure = finding.failure {
             state = .failed

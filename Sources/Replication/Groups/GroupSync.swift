@@ -18,6 +18,8 @@ package actor GroupSync {
     var generations = GroupGenerations()
     /// The last look at all groups.
     private(set) var look = GroupGenerations.Look()
+    /// Ids of the target's topics, as they were when positions were last compared with maps.
+    private var targetTopicIDs: [String: KafkaUUID] = [:]
     private(set) var successions: [String: (topicID: String, succession: TopicSuccession)] = [:]
     private let unread: UnreadRecords
     private let groupCount: Gauge
@@ -118,7 +120,7 @@ package actor GroupSync {
         _ names: [String]?, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async throws(KafkaError) -> [GroupFinding] {
         let (selected, others) = try await select(names)
-        let committed = await offsets(of: selected.map(\.group), at: source)
+        let committed = await offsets(of: selected.map { ($0.group, $0.kind) }, at: source)
         look.committed = committed.compactMapValues { (try? $0.get())?.mapValues(\.offset) }
         let routes = try await routes(for: committed, maps)
         var found: [GroupFinding] = []
@@ -128,10 +130,12 @@ package actor GroupSync {
                 finding.partitions = offsets.compactMap { partition, committed in
                     routes[partition].map { Self.finding(finding.group, partition, committed, $0, end(of: $0)) }
                 }.sorted { ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition) }
+            case .failure(let error) where error.isUnsupported:
+                finding.notCovered = Self.noShareOffsets(at: settings.source, error)
             case .failure(let error): finding.fail(error, group: finding.group, need: .describe, at: settings.source)
             case nil: continue
             }
-            if !finding.partitions.isEmpty || finding.failure != nil { found.append(finding) }
+            if !finding.partitions.isEmpty || finding.obstacle != nil { found.append(finding) }
         }
         await checkEnds(&found)
         await crossGaps(&found, routes)
@@ -145,37 +149,36 @@ package actor GroupSync {
         route.isSettled || route.offsets.knowsAllCopies ? emptyEnds[route.target] : nil
     }
 
-    /// Groups that are kept in step, and with the reason those that are not: no expression says whether they are, or
-    /// what they have read is not told by offsets.
+    /// Groups that are kept in step, and with the reason those of which no expression says whether they are.
     private func select(
         _ names: [String]?
     ) async throws(KafkaError) -> (selected: [GroupFinding], others: [GroupFinding]) {
         let selector = GroupSelector(settings)
         var selected: [GroupFinding] = []
         var others: [GroupFinding] = []
-        func select(_ group: String, _ target: () throws(UndecidedMatch) -> String?) {
+        func select(_ group: String, _ kind: GroupKind, _ target: () throws(UndecidedMatch) -> String?) {
             do throws(UndecidedMatch) {
-                if let name = try target() { selected.append(GroupFinding(group: group, targetGroup: name)) }
+                guard let name = try target() else { return }
+                selected.append(GroupFinding(group: group, targetGroup: name, kind: kind))
             } catch {
-                var finding = GroupFinding(group: group, targetGroup: settings.groupPrefix + group)
+                var finding = GroupFinding(group: group, targetGroup: settings.groupPrefix + group, kind: kind)
                 finding.failure = "it is not kept in step: \(error)"
                 others.append(finding)
             }
         }
         let listed = try await source.listGroups()
-        for group in listed where selector.selectsShareGroup(group) && names?.contains(group.id) ?? true {
-            var finding = GroupFinding(group: group.id, targetGroup: settings.groupPrefix + group.id)
-            finding.notCovered = GroupSelector.shareGroupReason
-            others.append(finding)
-        }
         if let names {
-            let shared = Set(listed.filter(\.isShareGroup).map { ExactName($0.id) })
-            for name in names where !shared.contains(ExactName(name)) {
-                select(name) { () throws(UndecidedMatch) in try selector.target(of: name) }
+            let kinds = Dictionary(listed.map { (ExactName($0.id), $0.kind) }) { first, _ in first }
+            for name in names {
+                select(name, kinds[ExactName(name)] ?? .unknown) { () throws(UndecidedMatch) in
+                    try selector.target(of: name)
+                }
             }
         } else {
             look.listed = listed.map(\.id)
-            for group in listed { select(group.id) { () throws(UndecidedMatch) in try selector.target(of: group) } }
+            for group in listed {
+                select(group.id, group.kind) { () throws(UndecidedMatch) in try selector.target(of: group) }
+            }
         }
         return (selected, others)
     }
@@ -239,9 +242,9 @@ package actor GroupSync {
         guard !names.source.isEmpty else { return GroupRoutes.TopicIDs() }
         let atSource = try await source.metadata(.named(names.source.sorted()))
         let atTarget = try await target.metadata(.named(names.target.sorted()))
+        targetTopicIDs = atTarget.topics.filter { names.target.contains($0.key) }.mapValues(\.id)
         return GroupRoutes.TopicIDs(
-            source: atSource.topics.filter { names.source.contains($0.key) }.mapValues(\.id),
-            target: atTarget.topics.filter { names.target.contains($0.key) }.mapValues(\.id))
+            source: atSource.topics.filter { names.source.contains($0.key) }.mapValues(\.id), target: targetTopicIDs)
     }
 
     private static func finding(
@@ -264,18 +267,19 @@ package actor GroupSync {
     }
 
     private func offsets(
-        of groups: [String], at cluster: ClusterClient
+        of groups: [(name: String, kind: GroupKind)], at cluster: ClusterClient
     ) async -> [ExactName: Result<[TopicPartition: CommittedOffset], KafkaError>] {
-        await concurrently(groups.map(ExactName.init), width: Self.width) {
-            await Self.offsets(of: $0.text, at: cluster)
+        let kinds = Dictionary(groups.map { (ExactName($0.name), $0.kind) }) { first, _ in first }
+        return await concurrently(kinds.keys.map { $0 }, width: Self.width) {
+            await Self.offsets(of: $0.text, kinds[$0] ?? .unknown, at: cluster)
         }
     }
 
     private static func offsets(
-        of group: String, at cluster: ClusterClient
+        of group: String, _ kind: GroupKind, at cluster: ClusterClient
     ) async -> Result<[TopicPartition: CommittedOffset], KafkaError> {
         do throws(KafkaError) {
-            return .success(try await cluster.committedOffsets(of: group).compactMapValues { try? $0.get() })
+            return .success(try await cluster.positions(of: group, kind).compactMapValues { try? $0.get() })
         } catch {
             return .failure(error)
         }
@@ -286,16 +290,17 @@ package actor GroupSync {
 extension GroupSync {
     private func readTarget(_ found: inout [GroupFinding], _ routes: GroupRoutes) async throws(KafkaError) {
         guard !found.isEmpty else { return }
-        let states = Dictionary(try await target.listGroups().map { (ExactName($0.id), $0.state) }) { first, _ in first
-        }
-        let committed = await offsets(of: found.map(\.targetGroup), at: target)
+        let listed = Dictionary(try await target.listGroups().map { (ExactName($0.id), $0) }) { first, _ in first }
+        for index in found.indices { found[index].meet(listed[ExactName(found[index].targetGroup)], at: settings) }
+        let committed = await offsets(
+            of: found.filter { $0.obstacle == nil }.map { ($0.targetGroup, $0.kind) }, at: target)
         let bounds = await bounds(of: found, committed)
         await passLostCopies(&found, routes, bounds.starts)
-        for index in found.indices where found[index].failure == nil {
+        for index in found.indices where found[index].obstacle == nil {
             let name = found[index].targetGroup
             switch committed[ExactName(name)] {
             case .success(let offsets):
-                let hasMembers = Self.hasMembers(states[ExactName(name)])
+                let hasMembers = Self.hasMembers(listed[ExactName(name)]?.state)
                 found[index].hasMembersOnTarget = hasMembers
                 for place in found[index].partitions.indices {
                     let partition = found[index].partitions[place]
@@ -311,10 +316,18 @@ extension GroupSync {
                     found[index].partitions[place].atTarget = side.committed
                     found[index].partitions[place].verdict = verdict
                 }
+            case .failure(let error) where error.isUnsupported:
+                found[index].notCovered = Self.noShareOffsets(at: settings.target, error)
+                found[index].partitions = []
             case .failure(let error): found[index].fail(error, group: name, need: .read, at: settings.target)
             case nil: break
             }
         }
+    }
+
+    private static func noShareOffsets(at cluster: ClusterSettings, _ error: KafkaError) -> String {
+        "it is a share group, and \(cluster.name) does not tell where those begin (\(error.reason.words)): on the target "
+            + "it begins where its share.auto.offset.reset says"
     }
 
     /// First offsets of the target partitions in which something is to be committed; ends of those, and of those in
@@ -351,7 +364,7 @@ extension GroupSync {
     /// Holds groups back in front of records that they cannot have read; see ``UnreadRecords``.
     private func hold(_ found: inout [GroupFinding], _ routes: GroupRoutes) async throws(KafkaError) {
         var places: [(group: Int, partition: Int, wanted: Int64)] = []
-        for group in found.indices where found[group].failure == nil {
+        for group in found.indices where found[group].obstacle == nil {
             for partition in found[group].partitions.indices {
                 guard case .move(let wanted) = found[group].partitions[partition].verdict else { continue }
                 places.append((group, partition, wanted))
@@ -411,7 +424,8 @@ extension GroupSync {
             offsets[partition.target] = CommittedOffset(offset: wanted, metadata: partition.committed.metadata)
         }
         guard !offsets.isEmpty else { return }
-        let outcomes = await target.commitOffsets(of: finding.targetGroup, offsets)
+        let outcomes = await target.setPositions(
+            of: finding.targetGroup, finding.kind, offsets, topicIDs: targetTopicIDs)
         for index in finding.partitions.indices {
             guard let wanted = offsets[finding.partitions[index].target],
                 let outcome = outcomes[finding.partitions[index].target]
@@ -440,7 +454,7 @@ extension GroupSync {
 
     private static func meansMembers(_ error: KafkaError) -> Bool {
         switch error.code {
-        case .unknownMemberID?, .illegalGeneration?, .rebalanceInProgress?, .staleMemberEpoch?: true
+        case .unknownMemberID?, .illegalGeneration?, .rebalanceInProgress?, .staleMemberEpoch?, .nonEmptyGroup?: true
         default: false
         }
     }

@@ -18,8 +18,14 @@ actor GroupSyncLoop {
         self.maps = maps
     }
 
-    /// - Parameter settings: as they are now.
-    func run(_ settings: @Sendable () async -> FlowSettings) async {
+    /// Begins the next round at once.
+    func hasten() { due.notify() }
+
+    /// - Parameters:
+    ///   - settings: as they are now.
+    ///   - isHeld: whether it is this instance that keeps the groups in step. One that does not only looks when it is
+    ///     asked.
+    func run(_ settings: @Sendable () async -> FlowSettings, isHeld: @Sendable () async -> Bool) async {
         isRunning = true
         defer {
             isRunning = false
@@ -30,7 +36,8 @@ actor GroupSyncLoop {
             begun += 1
             let round = begun
             let current = await settings()
-            if current.sync.groupOffsets {
+            let isOurs = await isHeld() || waiting.contains { $0.round <= round }
+            if current.sync.groupOffsets, isOurs {
                 await sync.synchronize(current, maps)
             } else {
                 await sync.suspend()

@@ -1,10 +1,11 @@
-package import KafkaClient
+public import KafkaClient
 
 /// Positions of a consumer group on both clusters, for `replicator offsets` and `replicator plan`.
 public struct OffsetReport: Sendable, Codable, Equatable {
     public var flow: String
     public var group: String
     public var targetGroup: String
+    public var kind: GroupKind
     /// Whether nobody reads with the group on the target: only then are its positions there touched. Nil when the
     /// target does not tell (before Kafka 2.6) and refuses commits instead.
     public var isIdleOnTarget: Bool?
@@ -54,6 +55,7 @@ extension OffsetReport {
         self.flow = flow
         group = finding.group
         targetGroup = finding.targetGroup
+        kind = finding.kind
         isIdleOnTarget = finding.hasMembersOnTarget.map { !$0 }
         failure = finding.failure ?? finding.notCovered
         partitions = finding.partitions.map { partition in

@@ -1,7 +1,7 @@
 package import KafkaClient
 internal import KafkaWire
 package import Logging
-internal import NIOCore
+package import NIOCore
 
 /// The place of this process in the group of a flow: joins, stays, divides the parts when it leads, and says which are
 /// its own.
@@ -45,17 +45,40 @@ package actor InstanceMember {
     private let flow: Callbacks
     private let logger: Logger
     private var membership: GroupMembership
+    private let lease: InstanceLease
+    /// End of the time for which everything may be written before the group has answered; nil for one that waits for it.
+    private var provisionalUntil: NIODeadline?
+    /// An assignment has come, and nothing has taken it away since.
+    private var hasAssignment = false
     private let joinDue = Signal()
+    private let beatDue = Signal()
+    /// Heartbeats to be sent soon after one another.
+    private var quickBeats = 0
     private var isRejoinWanted = false
     private var failures = 0
+    /// Version of the last assignment: all members of the group read that.
+    private var groupVersion = 1
+    /// What parts weighed when they were divided last.
+    private var remembered: [FlowPart: Double] = [:]
     private var random = SystemRandomNumberGenerator()
 
-    private static let refusedPause: Duration = .seconds(30)
-    /// Heartbeats in a session: two may be lost.
-    private static let beats = 5
+    private static let refusedPause: Duration = .seconds(5)
+    /// Heartbeats in a session.
+    private static let beats = 10
+    /// Heartbeats after a word from another instance: the coordinator may not have heard of its change yet.
+    private static let mostQuickBeats = 4
+    private static let quickPause: Duration = .milliseconds(25)
 
-    package init(_ settings: GroupMembership.Settings, client: ClusterClient, flow: Callbacks, logger: Logger) {
+    /// - Parameters:
+    ///   - lease: extended for as long as the coordinator holds on to this member, and ended with that.
+    ///   - provisionalUntil: end of the time, on ``SessionClock``, for which the flow works before it is a member.
+    package init(
+        _ settings: GroupMembership.Settings, client: ClusterClient, flow: Callbacks,
+        lease: InstanceLease = InstanceLease(), provisionalUntil: NIODeadline? = nil, logger: Logger
+    ) {
         membership = GroupMembership(settings)
+        self.lease = lease
+        self.provisionalUntil = provisionalUntil
         self.client = client
         self.flow = flow
         self.logger = logger
@@ -82,6 +105,22 @@ package actor InstanceMember {
         isRejoinWanted = true
         membership.rejoin()
         joinDue.notify()
+    }
+
+    /// Asks the coordinator at once whether the group goes to another generation: an instance says so.
+    package func beatSoon() {
+        quickBeats = Self.mostQuickBeats
+        beatDue.notify()
+    }
+
+    /// Whether it divides the parts of the present generation.
+    package var isLeader: Bool { membership.isLeader && membership.phase == .member }
+
+    /// The coordinator's promise is as long as the membership says; before the first there is none to shorten.
+    private func extendLease() {
+        guard let deadline = membership.leaseDeadline, hasAssignment || provisionalUntil != nil else { return }
+        lease.extend(to: deadline)
+        provisionalUntil = provisionalUntil.map { max($0, deadline) }
     }
 
     /// Leaves at once, so that the others need not wait for the session to end. Nothing may be held any more.
@@ -119,17 +158,19 @@ extension InstanceMember {
         let subscription = await flow.subscription()
         let bytes: ByteBuffer
         do {
-            bytes = try subscription.encoded()
+            bytes = try subscription.encoded(for: groupVersion)
         } catch {
             preconditionFailure("a subscription is made of numbers and names: \(error)")
         }
         let request = membership.joinRequest(subscription: bytes, reason: "parts of \(membership.settings.group)")
         let patience = membership.settings.rebalanceTimeout + .seconds(5)
-        let sent = NIODeadline.now()
+        let sent = SessionClock.now()
         let answer = await outcome { () async throws(KafkaError) in
             try await self.client.send(request, to: self.coordinator, purpose: .membership, timeout: patience)
         }
-        await take(membership.joined(answer, sent: sent))
+        let step = membership.joined(answer, sent: sent)
+        extendLease()
+        await take(step)
     }
 
     private func take(_ step: GroupMembership.Step) async {
@@ -143,19 +184,26 @@ extension InstanceMember {
         case .sync(let leadership): await sync(leadership)
         case .assigned(let bytes): await assigned(bytes)
         case .lost:
-            await flow.news(.lost)
+            await lose()
             joinDue.notify()
         case .refused(let refusal):
-            await flow.news(.lost)
+            if hasAssignment || provisionalUntil != nil { await lose() }
             await flow.news(.refused(refusal))
         }
+    }
+
+    private func lose() async {
+        lease.end()
+        hasAssignment = false
+        provisionalUntil = nil
+        await flow.news(.lost)
     }
 
     private func sync(_ leadership: GroupMembership.Leadership?) async {
         var assignments: [String: ByteBuffer] = [:]
         if let leadership, !leadership.keepsAssignment { assignments = await divide(among: leadership.members) }
         let request = membership.syncRequest(assignments: assignments)
-        let sent = NIODeadline.now()
+        let sent = SessionClock.now()
         let answer = await outcome { () async throws(KafkaError) in
             try await self.client.send(request, to: self.coordinator, purpose: .membership)
         }
@@ -175,10 +223,14 @@ extension InstanceMember {
             }
         }
         let (parts, racks) = await flow.parts()
-        let plan = AssignmentPlanner(parts: parts, racks: racks).plan(
-            for: subscriptions.map { id, found in
-                AssignmentPlanner.Member(id: id, rack: found.rack, generation: found.generation, owned: found.owned)
-            })
+        let told = subscriptions.map { id, found in
+            AssignmentPlanner.Member(
+                id: id, rack: found.rack, generation: found.generation, owned: found.owned,
+                releasing: found.releasing, isLeaving: found.isLeaving)
+        }
+        let planner = AssignmentPlanner(parts: parts, racks: racks, remembered: remembered)
+        remembered = planner.loads(told: told)
+        let plan = planner.plan(for: told)
         let version = subscriptions.values.map(\.version).min() ?? InstanceAssignment.newestVersion
         let peers = subscriptions.values.map { InstanceAssignment.Peer(instance: $0.instance, address: $0.address) }
             .sorted { $0.instance < $1.instance }
@@ -191,6 +243,10 @@ extension InstanceMember {
         failures = 0
         do {
             let assignment = try InstanceAssignment(decoding: bytes)
+            hasAssignment = true
+            groupVersion = assignment.version
+            extendLease()
+            provisionalUntil = nil
             await flow.news(.assigned(assignment, generation: membership.generation))
             if isRejoinWanted { rejoin() }
         } catch {
@@ -220,14 +276,21 @@ extension InstanceMember {
 extension InstanceMember {
     private func keepBeating() async {
         let interval = membership.settings.sessionTimeout / Self.beats
-        while membership.phase != .left, (try? await Task.sleep(for: interval)) != nil {
+        var signals = beatDue.makeWaiter()
+        while membership.phase != .left {
+            let pause = quickBeats > 0 ? Self.quickPause : interval
+            quickBeats = max(0, quickBeats - 1)
+            guard await beatDue.wait(&signals, atMost: pause) else { return }
             guard let request = membership.heartbeatRequest else { continue }
             let generation = membership.generation
-            let sent = NIODeadline.now()
+            let sent = SessionClock.now()
+            let patience = membership.settings.sessionTimeout / 3
             let answer = await outcome { () async throws(KafkaError) in
-                try await self.client.send(request, to: self.coordinator, purpose: .heartbeat, timeout: interval)
+                try await self.client.send(request, to: self.coordinator, purpose: .heartbeat, timeout: patience)
             }
-            switch membership.beat(answer, of: generation, sent: sent) {
+            let step = membership.beat(answer, of: generation, sent: sent)
+            extendLease()
+            switch step {
             case .findCoordinator: await client.forgetCoordinator(.group(membership.settings.group))
             case let step: await take(step)
             }
@@ -237,8 +300,8 @@ extension InstanceMember {
     /// Gives everything up in time when the coordinator has not been heard of.
     private func keepLease() async {
         while membership.phase != .left, !Task.isCancelled {
-            let now = NIODeadline.now()
-            guard let deadline = membership.leaseDeadline else {
+            let now = SessionClock.now()
+            guard let deadline = provisionalUntil ?? (hasAssignment ? membership.leaseDeadline : nil) else {
                 guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
                 continue
             }
@@ -246,7 +309,8 @@ extension InstanceMember {
                 logger.warning(
                     "the group's coordinator has not been heard of for a session: nothing is written until it is",
                     metadata: ["cluster": "\(client.settings.name)", "group": "\(membership.settings.group)"])
-                await take(membership.sessionEnded())
+                // A request to join that is under way goes on: nobody has been promised anything yet.
+                if provisionalUntil != nil { await lose() } else { await take(membership.sessionEnded()) }
             } else if (try? await Task.sleep(for: Duration(deadline - now))) == nil {
                 return
             }

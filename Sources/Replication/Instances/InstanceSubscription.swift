@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import KafkaClient
 package import NIOCore
 
@@ -13,12 +12,17 @@ package struct InstanceSubscription: Hashable, Sendable {
     package var rack: String?
     /// Generation whose assignment `owned` goes back to; -1 for none.
     package var generation: Int32
-    /// The parts that it has, with the load of each: bytes per second, smoothed.
-    package var owned: [FlowPart: Double]
+    /// The parts that nobody else may have, with the load of each as ``PartLoads`` measures it; nil where too little was
+    /// measured.
+    package var owned: [FlowPart: Double?]
+    /// Those among them that it is giving away.
+    package var releasing: Set<FlowPart>
+    /// It is about to go: what it has is to go to others.
+    package var isLeaving: Bool
 
     package init(
         version: Int = InstanceAssignment.newestVersion, instance: String, address: String? = nil, rack: String? = nil,
-        generation: Int32 = -1, owned: [FlowPart: Double] = [:]
+        generation: Int32 = -1, owned: [FlowPart: Double?] = [:], releasing: Set<FlowPart> = [], isLeaving: Bool = false
     ) {
         self.version = version
         self.instance = instance
@@ -26,44 +30,32 @@ package struct InstanceSubscription: Hashable, Sendable {
         self.rack = rack
         self.generation = generation
         self.owned = owned
+        self.releasing = releasing
+        self.isLeaving = isLeaving
     }
 }
 
-/// An instance's part of a generation, and who the others are.
-package struct InstanceAssignment: Hashable, Sendable {
-    package static let newestVersion = 1
-
-    /// An instance of the flow.
-    package struct Peer: Hashable, Sendable, Codable {
-        package var instance: String
-        package var address: String?
-
-        package init(instance: String, address: String?) {
-            self.instance = instance
-            self.address = address
-        }
-    }
-
-    /// The newest that all instances of the generation read.
-    package var version: Int
-    package var parts: Set<FlowPart>
-    /// All instances of the generation, this one included.
-    package var peers: [Peer]
-
-    package init(version: Int = Self.newestVersion, parts: Set<FlowPart>, peers: [Peer]) {
-        self.version = version
-        self.parts = parts
-        self.peers = peers
-    }
-}
-
-// On the wire both are JSON: it can be read with Kafka's own tools, and a later version may add to it.
+// Version 1 is JSON that can be read with Kafka's own tools; version 2 is made for flows of very many partitions.
 
 extension InstanceSubscription {
+    /// Bytes of version 1 from which on version 2 is taken whatever the others read: a group's record holds what all
+    /// its members say, and must stay below 1 MB.
+    private static let largestReadable = 128 << 10
+
+    private struct Header: Codable {
+        var version: Int
+        var instance: String
+        var address: String?
+        var rack: String?
+        var generation: Int32
+        var tasks: [String: Double?]
+        var isLeaving: Bool?
+    }
+
     private struct Stored: Codable {
         struct Topic: Codable {
             var partitions: [Int32]
-            var load: [Double]
+            var load: [Double?]
         }
 
         var version: Int
@@ -72,92 +64,118 @@ extension InstanceSubscription {
         var rack: String?
         var generation: Int32
         var topics: [String: Topic]
-        var tasks: [String: Double]
+        var tasks: [String: Double?]
+        var releasing: [String: [Int32]]?
+        var isLeaving: Bool?
     }
 
-    package func encoded() throws -> ByteBuffer {
+    /// - Parameter known: version of the last assignment that the instance got: all of its group read that.
+    package func encoded(for known: Int = 1) throws -> ByteBuffer {
+        guard min(known, version) < 2 else { return try compact() }
+        let readable = try readable()
+        return readable.readableBytes <= Self.largestReadable ? readable : try compact()
+    }
+
+    private func readable() throws -> ByteBuffer {
         var stored = Stored(
             version: version, instance: instance, address: address, rack: rack, generation: generation, topics: [:],
-            tasks: [:])
+            tasks: [:], isLeaving: isLeaving ? true : nil)
         for (part, load) in owned.sorted(by: { $0.key < $1.key }) {
             switch part {
-            case .task(let task): stored.tasks[task.rawValue] = load.rounded()
+            case .task(let task): stored.tasks[task.rawValue] = .some(load?.rounded())
             case .partition(let partition):
                 stored.topics[partition.topic, default: Stored.Topic(partitions: [], load: [])].partitions
                     .append(partition.partition)
-                stored.topics[partition.topic]?.load.append(load.rounded())
+                stored.topics[partition.topic]?.load.append(load?.rounded())
             }
         }
-        return ByteBuffer(bytes: try JSONEncoder().encode(stored))
+        for case .partition(let partition) in releasing.sorted() {
+            var topics = stored.releasing ?? [:]
+            topics[partition.topic, default: []].append(partition.partition)
+            stored.releasing = topics
+        }
+        return try StateCheck.json(stored)
+    }
+
+    private func compact() throws -> ByteBuffer {
+        var header = Header(
+            version: version, instance: instance, address: address, rack: rack, generation: generation, tasks: [:],
+            isLeaving: isLeaving ? true : nil)
+        for case (.task(let task), let load) in owned { header.tasks[task.rawValue] = .some(load?.rounded()) }
+        let partitions = owned.keys.sorted().compactMap(\.partition)
+        var writer = CompactParts.Writer(header: try StateCheck.json(header))
+        writer.write(partitions)
+        writer.write(loads: partitions.map { owned[.partition($0)] ?? nil })
+        writer.write(releasing.sorted().compactMap(\.partition))
+        return try writer.finish()
     }
 
     /// - Throws: ``ImpossibleState`` for what is no subscription.
     package init(decoding bytes: ByteBuffer) throws {
+        if CompactParts.isCompact(bytes) {
+            try self.init(compact: bytes)
+        } else {
+            try self.init(readable: bytes)
+        }
+        guard version >= 1 else { throw ImpossibleState("its version is \(version)") }
+    }
+
+    private init(readable bytes: ByteBuffer) throws {
         let stored = try StateCheck.decode(Stored.self, from: bytes)
-        guard stored.version >= 1 else { throw ImpossibleState("its version is \(stored.version)") }
-        var owned: [FlowPart: Double] = [:]
+        var owned: [FlowPart: Double?] = [:]
         for (topic, found) in stored.topics {
             guard found.partitions.count == found.load.count else {
                 throw ImpossibleState("it names \(found.load.count) loads of \(found.partitions.count) partitions")
             }
             for (partition, load) in zip(found.partitions, found.load) {
-                guard partition >= 0 else { throw ImpossibleState("a partition is \(partition)") }
-                owned[.partition(TopicPartition(topic, partition))] = Self.plausible(load)
+                owned[try FlowPart(topic, partition)] = .some(load.map(Self.plausible))
             }
         }
-        // A task of a later version is nobody's here.
-        for (name, load) in stored.tasks {
-            if let task = FlowTask(rawValue: name) { owned[.task(task)] = Self.plausible(load) }
+        var releasing: Set<FlowPart> = []
+        for (topic, partitions) in stored.releasing ?? [:] {
+            for partition in partitions { releasing.insert(try FlowPart(topic, partition)) }
         }
         self.init(
             version: stored.version, instance: stored.instance, address: stored.address, rack: stored.rack,
-            generation: stored.generation, owned: owned)
+            generation: stored.generation, owned: owned.merging(Self.tasks(stored.tasks)) { first, _ in first },
+            releasing: releasing, isLeaving: stored.isLeaving ?? false)
+    }
+
+    private init(compact bytes: ByteBuffer) throws {
+        var reader = try CompactParts.Reader(bytes)
+        let header = try StateCheck.decode(Header.self, from: reader.header)
+        let partitions = try reader.partitions()
+        let loads = try reader.loads(partitions.count)
+        var owned = Self.tasks(header.tasks)
+        for (partition, load) in zip(partitions, loads) { owned[.partition(partition)] = .some(load) }
+        self.init(
+            version: header.version, instance: header.instance, address: header.address, rack: header.rack,
+            generation: header.generation, owned: owned,
+            releasing: Set(try reader.partitions().map { .partition($0) }), isLeaving: header.isLeaving ?? false)
+        try reader.finish()
+    }
+
+    /// A task of a later version is nobody's here.
+    private static func tasks(_ stored: [String: Double?]) -> [FlowPart: Double?] {
+        var found: [FlowPart: Double?] = [:]
+        for (name, load) in stored {
+            if let task = FlowTask(rawValue: name) { found[.task(task)] = .some(load.map(plausible)) }
+        }
+        return found
     }
 
     private static func plausible(_ load: Double) -> Double { load.isFinite ? min(max(load, 0), 1e15) : 0 }
 }
 
-extension InstanceAssignment {
-    private struct Stored: Codable {
-        var version: Int
-        var topics: [String: [Int32]]
-        var tasks: [String]
-        var peers: [Peer]
+extension FlowPart {
+    fileprivate init(_ topic: String, _ partition: Int32) throws(ImpossibleState) {
+        guard partition >= 0 else { throw ImpossibleState("a partition is \(partition)") }
+        self = .partition(TopicPartition(topic, partition))
     }
 
-    package func encoded() throws -> ByteBuffer {
-        var stored = Stored(version: version, topics: [:], tasks: [], peers: peers)
-        for part in parts.sorted() {
-            switch part {
-            case .task(let task): stored.tasks.append(task.rawValue)
-            case .partition(let partition): stored.topics[partition.topic, default: []].append(partition.partition)
-            }
-        }
-        return ByteBuffer(bytes: try JSONEncoder().encode(stored))
-    }
-
-    /// - Throws: ``ImpossibleState`` for what is no assignment, or one of a version that is not known here.
-    package init(decoding bytes: ByteBuffer) throws {
-        // A coordinator hands out nothing where the leader has left a member out.
-        guard bytes.readableBytes > 0 else {
-            self.init(parts: [], peers: [])
-            return
-        }
-        let stored = try StateCheck.decode(Stored.self, from: bytes)
-        guard (1...Self.newestVersion).contains(stored.version) else {
-            throw ImpossibleState("its version is \(stored.version), and this program knows 1 to \(Self.newestVersion)")
-        }
-        var parts: Set<FlowPart> = []
-        for (topic, partitions) in stored.topics {
-            for partition in partitions {
-                guard partition >= 0 else { throw ImpossibleState("a partition is \(partition)") }
-                parts.insert(.partition(TopicPartition(topic, partition)))
-            }
-        }
-        for name in stored.tasks {
-            guard let task = FlowTask(rawValue: name) else { throw ImpossibleState("it names the task \(name)") }
-            parts.insert(.task(task))
-        }
-        self.init(version: stored.version, parts: parts, peers: stored.peers)
+    /// Nil for a task.
+    var partition: TopicPartition? {
+        guard case .partition(let partition) = self else { return nil }
+        return partition
     }
 }

@@ -46,6 +46,13 @@ package struct PartOwnership: Hashable, Sendable {
         return (again, releasing.isEmpty)
     }
 
+    /// Others have parts by now, although nobody has said so here.
+    package mutating func forfeited(_ parts: Set<FlowPart>) {
+        owned.subtract(parts)
+        releasing.subtract(parts)
+        wantedBack.subtract(parts)
+    }
+
     /// Everything may belong to others by now.
     ///
     /// - Returns: the parts to be let go of at once, without another word to the target.

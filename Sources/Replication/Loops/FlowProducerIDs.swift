@@ -22,6 +22,8 @@ package actor FlowProducerIDs {
     private var recorded: Set<Int64> = []
     /// Ids that nobody can have written under before this process.
     private(set) var fresh: Set<Int64> = []
+    /// Other instances of the flow may write under the same ids.
+    private var isShared = false
     /// Whether the target lets us fence, as far as is known.
     private(set) var canFence = true
     /// Target topics that take no fences, of which that is known.
@@ -118,8 +120,23 @@ package actor FlowProducerIDs {
         } catch {
             throw cannotRegister(error)
         }
-        fresh.insert(producer.id)
+        if !isShared { fresh.insert(producer.id) }
         return producer.id
+    }
+
+    /// Other instances may find our ids and write under them from now on, or not any more.
+    func setShared(_ isShared: Bool) {
+        self.isShared = isShared
+        if isShared { fresh = [] }
+    }
+
+    /// Takes in the ids that other instances of the flow have registered, as far as its progress names them. They record
+    /// them there before they write.
+    func learnOfOthers() async {
+        recorded.formUnion(await progress.producerIDs)
+        for (id, record) in await progress.producers where registrations[id] == nil && isOurs(record) {
+            take(id, record)
+        }
     }
 
     /// When the flow first registered an id; nil before it has.

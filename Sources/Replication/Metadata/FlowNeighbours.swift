@@ -77,15 +77,18 @@ actor FlowNeighbours {
         feeders = RegisteredFlows(of: source)
     }
 
-    /// - Parameter selected: topics that the settings select.
+    /// - Parameters:
+    ///   - selected: topics that the settings select.
+    ///   - records: false for an instance that leaves it to another to say what the flow selects.
     /// - Throws: ``FlowError/sharedRecords(flow:target:reasons:)`` at the flow's first start.
     func judge(
-        _ selected: [SelectedTopic], _ settings: FlowSettings, source: ClusterMetadata, target: ClusterMetadata
+        _ selected: [SelectedTopic], _ settings: FlowSettings, source: ClusterMetadata, target: ClusterMetadata,
+        records: Bool = true
     ) async throws(FlowError) -> Judgement {
         let judgement: Judgement
         do throws(KafkaError) {
-            judgement = try await look(at: selected, settings, source, target)
-            guard !judgement.refused.isEmpty, await progress.isNewFlow else { return judgement }
+            judgement = try await look(at: selected, settings, source, target, records: records)
+            guard records, !judgement.refused.isEmpty, await progress.isNewFlow else { return judgement }
             // Others need not make way for a flow that does not start.
             try await own?.record(.nothing)
         } catch {
@@ -97,9 +100,10 @@ actor FlowNeighbours {
     }
 
     private func look(
-        at selected: [SelectedTopic], _ settings: FlowSettings, _ source: ClusterMetadata, _ target: ClusterMetadata
+        at selected: [SelectedTopic], _ settings: FlowSettings, _ source: ClusterMetadata, _ target: ClusterMetadata,
+        records: Bool
     ) async throws(KafkaError) -> Judgement {
-        let basis = try await basis(settings, source, target)
+        let basis = try await basis(settings, source, target, records: records)
         if basis != self.basis || decided.count > 2 * selected.count + 100 { decided = [:] }
         self.basis = basis
         var judgement = Judgement()
@@ -116,15 +120,17 @@ actor FlowNeighbours {
 
     /// Records what this flow selects, and then reads what the others have recorded.
     private func basis(
-        _ settings: FlowSettings, _ sourceMetadata: ClusterMetadata, _ targetMetadata: ClusterMetadata
+        _ settings: FlowSettings, _ sourceMetadata: ClusterMetadata, _ targetMetadata: ClusterMetadata, records: Bool
     ) async throws(KafkaError) -> Basis {
         let step = FlowStep(
             flow: name, sourceClusterID: clusters.source, selection: settings.topics, naming: settings.naming)
         let ways = try await ways(sourceMetadata)
         let recorded = step.recorded
-        try await own?.record(
-            RecordedSelection(
-                allow: recorded.allow, deny: recorded.deny, naming: recorded.naming, ways: ways.map(\.recorded)))
+        if records {
+            try await own?.record(
+                RecordedSelection(
+                    allow: recorded.allow, deny: recorded.deny, naming: recorded.naming, ways: ways.map(\.recorded)))
+        }
         var writing = writers
         try await writing.refresh(targetMetadata)
         writers = writing

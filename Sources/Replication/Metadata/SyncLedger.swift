@@ -9,7 +9,15 @@ package actor SyncLedger {
     private let log: StateTopic
     private let wallClock: @Sendable () -> Int64
     package private(set) var state = LedgerState()
+    private var acls: [ExactName: AccessRule] = [:]
+    private var quotas: [ExactName: QuotaEntity] = [:]
     private var isOpen = false
+    /// Other instances of the flow may write it, too.
+    private var isShared = false
+    /// Offset up to which it has been read.
+    private var next: Int64 = 0
+    /// Held while the topic is read or appended to.
+    private let turn = AsyncSemaphore(1)
 
     package init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
         self.target = target
@@ -18,12 +26,21 @@ package actor SyncLedger {
         log = StateTopic(topic, client: target)
     }
 
-    /// Reads what is remembered, once. A flow that has never run remembers nothing, and has no progress topic.
+    /// Reads what is remembered: once, or, where others may have written since, what they have. A flow that has never run
+    /// remembers nothing, and has no progress topic.
     package func open() async throws(FlowError) {
-        guard !isOpen else { return }
+        guard !isOpen || isShared else { return }
         do throws(KafkaError) {
             let metadata = try await target.metadata(.named([topic]))
             if metadata.topics[topic]?.partitions.isEmpty ?? true { return }
+            do { try await turn.wait() } catch {
+                throw KafkaError(.cancelled, during: .request(.fetch), cluster: target.settings.name)
+            }
+            defer { turn.signal() }
+            if !isOpen {
+                next = 0
+                (acls, quotas, state) = ([:], [:], LedgerState())
+            }
             try await read()
         } catch {
             throw .unreadableProgress(topic: topic, error)
@@ -31,22 +48,27 @@ package actor SyncLedger {
         isOpen = true
     }
 
+    /// Other instances may write to it from now on, or not any more.
+    func setShared(_ isShared: Bool) {
+        self.isShared = isShared
+    }
+
     /// Records that cannot be understood are not remembered: then it is not ours to take back.
     private func read() async throws(KafkaError) {
-        var state = LedgerState()
-        var acls: [ExactName: AccessRule] = [:]
-        var quotas: [ExactName: QuotaEntity] = [:]
-        var reader = log.reader()
+        var reader = log.reader(from: next)
         while let records = try await reader.records() {
+            var flaws: [(Record, String)] = []
             for record in records {
                 do {
                     try LedgerRecord.take(record, into: &state, acls: &acls, quotas: &quotas)
                 } catch {
-                    await log.skip(record, because: "\(error)")
+                    flaws.append((record, "\(error)"))
                 }
             }
+            next = reader.next
+            for (record, flaw) in flaws { await log.skip(record, because: flaw) }
         }
-        self.state = state
+        next = reader.next
     }
 
     /// Records everything again: the topic has lost it.
@@ -68,7 +90,10 @@ package actor SyncLedger {
             // Before the append: whoever stores while this one is on its way must build on it.
             state = next
             guard !records.isEmpty else { return }
-            try await log.append(records)
+            try await turn.wait()
+            defer { turn.signal() }
+            guard let appended = try await log.appendTelling(records) else { return }
+            if appended.first == self.next, appended.isContiguous { self.next = appended.next }
         } catch {
             // Whether it was written is not known: it is read again.
             isOpen = false

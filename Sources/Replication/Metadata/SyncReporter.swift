@@ -21,7 +21,7 @@ actor SyncReporter {
                 logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
             case .changedByOthers, .sourceRecreated, .partitionCount, .notPossible, .failed, .notCopied, .beginsLater,
                 .nothingSelected, .neverCopied, .undecidedName, .groupNotTranslated, .groupNotCopied, .groupNotCovered,
-                .groupActive, .groupBeyond, .copiesPresent, .settingDiffers:
+                .groupNotCarried, .groupActive, .groupBeyond, .copiesPresent, .settingDiffers:
                 logger.warning("\(note.message)", metadata: ["about": "\(note.subject)"])
             }
         }

@@ -75,6 +75,9 @@ package struct TopicSync: Sendable {
     /// Records what was put on the target again: the topic that held it has lost it.
     func restoreLedger() async throws(FlowError) { try await ledger.restore() }
 
+    /// Other instances of the flow may change the target, too, from now on, or not any more.
+    func setShared(_ isShared: Bool) async { await ledger.setShared(isShared) }
+
     /// A source partition and where its records go.
     struct PartitionPair: Sendable {
         let source: TopicPartition
@@ -99,9 +102,10 @@ package struct TopicSync: Sendable {
     ///   - onlyKnown: topics that are already copied, when new ones are not wanted.
     ///   - held: topics that nothing is to be changed for yet, since the last attempt was refused.
     ///   - neighbours: says which topics are left to other flows.
+    ///   - changes: false for an instance that only looks: another one creates topics and tells what is in the way.
     /// - Throws: when a cluster cannot be asked at all.
     func discover(
-        onlyKnown: Set<String>?, held: Set<String>, _ neighbours: FlowNeighbours
+        onlyKnown: Set<String>?, held: Set<String>, _ neighbours: FlowNeighbours, changes: Bool
     ) async throws(FlowError) -> Discovery {
         try await ledger.open()
         var selected: [SelectedTopic]
@@ -121,13 +125,13 @@ package struct TopicSync: Sendable {
         } catch {
             throw .kafka(error)
         }
-        await reporter.report(undecided)
+        if changes { await reporter.report(undecided) }
         let checkpoints = await progress?.known ?? [:]
         let replaced = ReplacedTopics(among: selected, checkpoints: checkpoints, policies: settings.policies)
         discovery.refused += await observer.withheld(discovery.sourceMetadata)
             .filter { onlyKnown?.contains($0.topic) ?? true }
         let judgement = try await neighbours.judge(
-            selected, settings, source: discovery.sourceMetadata, target: discovery.targetMetadata)
+            selected, settings, source: discovery.sourceMetadata, target: discovery.targetMetadata, records: changes)
         for topic in selected {
             guard let reason = judgement.refused[topic.source.name] else { continue }
             discovery.refused.append(
@@ -135,11 +139,15 @@ package struct TopicSync: Sendable {
                     topic: topic.source.name, targetTopic: topic.targetName,
                     partitions: topic.source.partitions.count, reason: reason))
         }
-        await reporter.report(observer.returning(judgement.returning))
+        if changes { await reporter.report(observer.returning(judgement.returning)) }
         discovery.leftToOthers = judgement.returning.union(judgement.refused.keys)
         selected = selected.filter { judgement.admits($0.source.name) }
-        var (changed, reasons) = try await change(
-            &discovery, selected.filter { !held.contains($0.source.name) }, replaced)
+        var changed: [SelectedTopic] = []
+        var reasons: [String: String] = [:]
+        if changes {
+            (changed, reasons) = try await change(
+                &discovery, selected.filter { !held.contains($0.source.name) }, replaced)
+        }
         if !changed.isEmpty {
             do throws(KafkaError) {
                 reasons.merge(try await awaitLeaders(of: changed)) { first, _ in first }

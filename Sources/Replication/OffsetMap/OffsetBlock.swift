@@ -94,26 +94,9 @@ package struct DamagedOffsets: Error, Hashable, CustomStringConvertible {
 }
 
 extension ByteBuffer {
-    fileprivate mutating func writeVariable(_ value: Int64) {
-        var rest = UInt64(value)
-        while rest >= 0x80 {
-            writeInteger(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        writeInteger(UInt8(rest))
-    }
-
     fileprivate mutating func readVariable() throws(DamagedOffsets) -> Int64 {
-        var value: UInt64 = 0
-        for shift in stride(from: 0, to: 63, by: 7) {
-            guard let byte = readInteger(as: UInt8.self) else { throw DamagedOffsets() }
-            value |= UInt64(byte & 0x7F) << UInt64(shift)
-            guard byte & 0x80 != 0 else {
-                guard value <= LogOffset.largest else { throw DamagedOffsets() }
-                return Int64(value)
-            }
-        }
-        throw DamagedOffsets()
+        guard let value = readVariableNumber(), value <= LogOffset.largest else { throw DamagedOffsets() }
+        return value
     }
 
     fileprivate mutating func readSegment(

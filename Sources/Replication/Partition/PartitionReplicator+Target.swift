@@ -42,17 +42,17 @@ extension ProduceAnswer {
 // Sending.
 extension PartitionReplicator {
     /// Size of the batch that ``nextAttempt()`` would hand out, small ones merged; nil when there is none.
-    mutating func prepareNext() -> Int? {
+    mutating func prepareNext(merging sizes: BatchMerger.Sizes) -> Int? {
         guard isReadyToSend, let upcoming = window.upcoming else { return nil }
-        guard upcoming.sizeInBytes <= BatchMerger.small else { return upcoming.sizeInBytes }
-        mergeSmallBatches()
+        guard upcoming.sizeInBytes <= sizes.small else { return upcoming.sizeInBytes }
+        mergeSmallBatches(sizes)
         return window.upcoming?.sizeInBytes
     }
 
-    private mutating func mergeSmallBatches() {
+    private mutating func mergeSmallBatches(_ sizes: BatchMerger.Sizes) {
         var (count, difference) = (0, 0)
         let largest = rewriter.largestBatch
-        window.mergeUnsent(limit: min(BatchMerger.limit, largest), size: BatchMerger.size) { batches in
+        window.mergeUnsent(limit: min(sizes.limit, largest), size: { BatchMerger.size($0, sizes) }) { batches in
             guard let merged = BatchMerger.merge(batches, largestBatch: largest) else { return nil }
             count = merged.count
             difference = batches.prefix(count).reduce(merged.batch.sizeInBytes) { $0 - $1.sizeInBytes }
@@ -184,6 +184,7 @@ extension PartitionReplicator {
             }
             accounting.write(Int64(batch.recordCount))
             writtenBytes += Int64(batch.sizeInBytes)
+            writtenBatches += 1
             accounting.skip(batch.skipped)
             completedOffset = batch.nextSourceOffset
             metrics.acknowledged(

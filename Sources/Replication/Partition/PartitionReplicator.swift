@@ -49,10 +49,14 @@ package struct PartitionReplicator: Sendable {
     var readBytes: Int64 = 0
     /// Bytes of batches that the target has acknowledged to this run.
     var writtenBytes: Int64 = 0
+    /// Batches that the target has acknowledged to this run.
+    var writtenBatches: Int64 = 0
     /// An operator does not want it read for now.
     package internal(set) var isPaused = false
     /// False when the configuration has changed so that the topic is no longer copied.
     package internal(set) var isSelected = true
+    /// It goes to another instance: nothing more is read, and the target still gets what was.
+    package internal(set) var isReleasing = false
 
     // Progress.
 
@@ -184,6 +188,18 @@ extension PartitionReplicator {
 
     package mutating func setSelected(_ isSelected: Bool) {
         self.isSelected = isSelected
+    }
+
+    package mutating func setReleasing() {
+        isReleasing = true
+    }
+
+    /// It belongs to another instance, or may by now: nothing more is done for it.
+    package mutating func letGo() {
+        for batch in window.abandon() { release(batch) }
+        bufferedBytes = 0
+        rejection = nil
+        phase = .failed(PartitionFailure(.abandoned, "another instance has it"), isIdle: false)
     }
 
     package mutating func setPolicies(_ policies: FlowPolicies) {
@@ -323,13 +339,16 @@ extension PartitionReplicator {
         return window.isEmpty && isStreaming
     }
 
+    /// Answers to what was sent are still to come.
+    var awaitsAnswers: Bool { window.answersOutstanding > 0 }
+
     /// Nothing is left to be done when the flow stops.
     package var isDrained: Bool { !isActive || (window.isEmpty && truncation == nil) }
 
     /// - Parameter limit: with this many bytes waiting for the target the partition is full.
     /// - Returns: nil while it is not to be fetched.
     package func fetchWish(limit: Int) -> FetchWish? {
-        guard isActive, reading == .reading, !isPaused, isSelected, !isRecovering, fetchDelay.until == nil,
+        guard isActive, reading == .reading, !isPaused, isSelected, !isReleasing, !isRecovering, fetchDelay.until == nil,
             let sourceLeader
         else { return nil }
         return FetchWish(

@@ -41,7 +41,8 @@ package enum ProduceVerdict: Hashable, Sendable {
         case .duplicateSequenceNumber: self = .unknownOutcome(refreshLeaders: false)
         case .requestTimedOut, .notEnoughReplicasAfterAppend, .networkException, .unknownServerError:
             self = .unknownOutcome(refreshLeaders: true)
-        case .notLeaderOrFollower, .unknownTopicOrPartition, .unknownTopicID, .leaderNotAvailable,
+        // An id that is not known is that of a topic that was deleted, or too new for this broker: the metadata tells.
+        case .notLeaderOrFollower, .unknownTopicOrPartition, .unknownTopicID, .inconsistentTopicID, .leaderNotAvailable,
             .fencedLeaderEpoch, .kafkaStorageError, .replicaNotAvailable:
             self = .retry(refreshLeaders: true)
         case .outOfOrderSequenceNumber:

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 package import KafkaClient
 internal import KafkaWire
 package import NIOCore
@@ -19,6 +18,12 @@ package enum ProgressRecord: Hashable, Sendable {
     case generation(String, TopicGeneration)
     /// Key `former/<topic>/<group>`: positions of a group that may be of the earlier topic; nil once there are none.
     case former(topic: String, group: String, FormerRecord?)
+    /// Keys as ``InstanceRecord`` has them: wishes of operators and reports of instances, for all instances.
+    case control(InstanceRecord)
+    /// Key `wake`: an instance has changed what concerns the others, and wakes them. It says nothing else.
+    case wake(instance: String)
+    /// Key `start/<instance>`: an instance begins without waiting for its group; see ``StartRecord``.
+    case start(instance: String, StartRecord)
 
     package var key: ByteBuffer {
         let key: Key =
@@ -29,6 +34,9 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id, _): .producer(id)
             case .generation(let topic, _): .generation(topic)
             case .former(let topic, let group, _): .former(topic: topic, group: group)
+            case .control(let record): .control(record.key)
+            case .wake: .wake
+            case .start(let instance, _): .start(instance: instance)
             }
         return ByteBuffer(string: key.text)
     }
@@ -36,19 +44,16 @@ package enum ProgressRecord: Hashable, Sendable {
     /// Nil for what is to be removed.
     package func value() throws -> ByteBuffer? {
         switch self {
-        case .identity(let identity): try Self.json(identity)
-        case .checkpoint(_, let checkpoint): try Self.json(checkpoint)
+        case .identity(let identity): try StateCheck.json(identity)
+        case .checkpoint(_, let checkpoint): try StateCheck.json(checkpoint)
         case .segments(_, _, let block): block?.bytes
         case .producer(_, let registration): try registration.value()
-        case .generation(_, let generation): try Self.json(generation)
-        case .former(_, _, let former): try former.map(Self.json)
+        case .generation(_, let generation): try StateCheck.json(generation)
+        case .former(_, _, let former): try former.map { try StateCheck.json($0) }
+        case .control(let record): try record.value()
+        case .wake(let instance): ByteBuffer(string: instance)
+        case .start(_, let start): try StateCheck.json(start)
         }
-    }
-
-    private static func json(_ value: some Encodable) throws -> ByteBuffer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return ByteBuffer(bytes: try encoder.encode(value))
     }
 
     /// Nil for keys that this version does not know.
@@ -66,6 +71,10 @@ package enum ProgressRecord: Hashable, Sendable {
                 topic: topic, group: group, try value.map { try StateCheck.decode(FormerRecord.self, from: $0) })
             return
         }
+        if case .control(let key) = key {
+            self = .control(try InstanceRecord(key, value: value))
+            return
+        }
         guard let value else { return nil }
         switch key {
         case .identity:
@@ -80,7 +89,10 @@ package enum ProgressRecord: Hashable, Sendable {
             self = .checkpoint(partition, checkpoint)
         case .generation(let topic):
             self = .generation(topic, try StateCheck.decode(TopicGeneration.self, from: value))
-        case .segments, .former: return nil
+        case .wake: self = .wake(instance: String(buffer: value))
+        case .start(let instance):
+            self = .start(instance: instance, try StateCheck.decode(StartRecord.self, from: value))
+        case .segments, .former, .control: return nil
         }
     }
 
@@ -92,6 +104,9 @@ package enum ProgressRecord: Hashable, Sendable {
         case producer(Int64)
         case generation(String)
         case former(topic: String, group: String)
+        case control(InstanceRecord.Key)
+        case wake
+        case start(instance: String)
 
         /// Blocks are numbered from 0; a log with one for each of its offsets would not come near this.
         private static let largestBlock = 1 << 50
@@ -102,6 +117,7 @@ package enum ProgressRecord: Hashable, Sendable {
             let parts = name.split(separator: "/", omittingEmptySubsequences: false)
             switch (parts.first, parts.count) {
             case ("flow", 1): self = .identity
+            case ("wake", 1): self = .wake
             case ("producer", 2):
                 guard let id = Int64(parts[1]), id >= 0 else { return nil }
                 self = .producer(id)
@@ -116,12 +132,20 @@ package enum ProgressRecord: Hashable, Sendable {
             case ("generation", 2):
                 guard !parts[1].isEmpty else { return nil }
                 self = .generation(String(parts[1]))
+            case ("start", 2...): self = .start(instance: parts[1...].joined(separator: "/"))
             case ("former", 3...):
                 // A group's name may hold slashes.
                 guard !parts[1].isEmpty else { return nil }
                 self = .former(topic: String(parts[1]), group: parts[2...].joined(separator: "/"))
-            default: return nil
+            default:
+                guard let key = InstanceRecord.Key(parts) else { return nil }
+                self = .control(key)
             }
+        }
+
+        /// Whether all instances obey what it says.
+        var isControl: Bool {
+            if case .control = self { true } else { false }
         }
 
         /// As it is written.
@@ -133,6 +157,9 @@ package enum ProgressRecord: Hashable, Sendable {
             case .producer(let id): "producer/\(id)"
             case .generation(let topic): "generation/\(topic)"
             case .former(let topic, let group): "former/\(topic)/\(group)"
+            case .control(let key): key.text
+            case .wake: "wake"
+            case .start(let instance): "start/\(instance)"
             }
         }
 

@@ -6,13 +6,17 @@ package actor ProgressStore {
     private let flow: String
     private let target: ClusterClient
     private let log: StateTopic
-    private let wallClock: @Sendable () -> Int64
+    let wallClock: @Sendable () -> Int64
     private var configured: FlowIdentity?
-    private var recorded = RecordedFlow()
+    private(set) var recorded = RecordedFlow()
     /// The topic as it was last found to hold everything; zero where the cluster does not tell.
     private var topicID = KafkaUUID.zero
     /// Offset behind the last record that is known to be there; nil before the topic was read.
     private var end: Int64?
+    /// Offset up to which everything has been taken in, whoever has written it.
+    private var next: Int64 = 0
+    /// Subjects of records by which others have changed what is known, since ``takeNews()``.
+    private var news: Set<ProgressRecord.Key> = []
     /// Times that the topic was found without what it had held, and was filled again.
     private(set) var restorations = 0
     /// Held while a call appends: what is known and what the topic holds change together.
@@ -30,7 +34,10 @@ package actor ProgressStore {
     /// Whether the flow has never been started.
     var isNewFlow: Bool { recorded.identity == nil }
 
-    var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
+    package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
+
+    /// Wishes of operators and reports of instances.
+    var control: RecordedControl { recorded.control }
 
     /// Creates the topic if it is missing, and reads what it holds.
     package func open() async throws(FlowError) {
@@ -64,7 +71,8 @@ package actor ProgressStore {
     private func read() async throws(FlowError) {
         do throws(KafkaError) {
             var read = RecordedFlow()
-            end = try await read.read(log)
+            next = try await read.read(log)
+            end = next
             recorded = read
             topicID = try await target.metadata(.named([topic])).topics[topic]?.id ?? .zero
         } catch {
@@ -176,6 +184,7 @@ package actor ProgressStore {
     private func restore() async throws {
         restorations += 1
         end = 0
+        next = 0
         try await write(recorded.records)
         topicID = try await target.metadata(.named([topic])).topics[topic]?.id ?? .zero
     }
@@ -186,18 +195,38 @@ package actor ProgressStore {
             let isLost = try await self.write(records)
             for record in records { self.recorded.take(record) }
             if isLost { try await self.restore() }
+            // What others have written before it comes first: of two values the later one counts. Should it not be told
+            // now, it is when it is asked for next.
+            if self.next < self.end ?? 0 { try? await self.readOn() }
         }
+    }
+
+    /// The same for a record whose place counts: everything before it is known when it returns.
+    ///
+    /// - Returns: the offset of the first.
+    func appendInPlace(_ records: [ProgressRecord]) async throws(FlowError) -> Int64? {
+        var place: Int64?
+        try await appendAlone { () throws(any Error) in
+            let isLost = try await self.write(records)
+            place = self.end.map { $0 - Int64(records.count) }
+            for record in records { self.recorded.take(record) }
+            if isLost { try await self.restore() }
+            if self.next < self.end ?? 0 { try await self.readOn() }
+        }
+        return place
     }
 
     /// - Returns: whether the log ends earlier than it should.
     @discardableResult
     private func write(_ records: [ProgressRecord]) async throws -> Bool {
         let now = wallClock()
-        let first = try await log.append(
+        let appended = try await log.appendTelling(
             try records.map { Record(offset: 0, timestamp: now, key: $0.key, value: try $0.value(), headers: []) })
-        guard let first else { return false }
-        defer { end = first + Int64(records.count) }
-        return first < end ?? 0
+        guard let appended else { return false }
+        let isLost = appended.first < end ?? 0
+        end = appended.next
+        if appended.first == next, appended.isContiguous { next = appended.next }
+        return isLost
     }
 
     private func appendAlone(_ body: () async throws -> Void) async throws(FlowError) {
@@ -212,5 +241,73 @@ package actor ProgressStore {
         } catch {
             throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: "\(error)")
         }
+    }
+}
+
+// Records of others, who share the flow.
+extension ProgressStore {
+    /// Waits until the topic holds what has not been taken in yet.
+    ///
+    /// - Returns: whether it does; not when the time was over first.
+    package nonisolated func awaitNews(atMost time: Duration) async throws(KafkaError) -> Bool {
+        let position = FetchPosition(topic: topic, partition: 0, fetchOffset: await next, maxBytes: 1)
+        let found = try await target.read(
+            position, isolation: .readUncommitted, maxWait: time, purpose: .fetch(1))
+        return found.records != nil
+    }
+
+    /// Takes in what the topic holds by now, whoever has written it.
+    package func catchUp() async throws(FlowError) {
+        guard end != nil else { return }
+        try await appendAlone { () throws(any Error) in try await self.readOn() }
+    }
+
+    /// Subjects of the records by which others have changed what is known, since the last call.
+    package func takeNews() -> Set<ProgressRecord.Key> {
+        defer { news = [] }
+        return news
+    }
+
+    /// In the order of the log, so that the newest counts.
+    private func readOn() async throws(KafkaError) {
+        var reader = log.reader(from: next)
+        while let records = try await reader.records() {
+            var flaws: [(Record, String)] = []
+            for record in records.deciding {
+                let before = recorded.subject(of: record)
+                do { try recorded.take(record) } catch { flaws.append((record, "\(error)")) }
+                guard let key = before.key else { continue }
+                if before.checkpoint == nil || recorded.subject(of: record).checkpoint != before.checkpoint {
+                    news.insert(key)
+                }
+            }
+            next = reader.next
+            for (record, flaw) in flaws { await log.skip(record, because: flaw) }
+        }
+        next = max(next, reader.next)
+        end = max(end ?? 0, next)
+    }
+
+    /// Wakes the others, who would hear of a change in the group only with their next heartbeat.
+    package func wakeOthers(_ instance: String) async throws(FlowError) {
+        try await append([.wake(instance: instance)])
+    }
+
+    /// Partitions that others copy, as they have recorded them last.
+    ///
+    /// - Parameter own: those that are known better here.
+    func partitions(without own: Set<TopicPartition>) -> [ForwardPartition] {
+        recorded.partitions(isSettled: false).filter { !own.contains($0.source) }
+    }
+
+    func checkpoint(of partition: TopicPartition) -> Checkpoint? { recorded.checkpoints[partition] }
+}
+
+extension RecordedFlow {
+    /// The subject of a record, and what is known of it when it is a partition.
+    fileprivate func subject(of record: Record) -> (key: ProgressRecord.Key?, checkpoint: Checkpoint?) {
+        guard let key = record.key.flatMap({ ProgressRecord.Key($0) }) else { return (nil, nil) }
+        guard case .checkpoint(let partition) = key else { return (key, nil) }
+        return (key, checkpoints[partition])
     }
 }

@@ -12,8 +12,14 @@ package struct RecordedFlow: Sendable {
 
     /// Source topics that took the place of earlier ones, by name.
     package private(set) var generations: [String: TopicGeneration] = [:]
+    /// Instances that have begun without waiting for their group, with the places of the records that say so where they
+    /// were read.
+    private(set) var starts: [String: (record: StartRecord, offset: Int64?)] = [:]
     /// By source topic and group.
     package private(set) var former: [String: [ExactName: FormerRecord]] = [:]
+
+    /// Wishes of operators and reports of instances.
+    package private(set) var control = RecordedControl()
 
     private var damagedFormer: [String: Set<ExactName>] = [:]
 
@@ -54,6 +60,7 @@ package struct RecordedFlow: Sendable {
         do {
             if let known = try ProgressRecord(key: bytes, value: record.value) {
                 take(known)
+                if case .start(let instance, let start) = known { starts[instance] = (start, record.offset) }
             } else {
                 remove(key)
             }
@@ -81,6 +88,9 @@ package struct RecordedFlow: Sendable {
         case .former(let topic, let group, let positions):
             former[topic, default: [:]][ExactName(group)] = positions
             damagedFormer[topic]?.remove(ExactName(group))
+        case .control(let record): control.take(record)
+        case .wake: break
+        case .start(let instance, let start): starts[instance] = (start, nil)
         }
     }
 
@@ -100,6 +110,10 @@ package struct RecordedFlow: Sendable {
         // Without it no position in the topic is taken for one of the present topic.
         case .generation(let topic): generations[topic] = nil
         case .former(let topic, let group): damagedFormer[topic, default: []].insert(ExactName(group))
+        // What was said before holds until it is said again.
+        case .control: break
+        case .wake: break
+        case .start(let instance): starts[instance] = nil
         }
     }
 
@@ -144,6 +158,7 @@ package struct RecordedFlow: Sendable {
             }
             records.append(.generation(topic, generation))
         }
+        records += control.records.map { .control($0) }
         for partition in checkpoints.keys.sorted(by: { ($0.topic, $0.partition) < ($1.topic, $1.partition) }) {
             // Of blocks that cannot be read it stays unknown what they held: the map begins at the checkpoint.
             let isWhole = damagedBlocks[partition]?.isEmpty ?? true

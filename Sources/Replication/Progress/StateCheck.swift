@@ -16,6 +16,13 @@ package enum StateCheck {
     /// The largest value taken apart, in bytes; ours stay far below.
     private static let largestValue = 4 << 20
 
+    /// JSON with its keys in one order, so that what is equal has equal bytes.
+    static func json(_ value: some Encodable) throws -> ByteBuffer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return ByteBuffer(bytes: try encoder.encode(value))
+    }
+
     /// The value as it was stored in JSON.
     static func decode<Value: Decodable>(_ type: Value.Type, from bytes: ByteBuffer) throws -> Value {
         guard bytes.readableBytes <= largestValue else {

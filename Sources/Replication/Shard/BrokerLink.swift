@@ -2,8 +2,9 @@ package import KafkaClient
 internal import KafkaWire
 package import NIOCore
 
-/// State of the task that talks to one broker, as the rest of the shard sees it.
+/// What the shard knows of one broker that it asks.
 package struct BrokerLink {
+    /// For the task that produces to it; those that fetch have one for each lane.
     let signal = Signal()
     private(set) var requestsInFlight = 0
     /// When the broker last answered, or was asked after nothing was on its way to it; nil while nothing is.
@@ -21,18 +22,13 @@ package struct BrokerLink {
     /// The flow's own limit is kept by waiting until then.
     var limitedUntil: NIODeadline = .distantPast
 
-    /// The broker answers fetches at once that bring nothing: it is asked again then.
-    var idleUntil: NIODeadline = .distantPast
-    /// Such answers in a row.
-    private var idleAnswers = 0
-
     /// As long as Kafka's own clients wait at most.
     private static let backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
 
     package init() {}
 
     package func mayAsk(at now: NIODeadline) -> Bool {
-        pausesUntil <= now && throttledUntil <= now && limitedUntil <= now && idleUntil <= now
+        pausesUntil <= now && throttledUntil <= now && limitedUntil <= now
     }
 
     /// The broker has answered what was sent in a round.
@@ -67,18 +63,6 @@ package struct BrokerLink {
     /// It could not be used, or says nothing.
     func isInTrouble(at now: NIODeadline) -> Bool {
         error != nil || (silentSince.map { now - $0 > Self.silence } ?? false)
-    }
-
-    /// A fetch was answered at once, without anything.
-    ///
-    /// - Returns: how long to wait before the next: the first are asked at once, then each pause is twice as long.
-    package mutating func answeredIdly() -> TimeAmount {
-        idleAnswers += 1
-        return .milliseconds(1 << Int64(min(idleAnswers, 10)))
-    }
-
-    package mutating func answeredWithSomething() {
-        idleAnswers = 0
     }
 
     /// What was tried in a round has failed.

@@ -1,25 +1,49 @@
 /// Bytes of fetched frames that are still in memory, against a fixed budget.
 ///
 /// A slice of a frame keeps the whole frame alive, so a frame counts in full until the last batch taken from it is
-/// acknowledged. While a fetch is under way, what it may bring is reserved.
+/// acknowledged. While a fetch is under way, what it may bring is reserved. A share is kept free of backlogs: however much
+/// there is to catch up on, what is new elsewhere can be fetched.
 package struct FrameBudget: Sendable {
     package let budget: Int
+    /// Bytes that backlogs leave to tails.
+    package let tailShare: Int
     private(set) var held = 0
     private(set) var reserved = 0
+    private var reservedForTails = 0
     private var frames: [Int: (bytes: Int, batches: Int)] = [:]
 
     package init(budget: Int) {
         self.budget = budget
+        tailShare = min(budget / 8, Self.largestTailShare)
     }
+
+    private static let largestTailShare = 8 << 20
 
     package var available: Int { max(0, budget - held - reserved) }
 
-    package mutating func reserve(_ bytes: Int) {
-        reserved += bytes
+    /// The same for partitions that have a backlog.
+    package var availableToBacklogs: Int {
+        max(0, budget - held - (reserved - reservedForTails) - max(tailShare, reservedForTails))
     }
 
-    package mutating func release(reservation bytes: Int) {
+    /// Bytes that one of so many fetches of backlogs may bring, so that there is room for the next ones while the answer
+    /// to one is still on its way to the target.
+    package func backlogShare(of fetches: Int) -> Int { (budget - tailShare) / (max(fetches, 1) + 1) }
+
+    /// Bytes waiting for the target with which a partition is full: as much as nobody holds. However many partitions have a target
+    /// that takes nothing, some is left for the others.
+    package var largestPartition: Int { max(budget - held, min(budget / 4, Self.smallestPartition)) }
+
+    private static let smallestPartition = 256 << 10
+
+    package mutating func reserve(_ bytes: Int, forTails isForTails: Bool = false) {
+        reserved += bytes
+        if isForTails { reservedForTails += bytes }
+    }
+
+    package mutating func release(reservation bytes: Int, forTails isForTails: Bool = false) {
         reserved -= bytes
+        if isForTails { reservedForTails -= bytes }
     }
 
     /// Books a frame from which `batches` batches were taken.

@@ -149,6 +149,11 @@ extension Shard {
     }
 
     private func fence(_ asked: [Asked], _ recoveries: inout [PartitionRecovery]) async {
+        guard lease.isHeld else {
+            let lost = KafkaError(.cancelled, during: .request(.writeTxnMarkers), cluster: target.settings.name)
+            for question in asked { recoveries[question.index].failed(lost) }
+            return
+        }
         guard await own.canFence else {
             for question in asked { recoveries[question.index].fencingUnavailable() }
             return

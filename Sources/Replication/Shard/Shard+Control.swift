@@ -33,11 +33,12 @@ extension Shard {
     /// Partitions that have stopped and cannot be tried again.
     func withoutPosition(_ scope: PauseScope) -> Int { scheduler.withoutPosition { scope.covers($0) } }
 
-    /// Books what a source broker sent; its link pauses when that was more than the flow's limit allows.
-    func spent(_ bytes: Int, source broker: Int32) {
-        let pause = rateLimit.spend(bytes)
-        guard pause > .zero else { return }
+    /// Whether the flow's limit lets a source broker be asked; otherwise its links pause until it does.
+    func mayRead(from broker: Int32) -> Bool {
+        let pause = rateLimit.wait()
+        guard pause > .zero else { return true }
         hold(source: broker, for: pause, \.limitedUntil)
+        return false
     }
 
     func limitChanged() {

@@ -9,6 +9,7 @@ extension Shard {
         let target = place(scheduler[index].target)
         switch report {
         case .stopped(let failure, let offset):
+            if isGivenUp(scheduler[index].source, failure, offset: offset) { return }
             logger.error(
                 "partition stopped; the others go on",
                 metadata: source + ["offset": "\(offset)", "reason": "\(failure.explanation)"])

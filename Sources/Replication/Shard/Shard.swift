@@ -6,7 +6,7 @@ internal import NIOCore
 /// A slice of a flow's partitions on one event loop, with connections of its own. Everything that happens to a
 /// partition happens here, so nothing is locked and nothing crosses threads.
 ///
-/// One task per source broker fetches, one per target broker produces, one recovers partitions, one per cluster follows
+/// One task per lane of a source broker fetches, one per target broker produces, one recovers partitions, one per cluster follows
 /// leaders. They turn what they hear into events of partitions; the effects are executed in one place, ``perform()``.
 actor Shard {
     nonisolated let eventLoop: any EventLoop
@@ -30,11 +30,18 @@ actor Shard {
     /// The shard's place among those of the flow.
     let number: Int
     let troubles: TroubleLog
+    /// Asked before anything is written.
+    let lease: InstanceLease
+    /// Notified when partitions have been released, or taken away by others.
+    let partsDue: Signal
+    var fenced: [TopicPartition] = []
+    var givesUpFenced = false
     var scheduler: ShardScheduler
     private(set) var isDraining = false
     /// Everything fetched has reached the target: nothing is taken in any more.
     private(set) var hasEnded = false
     private var sourceLinks: [Int32: BrokerLink] = [:]
+    private var laneLinks: [FetchLane: LaneLink] = [:]
     private var targetLinks: [Int32: BrokerLink] = [:]
     private let sourceLeadersSignal = Signal()
     private let targetLeadersSignal = Signal()
@@ -44,15 +51,17 @@ actor Shard {
     private let newLinksContinuation: AsyncStream<NewLink>.Continuation
 
     private enum NewLink {
-        case source(Int32)
+        case source(FetchLane)
         case target(Int32)
     }
 
     init(
         source: ClusterClient, target: ClusterClient, eventLoop: any EventLoop, scheduler: ShardScheduler,
         rateLimit: RateLimit, own: FlowProducerIDs, sourceOrigins: OriginTable, number: Int, troubles: TroubleLog,
-        logger: Logger, wallClock: @escaping @Sendable () -> Int64
+        lease: InstanceLease, partsDue: Signal, logger: Logger, wallClock: @escaping @Sendable () -> Int64
     ) {
+        self.lease = lease
+        self.partsDue = partsDue
         self.number = number
         self.troubles = troubles
         self.source = source
@@ -77,7 +86,7 @@ actor Shard {
             group.addTask { await self.runRecovery() }
             for await link in newLinks {
                 switch link {
-                case .source(let broker): group.addTask { await self.runSourceFetcher(broker) }
+                case .source(let lane): group.addTask { await self.runSourceFetcher(lane) }
                 case .target(let broker): group.addTask { await self.runTargetProducer(broker) }
                 }
             }
@@ -154,14 +163,15 @@ actor Shard {
         let changes = scheduler.takeChanges()
         for (index, report) in changes.reports { log(report, of: index) }
         if changes.hasBudget { notifySources() }
-        for broker in changes.sources {
-            startLink(source: broker)
-            sourceLinks[broker]?.signal.notify()
+        for lane in changes.sources {
+            startLink(source: lane.broker)
+            laneLinks[lane]?.signal.notify()
         }
         for broker in changes.targets { targetLinks[broker]?.signal.notify() }
         if changes.isRecoveryDue { recoverySignal.notify() }
         if changes.areLeadersStale { refreshLeaders() }
         if changes.isDeadlineNew { scheduleTick() }
+        if changes.hasReleased { partsDue.notify() }
     }
 
     private func scheduleTick() {
@@ -192,7 +202,7 @@ actor Shard {
     }
 
     func notifySources() {
-        for link in sourceLinks.values { link.signal.notify() }
+        for lane in laneLinks.values { lane.signal.notify() }
     }
 }
 
@@ -201,6 +211,12 @@ extension Shard {
     func link(source broker: Int32) -> BrokerLink { sourceLinks[broker] ?? BrokerLink() }
     func link(target broker: Int32) -> BrokerLink { targetLinks[broker] ?? BrokerLink() }
 
+    func link(_ lane: FetchLane) -> LaneLink { laneLinks[lane] ?? LaneLink() }
+
+    private func signals(source broker: Int32) -> [Signal] {
+        FetchLane.all(of: broker).compactMap { laneLinks[$0]?.signal }
+    }
+
     func notify(target broker: Int32) { targetLinks[broker]?.signal.notify() }
 
     func succeeded(source broker: Int32, in round: Int) {
@@ -208,12 +224,16 @@ extension Shard {
         troubles.ended(.broker(source.settings.name, broker), shard: number)
     }
 
-    func idlePause(source broker: Int32) -> TimeAmount? {
-        sourceLinks[broker]?.answeredIdly()
+    /// A fetch was answered at once, without anything: the next waits a little, but not longer than this one would have.
+    func answeredIdly(_ lane: FetchLane, longest: TimeAmount) {
+        guard let pause = laneLinks[lane]?.answeredIdly(), let signal = laneLinks[lane]?.signal else { return }
+        let wait = min(pause, longest)
+        laneLinks[lane]?.idleUntil = .now() + wait
+        eventLoop.scheduleTask(in: wait) { signal.notify() }
     }
 
-    func endIdle(source broker: Int32) {
-        sourceLinks[broker]?.answeredWithSomething()
+    func endIdle(_ lane: FetchLane) {
+        laneLinks[lane]?.answeredWithSomething()
     }
 
     func submitted(target broker: Int32) {
@@ -243,31 +263,31 @@ extension Shard {
     func failed(source broker: Int32, _ error: KafkaError, in round: Int) {
         guard let pause = sourceLinks[broker]?.failed(error, in: round, at: .now()), let link = sourceLinks[broker]
         else { return }
-        pauseEnds(of: link, in: pause, broker: broker, error, source)
+        pauseEnds(of: link, in: pause, broker: broker, error, source, signals(source: broker))
     }
 
     func failed(target broker: Int32, _ error: KafkaError, in round: Int) {
         guard let pause = targetLinks[broker]?.failed(error, in: round, at: .now()), let link = targetLinks[broker]
         else { return }
-        pauseEnds(of: link, in: pause, broker: broker, error, target)
+        pauseEnds(of: link, in: pause, broker: broker, error, target, [link.signal])
     }
 
     private func pauseEnds(
-        of link: BrokerLink, in pause: TimeAmount, broker: Int32, _ error: KafkaError, _ cluster: ClusterClient
+        of link: BrokerLink, in pause: TimeAmount, broker: Int32, _ error: KafkaError, _ cluster: ClusterClient,
+        _ signals: [Signal]
     ) {
         // Sessions come and go: that is no trouble of the broker.
         if link.failures > 1 || !error.isSessionLoss {
             troubles.began(.broker(cluster.settings.name, broker), shard: number, "\(error)")
         }
-        let signal = link.signal
-        eventLoop.scheduleTask(in: pause) { signal.notify() }
+        eventLoop.scheduleTask(in: pause) { for signal in signals { signal.notify() } }
         refreshLeaders()
     }
 
     func hold(source broker: Int32, for pause: TimeAmount, _ until: WritableKeyPath<BrokerLink, NIODeadline>) {
-        guard let signal = sourceLinks[broker]?.signal else { return }
+        let signals = signals(source: broker)
         sourceLinks[broker]?[keyPath: until] = .now() + pause
-        eventLoop.scheduleTask(in: pause) { signal.notify() }
+        eventLoop.scheduleTask(in: pause) { for signal in signals { signal.notify() } }
     }
 
     func hold(target broker: Int32, for pause: TimeAmount) {
@@ -293,11 +313,14 @@ extension Shard {
         }
     }
 
-    /// Starts the task of a source broker that has none yet.
+    /// Starts the tasks of a source broker that has none yet.
     private func startLink(source broker: Int32) {
         guard sourceLinks[broker] == nil else { return }
         sourceLinks[broker] = BrokerLink()
-        newLinksContinuation.yield(.source(broker))
+        for lane in FetchLane.all(of: broker) {
+            laneLinks[lane] = LaneLink()
+            newLinksContinuation.yield(.source(lane))
+        }
     }
 
     private func startMissingLinks() {

@@ -1,26 +1,29 @@
 internal import DequeModule
-internal import KafkaClient
-internal import KafkaWire
-internal import NIOCore
+package import KafkaClient
+package import KafkaWire
+package import NIOCore
 
 /// The partitions of one shard, and which of them are due for what: to be fetched, sent, recovered, called again. No
 /// I/O and no clock.
 ///
 /// It decides nothing about a partition. Each event goes through ``send(to:_:)``, which takes the effects and files the
 /// partition under what it wants then, so that nobody else has to remember anything after an event.
-struct ShardScheduler {
+package struct ShardScheduler {
     private var slots: [Slot] = []
-    var budget: FrameBudget
+    package var budget: FrameBudget
     var intake: BatchIntake
     /// Replicas that partitions are read from instead of their leaders (KIP-392).
     private(set) var readReplicas: ReadReplicas
     private let limits: Limits
     private var bySource: [TopicPartition: Int] = [:]
-    /// Partitions of which a source broker's session has yet to be told what has changed.
-    private var changedAtSource: [Int32: Set<Int>] = [:]
-    private var fullAtSource: [Int32: Set<Int>] = [:]
-    /// Bytes to ask for of partitions that need more than usual, by source broker.
-    private var largeWishes: [Int32: [Int: Int]] = [:]
+    private var lanes = FetchLanes()
+    /// Bytes to ask for over a lane's connection.
+    private var laneWindows: [FetchLane: FetchWindow] = [:]
+    /// Partitions of which a lane's session has yet to be told what has changed.
+    private var changedInLane: [FetchLane: Set<Int>] = [:]
+    private var fullInLane: [FetchLane: Set<Int>] = [:]
+    /// Bytes to ask for of partitions that need more than usual.
+    private var largeWishes: [FetchLane: [Int: Int]] = [:]
     /// Memory that a byte of an answer takes, of late.
     private var expansion = 1.0
     private var readyAtTarget: [Int32: Deque<Int>] = [:]
@@ -33,6 +36,11 @@ struct ShardScheduler {
     private var pausing: Set<Int> = []
     /// Partitions with an event since their progress was last taken.
     private var progressed: [Int] = []
+    /// Slots of partitions that are released, and have reached the target with everything.
+    private var drained: Set<Int> = []
+    /// Slots whose partitions are gone, and that something may still refer to.
+    private var left: Set<Int> = []
+    private var vacant: [Int] = []
     private var changes = ShardChanges()
 
     /// Room for rebuilt batches when nothing else is held, in bytes.
@@ -40,61 +48,72 @@ struct ShardScheduler {
     /// Batches that stand for more than this are rare enough to be fetched for nothing now and then.
     private static let largestExpansion = 16.0
 
-    struct Limits: Sendable {
-        /// Bytes asked for in one fetch.
+    package struct Limits: Sendable {
+        /// Bytes asked for in one fetch from nearby.
         var fetchBytes: Int
-        /// Bytes asked for of one partition in one fetch; a larger batch comes all the same.
+        /// Bytes asked for of one partition in one fetch from nearby; a larger batch comes all the same.
         var partitionFetchBytes = PartitionReplicator.usualFetchBytes
-        /// A partition with more than this waiting for the target is not fetched.
-        var partitionBufferBytes: Int
         /// Bytes sent in one produce request, but at least one batch.
         var produceBytes = 4 << 20
+
+        /// - Parameter budget: bytes that the shard may hold.
+        package init(budget: Int) {
+            fetchBytes = min(8 << 20, max(1 << 20, budget / 3))
+        }
     }
 
     /// A partition, and what it is filed under.
     private struct Slot {
         var partition: PartitionReplicator
         var wish: FetchWish?
-        /// The broker that the wish is told to.
-        var readFrom: Int32?
+        /// The lane that the wish is told to.
+        var lane: FetchLane?
+        var window: FetchWindow
         var queuedAt: Int32?
         var hasQuestion = false
         var isPausing = false
         var hasProgressed = false
+        /// The partition is gone; the slot is used again when nothing refers to it.
+        var isLeft = false
     }
 
     /// - Parameter replicaLease: how long a partition is read from a replica before its leader is asked again.
-    init(budget: Int, limits: Limits, intake: BatchIntake, replicaLease: Duration) {
+    package init(budget: Int, limits: Limits, intake: BatchIntake, replicaLease: Duration) {
         self.budget = FrameBudget(budget: budget)
         readReplicas = ReadReplicas(lifetime: replicaLease)
         self.limits = limits
         self.intake = intake
     }
 
-    var partitions: some RandomAccessCollection<PartitionReplicator> { slots.lazy.map(\.partition) }
+    var partitions: some Collection<PartitionReplicator> { slots.lazy.filter { !$0.isLeft }.map(\.partition) }
 
-    subscript(index: Int) -> PartitionReplicator { slots[index].partition }
+    package subscript(index: Int) -> PartitionReplicator { slots[index].partition }
 
-    mutating func add(_ partition: PartitionReplicator) {
+    package mutating func add(_ partition: PartitionReplicator) {
         guard bySource[partition.source] == nil else { return }
-        bySource[partition.source] = slots.count
-        slots.append(Slot(partition: partition))
-        file(slots.count - 1)
+        if vacant.isEmpty { reclaim() }
+        let index = vacant.popLast() ?? slots.count
+        let slot = Slot(partition: partition, window: FetchWindow(usual: limits.partitionFetchBytes))
+        if index == slots.count { slots.append(slot) } else { slots[index] = slot }
+        bySource[partition.source] = index
+        file(index)
     }
 
     func index(ofSource partition: TopicPartition) -> Int? { bySource[partition] }
 
     var isDrained: Bool { slots.allSatisfy(\.partition.isDrained) }
 
-    var sourceBrokers: Set<Int32> { Set(slots.compactMap { $0.readFrom ?? $0.partition.sourceLeader?.broker }) }
-    var targetBrokers: Set<Int32> { Set(slots.compactMap(\.partition.targetLog.leader)) }
+    var sourceBrokers: Set<Int32> {
+        Set(slots.compactMap { $0.isLeft ? nil : $0.lane?.broker ?? $0.partition.sourceLeader?.broker })
+    }
+    var targetBrokers: Set<Int32> { Set(slots.compactMap { $0.isLeft ? nil : $0.partition.targetLog.leader }) }
 }
 
 // Events and their effects.
 extension ShardScheduler {
     /// Hands an event to a partition.
     @discardableResult
-    mutating func send<Result>(to index: Int, _ event: (inout PartitionReplicator) -> Result) -> Result {
+    package mutating func send<Result>(to index: Int, _ event: (inout PartitionReplicator) -> Result) -> Result {
         defer { file(index) }
         return event(&slots[index].partition)
     }
@@ -105,7 +124,7 @@ extension ShardScheduler {
     }
 
     mutating func sendAll(_ event: (inout PartitionReplicator) -> Void) {
-        for index in slots.indices { send(to: index, event) }
+        for index in slots.indices where !slots[index].isLeft { send(to: index, event) }
     }
 
     mutating func apply(_ policies: FlowPolicies) {
@@ -116,27 +135,58 @@ extension ShardScheduler {
     /// - Returns: how many of the partitions concerned had failed.
     mutating func retry(_ isConcerned: (TopicPartition) -> Bool) -> Int {
         slots.indices.count { index in
-            isConcerned(slots[index].partition.source) && send(to: index) { $0.retry() }
+            !slots[index].isLeft && isConcerned(slots[index].partition.source) && send(to: index) { $0.retry() }
         }
     }
 
     /// Partitions whose position is not known.
     func withoutPosition(_ isConcerned: (TopicPartition) -> Bool) -> Int {
-        slots.count { $0.partition.hasNoPosition && isConcerned($0.partition.source) }
+        slots.count { !$0.isLeft && $0.partition.hasNoPosition && isConcerned($0.partition.source) }
     }
 
     /// An answer to a fetch has arrived.
-    mutating func fetched(_ fetched: FetchedPartition, of index: Int, from broker: Int32, at now: NIODeadline) {
+    ///
+    /// - Parameter roundTrip: to the broker and back.
+    package mutating func fetched(
+        _ fetched: FetchedPartition, of index: Int, in lane: FetchLane, roundTrip: TimeAmount, at now: NIODeadline
+    ) {
         var random = SystemRandomNumberGenerator()
         guard slots[index].partition.expects(fetched.fetchOffset),
-            readReplicas.answered(fetched, by: broker, at: now, using: &random) != .returned
+            readReplicas.answered(fetched, by: lane.broker, at: now, using: &random) != .returned
         else { return file(index) }
         // With nothing held there is nothing to wait for.
         let room = budget.held > 0 ? budget.available : max(budget.available, Self.smallestRoom)
         slots[index].partition.fetched(
             SourceAnswer(fetched), frame: budget.nextFrame, intake: &intake, room: room, at: now)
+        if let bytes = fetched.records?.readableBytes {
+            slots[index].window.answered(bytes, roundTrip: roundTrip, most: backlogShare, at: now)
+        }
+        fileLane(index, after: fetched, in: lane, isFar: roundTrip >= Self.far)
         file(index)
     }
+
+    private mutating func fileLane(_ index: Int, after fetched: FetchedPartition, in lane: FetchLane, isFar: Bool) {
+        guard fetched.errorCode == .none, fetched.preferredReadReplica == nil else { return }
+        let end = min(fetched.highWatermark, fetched.lastStableOffset >= 0 ? fetched.lastStableOffset : .max)
+        let hasBacklog = slots[index].partition.nextFetchOffset < end
+        // Without a session others that took all the bytes leave an empty answer.
+        if hasBacklog, fetched.records == nil { return }
+        lanes.answered(
+            index, at: lane.broker, hasBacklog: hasBacklog, lanes: isFar ? FetchLane.mostBacklogs : 1)
+        if lanes.hasReturning(to: lane.broker) { changes.sources.insert(.tails(lane.broker)) }
+    }
+
+    /// A fetch was answered as a whole.
+    package mutating func answered(_ lane: FetchLane, bytes: Int, roundTrip: TimeAmount, at now: NIODeadline) {
+        guard !lane.isForTails, bytes > 0 else { return }
+        laneWindows[lane, default: FetchWindow(usual: limits.fetchBytes)].answered(
+            bytes, roundTrip: roundTrip, most: backlogShare, at: now)
+    }
+
+    private var backlogShare: Int { budget.backlogShare(of: lanes.backlogLanes) }
+
+    /// A round trip from which on a broker is far: waiting for it takes longer than what an answer of the usual size does.
+    static let far: TimeAmount = .milliseconds(5)
 
     /// Takes the effects of the last event, and files the partition under what it wants now.
     private mutating func file(_ index: Int) {
@@ -155,6 +205,7 @@ extension ShardScheduler {
             if isPausing { pausing.insert(index) } else { pausing.remove(index) }
         }
         if isPausing { changes.isDeadlineNew = true }
+        fileRelease(index)
         guard !slots[index].hasProgressed else { return }
         slots[index].hasProgressed = true
         progressed.append(index)
@@ -173,16 +224,18 @@ extension ShardScheduler {
     }
 
     private mutating func fileWish(_ index: Int) {
-        let wish = slots[index].partition.fetchWish(limit: limits.partitionBufferBytes)
-        let readFrom = wish.map { readReplicas.replica(of: slots[index].partition.source) ?? $0.leader.broker }
-        let before = (wish: slots[index].wish, readFrom: slots[index].readFrom)
-        guard wish != before.wish || readFrom != before.readFrom else { return }
+        let wish = slots[index].partition.fetchWish(limit: budget.largestPartition)
+        let broker = wish.map { readReplicas.replica(of: slots[index].partition.source) ?? $0.leader.broker }
+        let before = (wish: slots[index].wish, lane: slots[index].lane)
+        if before.lane != nil, before.lane?.broker != broker { lanes.leave(index) }
+        let lane = broker.map { lanes.lane(of: index, at: $0) }
+        guard wish != before.wish || lane != before.lane else { return }
         slots[index].wish = wish
-        slots[index].readFrom = readFrom
-        for broker in [before.readFrom, readFrom] {
-            guard let broker else { continue }
-            changedAtSource[broker, default: []].insert(index)
-            changes.sources.insert(broker)
+        slots[index].lane = lane
+        for lane in [before.lane, lane] {
+            guard let lane else { continue }
+            changedInLane[lane, default: []].insert(index)
+            changes.sources.insert(lane)
         }
     }
 
@@ -200,9 +253,9 @@ extension ShardScheduler {
     /// Progress of the partitions that had an event since the last call.
     mutating func takeProgress() -> [PartitionProgress] {
         defer { progressed = [] }
-        return progressed.map { index in
+        return progressed.compactMap { index in
             slots[index].hasProgressed = false
-            return PartitionProgress(slots[index].partition)
+            return slots[index].isLeft ? nil : PartitionProgress(slots[index].partition)
         }
     }
 
@@ -215,8 +268,9 @@ extension ShardScheduler {
 
 /// Work of a shard after events of its partitions.
 struct ShardChanges {
-    /// Brokers with something new to fetch or to produce.
-    var sources: Set<Int32> = []
+    /// Lanes with something new to fetch.
+    var sources: Set<FetchLane> = []
+    /// Brokers with something new to produce.
     var targets: Set<Int32> = []
     /// Bytes of the budget are free again.
     var hasBudget = false
@@ -225,15 +279,92 @@ struct ShardChanges {
     /// The next deadline may be earlier than the one known.
     var isDeadlineNew = false
     var reports: [(index: Int, report: PartitionReport)] = []
+    /// Partitions that are released have reached the target with everything.
+    var hasReleased = false
+}
+
+// Partitions that others take over.
+extension ShardScheduler {
+    /// Reads partitions no further, so that others can take them over when the target has what was read.
+    mutating func release(_ sources: [TopicPartition]) {
+        for source in sources {
+            guard let index = bySource[source] else { continue }
+            send(to: index) { $0.setReleasing() }
+        }
+    }
+
+    /// Partitions that were released and have reached the target with everything: they are gone from here.
+    mutating func takeReleased() -> [PartitionProgress] {
+        let released = drained.sorted().map { PartitionProgress(slots[$0].partition) }
+        for index in drained { leave(index) }
+        return released
+    }
+
+    /// Drops partitions with everything that the target has yet to acknowledge.
+    ///
+    /// - Parameter sources: nil for all.
+    mutating func letGo(_ sources: [TopicPartition]?) {
+        for index in sources.map({ $0.compactMap { bySource[$0] } }) ?? Array(bySource.values) { leave(index) }
+    }
+
+    /// Has progress told once more, although nothing has happened.
+    mutating func tellAgain(_ sources: [TopicPartition]) {
+        for source in sources {
+            if let index = bySource[source] { file(index) }
+        }
+    }
+
+    private mutating func fileRelease(_ index: Int) {
+        guard slots[index].partition.isReleasing, !slots[index].isLeft else { return }
+        if slots[index].partition.isDrained {
+            drained.insert(index)
+            changes.hasReleased = true
+        } else {
+            drained.remove(index)
+        }
+    }
+
+    private mutating func leave(_ index: Int) {
+        let source = slots[index].partition.source
+        readReplicas.leave(source)
+        slots[index].partition.letGo()
+        slots[index].isLeft = true
+        bySource[source] = nil
+        drained.remove(index)
+        left.insert(index)
+        if let broker = slots[index].queuedAt {
+            readyAtTarget[broker]?.removeAll { $0 == index }
+            slots[index].queuedAt = nil
+        }
+        file(index)
+    }
+
+    /// Makes room of slots that nothing refers to any more.
+    private mutating func reclaim() {
+        guard !left.isEmpty else { return }
+        let told = changedInLane.values.reduce(into: Set<Int>()) { $0.formUnion($1) }
+        for index in left {
+            guard !slots[index].hasProgressed, !slots[index].partition.awaitsAnswers, !recoveries.holds(index),
+                !ranging.contains(index), !told.contains(index)
+            else { continue }
+            left.remove(index)
+            vacant.append(index)
+        }
+    }
 }
 
 // Fetching.
 extension ShardScheduler {
     /// Bytes to ask for in the next fetch; zero while the budget is used up. Where answers become more in memory than
     /// they were, less is asked for.
-    var fetchableBytes: Int {
-        guard budget.available > 0 else { return 0 }
-        return min(limits.fetchBytes, max(1, Int(Double(budget.available) / expansion)))
+    package func fetchableBytes(in lane: FetchLane) -> Int {
+        let available = lane.isForTails ? budget.available : budget.availableToBacklogs
+        guard available > 0 else { return 0 }
+        let wanted =
+            lane.isForTails
+            ? max(1, budget.tailShare)
+            : min(laneWindows[lane]?.bytes ?? limits.fetchBytes, max(limits.fetchBytes, backlogShare))
+        return min(wanted, max(1, Int(Double(available) / expansion)))
     }
 
     private mutating func learnExpansion(_ held: PartitionEffects.HeldFrame) {
@@ -242,31 +373,41 @@ extension ShardScheduler {
         expansion += (min(max(ratio, 1), Self.largestExpansion) - expansion) / 8
     }
 
-    /// The largest of the numbers of bytes that partitions of a source broker need in one answer.
-    func largestWish(at broker: Int32) -> Int { largeWishes[broker]?.values.max() ?? 0 }
+    /// The largest of the numbers of bytes that partitions need in one answer.
+    func largestWish(in lane: FetchLane) -> Int { largeWishes[lane]?.values.max() ?? 0 }
 
-    /// Whether partitions of a source broker are not fetched because the target has yet to take what they hold.
-    func leavesOutFullPartitions(at broker: Int32) -> Bool { fullAtSource[broker]?.isEmpty == false }
+    /// Whether partitions are not fetched because the target has yet to take what they hold.
+    package func leavesOutFullPartitions(in lane: FetchLane) -> Bool { fullInLane[lane]?.isEmpty == false }
 
-    /// Tells a broker's session what has changed about its partitions since the last time.
-    mutating func update(_ session: inout FetchSession, of broker: Int32) {
-        for index in changedAtSource.removeValue(forKey: broker) ?? [] {
+    /// Tells a lane's session what has changed about its partitions since the last time.
+    package mutating func update(_ session: inout FetchSession, of lane: FetchLane) {
+        if lane.isForTails {
+            for index in lanes.takeReturning(to: lane.broker) { fileWish(index) }
+        }
+        for index in changedInLane.removeValue(forKey: lane) ?? [] {
             let source = slots[index].partition.source
-            let wish = slots[index].readFrom == broker ? slots[index].wish : nil
-            if wish?.isFull == true {
-                fullAtSource[broker, default: []].insert(index)
-            } else {
-                fullAtSource[broker]?.remove(index)
+            // It may have come back to another slot meanwhile.
+            if slots[index].isLeft, let present = bySource[source], slots[present].lane == lane {
+                fullInLane[lane]?.remove(index)
+                largeWishes[lane]?[index] = nil
+                continue
             }
-            largeWishes[broker, default: [:]][index] = wish?.bytes
+            let wish = slots[index].lane == lane ? slots[index].wish : nil
+            if wish?.isFull == true {
+                fullInLane[lane, default: []].insert(index)
+            } else {
+                fullInLane[lane]?.remove(index)
+            }
+            largeWishes[lane, default: [:]][index] = wish?.bytes
             guard let wish, !wish.isFull else {
                 session.remove(source)
                 continue
             }
+            let usual = lane.isForTails ? limits.partitionFetchBytes : slots[index].window.bytes
             session.want(
                 FetchPosition(
                     topic: source.topic, topicID: slots[index].partition.sourceTopicID, partition: source.partition,
-                    fetchOffset: wish.offset, maxBytes: Int32(wish.bytes ?? limits.partitionFetchBytes),
+                    fetchOffset: wish.offset, maxBytes: Int32(wish.bytes.map { max($0, usual) } ?? usual),
                     currentLeaderEpoch: wish.leader.epoch, lastFetchedEpoch: wish.readEpoch))
         }
     }
@@ -292,7 +433,7 @@ extension ShardScheduler {
 
     /// Partitions whose leader is another one, or whose replica is none any more, are read from their leaders.
     mutating func leaveLostReplicas(_ metadata: ClusterMetadata) {
-        for index in slots.indices {
+        for index in slots.indices where !slots[index].isLeft {
             let source = slots[index].partition.source
             guard let replica = readReplicas.replica(of: source),
                 let found = metadata.partition(source.topic, source.partition), let broker = found.leader
@@ -312,25 +453,30 @@ extension ShardScheduler {
 // Producing.
 extension ShardScheduler {
     /// One batch of one partition in a produce request.
-    struct Sending: Sendable {
-        let index: Int
-        let target: TopicPartition
-        let attempt: ProduceAttempt
+    package struct Sending: Sendable {
+        package let index: Int
+        package let target: TopicPartition
+        /// The topic that the batch is meant for; zero when it has no id, or that is not known.
+        package let topicID: KafkaUUID
+        package let attempt: ProduceAttempt
     }
 
     /// Partitions that others lead by now do not count: their old leader would be connected to for nothing.
-    func hasWork(atTarget broker: Int32) -> Bool {
+    package func hasWork(atTarget broker: Int32) -> Bool {
         readyAtTarget[broker]?.contains { slots[$0].partition.targetLog.leader == broker } ?? false
     }
 
     /// The batches of the next produce request to a broker: at most one per partition, in turn.
-    mutating func nextSendings(to broker: Int32) -> [Sending] {
+    ///
+    /// - Parameter isFar: small batches cost more than they do nearby.
+    package mutating func nextSendings(to broker: Int32, isFar: Bool = false) -> [Sending] {
         guard var ready = readyAtTarget[broker] else { return [] }
         var sendings: [Sending] = []
         var bytes = 0
         var again: [Int] = []
         while let index = ready.first {
-            guard slots[index].partition.targetLog.leader == broker, let size = slots[index].partition.prepareNext()
+            guard slots[index].partition.targetLog.leader == broker,
+                let size = slots[index].partition.prepareNext(merging: isFar ? .far : .nearby)
             else {
                 ready.removeFirst()
                 slots[index].queuedAt = nil
@@ -341,7 +487,10 @@ extension ShardScheduler {
             slots[index].queuedAt = nil
             guard let attempt = slots[index].partition.nextAttempt() else { continue }
             bytes += size
-            sendings.append(Sending(index: index, target: slots[index].partition.target, attempt: attempt))
+            sendings.append(
+                Sending(
+                    index: index, target: slots[index].partition.target,
+                    topicID: slots[index].partition.targetLog.topicID, attempt: attempt))
             if slots[index].partition.isReadyToSend { again.append(index) }
         }
         for index in again { slots[index].queuedAt = broker }

@@ -5,59 +5,102 @@ internal import NIOCore
 
 /// The task that produces to one target broker.
 extension Shard {
-    /// Requests in flight on one connection; brokers answer them in order.
-    private static let pipelineDepth = 5
+    /// Requests in flight on one connection; brokers answer them in order. From nearby a few keep it busy, and small
+    /// batches gather to be merged; over a distance each partition may have as many on their way as its sequences allow.
+    private static func pipelineDepth(isFar: Bool) -> Int { isFar ? 25 : 5 }
     /// Time for the broker to wait for its replicas, in milliseconds.
     private static let acknowledgementTimeout: Int32 = 30_000
+    /// Time until the lease is looked at again that has run out: a late answer may still extend it.
+    private static let lostPause: TimeAmount = .milliseconds(100)
+    /// The version of Produce from which on a topic goes by its id: a namesake that was created since takes nothing.
+    private static let firstWithTopicIDs: Int16 = 13
 
     func runTargetProducer(_ broker: Int32) async {
         let signal = link(target: broker).signal
-        await withDiscardingTaskGroup { group in
-            var signals = signal.makeWaiter()
-            while !isFinished {
-                guard link(target: broker).requestsInFlight < Self.pipelineDepth, scheduler.hasWork(atTarget: broker),
-                    link(target: broker).mayAsk(at: .now())
-                else {
-                    guard await signals.next() != nil else { break }
+        var signals = signal.makeWaiter()
+        var isFar = false
+        while !isFinished || link(target: broker).requestsInFlight > 0 {
+            guard !isFinished, link(target: broker).requestsInFlight < Self.pipelineDepth(isFar: isFar),
+                scheduler.hasWork(atTarget: broker), link(target: broker).mayAsk(at: .now())
+            else {
+                guard await signals.next() != nil else { break }
+                continue
+            }
+            let round = link(target: broker).round
+            do throws(KafkaError) {
+                let connection = try await target.connection(to: broker, purpose: .produce(0))
+                isFar = TimeAmount(connection.roundTrip) >= ShardScheduler.far
+                let version = try connection.version(of: ProduceRequest.self)
+                // The last look before the request: a process that was frozen until now learns it here.
+                guard lease.isHeld else {
+                    eventLoop.scheduleTask(in: Self.lostPause) { signal.notify() }
+                    _ = await signals.next()
                     continue
                 }
-                let round = link(target: broker).round
-                do throws(KafkaError) {
-                    let connection = try await target.connection(to: broker, purpose: .produce(0))
-                    let version = try connection.version(of: ProduceRequest.self)
-                    let sendings = scheduler.nextSendings(to: broker)
-                    guard !sendings.isEmpty else { continue }
-                    do throws(KafkaError) {
-                        let pending = try await connection.submit(Self.request(sendings), version: version)
-                        submitted(target: broker)
-                        group.addTask { await self.finish(sendings, pending, broker, in: round) }
-                    } catch {
-                        lost(sendings)
-                        throw error
-                    }
-                } catch {
-                    failed(target: broker, error, in: round)
-                }
+                let sendings = scheduler.nextSendings(to: broker, isFar: isFar)
+                guard !sendings.isEmpty else { continue }
+                try await send(sendings, connection, version, broker, in: round)
+            } catch {
+                failed(target: broker, error, in: round)
             }
         }
+    }
+
+    private func send(
+        _ sendings: [ShardScheduler.Sending], _ connection: BrokerConnection, _ version: Int16, _ broker: Int32,
+        in round: Int
+    ) async throws(KafkaError) {
+        var unsent = Self.requests(sendings, version)[...]
+        while let (sendings, version) = unsent.first {
+            submitted(target: broker)
+            do throws(KafkaError) {
+                // Connections of the shard are on its event loop.
+                try await connection.submit(Self.request(sendings), version: version) { result in
+                    self.assumeIsolated { $0.finish(sendings, result, broker, in: round) }
+                }
+            } catch {
+                completed(target: broker)
+                for (sendings, _) in unsent { lost(sendings) }
+                throw error
+            }
+            unsent.removeFirst()
+        }
+    }
+
+    /// A topic whose id is not known can only be named.
+    private static func requests(
+        _ sendings: [ShardScheduler.Sending], _ version: Int16
+    ) -> [([ShardScheduler.Sending], Int16)] {
+        let identified = version >= firstWithTopicIDs ? sendings.filter { $0.topicID != .zero } : []
+        guard identified.count < sendings.count else { return [(sendings, version)] }
+        let named = identified.isEmpty ? sendings : sendings.filter { $0.topicID == .zero }
+        return [(identified, version), (named, min(version, firstWithTopicIDs - 1))].filter { !$0.0.isEmpty }
+    }
+
+    /// One name may have had two topics within a request.
+    private struct NamedTopic: Hashable {
+        var name: String
+        var id: KafkaUUID
     }
 
     private static func request(_ sendings: [ShardScheduler.Sending]) -> ProduceRequest {
         var request = ProduceRequest()
         request.acks = -1
         request.timeoutMs = acknowledgementTimeout
-        var topics: [String: Int] = [:]
+        var topics: [NamedTopic: Int] = [:]
         for sending in sendings {
+            let name = NamedTopic(name: sending.target.topic, id: sending.topicID)
             var partition = ProduceRequest.PartitionProduceData()
             partition.index = sending.target.partition
             partition.records = sending.attempt.records
-            if let known = topics[sending.target.topic] {
+            if let known = topics[name] {
                 request.topicData[known].partitionData.append(partition)
                 continue
             }
-            topics[sending.target.topic] = request.topicData.count
+            topics[name] = request.topicData.count
             var topic = ProduceRequest.TopicProduceData()
-            topic.name = sending.target.topic
+            topic.name = name.name
+            topic.topicID = name.id
             topic.partitionData = [partition]
             request.topicData.append(topic)
         }
@@ -65,18 +108,19 @@ extension Shard {
     }
 
     private func finish(
-        _ sendings: [ShardScheduler.Sending], _ pending: PendingReply<ProduceResponse>, _ broker: Int32, in round: Int
-    ) async {
-        do throws(KafkaError) {
-            let response = try await pending.value()
-            completed(target: broker)
+        _ sendings: [ShardScheduler.Sending], _ result: Result<ProduceResponse, KafkaError>, _ broker: Int32,
+        in round: Int
+    ) {
+        completed(target: broker)
+        switch result {
+        case .success(let response):
             succeeded(target: broker, in: round)
             obey(throttleMilliseconds: response.throttleTimeMs, target: broker)
             answered(sendings, response)
-        } catch {
-            completed(target: broker)
+        case .failure(let error):
             lost(sendings)
-            failed(target: broker, error, in: round)
+            // Connections are closed at the end.
+            if !hasEnded { failed(target: broker, error, in: round) }
         }
         notify(target: broker)
         endIfDrained()
@@ -91,9 +135,12 @@ extension Shard {
 
     private func answered(_ sendings: [ShardScheduler.Sending], _ response: ProduceResponse) {
         var answers: [TopicPartition: ProduceAnswer] = [:]
+        var names: [KafkaUUID: String] = [:]
+        for sending in sendings where sending.topicID != .zero { names[sending.topicID] = sending.target.topic }
         for topic in response.responses {
+            let name = topic.topicID == .zero ? topic.name : names[topic.topicID] ?? topic.name
             for partition in topic.partitionResponses {
-                let place = TopicPartition(topic.name, partition.index)
+                let place = TopicPartition(name, partition.index)
                 if partition.errorCode == .none, let flaw = partition.flaw {
                     // It may be in the log or not: as without an answer, the log will tell.
                     disbelieved.insert(place)

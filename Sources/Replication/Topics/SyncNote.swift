@@ -35,8 +35,10 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case groupNotTranslated
         /// Nothing has been copied yet of what a consumer group reads, so that its positions are not known.
         case groupNotCopied
-        /// A group whose positions are none that are kept in step: a share group.
+        /// A share group, and one of the clusters does not tell or take where those begin.
         case groupNotCovered
+        /// What a share group knows of single records stays behind.
+        case groupNotCarried
         /// Somebody reads with the group on the target.
         case groupActive
         /// A consumer group has a position on the target to which reading there cannot have led.

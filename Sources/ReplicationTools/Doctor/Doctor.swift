@@ -102,6 +102,8 @@ public struct Doctor: Sendable {
         findings += await permissions.examineOpposite(opposite.sorted())
         findings += await examineStateTopics(progress, opposite)
         findings += await GroupExamination(settings: settings, source: source, target: target).examine()
+        findings += await InstanceExamination(settings: settings, target: target)
+            .examine(brokers: targetMetadata.brokers.keys)
         findings += await permissions.examineCreation(
             creations(seen, planner, state: stateTopics.filter { !state.contains($0) }))
         findings += await examineTopics(seen, missing)
@@ -134,7 +136,8 @@ public struct Doctor: Sendable {
                 return ([finding], false)
             // What we are not allowed to do is found with the permissions.
             case .kafka(let reason) where reason.isAuthorization: return ([], true)
-            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .nothingCanStart,
+            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .cannotJoin,
+                .nothingCanStart,
                 .mixedClusters, .sharedRecords:
                 let finding = Finding(
                     .error, "start", settings.name, "\(error)", why: "run refuses to start the flow",

@@ -102,7 +102,7 @@ struct FidelityProbe: Sendable {
         request.timeoutMs = 10_000
         request.topicData = [topicData]
         let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?.leader
-        let response = try await target.send(request, to: leader.map { .broker($0) } ?? .any)
+        let response = try await target.send(request, to: leader.map { .broker($0) } ?? .any, versions: 3...12)
         guard let answer = response.responses.first?.partitionResponses.first else {
             throw KafkaError(
                 .unexpectedAnswer("no partition in it"), during: .request(.produce), cluster: settings.target.name)

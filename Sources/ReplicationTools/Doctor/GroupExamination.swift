@@ -19,15 +19,13 @@ struct GroupExamination: Sendable {
 
     func examine() async -> [Finding] {
         guard settings.sync.groupOffsets else { return [] }
-        var selected: [(group: String, targetGroup: String)] = []
+        var selected: [(group: String, targetGroup: String, kind: GroupKind)] = []
         var undecided: [Finding] = []
-        var shared: [String] = []
         do throws(KafkaError) {
             let selector = GroupSelector(settings)
             for group in try await source.listGroups() {
-                if selector.selectsShareGroup(group) { shared.append(group.id) }
                 do throws(UndecidedMatch) {
-                    if let name = try selector.target(of: group) { selected.append((group.id, name)) }
+                    if let name = try selector.target(of: group) { selected.append((group.id, name, group.kind)) }
                 } catch {
                     undecided.append(
                         Finding(
@@ -44,16 +42,7 @@ struct GroupExamination: Sendable {
             ]
         }
         undecided = undecided.bounded(Self.shown, check: "groups")
-        if let first = shared.first {
-            let others = shared.count > 1 ? " and \(shared.count - 1) others" : ""
-            undecided.append(
-                Finding(
-                    .warning, "groups", first,
-                    "\(first)\(others): share groups, whose positions are not carried over yet",
-                    why: GroupSelector.shareGroupReason,
-                    remedy: "set share.auto.offset.reset of the group on \(settings.target.name) before it is used "
-                        + "there, or leave the group out with consumerGroups.deny"))
-        }
+        undecided += await kinds(selected.map { ($0.group, $0.kind) })
         guard !selected.isEmpty else {
             return undecided + [
                 Finding(

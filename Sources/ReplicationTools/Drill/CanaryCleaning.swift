@@ -4,7 +4,7 @@ public import Logging
 public import NIOCore
 internal import Replication
 
-/// Takes away what a drill on somebody's clusters has left: its topic, its group and its flows' progress.
+/// Takes away what a drill on somebody's clusters has left: its topic, its group, and its flows' progress and groups.
 public enum CanaryCleaning {
     /// - Returns: what could not be removed, in words; empty when nothing is left.
     public static func clean(
@@ -20,7 +20,7 @@ public enum CanaryCleaning {
                     left.append("topic \(name) on \(settings.name): \(error)")
                 }
             }
-            for (name, outcome) in await client.deleteGroups([group]) {
+            for (name, outcome) in await client.deleteGroups([group] + flows.map { InstanceGroup(flow: $0).name }) {
                 if case .failure(let error) = outcome, error.code != .groupIDNotFound {
                     left.append("group \(name) on \(settings.name): \(error)")
                 }

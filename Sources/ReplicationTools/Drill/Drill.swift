@@ -14,8 +14,8 @@ public import Replication
 ///   producers ──▶ source ◀══ flow ══ target       4. failed back
 /// ```
 public actor Drill {
-    private let settings: DrillSettings
-    private let forward: FlowSettings
+    let settings: DrillSettings
+    let forward: FlowSettings
     private let backward: FlowSettings
     private let faults: any DrillClusters
     private let eventLoops: [any EventLoop]
@@ -23,12 +23,12 @@ public actor Drill {
     private let wallClock: @Sendable () -> Int64
     private let say: @Sendable (DrillReport.Event) -> Void
 
-    private let source: ClusterClient
-    private let target: ClusterClient
-    private let canary: Canary
+    let source: ClusterClient
+    let target: ClusterClient
+    let canary: Canary
     private let beginning = ContinuousClock.now
-    private var report: DrillReport
-    private var flows: (forward: Flow, backward: Flow)
+    var report: DrillReport
+    var flows: (forward: Flow, backward: Flow)
     private var producers: [CanaryProducer] = []
     private var consumers: [CanaryConsumer] = []
 
@@ -42,6 +42,7 @@ public actor Drill {
     ) {
         precondition(!eventLoops.isEmpty, "a drill needs an event loop")
         self.settings = settings
+        let forward = settings.scenario == .instance ? Self.settings(forward, instance: 0) : forward
         self.forward = forward
         self.backward = backward
         self.faults = faults
@@ -99,6 +100,11 @@ public actor Drill {
         return report
     }
 
+    /// Another instance of the flow that is practised with.
+    func makeInstance(_ number: Int) -> Flow {
+        Flow(Self.settings(forward, instance: number), eventLoops: eventLoops, logger: logger, wallClock: wallClock)
+    }
+
     /// Stops the flow from reading its source, for clusters to which nothing worse may be done.
     public func cutOff() async throws { try await flows.forward.pause(.flow) }
 
@@ -120,6 +126,7 @@ public actor Drill {
         switch settings.scenario {
         case .planned: try await practisePlanned()
         case .partition: try await practisePartition()
+        case .instance: try await practiseInstances()
         case .unplanned, .activePassive, .activeActive: try await practiseUnplanned()
         }
     }
@@ -235,20 +242,20 @@ extension Drill {
 
 // Steps.
 extension Drill {
-    private func producer(_ origin: String, at client: ClusterClient) -> CanaryProducer {
+    func producer(_ origin: String, at client: ClusterClient) -> CanaryProducer {
         let producer = CanaryProducer(origin: origin, canary: canary, client: client, wallClock: wallClock)
         producers.append(producer)
         return producer
     }
 
-    private func consumer(at client: ClusterClient) -> CanaryConsumer {
+    func consumer(at client: ClusterClient) -> CanaryConsumer {
         let consumer = CanaryConsumer(canary: canary, client: client)
         consumers.append(consumer)
         return consumer
     }
 
     /// Runs producers and consumers while `body` runs, then stops them and waits for what they have under way.
-    private func together(
+    func together(
         _ producers: [CanaryProducer], _ consumers: [CanaryConsumer], _ body: () async throws -> Void
     ) async throws {
         let rate = settings.recordsPerSecond
@@ -279,7 +286,7 @@ extension Drill {
     }
 
     /// Waits until everything up to the ends that the partitions have now has passed.
-    private func drain(_ flow: Flow, from client: ClusterClient) async throws {
+    func drain(_ flow: Flow, from client: ClusterClient) async throws {
         let ends = try await canary.ends(client)
         try await waitFor("flow \(flow.name) to drain") { await flow.hasPassed(ends) }
     }
@@ -297,7 +304,7 @@ extension Drill {
         }
     }
 
-    private func waitFor(_ what: String, _ condition: () async throws -> Bool) async throws {
+    func waitFor(_ what: String, _ condition: () async throws -> Bool) async throws {
         let deadline = ContinuousClock.now + settings.patience
         while ContinuousClock.now < deadline {
             if try await condition() { return }
@@ -306,13 +313,13 @@ extension Drill {
         throw DrillError.waitedInVain(what)
     }
 
-    private func tell(_ text: String) {
+    func tell(_ text: String) {
         let event = DrillReport.Event(seconds: seconds(from: beginning, to: .now), text: text)
         report.events.append(event)
         say(event)
     }
 
-    private func seconds(from: ContinuousClock.Instant, to: ContinuousClock.Instant?) -> Double {
+    func seconds(from: ContinuousClock.Instant, to: ContinuousClock.Instant?) -> Double {
         to.map { max(0, ($0 - from) / .seconds(1)) } ?? 0
     }
 

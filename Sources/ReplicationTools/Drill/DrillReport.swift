@@ -10,6 +10,8 @@ public enum DrillScenario: String, Hashable, Sendable, CaseIterable, Codable {
     case unplanned
     /// The target cannot be reached for a while.
     case partition
+    /// One of several instances that share the flow dies.
+    case instance
 }
 
 /// Measurements of a drill.
@@ -43,6 +45,12 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var missedByConsumers = 0
     /// Longest time that replication stood still, for `partition`: from the cut until everything was there again.
     public var recoverySeconds = 0.0
+    /// Partitions of the instance that died, for `instance`.
+    public var gapPartitions = 0
+    /// From its death until the target had the next record of a partition that it had: the median, in seconds.
+    public var gapMedianSeconds = 0.0
+    /// The longest of these times, in seconds.
+    public var gapLongestSeconds = 0.0
     public var events: [Event] = []
 
     /// Whether the drill went as it must: nothing doubled or passed over, nothing lost but what an unplanned failure
@@ -54,6 +62,7 @@ public struct DrillReport: Hashable, Sendable, Codable {
         case .planned: return rpoRecords == 0 && lost == 0 && rereadAfterCommit == 0 && readTwice == 0
         case .activePassive, .activeActive, .partition: return lost == 0
         case .unplanned: return lost == rpoRecords
+        case .instance: return lost == 0 && gapPartitions > 0
         }
     }
 

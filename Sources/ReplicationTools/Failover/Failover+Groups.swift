@@ -123,7 +123,7 @@ extension Failover {
         for group in try await target.listGroups() where isOurs(group, selector) {
             var wanted: [TopicPartition: CommittedOffset] = [:]
             var isKnown = false
-            for (partition, outcome) in try await target.committedOffsets(of: group.id) {
+            for (partition, outcome) in try await target.positions(of: group.id, group.kind) {
                 guard let end = ends[partition], case .success(var committed) = outcome else { continue }
                 isKnown = true
                 guard committed.offset > end else { continue }
@@ -134,7 +134,7 @@ extension Failover {
             guard isKnown else { continue }
             standing += 1
             guard !wanted.isEmpty else { continue }
-            for (partition, outcome) in await target.commitOffsets(of: group.id, wanted) {
+            for (partition, outcome) in await target.setPositions(of: group.id, group.kind, wanted) {
                 switch outcome {
                 case .success: moved += 1
                 case .failure(let error):

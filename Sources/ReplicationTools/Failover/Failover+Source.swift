@@ -152,8 +152,8 @@ extension Failover {
     private func copyOurselves() async throws {
         say(
             .note(
-                "Nobody moves flow \(settings.name): running it here. An instance of it that is paused or hangs will find "
-                    + "its partitions taken over, and has to be restarted later."))
+                "Nobody moves flow \(settings.name): running it here, as one more instance. One that hangs finds its partitions "
+                    + "taken over, and takes part again when it wakes up."))
         let flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
         try await flow.prepare()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -173,6 +173,7 @@ extension Failover {
     private func awaitPassing(_ flow: Flow) async throws {
         var lastMove = ContinuousClock.now
         var before: Int64 = -1
+        var left: [TopicPartition: Int64] = [:]
         while await !flow.hasPassed(ends) {
             let status = await flow.status()
             obstacles = FlowObstacles(status)
@@ -181,8 +182,11 @@ extension Failover {
                 throw FailoverError.partitionsFailed(failed.map { "\($0.key): \($0.value)" }.sorted())
             }
             let passed = status.partitions.reduce(0) { $0 + $1.sourceOffset }
-            if passed != before { lastMove = .now }
+            // Other instances have their parts, and record how far they come.
+            let behind = try await self.behind(ends)
+            if passed != before || behind != left { lastMove = .now }
             before = passed
+            left = behind
             guard ContinuousClock.now - lastMove < options.patience else {
                 report.accounts = try await accounts()
                 throw FailoverError.doesNotMove(flow: settings.name, partitions: report.accounts.left)

@@ -32,7 +32,7 @@ public struct FlowRemoval: Sendable {
     /// Describes the flow, and makes sure that it may be removed.
     ///
     /// - Returns: nil when the cluster does not know it.
-    /// - Throws: ``FlowIsRunning`` when it has recorded something within ``quietTime``; ``UnknownWhetherFlowRuns``;
+    /// - Throws: ``FlowIsShared`` when it has instances; ``FlowIsRunning`` when it has recorded something within ``quietTime``; ``UnknownWhetherFlowRuns``;
     ///   ``KafkaError``.
     public func examine(_ flow: String) async throws -> KnownFlow? {
         let catalog = FlowCatalog(cluster, eventLoop: eventLoop, logger: logger, wallClock: wallClock)
@@ -53,6 +53,7 @@ public struct FlowRemoval: Sendable {
             throw error
         }
         await catalog.close()
+        if known != nil { try await checkInstances(of: flow) }
         if let last {
             // A record's timestamp may be any number.
             let age = max(0, wallClock().saturatingSubtracting(last))
@@ -63,9 +64,20 @@ public struct FlowRemoval: Sendable {
         return known
     }
 
-    /// Deletes the flow's topics, and waits until the cluster no longer shows them.
+    /// Checks that nobody is in the flow's group: one that has nothing to copy records nothing, and is there all the same.
     ///
-    /// - Returns: the topics that were deleted.
+    /// What the cluster does not tell is no evidence.
+    private func checkInstances(of flow: String) async throws(FlowIsShared) {
+        let client = ClusterClient(cluster, eventLoop: eventLoop, logger: logger)
+        let group = InstanceGroup(flow: flow).name
+        let found = try? await client.listGroups().first { $0.id == group }
+        await client.close()
+        if let found, found.hasMembers { throw FlowIsShared(flow: flow, cluster: cluster.name, group: group) }
+    }
+
+    /// Deletes the flow's topics and its group, and waits until the cluster no longer shows them.
+    ///
+    /// - Returns: the topics that were deleted. A group that cannot be deleted goes by itself: it holds no offsets.
     /// - Throws: ``KafkaError`` of the first one that could not be.
     public func remove(_ flow: String) async throws(KafkaError) -> [String] {
         let client = ClusterClient(cluster, eventLoop: eventLoop, logger: logger)
@@ -91,6 +103,7 @@ public struct FlowRemoval: Sendable {
                 guard error.code == .unknownTopicOrPartition else { throw error }
             }
         }
+        _ = await client.deleteGroups([InstanceGroup(flow: flow).name])
         try await awaitEnd(of: deleted, client)
         return deleted
     }
@@ -113,6 +126,18 @@ public struct FlowRemoval: Sendable {
 
     /// Looks for a topic that is being deleted: about 10 s in all.
     private static let looks = 20
+}
+
+/// A flow with instances that are members of its group.
+public struct FlowIsShared: Error, Hashable, Sendable, CustomStringConvertible {
+    public var flow: String
+    public var cluster: String
+    public var group: String
+
+    public var description: String {
+        "flow \"\(flow)\" runs: its group \(group) on cluster \(cluster) has members. Stop every instance of it, and try "
+            + "again; one that was killed is a member until its session has ended"
+    }
 }
 
 /// A flow whose memory cannot be read, so that nobody can tell when it last recorded something.

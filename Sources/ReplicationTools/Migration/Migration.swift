@@ -113,7 +113,7 @@ public actor Migration {
     ) async throws -> MigrationReport {
         let begin = ContinuousClock.now
         let preflight = MigrationPreflight(
-            settings: settings, source: source, target: target, wallClock: wallClock)
+            settings: settings, source: source, target: target, wallClock: wallClock, patience: patience)
         try await preflight.check()
         try await flow.prepare()
         let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
@@ -407,8 +407,10 @@ extension Migration {
     private func measure() async {
         let partitions = await flow.status().partitions.map { TopicPartition($0.topic, $0.partition) }
         let known = await source.logSizes(of: partitions).values.compactMap { try? $0.get() }
-        // A part of them would say too little.
-        report.sourceBytes = partitions.isEmpty || known.count < partitions.count ? nil : known.reduce(0, +)
+        report.tieredOffsets = await source.tieredOffsets(of: partitions).values.saturatingSum()
+        // A part of them would say too little, and what lies in tiered storage is not on the brokers' disks.
+        let isWhole = !partitions.isEmpty && known.count == partitions.count && report.tieredOffsets == 0
+        report.sourceBytes = isWhole ? known.reduce(0, +) : nil
     }
 }
 

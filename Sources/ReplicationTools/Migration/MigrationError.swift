@@ -12,6 +12,8 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     case targetNotEmpty(target: String, [String])
     /// Topics whose copies would lose records for their age while the source still has them.
     case targetKeepsLess(target: String, [String])
+    /// Other instances run the flow, and have parts of it.
+    case isShared(flow: String, group: String, target: String)
     /// A cluster has not answered for so long.
     case clusterLost(cluster: String, seconds: Int, reason: String)
 
@@ -38,6 +40,9 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "\(partitions.joined(separator: ", ")); delete those topics there, or leave them out of topics.allow"
         case .targetKeepsLess(let target, let topics):
             "\(target) would delete copies of records that the source still has: \(topics.joined(separator: "; "))"
+        case .isShared(let flow, let group, let target):
+            "flow \"\(flow)\" runs elsewhere: its group \(group) on \(target) has members, which keep parts of it. Stop them, "
+                + "and run migrate again; one that was killed is a member until its session has ended"
         case .clusterLost(let cluster, let seconds, let reason):
             "\(cluster) has not answered for \(seconds) s: \(reason); what is copied is kept: once it answers, run "
                 + "migrate again to go on where it stopped"

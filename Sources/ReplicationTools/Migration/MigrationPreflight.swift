@@ -8,6 +8,8 @@ struct MigrationPreflight {
     let source: ClusterClient
     let target: ClusterClient
     let wallClock: @Sendable () -> Int64
+    /// Time for other instances of the flow to go.
+    let patience: Duration
 
     /// Partitions named in an error.
     private static let examples = 5
@@ -16,6 +18,7 @@ struct MigrationPreflight {
     func check() async throws {
         let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         try await checkDirection(snapshot)
+        try await checkAlone()
         guard snapshot.selectsAnything else {
             throw MigrationError.nothingSelected(
                 flow: settings.name, source: settings.source.name,
@@ -34,6 +37,22 @@ struct MigrationPreflight {
         else { return }
         throw MigrationError.swapped(
             flow: settings.name, source: settings.source.name, target: settings.target.name)
+    }
+
+    /// Longer than the session of an instance that was killed, unless somebody has set a longer one.
+    private static let session: Duration = .seconds(10)
+
+    /// Checks that no other instance runs the flow: a migration answers for all partitions, and copies them by itself.
+    /// What the cluster does not tell is no evidence.
+    private func checkAlone() async throws {
+        let group = InstanceGroup(flow: settings.name).name
+        let deadline = ContinuousClock.now + min(patience, Self.session)
+        while let found = try? await target.listGroups().first(where: { $0.id == group }), found.hasMembers {
+            guard ContinuousClock.now < deadline else {
+                throw MigrationError.isShared(flow: settings.name, group: group, target: settings.target.name)
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
     }
 
     /// Checks that the target is empty where the flow has not begun.

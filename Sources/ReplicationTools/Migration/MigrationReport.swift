@@ -53,8 +53,10 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     /// Bytes that what was read in this run takes at the source.
     public var copiedBytes: Int64 = 0
     /// Bytes that everything selected takes at the source; nil where the source does not tell (it wants DESCRIBE on the
-    /// cluster).
+    /// cluster), or a part lies in tiered storage.
     public var sourceBytes: Int64?
+    /// Source offsets that lie in tiered storage alone; they are among those to copy.
+    public var tieredOffsets: Int64 = 0
     /// Source offsets that have no record on the target, by reason, of all runs.
     public var skippedOffsets: [String: Int64] = [:]
     /// Source offsets behind those that were copied and compared: somebody still writes there.

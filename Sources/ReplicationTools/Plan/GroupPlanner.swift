@@ -162,6 +162,7 @@ extension GroupPlanner {
         if let failure = finding.failure { return [note(.failed, failure)] }
         if let notCovered = finding.notCovered { return [note(.groupNotCovered, notCovered)] }
         var notes: [SyncNote] = []
+        if finding.kind == .share { notes.append(note(.groupNotCarried, GroupFinding.notCarried)) }
         let waiting = finding.partitions.filter { isWaiting($0, hasRun: hasRun) }
         if let first = waiting.first {
             let topics = Set(waiting.map(\.source.topic)).count

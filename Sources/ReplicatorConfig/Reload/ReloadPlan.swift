@@ -53,11 +53,13 @@ public struct ReloadPlan: Sendable {
     /// - Parameters:
     ///   - running: settings of the flows that run.
     ///   - selected: names of the flows that the process was asked to run; nil for all.
+    ///   - instance: this process among those that share the flows: it stays the same.
     /// - Throws: ``ReloadRefusal`` when a difference cannot be taken over: then nothing is to be.
     public init(
-        running: [FlowSettings], selected: Set<String>?, from old: ConfigFile, to new: ConfigFile
+        running: [FlowSettings], selected: Set<String>?, instance: InstanceSettings? = nil, from old: ConfigFile,
+        to new: ConfigFile
     ) throws(ReloadRefusal) {
-        let wanted = new.flows.filter { selected?.contains($0.name) ?? true }
+        let wanted = new.flows(of: instance).filter { selected?.contains($0.name) ?? true }
         let refusals = Self.refusals(wanted, from: old, to: new)
         guard refusals.isEmpty else { throw ReloadRefusal(reasons: refusals) }
         let used = Set((running + wanted).flatMap { [$0.source.name, $0.target.name] })

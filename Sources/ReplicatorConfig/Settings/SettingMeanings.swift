@@ -101,6 +101,12 @@ package enum SettingMeanings {
         "http.tls.certificateFile": "The server's certificate chain, PEM.",
         "http.tls.keyFile": "The certificate's key, PEM; the certificate file by default.",
         "http.tls.keyPassword": "Password of the key file.",
+        "instance": "This process among those that share its flows.",
+        "instance.id": "Name, and group.instance.id; the machine's name and the port of http.listen by default.",
+        "instance.advertise": "HOST:PORT at which the other instances reach this one's HTTP endpoint.",
+        "instance.rack": "Rack: partitions whose leader is in it are preferred.",
+        "instance.sessionTimeout": "Silence after which the group gives the instance's part to others.",
+        "instance.assignmentVersion": "Newest version of assignments that it offers, for rolling up- and downgrades.",
         "reload": "Occasions on which a running process takes the file over again.",
     ]
 }

@@ -10,11 +10,16 @@ extension HTTPAccess.Rules {
 
     /// Reads the files that the settings name, as they are now.
     ///
-    /// - Parameter listen: the address that is listened on, without its port.
-    package init(_ settings: HTTPAccessSettings, listeningOn listen: String) throws(Unusable) {
+    /// - Parameters:
+    ///   - listen: the address that is listened on, without its port.
+    ///   - advertised: the host by which other instances know this one.
+    package init(
+        _ settings: HTTPAccessSettings, listeningOn listen: String, advertised: String? = nil
+    ) throws(Unusable) {
         self.init(
             hosts: RequestGuard(
-                listeningOn: listen, machineName: MachineName.current, allowed: settings.allowedHosts,
+                listeningOn: listen, machineName: MachineName.current,
+                allowed: settings.allowedHosts + [advertised].compactMap(\.self),
                 listKey: "http.allowedHosts"),
             credentials: try settings.authentication.map { authentication throws(Unusable) in
                 Credentials(

@@ -1,5 +1,4 @@
 package import KafkaClient
-internal import NIOCore
 package import ReplicatorConfig
 
 /// The things that strangers can do at the HTTP address, when it is open to more than this machine and not protected.
@@ -7,7 +6,7 @@ package enum HTTPExposure {
     /// A sentence for the log; nil when the address is on loopback, or needs credentials that cross the network
     /// encrypted.
     package static func warning(_ address: HostAndPort, _ access: HTTPAccessSettings) -> String? {
-        guard !isLoopback(address.host) else { return nil }
+        guard !HTTPListener.isLoopback(address.host) else { return nil }
         let isOpen = access.authentication == nil
         guard isOpen || access.tls == nil else { return nil }
         let reading = "read the names of clusters, topics and consumer groups, lag, errors and metrics"
@@ -20,13 +19,5 @@ package enum HTTPExposure {
         }
         let missing = [isOpen ? "http.authentication" : nil, access.tls == nil ? "http.tls" : nil].compactMap { $0 }
         return message + "set \(missing.joined(separator: " and ")), or listen on 127.0.0.1"
-    }
-
-    /// Names other than localhost may be any address, so they count as open.
-    static func isLoopback(_ host: String) -> Bool {
-        guard let address = try? SocketAddress(ipAddress: host, port: 0), let text = address.ipAddress else {
-            return host.lowercased() == "localhost"
-        }
-        return text == "::1" || text.hasPrefix("127.") || text.hasPrefix("::ffff:127.")
     }
 }

@@ -173,9 +173,10 @@ extension FlowStatus {
     fileprivate var knowsPartitions: Bool { state != .starting && state != .waiting }
 }
 
-extension Int64 {
-    /// The sum, or the largest number when it is beyond that: ends of logs come from elsewhere.
-    fileprivate func adding(_ other: Int64) -> Int64 {
+extension FixedWidthInteger {
+    /// The sum, or the largest number when it is beyond that: ends of logs, and other instances' numbers, come from
+    /// elsewhere.
+    func adding(_ other: Self) -> Self {
         let (sum, overflows) = addingReportingOverflow(other)
         return overflows ? .max : sum
     }

@@ -130,6 +130,7 @@ package actor Reloader {
         }
         await flows.sort(by: plan.flows.filter { $0.kind != .stops }.map(\.settings.name))
         await daemon.watch(plan.clusters, changed: plan.changedClusters)
+        daemon.client?.use(configuration.current.httpAccess)
         await daemon.worry(after: configuration.current.stuckAfter)
         return sentences + plan.others
     }

@@ -21,16 +21,22 @@ package struct WatchedConfiguration: Sendable {
     package private(set) var current: ConfigFile
     /// Rights at the HTTP address, where there is one.
     private let access: HTTPAccess?
+    /// This process among those that share the flows; the same as long as it lives.
+    package let instance: InstanceSettings?
 
-    package init(file: String, selected: Set<String>?, current: ConfigFile, access: HTTPAccess? = nil) {
+    package init(
+        file: String, selected: Set<String>?, current: ConfigFile, access: HTTPAccess? = nil,
+        instance: InstanceSettings? = nil
+    ) {
         self.file = file
         self.selected = selected
         self.current = current
         self.access = access
+        self.instance = instance
     }
 
     /// Flows of the configuration that the process was asked to run.
-    package var flows: [FlowSettings] { current.flows.filter { selected?.contains($0.name) ?? true } }
+    package var flows: [FlowSettings] { current.flows(of: instance).filter { selected?.contains($0.name) ?? true } }
 
     /// Clusters that these flows use.
     package var clusters: [ClusterSettings] {
@@ -52,10 +58,12 @@ package struct WatchedConfiguration: Sendable {
         } catch {
             throw ReloadRefusal(reasons: error.problems.map(\.description))
         }
-        let plan = try ReloadPlan(running: running, selected: selected, from: current, to: new)
+        let plan = try ReloadPlan(
+            running: running, selected: selected, instance: instance, from: current, to: new)
         guard access != nil, let address = new.http else { return Proposal(plan: plan, new: new, rules: nil) }
         do throws(HTTPAccess.Rules.Unusable) {
-            let rules = try HTTPAccess.Rules(new.httpAccess, listeningOn: address.host)
+            let rules = try HTTPAccess.Rules(
+                new.httpAccess, listeningOn: address.host, advertised: new.instance.advertise?.host)
             return Proposal(plan: plan, new: new, rules: rules)
         } catch {
             throw ReloadRefusal(reasons: [error.description])

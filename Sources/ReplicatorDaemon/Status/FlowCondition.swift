@@ -13,6 +13,8 @@ package enum FlowCondition: String, Sendable, Hashable, Codable, CaseIterable, C
     case partlyFailed = "partly failed"
     case topicsWait = "topics wait"
     case partlyStuck = "partly stuck"
+    /// An instance that has a part of it tells nothing.
+    case partlyUnknown = "partly unknown"
     case starting
     case draining
     case paused

@@ -1,3 +1,4 @@
+internal import PlainText
 package import Replication
 
 /// A flow in the status document: what the flow says, and what was found by polling it twice.
@@ -34,6 +35,13 @@ package struct FlowDocument: Sendable, Codable {
     package var status: FlowStatus
     package var rates = Rates()
     package var verdict: Verdict
+
+    /// The part of this instance in a sentence; nil where it is all there is.
+    package var partInWords: String? {
+        guard let instances = status.instances, instances.count > 1 else { return nil }
+        return "flow \(status.name) is \(verdict.condition) here, with \(verdict.counts.partitions.counted("partition")), "
+            + "as one of \(instances.count.counted("instance"))"
+    }
 
     /// Reasons why the flow is not ready, as the verdict has them.
     package var obstacles: [String] { verdict.obstacles }

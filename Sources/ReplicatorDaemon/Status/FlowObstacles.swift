@@ -60,7 +60,18 @@ package struct FlowObstacles {
             } alone: {
                 "the lag of \($0.place) is not known yet" + ($0.reason.isEmpty ? "" : ": \($0.reason)")
             }
-        return all.map { "flow \(status.name): \($0)" }
+        return (membership + all).map { "flow \(status.name): \($0)" }
+    }
+
+    /// A flow that tells why it does not work tells that of its group, too.
+    private var membership: [String] {
+        guard let membership = status.membership, status.reason == nil else { return [] }
+        let reason = membership.reason.map { ": \($0)" } ?? ""
+        switch membership.state {
+        case .joining, .member: return []
+        case .lost: return ["instance \(membership.instance) writes nothing until its group is heard of again\(reason)"]
+        case .refused: return ["instance \(membership.instance) is not let into its group\(reason)"]
+        }
     }
 
     /// One partition, or one topic, in trouble.

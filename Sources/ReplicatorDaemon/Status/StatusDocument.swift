@@ -29,6 +29,8 @@ package struct StatusDocument: Sendable, Codable {
     }
 
     package var version: String
+    /// Id of the instance that answers; nil from a version without instances.
+    package var instance: String?
     /// Milliseconds since 1970.
     package var startedAt: Int64
     /// Milliseconds since 1970.
@@ -41,18 +43,26 @@ package struct StatusDocument: Sendable, Codable {
     package var lastReload: ReloadReport?
 
     package init(
-        version: String, startedAt: Int64, time: Int64, clusters: [Cluster], flows: [FlowDocument],
-        lastReload: ReloadReport?
+        version: String, instance: String? = nil, startedAt: Int64, time: Int64, clusters: [Cluster],
+        flows: [FlowDocument], lastReload: ReloadReport?
     ) {
         self.version = version
+        self.instance = instance
         self.startedAt = startedAt
         self.time = time
         self.clusters = clusters
         self.flows = flows
         self.lastReload = lastReload
+        obstacles = []
+        isReady = true
+        judge()
+    }
+
+    /// Conclusions from the clusters and flows that it holds.
+    mutating func judge() {
         let down = Set(clusters.filter { $0.isUp == false }.map(\.name))
         for index in flows.indices {
-            self.flows[index].verdict.condition = flows[index].verdict.condition.considering(flows[index].status) {
+            flows[index].verdict.condition = flows[index].verdict.condition.considering(flows[index].status) {
                 down.contains($0)
             }
         }

@@ -34,6 +34,13 @@ struct BrokerCommand: AsyncParsableCommand {
     var nodes = 1
 
     @Option(
+        name: .customLong("first-node-id"),
+        help: ArgumentHelp(
+            "The first node's id; further nodes follow (default: 1, or as in the data directory).", valueName: "number")
+    )
+    var firstNodeID: Int32?
+
+    @Option(
         help: ArgumentHelp(
             "Keep topics, records and offsets in this directory: a new or empty one, or one of an earlier run.",
             valueName: "directory"))
@@ -60,9 +67,15 @@ struct BrokerCommand: AsyncParsableCommand {
     var settings: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "The release of Apache Kafka whose versions and features are served: 3.8, 4.0, 4.1, 4.2 or 4.3.",
+            valueName: "number"))
+    var release = BrokerRelease.newest.rawValue
+
+    @Option(
         name: .customLong("newest-version"),
         help: ArgumentHelp(
-            "The newest version of a request that is served, as by an earlier release: IncrementalAlterConfigs=-1 leaves "
+            "The newest version of a request that is served, below that of the release: IncrementalAlterConfigs=-1 leaves "
                 + "it out. May be repeated.", valueName: "request=number"))
     var newestVersions: [String] = []
 
@@ -151,10 +164,14 @@ struct BrokerCommand: AsyncParsableCommand {
             throw Failure(
                 "--log-level takes trace, debug, info, notice, warning, error or critical", exitCode: .usage)
         }
+        guard let release = BrokerRelease(rawValue: release) else {
+            let known = BrokerRelease.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Failure("--release takes one of \(known), not '\(release)'", exitCode: .usage)
+        }
         let logger = LoggingOptions.logger("broker", from: level)
         return BrokerSettings(
-            listenHost: host, port: port, nodeCount: nodes, dataDirectory: data,
-            properties: properties, newestVersions: try limits(), logger: logger)
+            listenHost: host, port: port, nodeCount: nodes, firstNodeID: firstNodeID, dataDirectory: data,
+            properties: properties, release: release, newestVersions: try limits(), logger: logger)
     }
 }
 

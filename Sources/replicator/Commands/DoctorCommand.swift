@@ -1,6 +1,8 @@
 internal import ArgumentParser
+internal import FoundationEssentials
 internal import Logging
 internal import NIOCore
+internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
 
@@ -27,7 +29,13 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let config = try common.load()
-        let flows = try common.select(from: config)
+        let instance = config.instanceSettings(
+            machine: MachineName.current, process: ProcessInfo.processInfo.processIdentifier)
+        let flows = try common.select(from: config).map { flow in
+            var flow = flow
+            flow.instance = instance
+            return flow
+        }
         // What is wrong with the connections is found with the flows.
         Replicator.complain(config.warnings.filter { !$0.hasPrefix("clusters.") }.map { "warning: \($0)" })
         LoggingOptions.bootstrapForPeople(from: .critical)

@@ -18,11 +18,11 @@ struct DrillCommand: AsyncParsableCommand {
             Without --config it starts two embedded clusters of three nodes each, a flow each way, numbered producers \
             and a consumer group; then it does to them what the scenario says. With --config it does the same between \
             the clusters of a flow (--flow), on a topic and a group of its own that it removes in the end; there \
-            nothing is killed, the flow is cut off instead.
+            no cluster is killed, the flow is cut off instead.
 
             Scenarios: active-passive (the source dies, fail over, fail back), active-active (both sides produce), \
             planned (stop, drain, move, and back), unplanned (the source dies and stays away), partition (the target \
-            cannot be reached for a while).
+            cannot be reached for a while), instance (one of three that share the flow is killed).
 
             Exit codes: 0 the drill went as it must, 1 it did not, 2 wrong usage or configuration.
             """)
@@ -79,6 +79,8 @@ struct DrillCommand: AsyncParsableCommand {
         settings.scenario = scenario
         settings.recordsPerSecond = rate
         settings.phase = .seconds(seconds)
+        // Enough for each instance to have some.
+        if scenario == .instance { settings.partitions = 12 }
         return settings
     }
 
@@ -121,7 +123,7 @@ struct DrillCommand: AsyncParsableCommand {
         guard scenario != .activePassive, scenario != .unplanned, scenario != .activeActive else {
             throw Failure(
                 "drill: \(scenario.rawValue) kills a cluster, which is not done to clusters of yours; "
-                    + "use --scenario planned or partition", exitCode: .usage)
+                    + "use --scenario planned, partition or instance", exitCode: .usage)
         }
         var settings = settings
         let name = "replicator-drill-\(UInt32.random(in: 0 ... .max))"

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import NIOHTTP1
+internal import ReplicatorDaemon
 
 /// `replicator pause`: stops reading a flow, a topic or a partition for a while.
 struct PauseCommand: AsyncParsableCommand {
@@ -7,8 +8,8 @@ struct PauseCommand: AsyncParsableCommand {
         commandName: "pause",
         abstract: "Pause a flow, a topic or a partition of a running replicator.",
         discussion: """
-            What was read before still goes on to the target. The pause lasts until `replicator resume`, or until the \
-            process ends. Without --topic the whole flow pauses.
+            What was read before still goes on to the target. The pause is kept on the target, obeyed by all instances \
+            of the flow, and lasts until `replicator resume`. Without --topic the whole flow pauses.
 
             Exit codes: 0 paused, 1 not reachable or unknown, 2 wrong usage or configuration.
             """)
@@ -70,23 +71,14 @@ extension DaemonClient {
     /// - Throws: ``Failure`` with the answer when it is refused.
     func send(_ action: String, flow: String, topic: String?, partition: Int32?) async throws {
         var query: [String] = []
-        if let topic { query.append("topic=\(Self.percentEncoded(topic))") }
+        if let topic { query.append("topic=\(StatusRequest.percentEncoded(topic))") }
         if let partition { query.append("partition=\(partition)") }
         let path =
-            "/api/flows/\(Self.percentEncoded(flow))/\(action)" + (query.isEmpty ? "" : "?")
+            "/api/flows/\(StatusRequest.percentEncoded(flow))/\(action)" + (query.isEmpty ? "" : "?")
             + query.joined(separator: "&")
         let answer = try await send(.POST, path)
         let message = answer.body.split(separator: "\n").joined(separator: "; ")
         guard answer.status == 200 else { throw Failure(message.isEmpty ? "answer \(answer.status)" : message) }
         StandardOutput.say(message)
-    }
-
-    private static func percentEncoded(_ text: String) -> String {
-        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-        return text.utf8.map { byte in
-            guard !plain.contains(byte) else { return String(UnicodeScalar(byte)) }
-            let digits = String(byte, radix: 16, uppercase: true)
-            return "%" + (digits.count == 1 ? "0" : "") + digits
-        }.joined()
     }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import NIOHTTP1
+internal import ReplicatorDaemon
 
 /// `replicator retry`: takes up again what has stopped.
 struct RetryCommand: AsyncParsableCommand {

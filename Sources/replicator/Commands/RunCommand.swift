@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ForeignErrors
+internal import FoundationEssentials
 internal import KafkaClient
 internal import Logging
 internal import Metrics
@@ -56,7 +57,9 @@ struct RunCommand: AsyncParsableCommand {
         do {
             let configuration = WatchedConfiguration(
                 file: common.config, selected: common.flow.isEmpty ? nil : Set(common.flow), current: config,
-                access: access)
+                access: access,
+                instance: config.instanceSettings(
+                    machine: MachineName.current, process: ProcessInfo.processInfo.processIdentifier))
             let daemon = daemon(configuration, loops, registry, events, logger)
             let reloader = Reloader(daemon: daemon, configuration: configuration, contents: contents)
             var services: [any Service] = [
@@ -110,14 +113,17 @@ struct RunCommand: AsyncParsableCommand {
                 ClusterWatch($0, eventLoop: eventLoops[0], logger: logger, wallClock: WallClock.milliseconds)
             },
             series: series, stuckAfter: configuration.current.stuckAfter, version: Replicator.version,
-            registry: registry, events: events, logger: logger, wallClock: WallClock.milliseconds)
+            instance: configuration.instance,
+            client: InstanceClient(configuration.current.httpAccess), registry: registry, events: events, logger: logger,
+            wallClock: WallClock.milliseconds)
     }
 
     /// - Throws: ``Failure`` when a file that it needs cannot be used, before anything is created on a target.
     private func httpAccess(_ config: ConfigFile) throws(Failure) -> HTTPAccess? {
         guard let address = config.http else { return nil }
         do {
-            return HTTPAccess(try HTTPAccess.Rules(config.httpAccess, listeningOn: address.host))
+            return HTTPAccess(try HTTPAccess.Rules(
+                    config.httpAccess, listeningOn: address.host, advertised: config.instance.advertise?.host))
         } catch {
             throw Failure("\(error)", exitCode: .usage)
         }
@@ -130,7 +136,8 @@ struct RunCommand: AsyncParsableCommand {
         StatusServer(
             host: address.host, port: address.port, registry: daemon.registry,
             sources: StatusServer.Sources(
-                status: { await daemon.document().listing($0).json }, obstacles: { await daemon.obstacles() },
+                status: { await daemon.document($0).json }, readiness: { await daemon.readiness() },
+                others: { await daemon.answersOfOthers($0) },
                 control: { await daemon.control($0) }, reload: { await reloader.answer() }, history: daemon.history,
                 events: daemon.events),
             access: access, limits: limits, hasDescriptors: { DescriptorReserve.remains(times: 2) },

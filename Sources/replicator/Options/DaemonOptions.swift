@@ -1,8 +1,8 @@
 internal import ArgumentParser
-internal import CryptoPrimitives
 internal import FoundationEssentials
 internal import KafkaClient
 internal import ReplicatorConfig
+internal import ReplicatorDaemon
 
 /// Address of the daemon that a command talks to, and who the command is there.
 struct DaemonOptions: ParsableArguments {
@@ -62,8 +62,8 @@ struct DaemonOptions: ParsableArguments {
                 exitCode: .usage)
         }
         // Listening everywhere includes here.
-        if address.host == "0.0.0.0" || address.host == "::" {
-            address.host = address.host == "::" ? "::1" : "127.0.0.1"
+        if HTTPListener.isWildcard(address.host) {
+            address.host = address.host.contains(":") ? "::1" : "127.0.0.1"
         }
         return DaemonClient(
             address: address, trust: access.tls == nil ? nil : trust(access.tls), authorization: authorization)
@@ -85,14 +85,14 @@ struct DaemonOptions: ParsableArguments {
     }
 
     private func trust(_ tls: HTTPAccessSettings.TLS?) -> ServerTrust {
-        if let caFile { return .authorities(file: caFile) }
-        return tls.map { .certificate(file: $0.certificateFile) } ?? .system
+        if let caFile { return .authorities(file: caFile, setting: "--ca-file") }
+        return tls.map { ServerTrust($0) } ?? .system
     }
 
     /// The value of `Authorization`; nil when nothing says who the command is.
     private func authorization(_ authentication: HTTPAccessSettings.Authentication?) throws(Failure) -> String? {
         let environment = ProcessInfo.processInfo.environment
-        if user == nil, let token = environment[Self.tokenVariable] { return "Bearer \(token)" }
+        if user == nil, let token = environment[Self.tokenVariable] { return HTTPLogin.bearer(token) }
         let users = authentication?.users ?? [:]
         guard let name = user ?? users.keys.min() else { return nil }
         let password: String
@@ -109,6 +109,6 @@ struct DaemonOptions: ParsableArguments {
                 "there is no password for --user \(name): put it into \(Self.passwordVariable), or name a configuration "
                     + "that has this user in http.authentication.users", exitCode: .usage)
         }
-        return "Basic \(Base64.encode(Array("\(name):\(password)".utf8)))"
+        return HTTPLogin.basic(name, password)
     }
 }

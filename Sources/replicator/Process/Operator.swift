@@ -1,5 +1,5 @@
 internal import Glibc
-internal import ReplicatorDaemon
+internal import ReplicatorConfig
 
 /// The person, or the machine, that gave a command.
 enum Operator {

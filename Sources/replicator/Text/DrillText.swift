@@ -16,6 +16,8 @@ enum DrillText {
             ("RTO of consumers, seconds", fixed(report.rtoConsumersSeconds)),
             ("RTO of producers, seconds", fixed(report.rtoProducersSeconds)),
             ("recovery after the cut, seconds", fixed(report.recoverySeconds)),
+            ("gap of \(report.gapPartitions) partitions, median seconds", fixed(report.gapMedianSeconds)),
+            ("gap, longest seconds", fixed(report.gapLongestSeconds)),
             ("doubled in a log", "\(report.doubled)"),
             ("lost for good", "\(report.lost)"),
             ("read again after a commit", "\(report.rereadAfterCommit)"),

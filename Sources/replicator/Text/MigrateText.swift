@@ -29,6 +29,9 @@ enum MigrateText {
         if let bytes = report.sourceBytes {
             copied += "; \(report.source) holds \(Quantities.bytes(Double(bytes)))"
         }
+        if report.tieredOffsets > 0 {
+            copied += "; \(Quantities.count(report.tieredOffsets)) offsets lie in \(report.source)'s tiered storage"
+        }
         lines.append(copied)
         for (reason, count) in report.skippedOffsets.sorted(by: { $0.key < $1.key }) where count > 0 {
             lines.append("  \(Quantities.count(count)) offsets without a record on the target: \(reason)")

@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import Replication
 
 /// The reports as a table for people.
@@ -12,7 +13,11 @@ struct OffsetTable {
         reports.map { report in
             let name =
                 report.targetGroup == report.group ? report.group : "\(report.group) (there \(report.targetGroup))"
-            var lines = ["flow \(report.flow), group \(name)"]
+            var lines = ["flow \(report.flow), group \(name), kind \(report.kind)"]
+            if report.kind == .share {
+                lines.append(
+                    "of a share group start offsets are compared; what was acknowledged behind them is not told")
+            }
             if let failure = report.failure { lines.append("failed: \(failure)") }
             var table = TextTable(
                 "TOPIC", "PARTITION", "SOURCE", "TARGET", "COMMITTED", "SOURCE LAG", "TARGET LAG", "SAME RECORD",

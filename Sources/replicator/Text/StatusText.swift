@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import PlainText
 internal import Replication
 internal import ReplicatorDaemon
@@ -97,11 +98,34 @@ struct StatusText {
             lines += indented("rates are \(Quantities.seconds(age)) old")
         }
         if !status.paused.isEmpty { lines += indented("paused: \(Self.some(status.paused))") }
+        lines += instances(status.instances ?? [])
         lines += topics(flow)
         lines += waiting(status.waiting ?? [], of: flow.verdict.counts.waitingTopics)
         lines += excluded(status.excluded ?? [])
         lines += partitions(flow)
         return lines + groups(status.groups)
+    }
+
+    /// A lone one is not worth a table.
+    private mutating func instances(_ instances: [FlowStatus.Instance]) -> [String] {
+        guard instances.count > 1 else { return [] }
+        let silent = instances.filter { $0.reason != nil }
+        let shown = (silent + instances.filter { $0.reason == nil }).prefix(take(instances.count))
+        var table = TextTable([
+            "INSTANCE": .left, "STATE": .left, "PARTITIONS": .right, "TASKS": .left, "FOR": .right, "ADDRESS": .left,
+            "WHY": .left,
+        ])
+        for instance in shown {
+            let age = Double(max(0, document.time.saturatingSubtracting(instance.since))) / 1_000
+            table.add([
+                instance.instance, instance.reason != nil ? "SILENT" : instance.isSelf ? "answers" : "up",
+                instance.partitions.map { "\($0)" } ?? "?", instance.tasks?.joined(separator: ",") ?? "?",
+                Quantities.seconds(age), instance.address ?? "-", instance.reason ?? "",
+            ])
+        }
+        let lines = lines(
+            of: table, names: ["INSTANCE", "ADDRESS"], leaving: ["ADDRESS", "TASKS", "FOR"], sentences: "WHY")
+        return section(isEmpty: false, lines + more(instances.count - shown.count, "instance"))
     }
 
     private mutating func topics(_ flow: FlowDocument) -> [String] {
@@ -144,25 +168,35 @@ struct StatusText {
         let all = allPartitions ? flow.status.partitions.filter { !$0.isProblem } : []
         // Who asks for all of them gets them, unless they have to fit somewhere.
         let shown = (worst + all).prefix(take(worst.count + all.count, atMost: allPartitions ? .max : Self.largest))
-        var table = TextTable([
-            "PARTITION": .left, "STATE": .left, "SOURCE OFFSET": .right, "SOURCE END": .right, "TARGET OFFSET": .right,
-            "LAG": .right, "WHY": .left,
-        ])
+        let isShared = (flow.status.instances?.count ?? 1) > 1
+        var table =
+            isShared
+            ? TextTable([
+                "PARTITION": .left, "STATE": .left, "SOURCE OFFSET": .right, "SOURCE END": .right,
+                "TARGET OFFSET": .right, "LAG": .right, "INSTANCE": .left, "WHY": .left,
+            ])
+            : TextTable([
+                "PARTITION": .left, "STATE": .left, "SOURCE OFFSET": .right, "SOURCE END": .right,
+                "TARGET OFFSET": .right, "LAG": .right, "WHY": .left,
+            ])
         for partition in shown {
             let isStuck = partition.stuckForSeconds != nil
-            table.add([
+            let cells = [
                 "\(partition.topic)-\(partition.partition)", isStuck ? "stuck" : partition.state.rawValue,
                 Quantities.count(partition.sourceOffset), Self.offset(partition.sourceEnd),
                 Self.offset(partition.targetOffset), partition.lag.map(Quantities.count) ?? "?",
-                partition.reason ?? Self.standstill(partition) ?? partition.lagUnknown ?? "",
-            ])
+            ]
+            let why = partition.reason ?? Self.standstill(partition) ?? partition.lagUnknown ?? ""
+            table.add(cells + (isShared ? [partition.instance ?? "?"] : []) + [why])
         }
         let counts = flow.verdict.counts
         let rest = (allPartitions ? counts.partitions : counts.failed + counts.stuck) - shown.count
         let lines =
             shown.isEmpty
             ? []
-            : lines(of: table, names: ["PARTITION"], leaving: ["SOURCE END", "TARGET OFFSET"], sentences: "WHY")
+            : lines(
+                of: table, names: ["PARTITION", "INSTANCE"], leaving: ["SOURCE END", "TARGET OFFSET", "INSTANCE"],
+                sentences: "WHY")
         return section(
             isEmpty: shown.isEmpty,
             lines + (allPartitions ? more(rest, "partition") : more(rest, "partition", "in trouble", "in trouble")))
@@ -174,10 +208,12 @@ struct StatusText {
         let others = groups.filter { !troubles.contains($0.state) }
         let wanted = troubled + others.prefix(Self.shownGroups)
         let shown = wanted.prefix(take(wanted.count))
-        var table = TextTable(["GROUP": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
+        var table = TextTable(["GROUP": .left, "KIND": .left, "STATE": .left, "PARTITIONS": .right, "WHY": .left])
         for group in shown {
             let name = group.group == group.targetGroup ? group.group : "\(group.group) (there \(group.targetGroup))"
-            table.add([name, "\(group.state)", "\(group.partitions.count)", group.reason ?? ""])
+            table.add(
+                name, "\(group.kind)", "\(group.state)", "\(group.partitions.count)",
+                group.reason ?? group.notCarried ?? "")
         }
         let lines = shown.isEmpty ? [] : lines(of: table, names: ["GROUP"], leaving: [], sentences: "WHY")
         return section(isEmpty: shown.isEmpty, lines + more(groups.count - shown.count, "group"))
@@ -199,7 +235,10 @@ struct StatusText {
 
     private static func lag(_ rates: FlowDocument.Rates) -> String {
         if let lag = rates.lag { return Quantities.count(lag) }
-        guard let known = rates.knownLag, let unknown = rates.lagUnknownPartitions else { return "unknown" }
+        guard let known = rates.knownLag else { return "unknown" }
+        guard let unknown = rates.lagUnknownPartitions else {
+            return "at least \(Quantities.count(known)), unknown of other instances' partitions"
+        }
         return "at least \(Quantities.count(known)), unknown of \(unknown.counted("partition"))"
     }
 
@@ -264,9 +303,9 @@ extension StatusText {
     /// - Parameter state: of a cluster, topic, partition or group.
     private static func style(of state: String) -> TerminalStyle? {
         switch state {
-        case "DOWN", "failed", "stuck", "waiting", "refused": .bad
+        case "DOWN", "SILENT", "failed", "stuck", "waiting", "refused": .bad
         case "paused", "activeMembers", "?": .warning
-        case "up", "active", "synced": .good
+        case "up", "answers", "active", "synced": .good
         default: nil
         }
     }

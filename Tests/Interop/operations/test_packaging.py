@@ -7,6 +7,9 @@ import shlex
 import shutil
 import subprocess
 
+import pytest
+import yaml
+
 from support.checks import check, equal
 from support.program import ROOT, command, program
 from support.records import produce_numbers
@@ -15,19 +18,70 @@ from support.topics import create_topic
 
 CONTAINERFILE = (ROOT / "Packaging" / "Containerfile").read_text()
 UNIT = ROOT / "Packaging" / "replicator.service"
+TEMPLATE = ROOT / "Packaging" / "replicator@.service"
 
 
 def test_the_unit_is_one_that_systemd_takes(tmp_path):
     if not shutil.which("systemd-analyze"):
         check("there is no systemd-analyze here", True)
         return
-    unit = tmp_path / "replicator.service"
-    unit.write_text(UNIT.read_text().replace("/usr/local/bin/replicator", program()).replace(
-        "Documentation=man:replicator(1)\n", ""))
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True,
-                          env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"})
-    own = [line for line in done.stderr.splitlines() if "replicator" in line]
-    equal("systemd has nothing against it", own, [])
+    for source, name in ((UNIT, UNIT.name), (TEMPLATE, "replicator@9644.service")):
+        unit = tmp_path / name
+        unit.write_text(source.read_text().replace("/usr/local/bin/replicator", program()).replace(
+            "Documentation=man:replicator(1)\n", ""))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True,
+                              env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"})
+        own = [line for line in done.stderr.splitlines() if "replicator" in line]
+        equal(f"systemd has nothing against {name}", own, [])
+
+
+def test_the_template_is_the_unit_with_a_port():
+    settings = lambda path: [line for line in path.read_text().splitlines() if "=" in line and not line.startswith("#")]
+    unit, template = settings(UNIT), settings(TEMPLATE)
+    equal("what only the unit has", [line for line in unit if line not in template], ["Description=Kafka replicator"])
+    equal("what only the template has", [line for line in template if line not in unit],
+          ["Description=Kafka replicator, instance at port %i", "Environment=REPLICATOR_PORT=%i"])
+    check("the documents say where the port goes", "${env:REPLICATOR_PORT}" in (ROOT / "Docs" / "Instances.md").read_text())
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])
+def test_instances_on_kubernetes(kind, tmp_path):
+    """What the pods are given fits the configuration that they read, and the program."""
+    text = (ROOT / "Packaging" / f"kubernetes-{kind.lower()}.yaml").read_text()
+    found = {one["kind"]: one for one in yaml.safe_load_all(text)}
+    equal("what there is", set(found), {"ConfigMap", "Service", "PodDisruptionBudget", kind})
+    pods = found[kind]["spec"]
+    template, labels = pods["template"], pods["template"]["metadata"]["labels"]
+    (container,) = template["spec"]["containers"]
+    equal("instances", pods["replicas"], 3)
+    for selector in (pods["selector"]["matchLabels"], found["Service"]["spec"]["selector"],
+                     found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]):
+        equal("selectors fit the pods", selector, labels)
+    if kind == "StatefulSet":
+        equal("the service that gives the names", pods["serviceName"], found["Service"]["metadata"]["name"])
+    stop = int(re.search(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.M).group(1))
+    check("there is time to hand over", template["spec"]["terminationGracePeriodSeconds"] >= stop)
+    (volume,) = template["spec"]["volumes"]
+    equal("the configuration is mounted", (volume["configMap"]["name"], container["volumeMounts"][0]["name"]),
+          (found["ConfigMap"]["metadata"]["name"], volume["name"]))
+    equal("the program reads it there", container["args"][:3],
+          ["run", "--config", f"{container['volumeMounts'][0]['mountPath']}/replicator.yaml"])
+    path = tmp_path / "replicator.yaml"
+    path.write_text(found["ConfigMap"]["data"]["replicator.yaml"])
+    variables = set(re.findall(r"\$\{env:(\w+)\}", path.read_text()))
+    equal("each variable is set, and no other", {one["name"] for one in container["env"]}, variables)
+    fields = {one["name"]: one["valueFrom"].get("fieldRef", {}).get("fieldPath") for one in container["env"]}
+    equal("name and address are the pod's", (fields["POD_NAME"], fields["POD_IP"]), ("metadata.name", "status.podIP"))
+    values = {name: "x" for name in variables} | {"POD_NAME": "replicator-0", "POD_IP": "10.1.2.3"}
+    done = subprocess.run([program(), "status", "--live", "--config", str(path)], capture_output=True, text=True,
+                          env={**os.environ, **values})
+    equal("it is a valid configuration", (done.returncode, "no replicator answers" in done.stderr), (1, True))
+    configured = yaml.safe_load(path.read_text())
+    port = container["ports"][0]["containerPort"]
+    equal("it listens where probes and the others ask",
+          (configured["http"]["listen"], configured["instance"]["advertise"]), (f"0.0.0.0:{port}", f"${{env:POD_IP}}:{port}"))
+    equal("probes", [container[one]["httpGet"] for one in ("livenessProbe", "readinessProbe")],
+          [{"path": "/healthz", "port": "http"}, {"path": "/readyz", "port": "http"}])
 
 
 def test_secrets_of_the_unit_are_read_where_systemd_puts_them(east, west, tmp_path):

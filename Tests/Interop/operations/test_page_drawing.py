@@ -9,7 +9,7 @@ import pytest
 
 from operations.test_page import chromium, picture, sees, text  # noqa: F401
 from support.checks import check, equal
-from support.statuses import cluster, document, flow, partition, serving, topic
+from support.statuses import cluster, document, flow, instance, partition, serving, topic
 
 CITIES = ["amsterdam", "berlin", "copenhagen", "dublin", "edinburgh"]
 
@@ -189,3 +189,38 @@ def test_a_listing_that_is_cut_off_says_so(chromium):  # noqa: F811
     with serving(document([many], obstacles=["flow many: 100000 topics are not replicated (t0, t1 and 99998 more): no right"])) as server:
         page.open(f"http://{server.address}/")
         sees(page, "how many there are", f"{text('.flow')}.includes('300 of 100\u202f000, those in trouble first')")
+
+
+def test_instances_are_shown_with_their_parts(chromium):  # noqa: F811
+    silent = "http://c.example:9644 does not answer: nothing listens there"
+    instances = [instance("a", 4, is_self=True, tasks=["topics"], age=300), instance("b", 8), instance("c", reason=silent)]
+    shared = flow("shared", condition="partly unknown", topics=[topic("orders")], lag=None, knownLag=7, instances=instances,
+                  partitions=[partition("orders", 0, instance="a"), partition("orders", 1, instance="b")],
+                  obstacles=[f"flow shared: nothing is known of the part of instance c: {silent}"])
+    alone = flow("alone", topics=[topic("x")], instances=[instance("a", is_self=True)])
+    page = chromium.page()
+    page.size(1280, 900)
+    with serving(document([alone, shared])) as server:
+        page.open(f"http://{server.address}/")
+        rows = "[...document.querySelectorAll('.flow[data-flow=shared] tr[data-instance]')]"
+        sees(page, "a row for each, the silent one first", f"{rows}.map(e => e.dataset.instance).join() === 'c,a,b'")
+        equal("their states", page.run(f"{rows}.map(e => e.querySelector('.chip').innerText).join()"), "silent,copies,copies")
+        equal("their partitions, of the silent one none that is claimed",
+              page.run(f"{rows}.map(e => e.children[2].innerText.trim()).join()"), "?,4,8")
+        check("who has more has the longer bar", page.run(
+            f"{rows}.map(e => e.querySelector('.share').getBoundingClientRect().width).slice(1).reduce((a, b) => b - a) > 10"))
+        check("since when, tasks, address and reason", all(word in page.run(f"{rows}.map(e => e.innerText).join('|')") for word in (
+            "for 5", "topics", "http://b.example:9644", silent, "answers here")))
+        equal("a lone one is no table", page.run("document.querySelectorAll('.flow[data-flow=alone] tr[data-instance]').length"), 0)
+        check("the flow in trouble comes first", page.run("document.querySelector('[data-flow]').dataset.flow") == "shared")
+        line = "document.querySelector('#map [data-line=shared] title').textContent"
+        check("the map says who copies what", all(word in page.run(line) for word in ("a: 4 partitions", "b: 8 partitions", "c: silent")),
+              page.run(line))
+        check("and in the picture how many they are",
+              "3 instances, 1 silent" in page.run("[...document.querySelectorAll('#map [data-label=shared]')].map(e => e.textContent).join()"))
+        page.run("document.querySelector('.flow[data-flow=shared] tr[data-topic=orders]').click()")
+        sees(page, "each partition with its instance",
+             "[...document.querySelectorAll('tr[data-partition]')].map(e => e.children[7].innerText).join() === 'a,b'")
+        page.size(390, 900, mobile=True)
+        check("nothing to scroll sideways", page.run("document.documentElement.scrollWidth <= innerWidth"))
+        picture(page, "instances")

@@ -6,7 +6,7 @@ import subprocess
 
 from support.checks import check, equal
 from support.program import program
-from support.statuses import cluster, document, flow, partition, serving, topic
+from support.statuses import cluster, document, flow, instance, partition, serving, topic
 from support.terminals import ESCAPE, Terminal, plain, screens
 
 REASON = "the target refuses a batch of 1.2 MB (MESSAGE_TOO_LARGE); raise max.message.bytes of the target topic"
@@ -109,3 +109,45 @@ def test_watch_redraws_within_the_height():
             server.answers["/api/status"] = document([flow("fine")])
             check("and it goes on when it can", terminal.read(
                 lambda text: any("ready" in s[0] and "NOT" not in s[0] for s in screens(text)[-1:] if s)), terminal.text[-1000:])
+
+
+def shared():
+    """A flow of three instances, one of which does not answer."""
+    obstacle = "flow shared: nothing is known of the part of instance replicator-2: nothing listens there"
+    return document([flow(
+        "shared", condition="partly unknown", topics=[topic("orders")], lag=None, knownLag=7, obstacles=[obstacle],
+        partitions=[partition("orders", 0, instance="replicator-0"),
+                    partition("orders", 1, state="failed", lag=None, reason=REASON, instance="replicator-1")],
+        instances=[instance("replicator-0", 4, is_self=True, tasks=["topics", "groups"], age=3600),
+                   instance("replicator-1", 5, tasks=["metadata"]),
+                   instance("replicator-2", reason="http://replicator-2.example:9644 does not answer: nothing listens there")])])
+
+
+def test_instances_are_a_table_of_who_copies_how_much():
+    with serving(shared()) as server:
+        lines = status(server, "--partitions").stdout.splitlines()
+        rows = {line.split()[0]: line.split() for line in lines if line.startswith("  replicator-")}
+        equal("the one that answers", rows["replicator-0"][:4], ["replicator-0", "answers", "4", "topics,groups"])
+        equal("another one", rows["replicator-1"][:4], ["replicator-1", "up", "5", "metadata"])
+        equal("one that is silent, of which nothing is claimed", rows["replicator-2"][:4], ["replicator-2", "SILENT", "?", "?"])
+        check("the silent one comes first, with its reason", order(lines, "replicator-2 ", "replicator-0 ", "replicator-1 ")
+              and any("replicator-2" in line and "nothing listens there" in line for line in lines), "\n".join(lines))
+        check("the lag is not claimed to be known", any("lag at least 7, unknown of other instances' partitions" in line
+                                                        for line in lines), "\n".join(lines))
+        check("each partition with its instance",
+              any("orders-0" in line and "replicator-0" in line for line in lines)
+              and any("orders-1" in line and "replicator-1" in line for line in lines), "\n".join(lines))
+        equal("it is not ready", status(server).returncode, 1)
+        with Terminal("status", "--url", f"http://{server.address}", columns=80) as terminal:
+            terminal.read()
+            lines = plain(terminal.text)
+            check("no line is longer than 80 columns", max(map(len, lines)) <= 80, max(lines, key=len))
+            check("who, how many and why are there all the same",
+                  all(any(name in line and word in line for line in lines) for name, word in (
+                      ("replicator-0", "answers"), ("replicator-1", "5"), ("replicator-2", "SILENT")))
+                  and "nothing listens there" in " ".join(" ".join(lines).split()), "\n".join(lines))
+
+
+def test_a_lone_instance_is_no_table():
+    with serving(document([flow("alone", topics=[topic("a")], instances=[instance("replicator-0", is_self=True)])])) as server:
+        check("nothing of instances", "INSTANCE" not in status(server, "--partitions").stdout)

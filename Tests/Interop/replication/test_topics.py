@@ -1,6 +1,6 @@
 """Very many topics: what `plan`, the start of a flow, its looks at the clusters and its end cost with them.
 
-2,000 topics unless TOPICS says otherwise; `make bench` runs it with 10,000.
+2,000 topics unless TOPICS says otherwise.
 """
 
 import json

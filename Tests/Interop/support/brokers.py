@@ -87,14 +87,14 @@ def stopped_at_the_end(running):
 
 
 @contextlib.contextmanager
-def broker(nodes=1, data=None, control=False, **settings):
+def broker(nodes=1, data=None, control=False, release=None, **settings):
     """A broker for the length of a block. Settings are Kafka's keys with `_` for `.`.
 
     With `control` its control endpoint is `.control`.
     """
     def arguments(first):
         return ["--listen", f"127.0.0.1:{first}", "--nodes", str(nodes), *(["--data", str(data)] if data else []),
-                *(["--control", "127.0.0.1:0"] if control else []),
+                *(["--control", "127.0.0.1:0"] if control else []), *(["--release", release] if release else []),
                 *set_arguments({key.replace("_", "."): value for key, value in settings.items()})]
 
     with stopped_at_the_end(start_on_free_ports(nodes, arguments)[0]) as running:

@@ -28,6 +28,13 @@ def topic(name, state="active", lag=0, bytes_per_second=1234.5, **more):
             **more}
 
 
+def instance(name, partitions=4, reason=None, is_self=False, age=60, tasks=()):
+    """One of those that share a flow, `age` seconds after it got its part."""
+    return {"instance": name, "address": f"http://{name}.example:9644", "isSelf": is_self,
+            "since": int((time.time() - age) * 1000),
+            **({"reason": reason} if reason else {"partitions": partitions, "tasks": list(tasks)})}
+
+
 def flow(name, source="east", target="west", condition="running", topics=(), partitions=(), waiting=(), obstacles=(),
          lag=0, bytes_per_second=1234567.0, **more):
     """Counts fit what is listed unless they are given."""

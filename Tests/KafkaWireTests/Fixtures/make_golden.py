@@ -75,6 +75,8 @@ class Values:
                 return number % 97 + 1
             case "int16":
                 return 300 + number * 7
+            case "uint16":
+                return 40_000 + number * 7
             case "int32":
                 return self.random.choice((1, -1)) * (70_000 + number * 1_000_003) if not time_like(shape) else 70_000 + number
             case "int64":

@@ -8,8 +8,10 @@ enum ACLResourceType: Int8, Sendable, CaseIterable {
     case user = 7
 
     /// The operations that can be asked of such a resource (`AclEntry.supportedOperations`).
-    var operations: [ACLOperation] {
+    func operations(in release: BrokerRelease) -> [ACLOperation] {
         switch self {
+        // Groups had no settings yet.
+        case .group where release < .kafka40: [.read, .describe, .delete]
         case .topic: [.read, .write, .create, .describe, .delete, .alter, .describeConfigs, .alterConfigs]
         case .group: [.read, .describe, .delete, .describeConfigs, .alterConfigs]
         case .cluster:

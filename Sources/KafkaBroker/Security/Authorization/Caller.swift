@@ -6,6 +6,7 @@ struct Caller {
     let host: String
     /// Nil when everybody may do everything.
     let authorizer: Authorizer?
+    let release: BrokerRelease
 
     /// There are limits, so that it is worth looking at each resource.
     var isRestricted: Bool { authorizer != nil }
@@ -25,7 +26,7 @@ struct Caller {
 
     /// What the caller may do with a resource: bit *n* stands for the operation with number *n* (KIP-430).
     func operations(on type: ACLResourceType, _ name: String) -> Int32 {
-        type.operations.reduce(0) { bits, operation in
+        type.operations(in: release).reduce(0) { bits, operation in
             may(operation, type, name) ? bits | 1 << Int32(operation.rawValue) : bits
         }
     }
@@ -35,6 +36,7 @@ struct Caller {
 
 extension RequestContext {
     var caller: Caller {
-        Caller(principal: principal, host: clientHost, authorizer: cluster.authorizer)
+        Caller(
+            principal: principal, host: clientHost, authorizer: cluster.authorizer, release: cluster.release)
     }
 }

@@ -214,10 +214,11 @@ extension DeleteGroupsRequest: AuthorizedRequest {
 
 extension ConsumerGroupHeartbeatRequest: AuthorizedRequest {
     func admit(_ context: RequestContext) -> Admission<ConsumerGroupHeartbeatResponse> {
-        guard !context.caller.may(.read, .group, groupID) else { return .whole }
-        var response = ConsumerGroupHeartbeatResponse()
-        response.errorCode = .groupAuthorizationFailed
-        return .refused(response)
+        let caller = context.caller
+        guard caller.may(.read, .group, groupID) else { return .refused(refused(.groupAuthorizationFailed)) }
+        // What an expression may match is looked at where it is matched.
+        let denied = (subscribedTopicNames ?? []).contains { caller.isRestricted && !caller.may(.describe, .topic, $0) }
+        return denied ? .refused(refused(.topicAuthorizationFailed)) : .whole
     }
 }
 
@@ -241,5 +242,114 @@ extension ConsumerGroupDescribeRequest: AuthorizedRequest {
             }
             response.groups += answer
         }
+    }
+}
+
+extension ShareGroupDescribeRequest: AuthorizedRequest {
+    mutating func admit(_ context: RequestContext) -> Admission<ShareGroupDescribeResponse> {
+        let caller = context.caller
+        let denied = caller.extract(from: &groupIDs, unless: .describe, on: .group) { $0 }
+        let wantsOperations = includeAuthorizedOperations
+        guard !denied.isEmpty || wantsOperations else { return .whole }
+        var rest = self
+        rest.groupIDs = denied
+        let answer = rest.refused(.groupAuthorizationFailed).groups
+        return .part { response in
+            if wantsOperations {
+                for index in response.groups.indices where response.groups[index].errorCode == .none {
+                    response.groups[index].authorizedOperations =
+                        caller.operations(on: .group, response.groups[index].groupID)
+                }
+            }
+            response.groups += answer
+        }
+    }
+}
+
+extension StreamsGroupDescribeRequest: AuthorizedRequest {
+    mutating func admit(_ context: RequestContext) -> Admission<StreamsGroupDescribeResponse> {
+        let caller = context.caller
+        let denied = caller.extract(from: &groupIDs, unless: .describe, on: .group) { $0 }
+        let wantsOperations = includeAuthorizedOperations
+        guard !denied.isEmpty || wantsOperations else { return .whole }
+        var rest = self
+        rest.groupIDs = denied
+        let answer = rest.refused(.groupAuthorizationFailed).groups
+        return .part { response in
+            if wantsOperations {
+                for index in response.groups.indices where response.groups[index].errorCode == .none {
+                    response.groups[index].authorizedOperations =
+                        caller.operations(on: .group, response.groups[index].groupID)
+                }
+            }
+            response.groups += answer
+        }
+    }
+}
+
+extension DescribeShareGroupOffsetsRequest: AuthorizedRequest {
+    mutating func admit(_ context: RequestContext) -> Admission<DescribeShareGroupOffsetsResponse> {
+        let caller = context.caller
+        guard caller.isRestricted else { return .whole }
+        let refusedGroups = groups.extract { !caller.may(.describe, .group, $0.groupID) }
+            .map { $0.refused(.groupAuthorizationFailed) }
+        return .part { response in
+            for group in response.groups.indices {
+                for topic in response.groups[group].topics.indices {
+                    let name = response.groups[group].topics[topic].topicName
+                    if !caller.may(.describe, .topic, name) { response.groups[group].topics[topic].hide() }
+                }
+            }
+            response.groups += refusedGroups
+        }
+    }
+}
+
+extension DescribeShareGroupOffsetsResponse.DescribeShareGroupOffsetsResponseTopic {
+    fileprivate mutating func hide() {
+        topicID = .zero
+        for index in partitions.indices {
+            partitions[index].startOffset = -1
+            partitions[index].leaderEpoch = 0
+            partitions[index].lag = -1
+            partitions[index].errorCode = .topicAuthorizationFailed
+        }
+    }
+}
+
+extension AlterShareGroupOffsetsRequest: AuthorizedRequest {
+    mutating func admit(_ context: RequestContext) -> Admission<AlterShareGroupOffsetsResponse> {
+        let caller = context.caller
+        guard caller.may(.read, .group, groupID) else { return .refused(refused(.groupAuthorizationFailed)) }
+        let denied = caller.extract(from: &topics, unless: .read, on: .topic, \.topicName)
+        guard !denied.isEmpty else { return .whole }
+        let answer = denied.map { topic in
+            var entry = AlterShareGroupOffsetsResponse.AlterShareGroupOffsetsResponseTopic()
+            entry.topicName = topic.topicName
+            entry.partitions = topic.partitions.map { wanted in
+                var partition = AlterShareGroupOffsetsResponse.AlterShareGroupOffsetsResponsePartition()
+                partition.partitionIndex = wanted.partitionIndex
+                partition.errorCode = .topicAuthorizationFailed
+                return partition
+            }
+            return entry
+        }
+        return .part { response in if response.errorCode == .none { response.responses += answer } }
+    }
+}
+
+extension DeleteShareGroupOffsetsRequest: AuthorizedRequest {
+    mutating func admit(_ context: RequestContext) -> Admission<DeleteShareGroupOffsetsResponse> {
+        let caller = context.caller
+        guard caller.may(.delete, .group, groupID) else { return .refused(refused(.groupAuthorizationFailed)) }
+        let denied = caller.extract(from: &topics, unless: .read, on: .topic, \.topicName)
+        guard !denied.isEmpty else { return .whole }
+        let answer = denied.map { topic in
+            var entry = DeleteShareGroupOffsetsResponse.DeleteShareGroupOffsetsResponseTopic()
+            entry.topicName = topic.topicName
+            entry.errorCode = .topicAuthorizationFailed
+            return entry
+        }
+        return .part { response in if response.errorCode == .none { response.responses += answer } }
     }
 }

@@ -65,6 +65,7 @@ extension Caller {
         switch ConfigResource(rawValue: type) {
         case .topic: may(operation, .topic, name) ? nil : .topicAuthorizationFailed
         case .broker: may(operation) ? nil : .clusterAuthorizationFailed
+        case .group: may(operation, .group, name) ? nil : .groupAuthorizationFailed
         // Refused by the handler, whoever asks.
         case nil: nil
         }

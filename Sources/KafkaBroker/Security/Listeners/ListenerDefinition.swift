@@ -22,11 +22,12 @@ struct ListenerDefinition: Hashable, Sendable {
         self.port = port
     }
 
-    func port(ofNode id: Int32) -> Int { port == 0 ? 0 : port + Int(id) - 1 }
+    /// - Parameter index: the node's place among all, from 0 on.
+    func port(ofNode index: Int) -> Int { port == 0 ? 0 : port + index }
 
     /// The port to tell clients of a node that listens on `bound`.
-    func advertisedPort(ofNode id: Int32, bound: Int) -> Int {
-        advertisedPort == 0 ? bound : advertisedPort + Int(id) - 1
+    func advertisedPort(ofNode index: Int, bound: Int) -> Int {
+        advertisedPort == 0 ? bound : advertisedPort + index
     }
 
     var isWildcard: Bool { host == "0.0.0.0" || host == "::" || host.isEmpty }

@@ -41,7 +41,7 @@ final class DataDirectory {
     }
 
     /// Writes down whose directory this is, if that is not said yet; all other files come after it.
-    func identify(as clusterID: String) throws(BrokerError) {
+    func identify(as clusterID: String, firstNode: Int32) throws(BrokerError) {
         if let identity {
             guard identity.clusterID == clusterID else {
                 throw .storage(
@@ -51,7 +51,8 @@ final class DataDirectory {
             }
             return
         }
-        let new = DirectoryIdentity(clusterID: clusterID, directoryID: KafkaUUID.random().description)
+        let new = DirectoryIdentity(
+            clusterID: clusterID, firstNode: firstNode, directoryID: KafkaUUID.random().description)
         do throws(LogError) {
             try FileSystem.replace(
                 "\(path)/\(DirectoryIdentity.fileName)", with: ByteBuffer(string: new.text), flushed: true)

@@ -4,6 +4,8 @@ import NIOCore
 /// a mark of ours).
 package struct DirectoryIdentity: Hashable, Sendable {
     package let clusterID: String
+    /// The lowest id of the nodes that share the directory.
+    package let firstNode: Int32
     /// Tells this directory from a copy or another one of the same cluster.
     package let directoryID: String
 
@@ -12,8 +14,9 @@ package struct DirectoryIdentity: Hashable, Sendable {
     private static let mark = "replicator.format"
     private static let format = "1"
 
-    package init(clusterID: String, directoryID: String) {
+    package init(clusterID: String, firstNode: Int32 = 1, directoryID: String) {
         self.clusterID = clusterID
+        self.firstNode = firstNode
         self.directoryID = directoryID
     }
 
@@ -36,7 +39,9 @@ package struct DirectoryIdentity: Hashable, Sendable {
         guard let cluster = values["cluster.id"], !cluster.isEmpty, let directory = values["directory.id"] else {
             throw .incomplete
         }
+        guard let node = Int32(values["node.id"] ?? "1"), node >= 0 else { throw .incomplete }
         clusterID = cluster
+        firstNode = node
         directoryID = directory
     }
 
@@ -47,7 +52,7 @@ package struct DirectoryIdentity: Hashable, Sendable {
         \(Self.mark)=\(Self.format)
         version=1
         cluster.id=\(clusterID)
-        node.id=1
+        node.id=\(firstNode)
         directory.id=\(directoryID)
 
         """

@@ -1,19 +1,24 @@
-internal import KafkaClient
+package import KafkaClient
 internal import NIOCore
-internal import NIOSSL
+package import NIOSSL
 
-/// Certificates that a command accepts from a replicator it talks to.
-enum ServerTrust {
+/// Certificates that are accepted from a replicator's HTTP endpoint.
+package enum ServerTrust: Sendable, Hashable {
     /// Those that the system's authorities have signed, for the host's name.
     case system
     /// Those that an authority in a PEM file has signed, for the host's name.
-    case authorities(file: String)
+    case authorities(file: String, setting: String)
     /// The one in a PEM file, whatever it is called: the replicator's own, as its configuration names it.
     case certificate(file: String)
 
+    /// A file that holds no certificate: which, and the setting that names it.
+    package struct Unusable: Error, Hashable, CustomStringConvertible {
+        package let description: String
+    }
+
     /// - Returns: makes the handler of a connection.
-    /// - Throws: ``Failure`` when the file cannot be used.
-    func handlerMaker(for address: HostAndPort) throws -> @Sendable () throws -> NIOSSLClientHandler {
+    /// - Throws: ``Unusable`` when the file cannot be used.
+    package func handlerMaker(for address: HostAndPort) throws -> @Sendable () throws -> NIOSSLClientHandler {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         let isAddress = (try? SocketAddress(ipAddress: address.host, port: address.port)) != nil
@@ -22,8 +27,8 @@ enum ServerTrust {
         case .system:
             let context = try NIOSSLContext(configuration: configuration)
             return { try NIOSSLClientHandler(context: context, serverHostname: name) }
-        case .authorities(let file):
-            configuration.trustRoots = .certificates(try Self.certificates(file, "--ca-file"))
+        case .authorities(let file, let setting):
+            configuration.trustRoots = .certificates(try Self.certificates(file, setting))
             let context = try NIOSSLContext(configuration: configuration)
             return { try NIOSSLClientHandler(context: context, serverHostname: name) }
         case .certificate(let file):
@@ -39,14 +44,13 @@ enum ServerTrust {
         }
     }
 
-    private static func certificates(_ file: String, _ setting: String) throws(Failure) -> [NIOSSLCertificate] {
+    private static func certificates(_ file: String, _ setting: String) throws(Unusable) -> [NIOSSLCertificate] {
         do {
             let found = try NIOSSLCertificate.fromPEMFile(file)
             if !found.isEmpty { return found }
         } catch {
-            throw Failure(
-                "\(setting) \"\(file)\" cannot be read, or holds no PEM certificate", exitCode: .usage)
+            throw Unusable(description: "\(setting) \"\(file)\" cannot be read, or holds no PEM certificate")
         }
-        throw Failure("\(setting) \"\(file)\" holds no PEM certificate", exitCode: .usage)
+        throw Unusable(description: "\(setting) \"\(file)\" holds no PEM certificate")
     }
 }

@@ -1,0 +1,416 @@
+internal import FoundationEssentials
+internal import KafkaClient
+internal import KafkaWire
+internal import Logging
+internal import NIOCore
+internal import PlainText
+
+// The flow as one instance of several that share it: what it has, and how that comes and goes.
+//
+// What the group says changes ``InstanceParts`` at once; ``arrange(_:)`` follows: it lets go of what is to go, and begins
+// with what has come. Only a lease that has ended is obeyed on the spot.
+extension Flow {
+    /// Time for what is under way to reach the target when a partition goes to another instance.
+    static let releaseTimeout: Duration = .seconds(30)
+    /// Time for one request that waits for others' records.
+    private static let newsPatience: Duration = .seconds(2)
+    private static let retryPause: Duration = .milliseconds(200)
+    private static let arrangeInterval: Duration = .seconds(1)
+    private static let restInterval: Duration = .seconds(30)
+
+    /// Of a process that has been given no name.
+    static var processInstance: InstanceSettings {
+        let process = ProcessInfo.processInfo
+        return InstanceSettings(id: "\(process.hostName)-\(process.processIdentifier)")
+    }
+
+    var group: String { membershipSettings.group }
+
+    var membershipSettings: GroupMembership.Settings {
+        InstanceMember.settings(flow: name, instance: instance.id, sessionTimeout: instance.sessionTimeout)
+    }
+}
+
+// Beginning and end.
+extension Flow {
+    /// Where the group has no members there is nobody to wait for: the flow begins with everything, and joins beside that.
+    ///
+    /// - Throws: when the group is not ours to join.
+    func beginMembership() async throws(FlowError) {
+        parts = InstanceParts(instance: instance.id, at: wallClock())
+        lease.end()
+        let begin = SessionClock.now()
+        isFirstStart = await progress.isNewFlow
+        guard try await isGroupEmpty(), try await progress.claimStart(instance.id) else {
+            await setShared(true)
+            return
+        }
+        claimedAt = wallClock()
+        parts.beginAlone(at: wallClock())
+        provisionalEnd = begin + TimeAmount(instance.sessionTimeout * 0.9)
+        lease.extend(to: provisionalEnd)
+        await setShared(false)
+    }
+
+    private func isGroupEmpty() async throws(FlowError) -> Bool {
+        let found: GroupDescription
+        do throws(KafkaError) {
+            found = try await target.describeGroup(group)
+        } catch {
+            if error.code == .groupAuthorizationFailed { throw cannotJoin(.notAuthorized) }
+            throw .kafka(error)
+        }
+        guard found.members.isEmpty || found.protocolType == membershipSettings.protocolType else {
+            throw cannotJoin(.otherProtocol)
+        }
+        return found.members.allSatisfy { $0.instanceID == instance.id }
+    }
+
+    private func cannotJoin(_ refusal: GroupRefusal) -> FlowError {
+        .cannotJoin(group: group, cluster: settings.target.name, reason: explanation(of: refusal))
+    }
+
+    private func explanation(of refusal: GroupRefusal) -> String {
+        guard refusal == .notAuthorized else { return "\(refusal)" }
+        let missing = MissingPermission(.read, on: .group, group, of: settings.target)
+        return "\(missing); grant it with: \(missing.command)"
+    }
+
+    /// Takes part in the group until the task is cancelled.
+    func keepMembership(_ factory: PartitionFactory) async {
+        let member = InstanceMember(
+            membershipSettings, client: target,
+            flow: InstanceMember.Callbacks(
+                subscription: { [weak self] in await self?.subscription() ?? InstanceSubscription(instance: "") },
+                parts: { [weak self] in await self?.divided() ?? ([], [:]) },
+                news: { [weak self] in await self?.heard($0) }),
+            lease: lease, provisionalUntil: parts.isProvisional ? provisionalEnd : nil, logger: logger)
+        self.member = member
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await member.run() }
+            group.addTask { await self.keepParts(factory) }
+            group.addTask { await self.keepFollowing() }
+            group.addTask { await self.keepControl() }
+            await group.waitForAll()
+        }
+    }
+
+    /// Leaves, so that the others need not wait for the session to end. Nothing may be written any more. One that is cut
+    /// short says nothing: what it has sent may still arrive.
+    func leaveGroup() async {
+        guard !Task.isCancelled else { return }
+        if let farewell = control.farewell { try? await record([farewell]) }
+        lease.end()
+        await member?.leave()
+        let isShared = parts.isShared
+        if isShared { try? await progress.wakeOthers(instance.id) }
+        guard let claimedAt, StartRecord(time: claimedAt).isLive(at: wallClock()) else { return }
+        try? await progress.releaseStart(instance.id)
+    }
+}
+
+// The group's questions and news.
+extension Flow {
+    private func subscription() async -> InstanceSubscription {
+        await measureTraffic()
+        var owned: [FlowPart: Double?] = [:]
+        for part in parts.ownership.held {
+            if case .task = part { owned[part] = 0 } else { owned.updateValue(loads.load(of: part), forKey: part) }
+        }
+        return InstanceSubscription(
+            version: min(instance.assignmentVersion, InstanceAssignment.newestVersion), instance: instance.id,
+            address: instance.address, rack: instance.rack, generation: parts.ownership.generation, owned: owned,
+            releasing: parts.ownership.releasing, isLeaving: phase == .draining)
+    }
+
+    /// Everything that is to be divided: what is recorded of topics that the flow copies, and what it copies already.
+    private func divided() async -> (parts: Set<FlowPart>, racks: [FlowPart: String]) {
+        do throws(FlowError) {
+            try await progress.catchUp()
+        } catch {
+            logger.debug("what others have recorded cannot be read", metadata: ["error": "\(error)"])
+        }
+        let parts = await allParts()
+        lastDivided = parts
+        var racks: [FlowPart: String] = [:]
+        for part in parts {
+            guard case .partition(let partition) = part,
+                let leader = sourceSeen?.partition(partition.topic, partition.partition)?.leader,
+                let rack = sourceSeen?.brokers[leader]?.rack
+            else { continue }
+            racks[part] = rack
+        }
+        return (parts, racks)
+    }
+
+    private func allParts() async -> Set<FlowPart> {
+        let recorded = await progress.known
+        let unreadable = await progress.unreadable
+        var parts = Set(FlowTask.allCases.map { FlowPart.task($0) })
+        for partition in pairs.keys where recorded[partition] != nil || unreadable[partition] != nil {
+            parts.insert(.partition(partition))
+        }
+        for partition in known.keys { parts.insert(.partition(partition)) }
+        return parts
+    }
+
+    func heard(_ news: InstanceMember.News) async {
+        switch news {
+        case .assigned(let assignment, let generation):
+            let before = parts
+            let tasks = parts.assigned(
+                assignment, generation: generation, takesMore: phase == .running, at: wallClock())
+            departed = control.assigned(peers: assignment.peers.map(\.instance), generation: generation)
+            controlDue.notify()
+            await setShared(parts.isShared)
+            // Loops look whether they hold their tasks before each round; a round that is under way is one of ours still.
+            if !tasks.isEmpty, parts.released(tasks, at: wallClock()) { await member?.rejoin() }
+            if before.membership.state != .member || before.peers != parts.peers {
+                logger.info(
+                    "instances share the flow",
+                    metadata: [
+                        "instance": "\(instance.id)", "generation": "\(generation)",
+                        "instances": "\(parts.peers.map { $0.instance.printable() }.joined(separator: ","))",
+                        "partitions": "\(parts.partitions.count)",
+                    ])
+            }
+            if parts.holds(.groups), !before.holds(.groups) { await groups?.hasten() }
+            if parts.holds(.topics), !before.holds(.topics) { discoveryDue.notify() }
+        case .lost:
+            await letEverythingGo(
+                "its group \(group) on \(settings.target.name) has not been heard of, or has gone on without it: "
+                    + "nothing is written until it is a member again", isRefused: false)
+        case .refused(let refusal):
+            let reason =
+                "group \(group) on \(settings.target.name) does not take instance \(instance.id.printable()): "
+                + explanation(of: refusal)
+            if parts.membership.state != .refused {
+                logger.error("the flow waits: it cannot share its parts", metadata: ["reason": "\(reason)"])
+            }
+            await letEverythingGo(reason, isRefused: true)
+        }
+        isDivisionStale = true
+        partsDue.notify()
+    }
+
+    private func letEverythingGo(_ reason: String, isRefused: Bool) async {
+        let count = parts.ownership.held.count
+        lease.end()
+        parts.lost(reason, isRefused: isRefused, at: wallClock())
+        known = [:]
+        releases = [:]
+        unrecorded = []
+        await checkpoints.forget()
+        for shard in shards { await shard.letGo() }
+        await setShared(true)
+        guard count > 0 else { return }
+        logger.warning(
+            "everything is let go of",
+            metadata: ["instance": "\(instance.id)", "parts": "\(count)", "reason": "\(reason)"])
+    }
+
+    /// Others may write what this instance writes, from now on or not any more.
+    private func setShared(_ isShared: Bool) async {
+        await identity?.own.setShared(isShared || parts.isProvisional && !isFirstStart)
+        await topicSync.setShared(isShared)
+        for shard in shards { await shard.setShared(isShared || parts.isProvisional) }
+        if isShared { followingDue.notify() }
+    }
+}
+
+// Following what the group has said.
+extension Flow {
+    private func keepParts(_ factory: PartitionFactory) async {
+        var signals = partsDue.makeWaiter()
+        while !Task.isCancelled {
+            let isGiving = !releases.isEmpty || !unrecorded.isEmpty
+            guard await partsDue.wait(&signals, atMost: isGiving ? Self.arrangeInterval : Self.restInterval) else {
+                return
+            }
+            await arrange(factory)
+        }
+    }
+
+    /// Gives away what is to go, and begins with what has come.
+    func arrange(_ factory: PartitionFactory) async {
+        guard (try? await arranging.wait()) != nil else { return }
+        defer { arranging.signal() }
+        await giveUpFenced()
+        await release()
+        guard isDivisionStale else { return }
+        isDivisionStale = false
+        await begin(factory)
+        guard parts.isShared, await member?.isLeader == true else { return }
+        let all = await allParts()
+        if let lastDivided, all != lastDivided {
+            self.lastDivided = all
+            await member?.rejoin()
+        }
+    }
+
+    private func giveUpFenced() async {
+        var fenced: Set<FlowPart> = []
+        for shard in shards {
+            let lost = await shard.takeFenced()
+            guard !lost.isEmpty else { continue }
+            await shard.letGo(lost)
+            for partition in lost {
+                known[partition] = nil
+                fenced.insert(.partition(partition))
+            }
+        }
+        guard !fenced.isEmpty else { return }
+        parts.forfeited(fenced, at: wallClock())
+        isDivisionStale = true
+        await member?.rejoin()
+    }
+
+    private func release() async {
+        let tenure = parts.tenure
+        let now = ContinuousClock.now
+        var news: [Int: [TopicPartition]] = [:]
+        var free: Set<FlowPart> = []
+        for partition in parts.releasing where releases[partition] == nil {
+            releases[partition] = now
+            if let shard = known[partition] {
+                news[shard, default: []].append(partition)
+            } else {
+                free.insert(.partition(partition))
+            }
+        }
+        for (shard, partitions) in news { await shards[shard].release(partitions) }
+        for shard in shards {
+            let drained = await shard.takeReleased()
+            guard tenure == parts.tenure else { return }
+            unrecorded += drained
+        }
+        if !unrecorded.isEmpty {
+            let recording = unrecorded
+            if await checkpoints.write(from: shards, released: recording) {
+                guard tenure == parts.tenure else { return }
+                for progress in recording { free.insert(.partition(progress.source)) }
+                unrecorded = []
+            }
+        }
+        guard tenure == parts.tenure else { return }
+        for (partition, since) in releases where now - since > Self.releaseTimeout {
+            guard let shard = known[partition], parts.releasing.contains(partition) else { continue }
+            logger.warning(
+                "the target did not take everything in time; whoever takes the partition over copies the rest",
+                metadata: ["topic": "\(partition.topic)", "partition": "\(partition.partition)"])
+            await shards[shard].letGo([partition])
+            free.insert(.partition(partition))
+        }
+        guard !free.isEmpty, tenure == parts.tenure else { return }
+        for case .partition(let partition) in free {
+            known[partition] = nil
+            releases[partition] = nil
+        }
+        isDivisionStale = true
+        if parts.released(free, at: wallClock()) {
+            await member?.rejoin()
+            try? await progress.wakeOthers(instance.id)
+        }
+    }
+
+    private func begin(_ factory: PartitionFactory) async {
+        guard phase == .running || phase == .starting || phase == .waiting else { return }
+        if parts.isAlone {
+            let all = await allParts()
+            if parts.isAlone { parts.take(all, at: wallClock()) }
+        }
+        let tenure = parts.tenure
+        let due = parts.partitions.filter { known[$0] == nil }
+        guard !due.isEmpty, let found = lastFound else { return }
+        lookFor(due.filter { pairs[$0] == nil })
+        let ready = due.compactMap { pairs[$0] }
+        guard !ready.isEmpty else { return }
+        do throws(FlowError) {
+            if parts.isBehind || parts.isShared {
+                try await progress.catchUp()
+                await identity?.own.learnOfOthers()
+            }
+            guard tenure == parts.tenure else { return }
+            parts.caughtUp()
+            let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+            let new = await discovery.resume(ready)
+            if !new.isEmpty { await start(new, found, factory, tenure: tenure) }
+        } catch {
+            guard !Task.isCancelled else { return }
+            logger.debug("partitions cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
+            isDivisionStale = true
+            try? await Task.sleep(for: Self.retryPause)
+            partsDue.notify()
+        }
+    }
+
+    /// Has partitions found that others have recorded, and that the last discovery has not seen. Once for each: it may
+    /// have gone, or not be selected here.
+    private func lookFor(_ partitions: [TopicPartition]) {
+        guard !lookedFor.isSuperset(of: partitions) else { return }
+        lookedFor.formUnion(partitions)
+        discoveryDue.notify()
+    }
+}
+
+// Following what others record.
+extension Flow {
+    private func keepFollowing() async {
+        var signals = followingDue.makeWaiter()
+        while !Task.isCancelled {
+            guard parts.isShared else {
+                guard await signals.next() != nil else { return }
+                continue
+            }
+            do {
+                guard try await progress.awaitNews(atMost: Self.newsPatience) else { continue }
+                try await progress.catchUp()
+                await take(await progress.takeNews())
+            } catch {
+                guard (try? await Task.sleep(for: Self.retryPause)) != nil else { return }
+            }
+        }
+    }
+
+    /// Others have recorded something.
+    private func take(_ news: Set<ProgressRecord.Key>) async {
+        var overwritten: [TopicPartition] = []
+        if news.contains(where: \.isControl) { await followControl() }
+        for key in news {
+            switch key {
+            case .wake: await member?.beatSoon()
+            case .checkpoint(let partition):
+                if known[partition] != nil {
+                    overwritten.append(partition)
+                } else if pairs[partition] == nil {
+                    lookFor([partition])
+                } else if parts.owns(partition) || lastDivided?.contains(.partition(partition)) == false {
+                    isDivisionStale = true
+                    partsDue.notify()
+                }
+            case .identity, .segments, .producer, .generation, .former, .start, .control: break
+            }
+        }
+        guard !overwritten.isEmpty else { return }
+        // One that did not know yet that it has lost them: what is known here counts.
+        for shard in shards { await shard.tellAgain(overwritten) }
+    }
+}
+
+// Telling.
+extension Flow {
+    /// Reason why the flow does nothing as a member of its group; nil when that is not so.
+    var membershipTrouble: String? { parts.membership.reason }
+
+    func tell(_ status: inout FlowStatus) {
+        status.membership = parts.membership
+        guard parts.membership.state == .member || parts.isProvisional else { return }
+        status.instances = parts.instances(instance)
+        status.tasks = parts.tasks
+        for index in status.partitions.indices {
+            let place = TopicPartition(status.partitions[index].topic, status.partitions[index].partition)
+            status.partitions[index].instance = instance.id
+            status.partitions[index].instanceSince = parts.since[.partition(place)]
+        }
+    }
+}

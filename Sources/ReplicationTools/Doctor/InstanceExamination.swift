@@ -1,0 +1,97 @@
+internal import KafkaClient
+internal import KafkaWire
+internal import Replication
+
+/// Whether the target lets an instance into the flow's group, and keep to its session.
+struct InstanceExamination: Sendable {
+    let settings: FlowSettings
+    let target: ClusterClient
+
+    private var instances: InstanceGroup { InstanceGroup(flow: settings.name) }
+    private var group: String { instances.name }
+    private var sessionTimeout: Duration {
+        settings.instance?.sessionTimeout ?? InstanceSettings(id: "").sessionTimeout
+    }
+
+    /// - Parameter brokers: ids of those that may coordinate the group.
+    func examine(brokers: some Collection<Int32>) async -> [Finding] {
+        var findings = await permissions()
+        // What may not be described is found with the permissions.
+        if findings.allSatisfy({ $0.severity == .ok }) { findings += await members() }
+        return findings + (await bounds(of: brokers))
+    }
+
+    private func permissions() async -> [Finding] {
+        do throws(KafkaError) {
+            guard let told = try await target.authorizedOperations(onGroup: group)?.credible else {
+                return [
+                    .cannotTell(
+                        settings.target, "what we may do to the group of the flow's instances",
+                        needed: "READ and DESCRIBE on group \(group)")
+                ]
+            }
+            guard !told.allows(.read) else {
+                return [Finding(.ok, "permissions", settings.target.name, "READ as needed, on the flow's group \(group)")]
+            }
+            return denied([.read])
+        } catch  where error.isAuthorization {
+            return denied([.read, .describe])
+        } catch {
+            return [
+                Finding(
+                    .warning, "instances", group, "\(settings.target.name) cannot be asked about it: \(error)",
+                    why: "whether the flow is let into its group shows only when it runs")
+            ]
+        }
+    }
+
+    private func denied(_ operations: [AccessOperation]) -> [Finding] {
+        let missing = MissingPermissions(
+            operations: operations, resource: .group, names: [group], cluster: settings.target,
+            prefix: instances.prefix)
+        return missing.finding(
+            .error, why: "the instances of a flow share it through this group, a lone one too: it copies nothing without it"
+        ).map { [$0] } ?? []
+    }
+
+    /// Who is there: those who speak something else keep the flow out.
+    private func members() async -> [Finding] {
+        // What cannot be listed has been told with the consumer groups.
+        guard let groups = try? await target.listGroups(), let found = groups.first(where: { $0.id == group }),
+            found.hasMembers, found.protocolType != instances.protocolType
+        else { return [] }
+        return [
+            Finding(
+                .error, "instances", group,
+                "it has members of protocol type \"\(found.protocolType)\" on \(settings.target.name)",
+                why: "the flow is not let into its own group",
+                remedy: "stop who uses this group, or give the flow another name")
+        ]
+    }
+
+    private func bounds(of brokers: some Collection<Int32>) async -> [Finding] {
+        guard let broker = brokers.min() else { return [] }
+        let resource = ConfigResource.broker(broker)
+        let keys = ["group.min.session.timeout.ms", "group.max.session.timeout.ms"]
+        // Not every cluster tells them, and not everybody may ask.
+        guard case .success(let entries)? = await target.describeConfigs([resource], keys: keys)[resource] else {
+            return []
+        }
+        let wanted = sessionTimeout.milliseconds
+        let least = entries[keys[0]]?.value.flatMap { Int64($0) } ?? .min
+        let most = entries[keys[1]]?.value.flatMap { Int64($0) } ?? .max
+        guard wanted < least || wanted > most else { return [] }
+        let (key, bound) = wanted < least ? (keys[0], least) : (keys[1], most)
+        return [
+            Finding(
+                .error, "instances", settings.target.name,
+                "its brokers allow no session of \(wanted) ms in a group: \(key) is \(bound)",
+                why: "the flow is not let into its group, and copies nothing",
+                remedy: "set instance.sessionTimeout to \(bound)ms, or change \(key) there")
+        ]
+    }
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int64 { components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000 }
+}

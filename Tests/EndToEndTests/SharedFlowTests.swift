@@ -1,0 +1,287 @@
+import KafkaBroker
+import KafkaClient
+import KafkaWire
+import NIOCore
+import Replication
+import Synchronization
+import Testing
+
+/// Instances that share a flow, each with connections of its own.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SharedFlowTests {
+    private static let partitions: Int32 = 6
+    private static let quick = ["group.min.session.timeout.ms": "500", "group.initial.rebalance.delay.ms": "0"]
+
+    /// An instance that runs by itself.
+    private struct Instance {
+        let flow: Flow
+        let task: Task<Void, any Error>
+
+        init(_ id: String, in world: Replicated, session: Duration = .seconds(3), _ edit: (inout FlowSettings) -> Void = { _ in })
+            throws
+        {
+            let flow = try world.flow {
+                $0.instance = InstanceSettings(id: id, address: "http://\(id):1", sessionTimeout: session)
+                edit(&$0)
+            }
+            self.flow = flow
+            task = Task { try await flow.run() }
+        }
+
+        /// As TERM does.
+        func stop() async throws {
+            await flow.stop()
+            try await task.value
+        }
+
+        /// It is gone without a word.
+        func kill() async {
+            task.cancel()
+            _ = await task.result
+        }
+
+        var partitions: Int { get async { await flow.status().partitions.count } }
+    }
+
+    /// Appends numbered records to all partitions until it is stopped.
+    private actor Load {
+        private let world: Replicated
+        private let topic: String
+        private(set) var count = 0
+        private var isStopped = false
+        private var task: Task<Void, any Error>?
+
+        init(_ world: Replicated, topic: String = "orders") {
+            self.world = world
+            self.topic = topic
+        }
+
+        func start() {
+            task = Task { try await run() }
+        }
+
+        private func run() async throws {
+            while !isStopped {
+                let next = count..<count + 10
+                for partition in 0..<SharedFlowTests.partitions {
+                    try await world.produce(next, to: topic, partition: partition)
+                }
+                count = next.upperBound
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+
+        func stop() async throws -> Int {
+            isStopped = true
+            try await task?.value
+            return count
+        }
+    }
+
+    /// Nothing is missing, nothing doubled, and the order is kept.
+    private func check(_ world: Replicated, count: Int, topic: String = "orders") async throws {
+        for partition in 0..<Self.partitions {
+            try await eventually("everything of partition \(partition)") {
+                try await world.targetValues("east.\(topic)", partition: partition).count >= count
+            }
+            let values = try await world.targetValues("east.\(topic)", partition: partition)
+            #expect(values == expectedValues(0..<count))
+        }
+    }
+
+    private func eventuallyDivided(_ instances: [Instance], total: Int = Int(Self.partitions)) async throws {
+        try await eventually("\(total) partitions to be divided") {
+            var counts: [Int] = []
+            for instance in instances { counts.append(await instance.partitions) }
+            return counts.reduce(0, +) == total && counts.allSatisfy { $0 > 0 }
+        }
+    }
+
+    @Test func `instances come and go under load`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let load = Load(world)
+            await load.start()
+            let a = try Instance("a", in: world)
+            try await eventually("a to have everything") { await a.partitions == Self.partitions }
+            let alone = await a.flow.status().partitions
+
+            let b = try Instance("b", in: world)
+            try await eventuallyDivided([a, b])
+            // Those that stay are not touched.
+            for kept in await a.flow.status().partitions {
+                let before = alone.first { $0.partition == kept.partition }
+                #expect(kept.instanceSince == before?.instanceSince)
+                #expect(kept.instance == "a")
+            }
+            #expect(await a.flow.status().instances?.map(\.instance) == ["a", "b"])
+            #expect(await a.flow.status().membership?.state == .member)
+            let c = try Instance("c", in: world)
+            try await eventuallyDivided([a, b, c])
+            try await b.stop()
+            try await eventuallyDivided([a, c])
+            let again = try Instance("b", in: world)
+            try await eventuallyDivided([a, again, c])
+            try await a.stop()
+            try await c.stop()
+            try await eventuallyDivided([again])
+            let count = try await load.stop()
+            try await check(world, count: count)
+            try await again.stop()
+            #expect(try await world.recorded().checkpoints.values.allSatisfy {
+                $0.sourceOffset == count && $0.accounting?.written == Int64(count)
+                    && $0.accounting?.imbalance(passed: $0.sourceOffset) == 0
+            })
+        }
+    }
+
+    @Test func `what a killed instance had is taken over when its session is over`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let load = Load(world)
+            await load.start()
+            let a = try Instance("a", in: world)
+            let b = try Instance("b", in: world)
+            try await eventuallyDivided([a, b])
+            await b.kill()
+            try await eventuallyDivided([a])
+            await a.kill()
+            let c = try Instance("c", in: world)
+            try await eventuallyDivided([c])
+            let count = try await load.stop()
+            try await check(world, count: count)
+            try await c.stop()
+        }
+    }
+
+    @Test(arguments: [StartPosition.earliest, .latest])
+    func `two begin a flow at the same moment`(start: StartPosition) async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let a = try Instance("a", in: world) { $0.startFrom = start }
+            let b = try Instance("b", in: world) { $0.startFrom = start }
+            try await eventuallyDivided([a, b])
+            let load = Load(world)
+            await load.start()
+            try await eventually("some records") { await load.count > 50 }
+            let count = try await load.stop()
+            try await check(world, count: count)
+            try await a.stop()
+            try await b.stop()
+        }
+    }
+
+    @Test func `a topic that comes later is divided, too`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let a = try Instance("a", in: world), b = try Instance("b", in: world)
+            try await eventuallyDivided([a, b])
+            try await world.createTopic("payments", partitions: Self.partitions)
+            for partition in 0..<Self.partitions { try await world.produce(0..<50, to: "payments", partition: partition) }
+            try await eventuallyDivided([a, b], total: 2 * Int(Self.partitions))
+            try await check(world, count: 50, topic: "payments")
+            try await a.stop()
+            try await b.stop()
+        }
+    }
+
+    @Test func `groups are kept in step whoever copies what they read`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            for partition in 0..<Self.partitions { try await world.produce(0..<100, to: "orders", partition: partition) }
+            let a = try Instance("a", in: world), b = try Instance("b", in: world)
+            try await eventuallyDivided([a, b])
+            try await check(world, count: 100)
+            for partition in 0..<Self.partitions {
+                try await world.produce(100..<110, to: "orders", partition: partition)
+            }
+            let positions = Dictionary(
+                uniqueKeysWithValues: (0..<Self.partitions).map {
+                    (TopicPartition("orders", $0), CommittedOffset(offset: 40 + Int64($0)))
+                })
+            for outcome in await world.sourceClient.commitOffsets(of: "billing", positions).values {
+                _ = try outcome.get()
+            }
+            try await eventually("all positions") {
+                let found = try await world.targetClient.committedOffsets(of: "billing")
+                return (0..<Self.partitions).allSatisfy {
+                    (try? found[TopicPartition("east.orders", $0)]?.get().offset) == 40 + Int64($0)
+                }
+            }
+            let tasks = [await a.flow.status().tasks ?? [], await b.flow.status().tasks ?? []].joined().sorted()
+            #expect(tasks == ["groups", "metadata", "topics"])
+            try await a.stop()
+            try await b.stop()
+        }
+    }
+
+    @Test func `nothing is written without the coordinator, and everything comes back with it`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let load = Load(world)
+            await load.start()
+            let a = try Instance("a", in: world, session: .seconds(1))
+            let b = try Instance("b", in: world, session: .seconds(1))
+            try await eventuallyDivided([a, b])
+            for key in [ApiKey.heartbeat, .joinGroup, .syncGroup] {
+                world.target.intercept(key, times: .max, .error(.coordinatorNotAvailable))
+            }
+            try await eventually("both to let go of everything") {
+                let left = await a.partitions + b.partitions
+                let states = [await a.flow.status().membership?.state, await b.flow.status().membership?.state]
+                return left == 0 && states == [.lost, .lost]
+            }
+            #expect(await a.flow.status().reason?.contains("__replicator.east-to-west") == true)
+            #expect(await !a.flow.works)
+            world.target.removeInterceptions()
+            try await eventuallyDivided([a, b])
+            #expect(await a.flow.status().reason == nil)
+            let count = try await load.stop()
+            try await check(world, count: count)
+            try await a.stop()
+            try await b.stop()
+        }
+    }
+
+    @Test func `an instance that the group does not take does nothing and says what to do`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            try await world.produce(0..<10, to: "orders")
+            world.target.intercept(.describeGroups, times: 1, .error(.groupAuthorizationFailed))
+            let refused = try world.flow()
+            await #expect(throws: FlowError.self) { try await refused.start() }
+            await refused.close()
+
+            world.target.intercept(.joinGroup, times: 2, .error(.groupAuthorizationFailed))
+            let a = try Instance("a", in: world)
+            try await eventually("the refusal") {
+                let status = await a.flow.status()
+                return status.membership?.state == .refused && status.partitions.isEmpty
+            }
+            let reason = await a.flow.status().reason ?? ""
+            #expect(reason.contains("kafka-acls.sh") && reason.contains("__replicator.east-to-west"))
+            try await eventually("it to be let in") { await a.partitions == Self.partitions }
+            #expect(await a.flow.status().membership?.state == .member)
+            try await a.stop()
+        }
+    }
+
+    @Test func `a batch that is late for the lease is not sent, and nothing is lost with it`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let load = Load(world)
+            await load.start()
+            let a = try Instance("a", in: world)
+            let b = try Instance("b", in: world)
+            try await eventuallyDivided([a, b])
+            for _ in 0..<20 {
+                a.flow.lease.end()
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            try await eventuallyDivided([a, b])
+            let count = try await load.stop()
+            try await check(world, count: count)
+            try await a.stop()
+            try await b.stop()
+        }
+    }
+}
