@@ -12,26 +12,28 @@ enum ClusterSection {
         let security = security(&section)
         var settings = ClusterSettings(name: name, bootstrapServers: servers, security: security)
         settings.identity = identity
-        settings.clientID = section.string("clientId") ?? clientID
+        settings.clientID = section.string("clientId", standard: clientID) ?? clientID
         if let rack = section.string("rack") { settings.rackID = rack }
-        if let timeout = section.duration("requestTimeout", in: .seconds(1) ... .seconds(600)) {
-            settings.requestTimeout = timeout
-        }
-        if let timeout = section.duration("connectTimeout", in: .milliseconds(100) ... .seconds(120)) {
-            settings.connectTimeout = timeout
-        }
+        settings.requestTimeout = section.duration(
+            "requestTimeout", in: .seconds(1) ... .seconds(600), default: settings.requestTimeout)
+        settings.connectTimeout = section.duration(
+            "connectTimeout", in: .milliseconds(100) ... .seconds(120), default: settings.connectTimeout)
         return settings
     }
 
     private static func bootstrapServers(_ section: inout Section) -> [HostAndPort] {
         let key = "bootstrapServers"
-        guard let listed = section.strings(key) else {
-            section.report("missing required key \"\(key)\": HOST:PORT of one or more brokers", about: key)
+        let texts = section.strings(key)
+        section.requires(key)
+        guard let listed = texts else {
+            if !section.has(key) {
+                section.report("missing required key \"\(key)\": HOST:PORT of one or more brokers", about: key)
+            }
             return []
         }
-        let texts = listed.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace } }
-        if texts.isEmpty { section.report("names no broker; write HOST:PORT", about: key) }
-        return texts.compactMap { text in
+        let servers = listed.flatMap { $0.split(separator: ",") }.map { $0.filter { !$0.isWhitespace } }
+        if servers.isEmpty { section.report("names no broker; write HOST:PORT", about: key) }
+        return servers.compactMap { text in
             if let address = HostAndPort(text) { return address }
             // Whoever writes user:password@host:port must not find it in a log.
             section.report(text.contains("@") ? "is not HOST:PORT" : "\"\(text)\" is not HOST:PORT", about: key)
@@ -40,13 +42,12 @@ enum ClusterSection {
     }
 
     private static func security(_ section: inout Section) -> SecuritySettings {
-        let chosen = section.choice(
+        let transport = section.choice(
             "securityProtocol",
             [
                 "PLAINTEXT": SecuritySettings.TransportProtocol.plaintext, "SSL": .tls,
                 "SASL_PLAINTEXT": .saslPlaintext, "SASL_SSL": .saslTLS,
-            ])
-        let transport = chosen ?? .plaintext
+            ], default: .plaintext)
         let tls = section.section("tls").map { TLSSection.parse($0) }
         let sasl = section.section("sasl").flatMap { SASLSection.parse($0) }
         if tls != nil, !transport.usesTLS {

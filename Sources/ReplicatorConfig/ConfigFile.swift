@@ -27,6 +27,8 @@ public struct ConfigFile: Sendable {
     /// Whether a secret stands in the text itself.
     var holdsSecrets = false
     var references = ResolvedReferences()
+    /// Everything that may be set, in the order of the document, with what is set.
+    var settings: [Setting] = []
 
     /// Reads and checks a file.
     ///
@@ -66,12 +68,18 @@ public struct ConfigFile: Sendable {
         let reader = DocumentReader(file: file, environment: environment) {
             try String(contentsOfFile: $0, encoding: .utf8)
         }
-        let config = document(text, reader).flatMap { build($0, reader, identity) }
-        guard let config, reader.problems.isEmpty else {
+        guard let config = read(text, reader, identity), reader.problems.isEmpty else {
             throw InvalidConfiguration(
                 problems: reader.problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
         }
         return config
+    }
+
+    /// Reads a text as far as it can be understood; what is wrong is told to the reader.
+    static func read(
+        _ text: String, _ reader: DocumentReader, _ identity: ClientIdentity = ClientIdentity()
+    ) -> ConfigFile? {
+        document(text, reader).flatMap { build($0, reader, identity) }
     }
 
     private static func document(_ text: String, _ reader: DocumentReader) -> Section? {
@@ -84,7 +92,7 @@ public struct ConfigFile: Sendable {
                 reader.report("the file is empty; replicator.yaml.example shows what belongs in it", at: nil, path: "")
                 return nil
             }
-            return Section(node, path: "", reader: reader)
+            return Section(node, reader: reader)
         } catch YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _)
         {
@@ -127,7 +135,9 @@ public struct ConfigFile: Sendable {
     ) -> ConfigFile? {
         var document = document
         var clusters: [String: ClusterSettings] = [:]
-        if var section = document.section("clusters") {
+        document.requires("clusters")
+        document.requires("flows")
+        if var section = document.names("clusters", .namedSections) {
             for name in section.keys {
                 guard let cluster = section.section(name) else { continue }
                 clusters[name] = ClusterSection.parse(cluster, name: name, identity: identity)
@@ -161,16 +171,18 @@ public struct ConfigFile: Sendable {
         var access = HTTPAccessSettings()
         let http = HTTPSection.parse(&document, stuckAfter: &stuckAfter, series: &series, access: &access)
         let instance = InstanceSection.parse(&document, listensOn: http)
-        let reload = document.choice("reload", ["onSignal": ReloadTrigger.onSignal, "onChange": .onChange])
+        let reload = document.choice(
+            "reload", ["onSignal": ReloadTrigger.onSignal, "onChange": .onChange], default: .onSignal)
         document.finish()
         var config = ConfigFile(
             clusters: clusters, flows: flows, http: http, httpAccess: access, stuckAfter: stuckAfter, identity: identity
         )
         config.series = series
         config.instance = instance
-        if let reload { config.reload = reload }
+        config.reload = reload
         config.holdsSecrets = reader.holdsSecrets
         config.references = reader.references
+        config.settings = reader.settings
         config.warnings = clusters.sorted { $0.key < $1.key }.flatMap { name, cluster in
             cluster.security.warnings.map { "clusters.\(name): \($0)" }
         }

@@ -11,6 +11,13 @@ final class DocumentReader {
     private(set) var references = ResolvedReferences()
     /// Whether a secret stands in the file itself.
     private(set) var holdsSecrets = false
+    /// The settings that were asked for, in this order.
+    private(set) var settings: [Setting] = []
+    /// Those of them without which nothing works.
+    private(set) var required: Set<SettingPath> = []
+    /// Settings that have no effect with the others.
+    private(set) var spared: Set<SettingPath> = []
+    private var noted: Set<SettingPath> = []
 
     init(file: String, environment: [String: String], readFile: @escaping (String) throws -> String) {
         self.file = file
@@ -29,6 +36,45 @@ final class DocumentReader {
     func report(_ message: String, line: Int, column: Int, path: String = "") {
         problems.append(
             Problem(file: file, line: line, column: column, path: path, message: references.hiding(message)))
+    }
+
+    func note(_ setting: Setting) {
+        guard noted.insert(setting.path).inserted else { return }
+        settings.append(setting)
+    }
+
+    /// Nothing works without this setting.
+    func require(_ path: SettingPath) {
+        required.insert(path)
+    }
+
+    /// With the other settings this one has no effect.
+    func spare(_ path: SettingPath) {
+        spared.insert(path)
+    }
+
+    /// Where a value is written, and which references it holds; nil for none.
+    func written(_ node: Node, _ value: SettingValue?) -> Setting.Written? {
+        guard !node.isNull else { return nil }
+        let texts = node.scalar.map { [$0.string] } ?? node.sequence?.compactMap { $0.scalar?.string } ?? []
+        return Setting.Written(
+            line: node.mark?.line ?? 0, column: node.mark?.column ?? 0, value: value, raw: node.scalar?.string,
+            references: texts.flatMap(Self.references))
+    }
+
+    private static func references(in text: String) -> [String] {
+        var found: [String] = []
+        var rest = text[...]
+        while let start = rest.firstRange(of: "${") {
+            let isEscaped = rest[..<start.lowerBound].last == "$"
+            guard !isEscaped, let end = NestedReference.end(in: rest[start.upperBound...]) else {
+                rest = rest[start.upperBound...]
+                continue
+            }
+            found.append(String(rest[start.lowerBound...end]))
+            rest = rest[rest.index(after: end)...]
+        }
+        return found
     }
 
     /// A piece of a text: as it is, or what a reference stood for.

@@ -8,7 +8,7 @@ enum FlowSection {
     static func aliases(of sections: [Section]) -> [String: String] {
         var aliases: [String: String] = [:]
         for section in sections {
-            var flow = section
+            var flow = section.lookedAhead()
             guard let source = flow.string("source"), var naming = flow.section("naming"),
                 let alias = naming.string("alias")
             else { continue }
@@ -26,24 +26,26 @@ enum FlowSection {
         let source = cluster("source", &section, clusters)
         let target = cluster("target", &section, clusters)
         let topics = section.section("topics").map { SelectionSection.parse($0, allow: []) }
+        section.requires("topics")
         if topics == nil {
             section.report(
                 "missing required key \"topics\": which topics to copy, such as allow: [\".*\"]", about: "topics")
         }
-        let groups = section.section("consumerGroups").map { GroupSection.parse($0) }
-        let naming = section.section("naming").flatMap { NamingSection.parse($0, source: source?.name) }
+        let groups = section.sectionOrDefaults("consumerGroups").map { GroupSection.parse($0) }
+        let naming = NamingSection.parse(&section, source: source?.name)
         let loopPrevention = section.choice(
-            "loopPrevention", ["headers": LoopPrevention.headers, "producerIds": .producerIds])
+            "loopPrevention", ["headers": LoopPrevention.headers, "producerIds": .producerIds], standard: "headers")
         let startFrom = startPosition(&section)
         let compression = compression(&section)
         let delivery = section.choice(
-            "delivery", ["exactlyOnce": DeliveryGuarantee.exactlyOnce, "atLeastOnce": .atLeastOnce])
-        let policies = section.section("policies").map { PolicySection.parse($0) }
+            "delivery", ["exactlyOnce": DeliveryGuarantee.exactlyOnce, "atLeastOnce": .atLeastOnce],
+            standard: "exactlyOnce")
+        let policies = section.sectionOrDefaults("policies").map { PolicySection.parse($0) }
         let onForeignLoopHeader = section.choice(
-            "onForeignLoopHeader", ["stop": ForeignLoopHeaderPolicy.stop, "ignore": .ignore])
-        let sync = section.section("sync").map { SyncSection.parse($0) }
-        let limits = section.section("limits").map { LimitSection.parse($0) }
-        let bufferBytes = section.bytes("bufferBytes", in: (4 << 20)...(64 << 30))
+            "onForeignLoopHeader", ["stop": ForeignLoopHeaderPolicy.stop, "ignore": .ignore], standard: "stop")
+        let sync = section.sectionOrDefaults("sync").map { SyncSection.parse($0) }
+        let limits = section.sectionOrDefaults("limits").map { LimitSection.parse($0) }
+        let bufferBytes = section.bytes("bufferBytes", in: (4 << 20)...(64 << 30), standard: 32 << 20)
         let shards = section.integer("shards", in: 1...64)
         if let source, let target, source.name == target.name {
             section.report("source and target are the same cluster \"\(source.name)\"", about: "target")
@@ -77,7 +79,10 @@ enum FlowSection {
 
     /// A flow's name is part of topic names and metric labels.
     private static func name(_ section: inout Section) -> String? {
-        guard let name = section.required("name", "what the flow is called in topics, metrics and commands") else {
+        guard
+            let name = section.required(
+                "name", "what the flow is called in topics, metrics and commands", pattern: "[A-Za-z0-9._-]{1,200}")
+        else {
             return nil
         }
         let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
@@ -99,7 +104,9 @@ enum FlowSection {
     }
 
     private static func startPosition(_ section: inout Section) -> StartPosition? {
-        guard let text = section.string("startFrom") else { return nil }
+        guard let text = section.string("startFrom", pattern: ISOTime.startPattern, standard: "latest") else {
+            return nil
+        }
         switch text {
         case "latest": return .latest
         case "earliest": return .earliest
@@ -118,18 +125,21 @@ enum FlowSection {
             [
                 "keep": CompressionChoice.keep, "none": .codec(.none), "gzip": .codec(.gzip),
                 "snappy": .codec(.snappy), "lz4": .codec(.lz4), "zstd": .codec(.zstd),
-            ])
+            ], standard: "keep")
     }
 }
 
 /// `naming`: how topics are called on the target.
 enum NamingSection {
-    static func parse(_ section: Section, source: String?) -> TopicNaming? {
-        var section = section
+    static func parse(_ flow: inout Section, source: String?) -> TopicNaming? {
+        let isMissing = !flow.has("naming")
+        guard var section = flow.sectionOrDefaults("naming") else { return nil }
         defer { section.finish() }
-        let mode = section.choice("mode", ["prefix": true, "identical": false])
-        let alias = section.string("alias")
-        let separator = section.string("separator")
+        let mode = section.choice("mode", ["prefix": true, "identical": false], standard: isMissing ? "prefix" : nil)
+        let alias = section.string("alias", pattern: topicNamePart, standard: mode == false ? nil : source)
+        let separator = section.string("separator", pattern: topicNamePart, standard: mode == false ? nil : ".")
+        if isMissing { return nil }
+        section.requires("mode")
         if mode == nil, !section.keys.contains("mode") {
             section.report("missing required key \"mode\": prefix or identical", about: "mode")
         }
@@ -150,6 +160,8 @@ enum NamingSection {
         return .prefix(alias: name, separator: separator ?? ".")
     }
 
+    private static let topicNamePart = "[A-Za-z0-9._-]+"
+
     private static func isTopicNamePart(_ text: String) -> Bool {
         !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
     }
@@ -165,8 +177,9 @@ enum SelectionSection {
 
     static func parse(_ section: inout Section, allow standard: [String], deny: [String]) -> NameSelection {
         let selection = NameSelection(
-            allow: patterns("allow", &section) ?? standard.compactMap { try? NamePattern($0) },
-            deny: patterns("deny", &section) ?? deny.compactMap { try? NamePattern($0) })
+            allow: patterns("allow", &section, default: standard.compactMap { try? NamePattern($0) }),
+            deny: patterns("deny", &section, default: deny.compactMap { try? NamePattern($0) }))
+        if standard.isEmpty { section.requires("allow") }
         if selection.allow.isEmpty, standard.isEmpty, section.isEmptyList("allow") {
             section.report(
                 "selects nothing; list whole-name regular expressions, such as [\"orders.*\"]", about: "allow")
@@ -174,8 +187,9 @@ enum SelectionSection {
         return selection
     }
 
-    static func patterns(_ key: String, _ section: inout Section) -> [NamePattern]? {
-        guard let texts = section.strings(key) else { return nil }
+    static func patterns(_ key: String, _ section: inout Section, default standard: [NamePattern]) -> [NamePattern] {
+        let texts = section.strings(key, standard: standard.isEmpty ? nil : standard.map(\.text))
+        guard let texts else { return standard }
         return texts.compactMap { text in
             do throws(InvalidPattern) {
                 return try NamePattern(text)
@@ -216,10 +230,10 @@ enum PolicySection {
         defer { section.finish() }
         var policies = FlowPolicies()
         let choices: KeyValuePairs = ["stop": LossPolicy.stop, "continue": .continue]
-        if let expired = section.choice("expired", choices) { policies.expired = expired }
-        if let truncated = section.choice("truncated", choices) { policies.truncated = truncated }
-        if let recreated = section.choice("recreated", choices) { policies.recreated = recreated }
-        if let quarantined = section.choice("quarantined", choices) { policies.quarantined = quarantined }
+        policies.expired = section.choice("expired", choices, default: policies.expired)
+        policies.truncated = section.choice("truncated", choices, default: policies.truncated)
+        policies.recreated = section.choice("recreated", choices, default: policies.recreated)
+        policies.quarantined = section.choice("quarantined", choices, default: policies.quarantined)
         return policies
     }
 }

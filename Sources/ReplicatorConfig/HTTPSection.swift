@@ -43,13 +43,12 @@ enum HTTPSection {
     ) -> HostAndPort? {
         guard var section = document.section("http") else { return nil }
         defer { section.finish() }
-        if let patience = section.duration("stuckAfter", in: .seconds(1) ... .seconds(86_400)) {
-            stuckAfter = patience
-        }
-        if var metrics = section.section("metrics") {
+        let listen = section.required("listen", "HOST:PORT to serve metrics and status on")
+        stuckAfter = section.duration("stuckAfter", in: .seconds(1) ... .seconds(86_400), default: stuckAfter)
+        if var metrics = section.sectionOrDefaults("metrics") {
             defer { metrics.finish() }
-            if let topics = metrics.integer("topics", in: 0...1_000_000) { series.topics = topics }
-            if let groups = metrics.integer("groups", in: 0...1_000_000) { series.groups = groups }
+            series.topics = metrics.integer("topics", in: 0...1_000_000, default: series.topics)
+            series.groups = metrics.integer("groups", in: 0...1_000_000, default: series.groups)
         }
         access.allowedHosts = section.strings("allowedHosts") ?? []
         for host in access.allowedHosts where !isPattern(host) {
@@ -60,7 +59,7 @@ enum HTTPSection {
             access.authentication = section.section("authentication").flatMap { authentication($0) }
         }
         access.tls = section.section("tls").flatMap { tls($0) }
-        guard let listen = section.required("listen", "HOST:PORT to serve metrics and status on") else { return nil }
+        guard let listen else { return nil }
         if let address = HostAndPort(listen) { return address }
         section.report("\"\(listen)\" is not HOST:PORT", about: "listen")
         return nil
@@ -91,7 +90,7 @@ enum HTTPSection {
         var settings = HTTPAccessSettings.Authentication()
         settings.users = secrets(&section, "users", "the user's password, best as \"${file:PATH}\"")
         settings.tokens = secrets(&section, "tokens", "the token, best as \"${file:PATH}\"")
-        settings.anonymousMayRead = section.choice("anonymous", ["none": false, "read": true]) ?? false
+        settings.anonymousMayRead = section.choice("anonymous", ["none": false, "read": true], default: false)
         if !section.keys.contains("users"), !section.keys.contains("tokens"), !settings.anonymousMayRead {
             section.report("nobody could ask anything: add users or tokens, or anonymous: read", about: "users")
         }
@@ -106,7 +105,7 @@ enum HTTPSection {
     }
 
     private static func secrets(_ section: inout Section, _ key: String, _ meaning: String) -> [String: Secret] {
-        guard isMapping(key, &section), var named = section.section(key) else { return [:] }
+        guard isMapping(key, &section), var named = section.names(key, .namedSecrets) else { return [:] }
         defer { named.finish() }
         var secrets: [String: Secret] = [:]
         for name in named.keys {

@@ -20,9 +20,9 @@ public struct InstanceConfiguration: Sendable, Hashable {
 enum InstanceSection {
     static func parse(_ document: inout Section, listensOn http: HostAndPort?) -> InstanceConfiguration {
         var instance = InstanceConfiguration()
-        guard var section = document.section("instance") else { return instance }
+        guard var section = document.sectionOrDefaults("instance") else { return instance }
         defer { section.finish() }
-        if let id = section.string("id") {
+        if let id = section.string("id", pattern: "[A-Za-z0-9._-]{1,\(InstanceID.longest)}") {
             if InstanceID.isValid(id) {
                 instance.id = id
             } else {
@@ -53,8 +53,12 @@ enum InstanceSection {
             }
             instance.rack = rack
         }
-        instance.sessionTimeout = section.duration("sessionTimeout", in: .seconds(1) ... .seconds(1_800))
-        instance.assignmentVersion = section.integer("assignmentVersion", in: 1...InstanceSettings.newestAssignmentVersion)
+        instance.sessionTimeout = section.duration(
+            "sessionTimeout", in: .seconds(1) ... .seconds(1_800),
+            standard: InstanceSettings(id: "").sessionTimeout)
+        instance.assignmentVersion = section.integer(
+            "assignmentVersion", in: 1...InstanceSettings.newestAssignmentVersion,
+            standard: "\(InstanceSettings.newestAssignmentVersion)")
         return instance
     }
 }

@@ -11,6 +11,7 @@ enum SASLSection {
     static func parse(_ section: Section) -> SASLSettings? {
         var section = section
         defer { section.finish() }
+        section.requires("mechanism")
         let mechanism = section.choice(
             "mechanism",
             [
@@ -140,7 +141,7 @@ enum AWSSection {
                 ["accessKeyId", "secretAccessKey", "sessionToken"], "accessKeyId and secretAccessKey belong together")
         }
         let roleARN = section.string("roleArn")
-        let sessionName = section.string("roleSessionName")
+        let sessionName = section.string("roleSessionName", standard: roleARN == nil ? nil : "replicator")
         let externalID = section.string("externalId")
         if let roleARN {
             if !roleARN.hasPrefix("arn:") || !roleARN.contains(":role/") {

@@ -12,19 +12,23 @@ enum SyncSection {
         settings.groupOffsets = section.bool("groupOffsets", default: settings.groupOffsets)
         settings.newTopics = section.bool("newTopics", default: settings.newTopics)
         settings.quotas = section.bool("quotas", default: settings.quotas)
-        if let interval = section.duration("interval", in: .milliseconds(100) ... .seconds(86_400)) {
-            settings.interval = interval
-        }
-        if let excluded = SelectionSection.patterns("configExclude", &section) { settings.configExclude = excluded }
+        settings.interval = section.duration(
+            "interval", in: .milliseconds(100) ... .seconds(86_400), default: settings.interval)
+        settings.configExclude = SelectionSection.patterns(
+            "configExclude", &section, default: settings.configExclude)
         if let factor = replicationFactor(&section) { settings.replicationFactor = factor }
         if let deletion = deletion(&section) { settings.deleteTopics = deletion }
-        if let mode = section.choice("aclMode", ["topics": AclMode.topics, "full": .full]) { settings.aclMode = mode }
+        settings.aclMode = section.choice(
+            "aclMode", ["topics": AclMode.topics, "full": .full], default: settings.aclMode)
         settings.principals = principals(&section, isUsed: settings.aclMode == .full || settings.quotas)
         return settings
     }
 
     private static func replicationFactor(_ section: inout Section) -> ReplicationFactor? {
-        guard let text = section.string("replicationFactor") else { return nil }
+        guard
+            let text = section.string(
+                "replicationFactor", pattern: "source|broker|[1-9][0-9]?|100", standard: "source")
+        else { return nil }
         switch text {
         case "source": return .source
         case "broker": return .broker
@@ -40,11 +44,11 @@ enum SyncSection {
     /// `never`, or `{after: 24h}`.
     private static func deletion(_ section: inout Section) -> TopicDeletion? {
         guard section.isMapping("deleteTopics") else {
-            return section.choice("deleteTopics", ["never": TopicDeletion.never])
+            return section.choice("deleteTopics", ["never": TopicDeletion.never], standard: "never")
         }
         guard var nested = section.section("deleteTopics") else { return nil }
         defer { nested.finish() }
-        if nested.required("after", "how long after a source topic is gone its copy is deleted, such as 24h") == nil {
+        guard nested.requires("after", "how long after a source topic is gone its copy is deleted, such as 24h") else {
             return nil
         }
         return nested.duration("after", in: .zero ... .seconds(366 * 86_400)).map { .after($0) }
@@ -52,7 +56,7 @@ enum SyncSection {
 
     /// Principals are written as Kafka prints them: a type, a colon and a name.
     private static func principals(_ section: inout Section, isUsed: Bool) -> [String: String] {
-        guard var mapping = section.section("principals") else { return [:] }
+        guard var mapping = section.names("principals", .namedTexts) else { return [:] }
         defer { mapping.finish() }
         var principals: [String: String] = [:]
         for source in mapping.keys {

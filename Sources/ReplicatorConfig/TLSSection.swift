@@ -10,8 +10,8 @@ enum TLSSection {
         settings.serverName = section.string("serverName")
         settings.verification =
             section.choice(
-                "verification", ["full": TLSSettings.Verification.full, "chainOnly": .chainOnly, "none": .none])
-            ?? .full
+                "verification", ["full": TLSSettings.Verification.full, "chainOnly": .chainOnly, "none": .none],
+                default: .full)
         if section.keys.contains("keystoreFile") {
             section.refuse(
                 ["certificateFile", "keyFile", "keyPassword"],

@@ -24,6 +24,7 @@ struct Replicator: AsyncParsableCommand {
             RetryCommand.self,
             FlowsCommand.self,
             ForgetCommand.self,
+            ConfigCommand.self,
             ImportCommand.self,
             BrokerCommand.self,
         ])
@@ -41,11 +42,13 @@ struct Replicator: AsyncParsableCommand {
             end("\(failure)", failure.exitCode)
         } catch {
             let message = fullMessage(for: error)
-            guard exitCode(for: error) != .success else {
+            let code = exitCode(for: error)
+            guard code != .success else {
                 print(message)
                 Glibc.exit(0)
             }
-            end(message, exitCode(for: error) == .validationFailure ? .usage : .failed)
+            let isUsage = code == .validationFailure || code.rawValue == Failure.ExitCode.usage.rawValue
+            end(message, isUsage ? .usage : .failed)
         }
     }
 

@@ -30,10 +30,14 @@ struct DrillCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("What is practised.", valueName: "SCENARIO"), transform: Self.scenario)
     var scenario = DrillScenario.activePassive
 
-    @Option(name: .long, help: ArgumentHelp("Practise on the clusters of this configuration.", valueName: "FILE"))
+    @Option(
+        name: .long, help: ArgumentHelp("Practise on the clusters of this configuration.", valueName: "FILE"),
+        completion: NameCompletion.configurationFile)
     var config: String?
 
-    @Option(name: .long, help: ArgumentHelp("The flow whose clusters are used.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("The flow whose clusters are used.", valueName: "NAME"),
+        completion: NameCompletion.flows)
     var flow: String?
 
     @Option(name: .long, help: ArgumentHelp("Records produced per second.", valueName: "N"))

@@ -18,13 +18,19 @@ struct FlowsCommand: AsyncParsableCommand {
             configuration.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"))
+    @Option(
+        name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"),
+        completion: NameCompletion.configurationFile)
     var config = "replicator.yaml"
 
-    @Option(name: .long, help: ArgumentHelp("Only this cluster; may be given more than once.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("Only this cluster; may be given more than once.", valueName: "NAME"),
+        completion: NameCompletion.clusters)
     var cluster: [String] = []
 
-    @Option(name: .long, help: ArgumentHelp("Only this flow; may be given more than once.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("Only this flow; may be given more than once.", valueName: "NAME"),
+        completion: NameCompletion.flows)
     var flow: [String] = []
 
     @Flag(name: .long, help: "Print JSON.")

@@ -24,13 +24,19 @@ struct ForgetCommand: AsyncParsableCommand {
             Exit codes: 0 the cluster no longer shows it, 1 the flow runs, is not known, or could not be removed, 2 wrong usage or configuration.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"))
+    @Option(
+        name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"),
+        completion: NameCompletion.configurationFile)
     var config = "replicator.yaml"
 
-    @Option(name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"),
+        completion: NameCompletion.flows)
     var flow: String
 
-    @Option(name: .long, help: ArgumentHelp("The cluster that holds its memory: its target.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("The cluster that holds its memory: its target.", valueName: "NAME"),
+        completion: NameCompletion.clusters)
     var cluster: String?
 
     @Flag(name: .long, help: "Do not ask.")

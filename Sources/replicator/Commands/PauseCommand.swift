@@ -44,7 +44,9 @@ struct ResumeCommand: AsyncParsableCommand {
 
 /// The part of a flow that a command is about.
 struct ScopeOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"),
+        completion: NameCompletion.flows)
     var flow: String
 
     @Option(name: .long, help: ArgumentHelp("Only this topic of the source.", valueName: "TOPIC"))

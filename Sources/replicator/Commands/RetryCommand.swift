@@ -20,7 +20,9 @@ struct RetryCommand: AsyncParsableCommand {
 
     @OptionGroup var daemon: DaemonOptions
 
-    @Option(name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("The flow.", valueName: "NAME"),
+        completion: NameCompletion.flows)
     var flow: String?
 
     @Option(name: .long, help: ArgumentHelp("Only this topic of the source.", valueName: "TOPIC"))

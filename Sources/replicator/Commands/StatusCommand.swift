@@ -29,7 +29,9 @@ struct StatusCommand: AsyncParsableCommand {
 
     @OptionGroup var daemon: DaemonOptions
 
-    @Option(name: .long, help: ArgumentHelp("Only this flow.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("Only this flow.", valueName: "NAME"),
+        completion: NameCompletion.flows)
     var flow: String?
 
     @Flag(name: .long, help: "List every partition.")

@@ -5,10 +5,14 @@ internal import ReplicatorConfig
 
 /// Options of every command that works on configured flows.
 struct ConfigurationOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"))
+    @Option(
+        name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"),
+        completion: NameCompletion.configurationFile)
     var config = "replicator.yaml"
 
-    @Option(name: .long, help: ArgumentHelp("Only this flow; may be given more than once.", valueName: "NAME"))
+    @Option(
+        name: .long, help: ArgumentHelp("Only this flow; may be given more than once.", valueName: "NAME"),
+        completion: NameCompletion.flows)
     var flow: [String] = []
 
     /// - Throws: ``Failure`` with exit code 2 and every problem of the file.

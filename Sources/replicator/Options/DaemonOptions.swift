@@ -19,7 +19,7 @@ struct DaemonOptions: ParsableArguments {
         name: .long,
         help: ArgumentHelp(
             "The configuration file; replicator.yaml unless --url is given. Its http section says who the command is.",
-            valueName: "FILE"))
+            valueName: "FILE"), completion: NameCompletion.configurationFile)
     var config: String?
 
     @Option(
