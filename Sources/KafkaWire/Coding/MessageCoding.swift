@@ -27,7 +27,9 @@ extension KafkaMessage {
     /// Writes the body as pieces that follow one another on the wire; record bytes are referenced, not copied.
     ///
     /// - Parameter prefix: bytes already written, such as a frame's length and header; they begin the first piece.
-    public func encode(version: Int16, after prefix: ByteBuffer = ByteBuffer()) throws(WireError) -> [ByteBuffer] {
+    public func encode(
+        version: Int16, after prefix: consuming ByteBuffer = ByteBuffer()
+    ) throws(WireError) -> [ByteBuffer] {
         try written(version: version, after: prefix).writtenPieces()
     }
 
@@ -36,7 +38,7 @@ extension KafkaMessage {
         try written(version: version, after: ByteBuffer()).writtenContiguously()
     }
 
-    private func written(version: Int16, after prefix: ByteBuffer) throws(WireError) -> WireCoder {
+    private func written(version: Int16, after prefix: consuming ByteBuffer) throws(WireError) -> WireCoder {
         var coder = WireCoder(
             writingVersion: try Self.checked(version), isFlexible: Self.versions.isFlexible(version), into: prefix)
         coder.buffer.reserveCapacity(minimumWritableBytes: WireCoder.pieceCapacity)

@@ -6,24 +6,22 @@ extension KafkaRequest {
     public func encodeFrame(
         version: Int16, correlationID: Int32, clientID: String?
     ) throws(WireError) -> [ByteBuffer] {
-        var prefix = ByteBuffer()
-        prefix.writeInteger(0, as: Int32.self)
+        var prefix = emptyPrefix()
         let header = RequestHeader(
             apiKey: Self.apiKey, apiVersion: version, correlationID: correlationID, clientID: clientID)
         try header.encode(into: &prefix, isFlexible: Self.versions.isFlexible(version))
-        return try withLength(encode(version: version, after: prefix))
+        return try withLength(encode(version: version, after: consume prefix))
     }
 }
 
 extension KafkaResponse {
     /// The response as it goes on the wire, in pieces that follow one another.
     public func encodeFrame(version: Int16, correlationID: Int32) throws(WireError) -> [ByteBuffer] {
-        var prefix = ByteBuffer()
-        prefix.writeInteger(0, as: Int32.self)
+        var prefix = emptyPrefix()
         let isFlexible = ResponseHeader.isFlexible(
             Self.apiKey, bodyIsFlexible: Self.versions.isFlexible(version))
         ResponseHeader.encode(correlationID: correlationID, isFlexible: isFlexible, into: &prefix)
-        return try withLength(encode(version: version, after: prefix))
+        return try withLength(encode(version: version, after: consume prefix))
     }
 
     /// Reads what follows the correlation id of a response frame.
@@ -34,6 +32,14 @@ extension KafkaResponse {
         }
         return try decode(body, version: version)
     }
+}
+
+/// Room for the length, with memory for a header and the fields of most messages behind it.
+private func emptyPrefix() -> ByteBuffer {
+    var prefix = ByteBuffer()
+    prefix.reserveCapacity(2 * WireCoder.pieceCapacity)
+    prefix.writeInteger(0, as: Int32.self)
+    return prefix
 }
 
 /// Fills in the length prefix; `pieces` is consumed so that its first buffer is changed in place.

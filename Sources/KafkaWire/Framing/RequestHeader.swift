@@ -22,10 +22,12 @@ public struct RequestHeader: Hashable, Sendable {
         buffer.writeInteger(apiKey.rawValue)
         buffer.writeInteger(apiVersion)
         buffer.writeInteger(correlationID)
-        var coder = WireCoder(writingVersion: 1, isFlexible: false)
+        var coder = WireCoder(writingVersion: 1, isFlexible: false, into: buffer)
+        // With one owner the buffer is written to where it is.
+        buffer = ByteBuffer()
         var clientID = clientID
         try coder.nullableString(&clientID)
-        buffer.writeImmutableBuffer(coder.writtenContiguously())
+        buffer = coder.writtenContiguously()
         if isFlexible { buffer.writeInteger(0, as: UInt8.self) }  // no tags
     }
 

@@ -217,10 +217,26 @@ extension Shard {
         FetchLane.all(of: broker).compactMap { laneLinks[$0]?.signal }
     }
 
+    // Not `sourceLinks[broker]?.change()`: that allocates several times for each call.
+
+    @discardableResult
+    private func change<Result>(source broker: Int32, _ body: (inout BrokerLink) -> Result) -> Result? {
+        guard var link = sourceLinks[broker] else { return nil }
+        defer { sourceLinks[broker] = link }
+        return body(&link)
+    }
+
+    @discardableResult
+    private func change<Result>(target broker: Int32, _ body: (inout BrokerLink) -> Result) -> Result? {
+        guard var link = targetLinks[broker] else { return nil }
+        defer { targetLinks[broker] = link }
+        return body(&link)
+    }
+
     func notify(target broker: Int32) { targetLinks[broker]?.signal.notify() }
 
     func succeeded(source broker: Int32, in round: Int) {
-        guard sourceLinks[broker]?.succeeded(in: round) == true else { return }
+        guard change(source: broker, { $0.succeeded(in: round) }) == true else { return }
         troubles.ended(.broker(source.settings.name, broker), shard: number)
     }
 
@@ -237,25 +253,25 @@ extension Shard {
     }
 
     func submitted(target broker: Int32) {
-        targetLinks[broker]?.asked(at: .now())
+        change(target: broker) { $0.asked(at: .now()) }
     }
 
     func asked(source broker: Int32) {
-        sourceLinks[broker]?.asked(at: .now())
+        change(source: broker) { $0.asked(at: .now()) }
     }
 
     /// A fetch has come to its end, with an answer or without.
     func completed(source broker: Int32) {
-        sourceLinks[broker]?.completed(at: .now())
+        change(source: broker) { $0.completed(at: .now()) }
     }
 
     /// A request has come to its end, with an answer or without.
     func completed(target broker: Int32) {
-        targetLinks[broker]?.completed(at: .now())
+        change(target: broker) { $0.completed(at: .now()) }
     }
 
     func succeeded(target broker: Int32, in round: Int) {
-        guard targetLinks[broker]?.succeeded(in: round) == true else { return }
+        guard change(target: broker, { $0.succeeded(in: round) }) == true else { return }
         troubles.ended(.broker(target.settings.name, broker), shard: number)
     }
 

@@ -1,15 +1,5 @@
 internal import DequeModule
-
-/// The producer that an idempotent batch says it comes from.
-public struct ProducerIdentity: Hashable, Sendable {
-    public var id: Int64
-    public var epoch: Int16
-
-    public init(id: Int64, epoch: Int16) {
-        self.id = id
-        self.epoch = epoch
-    }
-}
+package import KafkaClient
 
 /// The order of one partition's batches on their way to the broker: sequences, the in-flight window, and what is
 /// sent again after a failure. Pure: no I/O, no clock.
@@ -27,9 +17,9 @@ public struct ProducerIdentity: Hashable, Sendable {
 ///
 /// Batches may belong to several producer ids, each with an epoch and sequences of its own. Sequences order only one
 /// id, so the window changes from one to another only while nothing is in flight.
-public struct ProduceWindow<Batch: Sendable>: Sendable {
+package struct ProduceWindow<Batch: Sendable>: Sendable {
     /// The most batches of one partition in flight for which brokers keep the sequences (KAFKA-5494).
-    public static var largestWidth: Int { 5 }
+    package static var largestWidth: Int { 5 }
 
     private var lanes: [Int64: Lane]
     /// The id of batches that name none.
@@ -72,57 +62,57 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     /// A batch to send now.
-    public struct Attempt: Sendable {
-        public let batch: Batch
-        public let producer: ProducerIdentity
-        public let sequence: Int32
+    package struct Attempt: Sendable {
+        package let batch: Batch
+        package let producer: ProducerIdentity
+        package let sequence: Int32
         /// Sent before: the broker may have it already.
-        public let isRepeated: Bool
+        package let isRepeated: Bool
     }
 
     /// A batch that the broker has, with the offset of its first record; -1 when it was recognised as a duplicate
     /// too old for the broker to tell.
-    public struct Acknowledged: Sendable {
-        public let batch: Batch
-        public let baseOffset: Int64
+    package struct Acknowledged: Sendable {
+        package let batch: Batch
+        package let baseOffset: Int64
     }
 
-    public init(producer: ProducerIdentity) {
+    package init(producer: ProducerIdentity) {
         lanes = [producer.id: Lane(epoch: producer.epoch)]
         usualID = producer.id
         sendingID = producer.id
     }
 
     /// The epoch that batches of this producer id are sent in; 0 for an id that was never used.
-    public func epoch(of producerID: Int64) -> Int16 { lanes[producerID]?.epoch ?? 0 }
+    package func epoch(of producerID: Int64) -> Int16 { lanes[producerID]?.epoch ?? 0 }
 
     /// The ids that are known, each with its epoch.
-    public var producers: [ProducerIdentity] {
+    package var producers: [ProducerIdentity] {
         lanes.map { ProducerIdentity(id: $0.key, epoch: $0.value.epoch) }
     }
 
     /// The sequence of each id that follows on everything that has passed.
-    public var nextSequences: [Int64: Int32] {
+    package var nextSequences: [Int64: Int32] {
         var sequences = lanes.mapValues(\.nextSequence)
         // Behind one that was not sent yet none was.
         for entry in entries.reversed() { if let sequence = entry.sequence { sequences[entry.producerID] = sequence } }
         return sequences
     }
 
-    public var isEmpty: Bool { entries.isEmpty }
-    public var count: Int { entries.count }
-    public var answersOutstanding: Int { outstanding }
+    package var isEmpty: Bool { entries.isEmpty }
+    package var count: Int { entries.count }
+    package var answersOutstanding: Int { outstanding }
 
     /// - Parameter producerID: nil for the one that the window was made with.
-    public mutating func enqueue(_ batch: Batch, recordCount: Int32, producerID: Int64? = nil) {
+    package mutating func enqueue(_ batch: Batch, recordCount: Int32, producerID: Int64? = nil) {
         entries.append(Entry(batch: batch, recordCount: recordCount, producerID: producerID ?? usualID))
     }
 
     /// Sequence of the oldest batch that is not acknowledged; nil when none was sent yet.
-    public var oldestSequence: Int32? { entries.first?.sequence }
+    package var oldestSequence: Int32? { entries.first?.sequence }
 
     /// Whether ``next()`` would hand out a batch.
-    public var canSend: Bool {
+    package var canSend: Bool {
         switch phase {
         case .settling: return false
         case .proving: return outstanding == 0 && firstUnsent != nil
@@ -134,7 +124,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
 
     /// The next batch to send, which then counts as in flight until ``succeeded(sequence:baseOffset:)`` or
     /// ``failed()`` is called for it.
-    public mutating func next() -> Attempt? {
+    package mutating func next() -> Attempt? {
         guard canSend, let index = firstUnsent else { return nil }
         sent = index + 1
         outstanding += 1
@@ -151,14 +141,14 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     /// The next batch to send, which stays where it is.
-    public var upcoming: Batch? {
+    package var upcoming: Batch? {
         canSend ? firstUnsent.map { entries[$0].batch } : nil
     }
 
     /// The broker has the batch with this sequence.
     ///
     /// - Returns: batches that are now acknowledged without a gap before them, oldest first.
-    public mutating func succeeded(sequence: Int32, baseOffset: Int64) -> [Acknowledged] {
+    package mutating func succeeded(sequence: Int32, baseOffset: Int64) -> [Acknowledged] {
         answered()
         if let index = entries.firstIndex(where: { $0.sequence == sequence && $0.baseOffset == nil }) {
             entries[index].baseOffset = baseOffset
@@ -178,7 +168,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     /// A batch was refused or its answer never came; it will go out again.
-    public mutating func failed() {
+    package mutating func failed() {
         phase = .settling
         answered()
     }
@@ -186,7 +176,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     /// The oldest batch without an acknowledgement was found in the log, at this offset. Only when no answer is out.
     ///
     /// - Returns: it, when nothing before it still waits for an acknowledgement.
-    public mutating func found(baseOffset: Int64) -> [Acknowledged] {
+    package mutating func found(baseOffset: Int64) -> [Acknowledged] {
         precondition(outstanding == 0, "answers are outstanding")
         guard let index = entries.firstIndex(where: { $0.baseOffset == nil }) else { return [] }
         entries[index].baseOffset = baseOffset
@@ -194,23 +184,23 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     /// The oldest batch that is not acknowledged, with its number of records; nil when there is none.
-    public var oldest: (batch: Batch, recordCount: Int32)? {
+    package var oldest: (batch: Batch, recordCount: Int32)? {
         entries.first { $0.baseOffset == nil }.map { ($0.batch, $0.recordCount) }
     }
 
     /// A batch is acknowledged, and one before it is not although no answer is out: unless that was just not heard, the broker
     /// has taken them in another order.
-    public var isOutOfOrder: Bool {
+    package var isOutOfOrder: Bool {
         outstanding == 0 && entries.first?.baseOffset == nil && entries.contains { $0.baseOffset != nil }
     }
 
     /// Everything that has not passed yet, oldest first, with its number of records: also what is acknowledged behind something
     /// that is not.
-    public var batches: [(batch: Batch, recordCount: Int32)] { entries.map { ($0.batch, $0.recordCount) } }
+    package var batches: [(batch: Batch, recordCount: Int32)] { entries.map { ($0.batch, $0.recordCount) } }
 
     /// What was acknowledged behind something that is not goes out again, behind it. Only when no answer is out, and before the
     /// epochs of all ids are renewed: the broker has the sequences already.
-    public mutating func forgetAcknowledgements() {
+    package mutating func forgetAcknowledgements() {
         precondition(outstanding == 0, "whoever waits for answers need not forget any")
         for index in entries.indices { entries[index].baseOffset = nil }
         sent = 0
@@ -219,7 +209,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
 
     /// Starts again at sequence 0 of a new epoch, for all of this id that is not acknowledged. Only when no answer is
     /// out.
-    public mutating func renew(_ identity: ProducerIdentity) {
+    package mutating func renew(_ identity: ProducerIdentity) {
         precondition(outstanding == 0, "an epoch changes only while nothing is in flight")
         lanes[identity.id] = Lane(epoch: identity.epoch)
         sent = 0
@@ -231,7 +221,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     /// Only when no answer is out.
     ///
     /// - Returns: the batch that is gone.
-    public mutating func replaceOldest(with pieces: [(batch: Batch, recordCount: Int32)]) -> Batch? {
+    package mutating func replaceOldest(with pieces: [(batch: Batch, recordCount: Int32)]) -> Batch? {
         precondition(outstanding == 0, "what is in flight cannot be replaced")
         guard let old = entries.first, old.baseOffset == nil else { return nil }
         entries.removeFirst()
@@ -246,7 +236,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     /// What is not acknowledged goes out under another id from now on. Only when no answer is out.
-    public mutating func reassign(from old: Int64, to new: ProducerIdentity) {
+    package mutating func reassign(from old: Int64, to new: ProducerIdentity) {
         precondition(outstanding == 0, "what is in flight keeps its producer id")
         lanes[old] = nil
         for index in entries.indices where entries[index].producerID == old { entries[index].producerID = new.id }
@@ -259,7 +249,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     ///   - limit: the size that they have together at most.
     ///   - size: nil for a batch that stays as it is.
     ///   - merge: makes one of so many of the first, or says nil when they are to stay apart.
-    public mutating func mergeUnsent(
+    package mutating func mergeUnsent(
         limit: Int, size: (Batch) -> Int?, _ merge: ([Batch]) -> (batch: Batch, recordCount: Int32, count: Int)?
     ) {
         guard let first = firstUnsent else { return }
@@ -278,7 +268,7 @@ public struct ProduceWindow<Batch: Sendable>: Sendable {
     }
 
     /// Batches not acknowledged, oldest first; for a partition that is given up.
-    public mutating func abandon() -> [Batch] {
+    package mutating func abandon() -> [Batch] {
         defer { entries.removeAll() }
         return entries.map(\.batch)
     }

@@ -1,5 +1,6 @@
 import KafkaClient
 import KafkaWire
+import Replication
 import TestSupport
 import Testing
 
