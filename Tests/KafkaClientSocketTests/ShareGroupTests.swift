@@ -16,8 +16,11 @@ import Testing
         _ handler: @escaping @Sendable (FakeBroker.Request) throws -> [FakeBroker.Action]?
     ) async throws -> FakeBroker {
         try await FakeBroker.ordinary(versions: versions, topics: ["orders": [1]]) { request in
-            if request.header.apiKey == .findCoordinator { return [try request.coordinator(1, request.server)] }
-            return try handler(request)
+            switch request.header.apiKey {
+            case .apiVersions, .metadata: nil
+            case .findCoordinator: [try request.coordinator(1, request.server)]
+            default: try handler(request)
+            }
         }
     }
 

@@ -29,23 +29,16 @@ extension Shard {
                     let version = try connection.version(of: ProduceRequest.self)
                     let sendings = scheduler.nextSendings(to: broker)
                     guard !sendings.isEmpty else { continue }
-                    // A topic whose id is not known can only be named.
-                    let identified = version >= Self.firstWithTopicIDs ? sendings.filter { $0.topicID != .zero } : []
-                    var requests = [(identified, version)]
-                    if identified.count < sendings.count {
-                        let named = identified.isEmpty ? sendings : sendings.filter { $0.topicID == .zero }
-                        requests.append((named, min(version, Self.firstWithTopicIDs - 1)))
-                    }
-                    var unsent = sendings
+                    var requests = Self.divided(sendings, version)
                     do throws(KafkaError) {
-                        for (sendings, version) in requests where !sendings.isEmpty {
+                        while let (sendings, version) = requests.last {
                             let pending = try await connection.submit(Self.request(sendings), version: version)
+                            requests.removeLast()
                             submitted(target: broker)
-                            unsent.removeAll { sending in sendings.contains { $0.index == sending.index } }
                             group.addTask { await self.finish(sendings, pending, broker, in: round) }
                         }
                     } catch {
-                        lost(unsent)
+                        for (unsent, _) in requests { lost(unsent) }
                         throw error
                     }
                 } catch {
@@ -53,6 +46,20 @@ extension Shard {
                 }
             }
         }
+    }
+
+    /// Where topics go by id, those whose id is not known take a request of their own, which names them.
+    private static func divided(
+        _ sendings: [ShardScheduler.Sending], _ version: Int16
+    ) -> [(sendings: [ShardScheduler.Sending], version: Int16)] {
+        guard version >= firstWithTopicIDs, sendings.contains(where: { $0.topicID == .zero }) else {
+            return [(sendings, version)]
+        }
+        let requests = [
+            (sendings.filter { $0.topicID != .zero }, version),
+            (sendings.filter { $0.topicID == .zero }, firstWithTopicIDs - 1),
+        ]
+        return requests.filter { !$0.0.isEmpty }
     }
 
     /// One name may have had two topics within a request.
