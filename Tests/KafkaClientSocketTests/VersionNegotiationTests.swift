@@ -97,7 +97,7 @@ import Testing
             let unknown = try await kafkaError { _ = try connection.version(of: ProduceRequest.self) }
             let tooOld = try await kafkaError { _ = try connection.version(of: FetchRequest.self, within: 4...17) }
 
-            #expect(unknown.reason == .unsupported(.produce, needed: 3...12, offered: nil))
+            #expect(unknown.reason == .unsupported(.produce, needed: 3...13, offered: nil))
             #expect(tooOld.reason == .unsupported(.fetch, needed: 4...17, offered: 0...3))
             #expect(!tooOld.isRetriable)
             #expect(

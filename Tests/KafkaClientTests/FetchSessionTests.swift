@@ -220,7 +220,7 @@ import Testing
         let fetched = try session.accept(Self.answer(session: 77, [0, 1]))
 
         #expect(fetched.count == 2)
-        expect(&session, version: 13, "77/0 0@0 1@0 2@0")
+        expect(&session, version: 13, "77/0 2@0 0@0 1@0")
     }
 
     @Test func `a topic recreated under its name is another topic`() throws {

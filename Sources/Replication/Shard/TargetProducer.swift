@@ -50,7 +50,7 @@ extension Shard {
         _ sendings: [ShardScheduler.Sending], _ connection: BrokerConnection, _ version: Int16, _ broker: Int32,
         in round: Int
     ) async throws(KafkaError) {
-        var unsent = Self.requests(sendings, version)[...]
+        var unsent = Self.divided(sendings, version)[...]
         while let (sendings, version) = unsent.first {
             submitted(target: broker)
             do throws(KafkaError) {
@@ -67,14 +67,18 @@ extension Shard {
         }
     }
 
-    /// A topic whose id is not known can only be named.
-    private static func requests(
+    /// Where topics go by id, those whose id is not known take a request of their own, which names them.
+    private static func divided(
         _ sendings: [ShardScheduler.Sending], _ version: Int16
-    ) -> [([ShardScheduler.Sending], Int16)] {
-        let identified = version >= firstWithTopicIDs ? sendings.filter { $0.topicID != .zero } : []
-        guard identified.count < sendings.count else { return [(sendings, version)] }
-        let named = identified.isEmpty ? sendings : sendings.filter { $0.topicID == .zero }
-        return [(identified, version), (named, min(version, firstWithTopicIDs - 1))].filter { !$0.0.isEmpty }
+    ) -> [(sendings: [ShardScheduler.Sending], version: Int16)] {
+        guard version >= firstWithTopicIDs, sendings.contains(where: { $0.topicID == .zero }) else {
+            return [(sendings, version)]
+        }
+        let requests = [
+            (sendings.filter { $0.topicID != .zero }, version),
+            (sendings.filter { $0.topicID == .zero }, firstWithTopicIDs - 1),
+        ]
+        return requests.filter { !$0.0.isEmpty }
     }
 
     /// One name may have had two topics within a request.
