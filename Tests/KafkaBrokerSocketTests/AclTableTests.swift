@@ -133,7 +133,9 @@ import Testing
             name: "AlterShareGroupOffsets of a topic", denied: .topicAuthorizationFailed,
             acl: TestACL(.read, .topic, "t"), before: [group(.read)]
         ) { connection in
-            try await connection.send(AlterShareGroupOffsetsRequest("g", "t", [0: 1])).responses.first?.partitions
+            // Before a client asks for a coordinator there is none.
+            _ = try await connection.coordinator(of: "g")
+            return try await connection.send(AlterShareGroupOffsetsRequest("g", "t", [0: 1])).responses.first?.partitions
                 .first?.errorCode
         },
         Case(name: "DeleteShareGroupOffsets", denied: .groupAuthorizationFailed, acl: group(.delete)) { connection in

@@ -93,7 +93,7 @@ import Testing
 
     private func commit(
         _ epoch: Int32, _ connection: RawConnection, version: Int16 = 9, member: String = "m"
-    ) async throws -> ErrorCode? {
+    ) async throws -> ErrorCode {
         var partition = OffsetCommitRequest.OffsetCommitRequestPartition()
         partition.committedOffset = 1
         var topic = OffsetCommitRequest.OffsetCommitRequestTopic()
@@ -104,10 +104,11 @@ import Testing
         request.memberID = member
         request.generationIDOrMemberEpoch = epoch
         request.topics = [topic]
-        return try await connection.send(request, version: version).topics.first?.partitions.first?.errorCode
+        let topics = try await connection.send(request, version: version).topics
+        return try #require(topics.first?.partitions.first).errorCode
     }
 
-    private func fetch(_ epoch: Int32, _ connection: RawConnection) async throws -> ErrorCode? {
+    private func fetch(_ epoch: Int32, _ connection: RawConnection) async throws -> ErrorCode {
         var group = OffsetFetchRequest.OffsetFetchRequestGroup()
         group.groupID = "g"
         group.memberID = "m"
@@ -115,7 +116,7 @@ import Testing
         group.topics = nil
         var request = OffsetFetchRequest()
         request.groups = [group]
-        return try await connection.send(request, version: 9).groups.first?.errorCode
+        return try #require(try await connection.send(request, version: 9).groups.first).errorCode
     }
 
     @Test func `groups of every kind outlive a restart`() async throws {
@@ -210,7 +211,8 @@ import Testing
         let cluster = try await EmbeddedCluster.start(BrokerSettings(release: .kafka38))
         try await RawConnection.open(port: cluster.ports[0]) { connection in
             let join = ConsumerGroupHeartbeatRequest(joining: "g", as: "", ["t"])
-            #expect(try await connection.send(join, version: 0).errorCode == .unsupportedVersion)
+            let response = try await connection.send(join, version: 0)
+            #expect(response.errorCode == .unsupportedVersion)
         }
         await cluster.shutdown()
     }
