@@ -118,7 +118,7 @@ extension Cluster {
             return GroupConfigs.all.map { key in
                 let values = configs.values(of: key, group: resource.resourceName)
                 return ConfigEntry(
-                    key, value: values.first?.value, source: values.first?.source ?? .defaultConfig,
+                    definition: key, value: values.first?.value, source: values.first?.source ?? .defaultConfig,
                     isReadOnly: false, synonyms: values)
             }
         case nil:

@@ -23,6 +23,11 @@ package enum ClientVersions {
         // Asked for permissions only: before version 3 it does not tell them, and version 6 has none for a group that does
         // not exist.
         .describeGroups: 3...5,
+        // Before these versions a member has no name of its own that outlasts it (KIP-345).
+        .joinGroup: 5...9,
+        .syncGroup: 3...5,
+        .heartbeat: 3...4,
+        .leaveGroup: 3...5,
         .listGroups: 0...5,
         .saslHandshake: 1...1,
         .apiVersions: 0...3,
