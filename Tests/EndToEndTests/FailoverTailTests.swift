@@ -37,6 +37,8 @@ import Testing
         partition.records = RecordBytes(try builder.finish().bytes)
         var topic = ProduceRequest.TopicProduceData()
         topic.name = "east.orders"
+        topic.topicID = try #require(
+            await world.targetClient.metadata(.named(["east.orders"])).topics["east.orders"]?.id)
         topic.partitionData = [partition]
         var request = ProduceRequest()
         request.acks = -1

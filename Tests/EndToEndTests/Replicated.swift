@@ -19,13 +19,14 @@ struct Replicated {
     static func run(
         nodes: Int = 1, sourceDirectory: String? = nil, sourceProperties: [String: String] = [:],
         targetProperties: [String: String] = [:], sourceVersions: [ApiKey: Int16] = [:],
-        targetVersions: [ApiKey: Int16] = [:], targetRelease: BrokerRelease = .newest,
+        targetVersions: [ApiKey: Int16] = [:], sourceRelease: BrokerRelease = .newest,
+        targetRelease: BrokerRelease = .newest,
         _ body: (Replicated) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let source = try await EmbeddedCluster.start(
             BrokerSettings(
-                nodeCount: nodes, dataDirectory: sourceDirectory, properties: sourceProperties,
+                nodeCount: nodes, dataDirectory: sourceDirectory, properties: sourceProperties, release: sourceRelease,
                 newestVersions: sourceVersions, logger: quiet))
         let target = try await EmbeddedCluster.start(
             BrokerSettings(

@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test func `offsets committed in the far future are kept, and hurt nobody`() async throws {
-        try await withCluster { cluster in
+        try await withCluster(release: .kafka38) { cluster in
             try await RawConnection.open(port: cluster.ports[0]) { connection in
                 try await connection.createTopic("t")
                 var find = FindCoordinatorRequest()

@@ -167,7 +167,7 @@ import Testing
             "one",
             InstanceReport(
                 address: "http://one", generation: 3, bytesPerSecond: 1, requestsPerSecond: 2, demand: nil, claim: 4,
-                time: 5)),
+                claimNumber: 6, time: 5)),
     ])
     func `records come out of the topic as they went in`(record: InstanceRecord) throws {
         let stored = ProgressRecord.control(record)

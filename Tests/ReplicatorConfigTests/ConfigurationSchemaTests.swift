@@ -17,7 +17,6 @@ import Testing
                 if section.hasPrefix("clusters") { section = "clusters.*" }
                 if section.hasPrefix("flows[]") { section = "flows[]" }
                 if section == "reload" { section = "" }
-                if section.hasPrefix("instance") { section = section.contains(".") ? "instance" : "" }
             } else if line.hasPrefix("#") {
                 section = "none"
             }

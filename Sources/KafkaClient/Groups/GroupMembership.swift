@@ -96,6 +96,8 @@ public struct GroupMembership: Sendable {
     public private(set) var memberID = ""
     /// -1 before the first generation.
     public private(set) var generation: Int32 = -1
+    /// The coordinator may know of the member, though it has not answered yet.
+    private var hasAsked = false
     /// Whether this member makes the assignment of its generation.
     public private(set) var isLeader = false
     /// Time until which the coordinator holds on to the member, counted from when it was asked last.
@@ -111,6 +113,7 @@ public struct GroupMembership: Sendable {
     ///   - subscription: what the leader has to know of this member.
     ///   - reason: for the coordinator's log.
     public mutating func joinRequest(subscription: ByteBuffer, reason: String) -> JoinGroupRequest {
+        hasAsked = true
         phase = .joining
         var request = JoinGroupRequest()
         request.groupID = settings.group
@@ -261,7 +264,9 @@ public struct GroupMembership: Sendable {
             phase = .left
             leaseEnd = nil
         }
-        guard !memberID.isEmpty, phase != .left else { return nil }
+        // A static member that has asked to join may be one already, and is known by its name.
+        let isKnown = !memberID.isEmpty || (hasAsked && settings.instanceID != nil)
+        guard isKnown, phase != .left else { return nil }
         if case .refused = phase { return nil }
         var request = LeaveGroupRequest()
         request.groupID = settings.group

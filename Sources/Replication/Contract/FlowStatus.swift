@@ -243,3 +243,10 @@ public struct FlowStatus: Sendable, Codable {
     /// Tasks that exist once per flow and that this instance has; nil before it has joined.
     public var tasks: [String]?
 }
+
+extension KeyedDecodingContainer {
+    /// An instance of an earlier version does not tell the kind of a group, and one of a later version may name others.
+    fileprivate func decode(_ type: GroupKind.Type, forKey key: Key) throws -> GroupKind {
+        try decodeIfPresent(String.self, forKey: key).flatMap { GroupKind(rawValue: $0) } ?? .unknown
+    }
+}

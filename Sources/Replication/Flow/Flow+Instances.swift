@@ -157,6 +157,8 @@ extension Flow {
 
     func heard(_ news: InstanceMember.News) async {
         switch news {
+        // It leaves as a whole once everything has reached the target: what it has stays its own until then.
+        case .assigned where phase == .draining: break
         case .assigned(let assignment, let generation):
             let before = parts
             let tasks = parts.assigned(

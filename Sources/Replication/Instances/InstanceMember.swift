@@ -175,6 +175,8 @@ extension InstanceMember {
         let answer = await outcome { () async throws(KafkaError) in
             try await self.client.send(request, to: self.coordinator, purpose: .membership, timeout: patience)
         }
+        // It stops: what the group would have said does not matter any more.
+        guard !Task.isCancelled else { return }
         let step = membership.joined(answer, sent: sent)
         extendLease()
         await take(step)
@@ -218,6 +220,7 @@ extension InstanceMember {
         let answer = await outcome { () async throws(KafkaError) in
             try await self.client.send(request, to: self.coordinator, purpose: .membership)
         }
+        guard !Task.isCancelled else { return }
         await take(membership.synced(answer, sent: sent))
     }
 
@@ -299,6 +302,7 @@ extension InstanceMember {
             let answer = await outcome { () async throws(KafkaError) in
                 try await self.client.send(request, to: self.coordinator, purpose: .heartbeat, timeout: patience)
             }
+            guard !Task.isCancelled else { return }
             let step = membership.beat(answer, of: generation, sent: sent)
             extendLease()
             switch step {

@@ -16,17 +16,23 @@ package struct LimitClaims: Hashable, Sendable {
     private var demands: [String: Int?] = [:]
     /// Bytes per second that this instance may read; nil for no limit.
     package private(set) var granted: Int?
-    /// The claim of this instance that was handed out last: an older, higher one that comes by does not count any more.
-    private var written: Int?
+    /// Number of the claim that was handed out last, for the report that carries it.
+    package private(set) var number: Int
+    /// Whether a claim has been handed out: until it comes by, older ones of this instance do not count any more. What
+    /// was let go of between the two may have been taken by others.
+    private var hasHandedOut = false
 
     /// Change of a share that is worth a record, as a part of the limit.
     private static let worthwhile = 0.05
     /// Part of an equal share that one that reads nothing keeps, so that it can begin to.
     private static let leastShare = 4
 
-    /// - Parameter instance: the one that this is about.
-    package init(instance: String, limit: Int?) {
+    /// - Parameters:
+    ///   - instance: the one that this is about.
+    ///   - number: of its first claim; one that an earlier process of the same name has not used.
+    package init(instance: String, limit: Int?, firstNumber number: Int = .random(in: 0..<1 << 50)) {
         self.instance = instance
+        self.number = number
         self.limit = limit
         granted = limit == nil ? nil : 0
     }
@@ -40,7 +46,8 @@ package struct LimitClaims: Hashable, Sendable {
             granted = 0
             return
         }
-        granted = min(written ?? claim, claims.values.reduce(0, +) <= limit ? claim : min(present, claim))
+        guard !hasHandedOut || reports[instance]?.claimNumber == number else { return }
+        granted = claims.values.reduce(0, +) <= limit ? claim : min(present, claim)
     }
 
     /// Takes in another limit of the flow. A lower one holds at once, by what all have said so far.
@@ -67,14 +74,17 @@ package struct LimitClaims: Hashable, Sendable {
         let claim = wanted > present ? max(present, min(wanted, free)) : wanted
         let step = max(1, Int(Double(limit) * Self.worthwhile))
         let isWorthIt = abs(claim - present) >= step || (present == 0) != (claim == 0)
-        guard isWorthIt else {
-            if claims[instance] != present { written = present }
-            return (present, claims[instance] != present)
-        }
+        guard isWorthIt else { return handOut(present) }
         // Less is taken before it is said.
         if claim < present { granted = claim }
-        written = claim
-        return (claim, claims[instance] != claim)
+        return handOut(claim)
+    }
+
+    private mutating func handOut(_ claim: Int) -> (claim: Int?, isDue: Bool) {
+        guard claims[instance] != claim else { return (claim, false) }
+        number += 1
+        hasHandedOut = true
+        return (claim, true)
     }
 
     private func fairShare(of limit: Int) -> Int {

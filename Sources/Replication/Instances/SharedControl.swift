@@ -151,7 +151,8 @@ package struct SharedControl: Sendable {
             instance,
             InstanceReport(
                 address: address, generation: generation, bytesPerSecond: read,
-                requestsPerSecond: Self.whole(traffic.requestsPerSecond), demand: demand, claim: claim, time: now))
+                requestsPerSecond: Self.whole(traffic.requestsPerSecond), demand: demand, claim: claim,
+                claimNumber: claims.number, time: now))
     }
 
     /// Load of each instance that shares the flow, as ``PartLoads/Traffic/load`` has it; nil while one has not reported.

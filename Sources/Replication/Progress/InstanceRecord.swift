@@ -47,12 +47,14 @@ package struct InstanceReport: Hashable, Sendable, Codable {
     package var demand: Int?
     /// Bytes per second of the flow's limit that it takes for itself; nil while there is no limit.
     package var claim: Int?
+    /// Tells the instance's own claims apart.
+    package var claimNumber: Int?
     /// Milliseconds since 1970.
     package var time: Int64
 
     package init(
         address: String?, generation: Int32, bytesPerSecond: Int, requestsPerSecond: Int, demand: Int?, claim: Int?,
-        time: Int64
+        claimNumber: Int?, time: Int64
     ) {
         self.address = address
         self.generation = generation
@@ -60,6 +62,7 @@ package struct InstanceReport: Hashable, Sendable, Codable {
         self.requestsPerSecond = requestsPerSecond
         self.demand = demand
         self.claim = claim
+        self.claimNumber = claimNumber
         self.time = time
     }
 

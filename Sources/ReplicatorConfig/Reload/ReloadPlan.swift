@@ -121,7 +121,7 @@ public struct ReloadPlan: Sendable {
     /// Properties of ``ConfigFile`` that may change, or are looked at one by one.
     private static let knownProperties: Set<String> = [
         "clusters", "flows", "http", "httpAccess", "stuckAfter", "reload", "warnings", "identity", "holdsSecrets",
-        "references",
+        "references", "settings",
     ]
 
     private static func processChanges(from old: ConfigFile, to new: ConfigFile) -> [String] {

@@ -99,6 +99,7 @@ package enum SettingMeanings {
         "http.authentication.anonymous": "Rights of those who show neither.",
         "http.tls": "Encryption of connections.",
         "http.tls.certificateFile": "The server's certificate chain, PEM.",
+        "http.tls.caFile": "PEM file with the certificates to trust at the other instances' endpoints.",
         "http.tls.keyFile": "The certificate's key, PEM; the certificate file by default.",
         "http.tls.keyPassword": "Password of the key file.",
         "instance": "This process among those that share its flows.",

@@ -18,7 +18,7 @@ extension DescribeShareGroupOffsetsRequest {
     public struct DescribeShareGroupOffsetsRequestGroup: WireStruct {
         public var groupID = ""
         /// Nil for all partitions of which the group knows something.
-        public var topics: [DescribeShareGroupOffsetsRequestTopic]? = []
+        public var topics: [DescribeShareGroupOffsetsRequestTopic]?
 
         public init() {}
 

@@ -67,7 +67,7 @@ extension StreamsGroupDescribeResponse {
     public struct Topology: WireStruct {
         public var epoch: Int32 = 0
         /// Nil while the group is not initialized or its source topics are missing.
-        public var subtopologies: [Subtopology]? = []
+        public var subtopologies: [Subtopology]?
 
         public init() {}
 
