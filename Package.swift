@@ -126,7 +126,8 @@ let package = Package(
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
                 "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "TerminalText", "CEarlySignals", arguments,
-                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird, httpTypes, "ForeignErrors",
+                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird, httpTypes,
+                "ForeignErrors",
             ],
             swiftSettings: settings),
         .executableTarget(

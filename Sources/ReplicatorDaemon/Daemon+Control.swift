@@ -62,6 +62,7 @@ extension Daemon {
                     + "reasons in status say what to do")
         }
         return sentences.isEmpty
-            ? "nothing had stopped in \(scope) of flow \(flow)\(isShared ? " with this instance" : "")" : sentences.joined(separator: "; ")
+            ? "nothing had stopped in \(scope) of flow \(flow)\(isShared ? " with this instance" : "")"
+            : sentences.joined(separator: "; ")
     }
 }

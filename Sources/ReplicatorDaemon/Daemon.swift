@@ -211,7 +211,8 @@ package actor Daemon {
                     authErrors: registry.value("replicator_auth_errors_total", [("cluster", health.name)])))
         }
         return StatusDocument(
-            version: version, instance: instance?.id, startedAt: startedAt, time: wallClock(), clusters: clusters, flows: documents,
+            version: version, instance: instance?.id, startedAt: startedAt, time: wallClock(), clusters: clusters,
+            flows: documents,
             lastReload: lastReload)
     }
 }

@@ -16,7 +16,10 @@ import Testing
         let flow: Flow
         let task: Task<Void, any Error>
 
-        init(_ id: String, in world: Replicated, session: Duration = .seconds(3), _ edit: (inout FlowSettings) -> Void = { _ in })
+        init(
+            _ id: String, in world: Replicated, session: Duration = .seconds(3),
+            _ edit: (inout FlowSettings) -> Void = { _ in }
+        )
             throws
         {
             let flow = try world.flow {
@@ -128,10 +131,11 @@ import Testing
             let count = try await load.stop()
             try await check(world, count: count)
             try await again.stop()
-            #expect(try await world.recorded().checkpoints.values.allSatisfy {
-                $0.sourceOffset == count && $0.accounting?.written == Int64(count)
-                    && $0.accounting?.imbalance(passed: $0.sourceOffset) == 0
-            })
+            #expect(
+                try await world.recorded().checkpoints.values.allSatisfy {
+                    $0.sourceOffset == count && $0.accounting?.written == Int64(count)
+                        && $0.accounting?.imbalance(passed: $0.sourceOffset) == 0
+                })
         }
     }
 
@@ -177,7 +181,9 @@ import Testing
             let a = try Instance("a", in: world), b = try Instance("b", in: world)
             try await eventuallyDivided([a, b])
             try await world.createTopic("payments", partitions: Self.partitions)
-            for partition in 0..<Self.partitions { try await world.produce(0..<50, to: "payments", partition: partition) }
+            for partition in 0..<Self.partitions {
+                try await world.produce(0..<50, to: "payments", partition: partition)
+            }
             try await eventuallyDivided([a, b], total: 2 * Int(Self.partitions))
             try await check(world, count: 50, topic: "payments")
             try await a.stop()

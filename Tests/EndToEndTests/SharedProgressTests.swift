@@ -19,7 +19,9 @@ import Testing
             sourceTopicID: String(repeating: "0", count: 32), map: OffsetMap(start: offset).edge)
     }
 
-    private func store(_ world: Replicated, at now: @escaping @Sendable () -> Int64 = { 0 }) async throws -> ProgressStore {
+    private func store(_ world: Replicated, at now: @escaping @Sendable () -> Int64 = { 0 }) async throws
+        -> ProgressStore
+    {
         let store = ProgressStore(flow: "shared", target: world.targetClient, wallClock: now)
         try await store.open()
         return store

@@ -135,7 +135,8 @@ import Testing
         ) { connection in
             // Before a client asks for a coordinator there is none.
             _ = try await connection.coordinator(of: "g")
-            return try await connection.send(AlterShareGroupOffsetsRequest("g", "t", [0: 1])).responses.first?.partitions
+            return try await connection.send(AlterShareGroupOffsetsRequest("g", "t", [0: 1])).responses.first?
+                .partitions
                 .first?.errorCode
         },
         Case(name: "DeleteShareGroupOffsets", denied: .groupAuthorizationFailed, acl: group(.delete)) { connection in

@@ -142,7 +142,9 @@ import Testing
         var classic = Group(id: "g", settings: .init(), now: 0)
         var ticket: Ticket = 1
         classic.join(
-            { var first = attempt("c", as: ""); first.requiresKnownMemberID = false; return first }(), ticket: ticket,
+            {
+                var first = attempt("c", as: ""); first.requiresKnownMemberID = false; return first
+            }(), ticket: ticket,
             now: 0)
         ticket += 1
         var request = sync("c", 1)

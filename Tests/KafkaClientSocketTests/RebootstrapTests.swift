@@ -33,7 +33,9 @@ import Testing
         }
     }
 
-    @Test func `a broker that asks for it is left, and the bootstrap servers tell where the cluster is now`() async throws {
+    @Test func `a broker that asks for it is left, and the bootstrap servers tell where the cluster is now`()
+        async throws
+    {
         let old = try await refusing(.rebootstrapRequired)
         let new = try await FakeBroker.ordinary()
         let bootstrap = try await bootstrap([old.address, new.address])

@@ -134,7 +134,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Place.allCases) func `a call that fails on its way is asked again, and ends nothing by itself`(place: Place) {
+    @Test(arguments: Place.allCases) func `a call that fails on its way is asked again, and ends nothing by itself`(
+        place: Place
+    ) {
         let error = KafkaError(.timedOut(after: .seconds(1)), during: .request(.heartbeat), cluster: "west")
         var member = Self.membership(place)
         let lease = member.leaseDeadline

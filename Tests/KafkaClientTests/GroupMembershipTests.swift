@@ -98,7 +98,9 @@ import Testing
         #expect(member.joinRequest(subscription: ByteBuffer(), reason: "test").memberID.isEmpty)
     }
 
-    @Test mutating func `a generation that is over takes everything from a member, and nothing from one that joins the next`() {
+    @Test
+    mutating func `a generation that is over takes everything from a member, and nothing from one that joins the next`()
+    {
         join(at: start)
         #expect(member.beat(beatAnswer(.illegalGeneration), of: 1, sent: start) == .lost)
         join(generation: 2, at: start)

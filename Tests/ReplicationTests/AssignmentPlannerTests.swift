@@ -56,7 +56,8 @@ import Testing
             Member(id: "a", generation: 4, owned: owned(one)), Member(id: "b", generation: 4, owned: owned(two)),
         ])
 
-        #expect(plan.assignments["a"]?.isSuperset(of: one) == true && plan.assignments["b"]?.isSuperset(of: two) == true)
+        #expect(
+            plan.assignments["a"]?.isSuperset(of: one) == true && plan.assignments["b"]?.isSuperset(of: two) == true)
         #expect(plan.assignments.values.allSatisfy { $0.count == 15 } && plan.withheld.isEmpty)
     }
 

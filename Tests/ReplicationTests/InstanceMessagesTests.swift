@@ -103,7 +103,8 @@ import Testing
         var random = seeded(1)
         let parts = (0..<partitions).map { number in
             FlowPart.partition(
-                TopicPartition("customer.orders.region-\(number / perTopic * 7_919 % 100_000).events", Int32(number % perTopic)))
+                TopicPartition(
+                    "customer.orders.region-\(number / perTopic * 7_919 % 100_000).events", Int32(number % perTopic)))
         }
         var sum = 0
         for member in 0..<5 {

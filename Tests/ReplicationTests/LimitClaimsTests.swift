@@ -11,10 +11,12 @@ import Testing
             claimNumber: number, time: 0)
     }
 
-    @Test(arguments: [
-        (100, [Int?.none, nil], [50, 50]), (100, [10, nil], [10, 90]), (100, [10, 30, nil, nil], [10, 30, 30, 30]),
-        (100, [10, 20], [45, 55]), (100, [nil], [100]), (100, [], []), (2, [nil, nil, nil], [0, 1, 1]),
-    ] as [(Int, [Int?], [Int])])
+    @Test(
+        arguments: [
+            (100, [Int?.none, nil], [50, 50]), (100, [10, nil], [10, 90]),
+            (100, [10, 30, nil, nil], [10, 30, 30, 30]),
+            (100, [10, 20], [45, 55]), (100, [nil], [100]), (100, [], []), (2, [nil, nil, nil], [0, 1, 1]),
+        ] as [(Int, [Int?], [Int])])
     func `who wants little gets it, and the others share the rest`(limit: Int, demands: [Int?], shares: [Int]) {
         #expect(LimitClaims.divide(limit, among: demands) == shares)
     }
@@ -129,7 +131,8 @@ import Testing
                 let someone = world.instances.keys.sorted().randomElement(using: &random)
                 switch Int.random(in: 0..<10, using: &random) {
                 case 0 where world.instances.count < 5:
-                    world.instances["i\(step)"] = World.Instance(claims: LimitClaims(instance: "i\(step)", limit: limit))
+                    world.instances["i\(step)"] = World.Instance(
+                        claims: LimitClaims(instance: "i\(step)", limit: limit))
                 case 1 where Int.random(in: 0..<4, using: &random) == 0:
                     // It has stopped; then its session ends, and its record goes.
                     guard let someone else { continue }
@@ -161,7 +164,9 @@ import Testing
                     world.instances[name] = instance
                 }
             }
-            #expect(world.sum <= limit && Double(world.sum) >= 0.7 * Double(limit) - 10, "seed \(seed): \(world.sum) of \(limit)")
+            #expect(
+                world.sum <= limit && Double(world.sum) >= 0.7 * Double(limit) - 10,
+                "seed \(seed): \(world.sum) of \(limit)")
         }
     }
 }

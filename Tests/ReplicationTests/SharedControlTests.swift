@@ -161,7 +161,8 @@ import Testing
     @Test(arguments: [
         InstanceRecord.pause(.flow, PauseRecord(since: 5, by: "one")), .pause(.topic("orders"), nil),
         .pause(.partition("orders", 3), PauseRecord(since: 5, by: "one")),
-        .retry(.partition("orders", 3), RetryCommand(id: "x", by: "one")), .limit("host/1", LimitRecord(bytesPerSecond: 7)),
+        .retry(.partition("orders", 3), RetryCommand(id: "x", by: "one")),
+        .limit("host/1", LimitRecord(bytesPerSecond: 7)),
         .limit("one", LimitRecord(bytesPerSecond: nil)), .report("one", nil),
         .report(
             "one",
@@ -179,7 +180,10 @@ import Testing
         ("limit/one", #"{"bytesPerSecond":0}"#), ("limit/one", #"{"bytesPerSecond":-5}"#), ("pause/flow", "[]"),
         ("retry/flow", "{}"),
         ("instance/one", #"{"generation":1,"bytesPerSecond":-1,"requestsPerSecond":0,"time":0}"#),
-        ("instance/one", #"{"generation":1,"bytesPerSecond":1,"requestsPerSecond":0,"claim":9223372036854775807,"time":0}"#),
+        (
+            "instance/one",
+            #"{"generation":1,"bytesPerSecond":1,"requestsPerSecond":0,"claim":9223372036854775807,"time":0}"#
+        ),
     ])
     func `what no instance writes is refused`(key: String, value: String) {
         #expect(throws: (any Error).self) {
@@ -187,7 +191,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["pause", "pause/topic", "pause/topic/", "pause/partition/orders", "pause/partition/orders/-1", "retry"])
+    @Test(arguments: [
+        "pause", "pause/topic", "pause/topic/", "pause/partition/orders", "pause/partition/orders/-1", "retry",
+    ])
     func `keys that name nothing are none of ours`(key: String) throws {
         #expect(try ProgressRecord(key: ByteBuffer(string: key), value: ByteBuffer(string: "{}")) == nil)
     }

@@ -63,7 +63,8 @@ import Testing
     @Test(arguments: [
         ("10.1.2.3:9644", "http://10.1.2.3:9644"), ("host.example:9644", "http://host.example:9644"),
         ("[fd00::1]:9644", "http://[fd00::1]:9644"), ("0.0.0.0:9644", "http://replicator-0:9644"),
-        ("[::]:9644", "http://replicator-0:9644"), ("127.0.0.1:9644", nil), ("localhost:9644", nil), ("[::1]:9644", nil),
+        ("[::]:9644", "http://replicator-0:9644"), ("127.0.0.1:9644", nil), ("localhost:9644", nil),
+        ("[::1]:9644", nil),
     ]) func `the address that others reach is that of the listener`(listen: String, address: String?) throws {
         #expect(try settings("http: {listen: \"\(listen)\"}").address == address)
     }

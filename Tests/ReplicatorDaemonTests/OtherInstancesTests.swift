@@ -99,7 +99,10 @@ import Testing
 
     @Test(arguments: [
         ("x", "instance x answers at its address http://b:1: instance.advertise has to lead to the instance itself"),
-        (nil, "another version answers at its address http://b:1: instance.advertise has to lead to the instance itself"),
+        (
+            nil,
+            "another version answers at its address http://b:1: instance.advertise has to lead to the instance itself"
+        ),
     ]) func `an address that leads to another one is found out`(id: String?, reason: String) async {
         world.answer("b", .success(Self.document(id)))
         #expect(await told(b) == ["b": "\(reason) since 1000"])

@@ -107,9 +107,10 @@ import Testing
 
         #expect(flow.rates.lag == 3)
         #expect(flow.status.state == .running)
-        #expect(flow.verdict.obstacles == [
-            "instance b: flow there is starting", "instance c: flow there is waiting",
-        ])
+        #expect(
+            flow.verdict.obstacles == [
+                "instance b: flow there is starting", "instance c: flow there is waiting",
+            ])
     }
 
     @Test func `where none has begun nothing is known`() throws {
@@ -144,7 +145,8 @@ import Testing
     @Test func `a reason of the flow as a whole is one that all have`() throws {
         func lost(_ status: inout FlowStatus) { status.reason = "the coordinator is away" }
         let one = try joined(try part(of: "a", edit: lost), try part(of: "b"), try part(of: "c")).flow
-        let all = try joined(try part(of: "a", edit: lost), try part(of: "b", edit: lost), try part(of: "c", edit: lost))
+        let all = try joined(
+            try part(of: "a", edit: lost), try part(of: "b", edit: lost), try part(of: "c", edit: lost))
 
         #expect(one.status.reason == nil)
         #expect(one.verdict.obstacles == ["flow there: the coordinator is away"])

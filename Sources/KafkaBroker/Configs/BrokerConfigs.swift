@@ -161,7 +161,8 @@ enum BrokerConfigs {
         key(
             "group.consumer.max.session.timeout.ms", .int, "60000", .atLeast(1),
             "The longest session of a consumer group's members."),
-        key("group.consumer.max.size", .int, "2147483647", .atLeast(1), "The most members that a consumer group takes."),
+        key(
+            "group.consumer.max.size", .int, "2147483647", .atLeast(1), "The most members that a consumer group takes."),
         key(
             "group.consumer.migration.policy", .string, "bidirectional", .migrationPolicy,
             "Whether groups with members become consumer groups, and classic groups again."),

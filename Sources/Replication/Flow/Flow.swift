@@ -236,7 +236,11 @@ public actor Flow: Service {
             background.addTask { await self.keepDiscovering(factory) }
             background.addTask { await self.keepCheckpoints() }
             background.addTask {
-                await groups.run { await self.settings } isHeld: { await self.parts.holds(.groups) }
+                await groups.run {
+                    await self.settings
+                } isHeld: {
+                    await self.parts.holds(.groups)
+                }
             }
             background.addTask { await self.keepMembership(factory) }
             background.addTask { await self.keepMetadata() }

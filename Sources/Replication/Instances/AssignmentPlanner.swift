@@ -79,7 +79,8 @@ package struct AssignmentPlanner: Sendable {
         var free: [PartDivision.Weighted] = []
         for part in parts.sorted() {
             let weighted = PartDivision.Weighted(part: part, weight: weights[part] ?? 1, rack: racks[part])
-            if let claim = claims[part], let place = places[claim.owner], !members[claim.owner].releasing.contains(part) {
+            if let claim = claims[part], let place = places[claim.owner], !members[claim.owner].releasing.contains(part)
+            {
                 division.give(weighted, to: place)
             } else {
                 free.append(weighted)

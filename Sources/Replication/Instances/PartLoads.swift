@@ -60,7 +60,8 @@ package struct PartLoads: Sendable {
         next.reserveCapacity(counters.count)
         for (key, counter) in counters {
             // Counters that went back belong to a part that was given away and taken again.
-            guard var known = parts[key], counter.bytes >= known.last.bytes, counter.requests >= known.last.requests else {
+            guard var known = parts[key], counter.bytes >= known.last.bytes, counter.requests >= known.last.requests
+            else {
                 next[key] = Measured(last: counter)
                 continue
             }

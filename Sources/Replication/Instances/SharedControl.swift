@@ -178,7 +178,9 @@ package struct SharedControl: Sendable {
     private func limitRecords() -> [InstanceRecord] {
         var records: [InstanceRecord] = [.limit(instance, LimitRecord(bytesPerSecond: configured))]
         guard recorded.limits.count >= Self.keptLimits else { return records }
-        records += recorded.limits.keys.filter { $0 != instance && !peers.contains($0) }.sorted().map { .limit($0, nil) }
+        records += recorded.limits.keys.filter { $0 != instance && !peers.contains($0) }.sorted().map {
+            .limit($0, nil)
+        }
         return records
     }
 

@@ -348,7 +348,8 @@ extension PartitionReplicator {
     /// - Parameter limit: with this many bytes waiting for the target the partition is full.
     /// - Returns: nil while it is not to be fetched.
     package func fetchWish(limit: Int) -> FetchWish? {
-        guard isActive, reading == .reading, !isPaused, isSelected, !isReleasing, !isRecovering, fetchDelay.until == nil,
+        guard isActive, reading == .reading, !isPaused, isSelected, !isReleasing, !isRecovering,
+            fetchDelay.until == nil,
             let sourceLeader
         else { return nil }
         return FetchWish(

@@ -51,7 +51,8 @@ extension GroupExamination {
             Finding(
                 .warning, "groups", first,
                 "\(Self.names(groups)): streams groups, and \(settings.target.name) runs Kafka 4.2",
-                why: "with 4.2.0 the coordinator of a streams group whose positions were committed before its first member "
+                why:
+                    "with 4.2.0 the coordinator of a streams group whose positions were committed before its first member "
                     + "came can fail when it is loaded again (KAFKA-20254)",
                 remedy: "make sure that the brokers run 4.2.1 or later, which cannot be told from here")
         ]

@@ -46,7 +46,9 @@ struct InstanceExamination: Sendable {
                 ]
             }
             guard !told.allows(.read) else {
-                return [Finding(.ok, "permissions", settings.target.name, "READ as needed, on the flow's group \(group)")]
+                return [
+                    Finding(.ok, "permissions", settings.target.name, "READ as needed, on the flow's group \(group)")
+                ]
             }
             return denied([.read])
         } catch  where error.isAuthorization {
@@ -65,7 +67,8 @@ struct InstanceExamination: Sendable {
             operations: operations, resource: .group, names: [group], cluster: settings.target,
             prefix: instances.prefix)
         return missing.finding(
-            .error, why: "the instances of a flow share it through this group, a lone one too: it copies nothing without it"
+            .error,
+            why: "the instances of a flow share it through this group, a lone one too: it copies nothing without it"
         ).map { [$0] } ?? []
     }
 

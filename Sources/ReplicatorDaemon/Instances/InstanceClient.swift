@@ -40,7 +40,8 @@ package final class InstanceClient: Sendable {
         }
         let request = StatusRequest(
             HostAndPort(host: address.host, port: address.port), trust: access.tls.map { ServerTrust($0) },
-            authorization: HTTPLogin.reading(access.authentication), timeout: Self.timeout, largestAnswer: Self.largestAnswer)
+            authorization: HTTPLogin.reading(access.authentication), timeout: Self.timeout,
+            largestAnswer: Self.largestAnswer)
         do {
             let answer = try await request.send(.GET, path)
             if answer.status == 200 { return .success(answer.body) }
@@ -54,8 +55,9 @@ package final class InstanceClient: Sendable {
             return .failure(InstanceSilence(reason: "\(error)".printable(atMost: 500)))
         } catch {
             return .failure(
-                InstanceSilence(reason: "\(request.url) does not answer: \(ForeignError.words(error))"
-                    .printable(atMost: 500)))
+                InstanceSilence(
+                    reason: "\(request.url) does not answer: \(ForeignError.words(error))"
+                        .printable(atMost: 500)))
         }
     }
 }

@@ -15,7 +15,9 @@ extension StatusDocument {
     /// - Parameters:
     ///   - answers: parts of the other instances, by their ids; those that are missing have not been asked.
     ///   - partitions: the partitions that the answers list.
-    package func joined(with answers: [String: InstanceAnswer], listing partitions: PartitionSelection) -> StatusDocument {
+    package func joined(with answers: [String: InstanceAnswer], listing partitions: PartitionSelection)
+        -> StatusDocument
+    {
         var document = self
         for index in document.flows.indices {
             let others = (document.flows[index].status.instances ?? []).filter { !$0.isSelf }

@@ -39,7 +39,8 @@ package struct FlowDocument: Sendable, Codable {
     /// The part of this instance in a sentence; nil where it is all there is.
     package var partInWords: String? {
         guard let instances = status.instances, instances.count > 1 else { return nil }
-        return "flow \(status.name) is \(verdict.condition) here, with \(verdict.counts.partitions.counted("partition")), "
+        return
+            "flow \(status.name) is \(verdict.condition) here, with \(verdict.counts.partitions.counted("partition")), "
             + "as one of \(instances.count.counted("instance"))"
     }
 

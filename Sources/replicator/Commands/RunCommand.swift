@@ -114,7 +114,8 @@ struct RunCommand: AsyncParsableCommand {
             },
             series: series, stuckAfter: configuration.current.stuckAfter, version: Replicator.version,
             instance: configuration.instance,
-            client: InstanceClient(configuration.current.httpAccess), registry: registry, events: events, logger: logger,
+            client: InstanceClient(configuration.current.httpAccess), registry: registry, events: events,
+            logger: logger,
             wallClock: WallClock.milliseconds)
     }
 
@@ -122,7 +123,8 @@ struct RunCommand: AsyncParsableCommand {
     private func httpAccess(_ config: ConfigFile) throws(Failure) -> HTTPAccess? {
         guard let address = config.http else { return nil }
         do {
-            return HTTPAccess(try HTTPAccess.Rules(
+            return HTTPAccess(
+                try HTTPAccess.Rules(
                     config.httpAccess, listeningOn: address.host, advertised: config.instance.advertise?.host))
         } catch {
             throw Failure("\(error)", exitCode: .usage)
