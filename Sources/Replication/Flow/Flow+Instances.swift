@@ -58,6 +58,8 @@ extension Flow {
             found = try await target.describeGroup(group)
         } catch {
             if error.code == .groupAuthorizationFailed { throw cannotJoin(.notAuthorized) }
+            // Then only the group itself tells, once this instance is a member.
+            if error.isUnsupported { return false }
             throw .kafka(error)
         }
         guard found.members.isEmpty || found.protocolType == membershipSettings.protocolType else {

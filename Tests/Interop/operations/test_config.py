@@ -1,14 +1,12 @@
 """`replicator config`: a configuration file before anything connects."""
 
 import json
-import subprocess
-from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.program import ROOT, command
 
 VALID = {
     "clusters": {
@@ -23,13 +21,13 @@ VALID = {
 }
 
 
-def replicator(executable, *arguments):
-    return subprocess.run([executable, "config", *arguments], capture_output=True, text=True, timeout=60)
+def config(*arguments):
+    return command("config", *map(str, arguments))
 
 
 @pytest.fixture
-def schema(executable):
-    found = replicator(executable, "schema")
+def schema():
+    found = config("schema")
     assert found.returncode == 0, found.stderr
     document = json.loads(found.stdout)
     jsonschema.Draft202012Validator.check_schema(document)
@@ -79,9 +77,9 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("path, value, is_valid", VARIANTS)
-def test_schema_and_check_agree(executable, schema, tmp_path, path, value, is_valid):
+def test_schema_and_check_agree(schema, tmp_path, path, value, is_valid):
     document = changed(path, value)
-    found = replicator(executable, "check", "--json", "--config", write(tmp_path, document))
+    found = config("check", "--json", "--config", write(tmp_path, document))
     report = json.loads(found.stdout)
     assert found.returncode == (0 if report["valid"] else 2)
     if is_valid is not None:
@@ -90,33 +88,33 @@ def test_schema_and_check_agree(executable, schema, tmp_path, path, value, is_va
     assert (not errors) == (is_valid is not False), errors
 
 
-def test_the_example_is_valid(executable, schema):
+def test_the_example_is_valid(schema):
     example = ROOT / "replicator.yaml.example"
-    found = replicator(executable, "check", "--config", example)
+    found = config("check", "--config", example)
     assert (found.returncode, found.stderr) == (0, "")
     assert "no problem found in 2 clusters and 1 flow" in found.stdout
     assert list(schema.iter_errors(yaml.safe_load(example.read_text()))) == []
 
 
-def test_all_problems_are_told_at_once(executable, tmp_path):
+def test_all_problems_are_told_at_once(tmp_path):
     path = write(tmp_path, "clusters: {a: {bootstrapServers: nonsense}}\nflows: [{name: f}]\nextra: 1\n")
-    found = replicator(executable, "check", "--config", path)
+    found = config("check", "--config", path)
     assert found.returncode == 2 and found.stdout == ""
     lines = found.stderr.splitlines()
     assert len(lines) >= 5, lines
     assert all(line.startswith(f"{path}:") for line in lines)
 
 
-def test_show_tells_values_and_their_origins_and_no_secret(executable, schema, tmp_path):
+def test_show_tells_values_and_their_origins_and_no_secret(schema, tmp_path):
     path = write(tmp_path, VALID)
-    found = replicator(executable, "show", "--config", path)
+    found = config("show", "--config", path)
     assert found.returncode == 0, found.stderr
     assert "hunter2" not in found.stdout + found.stderr
     shown = yaml.safe_load(found.stdout)
     assert shown["flows"][0]["sync"]["interval"] == "5s"
     assert list(schema.iter_errors(shown)) == []
     values = {value["path"]: value for value in json.loads(
-        replicator(executable, "show", "--json", "--config", path).stdout)}
+        config("show", "--json", "--config", path).stdout)}
     assert values["flows[0].sync.interval"]["origin"] == "default"
     assert values["flows[0].name"]["origin"] == "file"
     assert values["clusters.west.sasl.password"]["secret"] is True

@@ -176,7 +176,7 @@ def test_status_of_one_flow_and_of_groups(east, west):
         running.awaits("one flow is not ready", lambda: "flow bad" in running.obstacles())
         good = command("status", "--flow", "good", *config)
         equal("the other is", good.returncode, 0)
-        check("its groups are listed", re.search(r"^  GROUP +STATE .*\n  billing +synced +1", good.stdout, re.M),
+        check("its groups are listed", re.search(r"^  GROUP +KIND +STATE .*\n  billing +classic +synced +1", good.stdout, re.M),
               good.stdout)
         check("nothing is said of the other flow", "bad" not in good.stdout, good.stdout)
         document = json.loads(command("status", "--flow", "good", "--json", *config).stdout)
