@@ -292,4 +292,5 @@ def test_group_lag_on_both_sides(east, west):
         west.control.node(1, "freeze")
         running.awaits("without the target nobody knows", lambda: lag("replicator_group_target_lag") == {})
         west.control.node(1, "thaw")
-        running.awaits("it is known again", lambda: lag("replicator_group_target_lag") == {"billing": 0})
+        # Out of reach for longer than a session: the fence of the one who comes back takes an offset.
+        running.awaits("it is known again", lambda: lag("replicator_group_target_lag") in ({"billing": 0}, {"billing": 1}))
