@@ -41,31 +41,46 @@ extension Flow {
         lease.end()
         let begin = SessionClock.now()
         isFirstStart = await progress.isNewFlow
-        guard try await isGroupEmpty(), try await progress.claimStart(instance.id) else {
+        let group = try await lookAtGroup()
+        let hasClaim = group == .occupied ? false : try await progress.claimStart(instance.id)
+        hasNoGroup = group == .unknown
+        guard hasClaim || hasNoGroup else {
             await setShared(true)
             return
         }
+        if hasNoGroup {
+            logger.warning(
+                "the target does not know groups: this instance takes everything, and a second one would take it away",
+                metadata: ["cluster": "\(settings.target.name)"])
+        }
         claimedAt = wallClock()
         parts.beginAlone(at: wallClock())
-        provisionalEnd = begin + TimeAmount(instance.sessionTimeout * 0.9)
+        provisionalEnd = hasNoGroup ? .distantFuture : begin + TimeAmount(instance.sessionTimeout * 0.9)
         lease.extend(to: provisionalEnd)
         await setShared(false)
     }
 
-    private func isGroupEmpty() async throws(FlowError) -> Bool {
+    private enum GroupFinding {
+        /// Others may be members, or about to be.
+        case occupied
+        case empty
+        /// The target does not know the requests of groups, so that nobody can be a member.
+        case unknown
+    }
+
+    private func lookAtGroup() async throws(FlowError) -> GroupFinding {
         let found: GroupDescription
         do throws(KafkaError) {
             found = try await target.describeGroup(group)
         } catch {
             if error.code == .groupAuthorizationFailed { throw cannotJoin(.notAuthorized) }
-            // Then only the group itself tells, once this instance is a member.
-            if error.isUnsupported { return false }
+            if error.isUnsupported { return .unknown }
             throw .kafka(error)
         }
         guard found.members.isEmpty || found.protocolType == membershipSettings.protocolType else {
             throw cannotJoin(.otherProtocol)
         }
-        return found.members.allSatisfy { $0.instanceID == instance.id }
+        return found.members.allSatisfy { $0.instanceID == instance.id } ? .empty : .occupied
     }
 
     private func cannotJoin(_ refusal: GroupRefusal) -> FlowError {
@@ -87,9 +102,9 @@ extension Flow {
                 parts: { [weak self] in await self?.divided() ?? ([], [:]) },
                 news: { [weak self] in await self?.heard($0) }),
             lease: lease, provisionalUntil: parts.isProvisional ? provisionalEnd : nil, logger: logger)
-        self.member = member
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await member.run() }
+        if !hasNoGroup { self.member = member }
+        await withTaskGroup(of: Void.self) { [hasNoGroup] group in
+            if !hasNoGroup { group.addTask { await member.run() } }
             group.addTask { await self.keepParts(factory) }
             group.addTask { await self.keepFollowing() }
             group.addTask { await self.keepControl() }

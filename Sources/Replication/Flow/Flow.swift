@@ -70,6 +70,8 @@ public actor Flow: Service {
     var unrecorded: [PartitionProgress] = []
     /// When the start was claimed; milliseconds since 1970.
     var claimedAt: Int64?
+    /// The target does not know groups: this instance is the only one.
+    var hasNoGroup = false
     var provisionalEnd: NIODeadline = .distantPast
     /// It began before the flow had recorded anything.
     var isFirstStart = false

@@ -29,7 +29,9 @@ def commands():
     root = json.loads(manual.ask(program(), "--experimental-dump-help"))["command"]
     found = {"": {"--help", "--version", "--generate-completion-script"}}
     for command in manual.subcommands(root):
-        names = [name for a in command.get("arguments", []) for name in a.get("names") or []]
+        # A command that only divides into others has the flags of those.
+        parts = [command, *manual.subcommands(command)]
+        names = [name for part in parts for a in part.get("arguments", []) for name in a.get("names") or []]
         found[command["commandName"]] = {manual.spelling(name) for name in names} | {"--help"}
     return found
 

@@ -28,7 +28,7 @@ def tell(report):
 def is_clean(report, status, *zero):
     name = report["scenario"]
     equal(f"{name}: status 0", status, 0)
-    check(f"{name}: something was produced", report["produced"] > 1000, str(report["produced"]))
+    check(f"{name}: something was produced", report["produced"] > 300, str(report["produced"]))
     for field in ("doubled", "missedByConsumers", *zero):
         equal(f"{name}: {field}", report[field], 0)
     tell(report)
