@@ -173,7 +173,8 @@ def test_scrapers_and_browsers_that_go_away(east, west):
         running.awaits("records flow on", lambda: offsets(running)[("topic-0", 0)] > position)
         for connection in held:
             gone(connection)
-        running.awaits("their sockets are given back", lambda: open_files(running.process) <= before + 5)
+        # Backlogs may have had connections of their own meanwhile.
+        running.awaits("their sockets are given back", lambda: open_files(running.process) <= before + 15)
         check("nobody is troubled with it",
               not [line for line in running.log().splitlines() if " error " in line or " warning " in line],
               running.log()[-2000:])

@@ -81,6 +81,10 @@ def test_small_batches_that_stand_for_gigabytes_pass_whole(east, west):
             equal("the source takes it", source.produce("orders", bomb(100)), 0)
         equal("and an ordinary one", source.produce("orders", batch(record(b"after"), 1)), 0)
     with configured(east.bootstrap, west.bootstrap, flow(naming={"mode": "prefix", "alias": "a"})) as running:
+        # A broker of one thread that takes such a batch apart answers nothing else meanwhile.
+        document = running.document()
+        document["instance"] = {"id": "one", "sessionTimeout": "60s"}
+        running.write(document)
         running.start()
         running.copies(east.bootstrap, ["orders"], seconds=120)
         equal("every record is written", record_count(west.bootstrap, "a.orders"), count + 1)
