@@ -186,7 +186,7 @@ extension ShardScheduler {
     private var backlogShare: Int { budget.backlogShare(of: lanes.backlogLanes) }
 
     /// A round trip from which on a broker is far: waiting for it takes longer than what an answer of the usual size does.
-    static let far: TimeAmount = .milliseconds(5)
+    static let far: TimeAmount = .milliseconds(10)
 
     /// Takes the effects of the last event, and files the partition under what it wants now.
     private mutating func file(_ index: Int) {
