@@ -324,7 +324,7 @@ extension InstanceMember {
                 logger.debug(
                     "the group's coordinator has not been heard of for a session: nothing is written until it is",
                     metadata: ["cluster": "\(client.settings.name)", "group": "\(membership.settings.group)"])
-                // A request to join that is under way goes on: nobody has been promised anything yet.
+                // A request to join that is under way is not ended: nothing has been promised yet.
                 if provisionalUntil != nil { await lose() } else { await take(membership.sessionEnded()) }
             } else if (try? await Task.sleep(for: Duration(deadline - now))) == nil {
                 return

@@ -4,7 +4,7 @@ public import Logging
 public import NIOCore
 internal import Replication
 
-/// Takes away what a drill on somebody's clusters has left: its topic, its group, and its flows' progress and groups.
+/// Removes the traces of a drill on existing clusters: its topic, its group, and its flows' progress and groups.
 public enum CanaryCleaning {
     /// - Returns: what could not be removed, in words; empty when nothing is left.
     public static func clean(

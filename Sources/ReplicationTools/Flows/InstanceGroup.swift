@@ -18,7 +18,7 @@ struct InstanceGroup {
 }
 
 extension GroupListing {
-    /// Whether somebody is in it, as far as its coordinator tells; unknown states, of brokers before Kafka 2.6, count as
+    /// The group has members, as far as its coordinator tells; unknown states, of brokers before Kafka 2.6, count as
     /// nobody.
     var hasMembers: Bool { !["", "Empty", "Dead"].contains(state) }
 }

@@ -39,7 +39,7 @@ struct MigrationPreflight {
             flow: settings.name, source: settings.source.name, target: settings.target.name)
     }
 
-    /// Longer than the session of an instance that was killed, unless somebody has set a longer one.
+    /// Longer than the session of an instance that was killed, unless the configuration sets a longer one.
     private static let session: Duration = .seconds(10)
 
     /// Checks that no other instance runs the flow: a migration answers for all partitions, and copies them by itself.
