@@ -4,7 +4,8 @@ import KafkaWire
 //
 // - Topics and brokers, with sources, synonyms in order of precedence, types and documentation (KIP-226, KIP-569).
 // - A broker resource is answered by the node it names; an empty name shows what is set for all nodes.
-// - Keys that Kafka does not know, and a client has set, are shown without their values, as Kafka does it: they may be secrets.
+// - Keys that Kafka does not know, and a client has set, are shown without their values, as Kafka does: these may be
+//   secrets.
 // - Groups have settings whether there is such a group or not.
 // - Left out: broker loggers and client metrics: INVALID_REQUEST.
 
