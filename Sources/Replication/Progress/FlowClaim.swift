@@ -37,6 +37,16 @@ package actor FlowClaim {
     /// - Throws: ``FlowIsClaimed`` when another owner holds the flow.
     package func acquire() async throws {
         try await claim()
+        let holder = try await holder()
+        guard holder == owner else {
+            // A claim that was not granted must not keep the next one away.
+            try await release()
+            throw FlowIsClaimed(flow: flow, owner: holder ?? "somebody")
+        }
+    }
+
+    /// The owner of the claim that holds now, which may be this one; nil when none does.
+    package func holder() async throws -> String? {
         var holder: String?
         var reader = log.reader()
         while let records = try await reader.records() {
@@ -52,11 +62,7 @@ package actor FlowClaim {
                 }
             }
         }
-        guard holder == owner else {
-            // A claim that was not granted must not keep the next one away.
-            try await release()
-            throw FlowIsClaimed(flow: flow, owner: holder ?? "somebody")
-        }
+        return holder
     }
 
     /// Clocks differ a little; a claim from a far future would never end, and is none.
@@ -113,6 +119,11 @@ public struct FlowIsClaimed: Error, Hashable, Sendable, CustomStringConvertible 
     public var flow: String
     /// The process that holds the claim.
     public var owner: String
+
+    package init(flow: String, owner: String) {
+        self.flow = flow
+        self.owner = owner
+    }
 
     public var description: String {
         "flow \"\(flow)\" is being migrated by \(owner) at this moment: wait for it, or stop it and try again in 20 s"

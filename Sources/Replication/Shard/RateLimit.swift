@@ -65,6 +65,9 @@ final class RateLimit: Sendable {
         bucket = Mutex(TokenBucket(bytesPerSecond: bytesPerSecond, now: .now()))
     }
 
+    /// What all shards of this process may read together; nil for no limit.
+    var bytesPerSecond: Int? { bucket.withLock { $0.bytesPerSecond } }
+
     func set(bytesPerSecond: Int?) {
         bucket.withLock { $0.set(bytesPerSecond: bytesPerSecond, now: .now()) }
     }

@@ -30,6 +30,16 @@ public actor Migration {
     private var obstacles = FlowObstacles()
     /// Volume that earlier runs have copied.
     private var before = FlowVolume()
+    /// Clusters that do not answer at the moment, by name.
+    private var silent: [String: ClusterSilence] = [:]
+
+    private struct ClusterSilence {
+        var cluster: String
+        var seconds: Int
+        var reason: String
+
+        var error: MigrationError { .clusterLost(cluster: cluster, seconds: seconds, reason: reason) }
+    }
 
     /// Questions beside the copy are given up after this time, or when patience is over, and asked again.
     private static let impatience: Duration = .seconds(10)
@@ -112,11 +122,11 @@ public actor Migration {
         _ verified: @escaping @Sendable (VerificationProgress) -> Void
     ) async throws -> MigrationReport {
         let begin = ContinuousClock.now
+        let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
         let preflight = MigrationPreflight(
-            settings: settings, source: source, target: target, wallClock: wallClock, patience: patience)
+            settings: settings, source: source, target: target, wallClock: wallClock, claim: claim, patience: patience)
         try await preflight.check()
         try await flow.prepare()
-        let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
         try await claim.acquire()
         let outcome: Result<Void, any Error>
         do {
@@ -302,7 +312,9 @@ public actor Migration {
             let now = observe(status)
             guard now.failures.isEmpty else { throw MigrationError.partitionsFailed(now.failures) }
             if standstill.isOver(now, status, at: .now) {
-                throw MigrationError.doesNotMove(seconds: Int(patience.components.seconds), standstill.reasons(status))
+                // The cluster that is away is the reason of all others.
+                throw silent.values.max { $0.seconds < $1.seconds }?.error
+                    ?? .doesNotMove(seconds: Int(patience.components.seconds), standstill.reasons(status))
             }
             if now.state == .stopped { throw MigrationError.flowEnded("it stopped by itself; see the log") }
             progress(
@@ -387,11 +399,14 @@ extension Migration {
             do {
                 _ = try await cluster.metadata(.none)
                 lastAnswer = clock.now
+                silent[cluster.settings.name] = nil
             } catch {
                 let silence = clock.now - lastAnswer
-                guard silence >= patience else { continue }
-                throw MigrationError.clusterLost(
+                let lost = ClusterSilence(
                     cluster: cluster.settings.name, seconds: Int(silence.components.seconds), reason: "\(error)")
+                silent[cluster.settings.name] = lost
+                guard silence >= patience else { continue }
+                throw lost.error
             }
         }
     }

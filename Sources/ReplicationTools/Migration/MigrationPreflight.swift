@@ -8,13 +8,14 @@ struct MigrationPreflight {
     let source: ClusterClient
     let target: ClusterClient
     let wallClock: @Sendable () -> Int64
+    let claim: FlowClaim
     /// Time for other instances of the flow to go.
     let patience: Duration
 
     /// Partitions named in an error.
     private static let examples = 5
 
-    /// - Throws: ``MigrationError`` or `KafkaError`.
+    /// - Throws: ``MigrationError``, `FlowIsClaimed` or `KafkaError`.
     func check() async throws {
         let snapshot = try await EndOffsetSnapshot.make(settings, source: source, target: target)
         try await checkDirection(snapshot)
@@ -43,11 +44,12 @@ struct MigrationPreflight {
     private static let session: Duration = .seconds(10)
 
     /// Checks that no other instance runs the flow: a migration answers for all partitions, and copies them by itself.
-    /// What the cluster does not tell is no evidence.
+    /// What the cluster does not tell is no evidence. Another migration is told of as such.
     private func checkAlone() async throws {
         let group = InstanceGroup(flow: settings.name).name
         let deadline = ContinuousClock.now + min(patience, Self.session)
         while let found = try? await target.listGroups().first(where: { $0.id == group }), found.hasMembers {
+            if let owner = try? await claim.holder() { throw FlowIsClaimed(flow: settings.name, owner: owner) }
             guard ContinuousClock.now < deadline else {
                 throw MigrationError.isShared(flow: settings.name, group: group, target: settings.target.name)
             }

@@ -26,6 +26,10 @@ from support.replicators import flow
 from support.topics import create_topic, delete_records, delete_topic
 
 
+# What is produced here takes a minute at it: whoever interrupts a migration comes in time, however slow the machine.
+SLOW = {"bytesPerSecond": "500kB"}
+
+
 @contextlib.contextmanager
 def configuration(source, target, **settings):
     with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +103,7 @@ def count(bootstrap, topic):
 def test_interrupted_and_run_again(east, west):
     create_topic(east.bootstrap, "orders", partitions=3)
     produce_numbers(east.bootstrap, "orders", range(60_000), padding=500)
-    with configuration(east.bootstrap, west.bootstrap, limits={"bytesPerSecond": "10MB"}) as path:
+    with configuration(east.bootstrap, west.bootstrap, limits=SLOW) as path:
         process = start(path)
         eventually(lambda: count(west.bootstrap, "orders") > 0, seconds=60)
         second = start(path)
@@ -110,6 +114,7 @@ def test_interrupted_and_run_again(east, west):
         status, found, errors = ended(process)
         equal("an interrupted migration ends with status 1", status, 1)
         check("and says what to do", "run it again" in errors, errors)
+    with configuration(east.bootstrap, west.bootstrap) as path:
         status, found, errors = ended(start(path))
         equal("run again it comes to the same end", (status, found and found["isComplete"]), (0, True))
         equal("with nothing missing or doubled", numbers(west.bootstrap, "orders"),
@@ -120,7 +125,7 @@ def test_interrupted_and_run_again(east, west):
 def test_killed_and_run_again(east, west):
     create_topic(east.bootstrap, "orders", partitions=3)
     produce_numbers(east.bootstrap, "orders", range(60_000), padding=500)
-    with configuration(east.bootstrap, west.bootstrap, limits={"bytesPerSecond": "10MB"}) as path:
+    with configuration(east.bootstrap, west.bootstrap, limits=SLOW) as path:
         process = start(path)
         eventually(lambda: count(west.bootstrap, "orders") > 0, seconds=60)
         process.kill()
@@ -128,6 +133,7 @@ def test_killed_and_run_again(east, west):
         # The lock of the dead one holds for 20 s.
         status, found, errors = ended(start(path))
         equal("the dead one's lock still holds", status, 1)
+    with configuration(east.bootstrap, west.bootstrap) as path:
         status = 1
         end = time.monotonic() + 60
         while status == 1 and time.monotonic() < end:
@@ -223,7 +229,7 @@ def keep_producing(bootstrap, topic, done):
 def test_stops_where_records_expire_before_they_are_copied(east, west):
     create_topic(east.bootstrap, "orders", partitions=1)
     produce_numbers(east.bootstrap, "orders", range(60_000), partitions=1, padding=500)
-    with configuration(east.bootstrap, west.bootstrap, limits={"bytesPerSecond": "2MB"}) as path:
+    with configuration(east.bootstrap, west.bootstrap, limits=SLOW) as path:
         process = start(path)
         check("it copies", eventually(lambda: count(west.bootstrap, "orders") > 0, seconds=60))
         delete_records(east.bootstrap, "orders", 0, 59_000)
@@ -244,8 +250,8 @@ def test_a_lost_cluster_ends_it_and_it_can_go_on(east, west, lost):
     create_topic(east.bootstrap, "orders", partitions=3)
     produce_numbers(east.bootstrap, "orders", range(60_000), padding=500)
     dying = {"east": east, "west": west}[lost]
-    with configuration(east.bootstrap, west.bootstrap, limits={"bytesPerSecond": "3MB"}) as path:
-        process = start(path, "--patience", "3")
+    with configuration(east.bootstrap, west.bootstrap, limits=SLOW) as path:
+        process = start(path)
         check(f"{lost}: it copies", eventually(lambda: count(west.bootstrap, "orders") > 0, seconds=60))
         dying.kill()
         status, found, errors = ended(process)
@@ -267,13 +273,14 @@ def test_interrupted_with_nobody_at_the_other_end(east, west):
     """A closed terminal, a pipe that nobody reads, a target that is gone when it is interrupted."""
     create_topic(east.bootstrap, "orders", partitions=3)
     produce_numbers(east.bootstrap, "orders", range(60_000), padding=500)
-    with configuration(east.bootstrap, west.bootstrap, limits={"bytesPerSecond": "10MB"}) as path:
+    with configuration(east.bootstrap, west.bootstrap, limits=SLOW) as path:
         process = start(path)
         check("it copies", eventually(lambda: count(west.bootstrap, "orders") > 0, seconds=60))
         process.send_signal(signal.SIGHUP)
         status, found, errors = ended(process)
         equal("a closed terminal interrupts it in order",
               (status, found and found["migration"]["phase"]), (1, "interrupted"))
+    with configuration(east.bootstrap, west.bootstrap) as path:
         report = path.parent / "report.json"
         process = start(path, "--report", str(report))
         process.stdout.close()

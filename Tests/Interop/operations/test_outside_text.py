@@ -7,15 +7,15 @@ import signal
 import stat
 import subprocess
 import tempfile
-import time
 
+import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from support.brokers import broker
-from support.checks import check, equal, eventually
+from support.checks import PATIENCE, check, equal, eventually
 from support.program import command, program
 from support.records import produce_numbers
-from support.replicators import flow, replicator
+from support.replicators import configured, flow, replicator
 from support.topics import create_topic
 
 HOSTILE = ["esc\x1b]0;pwned\x07\x1b[2J", "cr\rFORGED over", "sep\u2028\u202egnp", "nl\nFORGED"]
@@ -75,17 +75,30 @@ def test_an_early_hangup_does_not_end_it():
     with broker() as east, broker() as west, replicator(east.bootstrap, west.bootstrap, flow()) as running:
         running.kill()
         running.start()
-        # From the first instruction of the program on; what comes before belongs to the loader of the system.
-        for _ in range(100):
-            caught = [line for line in pathlib.Path(f"/proc/{running.process.pid}/status").read_text().splitlines()
-                      if line.startswith("SigCgt")]
-            if int(caught[0].split()[1], 16) & 1 << (signal.SIGHUP - 1):
-                break
-            time.sleep(0.005)
+        await_program(running.process)
         running.process.send_signal(signal.SIGHUP)
         check("it is taken for a reload", eventually(lambda: "configuration reloaded" in running.log()), running.log())
         check("it runs", running.is_alive(), running.log())
         equal("it stops", running.stop(), 0)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_an_early_stop_is_a_stop_as_asked(name):
+    with broker() as east, broker() as west, configured(east.bootstrap, west.bootstrap, flow()) as running:
+        running.start()
+        await_program(running.process)
+        running.process.send_signal(signal.Signals[name])
+        equal("its exit status", running.process.wait(timeout=PATIENCE), 0)
+
+
+def await_program(process):
+    """Waits for the first instruction of the program; what comes before belongs to the loader of the system."""
+    def has_begun():
+        caught = [line for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                  if line.startswith("SigCgt")]
+        return caught and int(caught[0].split()[1], 16) & 1 << (signal.SIGHUP - 1)
+
+    check("the program has begun", eventually(has_begun, pause=0.002))
 
 
 def test_a_report_is_for_its_owner():
