@@ -52,7 +52,7 @@ instance: {{id: instance-{number}}}
                 raise RuntimeError(f"an instance has ended: {file.read()[-1000:]}")
         try:
             with urllib.request.urlopen(f"http://{self.http}/api/status?scope=instance", timeout=5) as answer:
-                return {p["partition"] for flow in json.load(answer)["flows"] for p in flow["partitions"]}
+                return {p["partition"] for flow in json.load(answer)["flows"] for p in flow["partitions"] if p.get("instance")}
         except (OSError, ValueError):
             return set()
 

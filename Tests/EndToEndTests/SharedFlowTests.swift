@@ -42,7 +42,7 @@ import Testing
             _ = await task.result
         }
 
-        var partitions: Int { get async { await flow.status().partitions.count } }
+        var partitions: Int { get async { await flow.status().partitions.count { $0.instance != nil } } }
     }
 
     /// Appends numbered records to all partitions until it is stopped.
@@ -209,6 +209,9 @@ import Testing
             }
             #expect(await a.flow.status().reason?.contains("__replicator.east-to-west") == true)
             #expect(await !a.flow.works)
+            let lost = await a.flow.status().partitions + b.flow.status().partitions
+            #expect(lost.count == Int(Self.partitions))
+            #expect(lost.allSatisfy { $0.lag == nil && $0.lagUnknown?.contains("__replicator.east-to-west") == true })
             world.target.removeInterceptions()
             try await eventuallyDivided([a, b])
             #expect(await a.flow.status().reason == nil)
@@ -232,7 +235,7 @@ import Testing
             let a = try Instance("a", in: world)
             try await eventually("the refusal") {
                 let status = await a.flow.status()
-                return status.membership?.state == .refused && status.partitions.isEmpty
+                return status.membership?.state == .refused && status.partitions.allSatisfy { $0.instance == nil }
             }
             let reason = await a.flow.status().reason ?? ""
             #expect(reason.contains("kafka-acls.sh") && reason.contains("__replicator.east-to-west"))

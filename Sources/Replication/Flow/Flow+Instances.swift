@@ -180,6 +180,7 @@ extension Flow {
             let before = parts
             let tasks = parts.assigned(
                 assignment, generation: generation, takesMore: phase == .running, at: wallClock())
+            forgetUnattendedOfOthers()
             departed = control.assigned(peers: assignment.peers.map(\.instance), generation: generation)
             controlDue.notify()
             await setShared(parts.isShared)
@@ -217,7 +218,10 @@ extension Flow {
         releases = [:]
         unrecorded = []
         await checkpoints.forget()
-        for shard in shards { await shard.letGo() }
+        for shard in shards {
+            remember(unattended: await shard.statuses)
+            await shard.letGo()
+        }
         await setShared(true)
         // Told as that trouble's other side: why it lasts is in the status.
         troubles.began(.membership, reason)
@@ -455,6 +459,7 @@ extension Flow {
         status.tasks = parts.tasks
         for index in status.partitions.indices {
             let place = TopicPartition(status.partitions[index].topic, status.partitions[index].partition)
+            guard known[place] != nil else { continue }
             status.partitions[index].instance = instance.id
             status.partitions[index].instanceSince = parts.since[.partition(place)]
         }

@@ -68,6 +68,8 @@ public actor Flow: Service {
     var releases: [TopicPartition: ContinuousClock.Instant] = [:]
     /// Last progress of released partitions that is not recorded yet.
     var unrecorded: [PartitionProgress] = []
+    /// Partitions that were let go of without anybody there to take them, as they were then.
+    var unattended: [TopicPartition: FlowStatus.Partition] = [:]
     /// When the start was claimed; milliseconds since 1970.
     var claimedAt: Int64?
     /// The target does not know groups: this instance is the only one.
@@ -81,6 +83,7 @@ public actor Flow: Service {
     let arranging = AsyncSemaphore(1)
 
     private var waiting = WaitingTopics()
+    var waitingTopics: Set<String> { waiting.names }
     /// The source as discovery saw it last; nil before.
     private(set) var sourceSeen: ClusterMetadata?
     private(set) var excluded: [FlowStatus.ExcludedTopic] = []
@@ -288,7 +291,8 @@ public actor Flow: Service {
     }
 
     public func status() async -> FlowStatus {
-        let partitions = await Self.collect(shards) { await $0.statuses }
+        let copied = await Self.collect(shards) { await $0.statuses }
+        let partitions = (copied + (await unattended(besides: copied)))
             .sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
         var status = FlowStatus(
             name: name, source: settings.source.name, target: settings.target.name, state: phase,
@@ -606,6 +610,7 @@ extension Flow {
                 lags.add(await shard.lags(at: next))
                 paused.merge(await shard.pausedPartitions) { $0 + $1 }
             }
+            for place in unattendedPlaces { lags.add(.unknown(""), of: place.topic) }
             topicMetrics.report(lags, paused: paused)
         } while (try? await Task.sleep(for: Self.lagInterval)) != nil
     }
