@@ -67,8 +67,11 @@ extension Replicated {
         var assignor = JoinGroupRequest.JoinGroupRequestProtocol()
         assignor.name = "range"
         request.protocols = [assignor]
-        // Later versions want to be asked twice.
-        let response = try await targetClient.send(request, to: .coordinator(group: group), versions: 2...3)
+        var response = try await targetClient.send(request, to: .coordinator(group: group))
+        if response.errorCode == .memberIDRequired {
+            request.memberID = response.memberID
+            response = try await targetClient.send(request, to: .coordinator(group: group))
+        }
         guard response.errorCode == .none else {
             throw NeverHappened(description: "\(group) cannot be joined: \(response.errorCode)")
         }

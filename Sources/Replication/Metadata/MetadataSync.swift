@@ -38,8 +38,11 @@ actor MetadataSync {
     func synchronize() async {
         do throws(FlowError) {
             try await ledger.open()
-            let seen = try await observe()
-            let plan = planner.metadataPlan(seen, ledger: await ledger.state)
+            var seen = try await observe()
+            var plan = planner.metadataPlan(seen, ledger: await ledger.state)
+            if !plan.actions.isEmpty, try await isOutdated(&seen) {
+                plan = planner.metadataPlan(seen, ledger: await ledger.state)
+            }
             // What a flow that stops could not read any more is no news.
             guard !Task.isCancelled else { return }
             await reporter.report(plan.notes.filter { !$0.isOutage })
@@ -59,6 +62,29 @@ actor MetadataSync {
         }
     }
 
+    /// Settings and rules are read by name: a topic that was created again since its id was looked at is another one.
+    ///
+    /// - Returns: whether there is such a topic; it is left out then.
+    private func isOutdated(_ seen: inout SyncObservation) async throws(FlowError) -> Bool {
+        let metadata: ClusterMetadata
+        do throws(KafkaError) {
+            metadata = try await observer.source.metadata(.all)
+        } catch {
+            throw .kafka(error)
+        }
+        let count = seen.selected.count
+        seen.selected.removeAll { topic in metadata.topics[topic.source.name].map { $0.id != topic.source.id } ?? true }
+        let replaced = seen.replaced.all.count
+        await findReplaced(among: observer.select(metadata), &seen)
+        return seen.selected.count != count || seen.replaced.all.count != replaced
+    }
+
+    private func findReplaced(among selected: [SelectedTopic], _ seen: inout SyncObservation) async {
+        guard let progress else { return }
+        seen.replaced = ReplacedTopics(
+            among: selected, checkpoints: await progress.known, policies: settings.policies)
+    }
+
     private func observe() async throws(FlowError) -> SyncObservation {
         var seen = SyncObservation()
         seen.now = wallClock()
@@ -68,10 +94,7 @@ actor MetadataSync {
             seen.target = try await observer.target.metadata(.all, allowingAge: settings.sync.interval)
             let selected = observer.select(sourceMetadata)
             seen.topicNames = selected.map(\.source.name)
-            if let progress {
-                seen.replaced = ReplacedTopics(
-                    among: selected, checkpoints: await progress.known, policies: settings.policies)
-            }
+            await findReplaced(among: selected, &seen)
             let present = Set(sourceMetadata.topics.keys)
             try await observer.readGone(await ledger.state, present: present, into: &seen)
             let copied = selected.filter { seen.target.topics[$0.targetName]?.partitions.isEmpty == false }
