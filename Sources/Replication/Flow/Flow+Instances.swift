@@ -188,7 +188,13 @@ extension Flow {
             await setShared(parts.isShared)
             troubles.ended(.membership)
             // Loops look whether they hold their tasks before each round; a round that is under way is one of ours still.
-            if !tasks.isEmpty, parts.released(tasks, at: wallClock()) { await member?.rejoin() }
+            if !tasks.isEmpty {
+                if parts.released(tasks, at: wallClock()) {
+                    await member?.rejoin()
+                } else {
+                    untoldSince = untoldSince ?? .now
+                }
+            }
             if before.membership.state != .member || before.peers != parts.peers {
                 logger.info(
                     "instances share the flow",

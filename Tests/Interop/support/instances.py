@@ -4,7 +4,7 @@ import contextlib
 import json
 import signal
 
-from support.checks import PATIENCE, check, equal, eventually
+from support.checks import PATIENCE, check, eventually
 from support.replicators import Watched, configured, flow
 from support.topics import create_topic
 
@@ -85,9 +85,9 @@ class Instances:
 
 
 @contextlib.contextmanager
-def instances(source, target, *names, topic="orders", partitions=8, **settings):
+def instances(source, target, *names, topic="orders", partitions=8, replicas=1, **settings):
     """Instances of a flow with these settings that share a new topic; at the end all that run must stop in order."""
-    create_topic(source, topic, partitions=partitions)
+    create_topic(source, topic, partitions=partitions, replicas=replicas)
     with contextlib.ExitStack() as stack:
         shared = Instances(source, target, topic, partitions, stack, **settings)
         for name in names:
