@@ -86,7 +86,8 @@ class Replicator(Watched):
         return self
 
     def log(self):
-        return (self.folder / "log").read_text(errors="replace")
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def is_alive(self):
         return self.process is not None and self.process.poll() is None
