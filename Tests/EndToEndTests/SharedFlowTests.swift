@@ -204,16 +204,18 @@ import Testing
             let places = Dictionary(uniqueKeysWithValues: (0..<Self.partitions).map { ($0, 40 + Int64($0)) })
             try await world.commit("billing", ["orders": places])
             // A takeover leaves a marker in the log, so that offsets differ from those of the source.
-            var wanted: [TopicPartition: ClosedRange<Int64>] = [:]
+            var wanted: [Int32: ClosedRange<Int64>] = [:]
             for (partition, place) in places {
                 let log = StateTopic("east.orders", partition: partition, client: world.targetClient)
                 let offsets = try await log.readAll().map(\.offset)
-                wanted[TopicPartition("east.orders", partition)] = (offsets[Int(place) - 1] + 1)...offsets[Int(place)]
+                wanted[partition] = (offsets[Int(place) - 1] + 1)...offsets[Int(place)]
             }
             do {
                 try await eventually("all positions") {
                     let found = try await world.targetOffsets(of: "billing")
-                    return wanted.allSatisfy { found[$0.key].map { [range = $0.value] in range.contains($0.offset) } == true }
+                    return wanted.allSatisfy { partition, range in
+                        found[TopicPartition("east.orders", partition)].map { range.contains($0.offset) } ?? false
+                    }
                 }
             } catch {
                 for instance in [a, b] {
