@@ -112,7 +112,7 @@ import Testing
                 return
             }
             #expect(why.first?.contains("orders-0: it is paused (topic orders)") == true, "\(why)")
-            #expect(why.first?.contains("replicator resume --flow east-to-west") == true, "\(why)")
+            #expect(why.first?.contains("replicator resume --flow 'east-to-west'") == true, "\(why)")
         }
     }
 
