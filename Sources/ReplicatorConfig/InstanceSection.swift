@@ -90,15 +90,17 @@ enum InstanceID {
 extension ConfigFile {
     /// This process among the instances of its flows.
     ///
-    /// Two that run with the same file on one machine have to differ, and one that is started again has to be the same:
-    /// a port that is listened on is both. Without one the process has an id of its own.
+    /// One that is started again has to be the same, and two that run with the same file on one machine have to differ: a
+    /// port that is listened on is both. Without a port it is the machine, and without a machine's name the process.
     ///
     /// - Parameters:
     ///   - machine: this machine's name; nil when the system does not tell.
     ///   - process: number of this process.
     package func instanceSettings(machine: String?, process: Int32) -> InstanceSettings {
         let name = InstanceID.made(of: machine ?? "")
-        var settings = InstanceSettings(id: instance.id ?? "\(name)-\(http?.port ?? Int(process))")
+        let isNamed = machine.map { !$0.isEmpty && !HTTPListener.isLoopback($0) } ?? false
+        let number = http?.port ?? (isNamed ? nil : Int(process))
+        var settings = InstanceSettings(id: instance.id ?? number.map { "\(name)-\($0)" } ?? name)
         settings.address = advertised(machine: machine).map { "\(httpAccess.tls == nil ? "http" : "https")://\($0)" }
         settings.rack = instance.rack
         if let timeout = instance.sessionTimeout { settings.sessionTimeout = timeout }

@@ -93,6 +93,29 @@ import Testing
         }
     }
 
+    @Test func `a pause that was left on the target is obeyed, and named at once`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let flow = try world.flow { $0.naming = .identical }
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.works }
+                try await flow.pause(.topic("orders"))
+            }
+            try await world.produce(0..<100, to: "orders")
+
+            let error = await #expect(throws: MigrationError.self) {
+                try await world.migration(patience: .seconds(600)).run(
+                    cutOver: {}, progress: { _ in }, verified: { _ in })
+            }
+            guard case .partitionsFailed(let why)? = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(why.first?.contains("orders-0: it is paused (topic orders)") == true, "\(why)")
+            #expect(why.first?.contains("replicator resume --flow 'east-to-west'") == true, "\(why)")
+        }
+    }
+
     @Test func `records that the flow has not brought keep a migration from beginning`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

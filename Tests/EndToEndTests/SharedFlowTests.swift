@@ -191,6 +191,79 @@ import Testing
         }
     }
 
+    @Test func `groups are kept in step whoever copies what they read`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            for partition in 0..<Self.partitions { try await world.produce(0..<100, to: "orders", partition: partition) }
+            let a = try Instance("a", in: world), b = try Instance("b", in: world)
+            try await eventuallyDivided([a, b])
+            for partition in 0..<Self.partitions {
+                try await world.produce(100..<110, to: "orders", partition: partition)
+            }
+            try await check(world, count: 110)
+            let places = Dictionary(uniqueKeysWithValues: (0..<Self.partitions).map { ($0, 40 + Int64($0)) })
+            try await world.commit("billing", ["orders": places])
+            // A takeover leaves a marker in the log, so that offsets differ from those of the source.
+            var wanted: [Int32: ClosedRange<Int64>] = [:]
+            for (partition, place) in places {
+                let log = StateTopic("east.orders", partition: partition, client: world.targetClient)
+                let offsets = try await log.readAll().map(\.offset)
+                wanted[partition] = (offsets[Int(place) - 1] + 1)...offsets[Int(place)]
+            }
+            do {
+                try await eventually("all positions") {
+                    let found = try await world.targetOffsets(of: "billing")
+                    return wanted.allSatisfy { partition, range in
+                        found[TopicPartition("east.orders", partition)].map { range.contains($0.offset) } ?? false
+                    }
+                }
+            } catch {
+                for instance in [a, b] {
+                    let status = await instance.flow.status()
+                    let found = status.groups.flatMap(\.partitions).map {
+                        "\($0.partition) \($0.state) \($0.sourceOffset) \($0.targetOffset ?? -1) \($0.reason ?? "")"
+                    }
+                    Issue.record("\(status.tasks ?? []) \(status.groupsReason ?? "") \(found) wanted \(wanted)")
+                }
+                throw error
+            }
+            let tasks = [await a.flow.status().tasks ?? [], await b.flow.status().tasks ?? []].joined().sorted()
+            #expect(tasks == ["groups", "metadata", "topics"])
+            try await a.stop()
+            try await b.stop()
+        }
+    }
+
+    @Test func `a partition that its target does not take keeps the others from nobody`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            try await world.createTopic("slow", partitions: 3)
+            let a = try Instance("a", in: world)
+            try await eventually("a to have everything") { await a.partitions == Self.partitions + 3 }
+            world.target.intercept(.produce, times: .max, topic: "east.slow", .error(.notEnoughReplicas))
+            for partition: Int32 in 0..<3 { try await world.produce(0..<10, to: "slow", partition: partition) }
+            try await eventually("records that the target does not take") {
+                let slow = await a.flow.status().partitions.filter { $0.topic == "slow" }
+                return slow.allSatisfy { $0.bufferedBytes > 0 || $0.obstacle != nil }
+            }
+
+            let b = try Instance("b", in: world)
+            try await eventually("b to have some of the others") { await b.partitions > 0 }
+            // It waits for as long as a release may take.
+            let slow = await a.flow.status().partitions.filter { $0.topic == "slow" }
+            #expect(slow.count == 3)
+            world.target.removeInterceptions()
+            try await eventuallyDivided([a, b], total: Int(Self.partitions) + 3)
+            for partition: Int32 in 0..<3 {
+                try await eventually("everything of slow") {
+                    try await world.targetValues("east.slow", partition: partition) == expectedValues(0..<10)
+                }
+            }
+            try await a.stop()
+            try await b.stop()
+        }
+    }
+
     @Test func `nothing is written without the coordinator, and everything comes back with it`() async throws {
         try await Replicated.run(targetProperties: Self.quick) { world in
             try await world.createTopic("orders", partitions: Self.partitions)

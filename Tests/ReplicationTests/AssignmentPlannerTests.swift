@@ -61,6 +61,48 @@ import Testing
         #expect(plan.assignments.values.allSatisfy { $0.count == 15 } && plan.withheld.isEmpty)
     }
 
+    @Test(arguments: [2, 3, 4, 5, 9]) func `with as many members as parts, or more, none has two`(members: Int) {
+        var loads: [FlowPart: Double] = [:]
+        for (index, part) in Self.parts(2).enumerated() { loads[part] = Double(index) * 1e9 }
+        let plan = AssignmentPlanner(parts: Set(Self.parts(2)), remembered: loads).plan(
+            for: (0..<members).map { Member(id: "\($0)") })
+
+        #expect(plan.assignments.values.map(\.count).max() == 1)
+    }
+
+    @Test func `with more members than parts, what one has too much of is given to others`() {
+        let parts = Self.parts(3)
+        let plan = AssignmentPlanner(parts: Set(parts)).plan(
+            for: [Member(id: "a", generation: 1, owned: owned(parts))] + (1..<5).map { Member(id: "b\($0)", generation: 1) })
+
+        #expect(plan.assignments["a"]?.count == 1 && plan.withheld.count == 2)
+    }
+
+    @Test func `one that cannot read gets nothing while another can`() {
+        let parts = Set(Self.parts(20))
+        let planner = AssignmentPlanner(parts: parts)
+        let blind = Member(id: "a", generation: 4, owned: owned(parts.prefix(10)), isBlind: true)
+        let other = Member(id: "b", generation: 4, owned: owned(parts.subtracting(parts.prefix(10))))
+
+        let plan = planner.plan(for: [blind, other])
+        #expect(plan.assignments["a"] == [] && plan.assignments["b"] == Set(other.owned.keys))
+        #expect(plan.withheld == Set(blind.owned.keys))
+        // One that has let go of it all.
+        let next = planner.plan(for: [Member(id: "a", generation: 5, isBlind: true), other])
+        #expect(next.assignments == ["a": [], "b": parts])
+    }
+
+    @Test func `when nobody can read, everything stays where it is`() {
+        let parts = Set(Self.parts(20))
+        let half = Set(parts.prefix(10))
+        let plan = AssignmentPlanner(parts: parts).plan(for: [
+            Member(id: "a", generation: 4, owned: owned(half), isBlind: true),
+            Member(id: "b", generation: 4, owned: owned(parts.subtracting(half)), isBlind: true),
+        ])
+
+        #expect(plan.assignments == ["a": half, "b": parts.subtracting(half)] && plan.withheld.isEmpty)
+    }
+
     @Test func `who leaves gets nothing, and what it has waits until it lets go`() {
         let parts = Self.parts(20)
         let going = Set(parts[0..<10]), staying = Set(parts[10..<19])

@@ -17,7 +17,7 @@ import Testing
 
     private static let subscription = InstanceSubscription(
         instance: "one", address: "http://one:9644", rack: "r1", generation: 5, owned: owned,
-        releasing: [.partition(second)], isLeaving: true)
+        releasing: [.partition(second)], isLeaving: true, isBlind: true)
 
     @Test(arguments: [1, 2]) func `a subscription comes out as it went in`(version: Int) throws {
         let bytes: ByteBuffer = try Self.subscription.encoded(for: version)

@@ -158,6 +158,35 @@ import Testing
         #expect(world.instances["one"]?.rate == 1_000)
     }
 
+    @Test func `an instance hears once of each report for how long others have not heard the source`() {
+        var world = World()
+        for name in ["one", "two", "three"] { world.start(name) }
+        let idle = PartLoads.Traffic(bytesPerSecond: 0, requestsPerSecond: 0)
+        func report(_ name: String, _ silence: Int64?, at now: Int64) {
+            let record = world.instances[name]?.report(idle, sourceSilence: silence, now: now)
+            #expect(record != nil)
+            world.write(record.map { [$0] } ?? [])
+        }
+        report("one", 1_000, at: 100_000)
+        #expect(world.follow("one").sourceSilence == nil, "its own says nothing of others")
+        #expect(world.follow("two").sourceSilence == 1_000)
+        #expect(world.follow("two").sourceSilence == nil, "what was said before is no news")
+        report("one", 11_000, at: 110_000)
+        report("three", 2_000, at: 111_000)
+        #expect(world.follow("two").sourceSilence == 2_000)
+        // One of an earlier version does not tell.
+        report("one", nil, at: 120_000)
+        #expect(world.follow("two").sourceSilence == nil)
+        // One that is gone is nobody to give anything to.
+        world.instances["three"] = nil
+        report("one", 1_000, at: 130_000)
+        world.write([.report("three", InstanceReport(
+            address: nil, generation: 1, bytesPerSecond: 0, requestsPerSecond: 0, demand: nil, claim: nil,
+            claimNumber: nil, sourceSilence: 5, time: 131_000))])
+        world.share()
+        #expect(world.follow("two").sourceSilence == 1_000)
+    }
+
     @Test(arguments: [
         InstanceRecord.pause(.flow, PauseRecord(since: 5, by: "one")), .pause(.topic("orders"), nil),
         .pause(.partition("orders", 3), PauseRecord(since: 5, by: "one")),
@@ -168,7 +197,7 @@ import Testing
             "one",
             InstanceReport(
                 address: "http://one", generation: 3, bytesPerSecond: 1, requestsPerSecond: 2, demand: nil, claim: 4,
-                claimNumber: 6, time: 5)),
+                claimNumber: 6, sourceSilence: 7, time: 5)),
     ])
     func `records come out of the topic as they went in`(record: InstanceRecord) throws {
         let stored = ProgressRecord.control(record)
@@ -183,6 +212,10 @@ import Testing
         (
             "instance/one",
             #"{"generation":1,"bytesPerSecond":1,"requestsPerSecond":0,"claim":9223372036854775807,"time":0}"#
+        ),
+        (
+            "instance/one",
+            #"{"generation":1,"bytesPerSecond":1,"requestsPerSecond":0,"sourceSilence":9223372036854775807,"time":0}"#
         ),
     ])
     func `what no instance writes is refused`(key: String, value: String) {

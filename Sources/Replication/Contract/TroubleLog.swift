@@ -29,6 +29,8 @@ final class TroubleLog: Sendable {
         case answers(TopicPartition)
         /// The group in which instances share the flow is not to be reached, or does not take this one.
         case membership
+        /// This instance does not hear the source, while others that share the flow do.
+        case sight
     }
 
     /// In place of a shard: the start of the flow, when there is none yet. The first shard that has no such trouble
@@ -103,6 +105,7 @@ extension TroubleLog.Trouble {
         case .producerIDs: "cannot get another producer id, trying again"
         case .answers: "an answer is not believed, reading the target's log"
         case .membership: "this instance is no member of its group: it lets go of everything, and writes nothing"
+        case .sight: "the source answers other instances and not this one: they copy what it had"
         }
     }
 
@@ -119,6 +122,7 @@ extension TroubleLog.Trouble {
         case .producerIDs: "there is another producer id"
         case .answers: "answers about the partition are believed again"
         case .membership: "this instance is a member of its group again"
+        case .sight: "the source answers this instance again: it copies its part"
         }
     }
 
@@ -127,7 +131,7 @@ extension TroubleLog.Trouble {
         case .broker(let cluster, let broker): ["cluster": "\(cluster)", "broker": "\(broker)"]
         case .group(let group): ["group": "\(group.text)"]
         case .answers(let partition): ["topic": "\(partition.topic)", "partition": "\(partition.partition)"]
-        case .discovery, .memory, .metadata, .groups, .progress, .origins, .producerIDs, .membership: [:]
+        case .discovery, .memory, .metadata, .groups, .progress, .origins, .producerIDs, .membership, .sight: [:]
         }
     }
 }

@@ -15,6 +15,8 @@ extension Flow {
     /// Time for one request that waits for others' records.
     private static let newsPatience: Duration = .seconds(2)
     private static let retryPause: Duration = .milliseconds(200)
+    /// Time that partitions which are free wait for others that are to be given away, too.
+    private static let tellingPause: Duration = .seconds(1)
     private static let arrangeInterval: Duration = .seconds(1)
     private static let restInterval: Duration = .seconds(30)
 
@@ -108,6 +110,7 @@ extension Flow {
             group.addTask { await self.keepParts(factory) }
             group.addTask { await self.keepFollowing() }
             group.addTask { await self.keepControl() }
+            if !hasNoGroup { group.addTask { await self.keepLooking() } }
             await group.waitForAll()
         }
     }
@@ -138,7 +141,7 @@ extension Flow {
         return InstanceSubscription(
             version: min(instance.assignmentVersion, InstanceAssignment.newestVersion), instance: instance.id,
             address: instance.address, rack: instance.rack, generation: parts.ownership.generation, owned: owned,
-            releasing: parts.ownership.releasing, isLeaving: phase == .draining)
+            releasing: parts.ownership.releasing, isLeaving: phase == .draining, isBlind: sight.isBlind)
     }
 
     /// Everything that is to be divided: what is recorded of topics that the flow copies, and what it copies already.
@@ -186,7 +189,13 @@ extension Flow {
             await setShared(parts.isShared)
             troubles.ended(.membership)
             // Loops look whether they hold their tasks before each round; a round that is under way is one of ours still.
-            if !tasks.isEmpty, parts.released(tasks, at: wallClock()) { await member?.rejoin() }
+            if !tasks.isEmpty {
+                if parts.released(tasks, at: wallClock()) {
+                    await member?.rejoin()
+                } else {
+                    untoldSince = untoldSince ?? .now
+                }
+            }
             if before.membership.state != .member || before.peers != parts.peers {
                 logger.info(
                     "instances share the flow",
@@ -216,6 +225,7 @@ extension Flow {
         parts.lost(reason, isRefused: isRefused, at: wallClock())
         known = [:]
         releases = [:]
+        untoldSince = nil
         unrecorded = []
         await checkpoints.forget()
         for shard in shards {
@@ -320,16 +330,21 @@ extension Flow {
             await shards[shard].letGo([partition])
             free.insert(.partition(partition))
         }
-        guard !free.isEmpty, tenure == parts.tenure else { return }
-        for case .partition(let partition) in free {
-            known[partition] = nil
-            releases[partition] = nil
+        guard tenure == parts.tenure else { return }
+        if !free.isEmpty {
+            for case .partition(let partition) in free {
+                known[partition] = nil
+                releases[partition] = nil
+            }
+            isDivisionStale = true
+            let isOver = parts.released(free, at: wallClock())
+            untoldSince = isOver ? now - Self.tellingPause : untoldSince ?? now
         }
-        isDivisionStale = true
-        if parts.released(free, at: wallClock()) {
-            await member?.rejoin()
-            try? await progress.wakeOthers(instance.id)
-        }
+        // One partition that its target does not take keeps the others from nobody.
+        guard let since = untoldSince, now - since >= Self.tellingPause else { return }
+        untoldSince = nil
+        await member?.rejoin()
+        try? await progress.wakeOthers(instance.id)
     }
 
     private func begin(_ factory: PartitionFactory) async {

@@ -7,6 +7,7 @@ internal import PlainText
 // obeyed by all as they read it.
 extension Flow {
     private static let controlInterval: Duration = .seconds(10)
+    private static let lookInterval: Duration = .seconds(2)
     private static let leastMeasuring: TimeAmount = .seconds(5)
 
     /// Takes in what operators have said before, and claims a share of the flow's limit.
@@ -54,6 +55,9 @@ extension Flow {
         }
         if change.isRateNew { await obeyRate() }
         if change.areReportsNew, control.limit != nil { controlDue.notify() }
+        if let silence = change.sourceSilence, sight.others(silentFor: .milliseconds(silence), at: .now()) {
+            await sightChanged()
+        }
     }
 
     private func obeyRate() async {
@@ -87,7 +91,10 @@ extension Flow {
             let isLook = await measureTraffic()
             var records = departed + control.unrecorded
             departed = []
-            if let report = control.report(loads.traffic, now: wallClock()) { records.append(report) }
+            let silence = sight.silence(at: .now()).nanoseconds / 1_000_000
+            if let report = control.report(loads.traffic, sourceSilence: silence, now: wallClock()) {
+                records.append(report)
+            }
             do throws(FlowError) {
                 if !records.isEmpty { try await record(records) }
             } catch {
@@ -99,6 +106,30 @@ extension Flow {
             }
             guard await controlDue.wait(&signals, atMost: Self.controlInterval) else { return }
         }
+    }
+
+    /// Asks the source for as much as shows that it can be read, while there are others who could read it instead.
+    func keepLooking() async {
+        while !Task.isCancelled {
+            if parts.isShared {
+                if (try? await source.metadata(.none)) != nil, sight.heard(at: .now()) { await sightChanged() }
+            } else {
+                let wasBlind = sight.isBlind
+                sight = SourceSight(at: .now())
+                if wasBlind { await sightChanged() }
+            }
+            guard (try? await Task.sleep(for: Self.lookInterval)) != nil else { return }
+        }
+    }
+
+    private func sightChanged() async {
+        if sight.isBlind {
+            troubles.began(
+                .sight, "\(settings.source.name) cannot be reached from instance \(instance.id.printable())")
+        } else {
+            troubles.ended(.sight)
+        }
+        await member?.rejoin()
     }
 
     /// Not more often than every few seconds: it looks at every partition.

@@ -50,6 +50,8 @@ public actor Flow: Service {
     var member: InstanceMember?
     var loads = PartLoads()
     var loadsMeasured: NIODeadline?
+    /// Of the source, beside the others.
+    var sight = SourceSight(at: .now())
     let controlDue = Signal()
     /// Reports of instances that are gone, to be taken away.
     var departed: [InstanceRecord] = []
@@ -66,6 +68,8 @@ public actor Flow: Service {
     var lookedFor: Set<TopicPartition> = []
     /// Partitions that go to others, since when.
     var releases: [TopicPartition: ContinuousClock.Instant] = [:]
+    /// Since when partitions are free to be given away of which the group has not been told.
+    var untoldSince: ContinuousClock.Instant?
     /// Last progress of released partitions that is not recorded yet.
     var unrecorded: [PartitionProgress] = []
     /// Partitions that were let go of without anybody there to take them, as they were then.

@@ -15,10 +15,12 @@ package struct AssignmentPlanner: Sendable {
         package var releasing: Set<FlowPart>
         /// It is about to go: what it has goes to others, and it gets nothing.
         package var isLeaving: Bool
+        /// It cannot read the source: it gets nothing as long as another can.
+        package var isBlind: Bool
 
         package init(
             id: String, rack: String? = nil, generation: Int32 = -1, owned: [FlowPart: Double?] = [:],
-            releasing: Set<FlowPart> = [], isLeaving: Bool = false
+            releasing: Set<FlowPart> = [], isLeaving: Bool = false, isBlind: Bool = false
         ) {
             self.id = id
             self.rack = rack
@@ -26,6 +28,7 @@ package struct AssignmentPlanner: Sendable {
             self.owned = owned
             self.releasing = releasing
             self.isLeaving = isLeaving
+            self.isBlind = isBlind
         }
     }
 
@@ -72,7 +75,8 @@ package struct AssignmentPlanner: Sendable {
         // The order must not depend on the order of joining.
         let members = members.sorted { $0.id < $1.id }
         let claims = claims(of: members)
-        let staying = members.indices.filter { !members[$0].isLeaving }
+        var staying = members.indices.filter { !members[$0].isLeaving }
+        if staying.contains(where: { !members[$0].isBlind }) { staying.removeAll { members[$0].isBlind } }
         var division = PartDivision(racks: staying.map { members[$0].rack })
         let places = Dictionary(uniqueKeysWithValues: staying.enumerated().map { ($1, $0) })
         let weights = weights(members, among: staying.count)
@@ -154,7 +158,8 @@ package struct AssignmentPlanner: Sendable {
 
     /// The mean of what is left for the others when each part above it has a member of its own.
     private static func fairShare(_ weights: [Double], among count: Int) -> Double {
-        guard count > 0 else { return 0 }
+        // With a member for each, there is no rest to be shared.
+        guard count > 0, weights.count > count else { return weights.max() ?? 0 }
         let heaviest = weights.sorted(by: >).prefix(count)
         var (rest, members) = (weights.reduce(0, +), count)
         for weight in heaviest {

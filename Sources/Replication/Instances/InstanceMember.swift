@@ -240,7 +240,7 @@ extension InstanceMember {
         let told = subscriptions.map { id, found in
             AssignmentPlanner.Member(
                 id: id, rack: found.rack, generation: found.generation, owned: found.owned,
-                releasing: found.releasing, isLeaving: found.isLeaving)
+                releasing: found.releasing, isLeaving: found.isLeaving, isBlind: found.isBlind)
         }
         let planner = AssignmentPlanner(parts: parts, racks: racks, remembered: remembered)
         remembered = planner.loads(told: told)

@@ -92,7 +92,7 @@ extension InstanceParts {
     /// What others have recorded is known.
     mutating func caughtUp() { isBehind = false }
 
-    /// - Returns: whether the group has to be told: everything to be given away is free.
+    /// - Returns: whether the group has to be told at once: everything to be given away is free.
     mutating func released(_ parts: Set<FlowPart>, at now: Int64) -> Bool {
         for part in parts { since[part] = nil }
         let released = ownership.released(parts)

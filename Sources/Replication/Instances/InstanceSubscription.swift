@@ -19,10 +19,13 @@ package struct InstanceSubscription: Hashable, Sendable {
     package var releasing: Set<FlowPart>
     /// It is about to go: what it has is to go to others.
     package var isLeaving: Bool
+    /// It cannot read the source, while others can; see ``SourceSight``.
+    package var isBlind: Bool
 
     package init(
         version: Int = InstanceAssignment.newestVersion, instance: String, address: String? = nil, rack: String? = nil,
-        generation: Int32 = -1, owned: [FlowPart: Double?] = [:], releasing: Set<FlowPart> = [], isLeaving: Bool = false
+        generation: Int32 = -1, owned: [FlowPart: Double?] = [:], releasing: Set<FlowPart> = [],
+        isLeaving: Bool = false, isBlind: Bool = false
     ) {
         self.version = version
         self.instance = instance
@@ -32,6 +35,7 @@ package struct InstanceSubscription: Hashable, Sendable {
         self.owned = owned
         self.releasing = releasing
         self.isLeaving = isLeaving
+        self.isBlind = isBlind
     }
 }
 
@@ -50,6 +54,7 @@ extension InstanceSubscription {
         var generation: Int32
         var tasks: [String: Double?]
         var isLeaving: Bool?
+        var isBlind: Bool?
     }
 
     private struct Stored: Codable {
@@ -67,6 +72,7 @@ extension InstanceSubscription {
         var tasks: [String: Double?]
         var releasing: [String: [Int32]]?
         var isLeaving: Bool?
+        var isBlind: Bool?
     }
 
     /// - Parameter known: version of the last assignment that the instance got: all of its group read that.
@@ -79,7 +85,7 @@ extension InstanceSubscription {
     private func readable() throws -> ByteBuffer {
         var stored = Stored(
             version: version, instance: instance, address: address, rack: rack, generation: generation, topics: [:],
-            tasks: [:], isLeaving: isLeaving ? true : nil)
+            tasks: [:], isLeaving: isLeaving ? true : nil, isBlind: isBlind ? true : nil)
         for (part, load) in owned.sorted(by: { $0.key < $1.key }) {
             switch part {
             case .task(let task): stored.tasks[task.rawValue] = .some(load?.rounded())
@@ -100,7 +106,7 @@ extension InstanceSubscription {
     private func compact() throws -> ByteBuffer {
         var header = Header(
             version: version, instance: instance, address: address, rack: rack, generation: generation, tasks: [:],
-            isLeaving: isLeaving ? true : nil)
+            isLeaving: isLeaving ? true : nil, isBlind: isBlind ? true : nil)
         for case (.task(let task), let load) in owned { header.tasks[task.rawValue] = .some(load?.rounded()) }
         let partitions = owned.keys.sorted().compactMap(\.partition)
         var writer = CompactParts.Writer(header: try StateCheck.json(header))
@@ -138,7 +144,7 @@ extension InstanceSubscription {
         self.init(
             version: stored.version, instance: stored.instance, address: stored.address, rack: stored.rack,
             generation: stored.generation, owned: owned.merging(Self.tasks(stored.tasks)) { first, _ in first },
-            releasing: releasing, isLeaving: stored.isLeaving ?? false)
+            releasing: releasing, isLeaving: stored.isLeaving ?? false, isBlind: stored.isBlind ?? false)
     }
 
     private init(compact bytes: ByteBuffer) throws {
@@ -151,7 +157,8 @@ extension InstanceSubscription {
         self.init(
             version: header.version, instance: header.instance, address: header.address, rack: header.rack,
             generation: header.generation, owned: owned,
-            releasing: Set(try reader.partitions().map { .partition($0) }), isLeaving: header.isLeaving ?? false)
+            releasing: Set(try reader.partitions().map { .partition($0) }), isLeaving: header.isLeaving ?? false,
+            isBlind: header.isBlind ?? false)
         try reader.finish()
     }
 

@@ -35,7 +35,7 @@ package struct PartOwnership: Hashable, Sendable {
 
     /// Parts have been drained and their progress recorded.
     ///
-    /// - Returns: those to begin with again, and whether the group has to be told: everything to be given away is free.
+    /// - Returns: those to begin with again, and whether the group has to be told at once: everything to be given away is free.
     package mutating func released(_ parts: Set<FlowPart>) -> (again: Set<FlowPart>, isOver: Bool) {
         let found = releasing.intersection(parts)
         guard !found.isEmpty else { return ([], false) }

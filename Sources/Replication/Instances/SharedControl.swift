@@ -9,6 +9,8 @@ package struct SharedControl: Sendable {
         package var retries: [PauseScope: RetryCommand] = [:]
         package var isRateNew = false
         package var areReportsNew = false
+        /// Milliseconds for which the source had not answered another instance when that told so: the least of them.
+        package var sourceSilence: Int64?
 
         package init() {}
     }
@@ -74,6 +76,10 @@ package struct SharedControl: Sendable {
         change.arePausesNew = pauses.scopes != before
         change.retries = found.retries.filter { $1 != recorded.retries[$0] && $1.by != instance }
         change.areReportsNew = found.reports != recorded.reports
+        for (name, report) in found.reports where name != instance && report != recorded.reports[name] {
+            guard peers.contains(name), let silence = report.sourceSilence else { continue }
+            change.sourceSilence = min(change.sourceSilence ?? silence, silence)
+        }
         recorded = found
         claims.change(limit: limit(of: found))
         claims.follow(found.reports)
@@ -137,7 +143,11 @@ package struct SharedControl: Sendable {
     }
 
     /// The report of this instance; nil while none is due.
-    package mutating func report(_ traffic: PartLoads.Traffic, now: Int64) -> InstanceRecord? {
+    ///
+    /// - Parameter sourceSilence: milliseconds for which the source has not answered here; nil where that is not known.
+    package mutating func report(
+        _ traffic: PartLoads.Traffic, sourceSilence: Int64? = nil, now: Int64
+    ) -> InstanceRecord? {
         guard isOpen else { return nil }
         let read = Self.whole(traffic.bytesPerSecond)
         // One that reads nearly all that it may would perhaps read more.
@@ -152,7 +162,7 @@ package struct SharedControl: Sendable {
             InstanceReport(
                 address: address, generation: generation, bytesPerSecond: read,
                 requestsPerSecond: Self.whole(traffic.requestsPerSecond), demand: demand, claim: claim,
-                claimNumber: claims.number, time: now))
+                claimNumber: claims.number, sourceSilence: sourceSilence, time: now))
     }
 
     /// Load of each instance that shares the flow, as ``PartLoads/Traffic/load`` has it; nil while one has not reported.

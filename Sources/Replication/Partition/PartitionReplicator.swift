@@ -264,7 +264,6 @@ extension PartitionReplicator {
         let isIdle = isIdle
         phaseBeforeFailure = phase
         phase = .failed(failure, isIdle: isIdle)
-        metrics.failed(failure.reason)
         for batch in window.abandon() { release(batch) }
         bufferedBytes = 0
         rejection = nil

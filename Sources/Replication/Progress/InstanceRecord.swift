@@ -49,12 +49,14 @@ package struct InstanceReport: Hashable, Sendable, Codable {
     package var claim: Int?
     /// Tells the instance's own claims apart.
     package var claimNumber: Int?
+    /// Milliseconds for which the source has not answered it; nil where it does not tell.
+    package var sourceSilence: Int64?
     /// Milliseconds since 1970.
     package var time: Int64
 
     package init(
         address: String?, generation: Int32, bytesPerSecond: Int, requestsPerSecond: Int, demand: Int?, claim: Int?,
-        claimNumber: Int?, time: Int64
+        claimNumber: Int?, sourceSilence: Int64? = nil, time: Int64
     ) {
         self.address = address
         self.generation = generation
@@ -63,6 +65,7 @@ package struct InstanceReport: Hashable, Sendable, Codable {
         self.demand = demand
         self.claim = claim
         self.claimNumber = claimNumber
+        self.sourceSilence = sourceSilence
         self.time = time
     }
 
@@ -70,6 +73,9 @@ package struct InstanceReport: Hashable, Sendable, Codable {
         let numbers = [bytesPerSecond, requestsPerSecond, demand ?? 0, claim ?? 0]
         guard numbers.allSatisfy({ (0...Self.largest).contains($0) }) else {
             throw ImpossibleState("a rate in it is negative, or larger than there can be")
+        }
+        if let sourceSilence, !(0...Int64(Self.largest)).contains(sourceSilence) {
+            throw ImpossibleState("the source has been silent for \(sourceSilence) ms")
         }
     }
 

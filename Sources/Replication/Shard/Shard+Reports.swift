@@ -10,6 +10,7 @@ extension Shard {
         switch report {
         case .stopped(let failure, let offset):
             if isGivenUp(scheduler[index].source, failure, offset: offset) { return }
+            scheduler[index].metrics.failed(failure.reason)
             logger.error(
                 "partition stopped; the others go on",
                 metadata: source + ["offset": "\(offset)", "reason": "\(failure.explanation)"])

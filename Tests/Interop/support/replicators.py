@@ -24,7 +24,34 @@ def flow(name="flow", topics=(".*",), deny=(), **settings):
         "startFrom": "earliest", "sync": {"interval": "200ms"}, **settings}
 
 
-class Replicator:
+class Watched:
+    """What copies topics, as far as it is waited for: it tells `is_alive`, `log` and `partitions`."""
+
+    def awaits(self, what, condition, seconds=PATIENCE):
+        """Waits for a condition as long as the process lives, and counts it."""
+        holds = eventually(lambda: condition() or not self.is_alive(), seconds) and self.is_alive() and condition()
+        check(what, holds, "" if holds else f"\n{self.log()[-3000:]}\n{self.failures()}")
+        return holds
+
+    def failures(self):
+        return [p for p in self.partitions() if p["state"] != "active"]
+
+    def has_copied(self, source, topics, flows=("flow",)):
+        """Whether everything that the source's topics hold now has passed, in each of the flows."""
+        ends = {(topic, p): end for topic in topics for p, (_, end) in watermarks(source, topic).items()}
+
+        def passed():
+            known = {(p["flow"], p["topic"], p["partition"]): p["sourceOffset"] for p in self.partitions()}
+            return all(known.get((f, *partition), -1) >= end for f in flows for partition, end in ends.items())
+
+        return passed
+
+    def copies(self, source, topics, flows=("flow",), seconds=PATIENCE):
+        return self.awaits(f"everything of {', '.join(topics)} is copied", self.has_copied(source, topics, flows),
+                           seconds)
+
+
+class Replicator(Watched):
     """A running `replicator run`, its configuration, log and status."""
 
     def __init__(self, source, target, *flows):
@@ -59,7 +86,8 @@ class Replicator:
         return self
 
     def log(self):
-        return (self.folder / "log").read_text(errors="replace")
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def is_alive(self):
         return self.process is not None and self.process.poll() is None
@@ -99,32 +127,9 @@ class Replicator:
     def partitions(self):
         return [dict(p, flow=f["name"]) for f in self.status() for p in f["partitions"]]
 
-    def awaits(self, what, condition, seconds=PATIENCE):
-        """Waits for a condition as long as the process lives, and counts it."""
-        holds = eventually(lambda: condition() or not self.is_alive(), seconds) and self.is_alive() and condition()
-        check(what, holds, "" if holds else f"\n{self.log()[-3000:]}\n{self.failures()}")
-        return holds
-
-    def failures(self):
-        return [p for p in self.partitions() if p["state"] != "active"]
-
     def runs(self):
         flows = self.status()
         return bool(flows) and all(f["state"] == "running" for f in flows)
-
-    def has_copied(self, source, topics, flows=("flow",)):
-        """Whether everything that the source's topics hold now has passed, in each of the flows."""
-        ends = {(topic, p): end for topic in topics for p, (_, end) in watermarks(source, topic).items()}
-
-        def passed():
-            known = {(p["flow"], p["topic"], p["partition"]): p["sourceOffset"] for p in self.partitions()}
-            return all(known.get((f, *partition), -1) >= end for f in flows for partition, end in ends.items())
-
-        return passed
-
-    def copies(self, source, topics, flows=("flow",), seconds=PATIENCE):
-        return self.awaits(f"everything of {', '.join(topics)} is copied", self.has_copied(source, topics, flows),
-                           seconds)
 
     def cpu_seconds(self):
         return processes.cpu_seconds(self.process)
