@@ -53,7 +53,7 @@ struct RunCommand: AsyncParsableCommand {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let loops = (0..<System.coreCount).map { _ in group.next() }
         let access = try httpAccess(config)
-        if let http = config.http { try await checkCanListen(at: http, group) }
+        if let http = config.http { try checkCanListen(at: http) }
         do {
             let configuration = WatchedConfiguration(
                 file: common.config, selected: common.flow.isEmpty ? nil : Set(common.flow), current: config,
@@ -89,11 +89,9 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// Finds out that an address is taken before anything is created on a target, not while flows start.
-    private func checkCanListen(at address: HostAndPort, _ group: any EventLoopGroup) async throws {
+    private func checkCanListen(at address: HostAndPort) throws {
         do {
-            let probe = ServerBootstrap(group: group)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            try await probe.bind(host: address.host, port: address.port).get().close()
+            try AddressCheck.bind(host: address.host, port: address.port)
         } catch {
             let reason = ForeignError.words(error)
             throw Failure("http.listen: cannot listen on \(address): \(reason); choose another address")
