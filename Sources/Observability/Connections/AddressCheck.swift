@@ -1,5 +1,5 @@
 internal import Glibc
-package import NIOCore
+internal import NIOCore
 
 /// Finds out whether an address is free, before there is anybody to answer on it.
 ///
