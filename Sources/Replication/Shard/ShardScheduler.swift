@@ -93,6 +93,11 @@ package struct ShardScheduler {
 
     var partitions: some Collection<PartitionReplicator> { slots.lazy.filter { !$0.isLeft }.map(\.partition) }
 
+    /// Looks at each partition where it is: a copy of one counts references for all that it holds.
+    package func forEach(_ body: (PartitionReplicator) -> Void) {
+        for index in slots.indices where !slots[index].isLeft { body(slots[index].partition) }
+    }
+
     package subscript(index: Int) -> PartitionReplicator { slots[index].partition }
 
     package mutating func add(_ partition: PartitionReplicator) {
