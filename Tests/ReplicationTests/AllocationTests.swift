@@ -146,7 +146,8 @@ import Testing
         return ((many.count - few.count) / 16, (many.bytes - few.bytes) / 16)
     }
 
-    // No answer is longer than 16 MiB: beyond that slices are copies, since NIO's cannot begin there. The limits are those of a build for debugging, in which nothing is left out that the optimizer would, and a tenth more.
+    // No answer is longer than 16 MiB: beyond that slices are copies, since NIO's cannot begin there. The limits are those
+    // of a build for debugging, in which nothing is left out that the optimizer would, and a tenth more.
 
     @Test(arguments: [(10, 100_000), (1_000, 100_000), (10, 600_000)])
     func `a batch that passes through takes small pieces of memory alone, as many whatever it holds`(

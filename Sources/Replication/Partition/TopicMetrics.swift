@@ -29,20 +29,30 @@ package final class TopicMetrics: Sendable {
         records = factory.makeCounter(label: "replicator_records_total", dimensions: labels)
         skipped = Dictionary(
             uniqueKeysWithValues: SkipReason.allCases.map {
-                ($0, factory.makeCounter(label: "replicator_skipped_records_total", dimensions: labels + [("reason", $0.rawValue)]))
+                (
+                    $0,
+                    factory.makeCounter(
+                        label: "replicator_skipped_records_total", dimensions: labels + [("reason", $0.rawValue)])
+                )
             })
-        forwarded = factory.makeCounter(label: "replicator_batches_total", dimensions: labels + [("path", "forward"), ("reason", "")])
+        forwarded = factory.makeCounter(
+            label: "replicator_batches_total", dimensions: labels + [("path", "forward"), ("reason", "")])
         rewritten = Dictionary(
             uniqueKeysWithValues: RewriteReason.allCases.map {
                 (
                     $0,
-                    factory.makeCounter(label: "replicator_batches_total",
+                    factory.makeCounter(
+                        label: "replicator_batches_total",
                         dimensions: labels + [("path", "rewrite"), ("reason", $0.rawValue)])
                 )
             })
         failures = Dictionary(
             uniqueKeysWithValues: FailureReason.allCases.map {
-                ($0, factory.makeCounter(label: "replicator_failures_total", dimensions: labels + [("reason", $0.rawValue)]))
+                (
+                    $0,
+                    factory.makeCounter(
+                        label: "replicator_failures_total", dimensions: labels + [("reason", $0.rawValue)])
+                )
             })
         recoveredRecords = factory.makeCounter(label: "replicator_recovered_records_total", dimensions: labels)
         foreignOffsets = factory.makeCounter(label: "replicator_foreign_offsets_total", dimensions: labels)

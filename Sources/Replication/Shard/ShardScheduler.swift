@@ -100,6 +100,13 @@ package struct ShardScheduler {
 
     package subscript(index: Int) -> PartitionReplicator { slots[index].partition }
 
+    /// Makes room for so many more partitions, no more than that: a slot takes more than a kilobyte.
+    package mutating func reserve(_ count: Int) {
+        let free = vacant.count + slots.capacity - slots.count
+        // A few at a time are left to grow as arrays do.
+        if count > free, count > slots.count / 8 { slots.reserveCapacity(slots.count + count - vacant.count) }
+    }
+
     package mutating func add(_ partition: PartitionReplicator) {
         guard bySource[partition.source] == nil else { return }
         if vacant.isEmpty { reclaim() }
