@@ -142,7 +142,7 @@ let package = Package(
             name: "ClusterTestSupport", dependencies: ["KafkaBroker", "KafkaWire", nioCore, nioPosix, logging],
             path: "Tests/ClusterTestSupport", swiftSettings: settings),
 
-        // Stands in front of the C library's allocator, and counts for the thread that asks for it.
+        // Takes the place of the C library's allocator in tests, and counts for the thread that asks.
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
 
         // Pure: these suites run side by side.

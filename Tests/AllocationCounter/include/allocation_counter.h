@@ -10,7 +10,7 @@ struct allocations {
     long bytes;
 };
 
-/// False where the allocator belongs to somebody else: with sanitizers, and other C libraries.
+/// False where the allocator is not to be replaced: with sanitizers, and other C libraries.
 bool allocations_are_counted(void);
 
 /// Begins to count what the calling thread asks for.
