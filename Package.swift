@@ -142,6 +142,9 @@ let package = Package(
             name: "ClusterTestSupport", dependencies: ["KafkaBroker", "KafkaWire", nioCore, nioPosix, logging],
             path: "Tests/ClusterTestSupport", swiftSettings: settings),
 
+        // Takes the place of the C library's allocator in tests, and counts for the thread that asks.
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+
         // Pure: these suites run side by side.
         tests(
             "KafkaWireTests", ["KafkaWire", "KafkaCompression", "TestSupport", nioCore], resources: [.copy("Fixtures")]),
@@ -161,7 +164,7 @@ let package = Package(
             "ReplicationTests",
             [
                 "Replication", "BoundedExpressions", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport",
-                nioCore,
+                "AllocationCounter", nioCore,
             ]),
         tests(
             "ReplicationToolsTests",

@@ -1,6 +1,7 @@
 """What partitions that catch up do to others, to memory, and to the limit that an operator sets."""
 
 import contextlib
+import json
 import threading
 import time
 
@@ -12,13 +13,13 @@ from processes import cpu_seconds, memory_megabytes
 QUIET = 99
 
 
-def latency_of_quiet(env, is_busy):
-    """Records now and then on 99 quiet partitions: until each is at the target, in nanoseconds."""
+def latency_of_quiet(env, is_busy, quiet=range(QUIET)):
+    """Records now and then on quiet partitions: until each is at the target, in nanoseconds."""
     from confluent_kafka import Consumer, Producer, TopicPartition
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{EAST}", "linger.ms": 0, "log_level": 0})
     consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{WEST}", "group.id": "quiet", "enable.auto.commit": False,
                          "fetch.wait.max.ms": 100, "log_level": 0})
-    consumer.assign([TopicPartition("east.quiet", partition, 0) for partition in range(QUIET)])
+    consumer.assign([TopicPartition("east.quiet", partition, 0) for partition in quiet])
     sent, times, is_over = {}, {}, threading.Event()
 
     def receive():
@@ -31,7 +32,7 @@ def latency_of_quiet(env, is_busy):
     number = 0
     while is_busy():
         sent[number] = time.monotonic_ns()
-        producer.produce("quiet", b"news", key=str(number), partition=number % QUIET)
+        producer.produce("quiet", b"news", key=str(number), partition=quiet[number % len(quiet)])
         producer.poll(0)
         number += 1
         time.sleep(0.01)
@@ -69,6 +70,47 @@ def beside_backlog(megabytes):
                         return metric("replicator_records_total") < records
                     found = latency_of_quiet(env, is_busy)
                     return {**figures("quiet", found), "peak MB": memory_megabytes(child.pid)}
+            yield measure
+    return prepare
+
+
+def beside_silence():
+    """Quiet partitions of two brokers of the target, while the third one's, with much to catch up on, find it silent."""
+    @contextlib.contextmanager
+    def prepare(env):
+        import urllib.request
+        path, _ = record_file(env, env.size(512))
+        with broker(env, EAST, partitions=12):
+            from confluent_kafka.admin import AdminClient, NewTopic
+            admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{EAST}", "log_level": 0})
+            for outcome in admin.create_topics([NewTopic("quiet", QUIET, 1)]).values():
+                outcome.result()
+
+            def measure(program):
+                control = f"http://127.0.0.1:{FAR + 3}"
+
+                def state():
+                    return json.load(urllib.request.urlopen(control, timeout=10))
+
+                def leaders(topic):
+                    return {p["partition"]: p["leader"] for t in state()["topics"] if t["name"].startswith(topic)
+                            for p in t["partitions"]}
+                with process(env.program, "broker", "--listen", f"127.0.0.1:{WEST}", "--nodes", "3", "--control",
+                             f"127.0.0.1:{FAR + 3}", ready="listening"):
+                    with running(env, program, topics="bench|quiet") as child:
+                        await_true("the topics are there", lambda: len(leaders("east.quiet")) == QUIET)
+                        silent = next(n for n in (3, 2) if n not in leaders("__replicator").values())
+                        request = urllib.request.Request(f"{control}/nodes/{silent}/freeze", method="POST")
+                        urllib.request.urlopen(request, timeout=10).read()
+                        produce(EAST, "bench", path)
+                        began = time.monotonic()
+                        found = latency_of_quiet(
+                            env, lambda: time.monotonic() - began < (5 if env.is_quick else 20),
+                            [p for p, leader in leaders("east.quiet").items() if leader != silent])
+                        peak = memory_megabytes(child.pid)
+                        request = urllib.request.Request(f"{control}/nodes/{silent}/thaw", method="POST")
+                        urllib.request.urlopen(request, timeout=10).read()
+                        return {**figures("quiet", found), "peak MB": peak}
             yield measure
     return prepare
 
@@ -129,6 +171,7 @@ def stalled():
 CASES = [
     Case("99 quiet partitions by themselves", beside_backlog(0)),
     Case("99 quiet partitions beside one that catches up", beside_backlog(4_000)),
+    Case("quiet partitions beside a broker that is silent", beside_silence()),
     Case("bytesPerSecond 5 MB, 1 partition", limited(5, 1)),
     Case("bytesPerSecond 50 MB, 12 partitions", limited(50, 12)),
     Case("a target that stalls", stalled()),

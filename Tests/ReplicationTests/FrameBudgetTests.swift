@@ -51,12 +51,23 @@ import Testing
         #expect(budget.backlogShare(of: 3) * 4 <= 700)
     }
 
-    @Test func `a partition is full with as much as nobody holds`() {
+    @Test func `a partition is full with as much as nobody holds of what backlogs may, and never with nothing`() {
         var budget = FrameBudget(budget: 8 << 20)
-        #expect(budget.largestPartition == 8 << 20)
-        _ = budget.book(bytes: 6 << 20, batches: 1)
-        #expect(budget.largestPartition == 2 << 20)
-        _ = budget.book(bytes: 6 << 20, batches: 1)
-        #expect(budget.largestPartition == 256 << 10)
+        #expect(budget.largestPartition == 7 << 20)
+        #expect(!budget.mayFill)
+        _ = budget.book(bytes: 4 << 20, batches: 1)
+        #expect(budget.largestPartition == 3 << 20)
+        #expect(budget.mayFill)
+        _ = budget.book(bytes: 4 << 20, batches: 1)
+        #expect(budget.largestPartition == 1)
+    }
+
+    @Test func `where backlogs hold all that they may, a fetch of tails leaves most of the rest to the next`() {
+        var budget = FrameBudget(budget: 8 << 20)
+        #expect(budget.tailFetch == 1 << 20)
+        _ = budget.book(bytes: 7 << 20, batches: 1)
+        #expect(budget.tailFetch == 256 << 10)
+        _ = budget.book(bytes: 1 << 20, batches: 1)
+        #expect(budget.tailFetch == 0)
     }
 }

@@ -12,11 +12,7 @@ actor MetadataSync {
     private let reporter: SyncReporter
     private let troubles: TroubleLog
     private let wallClock: @Sendable () -> Int64
-    /// Place in the list of topics at which the next poll of settings begins.
-    private var turn = 0
-
-    /// Topics whose settings are looked at each time; with more, they take turns.
-    private static let topicsPerLook = 1_000
+    private var turns = SettingTurns()
 
     init(
         settings: FlowSettings, observer: MetadataObserver, applier: SyncApplier, ledger: SyncLedger,
@@ -39,20 +35,29 @@ actor MetadataSync {
         do throws(FlowError) {
             try await ledger.open()
             var seen = try await observe()
-            var plan = planner.metadataPlan(seen, ledger: await ledger.state)
-            if !plan.actions.isEmpty, try await isOutdated(&seen) {
-                plan = planner.metadataPlan(seen, ledger: await ledger.state)
+            let topics = Array(seen.selected[turns.take(of: seen.selected.count)])
+            var outage: String?
+            // One round is for everything beside the settings, too.
+            for (round, some) in (topics.isEmpty ? [[]] : topics.chunked(by: SettingTurns.atOnce)).enumerated() {
+                if round > 0 { seen = seen.settingsAlone }
+                seen.selected = some
+                if settings.sync.topicConfigs { await readSettings(&seen) }
+                var plan = planner.metadataPlan(seen, ledger: await ledger.state)
+                if !plan.actions.isEmpty, try await isOutdated(&seen) {
+                    plan = planner.metadataPlan(seen, ledger: await ledger.state)
+                }
+                // What a flow that stops could not read any more is no news.
+                guard !Task.isCancelled else { return }
+                await reporter.report(plan.notes.filter { !$0.isOutage })
+                let outcomes = try await applier.apply(plan)
+                guard !Task.isCancelled else { return }
+                await reporter.report(outcomes.filter { $0.error?.isOutage != true })
+                let unanswered = outcomes.first { $0.error?.isOutage == true }?.error.map { "\($0)" }
+                outage = outage ?? unanswered ?? plan.notes.first(where: \.isOutage)?.message
             }
-            // What a flow that stops could not read any more is no news.
-            guard !Task.isCancelled else { return }
-            await reporter.report(plan.notes.filter { !$0.isOutage })
-            let outcomes = try await applier.apply(plan)
-            guard !Task.isCancelled else { return }
-            await reporter.report(outcomes.filter { $0.error?.isOutage != true })
-            let unanswered = outcomes.first { $0.error?.isOutage == true }?.error.map { "\($0)" }
             // One outage, however many topics and rules it concerns.
-            if let trouble = unanswered ?? plan.notes.first(where: \.isOutage)?.message {
-                troubles.began(.metadata, trouble)
+            if let outage {
+                troubles.began(.metadata, outage)
             } else {
                 troubles.ended(.metadata)
             }
@@ -98,29 +103,24 @@ actor MetadataSync {
             let present = Set(sourceMetadata.topics.keys)
             try await observer.readGone(await ledger.state, present: present, into: &seen)
             let copied = selected.filter { seen.target.topics[$0.targetName]?.partitions.isEmpty == false }
-            seen.selected = inTurn(copied)
+            seen.selected = copied
         } catch {
             throw .kafka(error)
         }
         if settings.sync.topicConfigs, !seen.selected.isEmpty {
             seen.defaults = await observer.defaults(seen.target)
-            for error in await observer.readSourceConfigs(of: seen.selected, into: &seen).values {
-                seen.notes.append(
-                    SyncNote(
-                        kind: .failed, subject: error.topic ?? "", message: "\(error)", isOutage: error.isOutage))
-            }
-            await observer.readTargetConfigs(of: seen.selected, into: &seen)
         }
         if settings.sync.acls { await observer.readAcls(into: &seen) }
         if settings.sync.quotas { await observer.readQuotas(into: &seen) }
         return seen
     }
 
-    private func inTurn(_ topics: [SelectedTopic]) -> [SelectedTopic] {
-        guard topics.count > Self.topicsPerLook else { return topics }
-        if turn >= topics.count { turn = 0 }
-        let batch = topics[turn..<min(turn + Self.topicsPerLook, topics.count)]
-        turn += Self.topicsPerLook
-        return Array(batch)
+    private func readSettings(_ seen: inout SyncObservation) async {
+        guard !seen.selected.isEmpty else { return }
+        for error in await observer.readSourceConfigs(of: seen.selected, into: &seen).values {
+            seen.notes.append(
+                SyncNote(kind: .failed, subject: error.topic ?? "", message: "\(error)", isOutage: error.isOutage))
+        }
+        await observer.readTargetConfigs(of: seen.selected, into: &seen)
     }
 }

@@ -1,73 +1,90 @@
 internal import Metrics
 
 /// Counters of one topic of one flow. Names and meanings are those of Docs/Metrics.md.
+///
+/// They are the factory's own handlers: what the library puts around each of them takes more memory than the number itself,
+/// and a flow may have thousands of topics.
 package final class TopicMetrics: Sendable {
-    private let bytesIn: Counter
-    private let bytesOut: Counter
-    private let records: Counter
-    private let skipped: [SkipReason: Counter]
-    private let forwarded: Counter
-    private let rewritten: [RewriteReason: Counter]
-    private let lag: Gauge
-    private let paused: Gauge
-    private let recoveredRecords: Counter
-    private let foreignOffsets: Counter
-    private let regressions: Counter
-    private let doubledRecords: Counter
-    private let failures: [FailureReason: Counter]
-    private let replicationLatency: Metrics.Timer
-    private let pipelineLatency: Metrics.Timer
+    private let bytesIn: any CounterHandler
+    private let bytesOut: any CounterHandler
+    private let records: any CounterHandler
+    private let skipped: [SkipReason: any CounterHandler]
+    private let forwarded: any CounterHandler
+    private let rewritten: [RewriteReason: any CounterHandler]
+    private let lag: any RecorderHandler
+    private let paused: any RecorderHandler
+    private let recoveredRecords: any CounterHandler
+    private let foreignOffsets: any CounterHandler
+    private let regressions: any CounterHandler
+    private let doubledRecords: any CounterHandler
+    private let failures: [FailureReason: any CounterHandler]
+    private let replicationLatency: any TimerHandler
+    private let pipelineLatency: any TimerHandler
 
     package init(flow: String, topic: String) {
         let labels = [("flow", flow), ("topic", topic)]
-        bytesIn = Counter(label: "replicator_bytes_in_total", dimensions: labels)
-        bytesOut = Counter(label: "replicator_throughput_bytes_total", dimensions: labels)
-        records = Counter(label: "replicator_records_total", dimensions: labels)
+        let factory = MetricsSystem.factory
+        bytesIn = factory.makeCounter(label: "replicator_bytes_in_total", dimensions: labels)
+        bytesOut = factory.makeCounter(label: "replicator_throughput_bytes_total", dimensions: labels)
+        records = factory.makeCounter(label: "replicator_records_total", dimensions: labels)
         skipped = Dictionary(
             uniqueKeysWithValues: SkipReason.allCases.map {
-                ($0, Counter(label: "replicator_skipped_records_total", dimensions: labels + [("reason", $0.rawValue)]))
+                (
+                    $0,
+                    factory.makeCounter(
+                        label: "replicator_skipped_records_total", dimensions: labels + [("reason", $0.rawValue)])
+                )
             })
-        forwarded = Counter(
+        forwarded = factory.makeCounter(
             label: "replicator_batches_total", dimensions: labels + [("path", "forward"), ("reason", "")])
         rewritten = Dictionary(
             uniqueKeysWithValues: RewriteReason.allCases.map {
                 (
                     $0,
-                    Counter(
+                    factory.makeCounter(
                         label: "replicator_batches_total",
                         dimensions: labels + [("path", "rewrite"), ("reason", $0.rawValue)])
                 )
             })
         failures = Dictionary(
             uniqueKeysWithValues: FailureReason.allCases.map {
-                ($0, Counter(label: "replicator_failures_total", dimensions: labels + [("reason", $0.rawValue)]))
+                (
+                    $0,
+                    factory.makeCounter(
+                        label: "replicator_failures_total", dimensions: labels + [("reason", $0.rawValue)])
+                )
             })
-        recoveredRecords = Counter(label: "replicator_recovered_records_total", dimensions: labels)
-        foreignOffsets = Counter(label: "replicator_foreign_offsets_total", dimensions: labels)
-        regressions = Counter(label: "replicator_target_regressions_total", dimensions: labels)
-        doubledRecords = Counter(label: "replicator_doubled_records_total", dimensions: labels)
-        lag = Gauge(label: "replicator_message_lag", dimensions: labels)
-        paused = Gauge(label: "replicator_partitions_paused", dimensions: labels)
-        replicationLatency = Metrics.Timer(label: "replicator_replication_latency_seconds", dimensions: labels)
-        pipelineLatency = Metrics.Timer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
+        recoveredRecords = factory.makeCounter(label: "replicator_recovered_records_total", dimensions: labels)
+        foreignOffsets = factory.makeCounter(label: "replicator_foreign_offsets_total", dimensions: labels)
+        regressions = factory.makeCounter(label: "replicator_target_regressions_total", dimensions: labels)
+        doubledRecords = factory.makeCounter(label: "replicator_doubled_records_total", dimensions: labels)
+        lag = factory.makeRecorder(
+            label: "replicator_message_lag", dimensions: labels, aggregate: false)
+        paused = factory.makeRecorder(
+            label: "replicator_partitions_paused", dimensions: labels, aggregate: false)
+        replicationLatency = factory.makeTimer(label: "replicator_replication_latency_seconds", dimensions: labels)
+        pipelineLatency = factory.makeTimer(label: "replicator_pipeline_latency_seconds", dimensions: labels)
     }
 
     func took(bytes: Int, outcome: BatchIntake.Outcome) {
-        bytesIn.increment(by: bytes)
+        bytesIn.increment(by: Int64(bytes))
         for (reason, count) in outcome.skipped { skipped[reason]?.increment(by: count) }
         var whole = outcome.batches.count
         for (reason, count) in outcome.rewritten {
-            rewritten[reason]?.increment(by: count)
+            rewritten[reason]?.increment(by: Int64(count))
             whole -= count
         }
-        if whole > 0 { forwarded.increment(by: whole) }
+        if whole > 0 { forwarded.increment(by: Int64(whole)) }
     }
 
     /// - Parameter latencyMilliseconds: nil for records without a timestamp.
     func acknowledged(_ batch: OutgoingBatch, latencyMilliseconds: Int64?, pipelineNanoseconds: Int64) {
-        bytesOut.increment(by: batch.sizeInBytes)
-        records.increment(by: batch.recordCount)
-        if let latencyMilliseconds { replicationLatency.recordMilliseconds(latencyMilliseconds) }
+        bytesOut.increment(by: Int64(batch.sizeInBytes))
+        records.increment(by: Int64(batch.recordCount))
+        if let latencyMilliseconds {
+            let (nanoseconds, overflows) = latencyMilliseconds.multipliedReportingOverflow(by: 1_000_000)
+            replicationLatency.recordNanoseconds(overflows ? .max : nanoseconds)
+        }
         pipelineLatency.recordNanoseconds(pipelineNanoseconds)
     }
 
@@ -78,7 +95,7 @@ package final class TopicMetrics: Sendable {
 
     /// So many batches, counted already when they were taken in, have become one.
     func merged(batches: Int) {
-        rewritten[.merge]?.increment(by: batches)
+        rewritten[.merge]?.increment(by: Int64(batches))
     }
 
     func recovered(_ records: Int64) {
@@ -90,7 +107,7 @@ package final class TopicMetrics: Sendable {
     }
 
     func targetWentBackwards() {
-        regressions.increment()
+        regressions.increment(by: 1)
     }
 
     func doubled(_ records: Int64) {
@@ -98,7 +115,7 @@ package final class TopicMetrics: Sendable {
     }
 
     func failed(_ reason: FailureReason) {
-        failures[reason]?.increment()
+        failures[reason]?.increment(by: 1)
     }
 
     /// Lag of all the topic's partitions together; nil when that of one is not known. Then the series is not shown.
@@ -108,7 +125,7 @@ package final class TopicMetrics: Sendable {
 
     /// Partitions of the topic that an operator has paused.
     func report(paused count: Int) {
-        paused.record(count)
+        paused.record(Int64(count))
     }
 }
 

@@ -30,10 +30,15 @@ package struct FrameBudget: Sendable {
     /// to one is still on its way to the target.
     package func backlogShare(of fetches: Int) -> Int { (budget - tailShare) / (max(fetches, 1) + 1) }
 
-    /// Bytes waiting for the target with which a partition is full: as much as nobody holds.
-    package var largestPartition: Int { max(budget - held, min(budget / 4, Self.smallestPartition)) }
+    /// Bytes waiting for the target with which a partition is full: as much as nobody holds of what backlogs may. One that
+    /// holds nothing never is.
+    package var largestPartition: Int { max(budget - tailShare - held, 1) }
 
-    private static let smallestPartition = 256 << 10
+    /// Whether some partition may be full: a smaller part of what backlogs may hold is no more than the rest.
+    package var mayFill: Bool { 2 * held >= budget - tailShare }
+
+    /// Bytes to ask for in one fetch of tails. Where backlogs hold all that they may, one fetch does not take all the rest.
+    package var tailFetch: Int { held < budget - tailShare ? tailShare : available / 4 }
 
     package mutating func reserve(_ bytes: Int, forTails isForTails: Bool = false) {
         reserved += bytes

@@ -8,9 +8,12 @@ extension Shard {
     /// Status of each partition whose topic is selected.
     var statuses: [FlowStatus.Partition] {
         let now = NIODeadline.now()
-        return scheduler.partitions.filter(\.isSelected).map {
-            FlowStatus.Partition($0, obstacle: obstacle(of: $0, at: now), at: now)
+        var statuses: [FlowStatus.Partition] = []
+        scheduler.forEach { partition in
+            guard partition.isSelected else { return }
+            statuses.append(FlowStatus.Partition(partition, obstacle: obstacle(of: partition, at: now), at: now))
         }
+        return statuses
     }
 
     private func obstacle(of partition: PartitionReplicator, at now: NIODeadline) -> String? {

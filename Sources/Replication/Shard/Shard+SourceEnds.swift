@@ -7,13 +7,18 @@ extension Shard {
     /// leader are told so.
     func sourceEndsDue(at now: NIODeadline) -> [Int32: [TopicPartition]] {
         var due: [Int32: [TopicPartition]] = [:]
-        for (index, partition) in scheduler.partitions.enumerated() where partition.needsSourceEnd(at: now) {
+        var leaderless: [TopicPartition] = []
+        scheduler.forEach { partition in
+            guard partition.needsSourceEnd(at: now) else { return }
             if partition.hasSourceLeader, let leader = partition.sourceLeader?.broker {
                 due[leader, default: []].append(partition.source)
             } else {
-                let source = source.settings.name
-                scheduler.inform(index) { $0.sourceEndRefused("the partition has no leader on \(source)") }
+                leaderless.append(partition.source)
             }
+        }
+        for partition in leaderless {
+            guard let index = scheduler.index(ofSource: partition) else { continue }
+            scheduler.inform(index) { $0.sourceEndRefused("the partition has no leader on \(source.settings.name)") }
         }
         return due
     }
@@ -38,7 +43,11 @@ extension Shard {
     }
 
     /// Partitions that stand before a transaction that nobody ends.
-    var behindTransactions: [TopicPartition] { scheduler.partitions.filter(\.isBehindTransaction).map(\.source) }
+    var behindTransactions: [TopicPartition] {
+        var found: [TopicPartition] = []
+        scheduler.forEach { partition in if partition.isBehindTransaction { found.append(partition.source) } }
+        return found
+    }
 
     func found(_ transactions: [TopicPartition: OpenTransaction]) {
         for (partition, transaction) in transactions {
@@ -50,8 +59,8 @@ extension Shard {
     /// Lag of the selected topics.
     func lags(at now: NIODeadline) -> TopicLags {
         var lags = TopicLags()
-        for partition in scheduler.partitions where partition.isSelected {
-            lags.add(partition.lag(at: now), of: partition.source.topic)
+        scheduler.forEach { partition in
+            if partition.isSelected { lags.add(partition.lag(at: now), of: partition.source.topic) }
         }
         return lags
     }
@@ -59,8 +68,8 @@ extension Shard {
     /// Numbers of partitions that an operator has paused, by topic; nothing for topics without any.
     var pausedPartitions: [String: Int] {
         var paused: [String: Int] = [:]
-        for partition in scheduler.partitions where partition.isPaused && partition.isSelected {
-            paused[partition.source.topic, default: 0] += 1
+        scheduler.forEach { partition in
+            if partition.isPaused, partition.isSelected { paused[partition.source.topic, default: 0] += 1 }
         }
         return paused
     }

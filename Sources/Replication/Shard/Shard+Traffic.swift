@@ -1,8 +1,12 @@
 extension Shard {
     /// Of each partition, whatever its state.
     var traffic: [PartitionTraffic] {
-        scheduler.partitions.map {
-            PartitionTraffic(partition: $0.source, bytes: $0.writtenBytes, batches: $0.writtenBatches)
+        var traffic: [PartitionTraffic] = []
+        scheduler.forEach { partition in
+            traffic.append(
+                PartitionTraffic(
+                    partition: partition.source, bytes: partition.writtenBytes, batches: partition.writtenBatches))
         }
+        return traffic
     }
 }

@@ -113,6 +113,7 @@ actor Shard {
 
     /// Takes partitions in and starts on them.
     func add(_ partitions: [PartitionReplicator]) {
+        scheduler.reserve(partitions.count)
         for partition in partitions { scheduler.add(partition) }
         perform()
         startMissingLinks()

@@ -22,6 +22,11 @@ package struct ShardScheduler {
     /// Partitions of which a lane's session has yet to be told what has changed.
     private var changedInLane: [FetchLane: Set<Int>] = [:]
     private var fullInLane: [FetchLane: Set<Int>] = [:]
+    /// Partitions with something that waits for the target.
+    private var holding: Set<Int> = []
+    private var silentTargets = SilentTargets()
+    /// Target brokers that partitions have had so far.
+    private var knownTargets: Set<Int32> = []
     /// Bytes to ask for of partitions that need more than usual.
     private var largeWishes: [FetchLane: [Int: Int]] = [:]
     /// Memory that a byte of an answer takes, of late.
@@ -73,6 +78,7 @@ package struct ShardScheduler {
         var hasQuestion = false
         var isPausing = false
         var hasProgressed = false
+        var isHolding = false
         /// The partition is gone; the slot is used again when nothing refers to it.
         var isLeft = false
     }
@@ -87,7 +93,19 @@ package struct ShardScheduler {
 
     var partitions: some Collection<PartitionReplicator> { slots.lazy.filter { !$0.isLeft }.map(\.partition) }
 
+    /// Looks at each partition where it is: a copy of one counts references for all that it holds.
+    package func forEach(_ body: (PartitionReplicator) -> Void) {
+        for index in slots.indices where !slots[index].isLeft { body(slots[index].partition) }
+    }
+
     package subscript(index: Int) -> PartitionReplicator { slots[index].partition }
+
+    /// Makes room for so many more partitions, no more than that: a slot takes more than a kilobyte.
+    package mutating func reserve(_ count: Int) {
+        let free = vacant.count + slots.capacity - slots.count
+        // A few at a time are left to grow as arrays do.
+        if count > free, count > slots.count / 8 { slots.reserveCapacity(slots.count + count - vacant.count) }
+    }
 
     package mutating func add(_ partition: PartitionReplicator) {
         guard bySource[partition.source] == nil else { return }
@@ -191,6 +209,11 @@ extension ShardScheduler {
     /// Takes the effects of the last event, and files the partition under what it wants now.
     private mutating func file(_ index: Int) {
         apply(slots[index].partition.takeEffects(), index)
+        let isHolding = slots[index].partition.bufferedBytes > 0
+        if isHolding != slots[index].isHolding {
+            slots[index].isHolding = isHolding
+            if isHolding { holding.insert(index) } else { holding.remove(index) }
+        }
         fileWish(index)
         fileReadiness(index)
         let hasQuestion = slots[index].partition.hasOpenQuestion
@@ -216,15 +239,19 @@ extension ShardScheduler {
         if let held = effects.held {
             budget.book(frame: held.frame, bytes: held.bytes, batches: held.batches)
             learnExpansion(held)
+            if let leader = slots[index].partition.targetLog.leader { silentTargets.took(held.bytes, for: leader) }
         }
         for frame in effects.released { budget.release(frame) }
-        if !effects.released.isEmpty { changes.hasBudget = true }
+        if !effects.released.isEmpty {
+            changes.hasBudget = true
+            if let leader = slots[index].partition.targetLog.leader { silentTargets.acknowledged(by: leader) }
+        }
         if effects.areLeadersStale { changes.areLeadersStale = true }
         for report in effects.reports { changes.reports.append((index, report)) }
     }
 
     private mutating func fileWish(_ index: Int) {
-        let wish = slots[index].partition.fetchWish(limit: budget.largestPartition)
+        let wish = slots[index].partition.fetchWish(limit: limit(of: index))
         let broker = wish.map { readReplicas.replica(of: slots[index].partition.source) ?? $0.leader.broker }
         let before = (wish: slots[index].wish, lane: slots[index].lane)
         if before.lane != nil, before.lane?.broker != broker { lanes.leave(index) }
@@ -239,7 +266,18 @@ extension ShardScheduler {
         }
     }
 
+    /// Bytes waiting for the target with which a partition is full.
+    private func limit(of index: Int) -> Int {
+        if !silentTargets.silent.isEmpty, let leader = slots[index].partition.targetLog.leader,
+            silentTargets.silent.contains(leader)
+        {
+            return 0
+        }
+        return budget.largestPartition
+    }
+
     private mutating func fileReadiness(_ index: Int) {
+        if let leader = slots[index].partition.targetLog.leader { knownTargets.insert(leader) }
         guard let leader = slots[index].partition.targetLog.leader, slots[index].partition.isReadyToSend else { return }
         if let queuedAt = slots[index].queuedAt {
             guard queuedAt != leader else { return }
@@ -362,7 +400,7 @@ extension ShardScheduler {
         guard available > 0 else { return 0 }
         let wanted =
             lane.isForTails
-            ? max(1, budget.tailShare)
+            ? max(1, budget.tailFetch)
             : min(laneWindows[lane]?.bytes ?? limits.fetchBytes, max(limits.fetchBytes, backlogShare))
         return min(wanted, max(1, Int(Double(available) / expansion)))
     }
@@ -379,11 +417,42 @@ extension ShardScheduler {
     /// Whether partitions are not fetched because the target has yet to take what they hold.
     package func leavesOutFullPartitions(in lane: FetchLane) -> Bool { fullInLane[lane]?.isEmpty == false }
 
+    /// How much makes a partition full follows from what all others hold: it is looked at again before each fetch.
+    private mutating func lookAtFullness(in lane: FetchLane) {
+        guard budget.mayFill || !silentTargets.silent.isEmpty || leavesOutFullPartitions(in: lane) else { return }
+        for broker in lookAtTargets() {
+            for index in slots.indices where slots[index].partition.targetLog.leader == broker { refile(index) }
+        }
+        for index in holding where slots[index].lane == lane { refile(index) }
+        for index in fullInLane[lane] ?? [] { refile(index) }
+    }
+
+    /// - Returns: target brokers that have become silent, or are not any more.
+    private mutating func lookAtTargets() -> Set<Int32> {
+        // Beside a single one there is nobody to leave memory to.
+        guard knownTargets.count > 1 else { return [] }
+        var held: [Int32: Int] = [:]
+        for index in holding {
+            guard let leader = slots[index].partition.targetLog.leader else { continue }
+            held[leader, default: 0] += slots[index].partition.bufferedBytes
+        }
+        let smallest = budget.tailShare / (2 * knownTargets.count)
+        return silentTargets.look(held: held, limit: max(budget.largestPartition, smallest))
+    }
+
+    private mutating func refile(_ index: Int) {
+        guard !slots[index].isLeft, let wish = slots[index].wish,
+            wish.isFull != (slots[index].partition.bufferedBytes >= limit(of: index))
+        else { return }
+        fileWish(index)
+    }
+
     /// Tells a lane's session what has changed about its partitions since the last time.
     package mutating func update(_ session: inout FetchSession, of lane: FetchLane) {
         if lane.isForTails {
             for index in lanes.takeReturning(to: lane.broker) { fileWish(index) }
         }
+        lookAtFullness(in: lane)
         for index in changedInLane.removeValue(forKey: lane) ?? [] {
             let source = slots[index].partition.source
             // It may have come back to another slot meanwhile.

@@ -36,4 +36,15 @@ package struct SyncObservation: Sendable {
     package var now: Int64 = 0
 
     package init() {}
+
+    /// What comparing the settings of further topics takes: everything else was compared already.
+    package var settingsAlone: SyncObservation {
+        var rest = SyncObservation()
+        rest.topicNames = topicNames
+        rest.target = target
+        rest.defaults = defaults
+        rest.replaced = replaced
+        rest.now = now
+        return rest
+    }
 }

@@ -91,7 +91,7 @@ struct RunCommand: AsyncParsableCommand {
     /// Finds out that an address is taken before anything is created on a target, not while flows start.
     private func checkCanListen(at address: HostAndPort) throws {
         do {
-            try ListeningProbe.check(host: address.host, port: address.port)
+            try AddressCheck.bind(host: address.host, port: address.port)
         } catch {
             let reason = ForeignError.words(error)
             throw Failure("http.listen: cannot listen on \(address): \(reason); choose another address")

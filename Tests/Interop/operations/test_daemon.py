@@ -334,34 +334,6 @@ def test_leader_moves_are_events(east, west):
         running.copies(east.bootstrap, ["orders"])
 
 
-def test_who_connects_while_it_starts_is_answered_or_refused(east, west):
-    """Never left with a connection that nobody serves."""
-    with configured(east.bootstrap, west.bootstrap) as running:
-        host, port = running.http.split(":")
-        unanswered, served = [], 0
-        for _ in range(5):
-            running.start()
-            while running.is_alive():
-                try:
-                    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
-                except OSError:
-                    continue
-                with connection:
-                    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                    try:
-                        answer = connection.recv(1000)
-                    except TimeoutError:
-                        unanswered.append(len(unanswered))
-                        break
-                    except OSError:
-                        continue
-                if answer.startswith(b"HTTP/1.1 200"):
-                    served += 1
-                    break
-            running.kill()
-        equal("each start is answered", (served, unanswered), (5, []))
-
-
 def test_bad_surroundings_are_named(east, west):
     create_topic(east.bootstrap, "orders", partitions=1)
     with replicator(east.bootstrap, west.bootstrap) as running:

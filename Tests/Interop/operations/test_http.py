@@ -292,3 +292,27 @@ def test_the_page_knows_what_one_may_do(east, west, chromium, files):
 
 def test_an_unknown_address_is_nobody():
     equal("nobody there", command("status", "--url", f"https://{free_address()}").returncode, 1)
+
+
+def test_whoever_is_let_in_at_the_start_is_answered(east, west):
+    """The port is tried out before anything is created: whoever connects then must be refused, not taken in and left."""
+    create_topic(east.bootstrap, "orders", partitions=1)
+    with configured(east.bootstrap, west.bootstrap) as running:
+        host, port = running.http.rsplit(":", 1)
+        for number in range(6):
+            running.start()
+            answer = None
+            while answer is None and running.is_alive():
+                try:
+                    connection = socket.create_connection((host, int(port)))
+                except ConnectionRefusedError:
+                    continue
+                with connection:
+                    try:
+                        connection.settimeout(PATIENCE)
+                        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                        answer = connection.recv(1024)
+                    except OSError as error:
+                        answer = str(error).encode()
+            check(f"start {number + 1}", b" 200 OK" in (answer or b""), str(answer))
+            equal("it stops with status 0", running.stop(), 0)
