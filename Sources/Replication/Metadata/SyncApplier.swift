@@ -69,33 +69,37 @@ extension SyncApplier {
                 await target.createTopics($0, validateOnly: $1).mapValues { $0.map { _ in () } }
             }
             var changes: [LedgerChange] = []
+            var leftOver: [SyncAction] = []
             for (item, created) in zip(batch, await creation.outcomes(of: batch.map(\.topic))) {
                 outcomes.append(SyncOutcome(action: item.action, error: created.error))
                 guard created.error == nil else { continue }
                 changes.append(.created(source: item.source, configs: created.topic.configs))
-                logCreation(of: created)
+                logCreation(of: created.topic)
+                func setting(_ key: String) -> SyncAction {
+                    .changeConfig(
+                        ConfigChangePlan(
+                            topic: item.topic.name, source: item.source, key: key, from: nil, to: item.topic.configs[key]))
+                }
+                outcomes += created.leftOut.sorted { $0.key < $1.key }.map {
+                    SyncOutcome(action: setting($0.key), error: $0.value)
+                }
+                leftOver += created.leftOver.keys.sorted().map(setting)
             }
             try await ledger.store(changes)
+            // Before the topic is copied: nothing produces to it until this returns.
+            outcomes += try await changeConfigs(leftOver)
         }
         return outcomes
     }
 
-    private func logCreation(of created: TopicCreation.Outcome) {
-        let settings = created.topic.configs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    private func logCreation(of topic: NewTopic) {
+        let settings = topic.configs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         logger.info(
             "created topic on the target",
             metadata: [
-                "topic": "\(created.topic.name)", "partitions": "\(created.topic.partitions)",
+                "topic": "\(topic.name)", "partitions": "\(topic.partitions)",
                 "settings": "\(settings.joined(separator: " "))",
             ])
-        for (key, error) in created.leftOut.sorted(by: { $0.key < $1.key }) {
-            logger.warning(
-                """
-                the target refuses a setting: the topic was created without it; name the setting under \
-                sync.configExclude if that may stay so
-                """,
-                metadata: ["topic": "\(created.topic.name)", "setting": "\(key)", "reason": "\(error)"])
-        }
     }
 
     private func addPartitions(_ actions: [SyncAction]) async -> [SyncOutcome] {
@@ -145,9 +149,7 @@ extension SyncApplier {
             let results = await alter(plans)
             var changes: [LedgerChange] = []
             for (topic, plans) in zip(topics, plans) {
-                if case .failure(let error) = results[topic], plans.count > 1, !error.isRetriable,
-                    !error.isAuthorization
-                {
+                if case .failure(let error) = results[topic], plans.count > 1, error.mayBlameSettings {
                     // One key is to blame; the others should not suffer for it.
                     for plan in plans {
                         finish(plan, await alter([[plan]])[topic], &outcomes, &changes)

@@ -28,14 +28,36 @@ actor SyncReporter {
     }
 
     func report(_ outcomes: [SyncOutcome]) {
+        var refused: [String: [SyncOutcome]] = [:]
         for outcome in outcomes {
             guard let error = outcome.error else { continue }
+            if case .changeConfig(let plan) = outcome.action, error.mayBlameSettings {
+                refused["\(plan.key) \(error.code.map { "\($0)" } ?? "")", default: []].append(outcome)
+                continue
+            }
             let advice = SyncFailure.text(outcome.action, error, settings.target)
             guard isNew("\(outcome.action.subject) \(advice)") else { continue }
             logger.warning(
                 "cannot change metadata on the target, trying again at each look",
                 metadata: ["what": "\(outcome.action.subject)", "reason": "\(advice)"])
         }
+        for (what, outcomes) in refused.sorted(by: { $0.key < $1.key }) where isNew("refused \(what)") {
+            report(refusedOf: outcomes)
+        }
+    }
+
+    /// A cluster that does not take a setting takes it of no topic: it is said once, of the first.
+    private func report(refusedOf outcomes: [SyncOutcome]) {
+        guard case .changeConfig(let plan)? = outcomes.first?.action, let error = outcomes.first?.error else { return }
+        logger.warning(
+            """
+            the target refuses a setting: topics there are without it, the others of their settings are copied; it is \
+            tried again at each look, name it under sync.configExclude if it may stay so
+            """,
+            metadata: [
+                "setting": "\(plan.key)", "value": "\(plan.to ?? "the brokers' default")", "topic": "\(plan.topic)",
+                "topics": "\(outcomes.count)", "reason": "\(error)",
+            ])
     }
 
     private func isNew(_ text: String) -> Bool {
