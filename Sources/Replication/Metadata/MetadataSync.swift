@@ -12,11 +12,12 @@ actor MetadataSync {
     private let reporter: SyncReporter
     private let troubles: TroubleLog
     private let wallClock: @Sendable () -> Int64
-    /// Place in the list of topics at which the next poll of settings begins.
+    /// Places in the lists of topics and groups at which the next poll of settings begins.
     private var turn = 0
+    private var groupTurn = 0
 
-    /// Topics whose settings are looked at each time; with more, they take turns.
-    private static let topicsPerLook = 1_000
+    /// Topics, and groups, whose settings are looked at each time; with more, they take turns.
+    private static let perLook = 1_000
 
     init(
         settings: FlowSettings, observer: MetadataObserver, applier: SyncApplier, ledger: SyncLedger,
@@ -75,7 +76,7 @@ actor MetadataSync {
             let present = Set(sourceMetadata.topics.keys)
             try await observer.readGone(await ledger.state, present: present, into: &seen)
             let copied = selected.filter { seen.target.topics[$0.targetName]?.partitions.isEmpty == false }
-            seen.selected = inTurn(copied)
+            seen.selected = Self.next(copied, &turn)
         } catch {
             throw .kafka(error)
         }
@@ -88,16 +89,21 @@ actor MetadataSync {
             }
             await observer.readTargetConfigs(of: seen.selected, into: &seen)
         }
+        if settings.sync.groupConfigs {
+            var next = groupTurn
+            await observer.readGroupConfigs(into: &seen) { Self.next($0, &next) }
+            groupTurn = next
+        }
         if settings.sync.acls { await observer.readAcls(into: &seen) }
         if settings.sync.quotas { await observer.readQuotas(into: &seen) }
         return seen
     }
 
-    private func inTurn(_ topics: [SelectedTopic]) -> [SelectedTopic] {
-        guard topics.count > Self.topicsPerLook else { return topics }
-        if turn >= topics.count { turn = 0 }
-        let batch = topics[turn..<min(turn + Self.topicsPerLook, topics.count)]
-        turn += Self.topicsPerLook
+    private static func next<Item>(_ items: [Item], _ turn: inout Int) -> [Item] {
+        guard items.count > perLook else { return items }
+        if turn >= items.count { turn = 0 }
+        let batch = items[turn..<min(turn + perLook, items.count)]
+        turn += perLook
         return Array(batch)
     }
 }

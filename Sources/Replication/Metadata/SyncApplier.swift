@@ -78,7 +78,8 @@ extension SyncApplier {
                 func setting(_ key: String) -> SyncAction {
                     .changeConfig(
                         ConfigChangePlan(
-                            topic: item.topic.name, source: item.source, key: key, from: nil, to: item.topic.configs[key]))
+                            of: .topic(item.topic.name), source: item.source, key: key, from: nil,
+                            to: item.topic.configs[key]))
                 }
                 outcomes += created.leftOut.sorted { $0.key < $1.key }.map {
                     SyncOutcome(action: setting($0.key), error: $0.value)
@@ -139,23 +140,23 @@ extension SyncApplier {
 // Settings.
 extension SyncApplier {
     private func changeConfigs(_ actions: [SyncAction]) async throws(FlowError) -> [SyncOutcome] {
-        var byTopic: [String: [ConfigChangePlan]] = [:]
+        var byResource: [ConfigResource: [ConfigChangePlan]] = [:]
         for action in actions {
-            if case .changeConfig(let plan) = action { byTopic[plan.topic, default: []].append(plan) }
+            if case .changeConfig(let plan) = action { byResource[plan.resource, default: []].append(plan) }
         }
         var outcomes: [SyncOutcome] = []
-        for topics in byTopic.keys.sorted().chunked(by: Self.batch) {
-            let plans = topics.map { byTopic[$0] ?? [] }
+        for resources in byResource.keys.sorted(by: { $0.description < $1.description }).chunked(by: Self.batch) {
+            let plans = resources.map { byResource[$0] ?? [] }
             let results = await alter(plans)
             var changes: [LedgerChange] = []
-            for (topic, plans) in zip(topics, plans) {
-                if case .failure(let error) = results[topic], plans.count > 1, error.mayBlameSettings {
+            for (resource, plans) in zip(resources, plans) {
+                if case .failure(let error) = results[resource], plans.count > 1, error.mayBlameSettings {
                     // One key is to blame; the others should not suffer for it.
                     for plan in plans {
-                        finish(plan, await alter([[plan]])[topic], &outcomes, &changes)
+                        finish(plan, await alter([[plan]])[resource], &outcomes, &changes)
                     }
                 } else {
-                    for plan in plans { finish(plan, results[topic], &outcomes, &changes) }
+                    for plan in plans { finish(plan, results[resource], &outcomes, &changes) }
                 }
             }
             try await ledger.store(changes)
@@ -163,16 +164,12 @@ extension SyncApplier {
         return outcomes
     }
 
-    private func alter(_ topics: [[ConfigChangePlan]]) async -> Outcomes<String, Void> {
+    private func alter(_ plans: [[ConfigChangePlan]]) async -> Outcomes<ConfigResource, Void> {
         var changes: [ConfigResource: [String: ConfigChange]] = [:]
-        for plan in topics.joined() {
-            changes[.topic(plan.topic), default: [:]][plan.key] = plan.to.map { .set($0) } ?? .delete
+        for plan in plans.joined() {
+            changes[plan.resource, default: [:]][plan.key] = plan.to.map { .set($0) } ?? .delete
         }
-        var outcomes: Outcomes<String, Void> = [:]
-        for (resource, outcome) in await target.alterConfigs(changes) {
-            if case .topic(let name) = resource { outcomes[name] = outcome }
-        }
-        return outcomes
+        return await target.alterConfigs(changes)
     }
 
     private func finish(
@@ -181,11 +178,17 @@ extension SyncApplier {
     ) {
         outcomes.append(outcome(.changeConfig(plan), result))
         guard case .success = result else { return }
-        changes.append(.config(source: plan.source, key: plan.key, value: plan.to))
+        changes.append(plan.memory)
+        let (message, kind): (Logger.Message, String) =
+            if case .group = plan.resource {
+                ("changed group setting on the target", "group")
+            } else {
+                ("changed topic setting on the target", "topic")
+            }
         logger.info(
-            "changed topic setting on the target",
+            message,
             metadata: [
-                "topic": "\(plan.topic)", "key": "\(plan.key)", "from": "\(plan.from ?? "the brokers' default")",
+                kind: "\(plan.resource.name)", "key": "\(plan.key)", "from": "\(plan.from ?? "the brokers' default")",
                 "to": "\(plan.to ?? "the brokers' default")",
             ])
     }

@@ -51,12 +51,12 @@ actor SyncReporter {
         guard case .changeConfig(let plan)? = outcomes.first?.action, let error = outcomes.first?.error else { return }
         logger.warning(
             """
-            the target refuses a setting: topics there are without it, the others of their settings are copied; it is \
-            tried again at each look, name it under sync.configExclude if it may stay so
+            the target refuses a setting: what is named is without it there, its other settings are copied; it is tried \
+            again at each look, exclude it with sync.configExclude if it may stay so
             """,
             metadata: [
-                "setting": "\(plan.key)", "value": "\(plan.to ?? "the brokers' default")", "topic": "\(plan.topic)",
-                "topics": "\(outcomes.count)", "reason": "\(error)",
+                "setting": "\(plan.key)", "value": "\(plan.to ?? "the brokers' default")", "of": "\(plan.resource)",
+                "refusals": "\(outcomes.count)", "reason": "\(error)",
             ])
     }
 
@@ -78,7 +78,12 @@ package enum SyncFailure {
         case .createTopic(let topic, _): MissingPermission(.create, on: .topic, topic.name, of: target)
         case .addPartitions(let topic, _, _): MissingPermission(.alter, on: .topic, topic, of: target)
         case .deleteTopic(let topic, _): MissingPermission(.delete, on: .topic, topic, of: target)
-        case .changeConfig(let plan): MissingPermission(.alterConfigs, on: .topic, plan.topic, of: target)
+        case .changeConfig(let plan):
+            if case .group(let name) = plan.resource {
+                MissingPermission(.alterConfigs, on: .group, name, of: target)
+            } else {
+                MissingPermission(.alterConfigs, on: .topic, plan.resource.name, of: target)
+            }
         case .createAcl, .deleteAcl: MissingPermission(.alter, on: .cluster, of: target)
         case .changeQuota: MissingPermission(.alterConfigs, on: .cluster, of: target)
         }
