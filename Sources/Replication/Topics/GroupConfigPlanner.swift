@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import KafkaWire
 
 /// Decides which settings of groups of the target have to change for them to follow the source's.
 struct GroupConfigPlanner {
