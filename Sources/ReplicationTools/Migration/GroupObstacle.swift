@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import Replication
 
 extension FlowStatus.Group {
