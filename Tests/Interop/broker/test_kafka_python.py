@@ -92,7 +92,7 @@ def test_topics_are_administered(cluster):
 def test_the_cluster_is_administered(cluster):
     admin = KafkaAdminClient(bootstrap_servers=cluster.addresses)
     admin.create_topics([NewTopic("t", 1, 2)])
-    quorum = admin.describe_metadata_quorum()
+    quorum = admin.describe_metadata_quorum()["topics"][0]["partitions"][0]
     voters = [voter["replica_id"] for voter in quorum["current_voters"]]
     equal("the leader is the voter", voters, [quorum["leader_id"]])
     equal("the other node observes", len(quorum["observers"]), 1)
