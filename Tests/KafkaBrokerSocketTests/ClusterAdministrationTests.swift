@@ -158,7 +158,7 @@ import Testing
                 var request = CreateDelegationTokenRequest()
                 let answer = try await connection.send(request)
                 #expect(answer.errorCode == .delegationTokenAuthDisabled)
-                #expect((answer.principalType, answer.principalName) == ("User", "alice"))
+                #expect([answer.principalType, answer.principalName] == ["User", "alice"])
                 #expect(answer.expiryTimestampMs == -1)
                 var renewer = CreateDelegationTokenRequest.CreatableRenewers()
                 renewer.principalType = "Group"
