@@ -35,7 +35,9 @@ import Testing
         }
     }
 
-    private func set(_ kind: GroupKind, to offset: Int64, at client: ClusterClient, _ place: TopicPartition) async throws {
+    private func set(_ kind: GroupKind, to offset: Int64, at client: ClusterClient, _ place: TopicPartition)
+        async throws
+    {
         let position = CommittedOffset(offset: offset)
         for (_, outcome) in await client.setPositions(of: group, kind, [place: position]) { try outcome.get() }
     }
@@ -120,7 +122,8 @@ import Testing
     }
 
     @Test(arguments: kinds)
-    func `a failover carries a position over, and says of which groups a part stays behind`(kind: GroupKind) async throws
+    func `a failover carries a position over, and says of which groups a part stays behind`(kind: GroupKind)
+        async throws
     {
         try await Replicated.run { world in
             let flow = try await prepare(kind, in: world)
@@ -142,7 +145,8 @@ import Testing
             let report = await failover.report
             #expect(report.groupsNotInStep == [])
             #expect(try await position(kind, in: world) == 6)
-            #expect(report.groupsNotCarried.map { $0.hasPrefix("app (share group): ") } == (kind == .share ? [true] : []))
+            #expect(
+                report.groupsNotCarried.map { $0.hasPrefix("app (share group): ") } == (kind == .share ? [true] : []))
         }
     }
 }

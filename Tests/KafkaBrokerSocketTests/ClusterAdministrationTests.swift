@@ -34,7 +34,8 @@ import Testing
             #expect(found[0].currentVoters.map(\.replicaID) == [controller])
             #expect(Set(found[0].observers.map(\.replicaID)).union([controller]).count == 3)
             #expect(found[0].highWatermark > 0)
-            #expect((found[0].currentVoters + found[0].observers).allSatisfy { $0.logEndOffset == found[0].highWatermark })
+            #expect(
+                (found[0].currentVoters + found[0].observers).allSatisfy { $0.logEndOffset == found[0].highWatermark })
             #expect(answer.nodes.map(\.nodeID) == [controller])
         }
     }
@@ -52,10 +53,14 @@ import Testing
         Update(
             feature: "group.version", level: 0, error: .invalidUpdateVersion,
             reason: "Can't downgrade the version of this feature without setting the upgrade type"),
-        Update(feature: "group.version", level: 0, type: 2, error: .invalidUpdateVersion, reason: "start it as another release"),
+        Update(
+            feature: "group.version", level: 0, type: 2, error: .invalidUpdateVersion,
+            reason: "start it as another release"),
         Update(feature: "group.version", level: 9, error: .invalidUpdateVersion, reason: "only supports versions 0-1"),
         Update(feature: "share.version", level: 1, error: .invalidUpdateVersion, reason: "start it as another release"),
-        Update(feature: "share.version", level: 1, type: 3, error: .invalidUpdateVersion, reason: "Can't downgrade to a newer version."),
+        Update(
+            feature: "share.version", level: 1, type: 3, error: .invalidUpdateVersion,
+            reason: "Can't downgrade to a newer version."),
         Update(feature: "group.version", level: -1, error: .invalidUpdateVersion, reason: "cannot be less than 0"),
         Update(feature: "group.version", level: 1, type: 7, error: .invalidUpdateVersion, reason: "upgrade type"),
         Update(feature: "none.such", level: 1, error: .invalidUpdateVersion, reason: "does not support this feature"),
@@ -107,7 +112,8 @@ import Testing
             }
             let here = try await ask(directory)
             // The other node has it otherwise.
-            #expect([[.none, .unknownTopicOrPartition], [.notLeaderOrFollower, .unknownTopicOrPartition]].contains(here))
+            #expect(
+                [[.none, .unknownTopicOrPartition], [.notLeaderOrFollower, .unknownTopicOrPartition]].contains(here))
             #expect(try await ask("/elsewhere") == [.logDirNotFound, .logDirNotFound])
         }
     }
@@ -129,7 +135,9 @@ import Testing
             func listed(_ types: [Int8]) async throws -> [String] {
                 var request = ListConfigResourcesRequest()
                 request.resourceTypes = types
-                return try await connection.send(request).configResources.map { "\($0.resourceType) \($0.resourceName)" }
+                return try await connection.send(request).configResources.map {
+                    "\($0.resourceType) \($0.resourceName)"
+                }
             }
             #expect(try await listed([32]) == ["32 billing"])
             #expect(try await listed([2, 4]) == ["2 orders", "4 1", "4 2"])

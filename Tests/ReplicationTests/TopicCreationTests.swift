@@ -100,7 +100,8 @@ import Testing
 
     @Test func `a cluster that demands a setting gets it without the one that it refuses`() async throws {
         let cluster = Managed { topic, _ in
-            topic.configs["min.insync.replicas"] == nil || topic.configs["segment.bytes"] != nil ? .policyViolation : .none
+            topic.configs["min.insync.replicas"] == nil || topic.configs["segment.bytes"] != nil
+                ? .policyViolation : .none
         }
 
         let outcome = try #require(

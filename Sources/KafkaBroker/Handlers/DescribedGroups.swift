@@ -24,7 +24,9 @@ protocol DescribedGroup {
 }
 
 extension GroupDescribeRequest {
-    func refused(_ error: ErrorCode) -> Response { answered { _ throws(AdminRefusal) in throw AdminRefusal(error, "") } }
+    func refused(_ error: ErrorCode) -> Response {
+        answered { _ throws(AdminRefusal) in throw AdminRefusal(error, "") }
+    }
 
     /// An answer with each group once, as `describe` fills it in.
     func answered(_ describe: (inout Response.Group) throws(AdminRefusal) -> Void) -> Response {

@@ -36,7 +36,8 @@ package struct TopicConfigPlanner {
         source.values.filter { $0.isSet(on: .topic) && filter.isUnknownToTarget($0.name) }.map(\.name)
     }
 
-    private func wanted(_ source: [String: ConfigEntry], there: [String: ConfigEntry]?) -> [String: ConfigMerge.Wanted] {
+    private func wanted(_ source: [String: ConfigEntry], there: [String: ConfigEntry]?) -> [String: ConfigMerge.Wanted]
+    {
         var wanted: [String: ConfigMerge.Wanted] = [:]
         for entry in source.values where entry.isSet(on: .topic) && filter.copies(entry.name) {
             if let value = entry.value { wanted[entry.name] = ConfigMerge.Wanted(value: value) }
