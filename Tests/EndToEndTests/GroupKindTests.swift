@@ -12,8 +12,8 @@ import Testing
     static let kinds: [GroupKind] = [.classic, .consumer, .share, .streams]
 
     private let group = "app"
-    private static let orders = TopicPartition("orders", 0)
-    private static let copy = TopicPartition("east.orders", 0)
+    private static let orders = KafkaClient.TopicPartition("orders", 0)
+    private static let copy = KafkaClient.TopicPartition("east.orders", 0)
 
     /// A group of the kind at the source, without members.
     private func create(_ kind: GroupKind, in world: Replicated) async throws {
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    private func set(_ kind: GroupKind, to offset: Int64, at client: ClusterClient, _ place: TopicPartition)
+    private func set(_ kind: GroupKind, to offset: Int64, at client: ClusterClient, _ place: KafkaClient.TopicPartition)
         async throws
     {
         let position = CommittedOffset(offset: offset)

@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func `the quorum is the controller, which all nodes follow`() async throws {
-        try await withConnection(nodes: 3) { connection in
+        try await withConnection(nodes: 3) { connection async throws in
             var partition = DescribeQuorumRequest.PartitionData()
             var topic = DescribeQuorumRequest.TopicData()
             topic.topicName = "__cluster_metadata"
@@ -66,7 +66,7 @@ import Testing
         Update(feature: "none.such", level: 1, error: .invalidUpdateVersion, reason: "does not support this feature"),
     ])
     func `features keep the levels of the release`(update: Update) async throws {
-        try await withConnection { connection in
+        try await withConnection { connection async throws in
             var key = UpdateFeaturesRequest.FeatureUpdateKey()
             key.feature = update.feature
             key.maxVersionLevel = update.level
@@ -78,15 +78,17 @@ import Testing
             let each = try await connection.send(request, version: 1)
 
             #expect(whole.errorCode == update.error)
-            #expect((whole.errorMessage ?? "").contains(update.reason))
+            let reason = whole.errorMessage ?? ""
+            #expect(reason.contains(update.reason))
             #expect(each.errorCode == .none)
             #expect(each.results.map(\.errorCode) == [update.error])
-            #expect((each.results.first?.errorMessage ?? "").contains(update.reason))
+            let eachReason = each.results.first?.errorMessage ?? ""
+            #expect(eachReason.contains(update.reason))
         }
     }
 
     @Test func `nodes stay the cluster's`() async throws {
-        try await withConnection(nodes: 2) { connection in
+        try await withConnection(nodes: 2) { connection async throws in
             var request = UnregisterBrokerRequest()
             request.brokerID = 1
             #expect(try await connection.send(request).errorCode == .invalidRequest)
@@ -96,7 +98,7 @@ import Testing
     }
 
     @Test func `a replica is in the one directory that there is`() async throws {
-        try await withConnection(nodes: 2) { connection in
+        try await withConnection(nodes: 2) { connection async throws in
             _ = try await connection.createTopic("orders")
             let directory = try #require(try await connection.send(DescribeLogDirsRequest()).results.first?.logDir)
             var topic = AlterReplicaLogDirsRequest.AlterReplicaLogDirTopic()
@@ -119,7 +121,7 @@ import Testing
     }
 
     @Test func `what has settings is listed by type`() async throws {
-        try await withConnection(nodes: 2) { connection in
+        try await withConnection(nodes: 2) { connection async throws in
             _ = try await connection.createTopic("orders")
             var config = IncrementalAlterConfigsRequest.AlterableConfig()
             config.name = "consumer.session.timeout.ms"
@@ -150,7 +152,7 @@ import Testing
     }
 
     @Test func `tokens are refused to callers whom nobody has authenticated`() async throws {
-        try await withConnection { connection in
+        try await withConnection { connection async throws in
             let refusal = ErrorCode.delegationTokenRequestNotAllowed
             #expect(try await connection.send(CreateDelegationTokenRequest()).errorCode == refusal)
             #expect(try await connection.send(RenewDelegationTokenRequest()).errorCode == refusal)
@@ -161,7 +163,7 @@ import Testing
 
     @Test func `tokens are turned off for everybody else`() async throws {
         try await withSecuredCluster { cluster in
-            try await RawConnection.open(port: cluster.ports[0]) { connection in
+            try await RawConnection.open(port: cluster.ports[0]) { connection async throws in
                 _ = try await connection.authenticate("alice", "secret")
                 var request = CreateDelegationTokenRequest()
                 let answer = try await connection.send(request)
@@ -182,7 +184,7 @@ import Testing
     @Test(arguments: BrokerRelease.allCases)
     func `settings of topics and their defaults are those of the release`(release: BrokerRelease) async throws {
         try await withCluster(release: release) { cluster in
-            try await RawConnection.open(port: cluster.ports[0]) { connection in
+            try await RawConnection.open(port: cluster.ports[0]) { connection async throws in
                 _ = try await connection.createTopic("orders")
                 var resource = DescribeConfigsRequest.DescribeConfigsResource()
                 resource.resourceType = 2
