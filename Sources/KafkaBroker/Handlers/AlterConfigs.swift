@@ -109,12 +109,12 @@ extension Cluster {
                 throw AdminRefusal(.invalidRequest, "No broker with id '\(name)' found.")
             }
             return .broker(id)
-        case .group:
+        case .group where release.level(of: .groups) > 0:
             guard !name.isEmpty else {
                 throw AdminRefusal(.invalidRequest, "Default group resources are not allowed.")
             }
             return .group(name)
-        case nil: throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(type)")
+        case .group, nil: throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(type)")
         }
     }
 

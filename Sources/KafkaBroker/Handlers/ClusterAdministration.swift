@@ -14,6 +14,7 @@ extension DescribeQuorumRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> DescribeQuorumResponse {
         var response = DescribeQuorumResponse()
         response.errorCode = error
+        response.errorMessage = nil
         return response
     }
 }
@@ -22,6 +23,7 @@ extension UpdateFeaturesRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> UpdateFeaturesResponse {
         var response = UpdateFeaturesResponse()
         response.errorCode = error
+        response.errorMessage = nil
         return response
     }
 }
@@ -36,7 +38,7 @@ extension UnregisterBrokerRequest: RefusableRequest {
 
 extension Cluster {
     func describeQuorum(_ request: DescribeQuorumRequest, _ context: RequestContext) -> DescribeQuorumResponse {
-        var response = DescribeQuorumResponse()
+        var response = request.refused(.none)
         response.topics = request.topics.map { wanted in
             var topic = DescribeQuorumResponse.TopicData()
             topic.topicName = wanted.topicName
@@ -54,6 +56,7 @@ extension Cluster {
     private func quorum(of topic: String, _ index: Int32) -> DescribeQuorumResponse.PartitionData {
         var partition = DescribeQuorumResponse.PartitionData()
         partition.partitionIndex = index
+        partition.errorMessage = nil
         guard topic == "__cluster_metadata", index == 0 else {
             partition.errorCode = .unknownTopicOrPartition
             return partition
@@ -78,10 +81,11 @@ extension Cluster {
     }
 
     func updateFeatures(_ request: UpdateFeaturesRequest, _ context: RequestContext) -> UpdateFeaturesResponse {
-        var response = UpdateFeaturesResponse()
+        var response = request.refused(.none)
         for update in request.featureUpdates {
             var result = UpdateFeaturesResponse.UpdatableFeatureResult()
             result.feature = update.feature
+            result.errorMessage = nil
             if let reason = refusal(of: update, version: context.version) {
                 result.errorCode = .invalidUpdateVersion
                 result.errorMessage =

@@ -112,7 +112,7 @@ extension Cluster {
                         + resource.resourceName)
             }
             return describeBrokerConfigs(context.node)
-        case .group:
+        case .group where release.level(of: .groups) > 0:
             guard !resource.resourceName.isEmpty else {
                 throw AdminRefusal(.invalidRequest, "Group name must not be empty")
             }
@@ -122,7 +122,7 @@ extension Cluster {
                     definition: key, value: values.first?.value, source: values.first?.source ?? .defaultConfig,
                     isReadOnly: false, synonyms: values)
             }
-        case nil:
+        case .group, nil:
             throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(resource.resourceType)")
         }
     }

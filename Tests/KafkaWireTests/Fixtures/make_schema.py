@@ -136,7 +136,7 @@ def kio_fields(entity):
         kio_type = "struct" if nested else introspect.get_schema_field_type(field)
         kind = KIO_TYPES.get(kio_type, kio_type)
         name = "".join(part.capitalize() for part in field.name.split("_"))
-        if kio_type.startswith("timedelta"):
+        if kio_type.startswith(("timedelta", "datetime")):
             name += "Ms"
         # kio spells "no time" and "no id" as None; on the wire those are -1 and zero.
         nullable = kio_type not in ("datetime_i64", "uuid") and "None" in str(field.type)

@@ -45,7 +45,7 @@ public struct DescribeQuorumResponse: KafkaResponse {
     public static let versions = ApiVersions(0...2, flexibleFrom: 0)
 
     public var errorCode = ErrorCode.none
-    public var errorMessage: String?
+    public var errorMessage: String? = ""
     public var topics: [TopicData] = []
     public var nodes: [Node] = []
 
@@ -77,7 +77,7 @@ extension DescribeQuorumResponse {
     public struct PartitionData: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none
-        public var errorMessage: String?
+        public var errorMessage: String? = ""
         /// -1 when unknown.
         public var leaderID: Int32 = 0
         public var leaderEpoch: Int32 = 0

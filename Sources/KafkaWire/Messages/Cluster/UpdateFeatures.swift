@@ -45,7 +45,7 @@ public struct UpdateFeaturesResponse: KafkaResponse {
 
     public var throttleTimeMs: Int32 = 0
     public var errorCode = ErrorCode.none
-    public var errorMessage: String?
+    public var errorMessage: String? = ""
     /// From version 2 on all are changed or none.
     public var results: [UpdatableFeatureResult] = []
 
@@ -64,7 +64,7 @@ extension UpdateFeaturesResponse {
     public struct UpdatableFeatureResult: WireStruct {
         public var feature = ""
         public var errorCode = ErrorCode.none
-        public var errorMessage: String?
+        public var errorMessage: String? = ""
 
         public init() {}
 

@@ -7,7 +7,7 @@ public struct DescribeDelegationTokenRequest: KafkaRequest {
     public static let versions = ApiVersions(1...3, flexibleFrom: 2)
 
     /// Nil for all.
-    public var owners: [DescribeDelegationTokenOwner]? = []
+    public var owners: [DescribeDelegationTokenOwner]?
 
     public init() {}
 
