@@ -10,6 +10,7 @@ enum SyncSection {
         settings.partitions = section.bool("partitions", default: settings.partitions)
         settings.acls = section.bool("acls", default: settings.acls)
         settings.groupOffsets = section.bool("groupOffsets", default: settings.groupOffsets)
+        settings.groupConfigs = section.bool("groupConfigs", default: settings.groupConfigs)
         settings.newTopics = section.bool("newTopics", default: settings.newTopics)
         settings.quotas = section.bool("quotas", default: settings.quotas)
         settings.interval = section.duration(

@@ -115,6 +115,27 @@ import Testing
         }
     }
 
+    @Test func `settings that are refused at a topic's creation cost neither the topic nor the others`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders", configs: ["max.message.bytes": "2000000", "segment.ms": "60000"])
+            // As by a cluster that does not say when asked what it refuses.
+            world.target.intercept(.createTopics, topic: copy, .error(.policyViolation))
+            // All of them, and then the first alone.
+            world.target.intercept(.incrementalAlterConfigs, times: 2, .error(.policyViolation))
+            let log = LogLines()
+            let flow = try world.flow(logger: log.logger)
+            try await world.running(flow) {
+                try await eventually("the setting that is taken") {
+                    (try? await own("segment.ms", of: copy, at: world.targetClient)) == "60000"
+                }
+                try await eventually("the other one, once it is taken") {
+                    try await own("max.message.bytes", of: copy, at: world.targetClient) == "2000000"
+                }
+            }
+            #expect(log.count { $0.hasPrefix("the target refuses a setting") } == 1)
+        }
+    }
+
     @Test func `a thousand topics more than one request holds are compared and created`() async throws {
         try await Replicated.run { world in
             for start in stride(from: 0, to: 600, by: 300) {

@@ -232,6 +232,29 @@ import Testing
         Case(name: "DescribeLogDirs", denied: .clusterAuthorizationFailed, acl: cluster(.describe)) {
             try await $0.send(DescribeLogDirsRequest()).errorCode
         },
+        Case(name: "AlterReplicaLogDirs", denied: .clusterAuthorizationFailed, acl: cluster(.alter)) { connection in
+            var topic = AlterReplicaLogDirsRequest.AlterReplicaLogDirTopic()
+            topic.name = "t"
+            topic.partitions = [0]
+            var directory = AlterReplicaLogDirsRequest.AlterReplicaLogDir()
+            directory.path = "memory"
+            directory.topics = [topic]
+            var request = AlterReplicaLogDirsRequest()
+            request.dirs = [directory]
+            return try await connection.send(request).results.first?.partitions.first?.errorCode
+        },
+        Case(name: "DescribeQuorum", denied: .clusterAuthorizationFailed, acl: cluster(.describe)) {
+            try await $0.send(DescribeQuorumRequest()).errorCode
+        },
+        Case(name: "UpdateFeatures", denied: .clusterAuthorizationFailed, acl: cluster(.alter)) {
+            try await $0.send(UpdateFeaturesRequest()).errorCode
+        },
+        Case(name: "UnregisterBroker", denied: .clusterAuthorizationFailed, acl: cluster(.alter)) {
+            try await $0.send(UnregisterBrokerRequest()).errorCode
+        },
+        Case(name: "ListConfigResources", denied: .clusterAuthorizationFailed, acl: cluster(.describeConfigs)) {
+            try await $0.send(ListConfigResourcesRequest()).errorCode
+        },
         Case(name: "DescribeAcls", denied: .clusterAuthorizationFailed, acl: cluster(.describe)) {
             try await $0.describe().errorCode
         },

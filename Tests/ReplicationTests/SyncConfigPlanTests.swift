@@ -31,7 +31,7 @@ import Testing
 
     private func change(_ key: String, _ from: String?, _ to: String?, isPin: Bool = false) -> SyncAction {
         .changeConfig(
-            ConfigChangePlan(topic: "east.orders", source: "orders", key: key, from: from, to: to, isPin: isPin))
+            ConfigChangePlan(of: .topic("east.orders"), source: "orders", key: key, from: from, to: to, isPin: isPin))
     }
 
     @Test func `a new copy has the source's own settings, without those of the brokers and of the exclude list`() {

@@ -19,6 +19,7 @@ struct ConfigStore {
     }
 
     let properties: [String: String]
+    let release: BrokerRelease
     /// Set at run time for all nodes.
     var dynamicDefaults: [String: String] = [:] { didSet { inherited = [:] } }
     /// Set at run time for one node.
@@ -38,8 +39,9 @@ struct ConfigStore {
         let values: [Value]
     }
 
-    init(properties: [String: String]) {
+    init(properties: [String: String], release: BrokerRelease) {
         self.properties = properties
+        self.release = release
     }
 
     /// Every value given for a broker key, the one in force first; ends with the default.
@@ -53,7 +55,7 @@ struct ConfigStore {
         }
         if let value = properties[name] { values.append(Value(name: name, value: value, source: .staticBroker)) }
         if let definition = BrokerConfigs.definition(named: name), definition.hasDefault {
-            values.append(Value(name: name, value: definition.value.defaultValue, source: .defaultConfig))
+            values.append(Value(name: name, value: defaultValue(of: definition.value), source: .defaultConfig))
         }
         return values
     }
@@ -91,16 +93,21 @@ struct ConfigStore {
                 }
             }
         }
-        if let last { given.append((last, topicKey.defaultValue)) }
+        if let last { given.append((last, defaultValue(of: topicKey))) }
         return Inherited(
-            definition: topicKey, value: given.first?.inForce ?? topicKey.defaultValue,
+            definition: topicKey, value: given.first?.inForce ?? defaultValue(of: topicKey),
             source: given.first?.value.source ?? .defaultConfig, values: given.map(\.value))
     }
 
-    /// Topic keys whose default the broker's settings change, in the topic key's unit.
+    private func defaultValue(of key: TopicConfigDefinition) -> String {
+        release.changedDefault(of: key.name) ?? key.defaultValue
+    }
+
+    /// Topic keys whose default the broker's settings or its release change, in the topic key's unit.
     mutating func changedTopicDefaults(node: Int32?) -> [String: String] {
         var defaults: [String: String] = [:]
-        for key in topicDefaults(node: node) where key.source != .defaultConfig {
+        for key in topicDefaults(node: node)
+        where key.source != .defaultConfig || release.changedDefault(of: key.definition.name) != nil {
             defaults[key.definition.name] = key.value
         }
         return defaults

@@ -109,12 +109,12 @@ extension Cluster {
                 throw AdminRefusal(.invalidRequest, "No broker with id '\(name)' found.")
             }
             return .broker(id)
-        case .group:
+        case .group where release.level(of: .groups) > 0:
             guard !name.isEmpty else {
                 throw AdminRefusal(.invalidRequest, "Default group resources are not allowed.")
             }
             return .group(name)
-        case nil: throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(type)")
+        case .group, nil: throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(type)")
         }
     }
 
@@ -131,7 +131,7 @@ extension Cluster {
     private func definition(of key: String, in target: Target) throws(AdminRefusal) -> TopicConfigDefinition? {
         switch target {
         case .topic:
-            guard let definition = TopicConfigs.definition(named: key) else {
+            guard let definition = TopicConfigs.definition(named: key), release.hasConfig(key) else {
                 throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(key)")
             }
             return definition
@@ -208,6 +208,13 @@ extension Cluster {
         }
     }
 
+    /// Refuses settings of topics that the release does not have.
+    func checkRelease(of topicConfigs: some Sequence<String>) throws(AdminRefusal) {
+        for name in topicConfigs.sorted() where !release.hasConfig(name) {
+            throw AdminRefusal(.invalidConfig, "Unknown topic config name: \(name)")
+        }
+    }
+
     func validateTopicConfigs(_ overrides: [String: String]) throws(AdminRefusal) {
         do throws(InvalidTopicConfig) {
             try TopicConfigs.validate(overrides, brokerDefaults: configs.changedTopicDefaults(node: nil))
@@ -217,7 +224,9 @@ extension Cluster {
     }
 
     private func apply(_ values: [String: String], to target: Target, isRehearsal: Bool) throws(AdminRefusal) {
-        if case .topic = target {
+        if case .topic(let topic) = target {
+            // What was kept from an earlier run may be of a release that has it.
+            try checkRelease(of: values.keys.filter { topic.overrides[$0] != values[$0] })
             try validateTopicConfigs(values)
         } else if case .group = target {
             try GroupConfigs.validate(values, configs)

@@ -23,19 +23,6 @@ extension ConsumerGroupHeartbeatRequest: RefusableRequest {
     }
 }
 
-extension ConsumerGroupDescribeRequest: RefusableRequest {
-    func refused(_ error: ErrorCode) -> ConsumerGroupDescribeResponse {
-        var response = ConsumerGroupDescribeResponse()
-        response.groups = groupIDs.map { id in
-            var group = ConsumerGroupDescribeResponse.DescribedGroup()
-            group.groupID = id
-            group.errorCode = error
-            return group
-        }
-        return response
-    }
-}
-
 extension Cluster {
     func consumerGroupHeartbeat(
         _ request: ConsumerGroupHeartbeatRequest, _ context: RequestContext
@@ -81,34 +68,24 @@ extension Cluster {
         _ request: ConsumerGroupDescribeRequest, _ context: RequestContext
     ) -> ConsumerGroupDescribeResponse {
         guard release.level(of: .groups) > 0 else { return request.refused(.unsupportedVersion) }
-        var response = ConsumerGroupDescribeResponse()
-        response.groups = request.groupIDs.uniqued { Array($0.utf8) }.map { id in
-            var described = ConsumerGroupDescribeResponse.DescribedGroup()
-            described.groupID = id
-            if let error = groupFault(id, at: context.node) {
-                described.errorCode = error
-            } else if let group = groups.groups[id]?.state.consumer {
-                describe(group, &described, context.caller)
-            } else {
-                described.errorCode = .groupIDNotFound
-                described.errorMessage =
-                    groups.groups[id] == nil ? "Group \(id) not found." : "Group \(id) is not a consumer group."
+        return request.answered { described throws(AdminRefusal) in
+            let entry = try self.existingGroup(described.groupID, context)
+            guard let group = entry.state.consumer else {
+                throw AdminRefusal(.groupIDNotFound, "Group \(described.groupID) is not a consumer group.")
             }
-            return described
+            try self.describe(group, &described, context.caller)
         }
-        return response
     }
 
     private func describe(
         _ group: ConsumerGroup, _ described: inout ConsumerGroupDescribeResponse.DescribedGroup, _ caller: Caller
-    ) {
+    ) throws(AdminRefusal) {
         let hidden = group.subscribedTopics.union(group.assignedTopics(ClusterTopics(cluster: self, caller: nil)))
             .contains { caller.isRestricted && !caller.may(.describe, .topic, $0) }
         guard !hidden else {
-            described.errorCode = .topicAuthorizationFailed
-            described.errorMessage =
-                "The group has described topic(s) that the client is not authorized to describe."
-            return
+            throw AdminRefusal(
+                .topicAuthorizationFailed,
+                "The group has described topic(s) that the client is not authorized to describe.")
         }
         described.groupState = group.stateName
         described.groupEpoch = group.epoch

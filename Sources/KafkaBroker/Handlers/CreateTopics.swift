@@ -99,6 +99,7 @@ extension Cluster {
         }
         var overrides: [String: String] = [:]
         for config in configs { overrides[config.name] = config.value }
+        try checkRelease(of: overrides.keys)
         try validateTopicConfigs(overrides)
         return overrides
     }

@@ -112,7 +112,7 @@ extension Cluster {
                         + resource.resourceName)
             }
             return describeBrokerConfigs(context.node)
-        case .group:
+        case .group where release.level(of: .groups) > 0:
             guard !resource.resourceName.isEmpty else {
                 throw AdminRefusal(.invalidRequest, "Group name must not be empty")
             }
@@ -122,14 +122,14 @@ extension Cluster {
                     definition: key, value: values.first?.value, source: values.first?.source ?? .defaultConfig,
                     isReadOnly: false, synonyms: values)
             }
-        case nil:
+        case .group, nil:
             throw AdminRefusal(.invalidRequest, "Unsupported resource type: \(resource.resourceType)")
         }
     }
 
     /// Every topic key, for a topic that sets `overrides` itself.
     func describeTopicConfigs(_ overrides: [String: String], node: Int32) -> [ConfigEntry] {
-        configs.topicDefaults(node: node).map { inherited in
+        configs.topicDefaults(node: node).filter { release.hasConfig($0.definition.name) }.map { inherited in
             let name = inherited.definition.name
             guard let own = overrides[name] else {
                 return ConfigEntry(
@@ -143,7 +143,7 @@ extension Cluster {
     }
 
     private func describeBrokerConfigs(_ node: Node) -> [ConfigEntry] {
-        let known = BrokerConfigs.all.map { definition in
+        let known = BrokerConfigs.all.filter { release.hasConfig($0.name) }.map { definition in
             let synonyms = configs.values(of: definition.name, node: node.id)
             let value =
                 switch definition.name {

@@ -20,7 +20,7 @@ extension Cluster {
             Dictionary(topics.map { ($0.topic, Set($0.partitions)) }) { $0.union($1) }
         }
         var directory = DescribeLogDirsResponse.DescribeLogDirsResult()
-        directory.logDir = dataDirectory ?? "memory"
+        directory.logDir = logDirectory
         directory.topics = topics.values.sorted { $0.name < $1.name }.compactMap { topic in
             if let wanted, wanted[topic.name] == nil { return nil }
             var entry = DescribeLogDirsResponse.DescribeLogDirsTopic()

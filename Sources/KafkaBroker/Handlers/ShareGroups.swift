@@ -27,39 +27,30 @@ extension DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup
     }
 }
 
-extension AlterShareGroupOffsetsRequest: RefusableRequest {
-    func refused(_ error: ErrorCode) -> AlterShareGroupOffsetsResponse { refused(AdminRefusal(error, "")) }
+/// An answer about a share group as a whole, whose error has a message.
+private protocol ShareOffsetsResponse {
+    var errorCode: ErrorCode { get set }
+    var errorMessage: String? { get set }
+    init()
+}
 
-    fileprivate func refused(_ refusal: AdminRefusal) -> AlterShareGroupOffsetsResponse {
-        var response = AlterShareGroupOffsetsResponse()
-        response.errorCode = refusal.code
-        response.errorMessage = refusal.message.isEmpty ? nil : refusal.message
-        return response
+extension ShareOffsetsResponse {
+    init(_ refusal: AdminRefusal) {
+        self.init()
+        errorCode = refusal.code
+        errorMessage = refusal.message.isEmpty ? nil : refusal.message
     }
+}
+
+extension AlterShareGroupOffsetsResponse: ShareOffsetsResponse {}
+extension DeleteShareGroupOffsetsResponse: ShareOffsetsResponse {}
+
+extension AlterShareGroupOffsetsRequest: RefusableRequest {
+    func refused(_ error: ErrorCode) -> AlterShareGroupOffsetsResponse { Response(AdminRefusal(error, "")) }
 }
 
 extension DeleteShareGroupOffsetsRequest: RefusableRequest {
-    func refused(_ error: ErrorCode) -> DeleteShareGroupOffsetsResponse { refused(AdminRefusal(error, "")) }
-
-    fileprivate func refused(_ refusal: AdminRefusal) -> DeleteShareGroupOffsetsResponse {
-        var response = DeleteShareGroupOffsetsResponse()
-        response.errorCode = refusal.code
-        response.errorMessage = refusal.message.isEmpty ? nil : refusal.message
-        return response
-    }
-}
-
-extension ShareGroupDescribeRequest: RefusableRequest {
-    func refused(_ error: ErrorCode) -> ShareGroupDescribeResponse {
-        var response = ShareGroupDescribeResponse()
-        response.groups = groupIDs.map { id in
-            var group = ShareGroupDescribeResponse.DescribedGroup()
-            group.groupID = id
-            group.errorCode = error
-            return group
-        }
-        return response
-    }
+    func refused(_ error: ErrorCode) -> DeleteShareGroupOffsetsResponse { Response(AdminRefusal(error, "")) }
 }
 
 extension Cluster {
@@ -149,7 +140,7 @@ extension Cluster {
             try store(starts, of: entry)
             return response
         } catch {
-            return request.refused(error)
+            return AlterShareGroupOffsetsResponse(error)
         }
     }
 
@@ -174,39 +165,35 @@ extension Cluster {
             try removeOffsets(doomed, of: entry)
             return response
         } catch {
-            return request.refused(error)
+            return DeleteShareGroupOffsetsResponse(error)
         }
     }
 
     func shareGroupDescribe(
         _ request: ShareGroupDescribeRequest, _ context: RequestContext
     ) -> ShareGroupDescribeResponse {
-        var response = ShareGroupDescribeResponse()
-        response.groups = request.groupIDs.uniqued { Array($0.utf8) }.map { id in
-            var group = ShareGroupDescribeResponse.DescribedGroup()
-            group.groupID = id
-            do throws(AdminRefusal) {
-                group.groupState = try shareGroup(id, context).state.stateName
-                group.assignorName = "simple"
-            } catch {
-                group.errorCode = error.code
-                group.errorMessage = error.message.isEmpty ? nil : error.message
-            }
-            return group
+        request.answered { group throws(AdminRefusal) in
+            group.groupState = try self.shareGroup(group.groupID, context).state.stateName
+            group.assignorName = "simple"
         }
-        return response
     }
 
     private func shareGroup(_ id: String, _ context: RequestContext) throws(AdminRefusal) -> GroupEntry {
         try memberlessGroup(id, .share, context)
     }
 
+    /// The group of any type, as far as this node may act for it.
+    func existingGroup(_ id: String, _ context: RequestContext) throws(AdminRefusal) -> GroupEntry {
+        if let error = groupFault(id, at: context.node) { throw AdminRefusal(error, "") }
+        guard let entry = groups.groups[id] else { throw AdminRefusal(.groupIDNotFound, "Group \(id) not found.") }
+        return entry
+    }
+
     /// The group of a type, as far as this node may act for it.
     func memberlessGroup(
         _ id: String, _ type: GroupType, _ context: RequestContext
     ) throws(AdminRefusal) -> GroupEntry {
-        if let error = groupFault(id, at: context.node) { throw AdminRefusal(error, "") }
-        guard let entry = groups.groups[id] else { throw AdminRefusal(.groupIDNotFound, "Group \(id) not found.") }
+        let entry = try existingGroup(id, context)
         guard case .memberless(_, type) = entry.state else {
             throw AdminRefusal(.groupIDNotFound, "Group \(id) is not a \(type.rawValue) group.")
         }

@@ -17,6 +17,8 @@ final class Cluster {
     /// Nil where everything is kept in memory.
     private let directory: DataDirectory?
     var clock = Clock()
+    /// Number of changes of the metadata since the start.
+    private(set) var changes: Int64 = 0
     let nodes: [Node]
     let listeners: [SecuredListener]
     var configs: ConfigStore
@@ -55,7 +57,7 @@ final class Cluster {
         self.loop = loop
         release = settings.release
         logger = settings.logger
-        configs = ConfigStore(properties: settings.properties)
+        configs = ConfigStore(properties: settings.properties, release: settings.release)
         requestMemory = RequestMemory(limit: configs.number("queued.max.request.bytes"), loop: loop)
         answerMemory = AnswerMemory(largestFetch: configs.number("fetch.max.bytes"), loop: loop)
         authorizer = try Authorizer(configs)
@@ -298,6 +300,7 @@ extension Cluster {
     /// Writes down changes before they are answered; without a data directory nothing is written.
     func commit(_ records: [ClusterRecord]) throws(BrokerError) {
         try journal?.append(records)
+        changes += Int64(records.count)
     }
 }
 

@@ -6,20 +6,30 @@ public enum ConfigResource: Sendable, Hashable, CustomStringConvertible {
     case broker(Int32)
     /// The default of brokers that have no value of their own.
     case allBrokers
+    /// A group of any kind (KIP-848, KIP-932, KIP-1071); since Kafka 4.0.
+    case group(String)
 
     public var description: String {
         switch self {
         case .topic(let name): "topic \(name)"
         case .broker(let id): "broker \(id)"
         case .allBrokers: "all brokers"
+        case .group(let name): "group \(name)"
         }
     }
 
-    fileprivate var type: Int8 { if case .topic = self { 2 } else { 4 } }
-
-    fileprivate var name: String {
+    fileprivate var type: Int8 {
         switch self {
-        case .topic(let name): name
+        case .topic: 2
+        case .broker, .allBrokers: 4
+        case .group: 32
+        }
+    }
+
+    /// The name under which requests speak of it.
+    public var name: String {
+        switch self {
+        case .topic(let name), .group(let name): name
         case .broker(let id): "\(id)"
         case .allBrokers: ""
         }
@@ -32,7 +42,17 @@ public enum ConfigResource: Sendable, Hashable, CustomStringConvertible {
         case 4:
             guard let id = Int32(name) else { return nil }
             self = .broker(id)
+        case 32: self = .group(name)
         default: return nil
+        }
+    }
+
+    /// The origin of values that the resource sets itself.
+    public var ownSource: ConfigEntry.Source {
+        switch self {
+        case .topic: .topic
+        case .group: .group
+        case .broker, .allBrokers: .broker
         }
     }
 
@@ -53,6 +73,8 @@ public struct ConfigEntry: Sendable, Hashable {
         public static let allBrokers = Source(rawValue: 3)
         public static let brokerFile = Source(rawValue: 4)
         public static let builtIn = Source(rawValue: 5)
+        /// Set on the group itself.
+        public static let group = Source(rawValue: 8)
     }
 
     public var name: String
@@ -204,7 +226,7 @@ extension ClusterClient {
             switch described {
             case .failure(let error): outcomes[resource] = .failure(error)
             case .success(let entries):
-                let own: ConfigEntry.Source = if case .topic = resource { .topic } else { .broker }
+                let own = resource.ownSource
                 var values: [String: String] = [:]
                 var hidden: [String] = []
                 for entry in entries.values where entry.source == own && changes[resource]?[entry.name] == nil {

@@ -15,6 +15,10 @@ extension WireCoder {
         }
     }
 
+    public mutating func int8Array(_ values: inout [Int8]) throws(WireError) {
+        try plainArray(&values, 0) { wire, value throws(WireError) in try wire.int8(&value) }
+    }
+
     public mutating func int32Array(_ values: inout [Int32]) throws(WireError) {
         try plainArray(&values, 0) { wire, value throws(WireError) in try wire.int32(&value) }
     }

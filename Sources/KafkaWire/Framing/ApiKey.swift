@@ -38,9 +38,14 @@ extension ApiKey {
     public static let deleteAcls = ApiKey(rawValue: 31)
     public static let describeConfigs = ApiKey(rawValue: 32)
     public static let alterConfigs = ApiKey(rawValue: 33)
+    public static let alterReplicaLogDirs = ApiKey(rawValue: 34)
     public static let describeLogDirs = ApiKey(rawValue: 35)
     public static let saslAuthenticate = ApiKey(rawValue: 36)
     public static let createPartitions = ApiKey(rawValue: 37)
+    public static let createDelegationToken = ApiKey(rawValue: 38)
+    public static let renewDelegationToken = ApiKey(rawValue: 39)
+    public static let expireDelegationToken = ApiKey(rawValue: 40)
+    public static let describeDelegationToken = ApiKey(rawValue: 41)
     public static let deleteGroups = ApiKey(rawValue: 42)
     public static let electLeaders = ApiKey(rawValue: 43)
     public static let incrementalAlterConfigs = ApiKey(rawValue: 44)
@@ -51,12 +56,16 @@ extension ApiKey {
     public static let alterClientQuotas = ApiKey(rawValue: 49)
     public static let describeUserScramCredentials = ApiKey(rawValue: 50)
     public static let alterUserScramCredentials = ApiKey(rawValue: 51)
+    public static let describeQuorum = ApiKey(rawValue: 55)
+    public static let updateFeatures = ApiKey(rawValue: 57)
     public static let describeCluster = ApiKey(rawValue: 60)
     public static let describeProducers = ApiKey(rawValue: 61)
+    public static let unregisterBroker = ApiKey(rawValue: 64)
     public static let describeTransactions = ApiKey(rawValue: 65)
     public static let listTransactions = ApiKey(rawValue: 66)
     public static let consumerGroupHeartbeat = ApiKey(rawValue: 68)
     public static let consumerGroupDescribe = ApiKey(rawValue: 69)
+    public static let listConfigResources = ApiKey(rawValue: 74)
     public static let describeTopicPartitions = ApiKey(rawValue: 75)
     public static let shareGroupDescribe = ApiKey(rawValue: 77)
     public static let streamsGroupDescribe = ApiKey(rawValue: 89)
@@ -95,9 +104,14 @@ extension ApiKey {
         31: "DeleteAcls",
         32: "DescribeConfigs",
         33: "AlterConfigs",
+        34: "AlterReplicaLogDirs",
         35: "DescribeLogDirs",
         36: "SaslAuthenticate",
         37: "CreatePartitions",
+        38: "CreateDelegationToken",
+        39: "RenewDelegationToken",
+        40: "ExpireDelegationToken",
+        41: "DescribeDelegationToken",
         42: "DeleteGroups",
         43: "ElectLeaders",
         44: "IncrementalAlterConfigs",
@@ -108,12 +122,16 @@ extension ApiKey {
         49: "AlterClientQuotas",
         50: "DescribeUserScramCredentials",
         51: "AlterUserScramCredentials",
+        55: "DescribeQuorum",
+        57: "UpdateFeatures",
         60: "DescribeCluster",
         61: "DescribeProducers",
+        64: "UnregisterBroker",
         65: "DescribeTransactions",
         66: "ListTransactions",
         68: "ConsumerGroupHeartbeat",
         69: "ConsumerGroupDescribe",
+        74: "ListConfigResources",
         75: "DescribeTopicPartitions",
         77: "ShareGroupDescribe",
         89: "StreamsGroupDescribe",

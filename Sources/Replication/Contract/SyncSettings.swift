@@ -4,11 +4,13 @@ public struct SyncSettings: Hashable, Sendable {
     public var partitions = true
     public var acls = true
     public var groupOffsets = true
+    /// Settings of groups. Off unless asked for: a standby's consumers may need others.
+    public var groupConfigs = false
     public var newTopics = true
     /// Client quotas of users and client ids. Off unless asked for: they bind more than the flow's topics.
     public var quotas = false
-    /// Topic settings that are never copied: expressions over whole names.
-    public var configExclude = TopicConfigFilter.standard
+    /// Settings of topics and groups that are never copied: expressions over whole names.
+    public var configExclude = ConfigFilter.standard
     public var replicationFactor = ReplicationFactor.source
     public var deleteTopics = TopicDeletion.never
     public var aclMode = AclMode.topics

@@ -138,6 +138,59 @@ package struct MetadataObserver: Sendable {
         return TargetDefaults(broker: entries)
     }
 
+    /// Adds the settings of the groups that the flow selects, in turn where they are very many.
+    ///
+    /// - Parameter turn: picks those of this look.
+    package func readGroupConfigs(
+        into seen: inout SyncObservation, turn: ([GroupListing]) -> [GroupListing] = { $0 }
+    ) async {
+        let selector = GroupSelector(settings)
+        var names: [(source: String, target: String)] = []
+        do throws(KafkaError) {
+            let groups = try await source.listGroups().sorted { $0.id < $1.id }
+            // Expressions without an answer are told of where positions are kept in step.
+            for group in turn(groups.filter { selector.targetName(of: $0.id) != nil }) {
+                if let target = selector.targetName(of: group.id) { names.append((group.id, target)) }
+            }
+        } catch {
+            seen.notes.append(unreadable(error, "settings of groups", .describe, on: .cluster, "", of: settings.source))
+            return
+        }
+        let atSource = await groupConfigs(names.map(\.source), at: source, &seen)
+        let atTarget = await groupConfigs(names.map(\.target), at: target, &seen)
+        seen.groups = names.compactMap { name, targetName in
+            guard let source = atSource[.group(name)], let target = atTarget[.group(targetName)] else { return nil }
+            return SyncObservation.Group(name: name, targetName: targetName, source: source, target: target)
+        }
+    }
+
+    private func groupConfigs(
+        _ names: [String], at cluster: ClusterClient, _ seen: inout SyncObservation
+    ) async -> [ConfigResource: [String: ConfigEntry]] {
+        var found: [ConfigResource: [String: ConfigEntry]] = [:]
+        for names in names.chunked(by: Self.batch) {
+            for (resource, outcome) in await cluster.describeConfigs(names.map { .group($0) }) {
+                switch outcome {
+                case .success(let entries): found[resource] = entries
+                case .failure(let error) where error.code == .invalidRequest || error.isNotOffered:
+                    seen.notes.append(
+                        SyncNote(
+                            kind: .notPossible, subject: cluster.settings.name,
+                            message: "\(cluster.settings.name) keeps no settings of groups "
+                                + "(\(error.code.map { "\($0)" } ?? "not offered")): none are copied; set "
+                                + "sync.groupConfigs to false if that is meant so"))
+                    return [:]
+                case .failure(let error):
+                    seen.notes.append(
+                        unreadable(
+                            error, "settings of \(resource)", .describeConfigs, on: .group, resource.name,
+                            of: cluster.settings))
+                }
+            }
+        }
+        return found
+    }
+
     /// Adds the access rules of both clusters.
     package func readAcls(into seen: inout SyncObservation) async {
         do throws(KafkaError) {

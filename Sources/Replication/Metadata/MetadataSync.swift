@@ -13,6 +13,11 @@ actor MetadataSync {
     private let troubles: TroubleLog
     private let wallClock: @Sendable () -> Int64
     private var turns = SettingTurns()
+    /// Place in the list of groups at which the next poll of their settings begins.
+    private var groupTurn = 0
+
+    /// Groups whose settings are looked at each time; with more, they take turns.
+    private static let groupsPerLook = 1_000
 
     init(
         settings: FlowSettings, observer: MetadataObserver, applier: SyncApplier, ledger: SyncLedger,
@@ -110,6 +115,11 @@ actor MetadataSync {
         if settings.sync.topicConfigs, !seen.selected.isEmpty {
             seen.defaults = await observer.defaults(seen.target)
         }
+        if settings.sync.groupConfigs {
+            var next = groupTurn
+            await observer.readGroupConfigs(into: &seen) { Self.next($0, &next) }
+            groupTurn = next
+        }
         if settings.sync.acls { await observer.readAcls(into: &seen) }
         if settings.sync.quotas { await observer.readQuotas(into: &seen) }
         return seen
@@ -122,5 +132,13 @@ actor MetadataSync {
                 SyncNote(kind: .failed, subject: error.topic ?? "", message: "\(error)", isOutage: error.isOutage))
         }
         await observer.readTargetConfigs(of: seen.selected, into: &seen)
+    }
+
+    private static func next<Item>(_ items: [Item], _ turn: inout Int) -> [Item] {
+        guard items.count > groupsPerLook else { return items }
+        if turn >= items.count { turn = 0 }
+        let batch = items[turn..<min(turn + groupsPerLook, items.count)]
+        turn += groupsPerLook
+        return Array(batch)
     }
 }

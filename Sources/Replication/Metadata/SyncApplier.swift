@@ -69,33 +69,38 @@ extension SyncApplier {
                 await target.createTopics($0, validateOnly: $1).mapValues { $0.map { _ in () } }
             }
             var changes: [LedgerChange] = []
+            var leftOver: [SyncAction] = []
             for (item, created) in zip(batch, await creation.outcomes(of: batch.map(\.topic))) {
                 outcomes.append(SyncOutcome(action: item.action, error: created.error))
                 guard created.error == nil else { continue }
                 changes.append(.created(source: item.source, configs: created.topic.configs))
-                logCreation(of: created)
+                logCreation(of: created.topic)
+                func setting(_ key: String) -> SyncAction {
+                    .changeConfig(
+                        ConfigChangePlan(
+                            of: .topic(item.topic.name), source: item.source, key: key, from: nil,
+                            to: item.topic.configs[key]))
+                }
+                outcomes += created.leftOut.sorted { $0.key < $1.key }.map {
+                    SyncOutcome(action: setting($0.key), error: $0.value)
+                }
+                leftOver += created.leftOver.keys.sorted().map(setting)
             }
             try await ledger.store(changes)
+            // Before the topic is copied: nothing produces to it until this returns.
+            outcomes += try await changeConfigs(leftOver)
         }
         return outcomes
     }
 
-    private func logCreation(of created: TopicCreation.Outcome) {
-        let settings = created.topic.configs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    private func logCreation(of topic: NewTopic) {
+        let settings = topic.configs.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         logger.info(
             "created topic on the target",
             metadata: [
-                "topic": "\(created.topic.name)", "partitions": "\(created.topic.partitions)",
+                "topic": "\(topic.name)", "partitions": "\(topic.partitions)",
                 "settings": "\(settings.joined(separator: " "))",
             ])
-        for (key, error) in created.leftOut.sorted(by: { $0.key < $1.key }) {
-            logger.warning(
-                """
-                the target refuses a setting: the topic was created without it; name the setting under \
-                sync.configExclude if that may stay so
-                """,
-                metadata: ["topic": "\(created.topic.name)", "setting": "\(key)", "reason": "\(error)"])
-        }
     }
 
     private func addPartitions(_ actions: [SyncAction]) async -> [SyncOutcome] {
@@ -135,25 +140,23 @@ extension SyncApplier {
 // Settings.
 extension SyncApplier {
     private func changeConfigs(_ actions: [SyncAction]) async throws(FlowError) -> [SyncOutcome] {
-        var byTopic: [String: [ConfigChangePlan]] = [:]
+        var byResource: [ConfigResource: [ConfigChangePlan]] = [:]
         for action in actions {
-            if case .changeConfig(let plan) = action { byTopic[plan.topic, default: []].append(plan) }
+            if case .changeConfig(let plan) = action { byResource[plan.resource, default: []].append(plan) }
         }
         var outcomes: [SyncOutcome] = []
-        for topics in byTopic.keys.sorted().chunked(by: Self.batch) {
-            let plans = topics.map { byTopic[$0] ?? [] }
+        for resources in byResource.keys.sorted(by: { $0.description < $1.description }).chunked(by: Self.batch) {
+            let plans = resources.map { byResource[$0] ?? [] }
             let results = await alter(plans)
             var changes: [LedgerChange] = []
-            for (topic, plans) in zip(topics, plans) {
-                if case .failure(let error) = results[topic], plans.count > 1, !error.isRetriable,
-                    !error.isAuthorization
-                {
+            for (resource, plans) in zip(resources, plans) {
+                if case .failure(let error) = results[resource], plans.count > 1, error.mayBlameSettings {
                     // One key is to blame; the others should not suffer for it.
                     for plan in plans {
-                        finish(plan, await alter([[plan]])[topic], &outcomes, &changes)
+                        finish(plan, await alter([[plan]])[resource], &outcomes, &changes)
                     }
                 } else {
-                    for plan in plans { finish(plan, results[topic], &outcomes, &changes) }
+                    for plan in plans { finish(plan, results[resource], &outcomes, &changes) }
                 }
             }
             try await ledger.store(changes)
@@ -161,16 +164,12 @@ extension SyncApplier {
         return outcomes
     }
 
-    private func alter(_ topics: [[ConfigChangePlan]]) async -> Outcomes<String, Void> {
+    private func alter(_ plans: [[ConfigChangePlan]]) async -> Outcomes<ConfigResource, Void> {
         var changes: [ConfigResource: [String: ConfigChange]] = [:]
-        for plan in topics.joined() {
-            changes[.topic(plan.topic), default: [:]][plan.key] = plan.to.map { .set($0) } ?? .delete
+        for plan in plans.joined() {
+            changes[plan.resource, default: [:]][plan.key] = plan.to.map { .set($0) } ?? .delete
         }
-        var outcomes: Outcomes<String, Void> = [:]
-        for (resource, outcome) in await target.alterConfigs(changes) {
-            if case .topic(let name) = resource { outcomes[name] = outcome }
-        }
-        return outcomes
+        return await target.alterConfigs(changes)
     }
 
     private func finish(
@@ -179,11 +178,17 @@ extension SyncApplier {
     ) {
         outcomes.append(outcome(.changeConfig(plan), result))
         guard case .success = result else { return }
-        changes.append(.config(source: plan.source, key: plan.key, value: plan.to))
+        changes.append(plan.memory)
+        let (message, kind): (Logger.Message, String) =
+            if case .group = plan.resource {
+                ("changed group setting on the target", "group")
+            } else {
+                ("changed topic setting on the target", "topic")
+            }
         logger.info(
-            "changed topic setting on the target",
+            message,
             metadata: [
-                "topic": "\(plan.topic)", "key": "\(plan.key)", "from": "\(plan.from ?? "the brokers' default")",
+                kind: "\(plan.resource.name)", "key": "\(plan.key)", "from": "\(plan.from ?? "the brokers' default")",
                 "to": "\(plan.to ?? "the brokers' default")",
             ])
     }

@@ -47,6 +47,9 @@ package struct SyncPlanner {
                     message: replacement.explanation(source: source, cluster: settings.source.name)))
         }
         if settings.sync.topicConfigs { plan.append(configPlan(seen, ledger)) }
+        if let groups = seen.groups {
+            plan.append(GroupConfigPlanner(settings, overwrites: overwrites).plan(groups, ours: ledger.groups))
+        }
         if let acls = seen.acls {
             let mapping = ACLMapping(settings, topics: seen.topicNames)
             plan.append(

@@ -244,7 +244,9 @@ extension TopicSync {
         let plan = planner.topicPlan(seen)
         await reporter.report(seen.notes + plan.notes)
         var changed: Set<String> = []
-        for outcome in try await applier.apply(plan) {
+        let outcomes = try await applier.apply(plan)
+        await reporter.report(outcomes.filter { $0.action.kind == .config })
+        for outcome in outcomes {
             switch outcome.action {
             case .createTopic(let topic, let source):
                 // Another instance may have been quicker.

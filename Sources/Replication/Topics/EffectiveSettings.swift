@@ -19,7 +19,8 @@ package struct EffectiveSettings: Sendable {
             case .createTopic(let topic, _):
                 target[topic.name] = seen.defaults.entries.merging(topic.configs.map(Self.entry)) { _, own in own }
             case .changeConfig(let change):
-                target[change.topic]?[change.key] =
+                guard case .topic(let topic) = change.resource else { continue }
+                target[topic]?[change.key] =
                     change.to.map { Self.entry(change.key, $0).1 } ?? seen.defaults.entries[change.key]
             case .addPartitions, .deleteTopic, .createAcl, .deleteAcl, .changeQuota: break
             }

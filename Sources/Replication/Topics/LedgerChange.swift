@@ -1,4 +1,5 @@
 package import KafkaClient
+package import KafkaWire
 
 /// Something to remember about what we put on the target.
 package enum LedgerChange: Hashable, Sendable {
@@ -6,6 +7,8 @@ package enum LedgerChange: Hashable, Sendable {
     case created(source: String, configs: [String: String])
     /// Value that we last set a key to; nil when it is not ours any more.
     case config(source: String, key: String, value: String?)
+    /// The same of a group, by its name at the source.
+    case groupConfig(source: String, key: String, value: String?)
     /// When a source topic was first missed, in milliseconds since 1970; nil when it is there.
     case missing(source: String, since: Int64?)
     /// Id of the topic that took the place of the one that was copied; nil when it is copied, too.
@@ -41,6 +44,8 @@ package struct LedgerState: Sendable, Equatable {
 
     /// By source topic.
     package var topics: [String: Topic] = [:]
+    /// Our last value of each key of a group, by the group's name at the source.
+    package var groups: [ExactName: [String: String]] = [:]
     package var acls: [AccessRule: Ownership] = [:]
     package var quotas: [QuotaEntity: [String: Double]] = [:]
 
@@ -53,6 +58,9 @@ package struct LedgerState: Sendable, Equatable {
             topics[source, default: Topic()].configs.merge(configs) { _, new in new }
         case .config(let source, let key, let value):
             topics[source, default: Topic()].configs[key] = value
+        case .groupConfig(let source, let key, let value):
+            groups[ExactName(source), default: [:]][key] = value
+            if groups[ExactName(source)]?.isEmpty ?? false { groups[ExactName(source)] = nil }
         case .missing(let source, let since):
             topics[source, default: Topic()].missingSince = since
         case .replaced(let source, let id):

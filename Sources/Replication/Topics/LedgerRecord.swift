@@ -5,7 +5,7 @@ internal import NIOCore
 
 /// Form of the ledger in the flow's progress topic: readable keys, JSON values, a tombstone for what is forgotten.
 ///
-/// Keys are `config/<source topic>`, `acl/<rule>` and `quota/<entity>`. What an `acl` or `quota` record is about stands
+/// Keys are `config/<source topic>`, `groupConfig/<source group>`, `acl/<rule>` and `quota/<entity>`. What an `acl` or `quota` record is about stands
 /// in its value too, so that nothing has to be read out of a key.
 enum LedgerRecord {
     private struct AclValue: Codable {
@@ -17,6 +17,10 @@ enum LedgerRecord {
         var operation: Int8
         var permission: Int8
         var state: LedgerState.Ownership
+    }
+
+    private struct GroupValue: Codable {
+        var configs: [String: String]
     }
 
     private struct QuotaValue: Codable {
@@ -34,6 +38,9 @@ enum LedgerRecord {
                     headers: []))
         }
         for topic in changed(old.topics, new.topics).sorted() { try add("config/\(topic)", new.topics[topic]) }
+        for group in changed(old.groups, new.groups).sorted(by: { $0.text < $1.text }) {
+            try add("groupConfig/\(group.text)", new.groups[group].map { GroupValue(configs: $0) })
+        }
         for rule in changed(old.acls, new.acls).sorted(by: { $0.description < $1.description }) {
             let value = new.acls[rule].map { state in
                 AclValue(
@@ -61,6 +68,10 @@ enum LedgerRecord {
             // After some time the copy of a topic that is missing is deleted, if so configured.
             try StateCheck.offset(known?.missingSince ?? 0, "the time since which it is missing")
             state.topics[topic] = known
+        } else if let group = key.without(prefix: "groupConfig/") {
+            state.groups[ExactName(group)] = try record.value.map {
+                try StateCheck.decode(GroupValue.self, from: $0).configs
+            }
         } else if key.hasPrefix("acl/") {
             guard let json = record.value else {
                 if let rule = acls.removeValue(forKey: ExactName(key)) { state.acls[rule] = nil }

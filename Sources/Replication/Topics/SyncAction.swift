@@ -13,10 +13,11 @@ package enum SyncAction: Hashable, Sendable {
     case changeQuota(QuotaEntity, key: String, from: Double?, to: Double?)
 }
 
-/// A topic setting that becomes another; `to` nil goes back to what the target's brokers say.
+/// A setting of a topic or a group that becomes another; `to` nil goes back to what the target's brokers say.
 package struct ConfigChangePlan: Hashable, Sendable {
-    /// The topic on the target, and the one on the source that it follows.
-    package var topic: String
+    /// The topic or group on the target.
+    package var resource: ConfigResource
+    /// The name of the one on the source that it follows.
     package var source: String
     package var key: String
     package var from: String?
@@ -24,8 +25,10 @@ package struct ConfigChangePlan: Hashable, Sendable {
     /// The source's brokers say so, not the topic: a default that differs between the clusters.
     package var isPin: Bool
 
-    package init(topic: String, source: String, key: String, from: String?, to: String?, isPin: Bool = false) {
-        self.topic = topic
+    package init(
+        of resource: ConfigResource, source: String, key: String, from: String?, to: String?, isPin: Bool = false
+    ) {
+        self.resource = resource
         self.source = source
         self.key = key
         self.from = from
@@ -37,7 +40,7 @@ package struct ConfigChangePlan: Hashable, Sendable {
 extension SyncAction {
     /// Kind of thing that is changed.
     package enum Kind: String, Sendable, CaseIterable, Codable {
-        case topic, partitions, config, acl, quota
+        case topic, partitions, config, groupConfig, acl, quota
     }
 
     package enum Change: String, Sendable, Codable {
@@ -48,7 +51,7 @@ extension SyncAction {
         switch self {
         case .createTopic, .deleteTopic: .topic
         case .addPartitions: .partitions
-        case .changeConfig: .config
+        case .changeConfig(let plan): if case .group = plan.resource { .groupConfig } else { .config }
         case .createAcl, .deleteAcl: .acl
         case .changeQuota: .quota
         }
@@ -69,7 +72,7 @@ extension SyncAction {
         switch self {
         case .createTopic(let topic, _): topic.name
         case .addPartitions(let topic, _, _), .deleteTopic(let topic, _): topic
-        case .changeConfig(let plan): "\(plan.topic) \(plan.key)"
+        case .changeConfig(let plan): "\(plan.resource.name) \(plan.key)"
         case .createAcl(let rule), .deleteAcl(let rule): "\(rule)"
         case .changeQuota(let entity, let key, _, _): "\(entity) \(key)"
         }

@@ -13,6 +13,23 @@ package struct SyncObservation: Sendable {
         }
     }
 
+    /// A group that the flow selects, with its settings in effect on both sides.
+    package struct Group: Sendable {
+        package var name: String
+        package var targetName: String
+        package var source: [String: ConfigEntry]
+        package var target: [String: ConfigEntry]
+
+        package init(
+            name: String, targetName: String, source: [String: ConfigEntry], target: [String: ConfigEntry]
+        ) {
+            self.name = name
+            self.targetName = targetName
+            self.source = source
+            self.target = target
+        }
+    }
+
     /// The source topics to compare.
     package var selected: [SelectedTopic] = []
     /// Names of all source topics that the flow copies.
@@ -23,6 +40,8 @@ package struct SyncObservation: Sendable {
     package var sourceConfigs: [String: [String: ConfigEntry]] = [:]
     /// By target topic.
     package var targetConfigs: [String: [String: ConfigEntry]] = [:]
+    /// Groups whose settings are compared; nil where they are not.
+    package var groups: [Group]?
     /// Source topics whose settings we may not, or cannot, read at all: their copies do without.
     package var withoutConfigs: Set<String> = []
     /// Source topics of which nothing concerns their copies.

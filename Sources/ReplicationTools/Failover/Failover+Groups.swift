@@ -97,12 +97,14 @@ extension Failover {
         let groups = found.map { FlowStatus.Group($0) }
         report.groupsNotInStep = groups.compactMap(\.obstacle)
         report.groupsBeyond = groups.compactMap(\.beyond)
+        report.groupsNotCarried = groups.compactMap(\.staysBehind)
         report.groupsInStep = found.count - report.groupsNotInStep.count
     }
 
     func previewGroups() async throws -> String {
         guard sourceFailure == nil else { return "would look at the groups of \(settings.target.name)" }
         let found = try await groups(using: groupSync(), isSettled: false)
+        report.groupsNotCarried = found.map { FlowStatus.Group($0) }.compactMap(\.staysBehind)
         let moves = found.reduce(0) {
             $0 + $1.partitions.count { if case .move = $0.verdict { true } else { false } }
         }
@@ -119,6 +121,7 @@ extension Failover {
         let selector = GroupSelector(settings)
         var moved = 0
         var stuck: [String] = []
+        var notCarried: [String] = []
         var standing = 0
         for group in try await target.listGroups() where isOurs(group, selector) {
             var wanted: [TopicPartition: CommittedOffset] = [:]
@@ -133,6 +136,7 @@ extension Failover {
             }
             guard isKnown else { continue }
             standing += 1
+            if group.kind == .share { notCarried.append("\(group.id) (share group): \(GroupFinding.notCarried)") }
             guard !wanted.isEmpty else { continue }
             for (partition, outcome) in await target.setPositions(of: group.id, group.kind, wanted) {
                 switch outcome {
@@ -146,6 +150,7 @@ extension Failover {
         report.groupsInStep = standing - stuck.count
         report.groupsNotInStep = stuck
         report.groupsBeyond = stuck
+        report.groupsNotCarried = notCarried
         return (
             .done,
             "\(Self.count(standing, "group")) looked at, "

@@ -54,6 +54,8 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var groupsNotInStep: [String] = []
     /// Those of them with a position on the target to which reading there cannot have led.
     public var groupsBeyond: [String] = []
+    /// Groups of which only a part is on the target, in words: share groups, by their start offsets.
+    public var groupsNotCarried: [String] = []
     /// Records compared by the step `verify`.
     public var verified: Int64 = 0
     /// After an unplanned failover: what was left behind, for each partition.

@@ -1,3 +1,4 @@
+internal import KafkaClient
 internal import Replication
 
 extension FlowStatus.Group {
@@ -5,7 +6,7 @@ extension FlowStatus.Group {
     var obstacle: String? {
         let behind = partitions.filter { ![.synced, .further].contains($0.state) }
         guard let first = behind.first else {
-            return [.failed, .refused, .notCovered].contains(state) ? "\(group): \(reason ?? state.rawValue)" : nil
+            return [.failed, .refused, .notCovered].contains(state) ? "\(named): \(reason ?? state.rawValue)" : nil
         }
         return text(first)
     }
@@ -13,8 +14,14 @@ extension FlowStatus.Group {
     /// Reason why a position on the target is one to which reading there cannot have led; nil where none is.
     var beyond: String? { partitions.first { [.beyondEnd, .beyondCopies].contains($0.state) }.map(text) }
 
+    /// Parts of the group's knowledge that stay at the source although its positions are carried over; nil for none.
+    var staysBehind: String? { notCarried.map { "\(named): \($0)" } }
+
+    /// The group with its kind, where that is not the usual one.
+    private var named: String { [.classic, .unknown].contains(kind) ? group : "\(group) (\(kind) group)" }
+
     private func text(_ partition: FlowStatus.GroupPartition) -> String {
-        "\(group): \(partition.topic)-\(partition.partition) is \(partition.state)"
+        "\(named): \(partition.topic)-\(partition.partition) is \(partition.state)"
             + (partition.reason.map { ": \($0)" } ?? "")
     }
 }

@@ -361,7 +361,9 @@ public actor Migration {
         while true {
             let isKnown = try await isKnownAboutGroups(until: deadline)
             if isKnown {
-                report.groupsNotInStep = await flow.status().groups.compactMap(\.obstacle)
+                let groups = await flow.status().groups
+                report.groupsNotInStep = groups.compactMap(\.obstacle)
+                report.groupsNotCarried = groups.compactMap(\.staysBehind)
             } else if report.groupsNotInStep.isEmpty {
                 // What an earlier look has found is told rather than that the last one took too long.
                 report.groupsNotInStep = ["groups could not be looked at, see the log"]

@@ -63,7 +63,9 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var writtenAfterCutOver: Int64 = 0
     /// Positions of consumer groups that are not in step on the target, in words.
     public var groupsNotInStep: [String] = []
-    /// Whether those were accepted beforehand.
+    /// Groups of which only a part is on the target, in words: share groups, by their start offsets.
+    public var groupsNotCarried: [String] = []
+    /// Whether those not in step were accepted beforehand.
     public var leavesGroups = false
     /// Accounts of every selected topic and partition, and of those that rules exclude. Empty before they are known.
     public var accounts: [Account] = []

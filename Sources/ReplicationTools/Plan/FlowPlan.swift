@@ -4,7 +4,7 @@ public import Replication
 public struct FlowPlan: Sendable, Codable, Equatable {
     /// A change; values are nil where there is nothing before or after.
     public struct Change: Sendable, Codable, Equatable {
-        /// `topic`, `partitions`, `config`, `acl`, `quota` or `group`.
+        /// `topic`, `partitions`, `config`, `groupConfig`, `acl`, `quota` or `group`.
         public var kind: String
         /// `create`, `change` or `remove`.
         public var change: String

@@ -120,6 +120,7 @@ public struct FlowPlanner: Sendable {
             let there = seen.selected.filter { targetMetadata.topics[$0.targetName]?.partitions.isEmpty == false }
             await observer.readTargetConfigs(of: there, into: &seen)
         }
+        if settings.sync.groupConfigs { await observer.readGroupConfigs(into: &seen) }
         if settings.sync.acls { await observer.readAcls(into: &seen) }
         if settings.sync.quotas { await observer.readQuotas(into: &seen) }
         return seen

@@ -65,9 +65,11 @@ struct FailoverText {
     /// Tells what there is to do now.
     static func summary(_ report: FailoverReport, _ settings: FlowSettings, config: String) -> String {
         var lines = [""]
-        guard !report.isDryRun else { return "\nNothing was changed." }
+        let notCarried = report.groupsNotCarried.map { "Group \($0)." }
+        guard !report.isDryRun else { return (lines + notCarried + ["Nothing was changed."]).joined(separator: "\n") }
         lines.append("\(report.target) has taken over from \(report.source) (\(seconds(report.seconds))).")
         lines += tail(report, config: config)
+        lines += notCarried
         let addresses = settings.target.bootstrapServers.map(\.description).joined(separator: ",")
         lines.append("Now: start producers and consumers with the addresses of \(report.target), \(addresses).")
         if let opposite = report.opposite {

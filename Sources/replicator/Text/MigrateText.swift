@@ -44,6 +44,7 @@ enum MigrateText {
         lines += report.groupsNotInStep.map {
             "  group not in step\(report.leavesGroups ? ", as accepted with --leave-groups" : ""): \($0)"
         }
+        lines += report.groupsNotCarried.map { "  group \($0)" }
         lines += report.goneOnTarget.map { "  copies are gone: \($0)" }
         lines += accounts(report)
         if let verification = report.verification { lines.append(VerifyDocument(flows: [verification]).text) }

@@ -86,3 +86,18 @@ def test_topics_are_administered(cluster):
     admin.delete_topics(["a"])
     check("deleted", "a" not in admin.list_topics())
     admin.close()
+
+
+@pytest.mark.cluster(nodes=2)
+def test_the_cluster_is_administered(cluster):
+    admin = KafkaAdminClient(bootstrap_servers=cluster.addresses)
+    admin.create_topics([NewTopic("t", 1, 2)])
+    quorum = admin.describe_metadata_quorum()["topics"][0]["partitions"][0]
+    voters = [voter["replica_id"] for voter in quorum["current_voters"]]
+    equal("the leader is the voter", voters, [quorum["leader_id"]])
+    equal("the other node observes", len(quorum["observers"]), 1)
+    check("as far as the leader", quorum["observers"][0]["log_end_offset"] == quorum["high_watermark"] > 0)
+    moved = admin.alter_replica_log_dirs({("t", 0, 1): "memory", ("t", 0, 2): "/elsewhere"})
+    equal("directories", {place.broker_id: error.__name__ for place, error in moved.items()},
+          {1: "NoError", 2: "LogDirNotFoundError"})
+    admin.close()

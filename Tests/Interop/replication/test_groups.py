@@ -26,11 +26,13 @@ def told_seed():
     print(f"GROUPS_SEED={SEED}")
 
 
-def confluent_reads(bootstrap, group, topic, count=None, isolation="read_committed"):
+def confluent_reads(bootstrap, group, topic, count=None, isolation="read_committed", protocol="classic"):
     """Reads `count` records, or all there are, with a group that must have a position; partition → values. Commits."""
+    # With the consumer protocol (KIP-848) the broker says how long a session is.
+    session = {"group.protocol": "consumer"} if protocol == "consumer" else {"session.timeout.ms": 30_000}
     client = Consumer({
         "bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "isolation.level": isolation,
-        "auto.offset.reset": "earliest", "enable.partition.eof": True, "session.timeout.ms": 30_000, **QUIET})
+        "auto.offset.reset": "earliest", "enable.partition.eof": True, **session, **QUIET})
     client.subscribe([topic])
     found, positions, ended = {}, {}, set()
     partitions = len(watermarks(bootstrap, topic))
@@ -95,6 +97,11 @@ def python_reads(bootstrap, group, topic, count=None):
     return found, positions
 
 
+def protocol_reads(bootstrap, group, topic, count=None):
+    """As a member of a group of KIP-848."""
+    return confluent_reads(bootstrap, group, topic, count, protocol="consumer")
+
+
 def awaits_sync(running, flow_name, group, positions, states=("synced", "further"), least=None):
     """Waits until the status says that a group's newest positions are on the other side.
 
@@ -146,8 +153,9 @@ def offsets(running, *arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize(("reads", "name"), [(confluent_reads, "confluent"), (python_reads, "python")],
-                         ids=["confluent", "python"])
+@pytest.mark.parametrize(
+    ("reads", "name"), [(confluent_reads, "confluent"), (python_reads, "python"), (protocol_reads, "protocol")],
+    ids=["confluent", "python", "consumer protocol"])
 def test_consumers_go_there_and_back(east, west, reads, name):
     """Fail over and back at random points, the replicator restarted between, a lagging group beside the others."""
     dice = random.Random(SEED)
@@ -160,6 +168,8 @@ def test_consumers_go_there_and_back(east, west, reads, name):
         running.copies(east.bootstrap, ["orders"], ["there"])
         awaits_sync(running, "there", group, positions)
         awaits_sync(running, "there", late, late_positions)
+        kinds = {g["kind"] for f in running.status() if f["name"] == "there" for g in f["groups"]}
+        equal("the kind of the groups is told", kinds, {"consumer" if reads is protocol_reads else "classic"})
         equal("the replicator stops with status 0", running.stop(), 0)
         running.start()
         second, positions = reads(west.bootstrap, group, "orders", 900 - sum(map(len, first.values())))

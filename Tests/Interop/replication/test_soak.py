@@ -1,6 +1,6 @@
 """Exactly once under a random, seeded, bounded schedule of faults; counts how often each fault was hit.
 
-`SOAK_SECONDS` says for how long (90), `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults,
+`SOAK_SECONDS` says for how long (90), `SOAK_PROTOCOL=consumer` makes the group one of KIP-848, `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults,
 their order, their places and the pauses between them. Records are numbered per partition; at the end the target must
 hold what was produced, record by record: nothing missing, doubled, reordered, altered or misplaced. A second topic is
 created anew now and then, a third loses the end of its log at the source: the target must hold all that these ever
@@ -35,6 +35,7 @@ PARTITIONS = 3
 NODES = 3
 MOST_INSTANCES = 3
 GROUP = "readers"
+PROTOCOL = os.environ.get("SOAK_PROTOCOL", "classic")
 # Topics that appear while it runs, at most.
 MOST_NEW = 5
 # What a log says about positions.
@@ -431,6 +432,17 @@ def insist(action):
     return found[0]
 
 
+def join(bootstrap, topic):
+    """The group has had a member, and is of the kind that its protocol makes it."""
+    client = Consumer({
+        "bootstrap.servers": bootstrap, "group.id": GROUP, "enable.auto.commit": False, "group.protocol": PROTOCOL, **QUIET})
+    try:
+        client.subscribe([topic])
+        check("the group is joined", eventually(lambda: client.poll(0.2) is not None or client.assignment(), PATIENCE, 0))
+    finally:
+        client.close()
+
+
 def commit(bootstrap, places):
     """Positions of the group; those that are behind where it stands are left out."""
     client = Consumer({"bootstrap.servers": bootstrap, "group.id": GROUP, "enable.auto.commit": False, **QUIET})
@@ -470,6 +482,7 @@ def test_exactly_once_under_random_faults(east, west):
     create_topic(east.bootstrap, "t", partitions=PARTITIONS, replicas=NODES)
     create_topic(east.bootstrap, "u", partitions=1, replicas=NODES)
     create_topic(east.bootstrap, "v", partitions=1, replicas=NODES)
+    join(east.bootstrap, "t")
     settings = flow(
         compression=compression, policies={"recreated": "continue", "truncated": "continue"},
         consumerGroups={"allow": [GROUP]})

@@ -32,7 +32,9 @@ DeleteAcls DescribeConfigs AlterConfigs DescribeLogDirs SaslAuthenticate CreateP
 IncrementalAlterConfigs AlterPartitionReassignments ListPartitionReassignments OffsetDelete DescribeClientQuotas
 AlterClientQuotas DescribeUserScramCredentials AlterUserScramCredentials DescribeCluster DescribeProducers
 DescribeTransactions ListTransactions ConsumerGroupHeartbeat ConsumerGroupDescribe DescribeTopicPartitions
-ShareGroupDescribe StreamsGroupDescribe DescribeShareGroupOffsets AlterShareGroupOffsets DeleteShareGroupOffsets""".split()
+ShareGroupDescribe StreamsGroupDescribe DescribeShareGroupOffsets AlterShareGroupOffsets DeleteShareGroupOffsets
+AlterReplicaLogDirs CreateDelegationToken RenewDelegationToken ExpireDelegationToken DescribeDelegationToken
+DescribeQuorum UpdateFeatures UnregisterBroker ListConfigResources""".split()
 HERE = pathlib.Path(__file__).parent
 
 
@@ -134,7 +136,7 @@ def kio_fields(entity):
         kio_type = "struct" if nested else introspect.get_schema_field_type(field)
         kind = KIO_TYPES.get(kio_type, kio_type)
         name = "".join(part.capitalize() for part in field.name.split("_"))
-        if kio_type.startswith("timedelta"):
+        if kio_type.startswith(("timedelta", "datetime")):
             name += "Ms"
         # kio spells "no time" and "no id" as None; on the wire those are -1 and zero.
         nullable = kio_type not in ("datetime_i64", "uuid") and "None" in str(field.type)

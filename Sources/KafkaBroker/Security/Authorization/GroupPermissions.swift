@@ -222,52 +222,9 @@ extension ConsumerGroupHeartbeatRequest: AuthorizedRequest {
     }
 }
 
-extension ConsumerGroupDescribeRequest: AuthorizedRequest {
-    mutating func admit(_ context: RequestContext) -> Admission<ConsumerGroupDescribeResponse> {
-        let caller = context.caller
-        let answer = caller.extract(from: &groupIDs, unless: .describe, on: .group) { $0 }.map { id in
-            var group = ConsumerGroupDescribeResponse.DescribedGroup()
-            group.groupID = id
-            group.errorCode = .groupAuthorizationFailed
-            return group
-        }
-        let wantsOperations = includeAuthorizedOperations
-        guard !answer.isEmpty || wantsOperations else { return .whole }
-        return .part { response in
-            if wantsOperations {
-                for index in response.groups.indices where response.groups[index].errorCode == .none {
-                    response.groups[index].authorizedOperations =
-                        caller.operations(on: .group, response.groups[index].groupID)
-                }
-            }
-            response.groups += answer
-        }
-    }
-}
-
-extension ShareGroupDescribeRequest: AuthorizedRequest {
-    mutating func admit(_ context: RequestContext) -> Admission<ShareGroupDescribeResponse> {
-        let caller = context.caller
-        let denied = caller.extract(from: &groupIDs, unless: .describe, on: .group) { $0 }
-        let wantsOperations = includeAuthorizedOperations
-        guard !denied.isEmpty || wantsOperations else { return .whole }
-        var rest = self
-        rest.groupIDs = denied
-        let answer = rest.refused(.groupAuthorizationFailed).groups
-        return .part { response in
-            if wantsOperations {
-                for index in response.groups.indices where response.groups[index].errorCode == .none {
-                    response.groups[index].authorizedOperations =
-                        caller.operations(on: .group, response.groups[index].groupID)
-                }
-            }
-            response.groups += answer
-        }
-    }
-}
-
-extension StreamsGroupDescribeRequest: AuthorizedRequest {
-    mutating func admit(_ context: RequestContext) -> Admission<StreamsGroupDescribeResponse> {
+// Groups of one type, described.
+extension GroupDescribeRequest {
+    mutating func admit(_ context: RequestContext) -> Admission<Response> {
         let caller = context.caller
         let denied = caller.extract(from: &groupIDs, unless: .describe, on: .group) { $0 }
         let wantsOperations = includeAuthorizedOperations

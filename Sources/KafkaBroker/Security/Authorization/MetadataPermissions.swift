@@ -96,6 +96,42 @@ extension DescribeLogDirsRequest: AuthorizedRequest {
     }
 }
 
+extension AlterReplicaLogDirsRequest: AuthorizedRequest {
+    func admit(_ context: RequestContext) -> Admission<AlterReplicaLogDirsResponse> {
+        context.caller.may(.alter) ? .whole : .refused(refused(.clusterAuthorizationFailed))
+    }
+}
+
+extension DescribeQuorumRequest: AuthorizedRequest {
+    func admit(_ context: RequestContext) -> Admission<DescribeQuorumResponse> {
+        context.caller.may(.describe) ? .whole : .refused(refused(.clusterAuthorizationFailed))
+    }
+}
+
+extension UpdateFeaturesRequest: AuthorizedRequest {
+    func admit(_ context: RequestContext) -> Admission<UpdateFeaturesResponse> {
+        context.caller.may(.alter) ? .whole : .refused(refused(.clusterAuthorizationFailed))
+    }
+}
+
+extension UnregisterBrokerRequest: AuthorizedRequest {
+    func admit(_ context: RequestContext) -> Admission<UnregisterBrokerResponse> {
+        context.caller.may(.alter) ? .whole : .refused(refused(.clusterAuthorizationFailed))
+    }
+}
+
+extension ListConfigResourcesRequest: AuthorizedRequest {
+    func admit(_ context: RequestContext) -> Admission<ListConfigResourcesResponse> {
+        context.caller.may(.describeConfigs) ? .whole : .refused(refused(.clusterAuthorizationFailed))
+    }
+}
+
 extension ApiVersionsRequest: UnrestrictedRequest {}
 extension SaslHandshakeRequest: UnrestrictedRequest {}
 extension SaslAuthenticateRequest: UnrestrictedRequest {}
+
+// Who may have tokens depends on how the caller was authenticated: their handler looks at it.
+extension CreateDelegationTokenRequest: UnrestrictedRequest {}
+extension RenewDelegationTokenRequest: UnrestrictedRequest {}
+extension ExpireDelegationTokenRequest: UnrestrictedRequest {}
+extension DescribeDelegationTokenRequest: UnrestrictedRequest {}

@@ -1,5 +1,5 @@
-/// Which of a source topic's settings the target topic receives.
-public struct TopicConfigFilter {
+/// Which settings of a source topic or group its counterpart on the target receives.
+public struct ConfigFilter {
     /// Keys that MirrorMaker 2's `DefaultConfigPropertyFilter` excludes: it speaks of one cluster's brokers, or would
     /// make the copy behave differently from what its own cluster intends.
     public static let standard: [NamePattern] = [
