@@ -27,7 +27,9 @@ public enum MetricCatalog {
             help: "Source offsets up to the high watermark that have not passed yet."),
         Entry(
             name: "replicator_partitions_lag_unknown", kind: .gauge, labels: ["flow"],
-            help: "Partitions whose lag is not known: the source does not say where their logs end, or nobody is known to copy them."),
+            help:
+                "Partitions whose lag is not known: the source does not say where their logs end, or nobody is known to copy them."
+        ),
         Entry(
             name: "replicator_waiting_topics", kind: .gauge, labels: ["flow"],
             help: "Selected topics of which something cannot be copied for now; they are tried again."),

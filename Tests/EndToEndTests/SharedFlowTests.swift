@@ -194,7 +194,9 @@ import Testing
     @Test func `groups are kept in step whoever copies what they read`() async throws {
         try await Replicated.run(targetProperties: Self.quick) { world in
             try await world.createTopic("orders", partitions: Self.partitions)
-            for partition in 0..<Self.partitions { try await world.produce(0..<100, to: "orders", partition: partition) }
+            for partition in 0..<Self.partitions {
+                try await world.produce(0..<100, to: "orders", partition: partition)
+            }
             let a = try Instance("a", in: world), b = try Instance("b", in: world)
             try await eventuallyDivided([a, b])
             for partition in 0..<Self.partitions {

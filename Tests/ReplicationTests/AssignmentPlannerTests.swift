@@ -73,7 +73,8 @@ import Testing
     @Test func `with more members than parts, what one has too much of is given to others`() {
         let parts = Self.parts(3)
         let plan = AssignmentPlanner(parts: Set(parts)).plan(
-            for: [Member(id: "a", generation: 1, owned: owned(parts))] + (1..<5).map { Member(id: "b\($0)", generation: 1) })
+            for: [Member(id: "a", generation: 1, owned: owned(parts))]
+                + (1..<5).map { Member(id: "b\($0)", generation: 1) })
 
         #expect(plan.assignments["a"]?.count == 1 && plan.withheld.count == 2)
     }

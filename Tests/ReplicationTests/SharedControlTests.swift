@@ -180,9 +180,13 @@ import Testing
         // One that is gone is nobody to give anything to.
         world.instances["three"] = nil
         report("one", 1_000, at: 130_000)
-        world.write([.report("three", InstanceReport(
-            address: nil, generation: 1, bytesPerSecond: 0, requestsPerSecond: 0, demand: nil, claim: nil,
-            claimNumber: nil, sourceSilence: 5, time: 131_000))])
+        world.write([
+            .report(
+                "three",
+                InstanceReport(
+                    address: nil, generation: 1, bytesPerSecond: 0, requestsPerSecond: 0, demand: nil, claim: nil,
+                    claimNumber: nil, sourceSilence: 5, time: 131_000))
+        ])
         world.share()
         #expect(world.follow("two").sourceSilence == 1_000)
     }

@@ -31,7 +31,8 @@ extension Flow {
         let reason =
             parts.membership.state == .member
             ? "it is being taken over: copying has yet to begin here"
-            : "nothing is copied here, and nobody is known to copy it: " + (membershipTrouble ?? "the group is being joined")
+            : "nothing is copied here, and nobody is known to copy it: "
+                + (membershipTrouble ?? "the group is being joined")
         let recorded = await progress.known
         return places.compactMap { place in
             if let known = unattended[place] { return known.unattended(because: reason) }

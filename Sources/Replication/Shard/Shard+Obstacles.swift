@@ -47,7 +47,8 @@ extension Shard {
         if partition.isOutOfRange { return "\(cluster) says that offset \(partition.cursor.position) is out of range" }
         if let since = partition.sourceEnd.unreadSince, now - since > BrokerLink.silence, partition.isIdle {
             if let rate = rateLimit.bytesPerSecond, link(source: broker).limitedUntil > now {
-                return "its turn has not come within limits.bytesPerSecond, of which \(rate) bytes per second are read here"
+                return
+                    "its turn has not come within limits.bytesPerSecond, of which \(rate) bytes per second are read here"
             }
             let seconds = (now - since).nanoseconds / 1_000_000_000
             return

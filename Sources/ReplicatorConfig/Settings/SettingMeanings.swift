@@ -77,7 +77,8 @@ package enum SettingMeanings {
         "flows[].sync.newTopics": "Topics that appear later are copied too.",
         "flows[].sync.quotas": "Client quotas of users and client ids.",
         "flows[].sync.interval": "Time between two looks at the clusters, 100 ms to 1 day.",
-        "flows[].sync.configExclude": "Settings of topics and groups that are not copied: regular expressions over whole names.",
+        "flows[].sync.configExclude":
+            "Settings of topics and groups that are not copied: regular expressions over whole names.",
         "flows[].sync.replicationFactor": "Replicas of new topics on the target: source, broker or a number.",
         "flows[].sync.deleteTopics": "Copies whose source is gone: never deleted, or after a time.",
         "flows[].sync.deleteTopics.after": "Time since the source topic was first missed, such as 24h.",
