@@ -25,6 +25,6 @@ extension RecordBatchBuilder {
                 output.releaseUnusedMemory()
             }
         }
-        do throws(WireError) { return try draft.sealed() } catch { throw .malformed(error) }
+        do throws(WireError) { return try (consume draft).sealed() } catch { throw .malformed(error) }
     }
 }

@@ -44,6 +44,31 @@ import Testing
         }
     }
 
+    /// What a client takes the broker for, and the answer (KIP-1242).
+    @Test(
+        arguments: [
+            (nil, -1, ErrorCode.none), ("own", -1, .none), ("own", 2, .none), (nil, 2, .none),
+            ("own", 1, .rebootstrapRequired),
+            ("another", 2, .rebootstrapRequired), ("another", -1, .rebootstrapRequired),
+        ] as [(String?, Int32, ErrorCode)])
+    func `a broker says when it is not the one that is meant`(
+        cluster meant: String?, node: Int32, expected: ErrorCode
+    ) async throws {
+        try await withCluster(nodes: 2, properties: ["unstable.api.versions.enable": "true"]) { cluster in
+            try await RawConnection.open(port: cluster.ports[1]) { connection in
+                var request = ApiVersionsRequest()
+                request.clientSoftwareName = "test"
+                request.clientSoftwareVersion = "1.0"
+                request.clusterID = meant.map { $0 == "own" ? cluster.clusterID : $0 }
+                request.nodeID = node
+
+                let response = try await connection.send(request, version: 5)
+
+                #expect(response.errorCode == expected)
+            }
+        }
+    }
+
     /// Versions of each release, as its own broker tells them: some that came, some that went, some that stayed.
     @Test(arguments: [
         (

@@ -51,6 +51,35 @@ import Testing
         for broker in [old, new, bootstrap] { try await broker.stop() }
     }
 
+    @Test func `a broker that is another one than was meant says so before anything else is sent to it`() async throws {
+        let offered: [ApiKey: ClosedRange<Int16>] = [.apiVersions: 0...5, .metadata: 4...13]
+        let meant = Mutex<[ApiVersionsRequest]>([])
+        let old = try await FakeBroker { request in
+            guard request.header.apiKey == .apiVersions, request.header.apiVersion == 5 else {
+                return [try request.versions(offered)]
+            }
+            let asked = try request.decode(ApiVersionsRequest.self)
+            meant.withLock { $0.append(asked) }
+            var response = ApiVersionsResponse()
+            response.errorCode = .rebootstrapRequired
+            return [try request.reply(response)]
+        }
+        let new = try await FakeBroker.ordinary(versions: offered)
+        let bootstrap = try await bootstrap([old.address, new.address])
+        try await withClient(of: [bootstrap.address]) { client in
+            let known = try await client.metadata(.none).clusterID
+            let error = try await kafkaError { _ = try await client.send(MetadataRequest(), to: .broker(1)) }
+            #expect(error.code == .rebootstrapRequired)
+            #expect(error.broker?.id == 1)
+            #expect(meant.withLock { $0.map(\.nodeID) } == [1])
+            #expect(meant.withLock { $0.map(\.clusterID) } == [known])
+
+            #expect(try await client.metadata(.none).brokers[1]?.address == new.address)
+        }
+        #expect(old.requests(of: .metadata).isEmpty)
+        for broker in [old, new, bootstrap] { try await broker.stop() }
+    }
+
     @Test func `known brokers that do not tell who the brokers are are forgotten after a time`() async throws {
         let old = try await refusing(.notController)
         let new = try await FakeBroker.ordinary()

@@ -32,6 +32,7 @@ struct GoldenBytesTests {
         #expect(unproved == [])
         #expect(
             provedOnce == [
+                "ApiVersions request 5", "ApiVersions response 5",
                 "WriteTxnMarkers request 0", "WriteTxnMarkers response 0",
                 "DescribeLogDirs request 0",
                 "CreateDelegationToken request 1", "CreateDelegationToken request 2", "CreateDelegationToken request 3",

@@ -254,6 +254,9 @@ enum BrokerConfigs {
         key(
             "transactional.id.expiration.ms", .int, "604800000", .atLeast(1),
             "How long an unused transactional id is remembered."),
+        key(
+            "unstable.api.versions.enable", .boolean, "false", .any,
+            "Whether versions that are not part of a release yet are offered, such as ApiVersions 5."),
     ]
 }
 

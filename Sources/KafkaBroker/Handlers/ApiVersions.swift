@@ -1,13 +1,15 @@
 import KafkaWire
 import NIOCore
 
-// ApiVersions: 0-4.
+// ApiVersions: 0-5.
 //
 // - Advertises exactly the routes of this broker, each with the versions that work.
 // - An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the range of this API (KIP-511).
 // - From version 3 a client must name its software in Kafka's pattern, else INVALID_REQUEST.
 // - Tells the features of the release (``BrokerFeature``). Clients before version 4 may take a lowest level of 0 for a
 //   broken answer, and are not told of such features as supported (KAFKA-17011).
+// - Version 5, which no release has offered yet, may name the cluster and the broker that the client means: REBOOTSTRAP_REQUIRED
+//   where it has reached another (KIP-1242).
 
 extension ApiVersionsRequest: RefusableRequest {
     func refused(_ error: ErrorCode) -> ApiVersionsResponse {
@@ -27,6 +29,11 @@ extension Cluster {
             !request.clientSoftwareName.isSoftwareName || !request.clientSoftwareVersion.isSoftwareName
         {
             response.errorCode = .invalidRequest
+            return response
+        }
+        let isAnotherCluster = request.clusterID.map { $0 != id } ?? false
+        if isAnotherCluster || request.nodeID >= 0 && request.nodeID != context.node.id {
+            response.errorCode = .rebootstrapRequired
             return response
         }
         response.apiKeys = advertised.map { .init($0.api, $0.versions) }

@@ -5,9 +5,19 @@ import KafkaWire
 
 extension BrokerRelease {
     /// The versions of an API that the release answers; nil where it does not have the API.
-    func versions(of api: ApiKey) -> ClosedRange<Int16>? {
-        Self.released[api]?.last { $0.since <= self }?.versions
+    ///
+    /// - Parameter unstable: whether those count that the release calls unstable, which Kafka offers with
+    ///   `unstable.api.versions.enable`.
+    func versions(of api: ApiKey, unstable: Bool = false) -> ClosedRange<Int16>? {
+        guard let released = Self.released[api]?.last(where: { $0.since <= self })?.versions else { return nil }
+        guard unstable, let newest = Self.unstable[api]?.last(where: { $0.since <= self })?.versions else {
+            return released
+        }
+        return released.lowerBound...newest.upperBound
     }
+
+    /// The versions that releases call unstable, as far as they are defined here.
+    private static let unstable: [ApiKey: [Change]] = [.apiVersions: [Change(.kafka43, 5...5)]]
 
     /// The lowest version that ApiVersions names where it is not the lowest that is answered.
     ///

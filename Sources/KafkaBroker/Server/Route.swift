@@ -73,8 +73,12 @@ struct Route {
     }
 
     /// The same for clients of a release that are to see no version beyond `newest`; nil when none is left.
-    func offered(by release: BrokerRelease, upTo newest: Int16? = nil) -> Route? {
-        guard let released = release.versions(of: api), released.overlaps(versions) else { return nil }
+    ///
+    /// - Parameter unstable: whether versions that the release has and calls unstable are offered, too.
+    func offered(by release: BrokerRelease, upTo newest: Int16? = nil, unstable: Bool = false) -> Route? {
+        guard let released = release.versions(of: api, unstable: unstable), released.overlaps(versions) else {
+            return nil
+        }
         var route = self
         route.versions = versions.clamped(to: released)
         if let newest {

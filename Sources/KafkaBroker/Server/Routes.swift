@@ -5,6 +5,7 @@ extension Cluster {
     ///
     /// - Parameter newestVersions: see ``BrokerSettings/newestVersions``.
     func routes(newestVersions: [ApiKey: Int16]) -> RequestRouter {
+        let offersUnstable = configs.flag("unstable.api.versions.enable")
         var routes = [
             Route(ProduceRequest.self) { self.produce($0, $1) },
             Route(FetchRequest.self) { self.fetch($0, $1) },
@@ -69,14 +70,14 @@ extension Cluster {
             Route(AlterClientQuotasRequest.self) { self.alterClientQuotas($0, $1) },
             Route(DescribeUserScramCredentialsRequest.self) { self.describeSCRAMCredentials($0, $1) },
             Route(AlterUserScramCredentialsRequest.self) { self.alterSCRAMCredentials($0, $1) },
-        ].compactMap { $0.offered(by: release, upTo: newestVersions[$0.api]) }
+        ].compactMap { $0.offered(by: release, upTo: newestVersions[$0.api], unstable: offersUnstable) }
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }
         let topicNames = { (request: any KafkaRequest, node: Node) in self.topicNames(of: request, at: node) }
-        let advertised = RequestRouter(routes + [own].compactMap { $0.offered(by: release) }, topicNames: topicNames)
+        let advertised = RequestRouter(routes + [own].compactMap { $0.offered(by: release, unstable: offersUnstable) }, topicNames: topicNames)
             .advertised
         let telling = Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) }
-        if let telling = telling.offered(by: release) { routes.append(telling) }
+        if let telling = telling.offered(by: release, unstable: offersUnstable) { routes.append(telling) }
         return RequestRouter(routes, topicNames: topicNames)
     }
 }

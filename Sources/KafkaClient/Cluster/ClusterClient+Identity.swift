@@ -63,10 +63,44 @@ extension ClusterClient {
         throw failure
     }
 
+    /// Has a broker compare what this client takes it for with what it is, where it offers that (ApiVersions 5, KIP-1242).
+    ///
+    /// - Returns: whether it has said that it is the one.
+    /// - Throws: `REBOOTSTRAP_REQUIRED` where it is another; the bootstrap servers are asked next.
+    private func isMeant(
+        _ connection: BrokerConnection, _ broker: Int32?, _ address: HostAndPort
+    ) async throws(KafkaError) -> Bool {
+        guard let broker, let identity, (try? connection.version(of: ApiVersionsRequest.self, within: 5...5)) != nil
+        else {
+            return false
+        }
+        var request = ApiVersionsRequest()
+        request.clientSoftwareName = settings.identity.name
+        request.clientSoftwareVersion = settings.identity.version
+        request.clusterID = identity
+        request.nodeID = broker
+        do throws(KafkaError) {
+            let response = try await connection.send(request, version: 5, timeout: settings.connectTimeout)
+            guard response.errorCode == .none else {
+                throw self.error(.broker(response.errorCode, message: nil), during: .request(.apiVersions))
+            }
+            return true
+        } catch {
+            connection.handler.value.close(because: error.reason)
+            if error.code == .rebootstrapRequired {
+                rebootstrap(because: "broker \(broker) at \(address) is another one than was meant")
+            }
+            var named = error
+            named.broker = BrokerName(id: broker, address: address)
+            throw named
+        }
+    }
+
     /// Asks a new connection which cluster it leads to, before anything else is sent over it.
     func checkIdentity(
         of connection: BrokerConnection, _ broker: Int32?, _ address: HostAndPort
     ) async throws(KafkaError) {
+        if try await isMeant(connection, broker, address) { return }
         // Before Metadata version 2 (Kafka 0.10.1) clusters have no id.
         guard checksConnections, let version = try? connection.version(of: MetadataRequest.self, within: 2...13) else {
             return

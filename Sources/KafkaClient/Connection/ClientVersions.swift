@@ -30,7 +30,7 @@ package enum ClientVersions {
         .leaveGroup: 3...5,
         .listGroups: 0...5,
         .saslHandshake: 1...1,
-        .apiVersions: 0...3,
+        .apiVersions: 0...5,
         .createTopics: 1...7,
         .deleteTopics: 0...6,
         .deleteRecords: 0...2,

@@ -23,6 +23,7 @@ import random
 import sys
 import uuid
 
+from kafka.protocol import api_data
 from kafka.protocol.api_message import ApiMessage
 from kafka.protocol.old.types import Schema
 from kafka.protocol.schemas import BaseField
@@ -30,7 +31,7 @@ from kio.schema.errors import ErrorCode
 from kio.serial import _introspect as introspect
 from kio.serial import entity_writer
 
-from make_schema import APIS, HERE, Sources, kio_class, trace
+from make_schema import APIS, HERE, Sources, add_later, kio_class, trace
 
 OUTPUT = HERE / "golden"
 
@@ -146,6 +147,8 @@ def kio_single(field, shape, value):
 
 
 MESSAGE_CLASSES = {}
+_load_json = api_data.load_json
+api_data.load_json = lambda *arguments, **options: add_later(_load_json(*arguments, **options))
 
 
 def kafka_python_encode(name, version, fields, values):

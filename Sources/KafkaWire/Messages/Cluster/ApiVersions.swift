@@ -4,11 +4,15 @@
 public struct ApiVersionsRequest: KafkaRequest {
     public typealias Response = ApiVersionsResponse
     public static let apiKey = ApiKey.apiVersions
-    public static let versions = ApiVersions(0...4, flexibleFrom: 3)
+    public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     /// Letters, digits, dots and dashes, or the broker refuses it (KIP-511).
     public var clientSoftwareName = ""
     public var clientSoftwareVersion = ""
+    /// The cluster that the client means to have reached; nil when it does not know (KIP-1242).
+    public var clusterID: String?
+    /// The broker that the client means to have reached; -1 when it does not know.
+    public var nodeID: Int32 = -1
 
     public init() {}
 
@@ -17,13 +21,17 @@ public struct ApiVersionsRequest: KafkaRequest {
             try wire.string(&clientSoftwareName)
             try wire.string(&clientSoftwareVersion)
         }
+        if wire.version >= 5 {
+            try wire.nullableString(&clusterID)
+            try wire.int32(&nodeID)
+        }
     }
 }
 
 /// Answer to ``ApiVersionsRequest``.
 public struct ApiVersionsResponse: KafkaResponse {
     public static let apiKey = ApiKey.apiVersions
-    public static let versions = ApiVersions(0...4, flexibleFrom: 3)
+    public static let versions = ApiVersions(0...5, flexibleFrom: 3)
 
     public var errorCode = ErrorCode.none
     public var apiKeys: [ApiVersion] = []
