@@ -25,6 +25,8 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case settingDiffers
         /// The flow begins behind records that the source holds.
         case beginsLater
+        /// A part of what the source holds lies in its tiered storage alone.
+        case tiered
         /// A topic is asked for and never copied, by a rule that is not the user's.
         case neverCopied
         /// An expression came to no answer about a name.

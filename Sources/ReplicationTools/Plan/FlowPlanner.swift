@@ -67,7 +67,8 @@ public struct FlowPlanner: Sendable {
         let listed = sourceMetadata.topics.values.filter { !$0.isInternal }.count
         let notes =
             await copiesNotes(found) + plan.notes + EffectiveSettings(seen, after: plan).notes(settings)
-            + beginning(seen.selected) + groups.notes + selectionNotes(seen.topicNames.count, of: listed)
+            + beginning(seen.selected) + tiered(seen.selected) + groups.notes
+            + selectionNotes(seen.topicNames.count, of: listed)
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
             selectedTopics: seen.topicNames.count, sourceTopics: listed, applied: applies, changes: changes,
@@ -138,6 +139,15 @@ public struct FlowPlanner: Sendable {
             recorded.recorded.identity == nil
         else { return [] }
         return [await source.skippedBeginning(of: selected, settings).note(settings)].compactMap(\.self)
+    }
+
+    private func tiered(_ selected: [SelectedTopic]) async -> [SyncNote] {
+        let partitions = selected.flatMap { topic in
+            topic.source.partitions.keys.map { TopicPartition(topic.source.name, $0) }
+        }
+        guard !partitions.isEmpty else { return [] }
+        return [TieredRecords(await source.tieredOffsets(of: partitions)).note(source: settings.source.name)]
+            .compactMap(\.self)
     }
 
     private func selectionNotes(_ selected: Int, of count: Int) -> [SyncNote] {
