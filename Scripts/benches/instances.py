@@ -136,9 +136,13 @@ class Arrivals:
         return found
 
 
+def parts(members):
+    return [member.partitions() if member.child.poll() is None else set() for member in members]
+
+
 def disturbed(one, arrivals, members, what, how=None):
     """Gaps of partitions that change hands, and of those that stay, while one instance goes or comes."""
-    before = [member.partitions() for member in members]
+    before = parts(members)
     begin = time.monotonic()
     if how is None:
         one.start()
@@ -151,7 +155,7 @@ def disturbed(one, arrivals, members, what, how=None):
     settled = time.monotonic()
     arrivals.await_all(settled + 0.5)
     gaps = arrivals.gaps(begin, time.monotonic())
-    after = [member.partitions() if member.child.poll() is None else set() for member in members]
+    after = parts(members)
     stay = set().union(*(b & a for b, a in zip(before, after)))
     return [gaps[p] for p in gaps if p not in stay], [gaps[p] for p in stay]
 
