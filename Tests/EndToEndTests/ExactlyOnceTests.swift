@@ -189,7 +189,8 @@ import Testing
                     try await world.caughtUp(second, records: 30)
                     try await eventually("the first to be shut out") {
                         let status = await first.status()
-                        return status.partitions.isEmpty && status.membership?.state == .refused
+                        return status.partitions.allSatisfy { $0.instance == nil }
+                            && status.membership?.state == .refused
                     }
                     #expect(await first.status().reason?.contains("give each instance an id of its own") == true)
                 }

@@ -88,10 +88,16 @@ def test_any_instance_answers_for_the_flow(east, west):
                   ["groups", "metadata", "topics"])
             check(f"{name} names the flow's state to probes", "as one of 3 instances" in one.get("/readyz"), one.get("/readyz"))
             equal(f"{name}: status is ready", command("status", "--url", one.http).returncode, 0)
+        # Gauges are set at each poll, of which the last may have been before they had found together.
+        def tell():
+            text = [one.get("/metrics") for one in running]
+            return (sum(sum(sample(t, "replicator_instance_partitions", flow="flow")) for t in text),
+                    [sample(t, "replicator_instances", flow="flow") for t in text],
+                    [sample(t, "replicator_instance_member", flow="flow") for t in text])
+        all_told = (PARTITIONS, [[3]] * 3, [[1]] * 3)
+        eventually(lambda: tell() == all_told, PATIENCE)
+        equal("partitions of all add up, instances are told by each, and each is a member", tell(), all_told)
         text = [one.get("/metrics") for one in running]
-        equal("partitions of all add up", sum(sum(sample(t, "replicator_instance_partitions", flow="flow")) for t in text), PARTITIONS)
-        equal("instances are told by each", [sample(t, "replicator_instances", flow="flow") for t in text], [[3]] * 3)
-        equal("each is a member", [sample(t, "replicator_instance_member", flow="flow") for t in text], [[1]] * 3)
         equal("each tells its id", [len(sample(t, "replicator_instance_info", id=f"i-{n}")) for n, t in enumerate(text)], [1] * 3)
         past = lambda one: json.loads(one.get("/api/history"))["series"]
         check("the past is that of the flow", eventually(
