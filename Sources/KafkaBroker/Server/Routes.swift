@@ -74,8 +74,10 @@ extension Cluster {
         // What ApiVersions tells is the table that it is part of.
         let own = Route(ApiVersionsRequest.self) { (_: ApiVersionsRequest, _: RequestContext) in ApiVersionsResponse() }
         let topicNames = { (request: any KafkaRequest, node: Node) in self.topicNames(of: request, at: node) }
-        let advertised = RequestRouter(routes + [own].compactMap { $0.offered(by: release, unstable: offersUnstable) }, topicNames: topicNames)
-            .advertised
+        let advertised = RequestRouter(
+            routes + [own].compactMap { $0.offered(by: release, unstable: offersUnstable) }, topicNames: topicNames
+        )
+        .advertised
         let telling = Route(ApiVersionsRequest.self) { self.apiVersions($0, $1, advertised) }
         if let telling = telling.offered(by: release, unstable: offersUnstable) { routes.append(telling) }
         return RequestRouter(routes, topicNames: topicNames)

@@ -18,7 +18,8 @@ package struct TieredRecords: Sendable, Hashable {
         guard offsets > 0 else { return nil }
         return SyncNote(
             kind: .tiered, subject: source,
-            message: "\(offsets.counted("offset")) of \(partitions.counted("partition")) in \(source)'s tiered storage alone: "
+            message:
+                "\(offsets.counted("offset")) of \(partitions.counted("partition")) in \(source)'s tiered storage alone: "
                 + "a copy from the earliest record on reads from there")
     }
 }
