@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.request
 
-from benches.harness import EAST, HTTP, PATIENCE, WEST, Case, broker, produce, record_file
+from benches.harness import EAST, HTTP, WEST, Case, await_true, broker, produce, record_file
 from processes import cpu_seconds
 
 PARTITIONS = 12
@@ -70,20 +70,12 @@ def instances(env, program, count, topic):
             one.child.wait()
 
 
-def eventually(what, condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited in vain for this: {what}")
-        time.sleep(0.05)
-
-
 def await_division(members):
     def is_divided():
         parts = [one.partitions() for one in members]
         return all(parts) and sum(map(len, parts)) == PARTITIONS and len(set().union(*parts)) == PARTITIONS
 
-    eventually("every instance has a part of the partitions", is_divided)
+    await_true("every instance has a part of the partitions", is_divided)
 
 
 class Arrivals:
@@ -124,7 +116,7 @@ class Arrivals:
             thread.join()
 
     def await_all(self, since):
-        eventually("records come to every partition",
+        await_true("records come to every partition",
                    lambda: all(times and times[-1] > since for times in self.times.values()))
 
     def gaps(self, begin, end):
@@ -150,7 +142,7 @@ def disturbed(one, arrivals, members, what, how=None):
     else:
         one.end(how)
         others = [member for member in members if member is not one]
-        eventually(f"the others have everything after {what}",
+        await_true(f"the others have everything after {what}",
                    lambda: len(set().union(*(other.partitions() for other in others))) == PARTITIONS)
     settled = time.monotonic()
     arrivals.await_all(settled + 0.5)
@@ -226,7 +218,7 @@ def throughput():
                     before = sum(cpu_seconds(one.child.pid) for one in members)
                     for one in members:
                         one.child.send_signal(signal.SIGHUP)
-                    eventually("everything is copied", lambda: copied() >= count)
+                    await_true("everything is copied", lambda: copied() >= count)
                     taken = time.monotonic() - began
                     cpu = sum(cpu_seconds(one.child.pid) for one in members) - before
                 client.close()
@@ -254,7 +246,7 @@ def await_members(members):
                 return False
         return True
 
-    eventually("the instances know each other", know_each_other)
+    await_true("the instances know each other", know_each_other)
 
 
 def allow(config, topic):

@@ -4,7 +4,7 @@ import KafkaWire
 import NIOCore
 import Testing
 
-/// What administrators ask the cluster as a whole: its quorum, features, nodes, directories, tokens, and what has settings.
+/// Requests of administrators to the cluster as a whole: its quorum, features, nodes, directories, tokens, and what has settings.
 @Suite(.timeLimit(.minutes(2))) struct ClusterAdministrationTests {
     private func withConnection(nodes: Int = 1, _ body: (RawConnection) async throws -> Void) async throws {
         try await withCluster(nodes: nodes) { cluster in

@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    /// What a client takes the broker for, and the answer (KIP-1242).
+    /// The cluster and node that a client takes the broker for, and the answer (KIP-1242).
     @Test(
         arguments: [
             (nil, -1, ErrorCode.none), ("own", -1, .none), ("own", 2, .none), (nil, 2, .none),

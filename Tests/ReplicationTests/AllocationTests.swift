@@ -121,7 +121,7 @@ import Testing
         return try builder.batch(codec: codec).bytes
     }
 
-    /// What a batch more in each answer costs, once everything is warm.
+    /// Cost of one batch more in each answer, once everything is warm.
     private static func cost(
         _ path: Path, records: Int, bytes: Int, codec: CompressionCodec = .none
     ) throws -> (count: Double, bytes: Double) {

@@ -5,7 +5,7 @@ import NIOCore
 import Replication
 import Testing
 
-/// What partitions of one shard do to each other when memory is short. No sockets and no clock: brokers are loops.
+/// Effects of partitions of one shard on each other when memory is short. No sockets and no clock: brokers are loops.
 @Suite struct ShardFairnessTests {
     /// The one broker of the source.
     private static let source: Int32 = 1

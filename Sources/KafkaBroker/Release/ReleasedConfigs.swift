@@ -1,7 +1,7 @@
 // Which of the settings of topics and brokers each release has, and the defaults that a release changed.
 
 extension BrokerRelease {
-    /// Whether the release has a setting of topics or brokers that this broker knows.
+    /// Tells whether the release has a setting of topics or brokers that this broker knows.
     ///
     /// 4.0 took back what was for record formats of before 0.11 (KIP-724) and the old bound on timestamps (KIP-937). What is
     /// for tiered storage that is switched off came with 3.9.

@@ -1,4 +1,4 @@
-/// Which settings of a source topic or group its counterpart on the target receives.
+/// The settings of a source topic or group that its counterpart on the target receives.
 public struct ConfigFilter {
     /// Keys that MirrorMaker 2's `DefaultConfigPropertyFilter` excludes: it speaks of one cluster's brokers, or would
     /// make the copy behave differently from what its own cluster intends.

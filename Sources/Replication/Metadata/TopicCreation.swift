@@ -123,7 +123,7 @@ package struct TopicCreation: Sendable {
 }
 
 extension KafkaError {
-    /// Whether a topic or its settings were refused for what they are, so that single settings may be to blame and the
+    /// A topic or its settings were refused for what they are, so that single settings may be to blame and the
     /// others should not suffer for it.
     var mayBlameSettings: Bool {
         guard let code, !isRetriable, !isAuthorization else { return false }

@@ -34,7 +34,7 @@ package struct FrameBudget: Sendable {
     /// holds nothing never is.
     package var largestPartition: Int { max(budget - tailShare - held, 1) }
 
-    /// Whether some partition may be full: a smaller part of what backlogs may hold is no more than the rest.
+    /// Some partition may be full: a smaller part of what backlogs may hold is no more than the rest.
     package var mayFill: Bool { 2 * held >= budget - tailShare }
 
     /// Bytes to ask for in one fetch of tails. Where backlogs hold all that they may, one fetch does not take all the rest.

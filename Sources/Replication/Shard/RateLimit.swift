@@ -65,7 +65,7 @@ final class RateLimit: Sendable {
         bucket = Mutex(TokenBucket(bytesPerSecond: bytesPerSecond, now: .now()))
     }
 
-    /// What all shards of this process may read together; nil for no limit.
+    /// The rate that all shards of this process may read at together; nil for no limit.
     var bytesPerSecond: Int? { bucket.withLock { $0.bytesPerSecond } }
 
     func set(bytesPerSecond: Int?) {

@@ -417,7 +417,7 @@ extension ShardScheduler {
     /// Whether partitions are not fetched because the target has yet to take what they hold.
     package func leavesOutFullPartitions(in lane: FetchLane) -> Bool { fullInLane[lane]?.isEmpty == false }
 
-    /// How much makes a partition full follows from what all others hold: it is looked at again before each fetch.
+    /// Looks again at fullness, before each fetch: it follows from what all other partitions hold.
     private mutating func lookAtFullness(in lane: FetchLane) {
         guard budget.mayFill || !silentTargets.silent.isEmpty || leavesOutFullPartitions(in: lane) else { return }
         for broker in lookAtTargets() {

@@ -68,7 +68,7 @@ struct ConfigMerge {
 }
 
 extension ConfigChangePlan {
-    /// What is remembered of the change once it is made.
+    /// Memory of the change once it is made.
     var memory: LedgerChange {
         if case .group = resource { return .groupConfig(source: source, key: key, value: to) }
         return .config(source: source, key: key, value: to)

@@ -56,7 +56,7 @@ package struct SyncObservation: Sendable {
 
     package init() {}
 
-    /// What comparing the settings of further topics takes: everything else was compared already.
+    /// The part that comparing the settings of further topics needs: everything else was compared already.
     package var settingsAlone: SyncObservation {
         var rest = SyncObservation()
         rest.topicNames = topicNames

@@ -1,7 +1,7 @@
 package import KafkaClient
 internal import PlainText
 
-/// What lies in the source's tiered storage alone (KIP-405): it is copied as everything else, at the pace of that storage.
+/// Offsets that lie in the source's tiered storage alone (KIP-405): they are copied as everything else, at the pace of that storage.
 package struct TieredRecords: Sendable, Hashable {
     package var partitions: Int
     package var offsets: Int64

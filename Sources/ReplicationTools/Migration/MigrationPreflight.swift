@@ -44,7 +44,7 @@ struct MigrationPreflight {
     private static let session: Duration = .seconds(10)
 
     /// Checks that no other instance runs the flow: a migration answers for all partitions, and copies them by itself.
-    /// What the cluster does not tell is no evidence. Another migration is told of as such.
+    /// A cluster that does not tell is no evidence. Another migration is told of as such.
     private func checkAlone() async throws {
         let group = InstanceGroup(flow: settings.name).name
         let deadline = ContinuousClock.now + min(patience, Self.session)

@@ -65,7 +65,7 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var groupsNotInStep: [String] = []
     /// Groups of which only a part is on the target, in words: share groups, by their start offsets.
     public var groupsNotCarried: [String] = []
-    /// Whether those not in step were accepted beforehand.
+    /// Groups not in step were accepted beforehand.
     public var leavesGroups = false
     /// Accounts of every selected topic and partition, and of those that rules exclude. Empty before they are known.
     public var accounts: [Account] = []

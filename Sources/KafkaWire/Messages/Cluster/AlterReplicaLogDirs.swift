@@ -59,7 +59,7 @@ public struct AlterReplicaLogDirsResponse: KafkaResponse {
 }
 
 extension AlterReplicaLogDirsResponse {
-    /// What became of partitions of one topic.
+    /// Outcomes of the partitions of one topic.
     public struct AlterReplicaLogDirTopicResult: WireStruct {
         public var topicName = ""
         public var partitions: [AlterReplicaLogDirPartitionResult] = []
@@ -72,7 +72,7 @@ extension AlterReplicaLogDirsResponse {
         }
     }
 
-    /// What became of one partition.
+    /// Outcome of one partition.
     public struct AlterReplicaLogDirPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none

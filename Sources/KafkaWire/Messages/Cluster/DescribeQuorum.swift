@@ -122,7 +122,7 @@ extension DescribeQuorumResponse {
         }
     }
 
-    /// Where a controller listens.
+    /// Address on which a controller listens.
     public struct Node: WireStruct {
         public var nodeID: Int32 = 0
         public var listeners: [Listener] = []

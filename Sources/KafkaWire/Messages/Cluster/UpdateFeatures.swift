@@ -60,7 +60,7 @@ public struct UpdateFeaturesResponse: KafkaResponse {
 }
 
 extension UpdateFeaturesResponse {
-    /// What became of one feature.
+    /// Outcome of one feature.
     public struct UpdatableFeatureResult: WireStruct {
         public var feature = ""
         public var errorCode = ErrorCode.none
