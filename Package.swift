@@ -164,7 +164,7 @@ let package = Package(
             "ReplicationTests",
             [
                 "Replication", "BoundedExpressions", "KafkaClient", "KafkaWire", "KafkaCompression", "TestSupport",
-                "AllocationCounter", nioCore,
+                "AllocationCounter", nioCore, nioPosix,
             ]),
         tests(
             "ReplicationToolsTests",

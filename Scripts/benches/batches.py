@@ -9,11 +9,11 @@ from benches.harness import EAST, WEST, Case, broker, copy, haproxy, produce, re
 
 SIZES = {"1 KB": 1_000, "4 KB": 4_000, "16 KB": 16_000, "100 KB": 100_000, "1 MB": 1_000_000}
 # Very small batches cost so much more that less of them tells as much.
-MEGABYTES = {"1 KB": 64, "4 KB": 128}
+MEGABYTES = {"1 KB": 128, "4 KB": 256, "16 KB": 512}
 
 
 def gigabytes_of(env, size):
-    return env.size(MEGABYTES.get(size, 512))
+    return env.size(MEGABYTES.get(size, 1024))
 
 
 def copying(size, partitions, codec, options="compression: keep"):

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 
-from benches.harness import RELAY, SINK, await_true, process
+from benches.harness import RELAY, SINK, await_true, listens, process
 from processes import cpu_seconds, memory_megabytes
 
 
@@ -41,7 +41,7 @@ listen relay
                 pass
 
     with process("haproxy", "-db", "-f", path) as child:
-        await_true("haproxy listens", lambda: socket.create_connection(("127.0.0.1", RELAY)).close() is None)
+        await_true("haproxy listens", lambda: listens(RELAY))
         with socket.create_server(("127.0.0.1", SINK)) as listener:
             reader = threading.Thread(target=drain, args=(listener,))
             reader.start()

@@ -4,6 +4,7 @@ import contextlib
 import time
 
 from benches.harness import EAST, WEST, Case, await_true, broker, is_in_step, metric, produce, record_file, running
+from processes import cpu_seconds
 
 
 def first_record():
@@ -22,7 +23,8 @@ def first_record():
                     began = time.monotonic()
                     with running(env, program) as child:
                         await_true("it has found its place", lambda: is_in_step(3), pause=0.01)
-                        return {"first record ms": 1000 * first, "again in step ms": 1000 * (time.monotonic() - began)}
+                        return {"first record ms": 1000 * first, "again in step ms": 1000 * (time.monotonic() - began),
+                                "CPU-s": cpu_seconds(child.pid)}
             yield measure
     return prepare
 

@@ -41,15 +41,19 @@ package final class Promise<Value: Sendable, Failure: Error>: Sendable {
 
     /// The value, as soon as it is there. Stays on the caller's executor.
     ///
-    /// - Parameter cancelled: thrown when the awaiting task is cancelled.
-    package nonisolated(nonsending) func value(
-        cancelled error: Failure
+    /// - Parameters:
+    ///   - cancelled: thrown when the awaiting task is cancelled.
+    ///   - isolation: the caller's. The closure that waits is isolated as it captures this; in a
+    ///     `nonisolated(nonsending)` function it would leave the caller's executor to wait (SE-0461).
+    package func value(
+        cancelled error: Failure, isolation: isolated (any Actor)? = #isolation
     ) async throws(Failure) -> Value {
         if let result = state.withLock({ if case .set(let result) = $0 { result } else { nil } }) {
             return try result.get()
         }
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            _ = isolation
+            return await withCheckedContinuation { continuation in
                 self.wait(continuation, cancelled: error)
             }
         } onCancel: {

@@ -30,7 +30,8 @@ package actor GroupSync {
     private var emptySources: Set<TopicPartition> = []
     /// Refusals and failures that have been reported, by group and partition.
     private var reported: [ExactName: String] = [:]
-    private var knownGroups: Set<ExactName> = []
+    /// The target's groups that have had a position there: their further ones are told in detail only.
+    private var positionedGroups: Set<ExactName> = []
     private(set) var findings: [GroupFinding] = []
     /// Reason why a cluster could not be asked the last time; nil when both could.
     private var trouble: String?
@@ -463,7 +464,7 @@ extension GroupSync {
 // Telling.
 extension GroupSync {
     private func log(_ finding: GroupFinding, _ partition: PartitionFinding, _ offset: Int64) {
-        let level: Logger.Level = knownGroups.contains(ExactName(finding.targetGroup)) ? .debug : .info
+        let level: Logger.Level = positionedGroups.contains(ExactName(finding.targetGroup)) ? .debug : .info
         logger.log(
             level: level, "committed group offset on the target",
             metadata: [
@@ -483,7 +484,9 @@ extension GroupSync {
             troubles.ended(.groups)
         }
         for finding in findings {
-            knownGroups.insert(ExactName(finding.targetGroup))
+            if finding.partitions.contains(where: { $0.atTarget != nil }) {
+                positionedGroups.insert(ExactName(finding.targetGroup))
+            }
             present.insert(ExactName(finding.group))
             if let failure = finding.failure {
                 failures.increment()

@@ -11,6 +11,8 @@ internal import NIOCore
 actor Shard {
     nonisolated let eventLoop: any EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+    /// Keeps the tasks that fetch and produce on the event loop while they wait.
+    private let taskExecutor: EventLoopTaskExecutor
 
     let source: ClusterClient
     let target: ClusterClient
@@ -67,6 +69,7 @@ actor Shard {
         self.source = source
         self.target = target
         self.eventLoop = eventLoop
+        taskExecutor = EventLoopTaskExecutor(eventLoop)
         self.scheduler = scheduler
         self.logger = logger
         self.wallClock = wallClock
@@ -86,8 +89,10 @@ actor Shard {
             group.addTask { await self.runRecovery() }
             for await link in newLinks {
                 switch link {
-                case .source(let lane): group.addTask { await self.runSourceFetcher(lane) }
-                case .target(let broker): group.addTask { await self.runTargetProducer(broker) }
+                case .source(let lane):
+                    group.addTask(executorPreference: taskExecutor) { await self.runSourceFetcher(lane) }
+                case .target(let broker):
+                    group.addTask(executorPreference: taskExecutor) { await self.runTargetProducer(broker) }
                 }
             }
             // Everything has reached the target: what is still being asked is of no use any more.

@@ -1,51 +1,75 @@
-internal import KafkaClient
 internal import Synchronization
 
 /// Tells one waiting task that there may be something to do. Signals while nobody waits are remembered, as one.
 ///
 /// Whoever waits stays on its executor, so that a signal given on an event loop is acted on there without another thread.
-final class Signal: Sendable {
-    private struct State {
-        var isRaised = false
-        var waiter: Promise<Void, CancellationError>?
+package final class Signal: Sendable {
+    private enum State {
+        case quiet
+        case raised
+        case awaited(UnsafeContinuation<Void?, Never>)
     }
 
-    private let state = Mutex(State())
+    private let state = Mutex(State.quiet)
 
-    func notify() {
-        let waiter = state.withLock { state -> Promise<Void, CancellationError>? in
-            if state.waiter == nil { state.isRaised = true }
-            return state.waiter.take()
+    package init() {}
+
+    package func notify() {
+        let waiter = state.withLock { state -> UnsafeContinuation<Void?, Never>? in
+            guard case .awaited(let waiter) = state else {
+                state = .raised
+                return nil
+            }
+            state = .quiet
+            return waiter
         }
-        // Whoever was cancelled meanwhile has not taken it.
-        guard let waiter, !waiter.set(.success(())) else { return }
-        state.withLock { $0.isRaised = true }
+        waiter?.resume(returning: ())
     }
 
     /// For the one task that waits.
-    func makeWaiter() -> Waiter { Waiter(signal: self) }
+    package func makeWaiter() -> Waiter { Waiter(signal: self) }
 
-    struct Waiter: Sendable {
+    package struct Waiter: Sendable {
         fileprivate let signal: Signal
 
+        /// - Parameter isolation: the caller's, which the closure that waits has to capture; see ``Promise``.
         /// - Returns: nil when the task was cancelled.
-        nonisolated(nonsending) mutating func next() async -> Void? {
+        package mutating func next(isolation: isolated (any Actor)? = #isolation) async -> Void? {
             guard !Task.isCancelled else { return nil }
-            return try? await signal.raised()
+            let signal = signal
+            return await withTaskCancellationHandler {
+                _ = isolation
+                return await withUnsafeContinuation { signal.wait($0) }
+            } onCancel: {
+                signal.abandon()
+            }
         }
     }
 
-    private nonisolated(nonsending) func raised() async throws(CancellationError) {
-        let turn = state.withLock { state -> Promise<Void, CancellationError>? in
-            guard !state.isRaised else {
-                state.isRaised = false
-                return nil
+    private func wait(_ continuation: UnsafeContinuation<Void?, Never>) {
+        let isRaised = state.withLock { state in
+            switch state {
+            case .quiet:
+                state = .awaited(continuation)
+                return false
+            case .raised:
+                state = .quiet
+                return true
+            case .awaited: preconditionFailure("a signal is awaited by one task only")
             }
-            let turn = Promise<Void, CancellationError>()
-            state.waiter = turn
-            return turn
         }
-        try await turn?.value(cancelled: CancellationError())
+        if isRaised { continuation.resume(returning: ()) }
+        // A cancellation before this found nobody who waited.
+        if !isRaised, Task.isCancelled { abandon() }
+    }
+
+    private func abandon() {
+        let waiter = state.withLock { state -> UnsafeContinuation<Void?, Never>? in
+            guard case .awaited(let waiter) = state else { return nil }
+            state = .quiet
+            return waiter
+        }
+        waiter?.resume(returning: nil)
     }
 
     /// Waits for a signal, or until the time is over.

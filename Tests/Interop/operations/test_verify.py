@@ -61,7 +61,8 @@ def counts(report):
 def copied(source, target, topic, records, config=(), **settings):
     """A replicated topic."""
     create_topic(source, topic, partitions=1, **dict(config))
-    client = Producer({"bootstrap.servers": source, "linger.ms": 5, **QUIET})
+    # Full batches however slow the machine is: small ones are merged on their way.
+    client = Producer({"bootstrap.servers": source, "linger.ms": 60_000, **QUIET})
     for key, value, headers, timestamp in records:
         while True:
             try:
