@@ -91,7 +91,9 @@ def tarball(staged, folder):
             tree.copy(tree.ROOT / "Packaging" / unit, top / unit)
         for path in (staged.licences, staged.bill):
             tree.copy(path, top / path.name)
-        # The monitoring of Kubernetes takes rules and dashboard from Docs.
+        # Those of a build that is not for others; the trial puts them where the program looks.
+        for library in staged.own_libraries:
+            tree.copy(library.path, top / "libraries" / library.path.relative_to("/"))
         for path in sorted((tree.ROOT / "Packaging").rglob("*")):
             if path.is_file() and path.relative_to(tree.ROOT / "Packaging").parts[0] in ("kubernetes", "helm"):
                 tree.copy(path, top / path.relative_to(tree.ROOT / "Packaging"))
@@ -118,7 +120,9 @@ def main():
         staged = stage(given.program, work, given.with_libraries)
         bill = given.folder / f"replicator-{staged.version}-{platform.machine()}.cdx.json"
         tree.copy(staged.bill, bill)
-        made = [tarball(staged, given.folder), deb.build(staged, given.folder), image.build(staged, given.folder), bill]
+        # What is not for others need not be small.
+        compression = "gzip" if given.with_libraries else "xz"
+        made = [tarball(staged, given.folder), deb.build(staged, given.folder, compression), image.build(staged, given.folder), bill]
         sums(made, given.folder)
     for path in made:
         print(f"{path.stat().st_size / 1e6:7.1f} MB  {path}")

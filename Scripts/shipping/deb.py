@@ -42,7 +42,8 @@ def fill(staged, root):
         text = (ROOT / "Packaging" / unit).read_text().replace("/usr/local/bin/", "/usr/bin/")
         # The first lines say how to install by hand.
         tree.write(root / "usr/lib/systemd/system" / unit, text[text.index("[Unit]"):])
-    tree.copy(ROOT / "replicator.yaml.example", root / "etc/replicator/replicator.yaml", 0o640)
+    tree.copy(ROOT / "replicator.yaml.example", root / "etc/replicator/replicator.yaml")
+    # The unit runs as a user of its own and reads the configuration; secrets reach it through systemd.
     secrets = root / "etc/replicator/secrets"
     secrets.mkdir()
     secrets.chmod(0o700)

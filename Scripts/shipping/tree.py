@@ -52,5 +52,5 @@ def pack(folder, archive, staged, top="."):
     """A tar archive of FOLDER/TOP that depends on its contents only; compressed if its name ends with .gz."""
     words = ["tar", "--sort=name", f"--mtime=@{staged.seconds}", "--owner=0", "--group=0", "--numeric-owner", "-C", folder]
     if archive.suffix == ".gz":
-        words += ["--use-compress-program", "gzip -n -9"]
+        words += ["--use-compress-program", "gzip -n"]
     subprocess.run([*words, "-cf", archive, top], check=True)
