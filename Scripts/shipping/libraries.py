@@ -22,17 +22,18 @@ def loaded(program):
     if missing:
         raise SystemExit(f"{program} needs libraries that are not here: {', '.join(missing)}")
     paths = sorted({pathlib.Path(path) for path in re.findall(r"(?:=> |^\s*)(/\S+) \(", text, re.M)})
-    return [Library(path, package(path)) for path in paths]
+    known = packages(paths)
+    return [Library(path, known.get(path)) for path in paths]
 
 
-def package(path):
-    """The package that a file belongs to. Where /lib is a link to /usr/lib, the package may know either name."""
-    for name in (path, path.resolve(), pathlib.Path("/") / path.resolve().relative_to("/usr")
-                 if path.resolve().is_relative_to("/usr") else path):
-        done = subprocess.run(["dpkg-query", "--search", str(name)], capture_output=True, text=True)
-        if done.returncode == 0:
-            return done.stdout.split(":")[0]
-    return None
+def packages(paths):
+    """The package of each file that one has. Where /lib is a link to /usr/lib, the package may know either name."""
+    names = {}
+    for path in paths:
+        real = path.resolve()
+        names |= {str(path): path, str(real): path, "/" + str(real).removeprefix("/usr/"): path}
+    done = subprocess.run(["dpkg-query", "--search", *names], capture_output=True, text=True)
+    return {names[name]: owner for owner, name in re.findall(r"^([^\s:]+)(?::\S+)?: (\S+)$", done.stdout, re.M)}
 
 
 def installed_version(name):
