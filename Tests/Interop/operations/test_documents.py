@@ -50,7 +50,7 @@ def invocations(text):
         except ValueError:
             tokens = line.split()
         for at, token in enumerate(tokens):
-            if pathlib.PurePath(token).name != "replicator" or tokens[:1] in (["install"], ["systemctl"], ["man"]):
+            if pathlib.PurePath(token).name != "replicator" or tokens[:1] in (["install"], ["systemctl"], ["man"], ["kubectl"]):
                 continue
             rest = []
             for word in tokens[at + 1:]:
@@ -89,9 +89,30 @@ def test_links_lead_somewhere():
 
 
 def test_every_document_can_be_found():
-    readme = (ROOT / "README.md").read_text()
+    """README.md leads to the index, and that to each."""
+    check("README.md leads to the index", "(Docs/README.md)" in (ROOT / "README.md").read_text())
+    index = (ROOT / "Docs" / "README.md").read_text()
     for document in DOCUMENTS[1:]:
-        check(f"README.md leads to {document.name}", f"(Docs/{document.name})" in readme)
+        if document.name != "README.md":
+            check(f"the index leads to {document.name}", f"({document.name})" in index)
+
+
+def test_figures_are_those_that_were_measured():
+    """The README repeats a few: each number of its table is in Docs/Benchmarks.md."""
+    section = (ROOT / "README.md").read_text().split("## Measured")[1].split("\n## ")[0]
+    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ") and line.strip("| ")]
+    measured = (ROOT / "Docs" / "Benchmarks.md").read_text()
+    figures = [figure for row in rows for figure in re.findall(r"\d[\d.,]*(?: (?:to|/) \d[\d.,]*)?", row)]
+    check("there are figures", len(figures) > 3, str(figures))
+    for figure in figures:
+        check(f"{figure} was measured", figure.rstrip(".,") in measured)
+
+
+def test_what_is_said_of_releases_is_said_everywhere():
+    """No page claims a cluster that the tests do not run."""
+    tested = "Apache Kafka, MSK and Redpanda are no part of the tests"
+    check("Comparison.md says what is not tested", tested in (ROOT / "Docs" / "Comparison.md").read_text())
+    check("README.md says so too", "has not been run against any of them" in (ROOT / "README.md").read_text())
 
 
 def test_commands_that_are_named_exist():
