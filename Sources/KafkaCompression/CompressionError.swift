@@ -10,7 +10,7 @@ public enum CompressionError: Error, Hashable, Sendable {
     case failed(codec: CompressionCodec, reason: String)
     /// The attributes name a codec that nobody has defined, or that the message format does not have.
     case unknownCodec(attributes: Int16)
-    /// What was decompressed, or is to be compressed, is not a well-formed batch or message set.
+    /// The input or output is not a well-formed batch or message set.
     case malformed(WireError)
 }
 

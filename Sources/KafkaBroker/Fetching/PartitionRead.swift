@@ -12,7 +12,7 @@ extension Partition {
         return log.offlineReason == nil ? nil : .kafkaStorageError
     }
 
-    /// What a fetch gets of this partition.
+    /// Reads what a fetch gets of this partition.
     ///
     /// - Parameters:
     ///   - mayExceed: whether a first batch larger than `maxBytes` is returned all the same.
@@ -72,7 +72,7 @@ extension Partition {
     }
 }
 
-/// What clients of older Fetch versions can read.
+/// Answers that clients of older Fetch versions can read.
 enum LegacyFetch {
     /// The records in the format of the version; nil when they are in zstd, which versions before 10 do not know.
     ///

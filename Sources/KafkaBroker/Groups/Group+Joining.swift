@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// How members come in, come back, and are told what became of the rebalance.
+/// Joining and coming back of members, and the answers about the rebalance.
 extension Group {
     /// A member asks in, or asks again because a rebalance began or its subscription changed.
     package mutating func join(_ attempt: JoinAttempt, ticket: Ticket, now: Int64) {

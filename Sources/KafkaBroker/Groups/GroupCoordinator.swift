@@ -11,7 +11,7 @@ struct CommittedOffset: Hashable {
     var commitTimestamp: Int64
     /// Set by old clients that say how long their commit holds; nil leaves it to the group's retention.
     var expireTimestamp: Int64?
-    /// Where its record lies in the group's partition of `__consumer_offsets`: the later of two commits holds.
+    /// The offset of its record in the group's partition of `__consumer_offsets`: the later of two commits holds.
     var position: Int64 = -1
 }
 
@@ -175,7 +175,7 @@ extension Cluster {
     }
 }
 
-/// Who coordinates a group.
+/// The coordinators of groups.
 extension Cluster {
     /// The partition of `__consumer_offsets` that a group belongs to.
     func offsetsPartition(of group: String) -> Partition? {

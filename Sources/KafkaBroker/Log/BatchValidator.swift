@@ -2,7 +2,7 @@ import KafkaCompression
 import KafkaWire
 import NIOCore
 
-/// Who appends: what the broker's own coordinators write is trusted to be well-formed.
+/// The writer of a batch: what the broker's own coordinators write is trusted to be well-formed.
 package enum AppendOrigin: Sendable {
     case client
     case coordinator

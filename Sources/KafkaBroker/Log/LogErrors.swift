@@ -14,7 +14,7 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
     package let path: String
     /// The system's error number; 0 where the system gave none.
     package let errno: Int32
-    /// What the file now holds is unknown: the log must be opened again, and so checked, before it is used.
+    /// True if the file's contents are unknown: the log must be opened again, and so checked, before it is used.
     package let leavesDoubt: Bool
     /// The reason, where the system's number does not say it.
     package let detail: String?
@@ -31,7 +31,7 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
         LogError(operation, path: path, errno: errno, leavesDoubt: true, detail: detail)
     }
 
-    /// Whether the disk has no room, for us or for anybody.
+    /// True if the disk has no room, for us or for anybody.
     var isFullDisk: Bool { errno == ENOSPC || errno == EDQUOT }
 
     package var description: String {

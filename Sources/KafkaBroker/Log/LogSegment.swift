@@ -68,7 +68,7 @@ extension LogSegment {
         bytesSinceIndexEntry += header.sizeInBytes
     }
 
-    /// Whether a batch must go into a new segment (Kafka's `LogSegment.shouldRoll`).
+    /// Returns true if a batch must go into a new segment (Kafka's `LogSegment.shouldRoll`).
     func shouldRoll(for header: RecordBatchHeader, _ config: LogConfig, jitterMs: Int64, now: Int64) -> Bool {
         if header.lastOffset - baseOffset > Int64(Int32.max) { return true }
         guard !isEmpty else { return false }

@@ -30,7 +30,7 @@ extension PartitionLog {
         return try removeWholeSegments(count, now: now)
     }
 
-    /// Whether compaction left nothing of a closed segment.
+    /// Returns true if compaction left nothing of a closed segment.
     private func isHole(_ segment: LogSegment) -> Bool {
         segment.isEmpty && segment !== activeSegment
     }

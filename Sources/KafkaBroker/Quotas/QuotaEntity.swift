@@ -25,7 +25,7 @@ struct QuotaEntity: Hashable, Sendable {
     }
 }
 
-/// What can be limited, under Kafka's names.
+/// Rates that can be limited, under Kafka's names.
 enum QuotaKey: String, CaseIterable, Sendable {
     /// Bytes per second.
     case producerByteRate = "producer_byte_rate"

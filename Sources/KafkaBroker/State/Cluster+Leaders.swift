@@ -1,7 +1,7 @@
 import KafkaWire
 import Logging
 
-/// How partitions get their leaders.
+/// Elections of partitions' leaders.
 extension Cluster {
     /// Brings ISR and leader in line with which nodes are live.
     ///

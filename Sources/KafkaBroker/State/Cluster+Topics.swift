@@ -13,9 +13,9 @@ package struct AdminRefusal: Error {
     }
 }
 
-/// How topics come, grow and go.
+/// Creation, growth and deletion of topics.
 extension Cluster {
-    /// What a topic is created with; `assignments` names the replicas of each partition.
+    /// The properties that a topic is created with; `assignments` names the replicas of each partition.
     struct TopicPlan {
         let name: String
         let assignments: [[Int32]]

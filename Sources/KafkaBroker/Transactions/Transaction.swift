@@ -103,7 +103,7 @@ package struct Transaction: Hashable {
 // InitProducerId
 
 extension Transaction {
-    /// What a producer that (re)starts gets.
+    /// The answer to a producer that (re)starts.
     package enum Start {
         /// It owns the transactional id in this state once that is written down.
         case ready(Transaction)
@@ -211,7 +211,7 @@ extension Transaction {
         return next
     }
 
-    /// Whether a partition may take the producer's records (KIP-890); TRANSACTION_ABORTABLE if it is not in the
+    /// Checks that a partition may take the producer's records (KIP-890); TRANSACTION_ABORTABLE if it is not in the
     /// transaction.
     package func verify(_ partition: TopicPartition, producerID: Int64, epoch: Int16) throws(TransactionRefusal) {
         try check(producerID, epoch)
@@ -237,7 +237,7 @@ extension Transaction {
         }
     }
 
-    /// What the end of a transaction comes to that raises the producer's epoch.
+    /// The result of an end of a transaction that raises the producer's epoch.
     package enum Ending {
         /// The producer has the identity of ``Transaction/owner`` from now on, once this is written down.
         case decided(Transaction)
@@ -320,7 +320,7 @@ extension Transaction {
         return next
     }
 
-    /// Whether nobody used the transactional id for so long that it is forgotten.
+    /// Returns true if nobody used the transactional id for so long that it is forgotten.
     package func isExpired(now: Int64, after expirationMs: Int64) -> Bool {
         decision == nil && state != .ongoing && now &- lastUpdate >= expirationMs
     }

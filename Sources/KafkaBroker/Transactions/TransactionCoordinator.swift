@@ -140,7 +140,7 @@ extension Cluster {
     private static let markerRetryPause = TimeAmount.milliseconds(100)
 }
 
-/// What time does to transactions.
+/// The expiry of transactions.
 extension Cluster {
     /// Aborts transactions that are open for longer than their producers asked for, and fences those.
     func abortTimedOutTransactions() {

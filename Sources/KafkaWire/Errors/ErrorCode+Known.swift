@@ -14,7 +14,7 @@ extension ErrorCode {
     public static let leaderNotAvailable = ErrorCode(rawValue: 5)
     /// The partition moved: metadata has to be looked up again.
     public static let notLeaderOrFollower = ErrorCode(rawValue: 6)
-    /// What was asked may still have happened.
+    /// The request may still have been carried out.
     public static let requestTimedOut = ErrorCode(rawValue: 7)
     public static let brokerNotAvailable = ErrorCode(rawValue: 8)
     /// The broker has not got the replica, yet.
@@ -76,7 +76,7 @@ extension ErrorCode {
     public static let duplicateSequenceNumber = ErrorCode(rawValue: 46)
     /// An older epoch than the log has seen: another producer took over.
     public static let invalidProducerEpoch = ErrorCode(rawValue: 47)
-    /// What was asked does not fit the state of the transaction.
+    /// The request does not fit the state of the transaction.
     public static let invalidTxnState = ErrorCode(rawValue: 48)
     /// The transactional id belongs to another producer id by now.
     public static let invalidProducerIDMapping = ErrorCode(rawValue: 49)

@@ -12,8 +12,8 @@ struct CleanableRange {
 }
 
 extension PartitionLog {
-    /// What cleaning may touch: closed segments before the last stable offset, older than `min.compaction.lag.ms`.
-    /// Nil if there is nothing.
+    /// The offsets that cleaning may touch: closed segments before the last stable offset, older than
+    /// `min.compaction.lag.ms`. Nil if there is nothing.
     func cleanableRange(now: Int64) throws(LogError) -> CleanableRange? {
         let start = max(firstDirtyOffset, segments[0].baseOffset)
         let first = segmentIndex(of: start) ?? 0

@@ -2,7 +2,7 @@ import KafkaWire
 
 /// Which ACLs a request means, with Kafka's rules for filters (`AclBindingFilter`).
 struct ACLFilter {
-    /// How a filter's name is compared.
+    /// The comparison of a filter's name.
     private enum NameMatch {
         /// The same name in the same kind of pattern.
         case exactly(ACLPatternType)

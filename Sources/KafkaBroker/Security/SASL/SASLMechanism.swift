@@ -17,7 +17,7 @@ enum SASLMechanism: String, CaseIterable, Sendable, Hashable {
     }
 }
 
-/// What one message of an exchange leads to.
+/// The outcome of one message of an exchange.
 enum SASLStep {
     /// Bytes for the client, which answers them.
     case challenge([UInt8])
@@ -34,9 +34,9 @@ struct SASLIdentity: Hashable {
 
 /// Why an exchange failed.
 struct SASLFailure: Error, Hashable {
-    /// What the client is told: never more than that it was refused.
+    /// The text for the client: never more than that it was refused.
     let message: String
-    /// What the log is told.
+    /// The text for the log.
     let reason: String
 
     init(_ message: String, reason: String) {

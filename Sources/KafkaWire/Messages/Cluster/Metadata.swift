@@ -7,7 +7,7 @@ public struct MetadataRequest: KafkaRequest {
     public static let versions = ApiVersions(0...13, flexibleFrom: 9)
 
     public var topics: [MetadataRequestTopic]? = []
-    /// Whether asking for a missing topic may create it, where the broker does that at all.
+    /// True if asking for a missing topic may create it, where the broker does that at all.
     public var allowAutoTopicCreation = true
     /// Versions 8 to 10; DescribeCluster took it over.
     public var includeClusterAuthorizedOperations = false

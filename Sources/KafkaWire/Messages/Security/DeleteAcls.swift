@@ -58,7 +58,7 @@ public struct DeleteAclsResponse: KafkaResponse {
 }
 
 extension DeleteAclsResponse {
-    /// What one filter removed.
+    /// The rules that one filter removed.
     public struct DeleteAclsFilterResult: WireStruct {
         public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""

@@ -20,7 +20,7 @@ public struct SaslHandshakeResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
     public var errorCode = ErrorCode.none
-    /// What the broker offers, also when it refuses.
+    /// The mechanisms that the broker offers, also when it refuses.
     public var mechanisms: [String] = []
 
     public init() {}

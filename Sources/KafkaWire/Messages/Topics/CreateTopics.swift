@@ -87,7 +87,7 @@ public struct CreateTopicsResponse: KafkaResponse {
 }
 
 extension CreateTopicsResponse {
-    /// What was created, or why not.
+    /// The topic that was created, or the reason why not.
     public struct CreatableTopicResult: WireStruct {
         public var name = ""
         /// Zero before version 7.
