@@ -103,6 +103,7 @@ venv: .venv/ready
 lint: venv
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	$(PYTHON) Scripts/lint_page.py
+	$(PYTHON) Scripts/lint_words.py
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift

@@ -91,7 +91,7 @@ enum LegacyFetch {
         var messages = LegacyMessageWriter(magic: version < 2 ? 0 : 1)
         while messages.sizeInBytes <= maxBytes, !budget.isSpent, let entry = try? entries.next() {
             guard case .batch(let batch) = entry, !batch.header.isControl else { continue }
-            // What is left out here must not be passed over: the client would go on behind it.
+            // What is left out here must not be passed over: the client would continue behind it.
             guard var reader = try? budget.records(of: batch) else {
                 if budget.isSpent { break }
                 continue

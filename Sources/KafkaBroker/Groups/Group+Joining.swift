@@ -110,7 +110,7 @@ extension Group {
             if attempt.canSkipAssignment {
                 response.skipAssignment = isLeader
             } else {
-                // An older leader would assign anew, in vain: naming the former id keeps it from doing so.
+                // An older leader would assign again, in vain: naming the former id keeps it from doing so.
                 response.leader = formerLeader ?? ""
                 response.members = []
             }

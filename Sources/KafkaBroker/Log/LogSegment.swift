@@ -198,7 +198,7 @@ extension LogSegment {
         try aborted.save(to: files.transactionIndex, faults: faults)
     }
 
-    /// Takes the indexes from their files, to go on appending; false if they cannot be used.
+    /// Takes the indexes from their files, to append further; false if they cannot be used.
     func loadIndex() throws(LogError) -> Bool {
         guard let files, let loaded = try SegmentIndex(loading: files, size: size),
             // One entry at least closes every index but that of an empty segment: see `saveIndex`.

@@ -35,7 +35,7 @@ extension PartitionLog {
         segment.isEmpty && segment !== activeSegment
     }
 
-    /// The active segment may be among them: an empty one follows it then, so that offsets go on.
+    /// The active segment may be among them: an empty one follows it then, so that offsets continue.
     private func removeWholeSegments(_ count: Int, now: Int64) throws(LogError) -> Int {
         guard count > 0 else { return 0 }
         try markDirty()

@@ -137,7 +137,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Reading goes on only while there is nothing to handle.
+    /// Reading continues only while there is nothing to handle.
     func read(context: ChannelHandlerContext) {
         if mayRead { context.read() } else { postponeRead() }
     }
@@ -169,7 +169,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func close() {
         isClosed = true
         context?.close(promise: nil)
-        // Reading goes on, for the sake of TLS.
+        // Reading continues, for the sake of TLS.
         context?.read()
     }
 
@@ -329,7 +329,7 @@ extension ConnectionHandler {
         }
     }
 
-    /// Takes a request's answer (nil for none) and goes on with the next request.
+    /// Takes a request's answer (nil for none) and continues with the next request.
     private func finish(_ pieces: [ByteBuffer]?) {
         guard !isClosed else { return }
         activity = .idle

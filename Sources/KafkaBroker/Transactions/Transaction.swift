@@ -107,7 +107,7 @@ extension Transaction {
     package enum Start {
         /// It owns the transactional id in this state once that is written down.
         case ready(Transaction)
-        /// The epochs are used up: go on with ``rotated(to:timeoutMs:isContinued:now:)``.
+        /// The epochs are used up: continue with ``rotated(to:timeoutMs:isContinued:now:)``.
         case needsProducerID
         /// The open transaction is aborted first, under an epoch that nobody is given; the producer asks again.
         case abortFirst(Transaction)
@@ -116,7 +116,7 @@ extension Transaction {
     /// The last epoch that a producer is given: one more is needed to fence it.
     private static let lastUsableEpoch = Int16.max - 1
 
-    /// - Parameter expected: the identity that the producer has and wants to go on with (KIP-360).
+    /// - Parameter expected: the identity that the producer has and wants to continue with (KIP-360).
     package func starting(
         expected: (producerID: Int64, epoch: Int16)?, timeoutMs: Int32, now: Int64
     ) throws(TransactionRefusal) -> Start {

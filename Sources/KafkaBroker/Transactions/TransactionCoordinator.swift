@@ -113,7 +113,7 @@ extension Cluster {
             return true
         } catch {
             guard error.code != .kafkaStorageError else { return false }
-            // Somebody fenced the producer there by hand, and so ended the transaction in this partition.
+            // An administrator fenced the producer there by hand, and so ended the transaction in this partition.
             logger.warning(
                 "transaction marker is not wanted",
                 metadata: [

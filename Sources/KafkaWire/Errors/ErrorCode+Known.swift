@@ -159,7 +159,7 @@ extension ErrorCode {
     /// The bootstrap address leads to another cluster.
     public static let inconsistentClusterID = ErrorCode(rawValue: 104)
     public static let transactionalIDNotFound = ErrorCode(rawValue: 105)
-    /// The session began with names and goes on with ids, or the other way round.
+    /// The session began with names and continues with ids, or the other way round.
     public static let fetchSessionTopicIDError = ErrorCode(rawValue: 106)
     public static let ineligibleReplica = ErrorCode(rawValue: 107)
     /// The leader changed while the request waited.

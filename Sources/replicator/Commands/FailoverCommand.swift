@@ -63,7 +63,7 @@ struct FailoverCommand: AsyncParsableCommand {
 
     @Flag(
         name: .long,
-        help: "Continue although groups are not on the target where they were at the source, or are beyond its records.")
+        help: "Continue although groups are not on the target where they were at the source, or are beyond it.")
     var leaveGroups = false
 
     @Option(

@@ -74,7 +74,7 @@ struct MigrateCommand: AsyncParsableCommand {
         do {
             return try await followed(migration)
         } catch {
-            // What is left is told beside what keeps it from going on.
+            // What is left is told beside what keeps it from continuing.
             let report = await migration.report
             if !report.accounts.isEmpty { try show(report) }
             throw error

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import urllib.parse
 
+import lint_words
 import manual
 from support.checks import check, equal
 from support.packages import installed
@@ -182,6 +183,16 @@ def test_the_manual_page_can_be_shown():
         part in text for part in ("REPLICATOR(1)", "replicator run", "--config", "EXIT STATUS")), text[:1000])
 
 
+def test_the_lint_of_words_would_tell():
+    """The check itself, and what it leaves alone."""
+    told = lambda text: [number for number, _ in lint_words.source_problems(text)]
+    equal("an opening clause", told("/// Whether it is so.\nvar x: Bool"), [1])
+    equal("not in the middle of a comment", told("/// True if it is so.\n/// What else there is.\nvar x: Bool"), [])
+    equal("a word", told("// It goes on.\n"), [1])
+    found = [number for number, _ in lint_words.document_problems("```\nit goes on\n```\n`anew`\nbegin anew\n")]
+    equal("of a document what is not quoted", found, [5])
+
+
 def test_completions_complete():
     """Bash, with the script of the program, offers what begins so."""
     with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +205,7 @@ def test_completions_complete():
             code = (f'export PATH={shlex.quote(os.path.dirname(program()))}:$PATH; source {shlex.quote(str(script))}; '
                     f'f=$(complete -p replicator | sed "s/.*-F \\([^ ]*\\).*/\\1/"); COMP_WORDS=({line}); '
                     f'[ "${{@: -1}}" = "" ]; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; '
-                    f'COMP_POINT=${{#COMP_LINE}}; $f replicator "${{@: -1}}" ""; printf "%s\\n" "${{COMPREPLY[@]}}"')
+                    f'COMP_POINT=${{#COMP_LINE}}; $f replicator "${{@: -1}}" "${{@: -2:1}}"; printf "%s\\n" "${{COMPREPLY[@]}}"')
             done = subprocess.run(["bash", "--norc", "-c", code, "bash", *words], capture_output=True, text=True)
             check(f"bash says nothing about {words}", done.stderr == "", done.stderr)
             return {word.strip() for word in done.stdout.splitlines()}
@@ -202,5 +213,8 @@ def test_completions_complete():
         names = {name for name in commands() if name}
         equal("all commands", names - offered("replicator", ""), set())
         equal("those that begin so", offered("replicator", "verif"), {"verify"})
+        equal("values of a flag", offered("replicator", "verify", "--mode", ""), {"full", "sampled", "rolling"})
+        equal("scenarios", "planned" in offered("replicator", "drill", "--scenario", "p"), True)
+        equal("releases", offered("replicator", "broker", "--release", "4.2"), {"4.2"})
         check("flags of a command", {"--config", "--flow"} <= offered("replicator", "run", "--"),
               offered("replicator", "run", "--"))

@@ -7,7 +7,7 @@ struct CleanableRange {
     /// `max.compaction.lag.ms` has passed for the oldest dirty segment.
     let isOverdue: Bool
 
-    /// The share of the log that cleaning would look at anew.
+    /// The share of the log that cleaning would look at again.
     var dirtyRatio: Double { Double(dirtyBytes) / Double(max(cleanBytes + dirtyBytes, 1)) }
 }
 

@@ -2,7 +2,7 @@ import KafkaCompression
 import KafkaWire
 import NIOCore
 
-/// One round of cleaning of one log, in steps between which the log goes on as ever (Kafka's `Cleaner`).
+/// One round of cleaning of one log, in steps between which the log is used as ever (Kafka's `Cleaner`).
 ///
 /// ```
 ///  closed segments:   │ clean │ clean │ dirty │ dirty │ active

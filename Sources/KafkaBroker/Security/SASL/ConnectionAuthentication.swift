@@ -145,7 +145,7 @@ final class ConnectionAuthentication {
             if let before = exchange.previous?.principal, before != identity.principal {
                 throw SASLFailure(
                     "Cannot change principals during re-authentication from \(before): \(identity.principal)",
-                    reason: "re-authentication as somebody else")
+                    reason: "re-authentication as another principal")
             }
             let lifetime = lifetime(of: identity, exchange.mechanism, wallTime)
             stage = .authenticated(

@@ -53,7 +53,7 @@ public struct MetadataResponse: KafkaResponse {
     public var topics: [MetadataResponseTopic] = []
     /// A bit per ACL operation; `.min` unless asked for (KIP-430).
     public var clusterAuthorizedOperations: Int32 = .min
-    /// From version 13: the whole cluster has to be looked up anew (KIP-1102).
+    /// From version 13: the whole cluster has to be looked up again (KIP-1102).
     public var errorCode = ErrorCode.none
 
     public init() {}

@@ -15,7 +15,7 @@ public struct FetchRequest: KafkaRequest {
     /// The time that the broker may wait for ``minBytes`` to gather.
     public var maxWaitMs: Int32 = 0
     public var minBytes: Int32 = 0
-    /// For the whole answer. Not absolute: the first batch comes even when it is larger, so that reading goes on.
+    /// For the whole answer. Not absolute: the first batch comes even when it is larger, so that reading continues.
     public var maxBytes: Int32 = .max
     /// 0 reads everything, 1 up to the last stable offset with aborted transactions named.
     public var isolationLevel: Int8 = 0
