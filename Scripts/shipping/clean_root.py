@@ -14,7 +14,7 @@ import time
 from shipping import tree
 
 # Beside the smallest system: an init, and a Kafka client that is not ours.
-PACKAGES = "systemd,systemd-sysv,kcat,procps,ca-certificates,iproute2"
+PACKAGES = "systemd,systemd-sysv,dbus,kcat,procps,ca-certificates,iproute2"
 # systemd wants its files and processes in a tree of control groups, a /dev that is its own, and a console.
 BOOT = """
 set -eu
@@ -55,11 +55,12 @@ def release():
 def bootstrapped():
     """The folder of a fresh Debian of this machine's release; made once, and kept for the next time."""
     kept = tree.ROOT / ".build" / "clean-root" / release()
-    if not (kept / "complete").exists():
+    complete = kept / "complete"
+    if not complete.exists() or complete.read_text() != PACKAGES:
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(parents=True)
         run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", release(), kept / "root")
-        (kept / "complete").touch()
+        complete.write_text(PACKAGES)
     return kept / "root"
 
 

@@ -120,6 +120,11 @@ def debian(machine, folder):
                                      "http://127.0.0.1:9644")
     awaited("it is ready", lambda: status().returncode == 0)
     check("the secret from a file is the password of its page", True)
+    operations = (tree.ROOT / "Docs" / "Operations.md").read_text()
+    documented = next(block for block in re.findall(r"^```sh\n(.*?)^```$", operations, re.M | re.S) if "systemd-run" in block)
+    done = machine.attempt("sh", "-c", documented)
+    check("other commands get the secrets as the document says", "east-to-west: east → west" in done.stdout and
+          done.returncode in (0, 1), done.stdout + done.stderr)
     log = lambda: machine.says("journalctl", "--unit", UNIT, "--no-pager", "--output=cat")
     check("journald has its log, without the secret", "flow is running" in log() and "s3cret" not in log(), log())
     written.write_text(text.replace('"orders.*"', '"orders.*", "bills.*"'))
