@@ -17,7 +17,7 @@ FOLDERS = [
 # To be cleaned yet.
 OTHER_FOLDERS = ["KafkaClient", "Replication", "ReplicationTools", "System"]
 OTHER_DOCUMENTS = ["Benchmarks.md", "Testing.md"]
-OPENING = re.compile(r"^\s*/// (What|Whether|Who|Whose|Where|How)\b")
+OPENING = re.compile(r"^\s*/// (What|Whether|Who|Whom|Whose|Where|How|Why|Which|Since when)\b")
 WORDS = re.compile(r"\b(anew|go(?:es|ing)? on|somebody|footing|seam|landed)\b", re.I)
 # Commands print these, and the documents show what they print.
 QUOTED = re.compile(r"^```.*?^```$|`[^`\n]+`", re.M | re.S)

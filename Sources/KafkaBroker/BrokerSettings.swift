@@ -47,7 +47,7 @@ public struct BrokerSettings: Sendable {
     }
 }
 
-/// Why a cluster does not start, or a fault cannot be injected, in words for the person who asked.
+/// The reason why a cluster does not start, or a fault cannot be injected, in words for the person who asked.
 public enum BrokerError: Error, Hashable, Sendable {
     /// The settings contradict themselves or name what does not exist.
     case invalidSettings(String)

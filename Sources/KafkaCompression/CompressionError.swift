@@ -1,6 +1,6 @@
 public import KafkaWire
 
-/// Why bytes could not be compressed or decompressed.
+/// The reason why bytes could not be compressed or decompressed.
 public enum CompressionError: Error, Hashable, Sendable {
     /// Decompression would produce more than the limit that was given.
     case outputTooLarge(codec: CompressionCodec, limit: Int)

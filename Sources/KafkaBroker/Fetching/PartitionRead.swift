@@ -3,7 +3,8 @@ import KafkaWire
 import NIOCore
 
 extension Partition {
-    /// Why a node may not serve a request that knows the leader epoch `epoch` (-1 for none); nil when it may.
+    /// The reason why a node may not serve a request that knows the leader epoch `epoch` (-1 for none); nil when it
+    /// may.
     func refusal(at node: Node, epoch: Int32, isFollowerEnough: Bool = false) -> ErrorCode? {
         let isServing = leader == node.id || (isFollowerEnough && isr.contains(node.id) && leader >= 0)
         guard isServing else { return .notLeaderOrFollower }

@@ -157,7 +157,7 @@ extension Group {
         }
     }
 
-    /// Why a member id may not act; nil when it may.
+    /// The reason why a member id may not act; nil when it may.
     func fault(of memberID: String, instanceID: String?) -> ErrorCode? {
         if let instanceID {
             guard let current = instances[instanceID] else { return .unknownMemberID }

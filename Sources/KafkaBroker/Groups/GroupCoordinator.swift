@@ -22,7 +22,7 @@ final class GroupEntry {
     var offsets: [String: [Int32: CommittedOffset]] = [:]
     /// Committed in transactions that are still open.
     var pendingOffsets = PendingOffsets()
-    /// Since when nobody is a member, in milliseconds since 1970.
+    /// The time since which there are no members, in milliseconds since 1970.
     var emptySince: Int64
     fileprivate var hadMembers = false
     fileprivate var timer: Scheduled<Void>?
@@ -182,7 +182,7 @@ extension Cluster {
         topics[TopicName.offsets]?.partition(ofKey: group)
     }
 
-    /// Why a node may not act for a group; nil when it is the group's coordinator.
+    /// The reason why a node may not act for a group; nil when it is the group's coordinator.
     func coordinatorFault(_ group: String, at node: Node) -> ErrorCode? {
         guard let partition = offsetsPartition(of: group) else { return .notCoordinator }
         return partition.leader == node.id ? nil : .notCoordinator

@@ -39,7 +39,7 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
     }
 }
 
-/// Why an append was refused, as the produce response says it.
+/// The reason why an append was refused, as the produce response says it.
 package struct ProduceRefusal: Error, Hashable, CustomStringConvertible {
     /// One record at fault, by its place in the batch.
     package struct RecordError: Hashable, Sendable {
@@ -65,7 +65,7 @@ package struct ProduceRefusal: Error, Hashable, CustomStringConvertible {
     package var description: String { "\(code): \(message)" }
 }
 
-/// Why a read or another request about the log was refused.
+/// The reason why a read or another request about the log was refused.
 package struct LogReadError: Error, Hashable, CustomStringConvertible {
     package let code: ErrorCode
     package let message: String

@@ -88,7 +88,7 @@ package final class PartitionLog {
 
     package var latestEpoch: Int32? { epochs.latestEpoch }
 
-    /// Why the log refuses everything; nil while it works.
+    /// The reason why the log refuses everything; nil while it works.
     package var offlineReason: LogError? { failure }
 
     var activeSegment: LogSegment { segments[segments.count - 1] }

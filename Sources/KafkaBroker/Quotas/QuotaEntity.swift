@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Whom a quota is for: a user, a client id, or one within the other (KIP-546).
+/// The subject of a quota: a user, a client id, or one within the other (KIP-546).
 struct QuotaEntity: Hashable, Sendable {
     enum Name: Hashable, Sendable {
         /// Everybody without a quota of their own.

@@ -2,7 +2,7 @@ package import KafkaWire
 import Logging
 import NIOCore
 
-/// Why a change was refused, as an admin answer says it.
+/// The reason why a change was refused, as an admin answer says it.
 package struct AdminRefusal: Error {
     package let code: ErrorCode
     package let message: String

@@ -11,7 +11,7 @@ package struct TopicPartition: Hashable, Sendable {
     }
 }
 
-/// Why a step of a transaction is refused, with Kafka's code of the newest request versions.
+/// The reason why a step of a transaction is refused, with Kafka's code of the newest request versions.
 package struct TransactionRefusal: Error {
     package let code: ErrorCode
 

@@ -25,7 +25,7 @@ extension Cluster {
         topics[TopicName.transactions]?.partition(ofKey: id)
     }
 
-    /// Why a node may not act for a transactional id; nil when it is the coordinator.
+    /// The reason why a node may not act for a transactional id; nil when it is the coordinator.
     func transactionFault(_ id: String, at node: Node) -> ErrorCode? {
         guard !id.isEmpty else { return .invalidRequest }
         guard let partition = transactionPartition(of: id), partition.leader == node.id else { return .notCoordinator }

@@ -27,13 +27,13 @@ struct FlowListing: Sendable {
     /// The form of `--json`.
     struct Document: Encodable, Sendable {
         var flows: [Entry]
-        /// Why a cluster could not be asked, by its name.
+        /// The reason why a cluster could not be asked, by its name.
         var failures: [String: String]
     }
 
     private let configuration: ConfigFile
     private var entries: [Entry] = []
-    /// Why a cluster could not be asked, by its name.
+    /// The reason why a cluster could not be asked, by its name.
     var failures: [String: String] = [:]
 
     init(configuration: ConfigFile) {

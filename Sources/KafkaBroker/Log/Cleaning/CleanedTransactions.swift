@@ -1,7 +1,7 @@
 import KafkaWire
 
-/// Which batches of a walk over a log belong to aborted transactions, and which markers nothing depends on any more
-/// (Kafka's `CleanedTransactionMetadata`).
+/// The batches of a walk over a log that belong to aborted transactions, and the markers that nothing depends on any
+/// more (Kafka's `CleanedTransactionMetadata`).
 struct CleanedTransactions {
     /// By first offset; those that the walk has reached are taken off the end.
     private var coming: [AbortedTransaction]

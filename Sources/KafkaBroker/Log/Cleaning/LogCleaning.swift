@@ -14,7 +14,7 @@ import NIOCore
 /// group, both of which are right.
 final class LogCleaning {
     private enum Phase {
-        /// Which segment is read, and from where.
+        /// The segment that is read, and the position in it.
         case mapping(segment: Int, position: Int)
         case filtering(group: Int, segment: Int, position: Int)
         case done

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Which ACLs a request means, with Kafka's rules for filters (`AclBindingFilter`).
+/// The ACLs that a request means, by Kafka's rules for filters (`AclBindingFilter`).
 struct ACLFilter {
     /// The comparison of a filter's name.
     private enum NameMatch {

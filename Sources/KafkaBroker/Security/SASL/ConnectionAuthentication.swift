@@ -94,7 +94,7 @@ final class ConnectionAuthentication {
         case versions, handshake, authenticate, other
     }
 
-    /// Why a handshake is refused.
+    /// The reason why a handshake is refused.
     enum HandshakeRefusal: Error {
         case unsupportedMechanism
         /// Not on such a listener, or not now.

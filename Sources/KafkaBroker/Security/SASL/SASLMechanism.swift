@@ -25,14 +25,14 @@ enum SASLStep {
     case success([UInt8], SASLIdentity)
 }
 
-/// Whom an exchange has found the client to be.
+/// The identity of a client, as an exchange has found it.
 struct SASLIdentity: Hashable {
     let principal: Principal
     /// When what the client showed runs out, in milliseconds since 1970.
     var expiry: Int64?
 }
 
-/// Why an exchange failed.
+/// The reason why an exchange failed.
 struct SASLFailure: Error, Hashable {
     /// The text for the client: never more than that it was refused.
     let message: String

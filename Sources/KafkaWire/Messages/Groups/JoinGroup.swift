@@ -19,7 +19,7 @@ public struct JoinGroupRequest: KafkaRequest {
     public var protocolType = ""
     /// The assignors that the member knows, best first.
     public var protocols: [JoinGroupRequestProtocol] = []
-    /// Why it joins, for the broker's log (KIP-800).
+    /// The reason why it joins, for the broker's log (KIP-800).
     public var reason: String?
 
     public init() {}

@@ -94,7 +94,7 @@ extension CreateTopicsResponse {
         public var topicID = KafkaUUID.zero
         public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
-        /// Why ``configs`` is nil.
+        /// The reason why ``configs`` is nil.
         public var topicConfigErrorCode = ErrorCode.none
         /// -1 when the caller may not know (KIP-525).
         public var numPartitions: Int32 = -1
