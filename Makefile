@@ -5,7 +5,7 @@ BIN = .build/release
 PYTHON = .venv/bin/python
 INTEROP = $(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
-.PHONY: build check test swift-test interop soak fuzz bench bench-compare demo dist docs packages venv lint format sanitize clean
+.PHONY: build check test swift-test interop soak fuzz bench bench-compare demo dist dist-test docs packages venv lint format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -50,15 +50,23 @@ bench-compare: packages venv
 	Scripts/install-packages.sh haproxy
 	$(BENCH) --against .build-ref/.build/release/replicator
 
-# What is made from the program itself: the manual page and the table of the protocol.
-docs: packages
+# What is made from the program itself, the manual page and the table of the protocol; and Kubernetes' manifests, from the chart.
+docs: packages venv
+	$(PYTHON) Scripts/shipping/chart.py
 	$(SWIFT) build -c release --build-tests
 	Scripts/manual.py $(BIN)/replicator --write
 	REPLICATOR_WRITE_DOCS=1 Scripts/test.py swift ProtocolTableTests
 
-# A tarball that needs no Swift where it is unpacked.
+# Packages that need no Swift where they are installed: a tarball, a Debian package, an image for containers, the bill of
+# materials, checksums.
 dist: packages
+	Scripts/install-packages.sh dpkg-dev umoci ca-certificates
 	Scripts/dist.sh
+
+# Installs and runs them on a Debian of their own, booted in namespaces: root, and no container engine.
+dist-test: dist
+	Scripts/install-packages.sh debootstrap
+	Scripts/shipping/trial.py dist
 
 # Exactly once under faults, for as long as asked: SOAK_SECONDS=3600 SOAK_SEED=42 make soak
 soak: build venv
@@ -95,6 +103,7 @@ venv: .venv/ready
 lint: venv
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	$(PYTHON) Scripts/lint_page.py
+	$(PYTHON) Scripts/lint_words.py
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift

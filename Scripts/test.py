@@ -125,6 +125,7 @@ def suites():
 def lint():
     timed("lint", [SWIFT, "format", "lint", "--strict", "--recursive", "--parallel", "Sources", "Tests", "Package.swift"])
     timed("lint of the page", [PYTHON, "Scripts/lint_page.py"])
+    timed("lint of words", [PYTHON, "Scripts/lint_words.py"])
 
 
 def build(*arguments):

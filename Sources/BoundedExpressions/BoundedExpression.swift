@@ -22,7 +22,7 @@ public struct BoundedExpression: Sendable {
         self.text = text
     }
 
-    /// Whether the expression matches the text from its beginning to its end.
+    /// Returns true if the expression matches the text from its beginning to its end.
     ///
     /// - Throws: ``UndecidedMatch`` when it is not known within the bound.
     public func matches(_ subject: String) throws(UndecidedMatch) -> Bool {

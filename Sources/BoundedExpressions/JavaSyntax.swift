@@ -5,7 +5,7 @@
 /// counterpart is refused: PCRE2's verbs, `(?U)`, names of characters, blocks of Unicode.
 struct JavaSyntax {
     private(set) var pattern = ""
-    /// Whether nothing is in it to which PCRE2's algorithm that never goes back might answer differently: references
+    /// True if nothing is in it to which PCRE2's algorithm that never goes back might answer differently: references
     /// to groups, recursion, conditions, and what takes all it can and gives nothing back.
     private(set) var canReadOnce = true
 

@@ -30,7 +30,7 @@ package enum HashAlgorithm: Sendable {
         }
     }
 
-    /// Whether a signature in DER fits `message`, by a public key in the form of X.509 (SubjectPublicKeyInfo).
+    /// Returns true if a signature in DER fits `message`, by a public key in the form of X.509 (SubjectPublicKeyInfo).
     package func verifies(signature: [UInt8], of message: [UInt8], publicKey: [UInt8]) -> Bool {
         publicKey.withUnsafeBufferPointer { bytes in
             var start = bytes.baseAddress

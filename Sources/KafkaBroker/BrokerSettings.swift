@@ -2,7 +2,7 @@ public import KafkaWire
 public import Logging
 public import NIOCore
 
-/// What an embedded cluster is started with.
+/// The settings of an embedded cluster.
 public struct BrokerSettings: Sendable {
     /// The address every node listens on and tells clients, unless it is a wildcard: then each client is told the
     /// address at which it came in.
@@ -13,7 +13,7 @@ public struct BrokerSettings: Sendable {
     public var nodeCount: Int
     /// Nil takes the one in the data directory, or 1.
     public var firstNodeID: Int32?
-    /// Where topics, records and group offsets are kept; nil keeps everything in memory.
+    /// The folder for topics, records and group offsets; nil keeps everything in memory.
     public var dataDirectory: String?
     /// Broker settings under Kafka's own names, as in `server.properties`.
     public var properties: [String: String]
@@ -47,7 +47,7 @@ public struct BrokerSettings: Sendable {
     }
 }
 
-/// Why a cluster does not start, or a fault cannot be injected, in words for the person who asked.
+/// The reason why a cluster does not start, or a fault cannot be injected, in words for the person who asked.
 public enum BrokerError: Error, Hashable, Sendable {
     /// The settings contradict themselves or name what does not exist.
     case invalidSettings(String)

@@ -1,4 +1,4 @@
-/// What a cluster looks like at one moment, for people, tests and the control endpoint.
+/// The state of a cluster at one moment, for people, tests and the control endpoint.
 public struct ClusterSnapshot: Codable, Hashable, Sendable {
     public struct Node: Codable, Hashable, Sendable {
         public enum State: String, Codable, Sendable { case live, frozen, stopped }
@@ -8,7 +8,7 @@ public struct ClusterSnapshot: Codable, Hashable, Sendable {
         public let port: Int
         public let rack: String?
         public let state: State
-        /// How many clients are connected.
+        /// The number of connected clients.
         public let connections: Int
     }
 

@@ -37,7 +37,7 @@ extension EmbeddedCluster {
         }
     }
 
-    /// The frozen node goes on where it stood.
+    /// The frozen node continues where it was.
     public func thaw(node id: Int32) async throws {
         try await onLoop { try $0.nodeForFault(id).thaw() }
     }

@@ -13,7 +13,7 @@ import NIOPosix
 /// The nodes share one event loop, on which all of their state lives, and one storage, so that replicas never lag.
 /// Nodes can be stopped, frozen and relieved of leadership, and requests intercepted, while clients are connected.
 public final class EmbeddedCluster: Sendable {
-    /// Where clients begin: every node's address, separated by commas.
+    /// The addresses for clients: every node's, separated by commas.
     public let bootstrapServers: String
     /// The cluster's id, as clients see it.
     public let clusterID: String
@@ -51,7 +51,7 @@ public final class EmbeddedCluster: Sendable {
         bootstrapServers = Self.addresses(listeners.first, allPorts.first ?? [])
     }
 
-    /// Where clients of one listener begin, by its name in `listeners`; nil without such a listener.
+    /// The addresses for clients of one listener, by its name in `listeners`; nil without such a listener.
     public func bootstrapServers(listener name: String) -> String? {
         guard let listener = listeners.first(where: { $0.name == name.uppercased() }) else { return nil }
         return Self.addresses(listener, allPorts[listener.index])

@@ -1,6 +1,6 @@
 public import KafkaWire
 
-/// Why bytes could not be compressed or decompressed.
+/// The reason why bytes could not be compressed or decompressed.
 public enum CompressionError: Error, Hashable, Sendable {
     /// Decompression would produce more than the limit that was given.
     case outputTooLarge(codec: CompressionCodec, limit: Int)
@@ -10,7 +10,7 @@ public enum CompressionError: Error, Hashable, Sendable {
     case failed(codec: CompressionCodec, reason: String)
     /// The attributes name a codec that nobody has defined, or that the message format does not have.
     case unknownCodec(attributes: Int16)
-    /// What was decompressed, or is to be compressed, is not a well-formed batch or message set.
+    /// The input or output is not a well-formed batch or message set.
     case malformed(WireError)
 }
 

@@ -57,7 +57,7 @@ private final class GzipCompressor: @unchecked Sendable {
 /// caller at a time; libdeflate ties nothing to threads.
 private final class GzipDecompressor: @unchecked Sendable {
     private let decompressor: OpaquePointer
-    /// What deflate can at most make of a byte.
+    /// The most bytes that deflate can make of one.
     private static let largestRatio = 1032
 
     init?() {

@@ -1,4 +1,4 @@
-/// How much a decompression may produce: a few compressed bytes can stand for gigabytes.
+/// A limit of what a decompression may produce: a few compressed bytes can stand for gigabytes.
 public struct OutputLimit: Hashable, Sendable {
     /// The ceiling in bytes.
     public let bytes: Int

@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 
-/// Which part of the history is wanted.
+/// The part of the history that is wanted.
 struct HistoryQuery {
     /// Nil for all flows.
     var flow: String?

@@ -114,7 +114,7 @@ public enum MetricCatalog {
             help: "How often a target log had gone backwards and was filled again."),
         Entry(
             name: "replicator_doubled_records_total", kind: .counter, labels: ["flow", "topic"],
-            help: "Records that landed in front of what the target lacks, and were copied once more in their place."),
+            help: "Records written in front of what the target lacks, and copied once more in their place."),
         Entry(
             name: "replicator_cluster_up", kind: .gauge, labels: ["cluster"],
             help: "1 when the last look at a cluster succeeded, else 0."),

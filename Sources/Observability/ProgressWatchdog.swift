@@ -10,7 +10,7 @@ public struct ProgressWatchdog: Sendable {
         public var offset: Int64
         /// Nil when it is not known.
         public var lag: Int64?
-        /// Whether it is meant to move: not paused, not stopped.
+        /// True if it is meant to move: not paused, not stopped.
         public var isMeantToMove: Bool
 
         public init(

@@ -8,13 +8,13 @@ internal import Yams
 public struct ConfigFile: Sendable {
     public var clusters: [String: ClusterSettings]
     public var flows: [FlowSettings]
-    /// Where metrics, health and status are served; nil for nowhere.
+    /// The address at which metrics, health and status are served; nil for none.
     public var http: HostAndPort?
     /// Rights of those who call it.
     public var httpAccess = HTTPAccessSettings()
     /// This process among those that share the flows.
     public var instance = InstanceConfiguration()
-    /// How long a partition may have lag without progress before the process is not ready.
+    /// The time for which a partition may have lag without progress before the process is not ready.
     public var stuckAfter: Duration = .seconds(60)
     /// Bounds on the metrics of each flow.
     public var series = SeriesLimits()
@@ -24,7 +24,7 @@ public struct ConfigFile: Sendable {
     public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
     public var identity = ClientIdentity()
-    /// Whether a secret stands in the text itself.
+    /// True if a secret stands in the text itself.
     var holdsSecrets = false
     var references = ResolvedReferences()
     /// Everything that may be set, in the order of the document, with what is set.
@@ -200,7 +200,7 @@ public enum ReloadTrigger: String, Hashable, Sendable, CaseIterable {
 }
 
 extension FlowSettings {
-    /// Whether it would rename the groups that a flow has renamed.
+    /// Returns true if it would rename the groups that a flow has renamed.
     fileprivate func renamesGroups(of flow: FlowSettings) -> Bool {
         !groupPrefix.isEmpty && source.name == flow.target.name && target.name == flow.source.name
     }

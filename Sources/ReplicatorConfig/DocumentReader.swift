@@ -2,14 +2,15 @@ internal import FoundationEssentials
 internal import KafkaClient
 internal import Yams
 
-/// What is shared while one file is read: its name, the environment for `${env:…}`, and the problems found so far.
+/// State that is shared while one file is read: its name, the environment for `${env:…}`, and the problems found so
+/// far.
 final class DocumentReader {
     let file: String
     private let environment: [String: String]
     private let readFile: (String) throws -> String
     private(set) var problems: [Problem] = []
     private(set) var references = ResolvedReferences()
-    /// Whether a secret stands in the file itself.
+    /// True if a secret stands in the file itself.
     private(set) var holdsSecrets = false
     /// The settings that were asked for, in this order.
     private(set) var settings: [Setting] = []
@@ -53,7 +54,7 @@ final class DocumentReader {
         spared.insert(path)
     }
 
-    /// Where a value is written, and which references it holds; nil for none.
+    /// The place of a value, and the references that it holds; nil for none.
     func written(_ node: Node, _ value: SettingValue?) -> Setting.Written? {
         guard !node.isNull else { return nil }
         let texts = node.scalar.map { [$0.string] } ?? node.sequence?.compactMap { $0.scalar?.string } ?? []

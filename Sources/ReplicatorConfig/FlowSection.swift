@@ -4,7 +4,7 @@ internal import Replication
 
 /// `flows[i]`: from where, to where, what and how.
 enum FlowSection {
-    /// What each cluster is called in prefixed names, by any flow that reads from it.
+    /// The alias of each cluster in prefixed names, by any flow that reads from it.
     static func aliases(of sections: [Section]) -> [String: String] {
         var aliases: [String: String] = [:]
         for section in sections {

@@ -8,7 +8,7 @@ public struct HTTPAccessSettings: Sendable, Hashable {
         public var users: [String: Secret] = [:]
         /// Tokens of scrapers, which may read, by a name that is only for people.
         public var tokens: [String: Secret] = [:]
-        /// Whether those may read who show neither.
+        /// True if those may read who show no credentials.
         public var anonymousMayRead = false
 
         public init() {}
@@ -65,7 +65,7 @@ enum HTTPSection {
         return nil
     }
 
-    /// Whether a text is a host, with or without a port, or stands for all in a domain.
+    /// Returns true if a text is a host, with or without a port, or stands for all in a domain.
     private static func isPattern(_ text: String) -> Bool {
         let host = text.hasPrefix("*.") ? String(text.dropFirst(2)) : text
         guard let address = HostAndPort(host) ?? HostAndPort(host + ":80") ?? HostAndPort("[\(host)]:80") else {
@@ -97,7 +97,7 @@ enum HTTPSection {
         return settings
     }
 
-    /// Whether a key that may hold secrets holds a mapping. Anything else is reported without being shown.
+    /// Returns true if a key that may hold secrets holds a mapping. Anything else is reported without being shown.
     private static func isMapping(_ key: String, _ section: inout Section) -> Bool {
         guard section.keys.contains(key), !section.isMapping(key) else { return true }
         section.refuse([key], "expected a mapping of keys to values")

@@ -6,9 +6,9 @@ public struct Problem: Hashable, Sendable, CustomStringConvertible {
     /// One-based; zero when the problem is about the file as a whole.
     public var line: Int
     public var column: Int
-    /// Where in the document: `flows[0].naming.mode`. Empty for the document itself.
+    /// The place in the document: `flows[0].naming.mode`. Empty for the document itself.
     public var path: String
-    /// What is wrong and how to mend it.
+    /// The mistake, and how to mend it.
     public var message: String
 
     public var description: String {

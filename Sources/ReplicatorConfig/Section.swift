@@ -10,7 +10,7 @@ struct Section {
     private let reader: DocumentReader
     private let mapping: [String: (key: Node, value: Node)]
     private var known: Set<String> = []
-    /// Whether what is read here is read once more where it belongs.
+    /// True if what is read here is read once more where it belongs.
     private var isLookedAhead = false
 
     var path: String { place.description }
@@ -57,7 +57,7 @@ struct Section {
 
     var keys: [String] { mapping.keys.sorted() }
 
-    /// Whether the file sets a key to anything.
+    /// Returns true if the file sets a key to anything.
     func has(_ key: String) -> Bool { mapping[key].map { !$0.value.isNull } ?? false }
 
     /// Reports every key that was not read, with the known one it resembles.
@@ -288,13 +288,13 @@ extension Section {
         }
     }
 
-    /// Whether a key is missing or its list has no elements.
+    /// Returns true if a key is missing or its list has no elements.
     func isEmptyList(_ key: String) -> Bool {
         guard let node = mapping[key]?.value, !node.isNull else { return true }
         return node.sequence?.isEmpty ?? false
     }
 
-    /// Whether a key holds keys of its own, for those that take either a word or more.
+    /// Returns true if a key holds keys of its own, for those that take either a word or more.
     func isMapping(_ key: String) -> Bool { mapping[key]?.value.mapping != nil }
 
     mutating func section(_ key: String) -> Section? {
@@ -367,8 +367,8 @@ extension Node {
 }
 
 extension String {
-    /// Whether it may be shown as a key that nobody knows: `password:secret` without a space is a key too, and so is a
-    /// password that stands alone between braces.
+    /// Returns true if it may be shown as a key that nobody knows: `password:secret` without a space is a key too, and
+    /// so is a password that stands alone between braces.
     fileprivate func isKeyLike(with value: Node) -> Bool {
         count <= 40 && allSatisfy { $0.isASCII && ($0.isLetter || "_-.".contains($0)) } && !value.isNull
     }

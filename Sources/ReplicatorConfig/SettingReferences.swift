@@ -3,7 +3,7 @@ internal import FoundationEssentials
 /// Replaces `${env:NAME}` and `${file:PATH}` in settings of the command line, which every process of the machine can
 /// read: there secrets stand for themselves nowhere. `$${` is `${` itself.
 public struct SettingReferences {
-    /// Why a reference cannot be replaced, without the setting's own text, which may hold a secret.
+    /// The reason why a reference cannot be replaced, without the setting's own text, which may hold a secret.
     public struct Invalid: Error, Hashable, CustomStringConvertible {
         public let description: String
     }

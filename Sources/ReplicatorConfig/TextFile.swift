@@ -34,7 +34,7 @@ public enum TextFile {
         throw UnreadableFile("it is larger than 16 MiB")
     }
 
-    /// Whether it can be read again: no pipe, no socket, no terminal.
+    /// Returns true if it can be read again: no pipe, no socket, no terminal.
     public static func isRegular(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG

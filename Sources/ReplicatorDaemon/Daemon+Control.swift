@@ -24,7 +24,7 @@ extension Daemon {
                 let isNews = try await flow.resume(scope)
                 let others = isNews ? await Self.others(of: flow, "resume it, too, as they read that") : ""
                 return ControlAnswer(
-                    status: 200, message: "\(part) \(isNews ? "goes on" : "was not paused")\(others)")
+                    status: 200, message: "\(part) \(isNews ? "resumed" : "was not paused")\(others)")
             case .retry:
                 return ControlAnswer(
                     status: 200,

@@ -1,4 +1,4 @@
-/// How far something has come, in one line of a terminal.
+/// Progress, in one line of a terminal.
 ///
 /// ```
 /// verify  [##########··········]  51 %  1.2 M of 2.4 M records, 310 MB/s, 3 s left

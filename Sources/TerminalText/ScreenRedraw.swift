@@ -1,6 +1,6 @@
 /// Text that is shown again and again in the same place of a terminal.
 package enum ScreenRedraw {
-    /// What writes the lines over those that are there, from the top, without a flicker.
+    /// The text that writes the lines over those that are there, from the top, without a flicker.
     ///
     /// - Parameter lines: not wider than the terminal, and at most as many as it has.
     package static func text(_ lines: [String]) -> String {

@@ -12,7 +12,7 @@ package enum TerminalStyle: String, Sendable {
     }
 }
 
-/// What a terminal takes, as its environment says.
+/// The abilities of a terminal, as its environment tells them.
 package struct TerminalAbilities: Sendable, Hashable {
     package var hasColors: Bool
     package var movesCursor: Bool

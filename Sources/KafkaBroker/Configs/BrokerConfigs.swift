@@ -261,7 +261,7 @@ enum BrokerConfigs {
 }
 
 extension String {
-    /// Whether one inserted, missing or exchanged character makes the difference, for "did you mean".
+    /// Returns true if one inserted, missing or exchanged character makes the difference, for "did you mean".
     fileprivate func isOneEdit(from other: String) -> Bool {
         let (short, long) = count <= other.count ? (Array(self), Array(other)) : (Array(other), Array(self))
         guard long.count - short.count <= 1 else { return false }

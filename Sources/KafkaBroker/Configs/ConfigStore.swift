@@ -2,7 +2,7 @@ import KafkaWire
 
 /// The broker settings in force: what was given at the start, and what AlterConfigs set since.
 struct ConfigStore {
-    /// Where a value comes from, with the numbers of DescribeConfigs.
+    /// The source of a value, with the numbers of DescribeConfigs.
     enum Source: Int8 {
         case topic = 1
         case dynamicBroker = 2
@@ -26,7 +26,8 @@ struct ConfigStore {
     var dynamic: [Int32: [String: String]] = [:] { didSet { inherited = [:] } }
     /// Set at run time for one group.
     var group: [ExactName: [String: String]] = [:]
-    /// What topics get that set nothing themselves, by node. Every topic is asked about it, and it hardly ever changes.
+    /// The values of topics that set nothing themselves, by node. Every topic is asked about it, and it hardly ever
+    /// changes.
     private var inherited: [Int32?: [Inherited]] = [:]
 
     /// A topic key as it is without a value of the topic's own.
@@ -73,7 +74,7 @@ struct ConfigStore {
         value(of: name, node: node)?.trimmed.lowercased() == "true"
     }
 
-    /// What the broker keys make of the topic keys, in the order of these.
+    /// The defaults that broker keys give to the topic keys, in the order of these.
     mutating func topicDefaults(node: Int32?) -> [Inherited] {
         if let known = inherited[node] { return known }
         let found = TopicConfigs.all.map { inherited(of: $0, node: node) }

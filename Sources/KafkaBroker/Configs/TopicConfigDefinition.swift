@@ -12,7 +12,7 @@ package struct TopicConfigDefinition: Sendable {
         case password = 9
     }
 
-    /// What a value must satisfy beyond its type.
+    /// The rule that a value must satisfy beyond its type.
     package enum ValidValues: Sendable {
         case any
         case atLeast(Int64)

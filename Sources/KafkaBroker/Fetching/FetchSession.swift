@@ -69,7 +69,7 @@ struct FetchSession {
         (order[start...] + order[..<start]).compactMap { known[$0]?.target }
     }
 
-    /// Whether the client must be told about a partition; remembers it as told.
+    /// Returns true if the client must be told about a partition; remembers it as told.
     mutating func mustTell(_ key: FetchKey, _ data: FetchResponse.PartitionData) -> Bool {
         guard var entry = known[key] else { return true }
         let hasRecords = data.records?.readableBytes ?? 0 > 0

@@ -3,7 +3,8 @@ import KafkaWire
 import NIOCore
 
 extension Partition {
-    /// Why a node may not serve a request that knows the leader epoch `epoch` (-1 for none); nil when it may.
+    /// The reason why a node may not serve a request that knows the leader epoch `epoch` (-1 for none); nil when it
+    /// may.
     func refusal(at node: Node, epoch: Int32, isFollowerEnough: Bool = false) -> ErrorCode? {
         let isServing = leader == node.id || (isFollowerEnough && isr.contains(node.id) && leader >= 0)
         guard isServing else { return .notLeaderOrFollower }
@@ -12,7 +13,7 @@ extension Partition {
         return log.offlineReason == nil ? nil : .kafkaStorageError
     }
 
-    /// What a fetch gets of this partition.
+    /// Reads what a fetch gets of this partition.
     ///
     /// - Parameters:
     ///   - mayExceed: whether a first batch larger than `maxBytes` is returned all the same.
@@ -72,7 +73,7 @@ extension Partition {
     }
 }
 
-/// What clients of older Fetch versions can read.
+/// Answers that clients of older Fetch versions can read.
 enum LegacyFetch {
     /// The records in the format of the version; nil when they are in zstd, which versions before 10 do not know.
     ///
@@ -91,7 +92,7 @@ enum LegacyFetch {
         var messages = LegacyMessageWriter(magic: version < 2 ? 0 : 1)
         while messages.sizeInBytes <= maxBytes, !budget.isSpent, let entry = try? entries.next() {
             guard case .batch(let batch) = entry, !batch.header.isControl else { continue }
-            // What is left out here must not be passed over: the client would go on behind it.
+            // What is left out here must not be passed over: the client would continue behind it.
             guard var reader = try? budget.records(of: batch) else {
                 if budget.isSpent { break }
                 continue

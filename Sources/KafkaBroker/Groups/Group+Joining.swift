@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// How members come in, come back, and are told what became of the rebalance.
+/// Joining and coming back of members, and the answers about the rebalance.
 extension Group {
     /// A member asks in, or asks again because a rebalance began or its subscription changed.
     package mutating func join(_ attempt: JoinAttempt, ticket: Ticket, now: Int64) {
@@ -110,7 +110,7 @@ extension Group {
             if attempt.canSkipAssignment {
                 response.skipAssignment = isLeader
             } else {
-                // An older leader would assign anew, in vain: naming the former id keeps it from doing so.
+                // An older leader would assign again, in vain: naming the former id keeps it from doing so.
                 response.leader = formerLeader ?? ""
                 response.members = []
             }
@@ -157,7 +157,7 @@ extension Group {
         }
     }
 
-    /// Why a member id may not act; nil when it may.
+    /// The reason why a member id may not act; nil when it may.
     func fault(of memberID: String, instanceID: String?) -> ErrorCode? {
         if let instanceID {
             guard let current = instances[instanceID] else { return .unknownMemberID }

@@ -1,7 +1,7 @@
 package import KafkaWire
 import NIOCore
 
-/// What members do once they are in.
+/// Requests of members that have joined.
 extension Group {
     /// A member fetches its assignment; the leader brings everybody's.
     package mutating func sync(_ request: SyncGroupRequest, ticket: Ticket, now: Int64) {
@@ -81,7 +81,7 @@ extension Group {
         return .none
     }
 
-    /// Whether a commit may be taken; it also counts as a sign of life.
+    /// Checks that a commit may be taken; it also counts as a sign of life.
     ///
     /// A negative generation comes from a client that assigns partitions itself, and is refused while others are
     /// members.

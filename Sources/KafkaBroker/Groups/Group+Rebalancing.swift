@@ -1,7 +1,7 @@
 import KafkaWire
 import NIOCore
 
-/// How a rebalance begins, waits and completes.
+/// Begin, wait and completion of a rebalance.
 extension Group {
     mutating func prepareRebalance(_ now: Int64) {
         switch phase {

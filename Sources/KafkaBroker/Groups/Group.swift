@@ -33,7 +33,7 @@ package struct Group {
     package struct Settings {
         package var initialRebalanceDelay: Int64 = 0
         package var maxSize = Int.max
-        /// How long a newcomer is kept while it waits for its first rebalance.
+        /// The time for which a newcomer is kept while it waits for its first rebalance.
         package var newMemberJoinTimeout: Int64 = 300_000
 
         package init(initialRebalanceDelay: Int64 = 0, maxSize: Int = .max) {

@@ -11,7 +11,7 @@ struct CommittedOffset: Hashable {
     var commitTimestamp: Int64
     /// Set by old clients that say how long their commit holds; nil leaves it to the group's retention.
     var expireTimestamp: Int64?
-    /// Where its record lies in the group's partition of `__consumer_offsets`: the later of two commits holds.
+    /// The offset of its record in the group's partition of `__consumer_offsets`: the later of two commits holds.
     var position: Int64 = -1
 }
 
@@ -22,7 +22,7 @@ final class GroupEntry {
     var offsets: [String: [Int32: CommittedOffset]] = [:]
     /// Committed in transactions that are still open.
     var pendingOffsets = PendingOffsets()
-    /// Since when nobody is a member, in milliseconds since 1970.
+    /// The time since which there are no members, in milliseconds since 1970.
     var emptySince: Int64
     fileprivate var hadMembers = false
     fileprivate var timer: Scheduled<Void>?
@@ -175,14 +175,14 @@ extension Cluster {
     }
 }
 
-/// Who coordinates a group.
+/// The coordinators of groups.
 extension Cluster {
     /// The partition of `__consumer_offsets` that a group belongs to.
     func offsetsPartition(of group: String) -> Partition? {
         topics[TopicName.offsets]?.partition(ofKey: group)
     }
 
-    /// Why a node may not act for a group; nil when it is the group's coordinator.
+    /// The reason why a node may not act for a group; nil when it is the group's coordinator.
     func coordinatorFault(_ group: String, at node: Node) -> ErrorCode? {
         guard let partition = offsetsPartition(of: group) else { return .notCoordinator }
         return partition.leader == node.id ? nil : .notCoordinator

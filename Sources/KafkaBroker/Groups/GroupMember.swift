@@ -37,13 +37,13 @@ package struct GroupMember {
 
     func supports(_ protocolName: String) -> Bool { proposals.contains { $0.name.isExactly(protocolName) } }
 
-    /// Whether these are the member's proposals to the byte.
+    /// Returns true if these are the member's proposals to the byte.
     func proposes(_ others: [Proposal]) -> Bool {
         proposals == others && zip(proposals, others).allSatisfy { $0.name.isExactly($1.name) }
     }
 }
 
-/// What a JoinGroup request says, with what its version and connection add.
+/// A JoinGroup request, with what its version and connection add.
 package struct JoinAttempt {
     package var memberID = ""
     package var instanceID: String?

@@ -2,7 +2,7 @@ import KafkaWire
 import Logging
 import NIOCore
 
-/// How groups and their offsets are kept: as records of `__consumer_offsets`, read back at the start.
+/// The storage of groups and their offsets: as records of `__consumer_offsets`, read back at the start.
 extension Cluster {
     /// Commits offsets that have been admitted; they are in the log when this returns.
     ///

@@ -47,7 +47,7 @@ extension AlterConfigsRequest: RefusableRequest {
 }
 
 extension Cluster {
-    /// What can be configured: where its values lie and what they are checked against.
+    /// A resource that can be configured: where its values lie and what they are checked against.
     private enum Target {
         case topic(Topic)
         case broker(Int32?)
@@ -199,7 +199,7 @@ extension Cluster {
         return values
     }
 
-    /// What a key would be if the resource did not set it.
+    /// The value of a key that the resource does not set.
     private func inherited(_ definition: TopicConfigDefinition, _ target: Target) -> String {
         switch target {
         case .topic: configs.changedTopicDefaults(node: nil)[definition.name] ?? definition.defaultValue

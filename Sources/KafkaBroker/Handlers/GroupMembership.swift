@@ -153,7 +153,7 @@ extension Cluster {
         }
     }
 
-    /// Why a request about a group is refused before the group is looked at.
+    /// The reason why a request about a group is refused before the group is looked at.
     func groupFault(_ group: String, at node: Node) -> ErrorCode? {
         group.isEmpty ? .invalidGroupID : coordinatorFault(group, at: node)
     }

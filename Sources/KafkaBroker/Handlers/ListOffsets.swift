@@ -120,7 +120,7 @@ extension Partition {
         }
     }
 
-    /// Since when the special timestamps below -2 are asked for.
+    /// The first version in which the special timestamps below -2 are asked for.
     private static func firstVersion(asking timestamp: Int64) -> Int16 {
         switch timestamp {
         case -3: 7

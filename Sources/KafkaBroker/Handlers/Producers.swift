@@ -187,7 +187,7 @@ extension Cluster {
 }
 
 extension InitProducerIdRequest {
-    /// The identity that a producer has and wants to go on with; nil for one that has none.
+    /// The identity that a producer has and wants to continue with; nil for one that has none.
     fileprivate var expected: (producerID: Int64, epoch: Int16)? {
         producerID == -1 ? nil : (producerID, producerEpoch)
     }

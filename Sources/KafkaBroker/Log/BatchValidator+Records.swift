@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// What the rules about single records look at: keys on compacted topics (P8) and times (P9, P10).
+/// Facts for the rules about single records: keys on compacted topics (P8) and times (P9, P10).
 struct RecordFacts {
     let timestamp: Int64
     /// Within the batch.

@@ -2,7 +2,7 @@ import KafkaCompression
 import KafkaWire
 import NIOCore
 
-/// Who appends: what the broker's own coordinators write is trusted to be well-formed.
+/// The writer of a batch: what the broker's own coordinators write is trusted to be well-formed.
 package enum AppendOrigin: Sendable {
     case client
     case coordinator
@@ -11,7 +11,7 @@ package enum AppendOrigin: Sendable {
 /// Checks what a producer sent and turns it into the batch that is appended (Kafka's `ProduceRequest.validateRecords`,
 /// `UnifiedLog.analyzeAndValidateRecords` and `LogValidator`, in this order; research D0, P1 to P15).
 ///
-/// Records are only written anew where they cannot stay as they are: another codec, inner offsets that are not
+/// Records are only rewritten where they cannot stay as they are: another codec, inner offsets that are not
 /// 0, 1, 2, …, or the message formats before batches.
 struct BatchValidator {
     let partition: String
@@ -226,7 +226,7 @@ extension BatchValidator {
         return try finish(&builder, target: target)
     }
 
-    /// A batch that is not compressed again cannot become smaller: there is no use in going on.
+    /// A batch that is not compressed again cannot become smaller: there is no use in continuing.
     func checkGrowth(_ builder: RecordBatchBuilder, _ target: CompressionCodec) throws(ProduceRefusal) {
         if target == .none, builder.sizeInBytes > config.maxMessageBytes { try checkSize(builder.sizeInBytes) }
     }

@@ -5,10 +5,10 @@ import NIOCore
 struct BatchWalker {
     private let data: any SegmentData
     private let end: Int
-    /// How many bytes are read at once.
+    /// The number of bytes that are read at once.
     private let blockSize: Int
     private var block = ByteBuffer()
-    /// Where the next batch begins.
+    /// The position of the next batch.
     private(set) var position: Int
 
     /// - Parameter position: where a batch begins.

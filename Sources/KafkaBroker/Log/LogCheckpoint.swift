@@ -1,13 +1,13 @@
 import KafkaWire
 import NIOCore
 
-/// What the log's files do not say by themselves: where it starts, how far it is on the disk for good, and whether it
+/// Facts that the log's files do not hold: where it starts, how far it is on the disk for good, and whether it
 /// was closed in order.
 ///
 /// Text, one `key value` per line, the last one a checksum of the others: a start offset with a wrong digit would hide
 /// records. Kafka keeps the same per broker; here each partition can be moved by itself.
 struct LogCheckpoint: Hashable {
-    /// How the log ended when it was closed in order. A file of another size means that it was written to since.
+    /// The end of the log when it was closed in order. A file of another size means that it was written to since.
     struct CleanEnd: Hashable {
         var logEndOffset: Int64
         var activeSegmentSize: Int

@@ -14,7 +14,7 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
     package let path: String
     /// The system's error number; 0 where the system gave none.
     package let errno: Int32
-    /// What the file now holds is unknown: the log must be opened again, and so checked, before it is used.
+    /// True if the file's contents are unknown: the log must be opened again, and so checked, before it is used.
     package let leavesDoubt: Bool
     /// The reason, where the system's number does not say it.
     package let detail: String?
@@ -31,7 +31,7 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
         LogError(operation, path: path, errno: errno, leavesDoubt: true, detail: detail)
     }
 
-    /// Whether the disk has no room, for us or for anybody.
+    /// True if the disk has no room, for us or for anybody.
     var isFullDisk: Bool { errno == ENOSPC || errno == EDQUOT }
 
     package var description: String {
@@ -39,7 +39,7 @@ package struct LogError: Error, Hashable, CustomStringConvertible {
     }
 }
 
-/// Why an append was refused, as the produce response says it.
+/// The reason why an append was refused, as the produce response says it.
 package struct ProduceRefusal: Error, Hashable, CustomStringConvertible {
     /// One record at fault, by its place in the batch.
     package struct RecordError: Hashable, Sendable {
@@ -65,7 +65,7 @@ package struct ProduceRefusal: Error, Hashable, CustomStringConvertible {
     package var description: String { "\(code): \(message)" }
 }
 
-/// Why a read or another request about the log was refused.
+/// The reason why a read or another request about the log was refused.
 package struct LogReadError: Error, Hashable, CustomStringConvertible {
     package let code: ErrorCode
     package let message: String

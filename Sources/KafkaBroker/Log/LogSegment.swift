@@ -68,7 +68,7 @@ extension LogSegment {
         bytesSinceIndexEntry += header.sizeInBytes
     }
 
-    /// Whether a batch must go into a new segment (Kafka's `LogSegment.shouldRoll`).
+    /// Returns true if a batch must go into a new segment (Kafka's `LogSegment.shouldRoll`).
     func shouldRoll(for header: RecordBatchHeader, _ config: LogConfig, jitterMs: Int64, now: Int64) -> Bool {
         if header.lastOffset - baseOffset > Int64(Int32.max) { return true }
         guard !isEmpty else { return false }
@@ -198,7 +198,7 @@ extension LogSegment {
         try aborted.save(to: files.transactionIndex, faults: faults)
     }
 
-    /// Takes the indexes from their files, to go on appending; false if they cannot be used.
+    /// Takes the indexes from their files, to append further; false if they cannot be used.
     func loadIndex() throws(LogError) -> Bool {
         guard let files, let loaded = try SegmentIndex(loading: files, size: size),
             // One entry at least closes every index but that of an empty segment: see `saveIndex`.

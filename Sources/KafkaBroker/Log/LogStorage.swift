@@ -8,7 +8,7 @@ import Musl
 import Darwin
 #endif
 
-/// Where the logs of a broker live.
+/// The storage of a broker's logs.
 package enum LogStorage: Sendable {
     /// Nothing survives the process.
     case memory
@@ -16,7 +16,7 @@ package enum LogStorage: Sendable {
     /// `faults` lets tests and drills take the disk away.
     case directory(String, faults: DiskFaults? = nil)
 
-    /// What goes wrong with the disk; nil without one.
+    /// Faults of the disk; nil without a disk.
     var faults: DiskFaults? {
         switch self {
         case .memory: nil
@@ -85,7 +85,7 @@ package final class DiskFaults: Sendable {
         state.withLock { $0 = State() }
     }
 
-    /// How many of `count` bytes may still be written, and the error that follows them.
+    /// The part of `count` bytes that may still be written, and the error that follows them.
     func allowance(for count: Int) -> (bytes: Int, errno: Int32) {
         state.withLock { state in
             guard let left = state.bytesLeft else { return (count, 0) }

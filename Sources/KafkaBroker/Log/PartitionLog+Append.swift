@@ -1,7 +1,7 @@
 package import KafkaWire
 import NIOCore
 
-/// Where an append went, as the produce response says it.
+/// The place of an append, as the produce response tells it.
 package struct AppendResult: Hashable, Sendable {
     package let baseOffset: Int64
     package let lastOffset: Int64
@@ -114,7 +114,7 @@ extension PartitionLog {
         if unflushedRecords >= config.flushMessages { try flushSegments(now: now) }
     }
 
-    /// What `segment.jitter.ms` takes off this segment's age: the same for as long as it is the active one.
+    /// The time that `segment.jitter.ms` takes off this segment's age: the same for as long as it is the active one.
     private var segmentJitter: Int64 {
         let limit = min(config.segmentJitterMs, config.segmentMs)
         guard limit > 0 else { return 0 }

@@ -4,8 +4,8 @@ import NIOCore
 
 /// Treatment of bytes that do not hold, or that follow such.
 extension PartitionLog {
-    /// Whether the bytes from `position` to the segment's end can be what a crash leaves of one write: zeros, or the
-    /// beginning of a batch, or a whole one at the very end whose bytes did not all get to the disk.
+    /// Returns true if the bytes from `position` to the segment's end can be what a crash leaves of one write: zeros,
+    /// or the beginning of a batch, or a whole one at the very end whose bytes did not all get to the disk.
     func isUnfinishedWrite(_ segment: LogSegment, from position: Int) throws(LogError) -> Bool {
         var start = position
         /// End of the last byte that is not zero.
@@ -27,7 +27,7 @@ extension PartitionLog {
         return position + header.sizeInBytes >= written
     }
 
-    /// Whether a batch with a right checksum begins in a block, anywhere behind `position`.
+    /// Returns true if a batch with a right checksum begins in a block, anywhere behind `position`.
     private func holdsBatch(
         _ block: ByteBuffer, of segment: LogSegment, at start: Int, after position: Int
     ) throws(LogError) -> Bool {

@@ -7,7 +7,7 @@ extension PartitionLog {
         try guarded { () throws(LogError) in try flushSegments(now: now) }
     }
 
-    /// Whether `flush.ms` asks for a ``flush(now:)``.
+    /// Returns true if `flush.ms` asks for a ``flush(now:)``.
     package func isFlushDue(now: Int64) -> Bool {
         unflushedRecords > 0 && config.flushMs < .max && now &- lastFlush >= config.flushMs
     }

@@ -68,7 +68,7 @@ extension PartitionLog {
         return LogSlice(records: RecordBytes(slices: slices), nextOffset: nextOffset)
     }
 
-    /// Where the batches before `limit` end in a segment.
+    /// The position in a segment where the batches before `limit` end.
     private func position(of limit: Int64, in segment: LogSegment) throws(LogError) -> Int {
         if limit >= logEndOffset { return segment.size }
         return try segment.batch(reaching: limit)?.position ?? segment.size

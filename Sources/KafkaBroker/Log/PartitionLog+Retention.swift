@@ -30,12 +30,12 @@ extension PartitionLog {
         return try removeWholeSegments(count, now: now)
     }
 
-    /// Whether compaction left nothing of a closed segment.
+    /// Returns true if compaction left nothing of a closed segment.
     private func isHole(_ segment: LogSegment) -> Bool {
         segment.isEmpty && segment !== activeSegment
     }
 
-    /// The active segment may be among them: an empty one follows it then, so that offsets go on.
+    /// The active segment may be among them: an empty one follows it then, so that offsets continue.
     private func removeWholeSegments(_ count: Int, now: Int64) throws(LogError) -> Int {
         guard count > 0 else { return 0 }
         try markDirty()

@@ -27,9 +27,9 @@ package final class PartitionLog {
     package internal(set) var firstDirtyOffset: Int64 = 0
     /// Milliseconds since 1970; for `flush.ms`.
     var lastFlush: Int64
-    /// Whether the checkpoint on disk says that the log was closed in order.
+    /// True if the checkpoint on disk says that the log was closed in order.
     var isMarkedClean = false
-    /// Whether files came into being since the last flush.
+    /// True if files came into being since the last flush.
     var hasNewFiles = false
     private(set) var failure: LogError?
     /// Findings of the opening: bytes that do not hold, and took out of the log.
@@ -88,7 +88,7 @@ package final class PartitionLog {
 
     package var latestEpoch: Int32? { epochs.latestEpoch }
 
-    /// Why the log refuses everything; nil while it works.
+    /// The reason why the log refuses everything; nil while it works.
     package var offlineReason: LogError? { failure }
 
     var activeSegment: LogSegment { segments[segments.count - 1] }
@@ -174,8 +174,8 @@ extension PartitionLog {
         producerTable.states.values.map(ProducerSnapshot.init).sorted { $0.producerID < $1.producerID }
     }
 
-    /// Whether a transaction of this producer and epoch is open here, so that its next batch needs no verification
-    /// by the coordinator (KIP-890).
+    /// Returns true if a transaction of this producer and epoch is open here, so that its next batch needs no
+    /// verification by the coordinator (KIP-890).
     package func hasOpenTransaction(producerID: Int64, epoch: Int16) -> Bool {
         let state = producerTable.state(of: producerID)
         return state.transactionFirstOffset != nil && state.epoch == epoch

@@ -6,7 +6,7 @@ struct PreparedBatch {
     let header: RecordBatchHeader
     /// The header's bytes.
     let head: ByteBuffer
-    /// Everything behind them; a slice of what the client sent unless the records had to be written anew.
+    /// Everything behind them; a slice of what the client sent unless the records had to be rewritten.
     let payload: ByteBuffer
 
     /// - Parameter edit: what the broker changes of the header. The checksum is shifted, so that records that were

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// What a partition remembers of one producer id (Kafka's `ProducerStateEntry`).
+/// The state that a partition keeps of one producer id (Kafka's `ProducerStateEntry`).
 struct ProducerState: Hashable {
     /// One appended batch, enough to recognise it when it comes again.
     struct Batch: Hashable {

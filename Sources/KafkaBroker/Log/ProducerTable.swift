@@ -74,7 +74,7 @@ struct ProducerTable {
     }
 }
 
-/// What DescribeProducers tells of one producer.
+/// The state of one producer, as DescribeProducers tells it.
 package struct ProducerSnapshot: Hashable, Sendable {
     package let producerID: Int64
     package let producerEpoch: Int16

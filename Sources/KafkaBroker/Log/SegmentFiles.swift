@@ -2,7 +2,7 @@
 struct SegmentFiles: Hashable {
     let directory: String
     let baseOffset: Int64
-    /// What their names end in while the segment is not part of the log yet.
+    /// The ending of their names while the segment is not part of the log yet.
     var stage = ""
 
     var log: String { path(".log") }

@@ -44,7 +44,7 @@ struct SegmentIndex {
 // Queries
 
 extension SegmentIndex {
-    /// Where to begin to look for the batch with an offset: a batch that ends at or before it.
+    /// The position to begin to look for the batch with an offset: a batch that ends at or before it.
     func position(of relativeOffset: Int64) -> Int {
         let index = offsets.firstIndex { Int64($0.relativeOffset) > relativeOffset }
         return index == 0 ? 0 : Int(offsets[index - 1].position)
@@ -64,7 +64,7 @@ extension SegmentIndex {
 }
 
 extension Array {
-    /// Where the elements that satisfy `predicate` begin; all after the first such must satisfy it too.
+    /// The index of the first element that satisfies `predicate`; all after the first such must satisfy it too.
     fileprivate func firstIndex(_ predicate: (Element) -> Bool) -> Int { firstIndex(sortedBy: predicate) }
 }
 

@@ -9,7 +9,7 @@ struct ClientQuotas {
     private let sampleCount: Int
     private let sampleLength: Int64
 
-    /// What is measured together: clients that share a limit share a meter.
+    /// The clients that are measured together: clients that share a limit share a meter.
     private struct Sensor: Hashable {
         let key: QuotaKey
         /// Nil when all users of the limit are one.

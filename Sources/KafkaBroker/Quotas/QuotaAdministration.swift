@@ -51,7 +51,7 @@ extension AlterClientQuotasRequest: AuthorizedRequest {
     }
 }
 
-/// What a description asks of one part of an entity.
+/// The question of a description about one part of an entity.
 private enum QuotaMatch {
     case exactly(QuotaEntity.Name)
     /// Any, if the entity has this part.

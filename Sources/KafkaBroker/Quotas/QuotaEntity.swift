@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Whom a quota is for: a user, a client id, or one within the other (KIP-546).
+/// The subject of a quota: a user, a client id, or one within the other (KIP-546).
 struct QuotaEntity: Hashable, Sendable {
     enum Name: Hashable, Sendable {
         /// Everybody without a quota of their own.
@@ -25,7 +25,7 @@ struct QuotaEntity: Hashable, Sendable {
     }
 }
 
-/// What can be limited, under Kafka's names.
+/// Rates that can be limited, under Kafka's names.
 enum QuotaKey: String, CaseIterable, Sendable {
     /// Bytes per second.
     case producerByteRate = "producer_byte_rate"

@@ -52,7 +52,7 @@ extension QuotaRecord {
 }
 
 extension ClientQuotas {
-    /// What the journal has to say for these quotas.
+    /// The journal's records of these quotas.
     var records: [ClusterRecord] {
         values.flatMap { entity, limits in limits.map { .quota(QuotaRecord(entity, $0.key, $0.value)) } }
     }

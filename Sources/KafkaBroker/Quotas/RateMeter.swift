@@ -25,7 +25,7 @@ struct RateMeter {
         }
     }
 
-    /// How long a client over its limit has to wait for its rate to come down to it, in milliseconds; 0 within the limit.
+    /// The time until the rate of a client over its limit has come down to it, in milliseconds; 0 within the limit.
     ///
     /// - Parameter limit: per second.
     mutating func throttle(limit: Double, now: Int64) -> Int64 {

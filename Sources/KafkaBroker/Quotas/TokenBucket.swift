@@ -26,7 +26,7 @@ struct TokenBucket {
         tokens -= count
     }
 
-    /// How long until the store is no longer empty, in milliseconds.
+    /// The time until the store is no longer empty, in milliseconds.
     var wait: Int64 {
         tokens < 0 ? Int64(min((-tokens / rate * 1000).rounded(.up), Double(Int32.max))) : 0
     }

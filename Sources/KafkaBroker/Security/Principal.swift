@@ -1,4 +1,4 @@
-/// Who a connection belongs to, in Kafka's form `User:name`.
+/// The owner of a connection, in Kafka's form `User:name`.
 struct Principal: Hashable, Sendable {
     @Exact private(set) var type: String
     @Exact private(set) var name: String

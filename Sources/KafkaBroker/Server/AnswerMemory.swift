@@ -2,7 +2,7 @@ import NIOCore
 
 /// A connection as ``AnswerMemory`` sees it.
 protocol AnswerWriter: AnyObject {
-    /// Since when its client has taken up nothing, in steady milliseconds; nil when everything is written.
+    /// The time since which its client has taken nothing, in steady milliseconds; nil when everything is written.
     var waitingSince: Int64? { get }
     func giveUp(because reason: String)
 }

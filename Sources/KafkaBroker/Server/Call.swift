@@ -1,7 +1,7 @@
 import KafkaWire
 import NIOCore
 
-/// Who asks, in which version of the request, through which node.
+/// The caller of a request, its version, and the node that it came through.
 struct RequestContext {
     let header: RequestHeader
     let node: Node

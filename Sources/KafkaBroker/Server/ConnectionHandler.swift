@@ -40,7 +40,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isHandling = false
     /// The length of the frame being handled.
     private var frameSize = 0
-    /// How long the connection rests after the present answer, since its client is over a quota.
+    /// The time for which the connection rests after the present answer, since its client is over a quota.
     private var rest: Int64 = 0
     private var wantsRead = false
     private var isClosed = false
@@ -65,7 +65,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         assembler = FrameAssembler(limit: Self.frameLimit(authentication, cluster))
     }
 
-    /// Who has not proved who it is gets no memory to speak of.
+    /// The largest frame of a connection: little before it has proved who it is.
     private static func frameLimit(_ authentication: ConnectionAuthentication, _ cluster: Cluster) -> Int {
         cluster.configs.number(
             authentication.isAuthenticated || authentication.listener.sasl == nil
@@ -137,7 +137,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Reading goes on only while there is nothing to handle.
+    /// Reading continues only while there is nothing to handle.
     func read(context: ChannelHandlerContext) {
         if mayRead { context.read() } else { postponeRead() }
     }
@@ -169,7 +169,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func close() {
         isClosed = true
         context?.close(promise: nil)
-        // Reading goes on, for the sake of TLS.
+        // Reading continues, for the sake of TLS.
         context?.read()
     }
 
@@ -329,7 +329,7 @@ extension ConnectionHandler {
         }
     }
 
-    /// Takes a request's answer (nil for none) and goes on with the next request.
+    /// Takes a request's answer (nil for none) and continues with the next request.
     private func finish(_ pieces: [ByteBuffer]?) {
         guard !isClosed else { return }
         activity = .idle

@@ -44,7 +44,7 @@ final class ConnectionTimeouts {
         idle = nil
     }
 
-    /// One timer per connection, set anew when it finds that something happened.
+    /// One timer per connection, set again when it finds that something happened.
     private func watch(after milliseconds: Int64) {
         idle = loop.scheduleTask(in: .milliseconds(max(milliseconds, 1))) { [weak self] in
             guard let self else { return }

@@ -1,7 +1,7 @@
 public import KafkaWire
 import Synchronization
 
-/// What happens to an intercepted request instead of, or before, its usual handling.
+/// The action on an intercepted request instead of, or before, its usual handling.
 public enum InterceptAction: Hashable, Sendable {
     /// Answered with this error in every part of the answer; not handled.
     case error(ErrorCode)
@@ -22,7 +22,7 @@ public struct Interception: Hashable, Sendable {
     public let node: Int32?
     /// Only requests that name this topic; nil for all.
     public let topic: String?
-    /// How many requests it is still meant for.
+    /// The number of requests that it is still meant for.
     public internal(set) var remaining: Int
     public let action: InterceptAction
 }

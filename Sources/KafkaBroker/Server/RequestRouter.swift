@@ -26,7 +26,7 @@ struct RequestRouter {
     }
 }
 
-/// Why a request ends its connection.
+/// The reason why a request ends its connection.
 enum RequestRefusal: Error {
     case unknownAPI(ApiKey)
     case unsupportedVersion(ApiKey, Int16)

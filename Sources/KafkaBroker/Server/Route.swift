@@ -7,9 +7,9 @@ protocol RefusableRequest: KafkaRequest {
     func refused(_ error: ErrorCode) -> Response
 }
 
-/// How one API is served: the versions this broker answers, and what reads and handles the request.
+/// The handling of one API: the versions this broker answers, and what reads and handles the request.
 struct Route {
-    /// What a route does with the answer's bytes: nil when there is none to send.
+    /// The sending of the answer's bytes: nil when there is none to send.
     typealias Answer = ([ByteBuffer]?) -> Void
 
     let api: ApiKey
@@ -89,7 +89,7 @@ struct Route {
         return route
     }
 
-    /// What ApiVersions tells of the route.
+    /// The versions that ApiVersions tells of the route.
     var told: ClosedRange<Int16> { (lowestTold ?? versions.lowerBound)...versions.upperBound }
 
     /// An answer that cannot be written is our own error: it is too long for a field of its version.

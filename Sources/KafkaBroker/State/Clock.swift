@@ -11,7 +11,7 @@ import Darwin
 /// The time as one cluster sees it, in milliseconds. Everything that depends on time reads it here, so that a test can
 /// make the clock jump.
 struct Clock {
-    /// How far the wall clock is off the machine's.
+    /// The difference of the wall clock from the machine's.
     var offset: Int64 = 0
 
     /// Since 1970: what goes into records and commits, and what retention, expiry and transactions are counted in.

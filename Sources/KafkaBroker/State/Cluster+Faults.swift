@@ -1,7 +1,7 @@
 import KafkaWire
 import Logging
 
-/// What can be done to a cluster from outside the protocol, for tests and drills.
+/// Faults and changes from outside the protocol, for tests and drills.
 extension Cluster {
     func partitionForFault(_ topic: String, _ index: Int32) throws(BrokerError) -> Partition {
         guard topics.exactly(topic) != nil else { throw .notFound("there is no topic \(topic)") }

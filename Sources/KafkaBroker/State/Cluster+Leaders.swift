@@ -1,11 +1,11 @@
 import KafkaWire
 import Logging
 
-/// How partitions get their leaders.
+/// Elections of partitions' leaders.
 extension Cluster {
     /// Brings ISR and leader in line with which nodes are live.
     ///
-    /// The leader stays while it is live; otherwise the first live replica in the ISR takes over. While somebody leads,
+    /// The leader stays while it is live; otherwise the first live replica in the ISR takes over. While there is a leader,
     /// every live replica is in sync, since nodes share storage. With nobody of the ISR live it is kept and nobody leads,
     /// until one of its nodes comes back or an unclean election.
     ///

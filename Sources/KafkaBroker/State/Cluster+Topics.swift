@@ -2,7 +2,7 @@ package import KafkaWire
 import Logging
 import NIOCore
 
-/// Why a change was refused, as an admin answer says it.
+/// The reason why a change was refused, as an admin answer says it.
 package struct AdminRefusal: Error {
     package let code: ErrorCode
     package let message: String
@@ -13,9 +13,9 @@ package struct AdminRefusal: Error {
     }
 }
 
-/// How topics come, grow and go.
+/// Creation, growth and deletion of topics.
 extension Cluster {
-    /// What a topic is created with; `assignments` names the replicas of each partition.
+    /// The properties that a topic is created with; `assignments` names the replicas of each partition.
     struct TopicPlan {
         let name: String
         let assignments: [[Int32]]

@@ -12,7 +12,7 @@ import NIOCore
 final class ClusterJournal {
     private let file: PosixFile
     private var end: Int
-    /// Why nothing can be added any more: what the file holds behind `end` is unknown.
+    /// The reason why nothing can be added any more: what the file holds behind `end` is unknown.
     private var failure: LogError?
 
     static let fileName = "cluster.journal"

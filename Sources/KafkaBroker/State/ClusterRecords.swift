@@ -109,7 +109,7 @@ struct TopicRemoval: JournalMessage {
     }
 }
 
-/// Who holds a partition from now on.
+/// The replicas that hold a partition from now on.
 struct PartitionRecord: JournalMessage {
     static let kind: Int16 = 4
     var topicID = KafkaUUID.zero

@@ -27,7 +27,7 @@ extension Set<ExactName> {
 }
 
 extension StringProtocol {
-    /// Whether the bytes are the same; `==` takes texts for equal that look the same.
+    /// Returns true if the bytes are the same; `==` takes texts for equal that look the same.
     package func isExactly(_ other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 

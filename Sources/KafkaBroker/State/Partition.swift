@@ -14,7 +14,7 @@ final class Partition {
     var leader: Int32
     var leaderEpoch: Int32
     let log: PartitionLog
-    /// How far the log reached when a replica fell out of the ISR: all that it has, should it have to lead.
+    /// The end of the log when a replica fell out of the ISR: all that it has, should it have to lead.
     var replicatedEnds: [Int32: Int64] = [:]
     private var waiters: [ObjectIdentifier: any PartitionWaiter] = [:]
 
@@ -54,7 +54,7 @@ final class Partition {
     }
 }
 
-/// Who holds a partition.
+/// The replicas that hold a partition.
 struct PartitionAssignment: Hashable {
     var index: Int32
     var replicas: [Int32]

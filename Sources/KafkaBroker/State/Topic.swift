@@ -30,7 +30,7 @@ enum TopicName {
 
     static func isInternal(_ name: String) -> Bool { name == offsets || name == transactions }
 
-    /// Why the name is not allowed, in Kafka's words; nil when it is.
+    /// The reason why the name is not allowed, in Kafka's words; nil when it is.
     static func problem(with name: String) -> String? {
         if name.isEmpty { return "Topic name is invalid: the empty string is not allowed" }
         if name == "." || name == ".." { return "Topic name is invalid: '\(name)' is not allowed" }

@@ -11,7 +11,7 @@ struct PendingOffsets {
         byProducer[producerID, default: [:]][topic, default: [:]][partition] = offset
     }
 
-    /// Whether what a group reads of a partition may change with the end of a transaction.
+    /// Returns true if what a group reads of a partition may change with the end of a transaction.
     func contains(_ topic: String, _ partition: Int32) -> Bool {
         byProducer.values.contains { $0.exactly(topic)?[partition] != nil }
     }
@@ -71,8 +71,8 @@ extension GroupState {
 }
 
 extension Group {
-    /// Whether a commit within a transaction may be taken: from a member of the present generation, or from a producer
-    /// that names none (KIP-447).
+    /// Checks that a commit within a transaction may be taken: from a member of the present generation, or from a
+    /// producer that names none (KIP-447).
     func admitTransactionalCommit(memberID: String, instanceID: String?, generation: Int32) -> ErrorCode {
         guard generation >= 0 || !memberID.isEmpty || instanceID != nil else { return .none }
         if let error = fault(of: memberID, instanceID: instanceID) { return error }

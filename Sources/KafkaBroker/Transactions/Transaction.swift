@@ -11,7 +11,7 @@ package struct TopicPartition: Hashable, Sendable {
     }
 }
 
-/// Why a step of a transaction is refused, with Kafka's code of the newest request versions.
+/// The reason why a step of a transaction is refused, with Kafka's code of the newest request versions.
 package struct TransactionRefusal: Error {
     package let code: ErrorCode
 
@@ -103,11 +103,11 @@ package struct Transaction: Hashable {
 // InitProducerId
 
 extension Transaction {
-    /// What a producer that (re)starts gets.
+    /// The answer to a producer that (re)starts.
     package enum Start {
         /// It owns the transactional id in this state once that is written down.
         case ready(Transaction)
-        /// The epochs are used up: go on with ``rotated(to:timeoutMs:isContinued:now:)``.
+        /// The epochs are used up: continue with ``rotated(to:timeoutMs:isContinued:now:)``.
         case needsProducerID
         /// The open transaction is aborted first, under an epoch that nobody is given; the producer asks again.
         case abortFirst(Transaction)
@@ -116,7 +116,7 @@ extension Transaction {
     /// The last epoch that a producer is given: one more is needed to fence it.
     private static let lastUsableEpoch = Int16.max - 1
 
-    /// - Parameter expected: the identity that the producer has and wants to go on with (KIP-360).
+    /// - Parameter expected: the identity that the producer has and wants to continue with (KIP-360).
     package func starting(
         expected: (producerID: Int64, epoch: Int16)?, timeoutMs: Int32, now: Int64
     ) throws(TransactionRefusal) -> Start {
@@ -211,7 +211,7 @@ extension Transaction {
         return next
     }
 
-    /// Whether a partition may take the producer's records (KIP-890); TRANSACTION_ABORTABLE if it is not in the
+    /// Checks that a partition may take the producer's records (KIP-890); TRANSACTION_ABORTABLE if it is not in the
     /// transaction.
     package func verify(_ partition: TopicPartition, producerID: Int64, epoch: Int16) throws(TransactionRefusal) {
         try check(producerID, epoch)
@@ -237,7 +237,7 @@ extension Transaction {
         }
     }
 
-    /// What the end of a transaction comes to that raises the producer's epoch.
+    /// The result of an end of a transaction that raises the producer's epoch.
     package enum Ending {
         /// The producer has the identity of ``Transaction/owner`` from now on, once this is written down.
         case decided(Transaction)
@@ -320,7 +320,7 @@ extension Transaction {
         return next
     }
 
-    /// Whether nobody used the transactional id for so long that it is forgotten.
+    /// Returns true if nobody used the transactional id for so long that it is forgotten.
     package func isExpired(now: Int64, after expirationMs: Int64) -> Bool {
         decision == nil && state != .ongoing && now &- lastUpdate >= expirationMs
     }

@@ -25,7 +25,7 @@ extension Cluster {
         topics[TopicName.transactions]?.partition(ofKey: id)
     }
 
-    /// Why a node may not act for a transactional id; nil when it is the coordinator.
+    /// The reason why a node may not act for a transactional id; nil when it is the coordinator.
     func transactionFault(_ id: String, at node: Node) -> ErrorCode? {
         guard !id.isEmpty else { return .invalidRequest }
         guard let partition = transactionPartition(of: id), partition.leader == node.id else { return .notCoordinator }
@@ -113,7 +113,7 @@ extension Cluster {
             return true
         } catch {
             guard error.code != .kafkaStorageError else { return false }
-            // Somebody fenced the producer there by hand, and so ended the transaction in this partition.
+            // An administrator fenced the producer there by hand, and so ended the transaction in this partition.
             logger.warning(
                 "transaction marker is not wanted",
                 metadata: [
@@ -140,7 +140,7 @@ extension Cluster {
     private static let markerRetryPause = TimeAmount.milliseconds(100)
 }
 
-/// What time does to transactions.
+/// The expiry of transactions.
 extension Cluster {
     /// Aborts transactions that are open for longer than their producers asked for, and fences those.
     func abortTimedOutTransactions() {

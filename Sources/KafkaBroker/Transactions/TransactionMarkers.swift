@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// How a transaction ends on one partition.
+/// The end of a transaction on one partition.
 extension Cluster {
     /// Appends a marker. On a partition of `__consumer_offsets` it also settles the offsets that the producer committed.
     func mark(

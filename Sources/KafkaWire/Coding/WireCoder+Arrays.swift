@@ -98,7 +98,7 @@ extension WireCoder {
     /// Elements reserved on the strength of a count alone; beyond it memory follows the elements that came.
     private static let largestReservation = 1024
 
-    /// Whether the rest of the frame is long enough for `count` elements, each as short as a fresh one.
+    /// Returns true if the rest of the frame is long enough for `count` elements, each as short as a fresh one.
     ///
     /// A count that lies is caught before its elements are read. What can then be allocated is bounded by what arrived:
     /// no element of the protocol takes more than 24 times its shortest form in memory.

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What reading fields is made of.
+/// The steps of reading fields.
 extension WireCoder {
     /// Bytes read so far.
     var position: Int { buffer.readerIndex - origin }

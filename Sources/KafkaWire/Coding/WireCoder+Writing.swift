@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What writing fields is made of.
+/// The steps of writing fields.
 extension WireCoder {
     /// A length or an element count; nil writes null.
     mutating func writeCount(_ count: Int?) throws(WireError) {

@@ -15,7 +15,7 @@ public struct WireCoder {
 
     /// Input when reading, the piece being written when writing.
     var buffer: ByteBuffer
-    /// Where position 0 lies in `buffer`.
+    /// The index of position 0 in `buffer`.
     let origin: Int
     /// Elements of arrays that may still be read: in memory they take far more than on the wire.
     var elementsLeft = Int.max

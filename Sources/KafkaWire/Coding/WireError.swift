@@ -1,4 +1,4 @@
-/// Why bytes could not be understood as the message they were said to be.
+/// The reason why bytes could not be understood as the message they were said to be.
 ///
 /// Positions are byte offsets from the start of the message's body.
 public enum WireError: Error, Hashable, Sendable {

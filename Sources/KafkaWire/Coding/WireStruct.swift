@@ -28,11 +28,12 @@ public protocol KafkaMessage: WireStruct {
 }
 
 public protocol KafkaRequest: KafkaMessage {
-    /// What a broker answers with, in the version of the request.
+    /// The broker's answer, in the version of the request.
     associatedtype Response: KafkaResponse
 }
 
-/// What responses have in common: `throttleTimeMs`, where they have it, is how long the broker held the answer back, or
+/// The fields that responses have in common: `throttleTimeMs`, where they have it, is how long the broker held the
+/// answer back, or
 /// (from about 2018 on, KIP-219) how long the client should be silent, because of a quota. `errorMessage` is nil or empty
 /// when the error code says enough.
 public protocol KafkaResponse: KafkaMessage {}

@@ -14,7 +14,7 @@ extension ErrorCode {
     public static let leaderNotAvailable = ErrorCode(rawValue: 5)
     /// The partition moved: metadata has to be looked up again.
     public static let notLeaderOrFollower = ErrorCode(rawValue: 6)
-    /// What was asked may still have happened.
+    /// The request may still have been carried out.
     public static let requestTimedOut = ErrorCode(rawValue: 7)
     public static let brokerNotAvailable = ErrorCode(rawValue: 8)
     /// The broker has not got the replica, yet.
@@ -76,7 +76,7 @@ extension ErrorCode {
     public static let duplicateSequenceNumber = ErrorCode(rawValue: 46)
     /// An older epoch than the log has seen: another producer took over.
     public static let invalidProducerEpoch = ErrorCode(rawValue: 47)
-    /// What was asked does not fit the state of the transaction.
+    /// The request does not fit the state of the transaction.
     public static let invalidTxnState = ErrorCode(rawValue: 48)
     /// The transactional id belongs to another producer id by now.
     public static let invalidProducerIDMapping = ErrorCode(rawValue: 49)
@@ -159,7 +159,7 @@ extension ErrorCode {
     /// The bootstrap address leads to another cluster.
     public static let inconsistentClusterID = ErrorCode(rawValue: 104)
     public static let transactionalIDNotFound = ErrorCode(rawValue: 105)
-    /// The session began with names and goes on with ids, or the other way round.
+    /// The session began with names and continues with ids, or the other way round.
     public static let fetchSessionTopicIDError = ErrorCode(rawValue: 106)
     public static let ineligibleReplica = ErrorCode(rawValue: 107)
     /// The leader changed while the request waited.

@@ -1,4 +1,4 @@
-/// What Kafka's `Errors` says about each code.
+/// Name, text and kind of each code, as in Kafka's `Errors`.
 extension ErrorCode {
     static let retriable: Set<ErrorCode> = [
         .corruptMessage, .unknownTopicOrPartition, .leaderNotAvailable, .notLeaderOrFollower, .requestTimedOut,

@@ -6,7 +6,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// Whether Kafka calls the error retriable at all. What to do about it still depends on the request that met it.
+    /// True if Kafka calls the error retriable at all. What to do about it still depends on the request that met it.
     public var isRetriable: Bool { Self.retriable.contains(self) }
 
     /// The code with Kafka's symbolic name, such as `NOT_LEADER_OR_FOLLOWER`; nil without one.

@@ -22,7 +22,7 @@ public struct FrameAssembler: Sendable {
     private var isLent = false
     /// Length of the longest frame so far.
     private var longest = 0
-    /// What reads between frames are made into, unless whoever reads has it.
+    /// The buffer that takes reads between frames, unless the reader has it.
     private var head = ByteBuffer()
     private var isHeadLent = false
     private var buffers: FrameBuffers?
@@ -38,7 +38,7 @@ public struct FrameAssembler: Sendable {
         if reusesBuffers { buffers = FrameBuffers() }
     }
 
-    /// Whether a frame has begun and not yet ended.
+    /// True if a frame has begun and not yet ended.
     public var isMidFrame: Bool { frame != nil || isLent || prefix.readableBytes > 0 }
 
     /// Bytes of the frame that has begun, and those that it still lacks; nil between frames.
@@ -154,7 +154,7 @@ extension FrameAssembler {
         return completed(buffer)
     }
 
-    /// Whether memory of frames that were handed out is remembered, to be used again.
+    /// True if memory of frames that were handed out is remembered, to be used again.
     package var remembersBuffers: Bool { buffers?.isEmpty == false }
 
     /// Forgets buffers that were not used again since the last call.

@@ -21,7 +21,7 @@ struct FrameBuffers: Sendable {
     /// Bytes of frames that are remembered at most, in use or not.
     private static let mostBytes = 16 << 20
 
-    /// Whether there is anything to give back, now or later.
+    /// True if there is anything to give back, now or later.
     var isEmpty: Bool { entries.isEmpty }
 
     /// Notes a frame that is handed out. Its bytes are not written to until ``take(_:)`` returns the buffer.

@@ -2,7 +2,7 @@ public import NIOCore
 
 /// Whole frames: length prefix, header and body.
 extension KafkaRequest {
-    /// The request as it goes on the wire, in pieces that follow one another.
+    /// The request as it is sent, in pieces that follow one another.
     public func encodeFrame(
         version: Int16, correlationID: Int32, clientID: String?
     ) throws(WireError) -> [ByteBuffer] {
@@ -15,7 +15,7 @@ extension KafkaRequest {
 }
 
 extension KafkaResponse {
-    /// The response as it goes on the wire, in pieces that follow one another.
+    /// The response as it is sent, in pieces that follow one another.
     public func encodeFrame(version: Int16, correlationID: Int32) throws(WireError) -> [ByteBuffer] {
         var prefix = emptyPrefix()
         let isFlexible = ResponseHeader.isFlexible(

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// What precedes every request body (KIP-511, KIP-482).
+/// The header of every request body (KIP-511, KIP-482).
 ///
 /// Version 2, with a tag section, goes with flexible bodies, version 1 with all others. The client id stays a
 /// plain string in both.
@@ -57,7 +57,7 @@ public struct RequestHeader: Hashable, Sendable {
     }
 }
 
-/// What precedes every response body: the correlation id, and a tag section when the body is flexible.
+/// The header of every response body: the correlation id, and a tag section when the body is flexible.
 ///
 /// ApiVersions keeps version 0 of the header for ever: its reader does not yet know what the broker speaks.
 public enum ResponseHeader {

@@ -1,4 +1,4 @@
-/// What a broker said it speaks, and the version to use with it for each request.
+/// The versions that a broker says it speaks, and the version to use with it for each request.
 public struct NegotiatedVersions: Hashable, Sendable {
     private let ranges: [ApiKey: ClosedRange<Int16>]
     /// Features by name, each with the levels that the broker knows; empty before Kafka 2.7 (KIP-584).

@@ -43,7 +43,7 @@ public struct BatchHeaderPatch: Hashable, Sendable {
 }
 
 extension RecordBatch {
-    /// What a broker does when it appends: its own offset and leader epoch, neither under the checksum.
+    /// Sets what a broker sets when it appends: offset and leader epoch, neither under the checksum.
     public func assigningOffsets(baseOffset: Int64, leaderEpoch: Int32) -> RecordBytes {
         rewritingHeader { header in
             header.baseOffset = baseOffset
@@ -51,8 +51,8 @@ extension RecordBatch {
         }
     }
 
-    /// What a broker does when it appends to a topic whose timestamp type is LogAppendTime: all records of the batch
-    /// are read with `logAppendTime` (milliseconds since 1970) from then on.
+    /// Sets what a broker sets when it appends to a topic whose timestamp type is LogAppendTime: all records of the
+    /// batch are read with `logAppendTime` (milliseconds since 1970) from then on.
     public func assigningOffsets(baseOffset: Int64, leaderEpoch: Int32, logAppendTime: Int64) -> RecordBytes {
         rewritingHeader { header in
             header.baseOffset = baseOffset
@@ -74,7 +74,7 @@ extension RecordBatch {
         return RecordBytes(header: bytes, payload: payload)
     }
 
-    /// What the checksum changes by when the header becomes `edited`.
+    /// The change of the checksum when the header becomes `edited`.
     private func checksumDifference(to edited: RecordBatchHeader) -> UInt32 {
         withUnsafeTemporaryAllocation(byteCount: 2 * RecordBatchHeader.length, alignment: 8) { both in
             // Each half has the 61 bytes that `store` needs.

@@ -28,7 +28,7 @@ public enum CRC32C {
         return ~register
     }
 
-    /// What the difference of two checksums becomes when `byteCount` equal bytes follow on both sides.
+    /// Computes what the difference of two checksums becomes when `byteCount` equal bytes follow on both sides.
     ///
     /// CRC is linear: for two headers of equal length in front of the same payload,
     /// `crc(new + payload) == crc(old + payload) ^ shifted(crc(old) ^ crc(new), by: payload.count)`. This is what lets

@@ -1,4 +1,4 @@
-/// How a batch's records are compressed; raw values are those of the attributes field.
+/// The compression of a batch's records; raw values are those of the attributes field.
 public enum CompressionCodec: UInt8, CaseIterable, Sendable {
     case none, gzip, snappy, lz4, zstd
 
@@ -23,7 +23,7 @@ extension CompressionCodec: CustomStringConvertible {
     public var description: String { name }
 }
 
-/// Who sets a record's timestamp: its producer, or the broker when it appends.
+/// The origin of a record's timestamp: its producer, or the broker when it appends.
 public enum TimestampType: UInt8, Sendable {
     case createTime, logAppendTime
 }

@@ -32,7 +32,7 @@ public struct HeaderStamp: Hashable, Sendable {
         return header
     }
 
-    /// What it adds to a record, in bytes.
+    /// The bytes that it adds to a record.
     public var sizeInBytes: Int { encoded.readableBytes }
 
     /// Bytes from the end of the encoded header back to where its number begins.

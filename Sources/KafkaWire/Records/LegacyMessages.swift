@@ -21,7 +21,7 @@ public struct LegacyEntry: Hashable, Sendable {
     /// The message's value, or the compressed set.
     public let value: ByteBuffer?
 
-    /// Where the checksum's coverage begins: at the magic byte.
+    /// The offset at which the checksum's coverage begins: at the magic byte.
     private static let checksumStart = 16
 
     /// Takes bytes that hold exactly one entry. The checksum is not verified.

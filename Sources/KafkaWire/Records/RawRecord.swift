@@ -23,9 +23,9 @@ public struct RawRecord: Sendable {
     public var value: ByteBuffer? { payload.part(layout.valueStart, layout.valueLength) }
     public var headerCount: Int { layout.headerCount }
 
-    /// Where key and value lie in the payload, each with its length in front.
+    /// The range of key and value in the payload, each with its length in front.
     var keyAndValue: Range<Int> { layout.keyFieldStart..<layout.valueEnd }
-    /// Where the headers lie without their count; their structure was checked when the record was read.
+    /// The range of the headers without their count; their structure was checked when the record was read.
     var encodedHeaders: Range<Int> { layout.headersStart..<layout.end }
 
     /// Bytes that the record takes in a batch, at most.

@@ -134,7 +134,7 @@ public struct RecordBatchBuilder: Sendable {
         try takeDraft().sealed()
     }
 
-    /// The contents for somebody who compresses them. Leaves the builder empty.
+    /// The contents, to be compressed by the caller. Leaves the builder empty.
     package mutating func takeDraft() throws(WireError) -> RecordBatchDraft {
         let draft = RecordBatchDraft(header: header, bytes: buffer)
         let wasUnordered = hasUnorderedOffsets

@@ -20,7 +20,7 @@ public struct RecordBatchHeader: Hashable, Sendable {
     public var checksum: UInt32 = 0
     public var attributes: Int16 = 0
     public var lastOffsetDelta: Int32 = 0
-    /// What the records' timestamp deltas are relative to. With ``hasDeleteHorizon`` it is the delete horizon instead.
+    /// The base of the records' timestamp deltas. With ``hasDeleteHorizon`` it is the delete horizon instead.
     public var baseTimestamp: Int64 = -1
     public var maxTimestamp: Int64 = -1
     public var producerID: Int64 = -1
@@ -32,7 +32,7 @@ public struct RecordBatchHeader: Hashable, Sendable {
     public static let length = 61
     /// Bytes of `baseOffset` and `batchLength`, which `batchLength` does not count.
     static let logOverhead = 12
-    /// Where the checksum's coverage begins: at `attributes`.
+    /// The offset at which the checksum's coverage begins: at `attributes`.
     static let checksumStart = 21
 
     public init() {}
@@ -63,13 +63,13 @@ extension RecordBatchHeader {
         set { set(Self.transactionalBit, newValue) }
     }
 
-    /// Whether the records are transaction markers or other notes of brokers to each other, hidden from applications.
+    /// True if the records are transaction markers or other notes of brokers to each other, hidden from applications.
     public var isControl: Bool {
         get { attributes & Self.controlBit != 0 }
         set { set(Self.controlBit, newValue) }
     }
 
-    /// Whether a log cleaner put the time at which tombstones may go into `baseTimestamp` (KIP-534).
+    /// True if a log cleaner put the time at which tombstones may go into `baseTimestamp` (KIP-534).
     public var hasDeleteHorizon: Bool {
         get { attributes & Self.deleteHorizonBit != 0 }
         set { set(Self.deleteHorizonBit, newValue) }
@@ -89,7 +89,7 @@ extension RecordBatchHeader {
     /// The offset after the batch.
     public var nextOffset: Int64 { lastOffset &+ 1 }
 
-    /// Whether no record of the batch was compacted away, going by the counts alone.
+    /// True if no record of the batch was compacted away, going by the counts alone.
     public var isDense: Bool { Int64(recordCount) == Int64(lastOffsetDelta) + 1 }
 
     /// The sequence number of the last record, or -1; sequences wrap from the largest `Int32` to 0.

@@ -47,7 +47,7 @@ public struct LogEntryReader: Sendable {
     /// Bytes not handed out. After ``next()`` has returned nil: those of the entry that was cut.
     public var partialBytes: Int { rest.readableBytes }
 
-    /// The next entry, or nil at the end and at a partial last entry. After an error the walk cannot go on.
+    /// The next entry, or nil at the end and at a partial last entry. After an error the walk cannot continue.
     public mutating func next() throws(WireError) -> LogEntry? {
         guard rest.readableBytes >= Self.bytesThroughMagic,
             let length = rest.getInteger(at: rest.readerIndex + 8, as: Int32.self),

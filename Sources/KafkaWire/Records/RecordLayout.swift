@@ -1,4 +1,4 @@
-/// Where the parts of one encoded record lie in its payload.
+/// Offsets of the parts of one encoded record in its payload.
 ///
 /// ```
 /// length varint | attributes int8 | timestampDelta varlong | offsetDelta varint
@@ -9,7 +9,7 @@
 struct RecordLayout {
     var timestampDelta: Int64
     var offsetDelta: Int32
-    /// Where key length, key, value length and value begin.
+    /// Offsets of key length, key, value length and value.
     var keyFieldStart: Int
     var keyStart: Int
     /// Negative for null.
@@ -56,7 +56,7 @@ struct RecordLayout {
     }
 }
 
-/// Where the parts of one record header lie.
+/// Offsets of the parts of one record header.
 struct HeaderLayout {
     var keyStart: Int
     var keyLength: Int

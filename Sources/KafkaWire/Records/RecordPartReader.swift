@@ -50,7 +50,7 @@ package struct RecordPartReader: Sendable {
         }
     }
 
-    /// Whether all records that the header counts were read.
+    /// True if all records that the header counts were read.
     package var isDone: Bool { recordsRead >= header.recordCount }
 
     /// The next record; call it with all of it here, or nothing more to come.

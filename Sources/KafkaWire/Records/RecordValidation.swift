@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What a broker wants to know of a batch's records before it appends them.
+/// Facts about a batch's records that a broker needs before it appends them.
 public struct RecordSummary: Hashable, Sendable {
     public var recordCount: Int32
     /// The smallest timestamp of a record, in milliseconds; the batch's own for LogAppendTime.

@@ -42,7 +42,7 @@ package struct Credentials: Sendable {
         return challenges
     }
 
-    /// Whether there is anybody who may act.
+    /// True if there is anybody who may act.
     var hasUsers: Bool { !users.isEmpty }
 
     /// The right of whoever shows this `Authorization`; nil when it is not right. That takes equally long for a wrong

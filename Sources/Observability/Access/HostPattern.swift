@@ -5,7 +5,7 @@ struct Authority: Hashable {
     /// In lower case, without the brackets of IPv6 and without the dot of a fully qualified name.
     let host: String
     let port: Int?
-    /// Whether the host is an address and not a name.
+    /// True if the host is an address and not a name.
     let isAddress: Bool
 
     /// Nil for text with anything else in it, such as a user's name or a path.

@@ -80,7 +80,7 @@ final class ConnectionGate: Sendable {
         }
     }
 
-    /// Whether so many bytes of answers wait for their clients that no more are to be made.
+    /// True if so many bytes of answers wait for their clients that no more are to be made.
     var isClogged: Bool { state.withLock { $0.answerBytes > limits.answerBytes } }
 
     /// A part of an answer is on its way, or, with a negative number, taken or given up.

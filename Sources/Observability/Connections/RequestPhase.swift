@@ -17,7 +17,7 @@ package struct RequestPhase {
     private var heads = 0
     private var ends = 0
     private var answers = 0
-    /// Whether bytes have come since the last header.
+    /// True if bytes have come since the last header.
     private var isBegun = true
     private var current: (kind: Kind, request: Int)
     package private(set) var deadline: NIODeadline

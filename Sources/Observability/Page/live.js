@@ -40,7 +40,7 @@ function arrange(status) {
 let startedAt = null, latest = null;
 async function refresh() {
   const status = await get('/api/status?partitions=problems');
-  // Another process answers now: its events are numbered anew.
+  // Another process answers now: its events are numbered from the start.
   if (startedAt !== null && startedAt !== status.startedAt) { lastEvent = 0; $('events').replaceChildren(); }
   startedAt = status.startedAt;
   latest = status;

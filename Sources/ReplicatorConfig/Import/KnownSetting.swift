@@ -76,7 +76,7 @@ enum KnownSetting {
         "ssl.keymanager", "ssl.trustmanager", "ssl.secure.random", "sasl.kerberos", "sasl.login.", "exclude.internal",
     ]
 
-    /// Whether a key looks like one: words in lower case with dots between them, as Kafka's are.
+    /// Returns true if a key looks like one: words in lower case with dots between them, as Kafka's are.
     static func isName(_ own: Substring) -> Bool {
         let words = own.split(separator: ".", omittingEmptySubsequences: false)
         return words.count > 1 && own.count <= 120
@@ -86,7 +86,8 @@ enum KnownSetting {
             }
     }
 
-    /// Whether a value may be shown: secrets stand under every name that people give them, so only what cannot be one.
+    /// Returns true if a value may be shown: secrets stand under every name that people give them, so only what cannot
+    /// be one.
     static func isShowable(_ key: String, _ value: String) -> Bool {
         let name = key.lowercased()
         let words = [

@@ -154,7 +154,7 @@ extension SettingKind {
         }
     }
 
-    /// Whether what it takes otherwise leaves no room for `${env:NAME}`.
+    /// True if what it takes otherwise leaves no room for `${env:NAME}`.
     fileprivate var takesReference: Bool {
         switch self {
         case .text(let pattern): pattern != nil

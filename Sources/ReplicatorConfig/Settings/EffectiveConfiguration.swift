@@ -43,7 +43,7 @@ public struct EffectiveConfiguration: Sendable {
 }
 
 extension ConfigFile {
-    /// What is in effect.
+    /// The values that are in effect.
     public var effective: EffectiveConfiguration { EffectiveConfiguration(settings) }
 }
 
@@ -95,7 +95,7 @@ private struct ShownSetting {
         return references.isEmpty || isSecret ? place : "\(place), \(references.joined(separator: " "))"
     }
 
-    /// Whether YAML takes it for a text without quotes.
+    /// Returns true if YAML takes it for a text without quotes.
     private static func isWord(_ text: String) -> Bool {
         let types = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
         guard let first = text.utf8.first, first & 0xDF >= 0x41, first & 0xDF <= 0x5A else { return false }

@@ -19,7 +19,7 @@ struct Setting: Hashable, Sendable {
         /// `${env:NAME}` and `${file:PATH}` as they are written, in their order.
         var references: [String] = []
 
-        /// Whether it is a reference and nothing else.
+        /// True if it is a reference and nothing else.
         var isOneReference: Bool { references.count == 1 && references.first == raw }
     }
 }

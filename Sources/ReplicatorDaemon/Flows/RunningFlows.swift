@@ -14,7 +14,7 @@ package actor RunningFlows {
     /// A flow that is to be kept running from now on.
     struct Arrival: Sendable {
         let name: String
-        /// Whether it is one of those that the process begins with.
+        /// True if it is one of those that the process begins with.
         let isFirst: Bool
     }
 
@@ -135,7 +135,7 @@ extension RunningFlows {
     /// Reason why a flow is not to be restarted with other settings.
     package struct Objection: Sendable {
         package var reason: String
-        /// Whether the same settings may do later.
+        /// True if the same settings may do later.
         package var mayPass: Bool
     }
 

@@ -26,7 +26,7 @@ package enum HTTPLogin {
 }
 
 extension ServerTrust {
-    /// What is accepted of an endpoint that has these settings, as its own configuration tells.
+    /// Accepts of an endpoint what its own configuration tells of it.
     package init(_ settings: HTTPAccessSettings.TLS) {
         self =
             settings.caFile.map { .authorities(file: $0, setting: "http.tls.caFile") }

@@ -132,7 +132,7 @@ package actor OtherInstances {
         while true {
             if let known = fresh(question) { return known }
             guard waiting[question] != nil else { break }
-            // Somebody asks already.
+            // Another request is asking already.
             await withCheckedContinuation { waiting[question, default: []].append($0) }
         }
         waiting[question] = []

@@ -123,7 +123,7 @@ extension FlowDocument {
         return hasBegun || verdict.counts.partitions > 0 ? rates.lag : 0
     }
 
-    /// What exists once per flow is told by the instance that has the task.
+    /// Takes over what exists once per flow, as the instance tells it that has the task.
     private mutating func takeTasks(_ statuses: [FlowStatus]) {
         func holder(of task: FlowTask, _ hasAny: (FlowStatus) -> Bool) -> FlowStatus? {
             statuses.first { $0.tasks?.contains(task.rawValue) ?? false } ?? statuses.first(where: hasAny)

@@ -169,7 +169,7 @@ extension [FlowSample.Topic] {
 }
 
 extension FlowStatus {
-    /// Whether the flow has looked at its topics.
+    /// True if the flow has looked at its topics.
     fileprivate var knowsPartitions: Bool { state != .starting && state != .waiting }
 }
 

@@ -1,7 +1,7 @@
 internal import Observability
 internal import Replication
 
-/// What has been measured of one topic of a flow up to a poll.
+/// The measurements of one topic of a flow up to a poll.
 package struct TopicMeasurement: Sendable {
     /// Bytes written to the target so far.
     package var bytes: Double

@@ -156,7 +156,7 @@ package actor Reloader {
             // What is tried again by itself is told once.
             if cause != .change || refusal.reasons != lastRefusal {
                 logger.error(
-                    "configuration not reloaded, everything goes on as before",
+                    "configuration not reloaded, everything continues as before",
                     metadata: metadata.merging(["reason": "\(refusal.reasons.joined(separator: "; "))"]) { $1 })
             }
             lastRefusal = refusal.reasons

@@ -134,7 +134,7 @@ package struct FlowObstacles {
         var topics: Set<String> = []
         var examples: [String] = []
         var longest = 0
-        /// Whether all of them have the very same reason.
+        /// True if all of them have the very same reason.
         var isSame = true
 
         var subject: String {

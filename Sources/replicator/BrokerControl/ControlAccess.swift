@@ -17,7 +17,7 @@ struct ControlAccess: Sendable {
         names = Set((["localhost", host] + allowed).map { $0.lowercased() })
     }
 
-    /// Why a request is not answered; nil if it is.
+    /// The reason why a request is not answered; nil if it is.
     func refusal(of request: HTTPRequest) -> ControlFailure? {
         guard let host = request.authority.flatMap(Self.host) else {
             return ControlFailure(.forbidden, "the request does not say in Host whom it is for")

@@ -17,7 +17,7 @@ struct BrokerCommand: AsyncParsableCommand {
             addresses, and with --control a second one with that of the control endpoint, which takes faults and \
             tells the state. Without --data nothing outlives the process.
 
-            Settings with passwords or keys should not stand on the command line, which everybody on the machine can \
+            Do not write passwords or keys on the command line, which everybody on the machine can \
             read: ${env:NAME} and ${file:/path} in a value of --set stand for a variable and for a file's contents.
 
             Exit codes: 0 stopped as asked, 1 failed (a port is taken, the data directory is not this broker's, in use, \
@@ -69,7 +69,7 @@ struct BrokerCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The release of Apache Kafka whose versions and features are served: 3.8, 4.0, 4.1, 4.2 or 4.3.",
-            valueName: "number"))
+            valueName: "number"), completion: .list(BrokerRelease.allCases.map(\.rawValue)))
     var release = BrokerRelease.newest.rawValue
 
     @Option(
@@ -79,7 +79,9 @@ struct BrokerCommand: AsyncParsableCommand {
                 + "it out. May be repeated.", valueName: "request=number"))
     var newestVersions: [String] = []
 
-    @Option(help: "How much to log to standard error: trace, debug, info, notice, warning, error or critical.")
+    @Option(
+        help: "How much to log to standard error: trace, debug, info, notice, warning, error or critical.",
+        completion: .list(Logger.Level.allCases.map(\.rawValue)))
     var logLevel = "warning"
 
     func run() async throws {

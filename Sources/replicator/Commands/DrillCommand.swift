@@ -27,7 +27,9 @@ struct DrillCommand: AsyncParsableCommand {
             Exit codes: 0 the drill went as it must, 1 it did not, 2 wrong usage or configuration.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("What is practised.", valueName: "SCENARIO"), transform: Self.scenario)
+    @Option(
+        name: .long, help: ArgumentHelp("What is practised.", valueName: "SCENARIO"),
+        completion: .list(DrillScenario.allCases.map(\.rawValue)), transform: Self.scenario)
     var scenario = DrillScenario.activePassive
 
     @Option(

@@ -20,7 +20,7 @@ struct FailoverCommand: AsyncParsableCommand {
             source, and lists what it alone has. To come back, fail the opposite flow over.
 
             It may run beside `replicator run`, which then does the copying; where nobody runs the flow it is run here. \
-            Interrupted or killed, it goes on when it is run again. --dry-run says what each step would find, and \
+            Interrupted or killed, it continues when it is run again. --dry-run says what each step would find, and \
             changes nothing.
 
             Every topic that the flow's expressions name is accounted for, with its state and why. What one of them lacks \
@@ -63,7 +63,7 @@ struct FailoverCommand: AsyncParsableCommand {
 
     @Flag(
         name: .long,
-        help: "Go on though groups do not stand on the target where they stood, or stand beyond what is there.")
+        help: "Continue although groups are not on the target where they were at the source, or are beyond it.")
     var leaveGroups = false
 
     @Option(
@@ -73,7 +73,7 @@ struct FailoverCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Wait this long for what has to come true and does not move.", valueName: "SECONDS"))
+        help: ArgumentHelp("Give up when a step has made no progress for this long.", valueName: "SECONDS"))
     var patience = 60
 
     @Option(name: .long, help: ArgumentHelp("Compare this many of each partition's last records.", valueName: "N"))

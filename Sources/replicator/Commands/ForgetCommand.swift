@@ -14,7 +14,7 @@ struct ForgetCommand: AsyncParsableCommand {
         abstract: "Remove the memory that a flow has left on its target.",
         discussion: """
             Deletes the flow's topic of progress and the group of its instances there, after a question (unless --yes). The \
-            flow must not run, anywhere. It need not stand in the configuration any more; --cluster names the target where \
+            flow must not run, anywhere. It need not be in the configuration any more; --cluster names the target where \
             it does not tell.
 
             Copies, consumer groups' offsets, access rules and quotas stay, and so do the registrations of producer ids, \

@@ -18,7 +18,8 @@ struct ImportCommand: ParsableCommand {
             Exit codes: 0 done, 2 the file cannot be read or understood, or the output exists already.
             """)
 
-    @Argument(help: ArgumentHelp("The file to read; - for standard input.", valueName: "FILE"))
+    @Argument(
+        help: ArgumentHelp("The file to read; - for standard input.", valueName: "FILE"), completion: .file())
     var file: String
 
     @Option(name: .shortAndLong, help: ArgumentHelp("Where to write; standard output unless given.", valueName: "FILE"))

@@ -19,12 +19,12 @@ struct MigrateCommand: AsyncParsableCommand {
             compares source and target record by record. Without --cut-over the cut-over is when everything is there; \
             with --cut-over FILE it is when that file exists: stop the producers, then create it.
 
-            It can be interrupted (Ctrl-C) and run again: it goes on where it stopped. The flow must not run elsewhere. It \
+            It can be interrupted (Ctrl-C) and run again: it continues where it stopped. The flow must not run elsewhere. It \
             does not begin where the target holds records that the flow has not brought. A cluster that does not answer, \
             or partitions that are behind and do not move, end it after --patience seconds. Where standard error is no \
-            terminal, a line at least as often says how far it is.
+            terminal, it prints its progress at least as often.
 
-            Exit codes: 0 every selected topic and partition is copied, still there and equal, and every group can go on; \
+            Exit codes: 0 every selected topic and partition is copied, still there and equal, and every group can continue; \
             1 it is not so, which is said, or it was interrupted; 2 wrong usage or configuration.
             """)
 
@@ -39,11 +39,11 @@ struct MigrateCommand: AsyncParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Wait this long for whatever does not move: a cluster, partitions, groups, the last batches.",
+            "Give up when a cluster, a partition, a group or the last batches have made no progress for this long.",
             valueName: "SECONDS"))
     var patience = 30
 
-    @Flag(name: .long, help: "Groups that do not stand on the target where they stood are no reason to fail.")
+    @Flag(name: .long, help: "Do not fail because groups are not on the target where they were at the source.")
     var leaveGroups = false
 
     @OptionGroup var reporting: ReportOptions
@@ -74,7 +74,7 @@ struct MigrateCommand: AsyncParsableCommand {
         do {
             return try await followed(migration)
         } catch {
-            // What is left is told beside what keeps it from going on.
+            // What is left is told beside what keeps it from continuing.
             let report = await migration.report
             if !report.accounts.isEmpty { try show(report) }
             throw error
@@ -151,7 +151,7 @@ struct MigrateCommand: AsyncParsableCommand {
     private func finish(_ done: MigrationReport) throws {
         try show(done)
         guard done.phase != .interrupted else {
-            throw Failure("migrate: interrupted; run it again to go on where it stopped")
+            throw Failure("migrate: interrupted; run it again to continue where it stopped")
         }
         guard done.isComplete else { throw Failure("migrate: the copy is not complete, see above") }
     }

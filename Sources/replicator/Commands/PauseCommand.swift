@@ -8,7 +8,7 @@ struct PauseCommand: AsyncParsableCommand {
         commandName: "pause",
         abstract: "Pause a flow, a topic or a partition of a running replicator.",
         discussion: """
-            What was read before still goes on to the target. The pause is kept on the target, obeyed by all instances \
+            Batches that were read before still reach the target. The pause is kept on the target, obeyed by all instances \
             of the flow, and lasts until `replicator resume`. Without --topic the whole flow pauses.
 
             Exit codes: 0 paused, 1 not reachable or unknown, 2 wrong usage or configuration.

@@ -23,7 +23,7 @@ struct PlanCommand: AsyncParsableCommand {
     @Flag(help: "Make the changes, once.")
     var apply = false
 
-    @Flag(help: "Replace also what somebody else changed on the target.")
+    @Flag(help: "Also replace what others have changed on the target.")
     var overwrite = false
 
     @Flag(help: "Print JSON instead of a table.")

@@ -7,7 +7,7 @@ internal import ReplicatorDaemon
 struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Take up partitions of a running replicator again that have stopped.",
+        abstract: "Start partitions again that have stopped in a running replicator.",
         discussion: """
             A partition that has stopped stays where it is until the cause is gone and it is tried again: as a restart \
             would, but without disturbing the others. One whose cause remains stops again, with the same reason. \

@@ -31,7 +31,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         name: .long, help: ArgumentHelp("What is compared: full, sampled or rolling.", valueName: "MODE"),
-        transform: Self.mode)
+        completion: .list(Mode.allCases.map(\.rawValue)), transform: Self.mode)
     var mode = Mode.full
 
     @Option(
@@ -53,7 +53,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Wait this long for a target that does not move any more.", valueName: "SECONDS"))
+        help: ArgumentHelp("Give up when the target has made no progress for this long.", valueName: "SECONDS"))
     var patience = 10
 
     @Option(name: .long, help: ArgumentHelp("Partitions compared at the same time.", valueName: "N"))
@@ -198,7 +198,8 @@ extension VerifyCommand {
 }
 
 extension FlowSettings {
-    /// Whether records that did not come from the source may lie among the copies: another flow writes to the target under
+    /// Returns true if records that did not come from the source may lie among the copies: another flow writes to the
+    /// target under
     /// the same names, or flows lead from the target back to the source, so that producers of the target are meant to be
     /// there.
     func sharesItsTarget(with flows: [FlowSettings]) -> Bool {

@@ -2,7 +2,9 @@ internal import ArgumentParser
 
 /// Options of a command that ends with a report.
 struct ReportOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"))
+    @Option(
+        name: .long, help: ArgumentHelp("Also write the report, as JSON, to this file.", valueName: "FILE"),
+        completion: .file())
     var report: String?
 
     @Flag(name: .long, help: "Print the report as JSON.")

@@ -25,7 +25,7 @@ enum LastError {
         return ((try? JSONText.line(document)) ?? message) + "\n"
     }
 
-    /// Whether these arguments ask for JSON.
+    /// Returns true if these arguments ask for JSON.
     static func isJSON(_ arguments: [String]) -> Bool {
         arguments.dropFirst().prefix { $0 != "--" }.contains("--json")
     }

@@ -15,7 +15,7 @@ enum PrivateFile {
         return descriptor
     }
 
-    /// Whether a text can be written there: to a file that is there, or to a new one beside it.
+    /// Checks that a text can be written there: to a file that is there, or to a new one beside it.
     static func checkWritable(_ path: String) throws(SystemReason) {
         if isSpecial(path) || access(path, F_OK) == 0 {
             guard access(path, W_OK) == 0 else { throw SystemReason() }

@@ -4,7 +4,7 @@ internal import TerminalText
 
 /// The terminals that the process writes to, if they are any.
 enum Terminal {
-    /// Where nothing says how large a terminal is.
+    /// The size where nothing says how large a terminal is.
     private static let usual = Size(columns: 80, rows: 24)
 
     struct Size {

@@ -11,7 +11,7 @@ struct FlowListing: Sendable {
         var known: KnownFlow
         /// Name of the source cluster in the configuration; nil when no flow there tells it.
         var source: String?
-        /// Whether the configuration has a flow of this name to this cluster.
+        /// True if the configuration has a flow of this name to this cluster.
         var isConfigured: Bool
 
         private enum Key: String, CodingKey { case source, configured }
@@ -27,13 +27,13 @@ struct FlowListing: Sendable {
     /// The form of `--json`.
     struct Document: Encodable, Sendable {
         var flows: [Entry]
-        /// Why a cluster could not be asked, by its name.
+        /// The reason why a cluster could not be asked, by its name.
         var failures: [String: String]
     }
 
     private let configuration: ConfigFile
     private var entries: [Entry] = []
-    /// Why a cluster could not be asked, by its name.
+    /// The reason why a cluster could not be asked, by its name.
     var failures: [String: String] = [:]
 
     init(configuration: ConfigFile) {
@@ -47,7 +47,7 @@ struct FlowListing: Sendable {
         }
     }
 
-    /// Whether every cluster answered and each memory was read.
+    /// True if every cluster answered and each memory was read.
     var isWhole: Bool { failures.isEmpty && entries.allSatisfy { $0.known.problem == nil } }
 
     var document: Document { Document(flows: entries, failures: failures) }

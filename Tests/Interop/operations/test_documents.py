@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import urllib.parse
 
+import lint_words
 import manual
 from support.checks import check, equal
 from support.packages import installed
@@ -50,7 +51,7 @@ def invocations(text):
         except ValueError:
             tokens = line.split()
         for at, token in enumerate(tokens):
-            if pathlib.PurePath(token).name != "replicator" or tokens[:1] in (["install"], ["systemctl"], ["man"]):
+            if pathlib.PurePath(token).name != "replicator" or tokens[:1] in (["install"], ["systemctl"], ["man"], ["kubectl"]):
                 continue
             rest = []
             for word in tokens[at + 1:]:
@@ -89,9 +90,30 @@ def test_links_lead_somewhere():
 
 
 def test_every_document_can_be_found():
-    readme = (ROOT / "README.md").read_text()
+    """README.md leads to the index, and that to each."""
+    check("README.md leads to the index", "(Docs/README.md)" in (ROOT / "README.md").read_text())
+    index = (ROOT / "Docs" / "README.md").read_text()
     for document in DOCUMENTS[1:]:
-        check(f"README.md leads to {document.name}", f"(Docs/{document.name})" in readme)
+        if document.name != "README.md":
+            check(f"the index leads to {document.name}", f"({document.name})" in index)
+
+
+def test_figures_are_those_that_were_measured():
+    """The README repeats a few: each number of its table is in Docs/Benchmarks.md."""
+    section = (ROOT / "README.md").read_text().split("## Measured")[1].split("\n## ")[0]
+    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ") and line.strip("| ")]
+    measured = (ROOT / "Docs" / "Benchmarks.md").read_text()
+    figures = [figure for row in rows for figure in re.findall(r"\d[\d.,]*(?: (?:to|/) \d[\d.,]*)?", row)]
+    check("there are figures", len(figures) > 3, str(figures))
+    for figure in figures:
+        check(f"{figure} was measured", figure.rstrip(".,") in measured)
+
+
+def test_what_is_said_of_releases_is_said_everywhere():
+    """No page claims a cluster that the tests do not run."""
+    tested = "Apache Kafka, MSK and Redpanda are no part of the tests"
+    check("Comparison.md says what is not tested", tested in (ROOT / "Docs" / "Comparison.md").read_text())
+    check("README.md says so too", "has not been run against any of them" in (ROOT / "README.md").read_text())
 
 
 def test_commands_that_are_named_exist():
@@ -161,6 +183,16 @@ def test_the_manual_page_can_be_shown():
         part in text for part in ("REPLICATOR(1)", "replicator run", "--config", "EXIT STATUS")), text[:1000])
 
 
+def test_the_lint_of_words_would_tell():
+    """The check itself, and what it leaves alone."""
+    told = lambda text: [number for number, _ in lint_words.source_problems(text)]
+    equal("an opening clause", told("/// Whether it is so.\nvar x: Bool"), [1])
+    equal("not in the middle of a comment", told("/// True if it is so.\n/// What else there is.\nvar x: Bool"), [])
+    equal("a word", told("// It goes on.\n"), [1])
+    found = [number for number, _ in lint_words.document_problems("```\nit goes on\n```\n`anew`\nbegin anew\n")]
+    equal("of a document what is not quoted", found, [5])
+
+
 def test_completions_complete():
     """Bash, with the script of the program, offers what begins so."""
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +205,7 @@ def test_completions_complete():
             code = (f'export PATH={shlex.quote(os.path.dirname(program()))}:$PATH; source {shlex.quote(str(script))}; '
                     f'f=$(complete -p replicator | sed "s/.*-F \\([^ ]*\\).*/\\1/"); COMP_WORDS=({line}); '
                     f'[ "${{@: -1}}" = "" ]; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; '
-                    f'COMP_POINT=${{#COMP_LINE}}; $f replicator "${{@: -1}}" ""; printf "%s\\n" "${{COMPREPLY[@]}}"')
+                    f'COMP_POINT=${{#COMP_LINE}}; $f replicator "${{@: -1}}" "${{@: -2:1}}"; printf "%s\\n" "${{COMPREPLY[@]}}"')
             done = subprocess.run(["bash", "--norc", "-c", code, "bash", *words], capture_output=True, text=True)
             check(f"bash says nothing about {words}", done.stderr == "", done.stderr)
             return {word.strip() for word in done.stdout.splitlines()}
@@ -181,5 +213,8 @@ def test_completions_complete():
         names = {name for name in commands() if name}
         equal("all commands", names - offered("replicator", ""), set())
         equal("those that begin so", offered("replicator", "verif"), {"verify"})
+        equal("values of a flag", offered("replicator", "verify", "--mode", ""), {"full", "sampled", "rolling"})
+        equal("scenarios", "planned" in offered("replicator", "drill", "--scenario", "p"), True)
+        equal("releases", offered("replicator", "broker", "--release", "4.2"), {"4.2"})
         check("flags of a command", {"--config", "--flow"} <= offered("replicator", "run", "--"),
               offered("replicator", "run", "--"))

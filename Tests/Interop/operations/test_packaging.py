@@ -1,16 +1,25 @@
-"""What comes with the program: the systemd unit and its secrets, the image's health check and configuration."""
+"""What comes with the program: packages, the systemd unit and its secrets, the image's health check and configuration.
+
+`make dist-test` installs the packages and runs what is in them.
+"""
 
 import fnmatch
+import hashlib
+import json
 import os
+import pathlib
 import re
-import shlex
 import shutil
 import subprocess
 
+import cyclonedx
+import jsonschema
 import pytest
-import yaml
+import referencing.jsonschema
 
+from shipping import build, deb, tree
 from support.checks import check, equal
+from support.packages import installed
 from support.program import ROOT, command, program
 from support.records import produce_numbers
 from support.replicators import configured, flow, replicator
@@ -42,46 +51,6 @@ def test_the_template_is_the_unit_with_a_port():
     equal("what only the template has", [line for line in template if line not in unit],
           ["Description=Kafka replicator, instance at port %i", "Environment=REPLICATOR_PORT=%i"])
     check("the documents say where the port goes", "${env:REPLICATOR_PORT}" in (ROOT / "Docs" / "Instances.md").read_text())
-
-
-@pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])
-def test_instances_on_kubernetes(kind, tmp_path):
-    """What the pods are given fits the configuration that they read, and the program."""
-    text = (ROOT / "Packaging" / f"kubernetes-{kind.lower()}.yaml").read_text()
-    found = {one["kind"]: one for one in yaml.safe_load_all(text)}
-    equal("what there is", set(found), {"ConfigMap", "Service", "PodDisruptionBudget", kind})
-    pods = found[kind]["spec"]
-    template, labels = pods["template"], pods["template"]["metadata"]["labels"]
-    (container,) = template["spec"]["containers"]
-    equal("instances", pods["replicas"], 3)
-    for selector in (pods["selector"]["matchLabels"], found["Service"]["spec"]["selector"],
-                     found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]):
-        equal("selectors fit the pods", selector, labels)
-    if kind == "StatefulSet":
-        equal("the service that gives the names", pods["serviceName"], found["Service"]["metadata"]["name"])
-    stop = int(re.search(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.M).group(1))
-    check("there is time to hand over", template["spec"]["terminationGracePeriodSeconds"] >= stop)
-    (volume,) = template["spec"]["volumes"]
-    equal("the configuration is mounted", (volume["configMap"]["name"], container["volumeMounts"][0]["name"]),
-          (found["ConfigMap"]["metadata"]["name"], volume["name"]))
-    equal("the program reads it there", container["args"][:3],
-          ["run", "--config", f"{container['volumeMounts'][0]['mountPath']}/replicator.yaml"])
-    path = tmp_path / "replicator.yaml"
-    path.write_text(found["ConfigMap"]["data"]["replicator.yaml"])
-    variables = set(re.findall(r"\$\{env:(\w+)\}", path.read_text()))
-    equal("each variable is set, and no other", {one["name"] for one in container["env"]}, variables)
-    fields = {one["name"]: one["valueFrom"].get("fieldRef", {}).get("fieldPath") for one in container["env"]}
-    equal("name and address are the pod's", (fields["POD_NAME"], fields["POD_IP"]), ("metadata.name", "status.podIP"))
-    values = {name: "x" for name in variables} | {"POD_NAME": "replicator-0", "POD_IP": "10.1.2.3"}
-    done = subprocess.run([program(), "status", "--live", "--config", str(path)], capture_output=True, text=True,
-                          env={**os.environ, **values})
-    equal("it is a valid configuration", (done.returncode, "no replicator answers" in done.stderr), (1, True))
-    configured = yaml.safe_load(path.read_text())
-    port = container["ports"][0]["containerPort"]
-    equal("it listens where probes and the others ask",
-          (configured["http"]["listen"], configured["instance"]["advertise"]), (f"0.0.0.0:{port}", f"${{env:POD_IP}}:{port}"))
-    equal("probes", [container[one]["httpGet"] for one in ("livenessProbe", "readinessProbe")],
-          [{"path": "/healthz", "port": "http"}, {"path": "/readyz", "port": "http"}])
 
 
 def test_secrets_of_the_unit_are_read_where_systemd_puts_them(east, west, tmp_path):
@@ -158,9 +127,88 @@ def test_the_image_is_built_from_sources_only():
     hidden = lambda path: any(fnmatch.fnmatch(path, pattern.removeprefix("**/")) for pattern in ignored)
     for path in (".git", ".build", ".build-dist", ".venv", "dist", "replicator-data"):
         check(f"{path} is left out", hidden(path))
-    copied = shlex.split(re.search(r"^cp -R (.*)$", (ROOT / "Scripts" / "dist.sh").read_text(), re.M).group(1))
-    for path in ["Sources", "Package.swift", "Packaging", "Scripts", *copied[:-1]]:
+    packed = {str(path.relative_to(ROOT)) for path in tree.documents()}
+    for path in ["Sources", "Package.swift", "Packaging", "Scripts", *packed]:
         check(f"{path} is there", not hidden(path))
+
+
+def test_what_is_packed(tmp_path):
+    """Of the program under test: Swift's libraries are packed too, since this is not the build for others."""
+    installed("dpkg-dev")
+    (tmp_path / "work").mkdir()
+    staged = build.stage(program(), tmp_path / "work", with_libraries=True)
+    the_bill_of_materials_is_one(staged)
+    the_debian_package_has_what_belongs_there(staged, tmp_path)
+
+
+def the_debian_package_has_what_belongs_there(staged, tmp_path):
+    archive = deb.build(staged, tmp_path, compression="none")
+    (tmp_path / "again").mkdir()
+    digest = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()
+    equal("made again it has the same bytes", digest(deb.build(staged, tmp_path / "again", compression="none")),
+          digest(archive))
+    asked = lambda *words: subprocess.run(["dpkg-deb", *words], check=True, capture_output=True, text=True).stdout
+    fields = dict(line.split(": ", 1) for line in asked("--field", archive).splitlines() if ": " in line and line[0] != " ")
+    equal("name and version", (fields["Package"], fields["Version"]), ("replicator", staged.version))
+    needed = {library.package for library in staged.libraries if library.package}
+    # What another needs anyway is not named twice.
+    named = {part.split()[0] for part in fields["Depends"].split(", ")}
+    equal("it depends on the packages of the libraries that it loads", needed - named, set())
+    subprocess.run(["dpkg-deb", "--raw-extract", archive, tmp_path / "root"], check=True)
+    root = tmp_path / "root"
+    control = root / "DEBIAN"
+    equal("the configuration is the administrator's", (control / "conffiles").read_text(), "/etc/replicator/replicator.yaml\n")
+    listed = asked("--contents", archive)
+    check("everything is root's", all(line.split()[1] == "root/root" for line in listed.splitlines()), listed)
+    modes = {path: (root / path).stat().st_mode & 0o777 for path in (
+        "usr/bin/replicator", "etc/replicator/replicator.yaml", "etc/replicator/secrets", "DEBIAN/postinst", "DEBIAN/prerm",
+        "DEBIAN/postrm")}
+    equal("modes", modes, {
+        "usr/bin/replicator": 0o755, "etc/replicator/replicator.yaml": 0o644, "etc/replicator/secrets": 0o700,
+        "DEBIAN/postinst": 0o755, "DEBIAN/prerm": 0o755, "DEBIAN/postrm": 0o755})
+    for path in ("usr/share/man/man1/replicator.1.gz", "usr/share/bash-completion/completions/replicator",
+                 "usr/share/zsh/vendor-completions/_replicator", "usr/share/fish/vendor_completions.d/replicator.fish",
+                 "usr/share/doc/replicator/copyright", "usr/share/doc/replicator/changelog.gz",
+                 "usr/share/doc/replicator/third-party-licences.txt", "usr/share/doc/replicator/bom.cdx.json"):
+        check(f"it has {path}", (root / path).stat().st_size > 0)
+    for unit in (UNIT, TEMPLATE):
+        packed = (root / "usr/lib/systemd/system" / unit.name).read_text()
+        check(f"{unit.name} starts the program that is packed", "ExecStart=/usr/bin/replicator run" in packed)
+    for script in ("postinst", "prerm", "postrm"):
+        done = subprocess.run(["sh", "-n", control / script], capture_output=True, text=True)
+        equal(f"{script} can be read by a shell", (done.returncode, done.stderr), (0, ""))
+
+
+def the_bill_of_materials_is_one(staged):
+    bill = json.loads(staged.bill.read_text())
+    schema = json.loads((pathlib.Path(cyclonedx.__file__).parent / "schema/_res/bom-1.5.SNAPSHOT.schema.json").read_text())
+    folder = pathlib.Path(cyclonedx.__file__).parent / "schema/_res"
+    others = [(f"{prefix}{name}", referencing.jsonschema.DRAFT7.create_resource(json.loads((folder / name).read_text())))
+              for name in ("spdx.SNAPSHOT.schema.json", "jsf-0.82.SNAPSHOT.schema.json")
+              for prefix in ("", "http://cyclonedx.org/schema/")]
+    validator = jsonschema.Draft7Validator(schema, registry=referencing.Registry().with_resources(others))
+    equal("CycloneDX has nothing against it", [error.message for error in validator.iter_errors(bill)], [])
+    named = {one["name"]: one for one in bill["components"]}
+    declared = set(re.findall(r'url: "https://[^"]*/([^"/]+)"', (ROOT / "Package.swift").read_text()))
+    equal("the packages that the manifest names are in it", {name.lower() for name in declared} - set(named), set())
+    check("each has a version", all(one["version"] for one in named.values()))
+    unlicensed = [name for name, one in named.items() if one["bom-ref"].startswith("pkg:swift/") and "licenses" not in one]
+    equal("each Swift package's licence is known", unlicensed, [])
+    text = staged.licences.read_text()
+    equal("and its text is packed", [name for name, one in named.items()
+                                     if one["bom-ref"].startswith("pkg:swift/") and f"\n{name} {one['version']}," not in text], [])
+    references = [one["bom-ref"] for one in bill["components"]]
+    equal("what the program depends on is all of them", bill["dependencies"][0]["dependsOn"], sorted(references))
+
+
+def test_a_program_that_needs_what_nobody_has_is_refused(tmp_path):
+    """Swift's libraries belong into the program: no system has them."""
+    def reason():
+        try:
+            build.stage(program(), tmp_path)
+        except SystemExit as exit:
+            return str(exit)
+    check("it says which libraries, and what to do", re.search(r"libswiftCore\.so.*make dist", reason() or ""), reason())
 
 
 def test_what_a_first_start_leaves_behind_is_said_aloud(east, west):

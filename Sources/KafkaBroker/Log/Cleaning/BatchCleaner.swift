@@ -4,7 +4,7 @@ import NIOCore
 
 /// Decides what becomes of one batch when its log is cleaned (Kafka's `Cleaner.cleanInto` and `MemoryRecords.filterTo`).
 ///
-/// What stays keeps its offsets: a batch that loses records keeps its first and last offset, so that the holes are real.
+/// Records that stay keep their offsets: a batch that loses records keeps its first and last offset, so that the holes are real.
 struct BatchCleaner {
     enum Outcome {
         case keep

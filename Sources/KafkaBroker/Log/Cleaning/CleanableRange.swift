@@ -7,13 +7,13 @@ struct CleanableRange {
     /// `max.compaction.lag.ms` has passed for the oldest dirty segment.
     let isOverdue: Bool
 
-    /// The share of the log that cleaning would look at anew.
+    /// The share of the log that cleaning would look at again.
     var dirtyRatio: Double { Double(dirtyBytes) / Double(max(cleanBytes + dirtyBytes, 1)) }
 }
 
 extension PartitionLog {
-    /// What cleaning may touch: closed segments before the last stable offset, older than `min.compaction.lag.ms`.
-    /// Nil if there is nothing.
+    /// The offsets that cleaning may touch: closed segments before the last stable offset, older than
+    /// `min.compaction.lag.ms`. Nil if there is nothing.
     func cleanableRange(now: Int64) throws(LogError) -> CleanableRange? {
         let start = max(firstDirtyOffset, segments[0].baseOffset)
         let first = segmentIndex(of: start) ?? 0

@@ -1,7 +1,7 @@
 import KafkaWire
 
-/// Which batches of a walk over a log belong to aborted transactions, and which markers nothing depends on any more
-/// (Kafka's `CleanedTransactionMetadata`).
+/// The batches of a walk over a log that belong to aborted transactions, and the markers that nothing depends on any
+/// more (Kafka's `CleanedTransactionMetadata`).
 struct CleanedTransactions {
     /// By first offset; those that the walk has reached are taken off the end.
     private var coming: [AbortedTransaction]
@@ -14,7 +14,7 @@ struct CleanedTransactions {
         coming = transactions.sorted { $0.firstOffset > $1.firstOffset }
     }
 
-    /// Whether a batch of records was aborted.
+    /// Returns true if a batch of records was aborted.
     mutating func isAborted(_ header: RecordBatchHeader) -> Bool {
         reach(header.lastOffset)
         guard header.isTransactional else { return false }
@@ -26,7 +26,7 @@ struct CleanedTransactions {
         return true
     }
 
-    /// Whether a control batch may go: no batch of the transaction that it ends was met.
+    /// Returns true if a control batch may go: no batch of the transaction that it ends was met.
     ///
     /// - Parameter kind: nil for a batch that was emptied before.
     mutating func isDispensable(_ header: RecordBatchHeader, _ kind: ControlRecord.Kind?) -> Bool {

@@ -12,9 +12,9 @@ struct ClusterCleaning {
 /// When logs are compacted (Kafka's `LogCleaner`): one at a time, the dirtiest first, with room for requests between the
 /// steps.
 extension Cluster {
-    /// How much is read between two looks at what else there is to do.
+    /// The bytes that are read between two looks at what else there is to do.
     private static let cleaningStep = 1 << 20
-    /// What a key takes in memory, as Kafka counts it.
+    /// The memory of a key, as Kafka counts it.
     private static let bytesPerKey = 24
 
     private var keyCapacity: Int { configs.number("log.cleaner.dedupe.buffer.size") / Self.bytesPerKey }

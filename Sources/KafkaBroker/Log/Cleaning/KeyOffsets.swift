@@ -43,7 +43,7 @@ struct KeyOffsets {
         latestOffset = max(latestOffset, offset)
     }
 
-    /// Whether no later record with this key is known.
+    /// Returns true if no later record with this key is known.
     func isLatest(_ key: ByteBuffer, at offset: Int64) -> Bool {
         offset > latestOffset || offset >= offsets[Fingerprint(key)] ?? -1
     }

@@ -2,7 +2,7 @@ import KafkaCompression
 import KafkaWire
 import NIOCore
 
-/// One round of cleaning of one log, in steps between which the log goes on as ever (Kafka's `Cleaner`).
+/// One round of cleaning of one log, in steps between which the log is used as ever (Kafka's `Cleaner`).
 ///
 /// ```
 ///  closed segments:   │ clean │ clean │ dirty │ dirty │ active
@@ -10,11 +10,11 @@ import NIOCore
 ///  2. filtering       ╰─ a group, at most segment.bytes ─╯ → `.cleaned`, then swapped in ╰─ next group … ─╯
 /// ```
 ///
-/// What a fault or a truncation takes away under it ends the round; it leaves the log as it was or cleaned up to some
+/// A fault or a truncation that takes something away under it ends the round, and leaves the log as it was or cleaned up to some
 /// group, both of which are right.
 final class LogCleaning {
     private enum Phase {
-        /// Which segment is read, and from where.
+        /// The segment that is read, and the position in it.
         case mapping(segment: Int, position: Int)
         case filtering(group: Int, segment: Int, position: Int)
         case done
@@ -74,7 +74,7 @@ final class LogCleaning {
         draft = nil
     }
 
-    /// Whether all segments that are left to do are still closed segments of the log.
+    /// True if all segments that are left to do are still closed segments of the log.
     private var isUndisturbed: Bool {
         guard case .filtering(let group, _, _) = phase, groups.indices.contains(group) else {
             return log.segments.starts(with: sources, by: ===) && log.activeSegment !== sources.last
@@ -241,7 +241,7 @@ extension LogCleaning {
 }
 
 extension LogSegment {
-    /// What a control batch says; nil if it was emptied.
+    /// The kind of a control batch; nil if it was emptied.
     fileprivate func markerKind(of header: RecordBatchHeader, at position: Int) throws(LogError) -> ControlRecord.Kind?
     {
         guard header.recordCount > 0 else { return nil }

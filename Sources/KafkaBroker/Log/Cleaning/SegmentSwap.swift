@@ -12,7 +12,7 @@ struct SegmentSwap {
     let place: LogPlace
     /// The first of them is where the cleaned segment begins.
     let replaced: [Int64]
-    /// Whether any batch is left.
+    /// True if any batch is left.
     let hasResult: Bool
 
     private var base: Int64 { replaced.first ?? 0 }

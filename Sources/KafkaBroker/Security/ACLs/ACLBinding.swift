@@ -1,4 +1,4 @@
-/// What ACLs protect, with the numbers of the protocol.
+/// Resources that ACLs protect, with the numbers of the protocol.
 enum ACLResourceType: Int8, Sendable, CaseIterable {
     case topic = 2
     case group = 3
@@ -23,7 +23,7 @@ enum ACLResourceType: Int8, Sendable, CaseIterable {
     }
 }
 
-/// What somebody wants to do, with the numbers of the protocol.
+/// Operations on resources, with the numbers of the protocol.
 enum ACLOperation: Int8, Sendable, CaseIterable {
     case all = 2
     case read = 3

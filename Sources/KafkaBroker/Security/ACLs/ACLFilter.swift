@@ -1,8 +1,8 @@
 import KafkaWire
 
-/// Which ACLs a request means, with Kafka's rules for filters (`AclBindingFilter`).
+/// The ACLs that a request means, by Kafka's rules for filters (`AclBindingFilter`).
 struct ACLFilter {
-    /// How a filter's name is compared.
+    /// The comparison of a filter's name.
     private enum NameMatch {
         /// The same name in the same kind of pattern.
         case exactly(ACLPatternType)

@@ -92,7 +92,8 @@ struct Authorizer {
         return exact + wildcard + (prefixes[type] ?? []).filter { $0.pattern.covers(type, name) }
     }
 
-    /// Whether there is any resource of a type to which `operation` is allowed (`Authorizer.authorizeByResourceType`).
+    /// Returns true if there is any resource of a type to which `operation` is allowed
+    /// (`Authorizer.authorizeByResourceType`).
     func allowsAny(
         _ principal: Principal, from host: String, _ operation: ACLOperation, _ type: ACLResourceType
     ) -> Bool {
@@ -128,7 +129,7 @@ extension ACLBinding {
 }
 
 extension ACLPattern {
-    /// Whether no name that `other` is for lies outside of this pattern.
+    /// Returns true if no name that `other` is for lies outside of this pattern.
     fileprivate func covers(everythingOf other: ACLPattern) -> Bool {
         let isForAll = patternType == .literal && name == Self.wildcard
         switch (patternType, other.patternType) {

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// What the caller's permissions make of a request.
+/// A request, reduced to what its caller may do.
 ///
 /// The rules stand here, request by request, and not in the handlers: a handler sees the part of its request that is
 /// permitted, and what is to be said about the rest goes into its answer afterwards.

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Who sends a request, and what they may do.
+/// The sender of a request, and what it may do.
 struct Caller {
     let principal: Principal
     let host: String
@@ -19,12 +19,13 @@ struct Caller {
         may(operation, .cluster, ACLPattern.clusterName)
     }
 
-    /// Whether there is any resource of the type that allows it.
+    /// Returns true if there is any resource of the type that allows it.
     func may(_ operation: ACLOperation, onAny type: ACLResourceType) -> Bool {
         authorizer?.allowsAny(principal, from: host, operation, type) ?? true
     }
 
-    /// What the caller may do with a resource: bit *n* stands for the operation with number *n* (KIP-430).
+    /// The operations that the caller may do with a resource: bit *n* stands for the operation with number *n*
+    /// (KIP-430).
     func operations(on type: ACLResourceType, _ name: String) -> Int32 {
         type.operations(in: release).reduce(0) { bits, operation in
             may(operation, type, name) ? bits | 1 << Int32(operation.rawValue) : bits

@@ -60,7 +60,7 @@ extension CreatePartitionsRequest: AuthorizedRequest {
 }
 
 extension Caller {
-    /// Why the configuration of a resource is out of reach; nil when it is not.
+    /// The reason why the configuration of a resource is out of reach; nil when it is not.
     fileprivate func configRefusal(_ operation: ACLOperation, _ type: Int8, _ name: String) -> ErrorCode? {
         switch ConfigResource(rawValue: type) {
         case .topic: may(operation, .topic, name) ? nil : .topicAuthorizationFailed

@@ -6,7 +6,7 @@ struct ListenerDefinition: Hashable, Sendable {
     let host: String
     /// The first node's port; the others take those that follow. 0 takes a free one for each node.
     let port: Int
-    /// What clients are told instead; nil for where it listens.
+    /// The address that clients are told; nil for the one it listens at.
     var advertised: (host: String, port: Int)? {
         get { advertisedHost.map { ($0, advertisedPort) } }
         set { (advertisedHost, advertisedPort) = (newValue?.host, newValue?.port ?? 0) }

@@ -15,12 +15,12 @@ struct ListenerProperties: Sendable {
         own(key) ?? properties[key]
     }
 
-    /// What is set for this listener alone.
+    /// The value that is set for this listener alone.
     func own(_ key: String) -> String? {
         properties[prefix + key]
     }
 
-    /// What is set for this listener and one SASL mechanism, such as `plain.sasl.jaas.config`.
+    /// The value that is set for this listener and one SASL mechanism, such as `plain.sasl.jaas.config`.
     func own(_ key: String, mechanism: String) -> String? {
         properties["\(prefix)\(mechanism.lowercased()).\(key)"]
     }

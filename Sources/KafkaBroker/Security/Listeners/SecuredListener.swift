@@ -5,9 +5,9 @@ struct SecuredListener: Sendable {
     let index: Int
     let tls: TLSListener?
     let sasl: SASLListener?
-    /// How long a connection may take to prove who it is, in milliseconds.
+    /// The time that a connection may take to prove who it is, in milliseconds.
     let loginTimeout: Int64
-    /// How long a connection may be silent, in milliseconds.
+    /// The time for which a connection may be silent, in milliseconds.
     let idleTimeout: Int64
 
     var name: String { definition.name }

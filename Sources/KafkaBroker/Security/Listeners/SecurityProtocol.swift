@@ -1,4 +1,4 @@
-/// How a listener protects and authenticates its connections, under Kafka's names.
+/// Protection and authentication of a listener's connections, under Kafka's names.
 enum SecurityProtocol: String, Sendable, Hashable, CaseIterable {
     case plaintext = "PLAINTEXT"
     case tls = "SSL"

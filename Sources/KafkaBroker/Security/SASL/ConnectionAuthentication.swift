@@ -1,8 +1,8 @@
-/// How far a connection has come in proving who it is, and what it may therefore ask for.
+/// The state of a connection's authentication, which decides what it may ask for.
 ///
 /// Decides only: times come in, and the caller closes the connection when told.
 final class ConnectionAuthentication {
-    /// Who a connection is, until when.
+    /// The principal of a connection, and when it expires.
     private struct Session {
         let principal: Principal
         let mechanism: SASLMechanism?
@@ -27,7 +27,7 @@ final class ConnectionAuthentication {
         case failed
     }
 
-    /// What becomes of a request.
+    /// The decision about a request.
     enum Admission: Equatable {
         case handle
         /// The connection is not authenticated, or no longer.
@@ -43,7 +43,7 @@ final class ConnectionAuthentication {
         stage = isOpen ? .authenticated(Session(principal: .anonymous, mechanism: nil, end: nil)) : .unknown
     }
 
-    /// Who the connection is; anonymous before that is known.
+    /// The connection's principal; anonymous before that is known.
     var principal: Principal {
         switch stage {
         case .authenticated(let session): session.principal
@@ -71,7 +71,7 @@ final class ConnectionAuthentication {
         stage = principal.map { .authenticated(Session(principal: $0, mechanism: nil, end: nil)) } ?? .failed
     }
 
-    /// Whether a request may be handled now. Before authentication only what leads to it may.
+    /// Decides about a request that is to be handled now. Before authentication only what leads to it may.
     ///
     /// - Parameter now: steady milliseconds.
     func admission(of api: RequestKind, now: Int64) -> Admission {
@@ -94,7 +94,7 @@ final class ConnectionAuthentication {
         case versions, handshake, authenticate, other
     }
 
-    /// Why a handshake is refused.
+    /// The reason why a handshake is refused.
     enum HandshakeRefusal: Error {
         case unsupportedMechanism
         /// Not on such a listener, or not now.
@@ -122,7 +122,7 @@ final class ConnectionAuthentication {
                 mechanism: mechanism, machine: make(mechanism, verifier), isFramed: isFramed, previous: previous))
     }
 
-    /// What a token leads to.
+    /// The outcome of a token.
     enum Outcome {
         case challenge([UInt8])
         /// - lifetime: how long the session lasts, in milliseconds; 0 for ever.
@@ -145,7 +145,7 @@ final class ConnectionAuthentication {
             if let before = exchange.previous?.principal, before != identity.principal {
                 throw SASLFailure(
                     "Cannot change principals during re-authentication from \(before): \(identity.principal)",
-                    reason: "re-authentication as somebody else")
+                    reason: "re-authentication as another principal")
             }
             let lifetime = lifetime(of: identity, exchange.mechanism, wallTime)
             stage = .authenticated(

@@ -17,7 +17,7 @@ enum SASLMechanism: String, CaseIterable, Sendable, Hashable {
     }
 }
 
-/// What one message of an exchange leads to.
+/// The outcome of one message of an exchange.
 enum SASLStep {
     /// Bytes for the client, which answers them.
     case challenge([UInt8])
@@ -25,18 +25,18 @@ enum SASLStep {
     case success([UInt8], SASLIdentity)
 }
 
-/// Whom an exchange has found the client to be.
+/// The identity of a client, as an exchange has found it.
 struct SASLIdentity: Hashable {
     let principal: Principal
     /// When what the client showed runs out, in milliseconds since 1970.
     var expiry: Int64?
 }
 
-/// Why an exchange failed.
+/// The reason why an exchange failed.
 struct SASLFailure: Error, Hashable {
-    /// What the client is told: never more than that it was refused.
+    /// The text for the client: never more than that it was refused.
     let message: String
-    /// What the log is told.
+    /// The text for the log.
     let reason: String
 
     init(_ message: String, reason: String) {

@@ -23,7 +23,7 @@ struct SCRAMDecoys {
     /// The part of a credential that a client sees, but for the salt's own bytes.
     struct Shape: Hashable {
         var saltLength: Int
-        /// Whether the salt is text of digits and small letters, as Kafka's own tools make it.
+        /// True if the salt is text of digits and small letters, as Kafka's own tools make it.
         var isText: Bool
         var iterations: Int
 

@@ -2,7 +2,7 @@ import ForeignErrors
 import NIOCore
 import NIOSSL
 
-/// Where a listener's key, certificates and roots come from: PEM text, PEM files or PKCS#12 files (KIP-651).
+/// The source of a listener's key, certificates and roots: PEM text, PEM files or PKCS#12 files (KIP-651).
 struct KeyMaterial {
     private let settings: ListenerProperties
 

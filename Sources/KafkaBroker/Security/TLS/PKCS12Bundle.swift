@@ -1,6 +1,6 @@
 import CCrypto
 
-/// What a PKCS#12 file holds, each part in DER.
+/// The contents of a PKCS#12 file, each part in DER.
 struct PKCS12Bundle {
     private(set) var privateKey: [UInt8]?
     /// The certificate that goes with the key.

@@ -7,7 +7,7 @@ struct TLSListener: Sendable {
     /// Nil where certificates say nothing about who a connection is: SASL decides.
     let principalMapping: PrincipalMapping?
 
-    /// Whether clients show certificates (`ssl.client.auth`).
+    /// Certificates of clients (`ssl.client.auth`): none, asked for, or required.
     private enum ClientAuthentication: String {
         case none, requested, required
     }
@@ -66,7 +66,7 @@ struct TLSListener: Sendable {
         return found.contains(.tlsv12) ? (.tlsv12, found.contains(.tlsv13) ? .tlsv13 : .tlsv12) : (first, first)
     }
 
-    /// Who the peer's certificate says it is: anonymous without one, nil when the mapping rules know no such name.
+    /// The principal in the peer's certificate: anonymous without one, nil when the mapping rules know no such name.
     func principal(of certificate: NIOSSLCertificate?) -> Principal? {
         guard let certificate, let principalMapping else { return .anonymous }
         guard let bytes = try? certificate.toDERBytes(), let name = DistinguishedName(ofCertificate: bytes) else {

@@ -20,7 +20,7 @@ package struct DirectoryIdentity: Hashable, Sendable {
         self.directoryID = directoryID
     }
 
-    /// Why a file of this name is not ours, or not readable.
+    /// The reason why a file of this name is not ours, or not readable.
     package enum Refusal: Error, Hashable {
         case foreign
         case newer(format: String)

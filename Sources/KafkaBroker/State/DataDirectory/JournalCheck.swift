@@ -6,7 +6,7 @@ enum JournalCheck {
     private static let largestEpoch = Int32.max / 2
     private static let largestProducerID = Int64.max / 2
 
-    /// Why a record cannot have been written by a broker; nil for those that can.
+    /// The reason why a record cannot have been written by a broker; nil for those that can.
     static func problem(with record: ClusterRecord) -> String? {
         switch record {
         case .topic(let topic): return TopicName.problem(with: topic.name)

@@ -36,11 +36,11 @@ public struct ApiVersionsResponse: KafkaResponse {
     public var errorCode = ErrorCode.none
     public var apiKeys: [ApiVersion] = []
     public var throttleTimeMs: Int32 = 0
-    /// What the broker could do if the cluster agreed to it.
+    /// The features that the broker supports.
     public var supportedFeatures: [SupportedFeatureKey] = []
     /// -1 when unknown (KIP-584).
     public var finalizedFeaturesEpoch: Int64 = -1
-    /// What the cluster agreed to.
+    /// The features that the cluster has agreed to.
     public var finalizedFeatures: [FinalizedFeatureKey] = []
     /// A KRaft controller's state while the cluster leaves ZooKeeper (KIP-866).
     public var zkMigrationReady = false

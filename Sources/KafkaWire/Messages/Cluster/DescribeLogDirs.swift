@@ -93,7 +93,7 @@ extension DescribeLogDirsResponse {
     public struct DescribeLogDirsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
         public var partitionSize: Int64 = 0
-        /// How far the replica is behind the high watermark, or a future replica behind the current one.
+        /// The offsets by which the replica is behind the high watermark, or a future replica behind the current one.
         public var offsetLag: Int64 = 0
         /// A copy that will replace the current replica when it has caught up (KIP-113).
         public var isFutureKey = false

@@ -75,7 +75,7 @@ extension DescribeProducersResponse {
         }
     }
 
-    /// What a partition remembers of a producer.
+    /// The state that a partition keeps of a producer.
     public struct ProducerState: WireStruct {
         public var producerID: Int64 = 0
         public var producerEpoch: Int32 = 0

@@ -8,7 +8,7 @@ public struct DescribeTopicPartitionsRequest: KafkaRequest {
     public var topics: [TopicRequest] = []
     /// Partitions in one page, over all topics.
     public var responsePartitionLimit: Int32 = 2000
-    /// Where to go on, as the last page said; nil for the first.
+    /// The start of the next page, as the last one told it; nil for the first.
     public var cursor: Cursor?
 
     public init() {}

@@ -7,7 +7,7 @@ public struct MetadataRequest: KafkaRequest {
     public static let versions = ApiVersions(0...13, flexibleFrom: 9)
 
     public var topics: [MetadataRequestTopic]? = []
-    /// Whether asking for a missing topic may create it, where the broker does that at all.
+    /// True if asking for a missing topic may create it, where the broker does that at all.
     public var allowAutoTopicCreation = true
     /// Versions 8 to 10; DescribeCluster took it over.
     public var includeClusterAuthorizedOperations = false
@@ -53,7 +53,7 @@ public struct MetadataResponse: KafkaResponse {
     public var topics: [MetadataResponseTopic] = []
     /// A bit per ACL operation; `.min` unless asked for (KIP-430).
     public var clusterAuthorizedOperations: Int32 = .min
-    /// From version 13: the whole cluster has to be looked up anew (KIP-1102).
+    /// From version 13: the whole cluster has to be looked up again (KIP-1102).
     public var errorCode = ErrorCode.none
 
     public init() {}

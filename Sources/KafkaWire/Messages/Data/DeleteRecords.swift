@@ -5,7 +5,7 @@ public struct DeleteRecordsRequest: KafkaRequest {
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
     public var topics: [DeleteRecordsTopic] = []
-    /// How long the leader may wait for its followers.
+    /// The time that the leader may wait for its followers.
     public var timeoutMs: Int32 = 0
 
     public init() {}
@@ -30,7 +30,7 @@ extension DeleteRecordsRequest {
         }
     }
 
-    /// Where one partition shall begin.
+    /// The offset at which one partition shall begin.
     public struct DeleteRecordsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
         /// The first offset to keep; -1 for the high watermark.
@@ -75,7 +75,7 @@ extension DeleteRecordsResponse {
         }
     }
 
-    /// Where one partition now begins.
+    /// The offset at which one partition now begins.
     public struct DeleteRecordsPartitionResult: WireStruct {
         public var partitionIndex: Int32 = 0
         /// The lowest log start among the partition's live replicas; -1 after an error.

@@ -12,10 +12,10 @@ public struct FetchRequest: KafkaRequest {
     public var replicaID: Int32 = -1
     /// The follower that asks, from version 15 (KIP-903).
     public var replicaState = ReplicaState()
-    /// How long the broker may wait for ``minBytes`` to gather.
+    /// The time that the broker may wait for ``minBytes`` to gather.
     public var maxWaitMs: Int32 = 0
     public var minBytes: Int32 = 0
-    /// For the whole answer. Not absolute: the first batch comes even when it is larger, so that reading goes on.
+    /// For the whole answer. Not absolute: the first batch comes even when it is larger, so that reading continues.
     public var maxBytes: Int32 = .max
     /// 0 reads everything, 1 up to the last stable offset with aborted transactions named.
     public var isolationLevel: Int8 = 0
@@ -27,7 +27,7 @@ public struct FetchRequest: KafkaRequest {
     public var topics: [FetchTopic] = []
     /// Partitions that leave the session.
     public var forgottenTopicsData: [ForgottenTopic] = []
-    /// Where the reader is, so that the leader may name a replica nearby (KIP-392).
+    /// The reader's rack, so that the leader may name a replica nearby (KIP-392).
     public var rackID = ""
 
     public init() {}
@@ -85,10 +85,10 @@ extension FetchRequest {
         }
     }
 
-    /// Where to read one partition, and how much of it.
+    /// The offset to read one partition from, and the most bytes of it.
     public struct FetchPartition: WireStruct {
         public var partition: Int32 = 0
-        /// What the reader believes; another one is answered with an error. -1 skips the check (KIP-320).
+        /// The leader epoch that the reader knows; another one is answered with an error. -1 skips the check (KIP-320).
         public var currentLeaderEpoch: Int32 = -1
         public var fetchOffset: Int64 = 0
         /// Leader epoch of the last record read, which shows a divergence at once; -1 when unknown (KIP-595).
@@ -148,7 +148,7 @@ public struct FetchResponse: KafkaResponse {
     /// 0 when the broker keeps none.
     public var sessionID: Int32 = 0
     public var responses: [FetchableTopicResponse] = []
-    /// Where the leaders live that partitions name in ``PartitionData/currentLeader`` (KIP-951).
+    /// Addresses of the leaders that partitions name in ``PartitionData/currentLeader`` (KIP-951).
     public var nodeEndpoints: [NodeEndpoint] = []
 
     public init() {}
@@ -183,7 +183,7 @@ extension FetchResponse {
         }
     }
 
-    /// What one partition had to give.
+    /// The answer for one partition.
     public struct PartitionData: WireStruct {
         public var partitionIndex: Int32 = 0
         public var errorCode = ErrorCode.none
@@ -192,7 +192,7 @@ extension FetchResponse {
         /// No transaction is open below it.
         public var lastStableOffset: Int64 = -1
         public var logStartOffset: Int64 = -1
-        /// Where the reader's log and the leader's part; the reader has to go back there.
+        /// The point where the reader's log and the leader's part, and to which the reader has to go back.
         public var divergingEpoch = EpochEndOffset()
         /// Given when this broker is not the leader (KIP-951).
         public var currentLeader = LeaderIDAndEpoch()
@@ -239,7 +239,7 @@ extension FetchResponse {
         }
     }
 
-    /// Who leads a partition, and since which election.
+    /// The leader of a partition, and the epoch of its election.
     public struct LeaderIDAndEpoch: WireStruct {
         /// -1 when unknown.
         public var leaderID: Int32 = -1
@@ -253,7 +253,7 @@ extension FetchResponse {
         }
     }
 
-    /// What a snapshot of KRaft's metadata log reaches to.
+    /// The end of a snapshot of KRaft's metadata log.
     public struct SnapshotID: WireStruct {
         public var endOffset: Int64 = -1
         public var epoch: Int32 = -1

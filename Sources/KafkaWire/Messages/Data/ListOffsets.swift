@@ -11,7 +11,7 @@ public struct ListOffsetsRequest: KafkaRequest {
     /// With 1 the end is the last stable offset instead of the high watermark.
     public var isolationLevel: Int8 = 0
     public var topics: [ListOffsetsTopic] = []
-    /// How long the broker may search remote storage (KIP-1075).
+    /// The time that the broker may search remote storage (KIP-1075).
     public var timeoutMs: Int32 = 0
 
     public init() {}
@@ -41,7 +41,7 @@ extension ListOffsetsRequest {
     /// One partition and the time to look for.
     public struct ListOffsetsPartition: WireStruct {
         public var partitionIndex: Int32 = 0
-        /// What the caller believes; -1 skips the check.
+        /// The leader epoch that the caller knows; -1 skips the check.
         public var currentLeaderEpoch: Int32 = -1
         /// Milliseconds since 1970, or one of the negative values above.
         public var timestamp: Int64 = 0

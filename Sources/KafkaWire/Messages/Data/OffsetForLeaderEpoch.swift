@@ -33,7 +33,7 @@ extension OffsetForLeaderEpochRequest {
     /// One partition and the epoch to look up.
     public struct OffsetForLeaderPartition: WireStruct {
         public var partition: Int32 = 0
-        /// What the caller believes; -1 skips the check.
+        /// The leader epoch that the caller knows; -1 skips the check.
         public var currentLeaderEpoch: Int32 = -1
         /// The epoch whose end is asked for.
         public var leaderEpoch: Int32 = 0
@@ -78,7 +78,7 @@ extension OffsetForLeaderEpochResponse {
         }
     }
 
-    /// Where the epoch ended in one partition.
+    /// The end of the epoch in one partition.
     public struct EpochEndOffset: WireStruct {
         public var errorCode = ErrorCode.none
         public var partition: Int32 = 0

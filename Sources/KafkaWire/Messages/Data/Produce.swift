@@ -10,7 +10,7 @@ public struct ProduceRequest: KafkaRequest {
     public var transactionalID: String?
     /// 0 none, 1 the leader, -1 all in-sync replicas.
     public var acks: Int16 = 0
-    /// How long the leader may wait for ``acks``.
+    /// The time that the leader may wait for ``acks``.
     public var timeoutMs: Int32 = 0
     public var topicData: [TopicProduceData] = []
 
@@ -63,7 +63,7 @@ public struct ProduceResponse: KafkaResponse {
 
     public var responses: [TopicProduceResponse] = []
     public var throttleTimeMs: Int32 = 0
-    /// Where the leaders live that partitions name in ``PartitionProduceResponse/currentLeader`` (KIP-951).
+    /// Addresses of the leaders that partitions name in ``PartitionProduceResponse/currentLeader`` (KIP-951).
     public var nodeEndpoints: [NodeEndpoint] = []
 
     public init() {}
@@ -96,7 +96,7 @@ extension ProduceResponse {
         }
     }
 
-    /// Where one partition's batch went, or why it was refused.
+    /// The place of one partition's batch, or the reason why it was refused.
     public struct PartitionProduceResponse: WireStruct {
         public var index: Int32 = 0
         public var errorCode = ErrorCode.none
@@ -144,7 +144,7 @@ extension ProduceResponse {
         }
     }
 
-    /// Who leads a partition, and since which election.
+    /// The leader of a partition, and the epoch of its election.
     public struct LeaderIDAndEpoch: WireStruct {
         /// -1 when unknown.
         public var leaderID: Int32 = -1

@@ -31,7 +31,7 @@ extension AlterShareGroupOffsetsRequest {
         }
     }
 
-    /// Where to begin in one partition.
+    /// The offset to begin at in one partition.
     public struct AlterShareGroupOffsetsRequestPartition: WireStruct {
         public var partitionIndex: Int32 = 0
         public var startOffset: Int64 = 0

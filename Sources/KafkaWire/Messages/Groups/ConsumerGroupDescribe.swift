@@ -73,9 +73,9 @@ extension ConsumerGroupDescribeResponse {
         public var clientHost = ""
         public var subscribedTopicNames: [String] = []
         public var subscribedTopicRegex: String?
-        /// What the member has now.
+        /// The partitions that the member has now.
         public var assignment = Assignment()
-        /// What it will have when the others have let go.
+        /// The partitions that it will have when the others have let go.
         public var targetAssignment = Assignment()
         /// -1 unknown, 0 classic protocol, 1 consumer protocol (KIP-1099).
         public var memberType: Int8 = -1

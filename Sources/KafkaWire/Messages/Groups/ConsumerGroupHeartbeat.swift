@@ -12,14 +12,14 @@ public struct ConsumerGroupHeartbeatRequest: KafkaRequest {
     /// The name of a static member; nil for a dynamic one (KIP-345).
     public var instanceID: String?
     public var rackID: String?
-    /// How long the member may take to let partitions go; -1 when unchanged.
+    /// The time that the member may take to let partitions go; -1 when unchanged.
     public var rebalanceTimeoutMs: Int32 = -1
     /// Nil when unchanged since the last heartbeat, as in the fields that follow.
     public var subscribedTopicNames: [String]?
     /// In the syntax of RE2/J, from version 1.
     public var subscribedTopicRegex: String?
     public var serverAssignor: String?
-    /// What the member holds now.
+    /// The partitions that the member holds now.
     public var topicPartitions: [TopicPartitions]?
 
     public init() {}

@@ -71,9 +71,9 @@ extension DescribeGroupsResponse {
         public var groupInstanceID: String?
         public var clientID = ""
         public var clientHost = ""
-        /// What the member said when it joined, in the form of its protocol type.
+        /// Metadata that the member sent when it joined, in the form of its protocol type.
         public var memberMetadata = ByteBuffer()
-        /// What the leader gave it, in the form of its protocol type.
+        /// The assignment by the leader, in the form of its protocol type.
         public var memberAssignment = ByteBuffer()
 
         public init() {}

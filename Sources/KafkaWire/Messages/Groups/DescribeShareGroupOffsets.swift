@@ -91,7 +91,7 @@ extension DescribeShareGroupOffsetsResponse {
         }
     }
 
-    /// Where the group begins to read one partition.
+    /// The offset at which the group begins to read one partition.
     public struct DescribeShareGroupOffsetsResponsePartition: WireStruct {
         public var partitionIndex: Int32 = 0
         /// The first offset that is not yet acknowledged; -1 while the group has none.

@@ -7,9 +7,9 @@ public struct JoinGroupRequest: KafkaRequest {
     public static let versions = ApiVersions(0...9, flexibleFrom: 6)
 
     public var groupID = ""
-    /// How long the member may be silent.
+    /// The time for which the member may be silent.
     public var sessionTimeoutMs: Int32 = 0
-    /// How long the others wait for it to rejoin; version 0 takes the session's time instead.
+    /// The time that the others wait for it to rejoin; version 0 takes the session's time instead.
     public var rebalanceTimeoutMs: Int32 = -1
     /// Empty the first time; a broker answers error 79 with one to come back with (KIP-394).
     public var memberID = ""
@@ -19,7 +19,7 @@ public struct JoinGroupRequest: KafkaRequest {
     public var protocolType = ""
     /// The assignors that the member knows, best first.
     public var protocols: [JoinGroupRequestProtocol] = []
-    /// Why it joins, for the broker's log (KIP-800).
+    /// The reason why it joins, for the broker's log (KIP-800).
     public var reason: String?
 
     public init() {}

@@ -140,7 +140,7 @@ extension StreamsGroupDescribeResponse {
         public var topologyEpoch: Int32 = 0
         /// The program that several members may belong to.
         public var processID = ""
-        /// Where interactive queries are answered.
+        /// The address at which interactive queries are answered.
         public var userEndpoint: Endpoint?
         public var clientTags: [KeyValue] = []
         public var taskOffsets: [TaskOffset] = []

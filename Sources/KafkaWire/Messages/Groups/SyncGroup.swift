@@ -33,7 +33,7 @@ public struct SyncGroupRequest: KafkaRequest {
 }
 
 extension SyncGroupRequest {
-    /// What the leader gives one member.
+    /// The leader's assignment for one member.
     public struct SyncGroupRequestAssignment: WireStruct {
         public var memberID = ""
         /// In the form of the group's protocol type.

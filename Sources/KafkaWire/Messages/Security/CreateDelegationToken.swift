@@ -26,7 +26,7 @@ public struct CreateDelegationTokenRequest: KafkaRequest {
 }
 
 extension CreateDelegationTokenRequest {
-    /// Somebody who may renew the token.
+    /// A principal that may renew the token.
     public struct CreatableRenewers: WireStruct {
         public var principalType = ""
         public var principalName = ""

@@ -14,7 +14,7 @@ public struct DeleteAclsRequest: KafkaRequest {
 }
 
 extension DeleteAclsRequest {
-    /// Which rules to remove.
+    /// A filter for the rules to remove.
     public struct DeleteAclsFilter: WireStruct {
         /// Codes are those of ``CreateAclsRequest/AclCreation``, and 1 for any in every filter.
         public var resourceTypeFilter: Int8 = 0
@@ -58,7 +58,7 @@ public struct DeleteAclsResponse: KafkaResponse {
 }
 
 extension DeleteAclsResponse {
-    /// What one filter removed.
+    /// The rules that one filter removed.
     public struct DeleteAclsFilterResult: WireStruct {
         public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
@@ -75,7 +75,7 @@ extension DeleteAclsResponse {
 
     /// A rule that matched.
     public struct DeleteAclsMatchingAcl: WireStruct {
-        /// Why the rule could not be removed.
+        /// The reason why the rule could not be removed.
         public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
         public var resourceType: Int8 = 0

@@ -83,7 +83,7 @@ extension DescribeDelegationTokenResponse {
         }
     }
 
-    /// Somebody who may renew the token.
+    /// A principal that may renew the token.
     public struct DescribedDelegationTokenRenewer: WireStruct {
         public var principalType = ""
         public var principalName = ""

@@ -4,7 +4,7 @@ public struct SaslHandshakeRequest: KafkaRequest {
     public static let apiKey = ApiKey.saslHandshake
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
-    /// As in `SCRAM-SHA-512`. After version 0 the exchange goes on unframed, after version 1 in SaslAuthenticate.
+    /// As in `SCRAM-SHA-512`. After version 0 the exchange continues unframed, after version 1 in SaslAuthenticate.
     public var mechanism = ""
 
     public init() {}
@@ -20,7 +20,7 @@ public struct SaslHandshakeResponse: KafkaResponse {
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
     public var errorCode = ErrorCode.none
-    /// What the broker offers, also when it refuses.
+    /// The mechanisms that the broker offers, also when it refuses.
     public var mechanisms: [String] = []
 
     public init() {}

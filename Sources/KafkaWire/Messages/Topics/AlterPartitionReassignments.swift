@@ -32,7 +32,7 @@ extension AlterPartitionReassignmentsRequest {
         }
     }
 
-    /// Where one partition's replicas shall be.
+    /// The brokers for one partition's replicas.
     public struct ReassignablePartition: WireStruct {
         public var partitionIndex: Int32 = 0
         /// Broker ids, the preferred leader first; nil cancels a move in progress.

@@ -87,14 +87,14 @@ public struct CreateTopicsResponse: KafkaResponse {
 }
 
 extension CreateTopicsResponse {
-    /// What was created, or why not.
+    /// The topic that was created, or the reason why not.
     public struct CreatableTopicResult: WireStruct {
         public var name = ""
         /// Zero before version 7.
         public var topicID = KafkaUUID.zero
         public var errorCode = ErrorCode.none
         public var errorMessage: String? = ""
-        /// Why ``configs`` is nil.
+        /// The reason why ``configs`` is nil.
         public var topicConfigErrorCode = ErrorCode.none
         /// -1 when the caller may not know (KIP-525).
         public var numPartitions: Int32 = -1
