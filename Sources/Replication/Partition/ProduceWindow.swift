@@ -91,6 +91,9 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         lanes.map { ProducerIdentity(id: $0.key, epoch: $0.value.epoch) }
     }
 
+    /// The id of batches that name none, with its epoch.
+    package var usualProducer: ProducerIdentity { ProducerIdentity(id: usualID, epoch: epoch(of: usualID)) }
+
     /// The sequence of each id that follows on everything that has passed.
     package var nextSequences: [Int64: Int32] {
         var sequences = lanes.mapValues(\.nextSequence)

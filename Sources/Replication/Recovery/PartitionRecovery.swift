@@ -248,6 +248,12 @@ extension PartitionRecovery {
             let epoch = known[id] ?? -1
             if epoch < .max { renewed[id] = epoch + 1 }
         }
+        // A fence would take an offset that is a record's. The epoch in use, with its sequences, lets brokers refuse what
+        // comes twice.
+        guard !subject.keepsOffsets else {
+            if !subject.renewsEpoch { renewed = [:] }
+            return
+        }
         if !renewed.isEmpty { step = .fence }
     }
 
@@ -272,7 +278,7 @@ extension PartitionRecovery {
         guard end.epoch == before.epoch, end.offset >= before.offset else {
             return failed("the leader has changed meanwhile", during: .listOffsets)
         }
-        guard subject.delivery == .exactlyOnce, !isFirstContact else { return readCopies() }
+        guard subject.delivery == .exactlyOnce, !isFirstContact || subject.keepsOffsets else { return readCopies() }
         readTail(LogRangeScan(from: tail.position, to: now.offset))
     }
 }
@@ -327,7 +333,7 @@ extension PartitionRecovery {
     }
 
     private mutating func match() {
-        guard subject.cause == .takeover, truncation == nil, tail.count > 0 else {
+        guard subject.cause == .takeover, truncation == nil, tail.count > 0, !subject.keepsOffsets else {
             step = .done(nil)
             return
         }
