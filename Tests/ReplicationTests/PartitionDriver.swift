@@ -172,6 +172,8 @@ struct RecoveryTarget {
     var sourceEpochEnd: LogEnd?
     var sourceLog: [RecordBatch] = []
     var hasCopy = true
+    /// Where the target's log begins; nil for its first batch.
+    var logStart: Int64?
     private(set) var asked: [PartitionRecovery.Request] = []
 
     init(end: LogEnd, log: [RecordBatch] = []) {
@@ -195,7 +197,7 @@ struct RecoveryTarget {
             case .targetRecords(let offset): recovery.tookTargetRecords(Self.bytes(of: log, from: offset))
             case .copies(let offset): recovery.tookCopies(Self.bytes(of: log, from: offset))
             case .originals(let offset): recovery.tookOriginals(Self.bytes(of: sourceLog, from: offset))
-            case .targetStart: recovery.targetBegins(at: log.first?.header.baseOffset ?? 0)
+            case .targetStart: recovery.targetBegins(at: logStart ?? log.first?.header.baseOffset ?? 0)
             case .sourceEpochEnd: recovery.sourceEpochEnded(sourceEpochEnd)
             case .sourceRecords(let offset):
                 let end = sourceLog.last?.header.nextOffset ?? 0

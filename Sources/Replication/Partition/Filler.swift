@@ -4,9 +4,9 @@ internal import NIOCore
 
 /// Batches of empty records that bring the end of a new topic's log to an offset. They are deleted before the first record
 /// of the source is written.
-enum Filler {
+package enum Filler {
     /// Records in one batch, at most. Compressed that is some hundred kilobytes; brokers walk over them one by one.
-    static let largest: Int64 = 250_000
+    package static let largest: Int64 = 250_000
 
     /// A batch of so many records.
     ///

@@ -42,12 +42,13 @@ package struct OffsetAlignment: Hashable, Sendable {
     /// End of the filler that is enqueued.
     var fillerEnd: Int64 = -1
     /// Records in one batch of filler.
-    var fillerSize = Filler.largest
+    let fillerSize: Int64
     /// Source offsets that were set aside behind what is completed; they are completed with what follows.
     var openSkips: [SkipReason: Int64] = [:]
 
-    init(start: Int64) {
+    package init(start: Int64, fillerSize: Int64 = Filler.largest) {
         self.start = start
+        self.fillerSize = fillerSize
     }
 
     /// Markers of a partition in one request, at most.

@@ -38,6 +38,13 @@ extension PartitionReplicator {
         return window.isEmpty && targetLog.endOffset < cursor.position
     }
 
+    /// The progress of bringing the target's log to the offset at which the copy begins; nil when it is there.
+    var beginning: String? {
+        guard let alignment, alignment.isBeginning, isStreaming else { return nil }
+        return "its log on \(rules.targetCluster) is brought to source offset \(alignment.start), where the copy begins: "
+            + "\(max(0, targetLog.endOffset)) offsets are done"
+    }
+
     /// The lone markers of a partition are written under this id.
     package var markerProducer: ProducerIdentity { window.usualProducer }
 

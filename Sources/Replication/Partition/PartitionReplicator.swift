@@ -106,6 +106,8 @@ package struct PartitionReplicator: Sendable {
         package var delivery: DeliveryGuarantee
         /// Copies have the offsets of their source.
         package var keepsOffsets: Bool
+        /// Records in one batch of filler, where offsets are kept.
+        package var fillerSize = Filler.largest
         /// The clusters' names, for messages.
         package var sourceCluster: String
         package var targetCluster: String
@@ -172,7 +174,7 @@ package struct PartitionReplicator: Sendable {
         accounting = Accounting(start: position)
         window = ProduceWindow(producer: producer)
         if rules.keepsOffsets {
-            alignment = OffsetAlignment(start: position)
+            alignment = OffsetAlignment(start: position, fillerSize: rules.fillerSize)
             self.rewriter.keepsOffsets = true
         }
     }
@@ -392,7 +394,7 @@ extension PartitionReplicator {
     }
 
     /// The next offset to fetch: where there are copies to compare, that of the first of their originals.
-    var nextFetchOffset: Int64 { sample?.sources.lowerBound ?? cursor.position }
+    package var nextFetchOffset: Int64 { sample?.sources.lowerBound ?? cursor.position }
 
     package var isReadyToSend: Bool {
         isStreaming && sendDelay.until == nil && targetLog.leader != nil && window.canSend && isNextInPlace
