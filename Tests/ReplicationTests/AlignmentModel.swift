@@ -105,6 +105,8 @@ struct AlignmentModel {
     var intake: BatchIntake
     var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     var inFlight: [ProduceAttempt] = []
+    /// Sent over connections that are lost, and not arrived yet.
+    var late: [ProduceAttempt] = []
     var work: OffsetAlignment.Work?
     var checkpoint: (state: Checkpoint, map: OffsetMap)?
     var kills = 0
@@ -184,7 +186,7 @@ extension AlignmentModel {
     /// - Parameter faults: whether anything may go wrong.
     mutating func step(faults: Bool) throws {
         defer { takeEffects() }
-        switch dice.number(0..<(faults ? 14 : 8)) {
+        switch dice.number(0..<(faults ? 15 : 8)) {
         case 0: if partition.fetchWish(limit: .max) != nil { fetch() }
         case 1: if let attempt = partition.nextAttempt() { inFlight.append(attempt) }
         case 2: try answerOldest()
@@ -205,6 +207,7 @@ extension AlignmentModel {
             let attempt = inFlight.removeFirst()
             partition.answered(ProduceAnswer(.notEnoughReplicas), to: attempt, at: now, wallClock: 0)
         }
+        case 14: if !late.isEmpty { _ = try log.produce(late.removeFirst().records.contiguous) }
         case 12: if dice.happens(oneIn: 4) { try kill() }
         default: if dice.happens(oneIn: 12) { lose() }
         }
@@ -234,6 +237,7 @@ extension AlignmentModel {
         let applied = dice.number(0..<inFlight.count + 1)
         for attempt in inFlight.prefix(applied) { _ = try log.produce(attempt.records.contiguous) }
         for _ in inFlight { partition.unanswered(backsOff: false, at: now) }
+        late += inFlight.dropFirst(applied)
         inFlight = []
     }
 
@@ -255,6 +259,7 @@ extension AlignmentModel {
     private mutating func recover() {
         var recovery = PartitionRecovery(partition.recoverySubject, ours: [Self.producerID], fresh: [])
         var target = RecoveryTarget(end: LogEnd(offset: log.end, epoch: log.leaderEpoch), log: log.batches)
+        target.lastSequences = [Self.producerID: log.lastSequence]
         target.producers = log.epoch >= 0 ? [ProducerIdentity(id: Self.producerID, epoch: log.epoch)] : []
         let asked = partition.targetLog.leaderEpoch
         target.epochEnd =
@@ -272,9 +277,9 @@ extension AlignmentModel {
 
     /// The process ends: what it had sent arrives or does not; another begins with the last checkpoint.
     private mutating func kill() throws {
-        for attempt in inFlight.prefix(dice.number(0..<inFlight.count + 1)) {
-            _ = try log.produce(attempt.records.contiguous)
-        }
+        let applied = dice.number(0..<inFlight.count + 1)
+        for attempt in inFlight.prefix(applied) { _ = try log.produce(attempt.records.contiguous) }
+        late += inFlight.dropFirst(applied)
         if case .markers(let range) = work {
             for _ in range.prefix(dice.number(0..<range.count + 1)) { _ = try log.mark(partition.markerProducer) }
         }
@@ -290,6 +295,7 @@ extension AlignmentModel {
     private mutating func lose() {
         guard log.end > start || log.start == 0 else { return }
         log.lose(dice.number(1..<4))
+        late = []
         for _ in inFlight { partition.unanswered(backsOff: false, at: now) }
         inFlight = []
         if let work { partition.ended(work, .inDoubt("no answer"), at: now) }

@@ -167,6 +167,7 @@ struct RecoveryTarget {
     var log: [RecordBatch] = []
     /// The target's producers; nil when it cannot tell.
     var producers: [ProducerIdentity]? = []
+    var lastSequences: [Int64: Int32] = [:]
     /// Ends of the leader epochs that were asked for.
     var epochEnd: Int64?
     var sourceEpochEnd: LogEnd?
@@ -188,7 +189,7 @@ struct RecoveryTarget {
         while let request = recovery.nextRequest, request != last, asked.count < 100 {
             asked.append(request)
             switch request {
-            case .describeProducers: recovery.described(producers)
+            case .describeProducers: recovery.described(producers, lastSequences: lastSequences)
             case .replaceProducers: recovery.producersReplaced()
             case .targetEnd: recovery.targetEnds(end)
             case .targetEpochEnd: recovery.targetEpochEnded(at: epochEnd)

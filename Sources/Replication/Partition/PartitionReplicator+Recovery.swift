@@ -136,6 +136,7 @@ extension PartitionReplicator {
     /// Everything of ours is accounted for: batches are sent from now on.
     mutating func stream(_ outcome: RecoveryOutcome) {
         for producer in outcome.epochs { window.renew(producer) }
+        for stamp in outcome.continued { window.resume(stamp) }
         for (used, successor) in successors {
             window.reassign(from: used, to: ProducerIdentity(id: successor, epoch: 0))
         }

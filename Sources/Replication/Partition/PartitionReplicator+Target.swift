@@ -264,7 +264,8 @@ extension PartitionReplicator {
         window.failed()
         switch setback {
         case .unknownOutcome: doubtOutcome()
-        case .staleEpoch: requireNewEpoch()
+        // Where copies keep their offsets, the log tells the sequence that follows.
+        case .staleEpoch: if alignment != nil { doubtOutcome() } else { requireNewEpoch() }
         case .rejected(let rejection): self.rejection = rejection
         case .refused: break
         }

@@ -220,6 +220,13 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         for index in entries.indices where entries[index].producerID == identity.id { entries[index].sequence = nil }
     }
 
+    /// Continues an epoch behind the last sequence that the log has, with all of this id that is not acknowledged. Only when
+    /// no answer is out.
+    package mutating func resume(_ stamp: ProducerStamp) {
+        renew(ProducerIdentity(id: stamp.id, epoch: stamp.epoch))
+        lanes[stamp.id]?.nextSequence = stamp.sequence
+    }
+
     /// Other batches take the place of the oldest, which the broker has refused; those behind it are numbered anew.
     /// Only when no answer is out.
     ///

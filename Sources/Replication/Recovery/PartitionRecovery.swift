@@ -86,6 +86,8 @@ package struct PartitionRecovery: Sendable {
     private var known: [Int64: Int16]
     /// Epochs to continue with.
     private(set) var renewed: [Int64: Int16] = [:]
+    /// Last sequences of our producer ids in the epochs in use, as far as the target tells; -1 for none.
+    private var lastSequences: [Int64: Int32] = [:]
     /// End of the log before anything of ours was added to it, and after that.
     private var before = LogEnd()
     private(set) var now = LogEnd()
@@ -153,11 +155,24 @@ package struct PartitionRecovery: Sendable {
         var outcome = RecoveryOutcome(
             cause: subject.cause, from: subject.from, metadataEpoch: subject.metadataEpoch, tail: tail)
         outcome.epochs = renewedProducers
+        outcome.continued = continued
         outcome.end = now
         outcome.truncation = truncation
         outcome.resumption = match?.resumption(subject, tail)
         if match == nil, truncation == nil { outcome.sample = sample }
         return outcome
+    }
+
+    /// Sequences to continue with in the epochs in use, where copies keep their offsets.
+    private var continued: [ProducerStamp] {
+        guard subject.keepsOffsets else { return [] }
+        return lastSequences.filter { renewed[$0.key] == nil }.compactMap { id, last in
+            guard let epoch = known[id] else { return nil }
+            // What has come since the target was asked is in the tail.
+            let newest = tail.batches.last { $0.producer.id == id && $0.producer.epoch == epoch }
+            let next = newest.map { $0.producer.sequence &+ Int32(truncatingIfNeeded: $0.count) } ?? last &+ 1
+            return ProducerStamp(id: id, epoch: epoch, sequence: next & .max)
+        }
     }
 
     private var renewedProducers: [ProducerIdentity] {
@@ -180,14 +195,17 @@ package struct PartitionRecovery: Sendable {
 
 // Epochs and ends.
 extension PartitionRecovery {
-    /// - Parameter producers: nil when the cluster cannot tell: checkpoints know the epochs, too.
-    package mutating func described(_ producers: [ProducerIdentity]?) {
+    /// - Parameters:
+    ///   - producers: nil when the cluster cannot tell: checkpoints know the epochs, too.
+    ///   - lastSequences: of the last batch of each in its epoch, by producer id; -1 for none.
+    package mutating func described(_ producers: [ProducerIdentity]?, lastSequences: [Int64: Int32] = [:]) {
         for producer in producers ?? [] where ours.contains(producer.id) {
             if subject.cause == .unknownOutcome, producer.epoch > known[producer.id] ?? .max {
                 step = .aborted(.fenced)
                 return
             }
             known[producer.id] = max(known[producer.id] ?? -1, producer.epoch)
+            if known[producer.id] == producer.epoch { self.lastSequences[producer.id] = lastSequences[producer.id] }
         }
         let exhausted = Set(known.filter { $0.value == .max }.keys)
         step = exhausted.isEmpty ? .end : .exhausted(exhausted)
@@ -248,10 +266,11 @@ extension PartitionRecovery {
             let epoch = known[id] ?? -1
             if epoch < .max { renewed[id] = epoch + 1 }
         }
-        // A fence would take an offset that is a record's. The epoch in use, with its sequences, lets brokers refuse what
-        // comes twice.
+        // A fence would take an offset that is a record's. Sequences that follow on the last one in the log fence as well:
+        // of two batches that come for the same place, the broker takes one.
         guard !subject.keepsOffsets else {
-            if !subject.renewsEpoch { renewed = [:] }
+            guard subject.cause == .takeover || !subject.renewsEpoch else { return }
+            for id in lastSequences.keys { renewed[id] = nil }
             return
         }
         if !renewed.isEmpty { step = .fence }
