@@ -6,7 +6,7 @@ import Testing
 
 /// Copies that keep the offsets of their source, without a cluster.
 struct OffsetAlignmentTests {
-    @Test(arguments: 0..<60)
+    @Test(arguments: 0..<40)
     func `whatever happens, each record gets its source's offset or none`(seed: Int) throws {
         let start: Int64 = seed % 3 == 0 ? 0 : seed % 3 == 1 ? 7 : 730
         var model = try AlignmentModel(seed: UInt64(seed), start: start)

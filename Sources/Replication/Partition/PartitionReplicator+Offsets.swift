@@ -73,10 +73,20 @@ extension PartitionReplicator {
         case .refused(let error): refused(work, error, at: now)
         case .inDoubt(let reason):
             obstacle = reason
-            // What comes late is refused as soon as something is written in the new epoch.
-            requireNewEpoch()
+            renewMarkerEpoch()
             recoveryDelay.hold(until: now + Self.settling)
         }
+    }
+
+    /// What comes late is refused as soon as something is written in the next epoch. A checkpoint knows of it before it is
+    /// used: who takes over continues in it.
+    private mutating func renewMarkerEpoch() {
+        guard isStreaming else { return doubtOutcome() }
+        let producer = window.usualProducer
+        guard producer.epoch < .max - 1 else { return doubtOutcome() }
+        dropBuffered()
+        window.renew(ProducerIdentity(id: producer.id, epoch: producer.epoch + 1))
+        phase = .awaitingCheckpoint(.init())
     }
 
     private mutating func done(_ work: OffsetAlignment.Work, at now: NIODeadline) {
@@ -176,6 +186,11 @@ extension PartitionReplicator {
     }
 
     private mutating func settlePresent(_ batch: OutgoingBatch) {
+        if let found = alignment?.found, !found.isEmpty,
+            let offset = (completedOffset..<batch.sources.first.lowerBound).first(where: { found[$0] != nil })
+        {
+            return failDiffering("the target holds a record at offset \(offset), where the source has none to copy")
+        }
         if let offset = firstDifference(from: batch) {
             return failDiffering("the target holds another record at offset \(offset) than the source")
         }
@@ -255,7 +270,7 @@ extension PartitionReplicator {
             return failDiffering("\(target) holds records at offset \(stranger) that this flow did not write")
         }
         if outcome.from < 0 { return beginAligned(outcome) }
-        if alignment.isBeginning || outcome.from < alignment.start, end > alignment.start {
+        if alignment.isBeginning, end > alignment.start {
             return failDiffering(
                 "\(target) was brought to offset \(end), beyond source offset \(alignment.start) where the copy begins")
         }
@@ -266,7 +281,8 @@ extension PartitionReplicator {
             self.alignment?.found = outcome.tail.fingerprintsByOffset
             self.alignment?.ignoresTimestamps = outcome.tail.ignoresTimestamps
         }
-        if outcome.from < alignment.start { self.alignment?.isBeginning = true }
+        // Records came only when the filler was gone: what lies behind the start is compared with the source.
+        if outcome.from < alignment.start { self.alignment?.isBeginning = end <= alignment.start }
         if self.alignment?.isBeginning == true, alignment.onlyCompacts, !checkHole(alignment.start - end) { return }
         self.alignment?.fillerEnd = window.batches.last { $0.batch.isFiller }?.batch.sources.end ?? end
         stream(outcome)

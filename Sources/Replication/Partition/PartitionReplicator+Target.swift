@@ -281,7 +281,7 @@ extension PartitionReplicator {
         phase = .unknownOutcome(.init(renewsEpoch: renewsEpoch))
     }
 
-    mutating func requireNewEpoch() {
+    private mutating func requireNewEpoch() {
         doubtOutcome()
         switch phase {
         case .streaming: phase = .streaming(renewsEpoch: true)
@@ -297,7 +297,7 @@ extension PartitionReplicator {
     private mutating func checkOrder() {
         guard window.isOutOfOrder, rules.delivery == .exactlyOnce || rejection != nil else { return }
         rejection = nil
-        requireNewEpoch()
+        if alignment != nil { doubtOutcome() } else { requireNewEpoch() }
     }
 
     /// Without exactly once a new epoch needs no recovery.

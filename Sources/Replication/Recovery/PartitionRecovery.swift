@@ -88,6 +88,8 @@ package struct PartitionRecovery: Sendable {
     private(set) var renewed: [Int64: Int16] = [:]
     /// Last sequences of our producer ids in the epochs in use, as far as the target tells; -1 for none.
     private var lastSequences: [Int64: Int32] = [:]
+    /// The target has told its producers.
+    private var tellsProducers = false
     /// End of the log before anything of ours was added to it, and after that.
     private var before = LogEnd()
     private(set) var now = LogEnd()
@@ -165,9 +167,10 @@ package struct PartitionRecovery: Sendable {
 
     /// Sequences to continue with in the epochs in use, where copies keep their offsets.
     private var continued: [ProducerStamp] {
-        guard subject.keepsOffsets else { return [] }
-        return lastSequences.filter { renewed[$0.key] == nil }.compactMap { id, last in
-            guard let epoch = known[id] else { return nil }
+        guard subject.keepsOffsets, tellsProducers else { return [] }
+        return ours.sorted().map { id in
+            let epoch = known[id] ?? 0
+            let last = lastSequences[id] ?? -1
             // What has come since the target was asked is in the tail.
             let newest = tail.batches.last { $0.producer.id == id && $0.producer.epoch == epoch }
             let next = newest.map { $0.producer.sequence &+ Int32(truncatingIfNeeded: $0.count) } ?? last &+ 1
@@ -199,6 +202,7 @@ extension PartitionRecovery {
     ///   - producers: nil when the cluster cannot tell: checkpoints know the epochs, too.
     ///   - lastSequences: of the last batch of each in its epoch, by producer id; -1 for none.
     package mutating func described(_ producers: [ProducerIdentity]?, lastSequences: [Int64: Int32] = [:]) {
+        tellsProducers = producers != nil
         for producer in producers ?? [] where ours.contains(producer.id) {
             if subject.cause == .unknownOutcome, producer.epoch > known[producer.id] ?? .max {
                 step = .aborted(.fenced)
@@ -269,8 +273,7 @@ extension PartitionRecovery {
         // A fence would take an offset that is a record's. Sequences that follow on the last one in the log fence as well:
         // of two batches that come for the same place, the broker takes one.
         guard !subject.keepsOffsets else {
-            guard subject.cause == .takeover || !subject.renewsEpoch else { return }
-            for id in lastSequences.keys { renewed[id] = nil }
+            if tellsProducers { renewed = [:] }
             return
         }
         if !renewed.isEmpty { step = .fence }
