@@ -87,7 +87,8 @@ enum FlowSection {
     ) {
         if delivery == .atLeastOnce {
             section.report(
-                "preserve needs delivery: exactlyOnce: a record that is there twice moves all that follow", about: "offsets")
+                "preserve needs delivery: exactlyOnce: a record that is there twice moves all that follow",
+                about: "offsets")
         }
         for (name, policy) in [("truncated", policies?.truncated), ("recreated", policies?.recreated)]
         where policy == .continue {

@@ -18,7 +18,8 @@ struct PreservedOffsetsTests {
         while next < bounds.end {
             let outcome = await client.read(
                 [FetchPosition(topic: topic, partition: 0, fetchOffset: next)], isolation: isolation)
-            guard let fetched = try outcome[TopicPartition(topic, 0)]?.get(), let bytes = fetched.records?.contiguous else {
+            guard let fetched = try outcome[TopicPartition(topic, 0)]?.get(), let bytes = fetched.records?.contiguous
+            else {
                 break
             }
             var reader = LogEntryReader(bytes)
@@ -49,7 +50,8 @@ struct PreservedOffsetsTests {
     private static func mark(_ world: Replicated, _ topic: String, count: Int = 1) async throws {
         let broker = try #require(try await world.sourceClient.metadata(.all).topics[topic]?.partitions[0]?.leader)
         let outcomes = await world.sourceClient.writeMarkers(
-            [TopicPartition(topic, 0): MarkerRun(producer: ProducerIdentity(id: 4_000, epoch: 0), count: count)], at: broker)
+            [TopicPartition(topic, 0): MarkerRun(producer: ProducerIdentity(id: 4_000, epoch: 0), count: count)],
+            at: broker)
         #expect(outcomes[TopicPartition(topic, 0)] == .written)
     }
 

@@ -190,10 +190,11 @@ extension AlignmentModel {
         case 0: if partition.fetchWish(limit: .max) != nil { fetch() }
         case 1: if let attempt = partition.nextAttempt() { inFlight.append(attempt) }
         case 2: try answerOldest()
-        case 3: if work == nil, let due = partition.alignmentWork {
-            partition.began(due)
-            work = due
-        }
+        case 3:
+            if work == nil, let due = partition.alignmentWork {
+                partition.began(due)
+                work = due
+            }
         case 4: if let work { try finish(work, marks: .max, isAnswered: true) }
         case 5: if partition.recoveryIsDue { recover() }
         case 6:
@@ -203,10 +204,11 @@ extension AlignmentModel {
         case 8: try grow()
         case 9: try loseConnection()
         case 10: if let work { try finish(work, marks: dice.number(0..<4), isAnswered: dice.happens(oneIn: 2)) }
-        case 11: if !inFlight.isEmpty {
-            let attempt = inFlight.removeFirst()
-            partition.answered(ProduceAnswer(.notEnoughReplicas), to: attempt, at: now, wallClock: 0)
-        }
+        case 11:
+            if !inFlight.isEmpty {
+                let attempt = inFlight.removeFirst()
+                partition.answered(ProduceAnswer(.notEnoughReplicas), to: attempt, at: now, wallClock: 0)
+            }
         case 14: if !late.isEmpty { _ = try log.produce(late.removeFirst().records.contiguous) }
         case 12: if dice.happens(oneIn: 4) { try kill() }
         default: if dice.happens(oneIn: 12) { lose() }

@@ -27,7 +27,8 @@ struct OffsetAlignmentTests {
         #expect(model.isDone, "seed \(seed): the target ends at \(model.log.end) of \(model.sourceEnd)")
         #expect(model.partition.accounting.imbalance(passed: model.partition.completedOffset) == 0)
         #expect(
-            try AlignmentModel.records(model.log.batches, from: start) == AlignmentModel.records(model.source, from: start))
+            try AlignmentModel.records(model.log.batches, from: start)
+                == AlignmentModel.records(model.source, from: start))
     }
 
     @Test func `a batch is sent only when everything before it is written or on its way`() throws {

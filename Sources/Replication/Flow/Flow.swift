@@ -524,7 +524,8 @@ extension Flow {
             guard case .success(let entries)? = described[.topic(topic)] else { continue }
             let values = keys.compactMap { entries[$0]?.value.flatMap { Int($0) } }
             limits[topic] = BatchLimit(
-                largestBatch: values.filter { $0 > 0 }.min(), onlyCompacts: entries["cleanup.policy"]?.value == "compact")
+                largestBatch: values.filter { $0 > 0 }.min(),
+                onlyCompacts: entries["cleanup.policy"]?.value == "compact")
         }
         return limits
     }

@@ -41,7 +41,8 @@ extension PartitionReplicator {
     /// The progress of bringing the target's log to the offset at which the copy begins; nil when it is there.
     var beginning: String? {
         guard let alignment, alignment.isBeginning, isStreaming else { return nil }
-        return "its log on \(rules.targetCluster) is brought to source offset \(alignment.start), where the copy begins: "
+        return
+            "its log on \(rules.targetCluster) is brought to source offset \(alignment.start), where the copy begins: "
             + "\(max(0, targetLog.endOffset)) offsets are done"
     }
 
@@ -224,7 +225,8 @@ extension PartitionReplicator {
             baseOffset > expected
                 ? "the target appended the records of source offset \(expected) at \(baseOffset): somebody else writes to "
                     + "\(target)"
-                : "the target appended the records of source offset \(expected) at \(baseOffset): its log had lost its end")
+                : "the target appended the records of source offset \(expected) at \(baseOffset): its log had lost its end"
+        )
         return false
     }
 

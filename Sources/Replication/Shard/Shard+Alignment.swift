@@ -9,7 +9,9 @@ extension Shard {
         await withDiscardingTaskGroup { group in
             var signals = alignmentSignal.makeWaiter()
             while !isFinished, !Task.isCancelled {
-                for (broker, work) in scheduler.takeAlignments() { group.addTask { await self.align(work, at: broker) } }
+                for (broker, work) in scheduler.takeAlignments() {
+                    group.addTask { await self.align(work, at: broker) }
+                }
                 guard await signals.next() != nil else { break }
             }
         }
@@ -39,7 +41,8 @@ extension Shard {
         ended(
             work.map { one in
                 switch one.work {
-                case .markers(let range): (one, Self.outcome(marked[one.target], ends[one.target], end: range.upperBound))
+                case .markers(let range):
+                    (one, Self.outcome(marked[one.target], ends[one.target], end: range.upperBound))
                 case .deletion: (one, Self.outcome(deleted[one.target]))
                 }
             })

@@ -154,7 +154,8 @@ struct FidelityProbe: Sendable {
         let remedy = "use offsets: translate"
         do throws(KafkaError) {
             let before = try await end()
-            let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?.leader
+            let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?
+                .leader
             switch await target.writeMarkers([partition: MarkerRun(producer: fenced, count: count)], at: leader ?? -1)[
                 partition]
             {
@@ -169,7 +170,9 @@ struct FidelityProbe: Sendable {
                     "gives other offsets than expected: behind \(count) markers from offset \(before) on a batch got "
                         + "\(base), not \(expected)", why: why, remedy: remedy)
             }
-            if case .failure(let error)? = await target.deleteRecords(before: [partition: base])[partition] { throw error }
+            if case .failure(let error)? = await target.deleteRecords(before: [partition: base])[partition] {
+                throw error
+            }
             return Finding(
                 .ok, "fidelity", settings.target.name, "takes several markers at once, and gives offsets behind them")
         } catch {

@@ -100,7 +100,9 @@ struct PermissionExamination: Sendable {
             needs.append(
                 Need(
                     operation: .delete, severity: .warning,
-                    why: "what brings a new topic's log to its source's first offset cannot be deleted (offsets: preserve)"))
+                    why:
+                        "what brings a new topic's log to its source's first offset cannot be deleted (offsets: preserve)"
+                ))
             cluster.append(
                 Need(
                     operation: .alter, severity: .error,

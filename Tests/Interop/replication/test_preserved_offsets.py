@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from support.checks import check, equal, eventually, measured
 from support.clients import QUIET
+from support.program import command
 from support.replicators import flow, replicator
 from support.topics import create_topic, delete_records, watermarks
 
@@ -174,6 +175,9 @@ def test_foreign_consumers_find_each_record_at_its_offset(east, west):
         running.awaits("the group has the source's positions, as they are",
                        lambda: committed(west.bootstrap, "readers", "east.t") == positions)
         equal("nothing has stopped", running.failures(), [])
+        for arguments in (["verify"], ["offsets", "--group", "readers"], ["doctor", "--probe"]):
+            done = command(*arguments, "--config", running.path, "--flow", "flow")
+            check(f"{arguments[0]} agrees", done.returncode == 0, done.stdout + done.stderr)
 
 
 def test_killed_under_load(east, west):
