@@ -211,3 +211,24 @@ def test_killed_under_load(east, west):
         thread.join()
     measured(f"{load.count} records, 5 kills")
     same_offsets(east, west)
+
+
+def test_failover_takes_positions_as_they_are(east, west):
+    create_topic(east.bootstrap, "t", partitions=PARTITIONS)
+    load = Load(east.bootstrap)
+    for _ in range(8):
+        load.turn()
+    dice = random.Random(SEED)
+    positions = {p: dice.randrange(end + 1) for p, end in ends(east.bootstrap, "t").items()}
+    group = Consumer({"bootstrap.servers": east.bootstrap, "group.id": "readers", **QUIET})
+    group.commit(offsets=[TopicPartition("t", p, o) for p, o in positions.items()], asynchronous=False)
+    group.close()
+    with replicator(east.bootstrap, west.bootstrap, flow(topics=["t"], offsets="preserve")) as running:
+        running.awaits("the copy's offsets are the source's", lambda: is_aligned(east, west))
+        done = command(
+            "failover", "--planned", "--one-way", "--yes", "--still", "1", "--config", running.path, "--flow", "flow",
+            timeout=300)
+        check("the target has taken over", done.returncode == 0, done.stdout + done.stderr)
+        equal("the group has the source's positions", committed(west.bootstrap, "readers", "east.t"), positions)
+        check("the ends are still equal", is_aligned(east, west), f"{ends(east.bootstrap, 't')}")
+    same_offsets(east, west)
