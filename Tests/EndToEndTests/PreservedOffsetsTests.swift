@@ -1,3 +1,4 @@
+import Foundation
 import KafkaBroker
 import KafkaClient
 import KafkaCompression
@@ -153,6 +154,53 @@ struct PreservedOffsetsTests {
                 }
                 let reason = await flow.status().partitions.first?.reason ?? ""
                 #expect(reason.contains("that this flow did not write"))
+            }
+        }
+    }
+}
+
+// Targets that do not do as they should.
+extension PreservedOffsetsTests {
+    /// Records so young that brokers remember their producers.
+    private static func produceToday(_ numbers: Range<Int>, _ world: Replicated) async throws {
+        let time = Int64(Date().timeIntervalSince1970 * 1_000)
+        try await StateTopic("orders", client: world.sourceClient).append(
+            numbers.map { Record(offset: 0, timestamp: time, key: nil, value: ByteBuffer(string: "value \($0)")) })
+    }
+
+    @Test func `without ALTER on the cluster the partition says what it lacks, and can be tried again`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await Self.mark(world, "orders")
+            try await world.produce(10..<20, to: "orders")
+            world.target.intercept(.writeTxnMarkers, times: .max, .error(.clusterAuthorizationFailed))
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await eventually("the partition to stop") {
+                    await flow.status().partitions.first?.state == .failed
+                }
+                let reason = await flow.status().partitions.first?.reason ?? ""
+                #expect(reason.contains("grant ALTER on CLUSTER"))
+                world.target.removeInterceptions()
+                _ = try await flow.retry(.flow)
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+        }
+    }
+
+    @Test func `a target that has lost its end is refilled in its place`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            try await Self.mark(world, "orders", count: 3)
+            try await Self.produceToday(10..<20, world)
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await Self.aligned(world, "orders", "east.orders")
+                #expect(try await world.target.truncate(topic: "east.orders", partition: 0, to: 11) == 11)
+                try await Self.produceToday(20..<30, world)
+                try await Self.aligned(world, "orders", "east.orders")
             }
         }
     }
