@@ -160,7 +160,9 @@ public struct ConfigFile: Sendable {
                 }
                 flows.append(flow)
             }
-            for problem in [FlowCycles.problem(in: flows), FlowOverlaps.problem(in: flows)] {
+            for problem in [
+                FlowCycles.problem(in: flows), FlowOverlaps.problem(in: flows), PreservedTopics.problem(in: flows),
+            ] {
                 if let problem { document.report(problem, about: "flows") }
             }
         } else {

@@ -40,6 +40,8 @@ enum FlowSection {
         let delivery = section.choice(
             "delivery", ["exactlyOnce": DeliveryGuarantee.exactlyOnce, "atLeastOnce": .atLeastOnce],
             standard: "exactlyOnce")
+        let offsets = section.choice(
+            "offsets", ["translate": OffsetChoice.translate, "preserve": .preserve], standard: "translate")
         let policies = section.sectionOrDefaults("policies").map { PolicySection.parse($0) }
         let onForeignLoopHeader = section.choice(
             "onForeignLoopHeader", ["stop": ForeignLoopHeaderPolicy.stop, "ignore": .ignore], standard: "stop")
@@ -47,6 +49,7 @@ enum FlowSection {
         let limits = section.sectionOrDefaults("limits").map { LimitSection.parse($0) }
         let bufferBytes = section.bytes("bufferBytes", in: (4 << 20)...(64 << 30), standard: 32 << 20)
         let shards = section.integer("shards", in: 1...64)
+        if offsets == .preserve { checkPreserving(&section, delivery, policies) }
         if let source, let target, source.name == target.name {
             section.report("source and target are the same cluster \"\(source.name)\"", about: "target")
         }
@@ -67,6 +70,7 @@ enum FlowSection {
         if let startFrom { settings.startFrom = startFrom }
         if let compression { settings.compression = compression }
         if let delivery { settings.delivery = delivery }
+        if let offsets { settings.offsets = offsets }
         if let policies { settings.policies = policies }
         if let onForeignLoopHeader { settings.onForeignLoopHeader = onForeignLoopHeader }
         if let sync { settings.sync = sync }
@@ -75,6 +79,23 @@ enum FlowSection {
         if let bufferBytes { settings.bufferBytes = bufferBytes }
         settings.shards = shards
         return settings
+    }
+
+    /// Settings that cannot be had with the source's offsets.
+    private static func checkPreserving(
+        _ section: inout Section, _ delivery: DeliveryGuarantee?, _ policies: FlowPolicies?
+    ) {
+        if delivery == .atLeastOnce {
+            section.report(
+                "preserve needs delivery: exactlyOnce: a record that is there twice moves all that follow",
+                about: "offsets")
+        }
+        for (name, policy) in [("truncated", policies?.truncated), ("recreated", policies?.recreated)]
+        where policy == .continue {
+            section.report(
+                "preserve cannot go with policies: {\(name): continue}: what is copied behind a log that was cut, or is "
+                    + "another one, cannot have its source's offsets", about: "offsets")
+        }
     }
 
     /// A flow's name is part of topic names and metric labels.

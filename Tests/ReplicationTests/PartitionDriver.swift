@@ -167,11 +167,14 @@ struct RecoveryTarget {
     var log: [RecordBatch] = []
     /// The target's producers; nil when it cannot tell.
     var producers: [ProducerIdentity]? = []
+    var lastSequences: [Int64: Int32] = [:]
     /// Ends of the leader epochs that were asked for.
     var epochEnd: Int64?
     var sourceEpochEnd: LogEnd?
     var sourceLog: [RecordBatch] = []
     var hasCopy = true
+    /// Where the target's log begins; nil for its first batch.
+    var logStart: Int64?
     private(set) var asked: [PartitionRecovery.Request] = []
 
     init(end: LogEnd, log: [RecordBatch] = []) {
@@ -186,7 +189,7 @@ struct RecoveryTarget {
         while let request = recovery.nextRequest, request != last, asked.count < 100 {
             asked.append(request)
             switch request {
-            case .describeProducers: recovery.described(producers)
+            case .describeProducers: recovery.described(producers, lastSequences: lastSequences)
             case .replaceProducers: recovery.producersReplaced()
             case .targetEnd: recovery.targetEnds(end)
             case .targetEpochEnd: recovery.targetEpochEnded(at: epochEnd)
@@ -195,7 +198,7 @@ struct RecoveryTarget {
             case .targetRecords(let offset): recovery.tookTargetRecords(Self.bytes(of: log, from: offset))
             case .copies(let offset): recovery.tookCopies(Self.bytes(of: log, from: offset))
             case .originals(let offset): recovery.tookOriginals(Self.bytes(of: sourceLog, from: offset))
-            case .targetStart: recovery.targetBegins(at: log.first?.header.baseOffset ?? 0)
+            case .targetStart: recovery.targetBegins(at: logStart ?? log.first?.header.baseOffset ?? 0)
             case .sourceEpochEnd: recovery.sourceEpochEnded(sourceEpochEnd)
             case .sourceRecords(let offset):
                 let end = sourceLog.last?.header.nextOffset ?? 0

@@ -161,6 +161,16 @@ import Testing
             "replicator.yaml:9:18: flows[0].compression: expected one of keep, none, gzip, snappy, lz4, zstd, found \"brotli\""
         ),
         ("    compression: ZSTD", "did you mean zstd?"),
+        ("    offsets: keep", "flows[0].offsets: expected one of translate, preserve, found \"keep\""),
+        ("    offsets: preserve\n    delivery: atLeastOnce", "flows[0].offsets: preserve needs delivery: exactlyOnce"),
+        (
+            "    offsets: preserve\n    policies: {truncated: continue}",
+            "flows[0].offsets: preserve cannot go with policies: {truncated: continue}"
+        ),
+        (
+            "    offsets: preserve\n    policies: {recreated: continue}",
+            "flows[0].offsets: preserve cannot go with policies: {recreated: continue}"
+        ),
         ("    delivery: [x]", "replicator.yaml:9:15: flows[0].delivery: expected text, found a list"),
         ("    startFrom: yesterday", "expected latest, earliest or an ISO-8601 time"),
         ("    startFrom: 2026-01-31T12:00:00", "expected latest, earliest or an ISO-8601 time"),

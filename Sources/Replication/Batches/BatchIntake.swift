@@ -344,7 +344,11 @@ private struct Pass {
             add(rewritten, producerID, nextSourceOffset: rewritten.nextSourceOffset)
         }
         // Offsets skipped behind the last record are completed with it.
-        if var last = result.batches.last {
+        if rewriter.keepsOffsets {
+            // Behind each record only what is in its place is completed with it.
+            if let last = result.batches.last { add(last, producerID, nextSourceOffset: last.nextSourceOffset) }
+            cursor.openSkips.merge(result.trailing) { $0 + $1 }
+        } else if var last = result.batches.last {
             last.skipped.merge(result.trailing) { $0 + $1 }
             add(last, producerID, nextSourceOffset: result.nextSourceOffset)
         } else {

@@ -19,6 +19,8 @@ package struct OutgoingBatch: Sendable {
     package var skipped: [SkipReason: Int64] = [:]
     /// A part of a batch that the target has refused: merged again it would be refused again.
     package var isPiece = false
+    /// Empty records in front of the first copy; see ``Filler``.
+    var isFiller = false
     /// Frames of the budget that the bytes came in.
     var frames: [Int] = []
 
@@ -47,6 +49,29 @@ extension OutgoingBatch {
     /// - Throws: `WireError` or `CompressionError` when the batch cannot be read.
     package func pieces(limit: OutputLimit) throws -> [OutgoingBatch]? {
         guard recordCount > 1 else { return nil }
+        return try pieces(cutAfter: recordCount / 2, largest: Self.largestPiece, limit: limit)
+    }
+
+    /// Two batches with the same records, the first with so many of them.
+    ///
+    /// - Throws: as ``pieces(limit:)``.
+    func divided(after count: Int, limit: OutputLimit) throws -> (OutgoingBatch, OutgoingBatch) {
+        let pieces = try pieces(cutAfter: count, largest: .max, limit: limit)
+        guard pieces.count == 2 else { throw WireError.invalidRecords(reason: "there is nothing to divide") }
+        return (pieces[0], pieces[1])
+    }
+
+    /// Number of leading batches whose source offsets follow on each other.
+    static func adjoining(_ batches: [OutgoingBatch]) -> Int {
+        var count = 0
+        for batch in batches {
+            if count > 0, batch.sources.first.lowerBound != batches[count - 1].sources.end { break }
+            count += 1
+        }
+        return count
+    }
+
+    private func pieces(cutAfter cut: Int, largest: Int, limit: OutputLimit) throws -> [OutgoingBatch] {
         var stream = try RecordStream(records, limit: limit)
         let codec = records.header.codec ?? .none
         var offsets = sources.offsets
@@ -64,8 +89,7 @@ extension OutgoingBatch {
             runs = nil
         }
         while let record = try stream.nextRaw(), let offset = offsets.next() {
-            let isHalf = recordCount - left == recordCount / 2
-            if isHalf || builder.sizeInBytes + record.sizeBound > Self.largestPiece { try close() }
+            if recordCount - left == cut || builder.sizeInBytes + record.sizeBound > largest { try close() }
             builder.append(record)
             left -= 1
             if runs == nil { runs = SourceRuns(offset..<offset + 1) } else { runs?.append(offset) }
@@ -83,6 +107,7 @@ extension OutgoingBatch {
         var left = skipped
         for index in pieces.indices.reversed() {
             pieces[index].isPiece = true
+            pieces[index].isFiller = isFiller
             guard index > 0 else {
                 pieces[index].skipped = left
                 break

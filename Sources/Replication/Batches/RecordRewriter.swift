@@ -13,6 +13,8 @@ package struct RecordRewriter: Sendable {
     package var limit: OutputLimit
     /// Bytes that the target takes in one batch, as far as that is known.
     package var largestBatch = Int.max
+    /// A batch ends in front of a hole, so that each record can have its source's offset on the target.
+    package var keepsOffsets = false
     /// Batches smaller than this are not split further, in bytes: far below the 1 MB that brokers take unless told
     /// otherwise, and large enough to be worth a request.
     private static let smallestPiece = 256 << 10
@@ -147,7 +149,8 @@ package struct RecordRewriter: Sendable {
             case .add(let header): growth = RecordBatchBuilder.sizeBound(of: [header])
             case .replace(let headers): growth = RecordBatchBuilder.sizeBound(of: headers)
             }
-            if !builder.isEmpty, builder.sizeInBytes + record.sizeBound + growth > pieces {
+            let isBehindHole = keepsOffsets && sources.map { $0.end != offset } ?? false
+            if !builder.isEmpty, isBehindHole || builder.sizeInBytes + record.sizeBound + growth > pieces {
                 try close()
                 guard produced < room else {
                     result.nextSourceOffset = expected

@@ -12,6 +12,8 @@ package enum FailureReason: String, Hashable, Sendable, CaseIterable {
     case recreated
     /// The source's answer cannot be decoded.
     case unreadable
+    /// With `offsets: preserve`: the target's offsets are not the source's any more, or would not be.
+    case offsetsDiffer
     case refusedBySource
     case refusedByTarget
     case notAuthorized

@@ -17,6 +17,7 @@ public struct FlowSettings: Sendable {
     public var startFrom: StartPosition = .latest
     public var compression: CompressionChoice = .keep
     public var delivery: DeliveryGuarantee = .exactlyOnce
+    public var offsets: OffsetChoice = .translate
     public var policies = FlowPolicies()
     /// Treatment of records that another replicator has marked with a loop header of its own.
     public var onForeignLoopHeader = ForeignLoopHeaderPolicy.stop
@@ -71,6 +72,14 @@ public enum CompressionChoice: Hashable, Sendable {
 public enum DeliveryGuarantee: String, Hashable, Sendable, CaseIterable {
     case exactlyOnce
     case atLeastOnce
+}
+
+/// Offsets of the copies.
+public enum OffsetChoice: String, Hashable, Sendable, CaseIterable {
+    /// Those that the target gives; positions of groups are translated.
+    case translate
+    /// Those of the source. Offsets without a copy are filled with markers that no consumer sees.
+    case preserve
 }
 
 /// Reaction of a partition to something that cannot be put right.

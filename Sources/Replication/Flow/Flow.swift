@@ -484,7 +484,10 @@ extension Flow {
             var partition = factory.partition(
                 new, in: found, metrics: topicMetrics.metrics(of: new.pair.source.topic))
             partition.setPaused(control.pauses.covers(new.pair.source))
-            if let limit = limits[new.pair.target.topic] { partition.setLargestBatch(limit) }
+            if let limit = limits[new.pair.target.topic] {
+                if let bytes = limit.largestBatch { partition.setLargestBatch(bytes) }
+                partition.setOnlyCompacts(limit.onlyCompacts)
+            }
             batches[shard].append(partition)
         }
         for (shard, partitions) in zip(shards, batches) where !partitions.isEmpty {
@@ -503,16 +506,26 @@ extension Flow {
             ])
     }
 
-    /// Bytes that target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a
-    /// segment holds. Elsewhere refusals tell.
-    private func batchLimits(of topics: Set<String>) async -> [String: Int] {
-        let keys = ["max.message.bytes", "segment.bytes"]
+    /// What a target topic takes.
+    private struct BatchLimit {
+        /// Bytes.
+        var largestBatch: Int?
+        /// Records are compacted, and none is deleted.
+        var onlyCompacts: Bool
+    }
+
+    /// What target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a segment
+    /// holds. Elsewhere refusals tell.
+    private func batchLimits(of topics: Set<String>) async -> [String: BatchLimit] {
+        let keys = ["max.message.bytes", "segment.bytes", "cleanup.policy"]
         let described = await target.describeConfigs(topics.map { .topic($0) }, keys: keys)
-        var limits: [String: Int] = [:]
+        var limits: [String: BatchLimit] = [:]
         for topic in topics {
             guard case .success(let entries)? = described[.topic(topic)] else { continue }
             let values = keys.compactMap { entries[$0]?.value.flatMap { Int($0) } }
-            limits[topic] = values.filter { $0 > 0 }.min()
+            limits[topic] = BatchLimit(
+                largestBatch: values.filter { $0 > 0 }.min(),
+                onlyCompacts: entries["cleanup.policy"]?.value == "compact")
         }
         return limits
     }

@@ -19,7 +19,8 @@ struct PartitionFactory {
             rewriter: RecordRewriter(
                 compression: settings.compression, loopGuard: loopGuard(of: pair), limit: settings.recordLimit),
             rules: PartitionReplicator.Rules(
-                policies: settings.policies, delivery: settings.delivery, sourceCluster: settings.source.name,
+                policies: settings.policies, delivery: settings.delivery,
+                keepsOffsets: settings.offsets == .preserve, sourceCluster: settings.source.name,
                 targetCluster: settings.target.name),
             position: new.position, map: new.map, producer: producer)
         let source = found.sourceMetadata.partition(pair.source.topic, pair.source.partition)

@@ -8,7 +8,7 @@ extension PartitionReplicator {
     package var checkpoint: Checkpoint? {
         guard isActive, hasStreamed || isAwaitingCheckpoint, truncation == nil else { return nil }
         return Checkpoint(
-            sourceOffset: completedOffset, targetOffset: targetLog.endOffset, sourceLeaderEpoch: cursor.leaderEpoch,
+            sourceOffset: completedOffset, targetOffset: alignedTargetOffset, sourceLeaderEpoch: cursor.leaderEpoch,
             sourceTopicID: sourceTopicID.hexadecimal, formerSourceTopicID: formerTopicID?.hexadecimal, map: map.edge,
             producers: Dictionary(knownEpochs.map { ("\($0.key)", $0.value) }) { first, _ in first },
             following: following, targetTopicID: targetLog.topicID.hexadecimal,
@@ -17,7 +17,10 @@ extension PartitionReplicator {
 
     /// Takes in what an earlier run has recorded; the partition has its topics' ids by then.
     package mutating func restore(_ checkpoint: Checkpoint) {
-        if let recorded = checkpoint.accounting { accounting = recorded }
+        if let recorded = checkpoint.accounting {
+            accounting = recorded
+            if alignment != nil { alignment = OffsetAlignment(start: recorded.start, fillerSize: rules.fillerSize) }
+        }
         targetLog.endOffset = checkpoint.targetOffset
         targetLog.leaderEpoch = checkpoint.targetLeaderEpoch ?? -1
         cursor.leaderEpoch = checkpoint.sourceLeaderEpoch

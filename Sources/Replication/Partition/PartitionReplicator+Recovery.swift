@@ -20,7 +20,8 @@ extension PartitionReplicator {
             leaderEpoch: targetLog.leaderEpoch, metadataEpoch: targetLog.metadataEpoch, truncation: truncated,
             renewsEpoch: cause == .takeover || renewsEpoch, isSourceReplaced: isSourceReplaced,
             comparesCopies: !isCompared, divergence: divergence, sourceTopicID: sourceTopicID,
-            completedOffset: completedOffset, cursor: cursor, rewriter: rewriter, map: map
+            completedOffset: completedOffset, cursor: cursor, rewriter: rewriter, map: map,
+            keepsOffsets: rules.keepsOffsets
         )
     }
 
@@ -83,12 +84,15 @@ extension PartitionReplicator {
             return fail(
                 PartitionFailure(
                     .recreated,
-                    "the target topic was deleted and created again: its copies are gone. With policies: "
-                        + "{recreated: continue} they are copied again as far as the source still has them"))
+                    "the target topic was deleted and created again: its copies are gone"
+                        + rules.remedy(
+                            "With policies: {recreated: continue} they are copied again as far as the source still has "
+                                + "them")))
         }
         targetLog.isRecreated = false
         recoveryDelay.reset()
         lastRecoveryError = nil
+        if alignment != nil { return align(outcome, at: now, wallClock: wallClock) }
         if let truncation = outcome.truncation ?? (isRecreated ? 0 : nil) {
             return targetTruncated(at: truncation, outcome)
         }
@@ -130,8 +134,9 @@ extension PartitionReplicator {
     }
 
     /// Everything of ours is accounted for: batches are sent from now on.
-    private mutating func stream(_ outcome: RecoveryOutcome) {
+    mutating func stream(_ outcome: RecoveryOutcome) {
         for producer in outcome.epochs { window.renew(producer) }
+        for stamp in outcome.continued { window.resume(stamp) }
         for (used, successor) in successors {
             window.reassign(from: used, to: ProducerIdentity(id: successor, epoch: 0))
         }
@@ -217,7 +222,7 @@ extension PartitionReplicator {
     }
 
     /// Nothing is added to a log that lacks records before a checkpoint says so; then the partition is recovered again.
-    private mutating func awaitCheckpoint(_ outcome: RecoveryOutcome) {
+    mutating func awaitCheckpoint(_ outcome: RecoveryOutcome) {
         targetLog.endOffset = outcome.end.offset
         targetLog.leaderEpoch = outcome.end.epoch
         var isSourceReplaced = false
@@ -240,7 +245,7 @@ extension PartitionReplicator {
 
 extension TargetTail {
     /// Whether a batch of the log is this one.
-    fileprivate func holds(_ sent: OutgoingBatch, in batch: Batch) -> Bool {
+    func holds(_ sent: OutgoingBatch, in batch: Batch) -> Bool {
         // Damaged at the source: then the target has not taken it.
         (try? holds(sent.records, in: batch)) ?? false
     }

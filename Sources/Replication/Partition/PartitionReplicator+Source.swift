@@ -163,6 +163,13 @@ extension PartitionReplicator {
         let frames = [frame]
         for var batch in outcome.batches {
             batch.frames = frames
+            if alignment != nil {
+                guard isActive, checkHole(batch.skipped.values.reduce(0, +)), let rest = takePresent(batch) else {
+                    release(batch)
+                    continue
+                }
+                batch = rest
+            }
             bufferedBytes += batch.sizeInBytes
             window.enqueue(batch, recordCount: Int32(batch.recordCount), producerID: batch.producerID)
         }
@@ -292,8 +299,10 @@ extension PartitionReplicator {
             return fail(
                 PartitionFailure(
                     .truncated,
-                    explanation + ". With policies: {truncated: continue} the first such record is searched for, and "
-                        + "replication goes on from there"))
+                    explanation
+                        + rules.remedy(
+                            "With policies: {truncated: continue} the first such record is searched for, and replication "
+                                + "goes on from there")))
         }
         dropBuffered()
         phase = .recovering(.init(divergence: offset))
@@ -305,7 +314,8 @@ extension PartitionReplicator {
         fail(
             PartitionFailure(
                 .truncated,
-                explanation + ". With policies: {truncated: continue} replication goes on at \(offset)"))
+                explanation
+                    + rules.remedy("With policies: {truncated: continue} replication goes on at \(offset)")))
         return false
     }
 
@@ -343,7 +353,8 @@ extension PartitionReplicator {
             return fail(
                 PartitionFailure(
                     .recreated,
-                    explanation + ". With policies: {recreated: continue} the new one is copied behind the old"))
+                    explanation
+                        + rules.remedy("With policies: {recreated: continue} the new one is copied behind the old")))
         }
         sourceLogReplaced()
         sample = nil

@@ -45,14 +45,16 @@ extension PartitionReplicator {
     mutating func prepareNext(merging sizes: BatchMerger.Sizes) -> Int? {
         guard isReadyToSend, let upcoming = window.upcoming else { return nil }
         guard upcoming.sizeInBytes <= sizes.small else { return upcoming.sizeInBytes }
-        mergeSmallBatches(sizes)
+        if !upcoming.isFiller { mergeSmallBatches(sizes) }
         return window.upcoming?.sizeInBytes
     }
 
     private mutating func mergeSmallBatches(_ sizes: BatchMerger.Sizes) {
         var (count, difference) = (0, 0)
         let largest = rewriter.largestBatch
+        let keepsOffsets = rules.keepsOffsets
         window.mergeUnsent(limit: min(sizes.limit, largest), size: { BatchMerger.size($0, sizes) }) { batches in
+            let batches = keepsOffsets ? Array(batches.prefix(OutgoingBatch.adjoining(batches))) : batches
             guard let merged = BatchMerger.merge(batches, largestBatch: largest) else { return nil }
             count = merged.count
             difference = batches.prefix(count).reduce(merged.batch.sizeInBytes) { $0 - $1.sizeInBytes }
@@ -66,6 +68,7 @@ extension PartitionReplicator {
     /// The next batch to send, with the flow's producer id, epoch and sequence in its header; nil when there is none.
     package mutating func nextAttempt() -> ProduceAttempt? {
         guard isReadyToSend, let next = window.next() else { return nil }
+        alignment?.sentEnd = next.batch.sources.end
         let patch = BatchHeaderPatch(
             producerID: next.producer.id, producerEpoch: next.producer.epoch, baseSequence: next.sequence)
         return ProduceAttempt(sequence: next.sequence, records: patch.apply(to: next.batch.records))
@@ -114,6 +117,14 @@ extension PartitionReplicator {
     private mutating func rejected(_ rejection: ProduceVerdict.Rejection, at now: NIODeadline) {
         // Policies are for losses: nothing is lost by dividing a batch that is too large.
         let isDivided = rejection.isTooLarge && (window.oldest?.batch.recordCount ?? 0) > 1
+        if window.oldest?.batch.isFiller == true, !isDivided {
+            window.failed()
+            return fail(
+                PartitionFailure(
+                    rejection.reason,
+                    "the target refuses the empty records that bring its log to source offset "
+                        + "\(alignment?.start ?? 0), where the copy begins: \(rejection.explanation)"))
+        }
         if isDivided || rules.policies.quarantined == .continue { return setBack(.rejected(rejection), at: now) }
         let oldest = window.oldest?.batch
         window.failed()
@@ -165,6 +176,7 @@ extension PartitionReplicator {
         checkOrder()
         renewEpochIfDue()
         completeIfIdle()
+        if alignment?.isBeginning == true { fillBeginning(wallClock: wallClock, at: now) }
     }
 
     /// Completes batches that the target has, oldest first.
@@ -173,8 +185,12 @@ extension PartitionReplicator {
     ) {
         for acknowledged in done {
             let batch = acknowledged.batch
-            bufferedBytes -= batch.sizeInBytes
+            if !batch.isFiller { bufferedBytes -= batch.sizeInBytes }
             release(batch)
+            if alignment != nil {
+                acknowledgeAligned(acknowledged, at: now, wallClock: wallClock)
+                continue
+            }
             guard isInPlace(acknowledged.baseOffset) else { continue }
             if acknowledged.baseOffset >= 0 {
                 map.append(batch.sources, at: acknowledged.baseOffset)
@@ -182,15 +198,30 @@ extension PartitionReplicator {
             } else {
                 map.lose(upTo: batch.sources.end)
             }
-            accounting.write(Int64(batch.recordCount))
-            writtenBytes += Int64(batch.sizeInBytes)
-            writtenBatches += 1
-            accounting.skip(batch.skipped)
+            account(for: batch, at: now, wallClock: wallClock)
             completedOffset = batch.nextSourceOffset
-            metrics.acknowledged(
-                batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
-                pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
         }
+    }
+
+    private mutating func account(for batch: OutgoingBatch, at now: NIODeadline, wallClock: Int64) {
+        accounting.write(Int64(batch.recordCount))
+        writtenBytes += Int64(batch.sizeInBytes)
+        writtenBatches += 1
+        accounting.skip(batch.skipped)
+        metrics.acknowledged(
+            batch, latencyMilliseconds: batch.maxTimestamp < 0 ? nil : max(0, wallClock - batch.maxTimestamp),
+            pipelineNanoseconds: (now - batch.fetchedAt).nanoseconds)
+    }
+
+    private mutating func acknowledgeAligned(
+        _ acknowledged: ProduceWindow<OutgoingBatch>.Acknowledged, at now: NIODeadline, wallClock: Int64
+    ) {
+        let batch = acknowledged.batch
+        guard isActive, isAligned(batch, at: acknowledged.baseOffset) else { return }
+        targetLog.endOffset = batch.sources.end
+        guard !batch.isFiller else { return }
+        account(for: batch, at: now, wallClock: wallClock)
+        completeInPlace(upTo: batch.sources.end)
     }
 
     /// Compares the offset of an appended batch with the expected one.
@@ -233,7 +264,8 @@ extension PartitionReplicator {
         window.failed()
         switch setback {
         case .unknownOutcome: doubtOutcome()
-        case .staleEpoch: requireNewEpoch()
+        // Where copies keep their offsets, the log tells the sequence that follows.
+        case .staleEpoch: if alignment != nil { doubtOutcome() } else { requireNewEpoch() }
         case .rejected(let rejection): self.rejection = rejection
         case .refused: break
         }
@@ -265,7 +297,7 @@ extension PartitionReplicator {
     private mutating func checkOrder() {
         guard window.isOutOfOrder, rules.delivery == .exactlyOnce || rejection != nil else { return }
         rejection = nil
-        requireNewEpoch()
+        if alignment != nil { doubtOutcome() } else { requireNewEpoch() }
     }
 
     /// Without exactly once a new epoch needs no recovery.
@@ -284,17 +316,22 @@ extension PartitionReplicator {
             guard
                 window.replaceOldest(with: pieces.map { (batch: $0, recordCount: Int32($0.recordCount)) }) != nil
             else { return }
-            bufferedBytes += pieces.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes }
+            if !oldest.isFiller { bufferedBytes += pieces.reduce(-oldest.sizeInBytes) { $0 + $1.sizeInBytes } }
             if rejection.isTooLarge { learnLimit(from: oldest) }
             return
         }
         guard rules.policies.quarantined == .continue else { return stop(for: rejection, of: oldest) }
         guard let gone = window.replaceOldest(with: []) else { return }
         let count = Int64(gone.recordCount)
-        accounting.skip(gone.skipped)
-        accounting.skip([.quarantined: count])
+        let skipped = gone.skipped.merging([.quarantined: count]) { $0 + $1 }
         metrics.skipped(count, .quarantined)
-        completedOffset = gone.nextSourceOffset
+        if alignment != nil {
+            // Completed once markers have its place.
+            alignment?.openSkips.merge(skipped) { $0 + $1 }
+        } else {
+            accounting.skip(skipped)
+            completedOffset = gone.nextSourceOffset
+        }
         bufferedBytes -= gone.sizeInBytes
         release(gone)
         report(

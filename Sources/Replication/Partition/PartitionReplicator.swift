@@ -95,25 +95,49 @@ package struct PartitionReplicator: Sendable {
     /// Ids to use in place of those whose epochs are used up.
     var successors: [Int64: Int64] = [:]
 
+    /// Nil where offsets are translated.
+    package internal(set) var alignment: OffsetAlignment?
+
     private var effects = PartitionEffects()
 
     /// Settings of the flow that decide about its partitions.
     package struct Rules: Sendable {
         package var policies: FlowPolicies
         package var delivery: DeliveryGuarantee
+        /// Copies have the offsets of their source.
+        package var keepsOffsets: Bool
+        /// Records in one batch of filler, where offsets are kept.
+        package var fillerSize = Filler.largest
         /// The clusters' names, for messages.
         package var sourceCluster: String
         package var targetCluster: String
 
         package init(
-            policies: FlowPolicies, delivery: DeliveryGuarantee, sourceCluster: String = "the source",
-            targetCluster: String
+            policies: FlowPolicies, delivery: DeliveryGuarantee, keepsOffsets: Bool = false,
+            sourceCluster: String = "the source", targetCluster: String
         ) {
             self.policies = policies
             self.delivery = delivery
+            self.keepsOffsets = keepsOffsets
             self.sourceCluster = sourceCluster
             self.targetCluster = targetCluster
+            set(policies)
         }
+
+        /// Behind a log that was cut, or is another one, offsets could not be those of the source.
+        mutating func set(_ policies: FlowPolicies) {
+            self.policies = policies
+            guard keepsOffsets else { return }
+            self.policies.truncated = .stop
+            self.policies.recreated = .stop
+        }
+
+        /// Advice for a person, behind an explanation; copies that keep their offsets have other ways out.
+        func remedy(_ usual: String) -> String { keepsOffsets ? Self.differingRemedy : ". \(usual)" }
+
+        static let differingRemedy =
+            ". With offsets: preserve the copy cannot continue there: delete the target topic and copy it with a flow of "
+            + "another name, or use offsets: translate"
     }
 
     /// The target's log as far as it is known.
@@ -149,6 +173,10 @@ package struct PartitionReplicator: Sendable {
         self.map = map
         accounting = Accounting(start: position)
         window = ProduceWindow(producer: producer)
+        if rules.keepsOffsets {
+            alignment = OffsetAlignment(start: position, fillerSize: rules.fillerSize)
+            self.rewriter.keepsOffsets = true
+        }
     }
 
     /// The effects of all events since the last call.
@@ -203,7 +231,7 @@ extension PartitionReplicator {
     }
 
     package mutating func setPolicies(_ policies: FlowPolicies) {
-        rules.policies = policies
+        rules.set(policies)
     }
 
     /// An operator wants a partition that has failed to be tried again: from what is completed, as a restart would. What
@@ -279,9 +307,14 @@ extension PartitionReplicator {
     /// With nothing on the way, everything up to the position is completed.
     mutating func completeIfIdle() {
         guard window.isEmpty, truncation == nil else { return }
+        // Markers in the places of what was skipped come first.
+        if alignment != nil, targetLog.endOffset < cursor.position {
+            _ = checkHole(cursor.position - targetLog.endOffset)
+            return
+        }
         accounting.skip(cursor.openSkips)
         cursor.openSkips = [:]
-        completedOffset = cursor.position
+        if alignment != nil { completeInPlace(upTo: cursor.position) } else { completedOffset = cursor.position }
         checkBalance()
     }
 
@@ -303,6 +336,8 @@ extension PartitionReplicator {
         bufferedBytes = 0
         rejection = nil
         cursor.openSkips = [:]
+        alignment?.openSkips = [:]
+        alignment?.fillerEnd = -1
         if case .draining = reading { reading = .reading }
         cursor.position = completedOffset
     }
@@ -335,20 +370,22 @@ extension PartitionReplicator {
     /// Nothing is on its way to the target that the map does not know.
     package var isIdle: Bool {
         if case .failed(_, let isIdle) = phase { return isIdle }
-        return window.isEmpty && isStreaming
+        return window.isEmpty && isStreaming && !hasTrailingHole && alignment?.underWay == nil
     }
 
     /// Answers to what was sent are still to come.
-    var awaitsAnswers: Bool { window.answersOutstanding > 0 }
+    var awaitsAnswers: Bool { window.answersOutstanding > 0 || alignment?.underWay != nil }
 
     /// Nothing is left to be done when the flow stops.
-    package var isDrained: Bool { !isActive || (window.isEmpty && truncation == nil) }
+    package var isDrained: Bool {
+        !isActive || (window.isEmpty && truncation == nil && !hasTrailingHole && alignment?.underWay == nil)
+    }
 
     /// - Parameter limit: with this many bytes waiting for the target the partition is full.
     /// - Returns: nil while it is not to be fetched.
     package func fetchWish(limit: Int) -> FetchWish? {
         guard isActive, reading == .reading, !isPaused, isSelected, !isReleasing, !isRecovering,
-            fetchDelay.until == nil,
+            fetchDelay.until == nil, alignment?.isBeginning != true,
             let sourceLeader
         else { return nil }
         return FetchWish(
@@ -357,17 +394,17 @@ extension PartitionReplicator {
     }
 
     /// The next offset to fetch: where there are copies to compare, that of the first of their originals.
-    var nextFetchOffset: Int64 { sample?.sources.lowerBound ?? cursor.position }
+    package var nextFetchOffset: Int64 { sample?.sources.lowerBound ?? cursor.position }
 
     package var isReadyToSend: Bool {
-        isStreaming && sendDelay.until == nil && targetLog.leader != nil && window.canSend
+        isStreaming && sendDelay.until == nil && targetLog.leader != nil && window.canSend && isNextInPlace
     }
 
     /// It has to be found out what the target has. False while that cannot be asked.
     package var recoveryIsDue: Bool {
         switch phase {
         case .recovering, .unknownOutcome:
-            window.answersOutstanding == 0 && recoveryDelay.until == nil && targetLog.leader != nil
+            !awaitsAnswers && recoveryDelay.until == nil && targetLog.leader != nil
         case .streaming, .awaitingCheckpoint, .failed: false
         }
     }

@@ -91,6 +91,9 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         lanes.map { ProducerIdentity(id: $0.key, epoch: $0.value.epoch) }
     }
 
+    /// The id of batches that name none, with its epoch.
+    package var usualProducer: ProducerIdentity { ProducerIdentity(id: usualID, epoch: epoch(of: usualID)) }
+
     /// The sequence of each id that follows on everything that has passed.
     package var nextSequences: [Int64: Int32] {
         var sequences = lanes.mapValues(\.nextSequence)
@@ -215,6 +218,13 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         sent = 0
         phase = .proving
         for index in entries.indices where entries[index].producerID == identity.id { entries[index].sequence = nil }
+    }
+
+    /// Continues an epoch behind the last sequence that the log has, with all of this id that is not acknowledged. Only when
+    /// no answer is out.
+    package mutating func resume(_ stamp: ProducerStamp) {
+        renew(ProducerIdentity(id: stamp.id, epoch: stamp.epoch))
+        lanes[stamp.id]?.nextSequence = stamp.sequence
     }
 
     /// Other batches take the place of the oldest, which the broker has refused; those behind it are numbered anew.

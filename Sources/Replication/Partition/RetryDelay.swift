@@ -19,6 +19,11 @@ package struct RetryDelay: Hashable, Sendable {
         until = now + TimeAmount(backoff.delay(after: failures, using: &random))
     }
 
+    /// Begins a pause, or makes the present one longer.
+    mutating func hold(until end: NIODeadline) {
+        until = max(until ?? end, end)
+    }
+
     mutating func succeeded() {
         failures = 0
     }

@@ -110,8 +110,14 @@ package struct FlowIdentity: Hashable, Sendable, Codable {
     package var targetClusterID: String
     package var naming: String
     package var startFrom: String
+    /// Nil where they are translated.
+    package var offsets: String?
 
-    package init(sourceClusterID: String, targetClusterID: String, naming: String, startFrom: String) {
+    package init(
+        sourceClusterID: String, targetClusterID: String, naming: String, startFrom: String,
+        offsets: OffsetChoice = .translate
+    ) {
+        self.offsets = offsets == .translate ? nil : offsets.rawValue
         self.sourceClusterID = sourceClusterID
         self.targetClusterID = targetClusterID
         self.naming = naming
@@ -128,6 +134,10 @@ package struct FlowIdentity: Hashable, Sendable, Codable {
         }
         if naming != other.naming { return ("naming", naming, other.naming) }
         if startFrom != other.startFrom { return ("startFrom", startFrom, other.startFrom) }
+        if offsets != other.offsets {
+            let usual = OffsetChoice.translate.rawValue
+            return ("offsets", offsets ?? usual, other.offsets ?? usual)
+        }
         return nil
     }
 }

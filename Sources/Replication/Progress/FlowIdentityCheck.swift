@@ -46,7 +46,7 @@ package struct FlowIdentityCheck: Sendable {
         if !targetID.isEmpty { await target.keep(to: targetID) }
         let identity = FlowIdentity(
             sourceClusterID: sourceID, targetClusterID: targetID, naming: settings.naming.recorded,
-            startFrom: settings.startFrom.recorded)
+            startFrom: settings.startFrom.recorded, offsets: settings.offsets)
         let hasProgressTopic = try await progress.openIfPresent()
         try await progress.check(identity, comparesStart: comparesStart)
         return Finding(

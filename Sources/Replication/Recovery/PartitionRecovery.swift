@@ -86,6 +86,10 @@ package struct PartitionRecovery: Sendable {
     private var known: [Int64: Int16]
     /// Epochs to continue with.
     private(set) var renewed: [Int64: Int16] = [:]
+    /// Last sequences of our producer ids in the epochs in use, as far as the target tells; -1 for none.
+    private var lastSequences: [Int64: Int32] = [:]
+    /// The target has told its producers.
+    private var tellsProducers = false
     /// End of the log before anything of ours was added to it, and after that.
     private var before = LogEnd()
     private(set) var now = LogEnd()
@@ -153,11 +157,25 @@ package struct PartitionRecovery: Sendable {
         var outcome = RecoveryOutcome(
             cause: subject.cause, from: subject.from, metadataEpoch: subject.metadataEpoch, tail: tail)
         outcome.epochs = renewedProducers
+        outcome.continued = continued
         outcome.end = now
         outcome.truncation = truncation
         outcome.resumption = match?.resumption(subject, tail)
         if match == nil, truncation == nil { outcome.sample = sample }
         return outcome
+    }
+
+    /// Sequences to continue with in the epochs in use, where copies keep their offsets.
+    private var continued: [ProducerStamp] {
+        guard subject.keepsOffsets, tellsProducers else { return [] }
+        return ours.sorted().map { id in
+            let epoch = known[id] ?? 0
+            let last = lastSequences[id] ?? -1
+            // What has come since the target was asked is in the tail.
+            let newest = tail.batches.last { $0.producer.id == id && $0.producer.epoch == epoch }
+            let next = newest.map { $0.producer.sequence &+ Int32(truncatingIfNeeded: $0.count) } ?? last &+ 1
+            return ProducerStamp(id: id, epoch: epoch, sequence: next & .max)
+        }
     }
 
     private var renewedProducers: [ProducerIdentity] {
@@ -180,14 +198,18 @@ package struct PartitionRecovery: Sendable {
 
 // Epochs and ends.
 extension PartitionRecovery {
-    /// - Parameter producers: nil when the cluster cannot tell: checkpoints know the epochs, too.
-    package mutating func described(_ producers: [ProducerIdentity]?) {
+    /// - Parameters:
+    ///   - producers: nil when the cluster cannot tell: checkpoints know the epochs, too.
+    ///   - lastSequences: of the last batch of each in its epoch, by producer id; -1 for none.
+    package mutating func described(_ producers: [ProducerIdentity]?, lastSequences: [Int64: Int32] = [:]) {
+        tellsProducers = producers != nil
         for producer in producers ?? [] where ours.contains(producer.id) {
             if subject.cause == .unknownOutcome, producer.epoch > known[producer.id] ?? .max {
                 step = .aborted(.fenced)
                 return
             }
             known[producer.id] = max(known[producer.id] ?? -1, producer.epoch)
+            if known[producer.id] == producer.epoch { self.lastSequences[producer.id] = lastSequences[producer.id] }
         }
         let exhausted = Set(known.filter { $0.value == .max }.keys)
         step = exhausted.isEmpty ? .end : .exhausted(exhausted)
@@ -248,6 +270,12 @@ extension PartitionRecovery {
             let epoch = known[id] ?? -1
             if epoch < .max { renewed[id] = epoch + 1 }
         }
+        // A fence would take an offset that is a record's. Sequences that follow on the last one in the log fence as well:
+        // of two batches that come for the same place, the broker takes one.
+        guard !subject.keepsOffsets else {
+            if tellsProducers { renewed = [:] }
+            return
+        }
         if !renewed.isEmpty { step = .fence }
     }
 
@@ -272,7 +300,7 @@ extension PartitionRecovery {
         guard end.epoch == before.epoch, end.offset >= before.offset else {
             return failed("the leader has changed meanwhile", during: .listOffsets)
         }
-        guard subject.delivery == .exactlyOnce, !isFirstContact else { return readCopies() }
+        guard subject.delivery == .exactlyOnce, !isFirstContact || subject.keepsOffsets else { return readCopies() }
         readTail(LogRangeScan(from: tail.position, to: now.offset))
     }
 }
@@ -327,7 +355,7 @@ extension PartitionRecovery {
     }
 
     private mutating func match() {
-        guard subject.cause == .takeover, truncation == nil, tail.count > 0 else {
+        guard subject.cause == .takeover, truncation == nil, tail.count > 0, !subject.keepsOffsets else {
             step = .done(nil)
             return
         }

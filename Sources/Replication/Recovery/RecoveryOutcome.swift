@@ -10,6 +10,8 @@ package struct RecoveryOutcome: Sendable {
     let metadataEpoch: Int32
     /// Epochs to continue with, by producer id; empty to keep those in use.
     package var epochs: [ProducerIdentity] = []
+    /// Sequences to continue with, by producer id, where copies keep their offsets.
+    package var continued: [ProducerStamp] = []
     /// Present end of the target's log.
     package var end = LogEnd()
     /// The target has less than it once had: its log was truncated at this offset. Records behind it came later.

@@ -31,6 +31,8 @@ package struct RecoverySubject: Sendable {
     let cursor: SourceCursor
     let rewriter: RecordRewriter
     let map: OffsetMap
+    /// The end of the target's log tells where to continue.
+    var keepsOffsets = false
 }
 
 extension RecoverySubject {

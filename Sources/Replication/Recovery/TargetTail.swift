@@ -28,6 +28,8 @@ package struct TargetTail: Sendable {
     package private(set) var gaps: Int64 = 0
     /// Offsets of other writers' records, and of markers.
     package private(set) var foreign: Int64 = 0
+    /// Offset of the first record or marker that another producer wrote; nil for none.
+    package private(set) var firstStranger: Int64?
     /// Records that were ours, as far as batches are left.
     package private(set) var count: Int64 = 0
     /// The target gives records its own time: timestamps tell nothing.
@@ -82,6 +84,7 @@ package struct TargetTail: Sendable {
             }
             guard case .batch(let batch) = entry else {
                 foreign += entry.lastOffset + 1 - position
+                firstStranger = firstStranger ?? position
                 position = entry.lastOffset + 1
                 continue
             }
@@ -105,6 +108,7 @@ package struct TargetTail: Sendable {
             hasNewEpoch = true
         }
         guard ours.contains(header.producerID), !header.isControl else {
+            if !ours.contains(header.producerID) { firstStranger = firstStranger ?? first }
             foreign += header.nextOffset - first
             return
         }
@@ -167,6 +171,18 @@ package struct TargetTail: Sendable {
             if next.fingerprint != fingerprint { isSame = false }
         }
         return isKnown ? isSame : last?.fingerprint == ContentFingerprint(records)
+    }
+
+    /// Fingerprints of our records that are still there, by offset.
+    var fingerprintsByOffset: [Int64: ContentFingerprint] {
+        var found: [Int64: ContentFingerprint] = [:]
+        var batches = batches[...]
+        for (number, fingerprint) in fingerprints {
+            while let batch = batches.first, batch.number + batch.count <= number { batches.removeFirst() }
+            guard let batch = batches.first, batch.number <= number else { continue }
+            found[batch.baseOffset + number - batch.number] = fingerprint
+        }
+        return found
     }
 
     /// The batch that one of our records is in, by the record's number.

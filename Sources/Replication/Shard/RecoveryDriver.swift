@@ -100,7 +100,10 @@ extension Shard {
             let producers = try? outcome.get().map {
                 ProducerIdentity(id: $0.producerID, epoch: Int16(clamping: $0.epoch))
             }
-            recovery.described(producers)
+            let sequences = (try? outcome.get()).map { producers in
+                Dictionary(producers.map { ($0.producerID, $0.lastSequence) }) { first, _ in first }
+            }
+            recovery.described(producers, lastSequences: sequences ?? [:])
         }
     }
 

@@ -19,6 +19,7 @@ extension Shard {
     private func obstacle(of partition: PartitionReplicator, at now: NIODeadline) -> String? {
         guard partition.isActive else { return nil }
         if let obstacle = partition.obstacle { return obstacle }
+        if let beginning = partition.beginning { return beginning }
         let waitsForTarget = !partition.isIdle
         return (waitsForTarget ? targetObstacle(of: partition, at: now) : nil) ?? sourceObstacle(of: partition, at: now)
     }

@@ -26,6 +26,7 @@ actor Shard {
     /// Target partitions of which the last answer could not be true.
     var disbelieved: Set<TopicPartition> = []
     let recoverySignal = Signal()
+    let alignmentSignal = Signal()
     let sourceThrottle: ThrottleMeter
     let targetThrottle: ThrottleMeter
 
@@ -87,6 +88,7 @@ actor Shard {
             group.addTask { await self.followSourceLeaders() }
             group.addTask { await self.followTargetLeaders() }
             group.addTask { await self.runRecovery() }
+            group.addTask { await self.runAlignment() }
             for await link in newLinks {
                 switch link {
                 case .source(let lane):
@@ -175,6 +177,7 @@ actor Shard {
         }
         for broker in changes.targets { targetLinks[broker]?.signal.notify() }
         if changes.isRecoveryDue { recoverySignal.notify() }
+        if changes.isAlignmentDue { alignmentSignal.notify() }
         if changes.areLeadersStale { refreshLeaders() }
         if changes.isDeadlineNew { scheduleTick() }
         if changes.hasReleased { partsDue.notify() }
@@ -199,6 +202,7 @@ actor Shard {
         newLinksContinuation.finish()
         refreshLeaders()
         recoverySignal.notify()
+        alignmentSignal.notify()
         notifyAll()
     }
 

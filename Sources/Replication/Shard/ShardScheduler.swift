@@ -35,6 +35,8 @@ package struct ShardScheduler {
     /// Partitions of which something has to be found out. Kept apart, since they are asked for after each answer.
     private var questions: Set<Int> = []
     private var recoveries = RecoveryGroups()
+    /// Partitions with work at the target that is due before their next batch.
+    private var aligning: Set<Int> = []
     /// Partitions whose source is being asked for its bounds.
     private var ranging: Set<Int> = []
     private var isLearning = false
@@ -79,6 +81,7 @@ package struct ShardScheduler {
         var isPausing = false
         var hasProgressed = false
         var isHolding = false
+        var isAligning = false
         /// The partition is gone; the slot is used again when nothing refers to it.
         var isLeft = false
     }
@@ -222,6 +225,7 @@ extension ShardScheduler {
             if hasQuestion { questions.insert(index) } else { questions.remove(index) }
         }
         if hasQuestion { changes.isRecoveryDue = true }
+        fileAlignment(index)
         let isPausing = slots[index].partition.nextDeadline != nil
         if isPausing != slots[index].isPausing {
             slots[index].isPausing = isPausing
@@ -313,6 +317,7 @@ struct ShardChanges {
     /// Bytes of the budget are free again.
     var hasBudget = false
     var isRecoveryDue = false
+    var isAlignmentDue = false
     var areLeadersStale = false
     /// The next deadline may be earlier than the one known.
     var isDeadlineNew = false
@@ -566,6 +571,41 @@ extension ShardScheduler {
         ready.append(contentsOf: again)
         readyAtTarget[broker] = ready
         return sendings
+    }
+}
+
+// Work at the target where copies keep their offsets.
+extension ShardScheduler {
+    /// Work of one partition that its leader is asked for.
+    struct Alignment: Sendable {
+        let index: Int
+        let target: TopicPartition
+        let producer: ProducerIdentity
+        let work: OffsetAlignment.Work
+    }
+
+    private mutating func fileAlignment(_ index: Int) {
+        guard slots[index].partition.alignment != nil else { return }
+        let isDue = !slots[index].isLeft && slots[index].partition.alignmentWork != nil
+        if isDue { changes.isAlignmentDue = true }
+        guard isDue != slots[index].isAligning else { return }
+        slots[index].isAligning = isDue
+        if isDue { aligning.insert(index) } else { aligning.remove(index) }
+    }
+
+    /// Work that is due, by the broker that leads; the caller does it, and hands its outcome to each partition.
+    mutating func takeAlignments() -> [Int32: [Alignment]] {
+        var work: [Int32: [Alignment]] = [:]
+        for index in aligning.sorted() {
+            guard let due = slots[index].partition.alignmentWork, let leader = slots[index].partition.targetLog.leader
+            else { continue }
+            send(to: index) { $0.began(due) }
+            work[leader, default: []].append(
+                Alignment(
+                    index: index, target: slots[index].partition.target,
+                    producer: slots[index].partition.markerProducer, work: due))
+        }
+        return work
     }
 }
 

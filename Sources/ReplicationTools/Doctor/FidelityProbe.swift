@@ -79,6 +79,7 @@ struct FidelityProbe: Sendable {
                     why: "records get the time of their arrival",
                     remedy: "check log.message.timestamp.type of the brokers"))
         findings.append(await marker(producer))
+        if settings.offsets == .preserve { findings.append(await offsets(producer)) }
         return findings
     }
 
@@ -141,6 +142,52 @@ struct FidelityProbe: Sendable {
         } catch {
             return Finding(
                 .warning, "fidelity", settings.target.name, "takes no lone markers: \(error.reason.words)", why: why)
+        }
+    }
+
+    /// Lone markers take one offset each, several of one producer in one request too, and the next batch has the offset behind
+    /// them; filler can be deleted.
+    private func offsets(_ producer: ProducerIdentity) async -> Finding {
+        let fenced = ProducerIdentity(id: producer.id, epoch: producer.epoch &+ 1)
+        let count = 3
+        let why = "with offsets: preserve no copy could have its source's offsets"
+        let remedy = "use offsets: translate"
+        do throws(KafkaError) {
+            let before = try await end()
+            let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?
+                .leader
+            switch await target.writeMarkers([partition: MarkerRun(producer: fenced, count: count)], at: leader ?? -1)[
+                partition]
+            {
+            case .refused(let error), .inDoubt(let error): throw error
+            case .written, nil: break
+            }
+            let base = try await produce(timestamp: wallClock(), fenced, sequence: 0).baseOffset
+            let expected = before + Int64(count)
+            guard base == expected else {
+                return Finding(
+                    .error, "fidelity", settings.target.name,
+                    "gives other offsets than expected: behind \(count) markers from offset \(before) on a batch got "
+                        + "\(base), not \(expected)", why: why, remedy: remedy)
+            }
+            if case .failure(let error)? = await target.deleteRecords(before: [partition: base])[partition] {
+                throw error
+            }
+            return Finding(
+                .ok, "fidelity", settings.target.name, "takes several markers at once, and gives offsets behind them")
+        } catch {
+            let permission = MissingPermission(.alter, on: .cluster, of: settings.target)
+            return Finding(
+                .error, "fidelity", settings.target.name, "cannot be given offsets: \(error)", why: why,
+                remedy: error.code == .clusterAuthorizationFailed ? permission.command : remedy)
+        }
+    }
+
+    private func end() async throws(KafkaError) -> Int64 {
+        switch await target.offsets([partition: .latest])[partition] {
+        case .success(let found): found.offset ?? -1
+        case .failure(let error): throw error
+        case nil: -1
         }
     }
 

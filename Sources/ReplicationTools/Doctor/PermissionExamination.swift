@@ -96,6 +96,18 @@ struct PermissionExamination: Sendable {
                 Need(operation: .alterConfigs, severity: .warning, why: "its settings cannot follow the source"))
         }
         var cluster: [Need] = []
+        if settings.offsets == .preserve {
+            needs.append(
+                Need(
+                    operation: .delete, severity: .warning,
+                    why:
+                        "what brings a new topic's log to its source's first offset cannot be deleted (offsets: preserve)"
+                ))
+            cluster.append(
+                Need(
+                    operation: .alter, severity: .error,
+                    why: "no markers can be written where the source's log has holes (offsets: preserve)"))
+        }
         if settings.sync.acls {
             cluster.append(Need(operation: .describe, severity: .warning, why: "access rules cannot be read"))
             cluster.append(Need(operation: .alter, severity: .warning, why: "access rules cannot be copied"))

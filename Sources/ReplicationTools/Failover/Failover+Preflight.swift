@@ -72,7 +72,8 @@ extension Failover {
         }
         let now = FlowIdentity(
             sourceClusterID: sourceID ?? recorded.sourceClusterID, targetClusterID: targetID,
-            naming: settings.naming.recorded, startFrom: recorded.startFrom)
+            naming: settings.naming.recorded, startFrom: recorded.startFrom,
+            offsets: settings.offsets)
         guard let difference = recorded.difference(from: now) else { return [] }
         return [
             "the flow has run with \(difference.what) \(difference.recorded), and now it is \(difference.configured): "

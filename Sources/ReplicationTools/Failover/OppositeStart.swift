@@ -63,7 +63,8 @@ struct OppositeStart {
         try await store.check(
             FlowIdentity(
                 sourceClusterID: metadata.clusterID ?? "", targetClusterID: sourceID,
-                naming: opposite.naming.recorded, startFrom: opposite.startFrom.recorded))
+                naming: opposite.naming.recorded, startFrom: opposite.startFrom.recorded,
+                offsets: opposite.offsets))
         try await register(from: metadata.clusterID ?? "", to: sourceID, store)
         try await store.store(checkpoints)
         // Last: without it the flow counts as never started, and this is done again.

@@ -61,6 +61,8 @@ package enum SettingMeanings {
             "Start of topics that exist at the flow's first start: latest, earliest, or an ISO-8601 time.",
         "flows[].compression": "keep passes batches through as they are; a codec re-encodes those that differ.",
         "flows[].delivery": "exactlyOnce, or atLeastOnce, which may write records again after a crash.",
+        "flows[].offsets":
+            "translate: the target's own; preserve: those of the source, in topics that nobody else writes to.",
         "flows[].policies": "Reaction to losses, each stop or continue.",
         "flows[].policies.expired": "Records were deleted at the source before they were read.",
         "flows[].policies.truncated": "The source's log was cut behind what had been read.",

@@ -1,0 +1,358 @@
+package import KafkaClient
+internal import KafkaWire
+package import NIOCore
+
+// Copies with the offsets of their source; see ``OffsetAlignment``.
+extension PartitionReplicator {
+    /// - Parameter onlyCompacts: the target's topic is compacted without deleting.
+    package mutating func setOnlyCompacts(_ onlyCompacts: Bool) {
+        alignment?.onlyCompacts = onlyCompacts
+    }
+
+    /// End of the target's log once everything is acknowledged that was sent.
+    private var sentEnd: Int64 {
+        awaitsProduceAnswers ? alignment?.sentEnd ?? -1 : targetLog.endOffset
+    }
+
+    private var awaitsProduceAnswers: Bool { window.answersOutstanding > 0 }
+
+    /// Whether the next batch would be appended at its source's offset.
+    var isNextInPlace: Bool {
+        guard let alignment else { return true }
+        guard alignment.underWay == nil, let next = window.upcoming else { return false }
+        return next.sources.first.lowerBound == sentEnd
+    }
+
+    /// Work at the target that is due before anything else is sent.
+    package var alignmentWork: OffsetAlignment.Work? {
+        guard let alignment, alignment.underWay == nil, isStreaming, sendDelay.until == nil, targetLog.leader != nil,
+            !awaitsProduceAnswers, targetLog.endOffset >= 0
+        else { return nil }
+        return alignment.work(
+            end: targetLog.endOffset, next: window.oldest?.batch.sources.first.lowerBound ?? cursor.position)
+    }
+
+    /// The target's log does not reach as far as was read, although nothing waits to be sent.
+    var hasTrailingHole: Bool {
+        guard alignment != nil, isStreaming, targetLog.endOffset >= 0 else { return false }
+        return window.isEmpty && targetLog.endOffset < cursor.position
+    }
+
+    /// The progress of bringing the target's log to the offset at which the copy begins; nil when it is there.
+    var beginning: String? {
+        guard let alignment, alignment.isBeginning, isStreaming else { return nil }
+        return
+            "its log on \(rules.targetCluster) is brought to source offset \(alignment.start), where the copy begins: "
+            + "\(max(0, targetLog.endOffset)) offsets are done"
+    }
+
+    /// The lone markers of a partition are written under this id.
+    package var markerProducer: ProducerIdentity { window.usualProducer }
+
+    /// The shard does the work from now on.
+    package mutating func began(_ work: OffsetAlignment.Work) {
+        alignment?.underWay = work
+    }
+
+    /// Result of ``OffsetAlignment/Work``.
+    package enum WorkOutcome: Hashable, Sendable {
+        case done
+        /// Nothing has changed at the target.
+        case refused(KafkaError)
+        /// It may have been done, in part too, or may still be.
+        case inDoubt(String)
+    }
+
+    /// Time for what is in doubt to arrive, before the end of the log is believed.
+    private static let settling: TimeAmount = .seconds(2)
+
+    package mutating func ended(_ work: OffsetAlignment.Work, _ outcome: WorkOutcome, at now: NIODeadline) {
+        alignment?.underWay = nil
+        guard isActive else { return }
+        switch outcome {
+        case .done: done(work, at: now)
+        case .refused(let error): refused(work, error, at: now)
+        case .inDoubt(let reason):
+            obstacle = reason
+            renewMarkerEpoch()
+            recoveryDelay.hold(until: now + Self.settling)
+        }
+    }
+
+    /// What comes late is refused as soon as something is written in the next epoch. A checkpoint knows of it before it is
+    /// used: who takes over continues in it.
+    private mutating func renewMarkerEpoch() {
+        guard isStreaming else { return doubtOutcome() }
+        let producer = window.usualProducer
+        guard producer.epoch < .max - 1 else { return doubtOutcome() }
+        dropBuffered()
+        window.renew(ProducerIdentity(id: producer.id, epoch: producer.epoch + 1))
+        phase = .awaitingCheckpoint(.init())
+    }
+
+    private mutating func done(_ work: OffsetAlignment.Work, at now: NIODeadline) {
+        sendDelay.succeeded()
+        obstacle = nil
+        switch work {
+        case .markers(let range):
+            targetLog.endOffset = range.upperBound
+            if let alignment, alignment.isBeginning, alignment.onlyCompacts, range.upperBound >= alignment.start {
+                self.alignment?.isBeginning = false
+            }
+        case .deletion: alignment?.isBeginning = false
+        }
+        completeIfIdle()
+    }
+
+    private mutating func refused(_ work: OffsetAlignment.Work, _ error: KafkaError, at now: NIODeadline) {
+        let cluster = rules.targetCluster
+        switch (work, error.code) {
+        case (.markers, .clusterAuthorizationFailed?):
+            fail(
+                PartitionFailure(
+                    .notAuthorized,
+                    "\(cluster) does not let us write the markers that offsets: preserve fills holes with (\(error)); "
+                        + "grant ALTER on CLUSTER there"))
+        case (.markers, .invalidTopicException?):
+            fail(
+                PartitionFailure(
+                    .refusedByTarget,
+                    "\(cluster) takes no markers for \(target.topic), as of diskless topics (\(error)): offsets: preserve "
+                        + "cannot fill holes there. Copy it with offsets: translate"))
+        case (.markers, .invalidProducerEpoch?), (.markers, .producerFenced?):
+            fail(PartitionFailure(.fenced, "another instance of this flow has taken the partition over (\(error))"))
+        case (.deletion, .topicAuthorizationFailed?):
+            fail(
+                PartitionFailure(
+                    .notAuthorized,
+                    "\(cluster) does not let us delete the filler in front of the first record (\(error)); grant DELETE "
+                        + "on the topic \(target.topic)"))
+        case (.deletion, .policyViolation?):
+            // It has become compacted since: then its markers have to do.
+            alignment?.onlyCompacts = true
+            alignment?.isBeginning = false
+            completeIfIdle()
+        default:
+            if case .unsupported = error.reason {
+                return fail(
+                    PartitionFailure(
+                        .refusedByTarget,
+                        "\(cluster) cannot do what offsets: preserve needs: \(error). Copy with offsets: translate"))
+            }
+            sendDelay.failed(at: now)
+            obstacle = "\(error)"
+            report(.obstructed("\(error)"))
+            refreshLeaders()
+        }
+    }
+
+    /// Fails: the offsets of the copy are not those of the source any more, or would not be.
+    mutating func failDiffering(_ explanation: String) {
+        fail(PartitionFailure(.offsetsDiffer, explanation + Rules.differingRemedy))
+    }
+}
+
+// Taking in and completing.
+extension PartitionReplicator {
+    /// Everything below the offset is on the target, in its place.
+    mutating func completeInPlace(upTo offset: Int64) {
+        guard offset > completedOffset else { return }
+        // A hole has its marker, so the map has none: each source offset is its own.
+        map.append(SourceRuns(completedOffset..<offset), at: completedOffset)
+        if let skips = alignment?.openSkips, !skips.isEmpty {
+            accounting.skip(skips)
+            alignment?.openSkips = [:]
+        }
+        completedOffset = offset
+    }
+
+    /// Takes a batch that the target has already, since an earlier run wrote it behind its last checkpoint.
+    ///
+    /// - Returns: what is left of it to send; nil for nothing.
+    mutating func takePresent(_ batch: OutgoingBatch) -> OutgoingBatch? {
+        guard let present = alignment?.presentEnd, batch.sources.first.lowerBound < present else { return batch }
+        guard batch.sources.end > present else {
+            settlePresent(batch)
+            return nil
+        }
+        let count = Int(present - batch.sources.first.lowerBound)
+        guard let (first, rest) = try? batch.divided(after: count, limit: rewriter.limit) else {
+            failDiffering(
+                "the target's log ends at offset \(present), within a batch of the source from offset "
+                    + "\(batch.sources.first.lowerBound) on that cannot be taken apart")
+            return nil
+        }
+        settlePresent(first)
+        return isActive ? rest : nil
+    }
+
+    private mutating func settlePresent(_ batch: OutgoingBatch) {
+        if let found = alignment?.found, !found.isEmpty,
+            let offset = (completedOffset..<batch.sources.first.lowerBound).first(where: { found[$0] != nil })
+        {
+            return failDiffering("the target holds a record at offset \(offset), where the source has none to copy")
+        }
+        if let offset = firstDifference(from: batch) {
+            return failDiffering("the target holds another record at offset \(offset) than the source")
+        }
+        let count = Int64(batch.recordCount)
+        accounting.write(count)
+        accounting.skip(batch.skipped)
+        metrics.recovered(count)
+        completeInPlace(upTo: batch.sources.end)
+        if let present = alignment?.presentEnd, completedOffset >= present { alignment?.found = [:] }
+    }
+
+    /// The first offset at which the target was found to hold something else than the batch.
+    private func firstDifference(from batch: OutgoingBatch) -> Int64? {
+        guard let alignment, !alignment.found.isEmpty else { return nil }
+        let base = batch.sources.first.lowerBound
+        var next = base
+        var difference: Int64?
+        // What cannot be taken apart is compared by nobody.
+        _ = try? batch.records.forEachFingerprint(ignoringTimestamp: alignment.ignoresTimestamps) { _, fingerprint in
+            if let found = alignment.found[next], found != fingerprint, difference == nil { difference = next }
+            next += 1
+        }
+        return difference
+    }
+
+    /// Compares the offset of an appended batch with its source's.
+    mutating func isAligned(_ batch: OutgoingBatch, at baseOffset: Int64) -> Bool {
+        let expected = batch.sources.first.lowerBound
+        guard baseOffset >= 0, baseOffset != expected else { return true }
+        failDiffering(
+            baseOffset > expected
+                ? "the target appended the records of source offset \(expected) at \(baseOffset): somebody else writes to "
+                    + "\(target)"
+                : "the target appended the records of source offset \(expected) at \(baseOffset): its log had lost its end"
+        )
+        return false
+    }
+
+    /// Enqueues filler, a few batches at a time.
+    mutating func fillBeginning(wallClock: Int64, at now: NIODeadline) {
+        while window.count < ProduceWindow<OutgoingBatch>.largestWidth, isStreaming,
+            let range = alignment?.nextFiller(end: targetLog.endOffset)
+        {
+            guard let records = try? Filler.batch(Int64(range.count), timestamp: wallClock) else { return }
+            var batch = OutgoingBatch(
+                records: records, sources: SourceRuns(range), nextSourceOffset: range.upperBound, fetchedAt: now,
+                producerID: window.usualProducer.id)
+            batch.isFiller = true
+            window.enqueue(batch, recordCount: Int32(batch.recordCount), producerID: batch.producerID)
+        }
+    }
+}
+
+// Holes.
+extension PartitionReplicator {
+    /// Fails for a hole that is too large to be filled with markers.
+    mutating func checkHole(_ offsets: Int64) -> Bool {
+        guard offsets > OffsetAlignment.largestHole else { return true }
+        failDiffering(
+            "\(offsets) offsets without a record would have to be filled with as many markers, and no more than "
+                + "\(OffsetAlignment.largestHole) are")
+        return false
+    }
+}
+
+// Recovery.
+extension PartitionReplicator {
+    /// The end of the target's log tells where to continue: nothing has to be matched with the source.
+    mutating func align(_ outcome: RecoveryOutcome, at now: NIODeadline, wallClock: Int64) {
+        guard let alignment else { return }
+        let end = outcome.end.offset
+        if let truncation = outcome.truncation { return truncatedAligned(at: truncation, outcome) }
+        if outcome.cause == .unknownOutcome, isRecovering {
+            for producer in outcome.epochs { window.renew(producer) }
+            return
+        }
+        if let stranger = outcome.tail.firstStranger {
+            return failDiffering("\(target) holds records at offset \(stranger) that this flow did not write")
+        }
+        if outcome.from < 0 { return beginAligned(outcome) }
+        if alignment.isBeginning, end > alignment.start {
+            return failDiffering(
+                "\(target) was brought to offset \(end), beyond source offset \(alignment.start) where the copy begins")
+        }
+        if case .unknownOutcome = phase {
+            guard matchAligned(outcome, at: now, wallClock: wallClock) else { return }
+        } else {
+            self.alignment?.presentEnd = end
+            self.alignment?.found = outcome.tail.fingerprintsByOffset
+            self.alignment?.ignoresTimestamps = outcome.tail.ignoresTimestamps
+        }
+        // Records came only when the filler was gone: what lies behind the start is compared with the source.
+        if outcome.from < alignment.start { self.alignment?.isBeginning = end <= alignment.start }
+        if self.alignment?.isBeginning == true, alignment.onlyCompacts, !checkHole(alignment.start - end) { return }
+        self.alignment?.fillerEnd = window.batches.last { $0.batch.isFiller }?.batch.sources.end ?? end
+        stream(outcome)
+        fillBeginning(wallClock: wallClock, at: now)
+    }
+
+    /// Nothing was ever written: the topic has to be empty, and a checkpoint says so before the first record.
+    private mutating func beginAligned(_ outcome: RecoveryOutcome) {
+        if outcome.tail.count > 0 {
+            return failDiffering("\(target) holds records already, and nothing is recorded of them")
+        }
+        if outcome.end.offset > completedOffset {
+            return failDiffering(
+                "the log of \(target) ends at offset \(outcome.end.offset) already, behind source offset \(completedOffset) "
+                    + "where the copy begins")
+        }
+        awaitCheckpoint(outcome)
+    }
+
+    /// Tells by the log which of the batches without an answer it has.
+    private mutating func matchAligned(_ outcome: RecoveryOutcome, at now: NIODeadline, wallClock: Int64) -> Bool {
+        for batch in outcome.tail.batches where batch.baseOffset >= targetLog.endOffset {
+            guard let oldest = window.oldest, oldest.batch.sources.first.lowerBound == batch.baseOffset,
+                outcome.tail.holds(oldest.batch, in: batch)
+            else {
+                failDiffering("\(target) holds records at offset \(batch.baseOffset) that do not belong there")
+                return false
+            }
+            acknowledge(window.found(baseOffset: batch.baseOffset), at: now, wallClock: wallClock)
+        }
+        let next = window.oldest?.batch.sources.first.lowerBound ?? max(cursor.position, alignment?.presentEnd ?? 0)
+        let limit = alignment?.isBeginning == true ? max(next, alignment?.start ?? 0) : next
+        guard isActive, outcome.end.offset <= limit else {
+            if isActive {
+                failDiffering(
+                    "the log of \(target) ends at offset \(outcome.end.offset), and should not be beyond \(limit): markers "
+                        + "or records have come there twice, or somebody else writes there")
+            }
+            return false
+        }
+        return true
+    }
+
+    /// The target has lost its end. What is gone is copied again in its place, unless something has taken it.
+    private mutating func truncatedAligned(at truncation: Int64, _ outcome: RecoveryOutcome) {
+        guard let alignment else { return }
+        guard outcome.end.offset <= truncation else {
+            return failDiffering(
+                "the target's log was cut at offset \(truncation), and has grown to \(outcome.end.offset) since")
+        }
+        let end = outcome.end.offset
+        let source = max(min(end, completedOffset), alignment.start)
+        let count = completedOffset - source
+        dropBuffered()
+        self.alignment?.presentEnd = end
+        self.alignment?.found = [:]
+        accounting.rewind(count)
+        cursor.position = source
+        completedOffset = source
+        awaitCheckpoint(outcome)
+        metrics.targetWentBackwards()
+        report(.targetTruncated(at: truncation, knownEnd: outcome.from, offsets: count))
+    }
+
+    /// Target offset to record with a checkpoint: what lies behind it is read at the next start.
+    var alignedTargetOffset: Int64 {
+        guard let alignment else { return targetLog.endOffset }
+        // Until the filler is deleted a restart has to know that it begins there.
+        return min(targetLog.endOffset, alignment.isBeginning ? alignment.start - 1 : completedOffset)
+    }
+}

@@ -1,0 +1,48 @@
+internal import KafkaClient
+
+/// Topics whose copies have the offsets of their source, so that one flow alone may write there.
+///
+/// A record of somebody else stops such a partition at once; here it is said before, for names that the flows' expressions
+/// suggest.
+public enum PreservedTopics {
+    /// Warning to a person before these flows are started; nil when they may.
+    public static func problem(in flows: [FlowSettings]) -> String? {
+        for one in flows where one.offsets == .preserve {
+            for other in flows where other.name != one.name {
+                let isOpposite =
+                    other.source.name == one.target.name && other.target.name == one.source.name
+                    && other.offsets == .preserve
+                if isOpposite, let topic = topics(of: one).first(where: { writes(other, $0) }) {
+                    return
+                        "the flows \(one.name) and \(other.name) go opposite ways under the same names, and both have "
+                        + "offsets: preserve, which needs topics that nobody else writes to (\"\(topic)\" and others). "
+                        + "Let the way back begin when the applications have moved, and take the other flow out then"
+                }
+                guard other.target.name == one.target.name else { continue }
+                let copies = topics(of: one) + topics(of: other)
+                if let topic = copies.first(where: { writes(one, $0) && writes(other, $0) }) {
+                    return
+                        "the flows \(one.name) and \(other.name) would both write to \"\(topic)\" on \(one.target.name), and "
+                        + "\(one.name) has offsets: preserve, which needs topics that nobody else writes to. Let only one "
+                        + "of them select such topics (topics.deny)"
+                }
+            }
+        }
+        return nil
+    }
+
+    private static func topics(of flow: FlowSettings) -> [String] {
+        FlowCycles.samples(of: flow).map { flow.naming.targetName(of: $0) }
+    }
+
+    /// Whether a flow would write to a topic of its target.
+    private static func writes(_ flow: FlowSettings, _ copy: String) -> Bool {
+        let selector = TopicSelector(selection: flow.topics, naming: flow.naming, targetAlias: flow.targetAlias)
+        var name = copy
+        if case .prefix(let alias, let separator) = flow.naming {
+            guard copy.hasPrefix(alias + separator) else { return false }
+            name = String(copy.dropFirst((alias + separator).count))
+        }
+        return selector.targetName(of: name, isInternal: false) == copy
+    }
+}

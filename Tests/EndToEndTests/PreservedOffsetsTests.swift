@@ -1,0 +1,207 @@
+import Foundation
+import KafkaBroker
+import KafkaClient
+import KafkaCompression
+import KafkaWire
+import NIOCore
+import Replication
+import Testing
+
+/// Copies with the offsets of their source, over real sockets.
+struct PreservedOffsetsTests {
+    /// Offsets and values of all records of a partition.
+    private static func records(
+        _ topic: String, at client: ClusterClient, isolation: IsolationLevel = .readCommitted
+    ) async throws -> [Int64: String] {
+        var found: [Int64: String] = [:]
+        let bounds = try await ends(topic, at: client)
+        var next = bounds.start
+        while next < bounds.end {
+            let outcome = await client.read(
+                [FetchPosition(topic: topic, partition: 0, fetchOffset: next)], isolation: isolation)
+            guard let fetched = try outcome[TopicPartition(topic, 0)]?.get(), let bytes = fetched.records?.contiguous
+            else {
+                break
+            }
+            var reader = LogEntryReader(bytes)
+            let before = next
+            let aborted = Set(fetched.abortedTransactions.map(\.producerID))
+            while let entry = try reader.next() {
+                next = max(next, entry.lastOffset + 1)
+                guard case .batch(let batch) = entry, !batch.header.isControl else { continue }
+                if batch.header.isTransactional, aborted.contains(batch.header.producerID) { continue }
+                var records = try batch.records()
+                while let record = try records.next() {
+                    found[record.offset] = record.value.map { String(buffer: $0) } ?? "null"
+                }
+            }
+            if next == before { break }
+        }
+        return found
+    }
+
+    private static func ends(_ topic: String, at client: ClusterClient) async throws -> (start: Int64, end: Int64) {
+        let partition = TopicPartition(topic, 0)
+        let start = try await client.offsets([partition: .earliest])[partition]?.get().offset
+        let end = try await client.offsets([partition: .latest])[partition]?.get().offset
+        return (start ?? -1, end ?? -1)
+    }
+
+    /// A lone marker on a partition of the source, as a transaction leaves it.
+    private static func mark(_ world: Replicated, _ topic: String, count: Int = 1) async throws {
+        let broker = try #require(try await world.sourceClient.metadata(.all).topics[topic]?.partitions[0]?.leader)
+        let outcomes = await world.sourceClient.writeMarkers(
+            [TopicPartition(topic, 0): MarkerRun(producer: ProducerIdentity(id: 4_000, epoch: 0), count: count)],
+            at: broker)
+        #expect(outcomes[TopicPartition(topic, 0)] == .written)
+    }
+
+    private static func preserving(_ settings: inout FlowSettings) {
+        settings.offsets = .preserve
+    }
+
+    private static func aligned(_ world: Replicated, _ topic: String, _ copy: String) async throws {
+        try await eventually("the ends of \(topic) and its copy to be equal") {
+            let source = try await ends(topic, at: world.sourceClient)
+            return try await ends(copy, at: world.targetClient).end == source.end
+        }
+        let source = try await records(topic, at: world.sourceClient)
+        let copied = try await records(copy, at: world.targetClient)
+        #expect(copied == source)
+        // Nothing that fills holes is seen by a consumer that reads what is uncommitted, either.
+        let uncommitted = try await records(copy, at: world.targetClient, isolation: .readUncommitted)
+        #expect(uncommitted == source)
+    }
+
+    @Test func `holes become markers, so that each record has its source's offset`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await Self.mark(world, "orders")
+            try await world.produce(10..<12, to: "orders")
+            try await Self.mark(world, "orders", count: 7)
+            try await world.produce(12..<30, to: "orders", codec: .lz4)
+            try await Self.mark(world, "orders", count: 3)
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await Self.aligned(world, "orders", "east.orders")
+                try await world.produce(30..<40, to: "orders")
+                try await Self.aligned(world, "orders", "east.orders")
+                try await Self.mark(world, "orders", count: 2)
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+            // A later start continues where the log ends.
+            try await world.produce(40..<50, to: "orders")
+            try await world.running(try world.flow(Self.preserving)) {
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+        }
+    }
+
+    @Test func `a log that begins behind offset 0 is brought there before its first record`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let start: Int64 = 20_000
+            try await world.produce(900_000..<900_000 + Int(start), to: "orders")
+            try await world.produce(0..<10, to: "orders")
+            for (_, outcome) in await world.sourceClient.deleteRecords(before: [TopicPartition("orders", 0): start]) {
+                _ = try outcome.get()
+            }
+            try await world.running(try world.flow(Self.preserving)) {
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+            #expect(try await Self.ends("east.orders", at: world.targetClient).start == start)
+        }
+    }
+
+    @Test func `a record of somebody else stops the partition`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await Self.aligned(world, "orders", "east.orders")
+                try await world.produce(900..<901, to: "east.orders", client: world.targetClient)
+                try await world.produce(10..<20, to: "orders")
+                try await eventually("the partition to stop") {
+                    await flow.status().partitions.first?.state == .failed
+                }
+                let reason = await flow.status().partitions.first?.reason ?? ""
+                #expect(reason.contains("somebody else writes to east.orders-0"))
+            }
+            // Nor does a restart take the foreign record for a copy.
+            let again = try world.flow(Self.preserving)
+            try await world.running(again) {
+                try await eventually("the partition to stop") {
+                    await again.status().partitions.first?.state == .failed
+                }
+            }
+        }
+    }
+
+    @Test func `a topic that holds other records is refused`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            for (_, outcome) in await world.targetClient.createTopics([
+                NewTopic("east.orders", partitions: 1, replicationFactor: 1)
+            ]) { _ = try outcome.get() }
+            try await world.produce(900..<901, to: "east.orders", client: world.targetClient)
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await eventually("the partition to stop") {
+                    await flow.status().partitions.first?.state == .failed
+                }
+                let reason = await flow.status().partitions.first?.reason ?? ""
+                #expect(reason.contains("that this flow did not write"))
+            }
+        }
+    }
+}
+
+// Targets that do not do as they should.
+extension PreservedOffsetsTests {
+    /// Records so young that brokers remember their producers.
+    private static func produceToday(_ numbers: Range<Int>, _ world: Replicated) async throws {
+        let time = Int64(Date().timeIntervalSince1970 * 1_000)
+        try await StateTopic("orders", client: world.sourceClient).append(
+            numbers.map { Record(offset: 0, timestamp: time, key: nil, value: ByteBuffer(string: "value \($0)")) })
+    }
+
+    @Test func `without ALTER on the cluster the partition says what it lacks, and can be tried again`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await Self.mark(world, "orders")
+            try await world.produce(10..<20, to: "orders")
+            world.target.intercept(.writeTxnMarkers, times: .max, .error(.clusterAuthorizationFailed))
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await eventually("the partition to stop") {
+                    await flow.status().partitions.first?.state == .failed
+                }
+                let reason = await flow.status().partitions.first?.reason ?? ""
+                #expect(reason.contains("grant ALTER on CLUSTER"))
+                world.target.removeInterceptions()
+                _ = try await flow.retry(.flow)
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+        }
+    }
+
+    @Test func `a target that has lost its end is refilled in its place`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            try await Self.mark(world, "orders", count: 3)
+            try await Self.produceToday(10..<20, world)
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await Self.aligned(world, "orders", "east.orders")
+                #expect(try await world.target.truncate(topic: "east.orders", partition: 0, to: 11) == 11)
+                try await Self.produceToday(20..<30, world)
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+"""`offsets: preserve`: record n of the source is record n of the copy, for foreign consumers in both isolation levels, with
+transactions, aborts and deleted records in the source's log, through kill -9 of the replicator."""
+
+import os
+import random
+import threading
+
+import kafka
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from support.checks import check, equal, eventually, measured
+from support.clients import QUIET
+from support.program import command
+from support.replicators import flow, replicator
+from support.topics import create_topic, delete_records, watermarks
+
+SEED = int(os.environ.get("OFFSETS_SEED", random.randrange(1 << 30)))
+PARTITIONS = 2
+ISOLATIONS = ["read_committed", "read_uncommitted"]
+
+
+@pytest.fixture(autouse=True)
+def told_seed():
+    """pytest shows it with a test that fails."""
+    print(f"OFFSETS_SEED={SEED}")
+
+
+def confluent_reads(bootstrap, topic, isolation):
+    """(partition, offset) → value, of everything that librdkafka hands out."""
+    client = Consumer({
+        "bootstrap.servers": bootstrap, "group.id": "interop", "isolation.level": isolation,
+        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest", **QUIET})
+    bounds = watermarks(bootstrap, topic)
+    client.assign([TopicPartition(topic, p, first) for p, (first, _) in bounds.items()])
+    found, ended = {}, set()
+    try:
+        def step():
+            message = client.poll(0.2)
+            if message is not None and not message.error():
+                found[message.partition(), message.offset()] = message.value()
+            elif message is not None:
+                ended.add(message.partition())
+            return len(ended) == len(bounds)
+
+        check(f"{topic} is read to its end", eventually(step, seconds=120, pause=0))
+    finally:
+        client.close()
+    return found
+
+
+def python_reads(bootstrap, topic, isolation):
+    """The same with kafka-python."""
+    client = kafka.KafkaConsumer(
+        bootstrap_servers=bootstrap, isolation_level=isolation, enable_auto_commit=False, auto_offset_reset="earliest")
+    bounds = watermarks(bootstrap, topic)
+    partitions = [kafka.TopicPartition(topic, p) for p in bounds]
+    client.assign(partitions)
+    client.seek_to_beginning(*partitions)
+    found = {}
+    try:
+        def step():
+            for records in client.poll(timeout_ms=200).values():
+                for record in records:
+                    found[record.partition, record.offset] = record.value
+            return all(client.position(p) >= bounds[p.partition][1] for p in partitions)
+
+        check(f"{topic} is read to its end", eventually(step, seconds=120, pause=0))
+    finally:
+        client.close()
+    return found
+
+
+def ends(bootstrap, topic):
+    return {p: end for p, (_, end) in watermarks(bootstrap, topic).items()}
+
+
+class Load:
+    """Transactions, some of which abort, and plain records between them."""
+
+    def __init__(self, bootstrap):
+        self.random = random.Random(SEED)
+        self.count = 0
+        self.plain = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 1, **QUIET})
+        self.transactional = Producer({
+            "bootstrap.servers": bootstrap, "transactional.id": "offsets", "linger.ms": 1, **QUIET})
+        self.transactional.init_transactions(60)
+
+    def write(self, producer, count):
+        for _ in range(count):
+            producer.produce("t", value=b"%d" % self.count, partition=self.random.randrange(PARTITIONS))
+            self.count += 1
+
+    def turn(self):
+        self.write(self.plain, self.random.randrange(40))
+        self.plain.flush(60)
+        self.transactional.begin_transaction()
+        self.write(self.transactional, self.random.randrange(1, 20))
+        if self.random.random() < 0.3:
+            self.transactional.flush(60)
+            self.transactional.abort_transaction(60)
+        else:
+            self.transactional.commit_transaction(60)
+
+
+def is_aligned(east, west):
+    """The copies' logs end where their sources' do, and so hold everything."""
+    return ends(west.bootstrap, "east.t") == ends(east.bootstrap, "t")
+
+
+def same_offsets(east, west):
+    source = confluent_reads(east.bootstrap, "t", "read_committed")
+    for isolation in ISOLATIONS:
+        equal(f"confluent-kafka, {isolation}: the same records at the same offsets",
+              confluent_reads(west.bootstrap, "east.t", isolation), source)
+        equal(f"kafka-python, {isolation}: the same records at the same offsets",
+              python_reads(west.bootstrap, "east.t", isolation), source)
+    return source
+
+
+def sought(bootstrap, topic, places):
+    """What a consumer reads first from each of these places on: (partition, offset) and value."""
+    client = Consumer({
+        "bootstrap.servers": bootstrap, "group.id": "interop", "isolation.level": "read_committed",
+        "enable.auto.commit": False, "auto.offset.reset": "error", **QUIET})
+    try:
+        found = []
+        for partition, offset in places:
+            client.assign([TopicPartition(topic, partition, offset)])
+            message = None
+            while message is None:
+                message = client.poll(5)
+            found.append((message.partition(), message.offset(), message.error() or message.value()))
+        return found
+    finally:
+        client.close()
+
+
+def committed(bootstrap, group, topic):
+    client = Consumer({"bootstrap.servers": bootstrap, "group.id": group, **QUIET})
+    try:
+        return {p.partition: p.offset
+                for p in client.committed([TopicPartition(topic, p) for p in range(PARTITIONS)], timeout=30)}
+    finally:
+        client.close()
+
+
+def test_foreign_consumers_find_each_record_at_its_offset(east, west):
+    create_topic(east.bootstrap, "t", partitions=PARTITIONS)
+    load = Load(east.bootstrap)
+    for _ in range(20):
+        load.turn()
+    starts = {}
+    for partition, end in ends(east.bootstrap, "t").items():
+        starts[partition] = end // 3
+        delete_records(east.bootstrap, "t", partition, starts[partition])
+    with replicator(east.bootstrap, west.bootstrap, flow(topics=["t"], offsets="preserve")) as running:
+        running.awaits("the copy's offsets are the source's", lambda: is_aligned(east, west))
+        for _ in range(10):
+            load.turn()
+        running.awaits("they still are", lambda: is_aligned(east, west))
+        source = same_offsets(east, west)
+        equal("the copy begins where its source does",
+              {p: first for p, (first, _) in watermarks(west.bootstrap, "east.t").items()}, starts)
+        # Offsets of records, and those of markers and aborted records between them.
+        dice = random.Random(SEED)
+        last = {p: max(o for q, o in source if q == p) for p in range(PARTITIONS)}
+        places = [(p, dice.randrange(starts[p], last[p] + 1)) for p in range(PARTITIONS) for _ in range(20)]
+        equal("seeking by the source's offsets finds the same records", sought(west.bootstrap, "east.t", places),
+              sought(east.bootstrap, "t", places))
+        group = Consumer({"bootstrap.servers": east.bootstrap, "group.id": "readers", **QUIET})
+        positions = {p: dice.randrange(starts[p], end + 1) for p, end in ends(east.bootstrap, "t").items()}
+        group.commit(offsets=[TopicPartition("t", p, o) for p, o in positions.items()], asynchronous=False)
+        group.close()
+        running.awaits("the group has the source's positions, as they are",
+                       lambda: committed(west.bootstrap, "readers", "east.t") == positions)
+        equal("nothing has stopped", running.failures(), [])
+        for arguments in (["verify"], ["offsets", "--group", "readers"], ["doctor", "--probe"]):
+            done = command(*arguments, "--config", running.path, "--flow", "flow")
+            check(f"{arguments[0]} agrees", done.returncode == 0, done.stdout + done.stderr)
+
+
+def test_killed_under_load(east, west):
+    """The end of the target's log tells where to continue."""
+    create_topic(east.bootstrap, "t", partitions=PARTITIONS)
+    load = Load(east.bootstrap)
+    stopping = threading.Event()
+
+    def run():
+        while not stopping.is_set():
+            load.turn()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        with replicator(east.bootstrap, west.bootstrap, flow(topics=["t"], offsets="preserve")) as running:
+            for kill in range(5):
+                before = ends(west.bootstrap, "east.t") if kill else {}
+                running.awaits(
+                    f"it goes on after {kill} kills",
+                    lambda before=before: all(
+                        end > before.get(p, 0) + 50 for p, end in ends(west.bootstrap, "east.t").items()))
+                running.kill()
+                running.start()
+            stopping.set()
+            thread.join()
+            running.awaits("the copy's offsets are the source's", lambda: is_aligned(east, west))
+            equal("nothing has stopped", running.failures(), [])
+    finally:
+        stopping.set()
+        thread.join()
+    measured(f"{load.count} records, 5 kills")
+    same_offsets(east, west)
+
+
+def test_failover_takes_positions_as_they_are(east, west):
+    create_topic(east.bootstrap, "t", partitions=PARTITIONS)
+    load = Load(east.bootstrap)
+    for _ in range(8):
+        load.turn()
+    dice = random.Random(SEED)
+    positions = {p: dice.randrange(end + 1) for p, end in ends(east.bootstrap, "t").items()}
+    group = Consumer({"bootstrap.servers": east.bootstrap, "group.id": "readers", **QUIET})
+    group.commit(offsets=[TopicPartition("t", p, o) for p, o in positions.items()], asynchronous=False)
+    group.close()
+    with replicator(east.bootstrap, west.bootstrap, flow(topics=["t"], offsets="preserve")) as running:
+        running.awaits("the copy's offsets are the source's", lambda: is_aligned(east, west))
+        done = command(
+            "failover", "--planned", "--one-way", "--yes", "--still", "1", "--config", running.path, "--flow", "flow",
+            timeout=300)
+        check("the target has taken over", done.returncode == 0, done.stdout + done.stderr)
+        equal("the group has the source's positions", committed(west.bootstrap, "readers", "east.t"), positions)
+        check("the ends are still equal", is_aligned(east, west), f"{ends(east.bootstrap, 't')}")
+    same_offsets(east, west)
