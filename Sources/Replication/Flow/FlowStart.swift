@@ -28,17 +28,19 @@ package struct FlowStart: Sendable {
         identity = FlowIdentityCheck(settings, source: source, target: target, progress: progress)
     }
 
-    /// - Parameter createsMemory: create the progress topic where it is missing, and mend its settings; nothing else is
-    ///   changed, and that only for a flow that may start.
+    /// - Parameters:
+    ///   - createsMemory: create the progress topic where it is missing, and mend its settings; nothing else is
+    ///     changed, and that only for a flow that may start.
+    ///   - expectsCopies: copies that are there are to be taken over: they are not looked for.
     /// - Throws: why the flow may not start.
-    package func check(createsMemory: Bool) async throws(FlowError) -> Finding {
+    package func check(createsMemory: Bool, expectsCopies: Bool = false) async throws(FlowError) -> Finding {
         let known = try await identity.check()
         var finding = Finding(sourceClusterID: known.sourceClusterID, targetClusterID: known.targetClusterID)
         if await progress.isNewFlow {
             let seen: Sight
             do throws(KafkaError) {
                 seen = try await look()
-                finding.copies = try await copies(from: known.sourceClusterID, seen)
+                if !expectsCopies { finding.copies = try await copies(from: known.sourceClusterID, seen) }
             } catch {
                 throw .kafka(error)
             }

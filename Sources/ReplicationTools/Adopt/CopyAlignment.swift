@@ -78,7 +78,8 @@ package struct CopyAlignment: Hashable, Sendable {
 
     fileprivate init(_ found: CopySearch.Finding, _ traits: CopyTraits) {
         position = found.position
-        start = found.start
+        // Of too many ranges of which nothing is known the map gives the older ones up.
+        start = found.map.start
         map = found.map
         self.traits = traits
         matched = found.matched
@@ -149,8 +150,7 @@ extension CopyTraits {
 private struct CopySearch {
     struct Finding {
         var position: Int64
-        var start: Int64
-        var map: OffsetMap
+        var map = OffsetMap(start: 0)
         var matched = 0
         var unique = 0
         var missing = Counted()
@@ -325,28 +325,24 @@ private struct CopySearch {
         let (chain, disordered) = chain(last, copies)
         let first = chain.firstIndex { $0 >= 0 } ?? last
         let open = Set(assigned.indices.filter { assigned[$0] < 0 }.map { theirs[$0] })
-        let start = source.records[first].offset
-        var found = Finding(
-            position: source.records[last].offset + 1, start: start, map: OffsetMap(start: start))
-        var unknown: Range<Int64>?
+        var found = Finding(position: source.records[last].offset + 1)
+        var map = GrowingMap(start: source.records[first].offset)
         for place in first...last {
             let offset = source.records[place].offset
             if chain[place] >= 0 {
-                if let range = unknown { found.map.lose(range) }
-                unknown = nil
                 found.matched += 1
                 if isUnique(place) { found.unique += 1 }
-                found.map.append(SourceRuns(offset..<offset + 1), at: target.records[chain[place]].offset)
+                map.copy(offset, at: target.records[chain[place]].offset)
             } else if disordered.contains(place) || open.contains(ours[place]) {
                 found.undecided += 1
-                unknown = (unknown?.lowerBound ?? offset)..<offset + 1
+                map.lose(offset)
             } else {
                 found.missing.add(offset)
+                // Its copy may lie before what was looked at, and then whoever reads on from a later copy misses it.
+                if !target.isWhole { map = GrowingMap(start: offset + 1) }
             }
         }
-        found.map.pass(found.position)
-        // Of too many ranges of which nothing is known the older ones are given up.
-        found.start = found.map.start
+        found.map = map.finished(at: found.position)
         count(&found, copies, firstCopy: chain[first])
         return found
     }
@@ -397,10 +393,52 @@ private struct CopySearch {
     }
 }
 
-extension OffsetMap {
-    /// These source offsets may have copies, but where is not known.
-    fileprivate mutating func lose(_ range: Range<Int64>) {
-        pass(range.lowerBound)
-        lose(upTo: range.upperBound)
+/// An offset map that takes records one by one, in the source's order.
+private struct GrowingMap {
+    private var map: OffsetMap
+    /// Copies that lie side by side, not in the map yet.
+    private var stretch: (source: Range<Int64>, target: Int64)?
+    /// Records of which nothing is known, not in the map yet.
+    private var unknown: Range<Int64>?
+
+    init(start: Int64) {
+        map = OffsetMap(start: start)
+    }
+
+    mutating func copy(_ source: Int64, at target: Int64) {
+        if let open = stretch, unknown == nil, source == open.source.upperBound,
+            target == open.target + Int64(open.source.count)
+        {
+            stretch = (open.source.lowerBound..<source + 1, open.target)
+            return
+        }
+        close()
+        stretch = (source..<source + 1, target)
+    }
+
+    mutating func lose(_ source: Int64) {
+        if let open = unknown {
+            unknown = open.lowerBound..<source + 1
+        } else {
+            close()
+            unknown = source..<source + 1
+        }
+    }
+
+    private mutating func close() {
+        if let open = stretch { map.append(SourceRuns(open.source), at: open.target) }
+        if let open = unknown {
+            map.pass(open.lowerBound)
+            map.lose(upTo: open.upperBound)
+        }
+        stretch = nil
+        unknown = nil
+    }
+
+    func finished(at position: Int64) -> OffsetMap {
+        var done = self
+        done.close()
+        done.map.pass(position)
+        return done.map
     }
 }

@@ -20,6 +20,9 @@ package struct CopyEvidence: Hashable, Sendable {
         self.headers = headers
         self.timestamp = timestamp
     }
+
+    /// Hashes of key and value as one.
+    static func content(key: UInt64, value: UInt64) -> UInt64 { CopyTraits.mixed(value, key) }
 }
 
 /// Parts of a record, beside key and value, that tell a copy from other records.
@@ -41,7 +44,7 @@ package struct CopyTraits: Hashable, Sendable {
     }
 
     /// The second number is spread before it meets the first, so that no relation between the two cancels out.
-    private static func mixed(_ first: UInt64, _ second: UInt64) -> UInt64 {
+    fileprivate static func mixed(_ first: UInt64, _ second: UInt64) -> UInt64 {
         spread(first ^ spread(second &+ 0x9E37_79B9_7F4A_7C15))
     }
 
