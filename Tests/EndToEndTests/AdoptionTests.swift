@@ -110,6 +110,28 @@ import Testing
         }
     }
 
+    @Test func `a flow that would double what is there is pointed to it`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<100, to: "orders")
+            let before = LogLines()
+            let alone = try world.flow(logger: before.logger) { $0.name = "alone" }
+            try await alone.prepare()
+            await alone.close()
+            try await copyByHand(world)
+            let log = LogLines()
+            let flow = try world.flow(logger: log.logger)
+            try await flow.prepare()
+            await flow.close()
+
+            let hint =
+                "topics of west hold records of east already, which another program has copied: east.orders. This flow "
+                + "would copy what is there once more. `replicator adopt --flow 'east-to-west'` lets it go on behind them"
+            #expect(log.count(hint) == 1)
+            #expect(before.count(hint) == 0)
+        }
+    }
+
     @Test func `killed before the end, it has recorded nothing, and is done again`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
