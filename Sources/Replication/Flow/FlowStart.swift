@@ -123,7 +123,8 @@ extension FlowStart.Finding {
             settings.startFrom == .latest
             ? "This flow begins at the source's end (startFrom: latest): what was not copied before it starts stays out"
             : "This flow would copy what is there once more"
-        return "topics of \(settings.target.name) hold records of \(settings.source.name) already, which another program "
+        return
+            "topics of \(settings.target.name) hold records of \(settings.source.name) already, which another program "
             + "has copied: \(FlowError.listed(foreignCopies)). \(beginning). `replicator adopt --flow "
             + "\(settings.name.shellQuoted)` lets it go on behind them"
     }

@@ -202,7 +202,9 @@ public struct Adoption: Sendable {
                 // Asked may last: what has come meanwhile is looked at before anything is recorded.
                 let isStopped = try await isOver(report(aligned, round))
                 let next = try await round.alignAgain(aligned)
-                if isStopped, next == nil || Self.moved(from: aligned, to: next ?? []).isEmpty { return next ?? aligned }
+                if isStopped, next == nil || Self.moved(from: aligned, to: next ?? []).isEmpty {
+                    return next ?? aligned
+                }
                 since = .now
                 aligned = next ?? aligned
             }

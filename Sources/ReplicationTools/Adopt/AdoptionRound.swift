@@ -65,7 +65,9 @@ struct AdoptionRound: Sendable {
         guard unknown.isEmpty else {
             throw .unknown(
                 topics: unknown, flow: settings.name,
-                hint: "topics that it selects (topics.allow, topics.deny) and that \(settings.source.name) has can be named")
+                hint:
+                    "topics that it selects (topics.allow, topics.deny) and that \(settings.source.name) has can be named"
+            )
         }
         let originals = Dictionary(known.map { (settings.naming.targetName(of: $0), $0) }) { first, _ in first }
         let strange = options.targetTopics.filter { originals[$0] == nil }

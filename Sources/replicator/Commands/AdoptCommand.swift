@@ -45,7 +45,8 @@ struct AdoptCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Only the topic that has this name on the target; may be given more than once.", valueName: "NAME"))
+        help: ArgumentHelp(
+            "Only the topic that has this name on the target; may be given more than once.", valueName: "NAME"))
     var targetTopic: [String] = []
 
     @Option(
@@ -65,7 +66,8 @@ struct AdoptCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("With --follow: record after so long without a new copy (default: 10).", valueName: "SECONDS"))
+        help: ArgumentHelp(
+            "With --follow: record after so long without a new copy (default: 10).", valueName: "SECONDS"))
     var quiet: Int?
 
     @Flag(name: .long, help: "With --follow: do not ask whether the other replicator has been stopped.")
@@ -80,7 +82,9 @@ struct AdoptCommand: AsyncParsableCommand {
         guard (1...4_000_000).contains(depth) else { throw ValidationError("--depth takes 1 to 4000000") }
         guard (1...64).contains(parallel) else { throw ValidationError("--parallel takes 1 to 64") }
         guard follow || quiet == nil && !yes else { throw ValidationError("--quiet and --yes belong to --follow") }
-        guard !(follow && dryRun) else { throw ValidationError("--follow records; --dry-run does not: say one of them") }
+        guard !(follow && dryRun) else {
+            throw ValidationError("--follow records; --dry-run does not: say one of them")
+        }
         guard (1...86_400).contains(quiet ?? 10) else { throw ValidationError("--quiet takes 1 to 86400 seconds") }
     }
 
@@ -143,7 +147,9 @@ struct AdoptCommand: AsyncParsableCommand {
         }
         line.show { _ in
             guard following.uncertain == 0 else {
-                return ["\(following.uncertain.counted("partition")) not certain yet", "keep the other replicator running"]
+                return [
+                    "\(following.uncertain.counted("partition")) not certain yet", "keep the other replicator running",
+                ]
             }
             return [
                 "certain, \(Quantities.count(following.behind)) records behind", "stop the other replicator now",
