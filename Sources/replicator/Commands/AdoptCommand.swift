@@ -96,14 +96,13 @@ struct AdoptCommand: AsyncParsableCommand {
         }
         LoggingOptions.bootstrapForPeople(from: .error)
         try reporting.checkWritable()
-        let report: AdoptionReport
-        do {
-            report = try await EventLoops.with(for: "adopt") { loops in
-                try await Interruption.cancelling { try await adopt(settings, loops) }
+        let report = try await EventLoops.with(for: "adopt") { loops in
+            do {
+                return try await Interruption.cancelling { try await adopt(settings, loops) }
+            } catch let error as AdoptionError {
+                guard case .unknown = error else { throw Failure("adopt: \(error)") }
+                throw Failure("adopt: \(error)", exitCode: .usage)
             }
-        } catch let error as AdoptionError {
-            guard case .unknown = error else { throw Failure("adopt: \(error)") }
-            throw Failure("adopt: \(error)", exitCode: .usage)
         }
         try finish(report, settings)
     }

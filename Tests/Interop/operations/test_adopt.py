@@ -170,6 +170,9 @@ def test_what_is_not_certain_is_refused_and_what_helps_is_said(east, west):
         equal("nothing is recorded", report["isRecorded"], False)
         check("why", "are all like others" in report["partitions"][0]["reason"], str(report))
         check("what helps", "write a record that is like no other" in report["partitions"][0]["advice"], str(report))
+        _, named = adopt(running.path, "--target-topic", "other.beats")
+        equal("a topic of another naming is wrong usage", named.returncode, 2)
+        check("and the naming is told", "which is prefix east." in named.stderr, named.stderr)
         # What was said is done.
         for bootstrap, topic in ((east.bootstrap, "beats"), (west.bootstrap, "east.beats")):
             client = Producer({"bootstrap.servers": bootstrap, **QUIET})
