@@ -24,6 +24,7 @@ struct Replicator: AsyncParsableCommand {
             RetryCommand.self,
             FlowsCommand.self,
             ForgetCommand.self,
+            AdoptCommand.self,
             ConfigCommand.self,
             ImportCommand.self,
             BrokerCommand.self,

@@ -93,9 +93,11 @@ extension FlowError {
         let forget = others.map {
             ", after `replicator forget --flow \($0.shellQuoted) --cluster \(target.shellQuoted)`,"
         }
+        // Flows that are remembered have to be forgotten first.
+        let adopt = others.isEmpty ? "go on behind them with `replicator adopt --flow \(flow.shellQuoted)`; or " : ""
         let divide = others.isEmpty ? "" : "let only one of the flows select them (topics.deny); or "
         return "flow \"\(flow)\" has recorded no progress on \(target), and topics there hold copies from \(source) "
-            + "already, \(bringers(flow, flows)): \(listed(topics)). They would be there twice: \(goOn)\(divide)"
+            + "already, \(bringers(flow, flows)): \(listed(topics)). They would be there twice: \(adopt)\(goOn)\(divide)"
             + "give the copies other names with naming; or\(forget.first ?? "") delete these topics on \(target), to "
             + "begin from scratch, or set startFrom to latest, to copy only what is written from now on"
     }

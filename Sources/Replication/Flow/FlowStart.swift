@@ -1,4 +1,5 @@
 package import KafkaClient
+internal import PlainText
 
 /// Decides whether a flow may start: its clusters and settings are those of its first start, see
 /// ``FlowIdentityCheck``, and a flow that has no memory finds no copies of what it would bring, and no flow that would
@@ -12,6 +13,8 @@ package struct FlowStart: Sendable {
         package var targetClusterID: String
         /// Copies from the same source that the flow begins behind: what their bringers had not copied by then stays out.
         package var copies: EarlierCopies.Finding?
+        /// Target topics that hold records of the source which no flow is known to have brought.
+        package var foreignCopies: [String] = []
     }
 
     private let settings: FlowSettings
@@ -28,17 +31,19 @@ package struct FlowStart: Sendable {
         identity = FlowIdentityCheck(settings, source: source, target: target, progress: progress)
     }
 
-    /// - Parameter createsMemory: create the progress topic where it is missing, and mend its settings; nothing else is
-    ///   changed, and that only for a flow that may start.
+    /// - Parameters:
+    ///   - createsMemory: create the progress topic where it is missing, and mend its settings; nothing else is
+    ///     changed, and that only for a flow that may start.
+    ///   - expectsCopies: copies that are there are to be taken over: they are not looked for.
     /// - Throws: why the flow may not start.
-    package func check(createsMemory: Bool) async throws(FlowError) -> Finding {
+    package func check(createsMemory: Bool, expectsCopies: Bool = false) async throws(FlowError) -> Finding {
         let known = try await identity.check()
         var finding = Finding(sourceClusterID: known.sourceClusterID, targetClusterID: known.targetClusterID)
         if await progress.isNewFlow {
             let seen: Sight
             do throws(KafkaError) {
                 seen = try await look()
-                finding.copies = try await copies(from: known.sourceClusterID, seen)
+                if !expectsCopies { finding.copies = try await copies(from: known.sourceClusterID, seen) }
             } catch {
                 throw .kafka(error)
             }
@@ -48,6 +53,7 @@ package struct FlowStart: Sendable {
                     topics: copies.topics, flows: copies.flows)
             }
             try await checkNeighbours(known, seen)
+            if !expectsCopies, finding.copies == nil { finding.foreignCopies = await foreignCopies(known, seen) }
         }
         guard createsMemory else { return finding }
         guard !known.hasProgressTopic else {
@@ -84,6 +90,16 @@ package struct FlowStart: Sendable {
         _ = try await neighbours.judge(seen.selected, settings, source: seen.source, target: seen.target)
     }
 
+    private func foreignCopies(_ known: FlowIdentityCheck.Finding, _ seen: Sight) async -> [String] {
+        // Nothing that others wrote has its source's offsets.
+        guard settings.offsets == .translate else { return [] }
+        let topics = seen.selected.compactMap { topic in
+            seen.target.topics[topic.targetName].map { (source: topic.source.name, target: $0) }
+        }
+        return await ForeignCopies(source: source, target: target, targetClusterID: known.targetClusterID)
+            .find(in: topics)
+    }
+
     private func copies(
         from sourceClusterID: String, _ seen: Sight
     ) async throws(KafkaError) -> EarlierCopies.Finding? {
@@ -96,10 +112,22 @@ package struct FlowStart: Sendable {
 extension FlowStart.Finding {
     /// Remark for a person on the copies that a flow begins behind; nil where there are none.
     package func remark(_ settings: FlowSettings) -> String? {
-        guard let copies else { return nil }
+        guard let copies else { return foreignRemark(settings) }
         return "topics of \(settings.target.name) hold copies from \(settings.source.name) already, "
             + "\(FlowError.bringers(settings.name, copies.flows)): \(FlowError.listed(copies.topics)). This flow begins "
             + "at the source's end (startFrom: latest): what was not copied before it starts stays out, and what that "
             + "flow still copies would be there twice"
+    }
+
+    private func foreignRemark(_ settings: FlowSettings) -> String? {
+        guard !foreignCopies.isEmpty else { return nil }
+        let beginning =
+            settings.startFrom == .latest
+            ? "This flow begins at the source's end (startFrom: latest): what was not copied before it starts stays out"
+            : "This flow would copy what is there once more"
+        return
+            "topics of \(settings.target.name) hold records of \(settings.source.name) already, which another program "
+            + "has copied: \(FlowError.listed(foreignCopies)). \(beginning). `replicator adopt --flow "
+            + "\(settings.name.shellQuoted)` lets it go on behind them"
     }
 }

@@ -32,7 +32,7 @@ package actor ProgressStore {
     nonisolated var topic: String { ProgressTopic.name(flow: flow) }
 
     /// Whether the flow has never been started.
-    var isNewFlow: Bool { recorded.identity == nil }
+    package var isNewFlow: Bool { recorded.identity == nil }
 
     package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 

@@ -1,5 +1,5 @@
 package import KafkaWire
-internal import NIOCore
+package import NIOCore
 
 /// Fingerprint of a record: its offset, and a hash of each of its parts.
 ///
@@ -25,18 +25,20 @@ package struct RecordFingerprint: Hashable, Sendable {
         self.isTombstone = isTombstone
     }
 
-    /// - Parameter ignoresTimestamp: for a target that stamps records itself (LogAppendTime).
-    package init(_ record: RawRecord, ignoresTimestamp: Bool) throws(WireError) {
+    /// - Parameters:
+    ///   - ignoresTimestamp: for a target that stamps records itself (LogAppendTime).
+    ///   - counted: names of the headers that count; nil for all.
+    package init(_ record: RawRecord, ignoresTimestamp: Bool, counted: Set<ByteBuffer>? = nil) throws(WireError) {
         self.init(
             offset: record.offset, key: Self.hash(record.key), value: Self.hash(record.value),
-            headers: record.headerCount == 0 ? Self.noHeaders : Self.hash(try record.headers),
+            headers: record.headerCount == 0 ? Self.noHeaders : Self.hash(try record.headers, counted),
             timestamp: ignoresTimestamp ? 0 : record.timestamp, isTombstone: record.value == nil)
     }
 
-    package init(_ record: Record, ignoresTimestamp: Bool) {
+    package init(_ record: Record, ignoresTimestamp: Bool, counted: Set<ByteBuffer>? = nil) {
         self.init(
             offset: record.offset, key: Self.hash(record.key), value: Self.hash(record.value),
-            headers: Self.hash(record.headers), timestamp: ignoresTimestamp ? 0 : record.timestamp,
+            headers: Self.hash(record.headers, counted), timestamp: ignoresTimestamp ? 0 : record.timestamp,
             isTombstone: record.value == nil)
     }
 
@@ -66,10 +68,10 @@ package struct RecordFingerprint: Hashable, Sendable {
     }
 
     /// The loop header is ours: it does not count.
-    private static func hash(_ headers: [RecordHeader]) -> UInt64 {
+    private static func hash(_ headers: [RecordHeader], _ counted: Set<ByteBuffer>?) -> UInt64 {
         var hasher = Hasher()
         var count = 0
-        for header in headers where header.key != LoopHeader.keyBytes {
+        for header in headers where header.key != LoopHeader.keyBytes && counted?.contains(header.key) ?? true {
             count += 1
             hasher.combine(header.key.readableBytes)
             header.key.withUnsafeReadableBytes { hasher.combine(bytes: $0) }

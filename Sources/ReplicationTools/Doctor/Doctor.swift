@@ -123,7 +123,9 @@ public struct Doctor: Sendable {
             let remarks = found.remark(settings).map {
                 Finding(
                     .warning, "start", settings.name, $0, why: "records may be missing on the target, or there twice",
-                    remedy: "stop that flow before this one starts; or go on under its name")
+                    remedy: found.foreignCopies.isEmpty
+                        ? "stop that flow before this one starts; or go on under its name"
+                        : "take them over with adopt before the flow starts")
             }
             let well = Finding(.ok, "start", settings.name, "nothing that is recorded keeps it from starting")
             return ([remarks ?? well], true)

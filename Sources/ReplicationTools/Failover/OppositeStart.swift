@@ -58,34 +58,10 @@ struct OppositeStart {
                 sourceOffset: offset, targetOffset: -1, sourceLeaderEpoch: -1,
                 sourceTopicID: (metadata.topics[partition.topic]?.id ?? .zero).hexadecimal, map: map.edge)
         }
-        let store = ProgressStore(flow: opposite.name, target: source, wallClock: wallClock)
-        try await store.open()
-        try await store.check(
-            FlowIdentity(
-                sourceClusterID: metadata.clusterID ?? "", targetClusterID: sourceID,
-                naming: opposite.naming.recorded, startFrom: opposite.startFrom.recorded,
-                offsets: opposite.offsets))
-        try await register(from: metadata.clusterID ?? "", to: sourceID, store)
-        try await store.store(checkpoints)
-        // Last: without it the flow counts as never started, and this is done again.
-        try await store.storeIdentity()
+        let first = FirstProgress(
+            settings: opposite, target: source, clusters: (metadata.clusterID ?? "", sourceID), wallClock: wallClock)
+        try await first.prepare(checkpoints).storeIdentity()
         return positions
-    }
-
-    /// A flow that has begun has a producer id: without one, others would take its registrations for lost.
-    private func register(
-        from clusterID: String, to targetID: String, _ store: ProgressStore
-    ) async throws(FlowError) {
-        let producers = FlowProducerIDs(
-            flow: opposite.name, sourceClusterID: clusterID, targetClusterID: targetID, target: source,
-            progress: store, wallClock: wallClock)
-        _ = try await producers.open()
-        let usual = Provenance(chain: [clusterID], carriesHeaders: opposite.loopPrevention == .headers)
-        do throws(KafkaError) {
-            _ = try await producers.producerID(for: usual)
-        } catch {
-            throw .kafka(error)
-        }
     }
 
     /// Topics that only the opposite flow copies begin where its settings say.

@@ -64,15 +64,16 @@ public struct FlowRemoval: Sendable {
         return known
     }
 
-    /// Checks that nobody is in the flow's group: one that has nothing to copy records nothing, and is there all the same.
-    ///
-    /// What the cluster does not tell is no evidence.
     private func checkInstances(of flow: String) async throws(FlowIsShared) {
         let client = ClusterClient(cluster, eventLoop: eventLoop, logger: logger)
-        let group = InstanceGroup(flow: flow).name
-        let found = try? await client.listGroups().first { $0.id == group }
+        let outcome: Result<Void, FlowIsShared>
+        do throws(FlowIsShared) {
+            outcome = .success(try await InstanceGroup(flow: flow).checkIsEmpty(of: flow, on: client))
+        } catch {
+            outcome = .failure(error)
+        }
         await client.close()
-        if let found, found.hasMembers { throw FlowIsShared(flow: flow, cluster: cluster.name, group: group) }
+        try outcome.get()
     }
 
     /// Deletes the flow's topics and its group, and waits until the cluster no longer shows them.

@@ -1,6 +1,7 @@
 internal import KafkaClient
 internal import KafkaCompression
 internal import KafkaWire
+internal import NIOCore
 internal import Replication
 
 /// Turns log entries into the fingerprints that are compared.
@@ -9,6 +10,8 @@ struct FingerprintReader: Sendable {
     var ignoresTimestamp: Bool
     /// Sampling of keys; nil where all are read.
     var keys: Sampling?
+    /// Names of the headers that count; nil for all.
+    var countedHeaders: Set<ByteBuffer>?
 
     /// Calls `body` with each record of the entry whose key is looked at, legacy formats included.
     ///
@@ -23,13 +26,14 @@ struct FingerprintReader: Sendable {
             var reader = try RecordStream(batch, limit: RecordStream.ordinaryLimit)
             while let record = try reader.nextRaw() {
                 guard keys?.includes(key: record.key) ?? true, try isWanted(record) else { continue }
-                body(try RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp))
+                body(
+                    try RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp, counted: countedHeaders))
             }
         case .legacy(let legacy):
             var reader = try LegacyRecordStream(legacy, limit: RecordStream.ordinaryLimit)
             while let record = try reader.next() {
                 guard keys?.includes(key: record.key) ?? true else { continue }
-                body(RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp))
+                body(RecordFingerprint(record, ignoresTimestamp: ignoresTimestamp, counted: countedHeaders))
             }
         }
     }

@@ -22,6 +22,9 @@ public struct ImportedConfiguration: Sendable {
     /// Sentences about everything else.
     var remarks: [ImportRemark] = []
 
+    /// Names of the flows, in the order of the file.
+    public var flowNames: [String] { flows.map(\.name) }
+
     /// The configuration file, with every remark as a comment.
     public var yaml: String {
         var lines = ["# Made by `replicator import` from a configuration of \(YAMLText.line(origin))."]

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import Glibc
+internal import PlainText
 internal import ReplicatorConfig
 
 /// `replicator import`: a configuration of another replicator becomes ours.
@@ -25,6 +26,15 @@ struct ImportCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Where to write; standard output unless given.", valueName: "FILE"))
     var output: String?
 
+    /// Commands to run then: what the other replicator has copied need not be copied again.
+    private static func next(_ output: String, _ flows: [String]) -> [String] {
+        let config = "--config \(output.shellQuoted)"
+        return ["Next: replicator doctor \(config)"]
+            + flows.map {
+                "Where the target has copies already: replicator adopt \(config) --flow \($0.shellQuoted) --follow"
+            } + ["Then: replicator run \(config)"]
+    }
+
     func run() throws {
         let text: String
         do throws(UnreadableFile) {
@@ -44,6 +54,7 @@ struct ImportCommand: ParsableCommand {
             } catch {
                 throw Failure("cannot write \(output): \(error.localizedReason)", exitCode: .usage)
             }
+            for line in Self.next(output, imported.flowNames) { StandardOutput.say(line) }
         } else {
             print(imported.yaml, terminator: "")
             fflush(nil)

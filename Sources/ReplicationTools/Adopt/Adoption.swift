@@ -1,0 +1,313 @@
+internal import KafkaClient
+internal import KafkaWire
+public import Logging
+public import NIOCore
+public import Replication
+internal import Synchronization
+
+/// Lets a flow that has never run go on where a copy ends that another program has made.
+///
+/// ```
+///   may the flow start? ─▶ claim ─▶ align every partition ─▶ nothing has come meanwhile? ─▶ record positions ─▶ identity
+/// ```
+///
+/// Recorded is everything or nothing: until the flow's identity is there, which comes last, it counts as never started,
+/// and all of it may be done again.
+public struct Adoption: Sendable {
+    public struct Options: Sendable {
+        /// Source topics; empty for all that the flow selects.
+        public var topics: [String] = []
+        /// Target topics, by which source topics are chosen too.
+        public var targetTopics: [String] = []
+        /// Offsets of each side that are looked at first.
+        public var depth: Int64 = 20_000
+        /// Look at everything.
+        public var all = false
+        /// Record nothing.
+        public var isRehearsal = false
+        /// Partitions looked at at the same time.
+        public var lanes = 4
+        /// Stay while the other replicator runs, and record once it has been silent for this long; nil to do it at once.
+        public var quietTime: Duration?
+
+        public init() {}
+    }
+
+    private let settings: FlowSettings
+    private let options: Options
+    private let owner: String
+    private let eventLoops: [any EventLoop]
+    private let logger: Logger
+    private let wallClock: @Sendable () -> Int64
+
+    /// Looks after which a target that still gets copies is no passing thing.
+    private static let looks = 3
+    private static let lookInterval: Duration = .seconds(1)
+
+    /// - Parameters:
+    ///   - owner: this process, as others are told of it.
+    ///   - wallClock: milliseconds since 1970.
+    public init(
+        _ settings: FlowSettings, options: Options = Options(), owner: String, eventLoops: [any EventLoop],
+        logger: Logger, wallClock: @escaping @Sendable () -> Int64
+    ) {
+        precondition(!eventLoops.isEmpty, "an adoption needs an event loop")
+        self.settings = settings
+        self.options = options
+        self.owner = owner
+        self.eventLoops = eventLoops
+        self.logger = logger
+        self.wallClock = wallClock
+    }
+
+    /// - Parameters:
+    ///   - progress: called often, from any thread.
+    ///   - isOver: asked when the other replicator has been silent for the quiet time; whether it has been stopped.
+    /// - Throws: ``AdoptionError``, ``FlowError``, ``FlowIsClaimed``, ``FlowIsShared``. A partition whose position is not
+    ///   certain is reported, and then nothing is recorded.
+    public func run(
+        progress: @escaping @Sendable (AdoptionProgress) -> Void = { _ in },
+        isOver: @escaping @Sendable (AdoptionReport) async throws -> Bool = { _ in true }
+    ) async throws -> AdoptionReport {
+        let source = ClusterClient(settings.source, eventLoop: eventLoops[0], logger: logger)
+        let target = ClusterClient(settings.target, eventLoop: eventLoops[0], logger: logger)
+        let outcome: Result<AdoptionReport, any Error>
+        do {
+            outcome = .success(try await run(source, target, progress, isOver))
+        } catch {
+            outcome = .failure(error)
+        }
+        await source.close()
+        await target.close()
+        return try outcome.get()
+    }
+
+    private func run(
+        _ source: ClusterClient, _ target: ClusterClient, _ progress: @escaping @Sendable (AdoptionProgress) -> Void,
+        _ isOver: @escaping @Sendable (AdoptionReport) async throws -> Bool
+    ) async throws -> AdoptionReport {
+        try await checkFlow(source, target)
+        guard !options.isRehearsal else { return try await adopt(source, target, progress, isOver) }
+        let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
+        try await claim.acquire()
+        let outcome: Result<AdoptionReport, any Error>
+        do {
+            outcome = .success(
+                try await withThrowingTaskGroup(of: AdoptionReport?.self) { group in
+                    group.addTask { try await adopt(source, target, progress, isOver) }
+                    // It ends only when the claim has gone to another.
+                    group.addTask {
+                        try await claim.keep()
+                        return nil
+                    }
+                    defer { group.cancelAll() }
+                    while let ended = try await group.next() {
+                        if let report = ended { return report }
+                    }
+                    throw CancellationError()
+                })
+        } catch {
+            outcome = .failure(error)
+        }
+        // The next attempt need not wait until the claim has run out.
+        try? await claim.release()
+        return try outcome.get()
+    }
+
+    /// A flow that may be started, that has never run, and that nobody starts at this moment.
+    private func checkFlow(_ source: ClusterClient, _ target: ClusterClient) async throws {
+        guard settings.offsets == .translate else { throw AdoptionError.keepsOffsets(flow: settings.name) }
+        let store = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
+        let start = FlowStart(settings, source: source, target: target, progress: store)
+        _ = try await start.check(createsMemory: false, expectsCopies: true)
+        guard await store.isNewFlow else {
+            throw AdoptionError.hasRun(flow: settings.name, target: settings.target.name)
+        }
+        try await InstanceGroup(flow: settings.name).checkIsEmpty(of: settings.name, on: target)
+        if !options.isRehearsal { try await store.ensure() }
+    }
+
+    private func adopt(
+        _ source: ClusterClient, _ target: ClusterClient, _ progress: @escaping @Sendable (AdoptionProgress) -> Void,
+        _ isOver: @Sendable (AdoptionReport) async throws -> Bool
+    ) async throws -> AdoptionReport {
+        let begin = ContinuousClock.now
+        let clients = (source: source, target: target)
+        let meter = AdoptionMeter(progress)
+        let round = try await AdoptionRound(
+            settings: settings, options: options, source: source, target: target, logger: logger, meter: meter)
+        var aligned = try await round.align(round.chosen)
+        if let quiet = options.quietTime {
+            aligned = try await follow(round, aligned, quiet, meter, isOver)
+        } else {
+            aligned = try await settle(round, aligned)
+        }
+        var report = report(aligned, round)
+        if !options.isRehearsal, report.refused.isEmpty {
+            try await record(aligned, round, clients)
+            report.isRecorded = true
+        }
+        report.recordsRead = meter.records
+        report.seconds = (ContinuousClock.now - begin) / .seconds(1)
+        return report
+    }
+
+    private func report(_ aligned: [AlignedPartition], _ round: AdoptionRound) -> AdoptionReport {
+        var report = AdoptionReport(
+            flow: settings.name, source: settings.source.name, target: settings.target.name)
+        report.partitions = (aligned.map(\.adoption) + round.refused).sorted {
+            ($0.topic, $0.partition) < ($1.topic, $1.partition)
+        }
+        return report
+    }
+
+    // The other replicator
+
+    /// Makes sure that no copies come while nobody was to make any.
+    private func settle(
+        _ round: AdoptionRound, _ first: [AlignedPartition]
+    ) async throws -> [AlignedPartition] {
+        var aligned = first
+        var writing: Set<String> = []
+        for _ in 0..<Self.looks {
+            let next = try await round.alignAgain(aligned)
+            guard let next else { return aligned }
+            writing.formUnion(Self.moved(from: aligned, to: next))
+            aligned = next
+            try await Task.sleep(for: Self.lookInterval)
+        }
+        // Others may write there without end; only copies count.
+        guard !writing.isEmpty else { return aligned }
+        throw AdoptionError.stillCopied(topics: writing.sorted(), target: settings.target.name)
+    }
+
+    /// Target topics that have got copies.
+    private static func moved(from before: [AlignedPartition], to after: [AlignedPartition]) -> Set<String> {
+        Set(
+            zip(before, after).filter { ($0.adoption.position ?? 0) < ($1.adoption.position ?? 0) }
+                .map(\.1.pair.target.topic))
+    }
+
+    /// Waits until the target has got no copies for some time, and the other replicator is said to be stopped.
+    private func follow(
+        _ round: AdoptionRound, _ first: [AlignedPartition], _ quiet: Duration, _ meter: AdoptionMeter,
+        _ isOver: @Sendable (AdoptionReport) async throws -> Bool
+    ) async throws -> [AlignedPartition] {
+        var aligned = first
+        var since = ContinuousClock.now
+        while true {
+            let open = aligned.count { $0.adoption.state == .refused } + round.refused.count
+            meter.follow(
+                uncertain: open, behind: aligned.reduce(0) { $0 + $1.adoption.behind }, since: since, quiet: quiet)
+            if open == 0, ContinuousClock.now - since >= quiet {
+                // Asked may last: what has come meanwhile is looked at before anything is recorded.
+                let isStopped = try await isOver(report(aligned, round))
+                let next = try await round.alignAgain(aligned)
+                if isStopped, next == nil || Self.moved(from: aligned, to: next ?? []).isEmpty {
+                    return next ?? aligned
+                }
+                since = .now
+                aligned = next ?? aligned
+            }
+            try await Task.sleep(for: Self.lookInterval)
+            if let next = try await round.alignAgain(aligned) {
+                if !Self.moved(from: aligned, to: next).isEmpty { since = .now }
+                aligned = next
+            }
+        }
+    }
+
+    // Recording
+
+    private func record(
+        _ aligned: [AlignedPartition], _ round: AdoptionRound, _ clients: (source: ClusterClient, target: ClusterClient)
+    ) async throws {
+        var checkpoints: [TopicPartition: Checkpoint] = [:]
+        var maps: [TopicPartition: OffsetMap] = [:]
+        for partition in aligned {
+            checkpoints[partition.pair.source] = partition.checkpoint
+            maps[partition.pair.source] = partition.map
+        }
+        for (partition, offset) in round.untouched {
+            checkpoints[partition] = Checkpoint(
+                sourceOffset: offset, targetOffset: -1, sourceLeaderEpoch: -1,
+                sourceTopicID: (round.sourceTopicIDs[partition.topic] ?? .zero).hexadecimal,
+                map: OffsetMap(start: offset).edge)
+        }
+        let first = FirstProgress(
+            settings: settings, target: clients.target,
+            clusters: (round.snapshot.sourceID, round.snapshot.targetID), wallClock: wallClock)
+        let store = try await first.prepare(checkpoints, maps: maps)
+        try await store.catchUp()
+        guard await store.isNewFlow else {
+            throw AdoptionError.hasRun(flow: settings.name, target: settings.target.name)
+        }
+        try await InstanceGroup(flow: settings.name).checkIsEmpty(of: settings.name, on: clients.target)
+        if let next = try await round.alignAgain(aligned) {
+            let writing = Self.moved(from: aligned, to: next)
+            guard writing.isEmpty else {
+                throw AdoptionError.stillCopied(topics: writing.sorted(), target: settings.target.name)
+            }
+        }
+        try await store.storeIdentity()
+    }
+}
+
+/// Progress of an adoption.
+public struct AdoptionProgress: Hashable, Sendable {
+    public var partitions = 0
+    public var total = 0
+    public var records: Int64 = 0
+    /// State of what is waited for; nil before the partitions have been aligned once, and where nothing is followed.
+    public var following: Following?
+
+    public struct Following: Hashable, Sendable {
+        /// Partitions whose position is not certain yet.
+        public var uncertain = 0
+        /// Source records that the copies are behind.
+        public var behind: Int64 = 0
+        /// Seconds since the last copy came, and how many it takes.
+        public var silentFor = 0.0
+        public var quiet = 0.0
+    }
+}
+
+/// Sums what the lanes report.
+final class AdoptionMeter: Sendable {
+    private let state = Mutex(AdoptionProgress())
+    private let report: @Sendable (AdoptionProgress) -> Void
+
+    init(_ report: @escaping @Sendable (AdoptionProgress) -> Void) {
+        self.report = report
+    }
+
+    var records: Int64 { state.withLock { $0.records } }
+
+    func begin(_ partitions: Int) {
+        change { $0.total += partitions }
+    }
+
+    func read(_ records: Int64) {
+        change { $0.records += records }
+    }
+
+    func aligned() {
+        change { $0.partitions += 1 }
+    }
+
+    func follow(uncertain: Int, behind: Int64, since: ContinuousClock.Instant, quiet: Duration) {
+        let silent = (ContinuousClock.now - since) / .seconds(1)
+        change {
+            $0.following = AdoptionProgress.Following(
+                uncertain: uncertain, behind: behind, silentFor: silent, quiet: quiet / .seconds(1))
+        }
+    }
+
+    private func change(_ edit: (inout AdoptionProgress) -> Void) {
+        let now = state.withLock { progress in
+            edit(&progress)
+            return progress
+        }
+        report(now)
+    }
+}

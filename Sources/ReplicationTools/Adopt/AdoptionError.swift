@@ -1,0 +1,47 @@
+internal import PlainText
+
+/// Reason why a flow cannot adopt copies, in words for the person who runs it.
+public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
+    case hasRun(flow: String, target: String)
+    /// Copies of others lie at other offsets than their source's.
+    case keepsOffsets(flow: String)
+    /// Topics that were named and that the flow does not copy, or of which the target has none.
+    case unknown(topics: [String], flow: String, hint: String)
+    /// Other topics of the flow hold records on the target.
+    case leftOut(topics: [String], flow: String, target: String)
+    case nothingThere(flow: String, target: String, example: String?)
+    /// Copies came while none were to come.
+    case stillCopied(topics: [String], target: String)
+
+    private static let shown = 5
+
+    private static func listed(_ topics: [String]) -> String {
+        let more = topics.count > shown ? " and \(topics.count - shown) more" : ""
+        return topics.prefix(shown).map { $0.printable() }.joined(separator: ", ") + more
+    }
+
+    public var description: String {
+        switch self {
+        case .hasRun(let flow, let target):
+            "flow \"\(flow)\" has run, or has adopted copies before: its progress is recorded on \(target), and `run` "
+                + "continues from there. To adopt once more, stop it and remove its memory: replicator forget --flow "
+                + "\(flow.shellQuoted) --cluster \(target.shellQuoted)"
+        case .keepsOffsets(let flow):
+            "flow \"\(flow)\" has offsets: preserve, and the copies of others lie at offsets that the target gave them: adopt "
+                + "them with offsets: translate"
+        case .unknown(let topics, let flow, let hint):
+            "flow \"\(flow)\" does not copy \(Self.listed(topics)): \(hint)"
+        case .leftOut(let topics, let flow, let target):
+            "flow \"\(flow)\" copies \(Self.listed(topics)) too, which hold records on \(target) that would be there "
+                + "twice: adopt them as well, or leave them out (topics.deny)"
+        case .nothingThere(let flow, let target, let example):
+            "no topic on \(target) that flow \"\(flow)\" would write to holds a record"
+                + (example.map { ": it would write to topics such as \($0.printable())" } ?? "")
+                + ". If the copies have other names there, give the flow their naming; if there are none, start it with "
+                + "`replicator run`"
+        case .stillCopied(let topics, let target):
+            "another replicator still copies to \(Self.listed(topics)) on \(target): stop it and run adopt again, or say "
+                + "--follow to be told when that is safe. Nothing was recorded"
+        }
+    }
+}
