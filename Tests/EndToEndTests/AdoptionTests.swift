@@ -42,7 +42,7 @@ import Testing
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await copyByHand(world)
-            await #expect(throws: AdoptionError.keepsOffsets(flow: "flow")) {
+            await #expect(throws: AdoptionError.keepsOffsets(flow: "east-to-west")) {
                 try await adopt(world) { $0.offsets = .preserve }
             }
         }

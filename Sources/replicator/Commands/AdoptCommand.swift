@@ -6,15 +6,15 @@ internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
 
-/// `replicator adopt`: has a flow go on where a copy ends that another program has made.
+/// `replicator adopt`: lets a flow continue where a copy ends that another program has made.
 struct AdoptCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adopt",
-        abstract: "Let a flow go on where somebody else's copy ends.",
+        abstract: "Let a flow continue where another program's copy ends.",
         discussion: """
             For a flow that has not run, whose topics on the target hold copies already: made by MirrorMaker 2, MSK \
             Replicator, a script, or a flow whose memory is gone. Finds where each partition's copy ends, by comparing the \
-            last records of both sides, and records that as the flow's progress: started with `run`, it goes on behind the \
+            last records of both sides, and records that as the flow's progress: started with `run`, it continues behind the \
             last source record that the target has, and translates group offsets as far back as the copies were compared. \
             No record is written to any topic of yours.
 

@@ -18,7 +18,7 @@ struct AdoptionText {
 
     var text: String {
         var table = TextTable([
-            "PARTITION": .left, "COPY": .left, "STATE": .left, "GOES ON AT": .right, "KNOWN FROM": .right,
+            "PARTITION": .left, "COPY": .left, "STATE": .left, "CONTINUES AT": .right, "KNOWN FROM": .right,
             "BEHIND": .right, "DOUBLED": .right, "MISSING": .right, "OTHERS": .right, "UNSURE": .right,
             "EVIDENCE": .left,
         ])
@@ -60,11 +60,11 @@ struct AdoptionText {
             "\(Quantities.count(report.recordsRead)) records read in \(Quantities.seconds(report.seconds)), "
             + "\(Quantities.count(speed))/s"
         if report.isRecorded {
-            return "Flow \(report.flow) goes on in \(partitions) from here (\(read)). Next: replicator run --config "
+            return "Flow \(report.flow) continues in \(partitions) from here (\(read)). Next: replicator run --config "
                 + "\(config.shellQuoted)"
         }
         if report.refused.isEmpty {
-            return "Flow \(report.flow) could go on in \(partitions) from here (\(read)); nothing was recorded"
+            return "Flow \(report.flow) could continue in \(partitions) from here (\(read)); nothing was recorded"
                 + (isRehearsal ? " (--dry-run)." : ".")
         }
         return "Nothing was recorded (\(read))."
