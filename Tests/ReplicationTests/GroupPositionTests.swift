@@ -46,6 +46,33 @@ import Testing
         }
     }
 
+    @Test func `an exact position re-reads nothing, however far the opposite flow is`() throws {
+        var exact = 0
+        var cautious = 0
+        for seed in 0..<300 {
+            var random = seeded(UInt64(seed) &+ 40_000)
+            var world = TwoLogs(seed: seed)
+            for _ in 0..<Int.random(in: 0...60, using: &random) {
+                world.step(writesAtTarget: false, using: &random)
+                // The fence of a takeover.
+                if Int.random(in: 0..<12, using: &random) == 0 { world.west.append(nil) }
+            }
+            for offset in 0...Int64(world.east.count) {
+                guard let position = try? world.position(eastOffset: offset), position.aheadBy == 0 else { continue }
+                guard !position.isCautious else {
+                    cautious += 1
+                    continue
+                }
+                exact += 1
+                let again = world.read(east: offset).intersection(
+                    world.west.dropFirst(Int(position.target)).compactMap(\.self))
+                #expect(again.isEmpty, "seed \(seed), offset \(offset): \(position) reads \(again) again")
+            }
+        }
+        #expect(exact > 100)
+        #expect(cautious > 100)
+    }
+
     @Test func `syncing back what came from the other side changes nothing`() throws {
         for seed in 0..<200 {
             var random = seeded(UInt64(seed) &+ 20_000)

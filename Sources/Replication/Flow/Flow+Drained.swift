@@ -26,14 +26,11 @@ extension Flow {
         return await progress.known.filter { !ours.contains($0.key) && pairs[$0.key] != nil }.mapValues(\.sourceOffset)
     }
 
-    /// Whether these positions of a group at the source have their counterparts committed on the target.
+    /// Whether these positions of a group at the source have their exact counterparts committed on the target.
     package func hasCommitted(_ group: String, _ positions: [TopicPartition: Int64]) async -> Bool {
-        let found = await status().groups.first { $0.group == group }?.partitions ?? []
+        let found = await groupFindings.first { $0.group == group }?.partitions ?? []
         return positions.allSatisfy { partition, offset in
-            found.contains {
-                $0.topic == partition.topic && $0.partition == partition.partition && $0.sourceOffset >= offset
-                    && ($0.state == .synced || $0.state == .further)
-            }
+            found.contains { $0.source == partition && $0.committed.offset >= offset && $0.isExact }
         }
     }
 }

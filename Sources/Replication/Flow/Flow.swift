@@ -317,6 +317,9 @@ public actor Flow: Service {
         return own + (await progress.partitions(without: Set(own.map(\.source)))).filter { pairs[$0.source] != nil }
     }
 
+    /// The last look at the groups.
+    var groupFindings: [GroupFinding] { get async { await groupSync.findings } }
+
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.
     ///
     /// - Returns: whether both clusters could be asked.

@@ -6,6 +6,9 @@ package struct GroupPosition: Hashable, Sendable {
     package var next: OffsetSegment.Pair?
     /// Source offsets before the group's that have not passed yet; what they hold will be read again at the target.
     package var aheadBy: Int64 = 0
+    /// The opposite flow has not come so far yet: what it has not seen may be unread, and the position lies in front of it,
+    /// and of copies that the group has read.
+    package var isCautious = false
 
     package init(target: Int64, next: OffsetSegment.Pair? = nil, aheadBy: Int64 = 0) {
         self.target = target
@@ -102,12 +105,14 @@ package struct PartitionOffsets: Hashable, Sendable {
         // Where one of them has been, the others need not come.
         let unseen = opposite.map { self.unseen($0) }.max() ?? 0
         var position = GroupPosition(target: unseen, aheadBy: copied?.aheadBy ?? 0)
+        position.isCautious = copied.map { $0.target > unseen } ?? false
         if let pair = copied?.next, pair.target <= position.target {
             position.target = pair.target
             position.next = pair
         }
         if let original, original.source <= position.target {
             position.target = original.source
+            position.isCautious = false
             position.next = OffsetSegment.Pair(source: original.target, target: original.source)
         }
         return position

@@ -3,6 +3,9 @@ internal import Replication
 
 // Consumer groups.
 extension Failover {
+    /// The longest wait for an opposite flow to record what it has seen; one that does not run never does.
+    private static let longestUnseen: Duration = .seconds(3)
+
     func moveGroups() async throws -> Ending {
         guard settings.sync.groupOffsets else { return (.skipped, "sync.groupOffsets is off: groups are left alone") }
         guard options.kind == .unplanned else { return try await commitGroups(try await settledGroups()) }
@@ -43,13 +46,20 @@ extension Failover {
     /// Waits until nobody reads at the source who has something left to read there: positions move no more then.
     private func settledGroups() async throws -> [GroupFinding] {
         let sync = groupSync()
-        let deadline = ContinuousClock.now + options.patience
+        let begin = ContinuousClock.now
+        let deadline = begin + options.patience
         var isTold = false
         while true {
             try await recall()
             let found = try await groups(using: sync, isSettled: true)
             let reading = try await stillReading(found)
-            if reading.isEmpty { return found }
+            if reading.isEmpty {
+                // An opposite flow that runs records every second what it has seen of the target.
+                let isExact = !found.contains { $0.partitions.contains(where: \.isCautious) }
+                if isExact || ContinuousClock.now > begin + Self.longestUnseen { return found }
+                try await pause()
+                continue
+            }
             guard ContinuousClock.now < deadline else {
                 throw FailoverError.groupsStillRead(cluster: settings.source.name, groups: reading)
             }
