@@ -73,6 +73,8 @@ package struct PartitionOffsets: Hashable, Sendable {
     /// Whether `forward` knows every copy that the opposite flow has passed when `backward` was taken. It does once
     /// it has passed an end of the source's log that was looked up after that.
     package var knowsAllCopies: Bool
+    /// Ranges of the target, in order, in which nobody can read anything: they hold markers.
+    package var emptyAtTarget: [Range<Int64>] = []
 
     package init(forward: OffsetMap?, backward: OffsetMap?, knowsAllCopies: Bool) {
         self.forward = forward
@@ -103,7 +105,7 @@ package struct PartitionOffsets: Hashable, Sendable {
         for map in opposite { try checkLost(map, offset) }
         let original = opposite.compactMap { $0.first(fromTarget: offset) }.min { $0.source < $1.source }
         // Where one of them has been, the others need not come.
-        let unseen = opposite.map { self.unseen($0) }.max() ?? 0
+        let unseen = crossingMarkers(opposite.map { self.unseen($0) }.max() ?? 0)
         var position = GroupPosition(target: unseen, aheadBy: copied?.aheadBy ?? 0)
         position.isCautious = copied.map { $0.target > unseen } ?? false
         if let pair = copied?.next, pair.target <= position.target {
@@ -116,6 +118,21 @@ package struct PartitionOffsets: Hashable, Sendable {
             position.next = OffsetSegment.Pair(source: original.target, target: original.source)
         }
         return position
+    }
+
+    private func crossingMarkers(_ unseen: Int64) -> Int64 {
+        guard let forward else { return unseen }
+        return emptyAtTarget.reduce(unseen) { unseen, range in
+            range.contains(unseen) ? forward.firstForeign(fromTarget: range.upperBound) : unseen
+        }
+    }
+
+    /// Target offsets without a copy of ours, from one on, in front of a copy that is known; nil where there are none.
+    package func gap(atTarget offset: Int64) -> Range<Int64>? {
+        guard let next = forward?.first(fromTarget: offset)?.target ?? forward?.targetEnd, offset < next else {
+            return nil
+        }
+        return offset..<next
     }
 
     /// The first target offset that may hold a record of which neither map knows.

@@ -63,6 +63,11 @@ struct GroupRoutes: Sendable {
 
     subscript(source: TopicPartition) -> Route? { routes[source] }
 
+    /// Takes in a range of the target in which nobody can read anything.
+    mutating func cross(_ range: Range<Int64>, of source: TopicPartition) {
+        routes[source]?.offsets.emptyAtTarget.append(range)
+    }
+
     /// Takes in the ids that topics have by now: a position belongs to a topic, not to a name.
     mutating func check(_ present: TopicIDs) {
         for source in routes.keys {

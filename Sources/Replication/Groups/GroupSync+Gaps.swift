@@ -34,6 +34,35 @@ extension GroupSync {
         }
     }
 
+    /// Gaps of one target partition that are looked at in a row. Each takeover leaves one.
+    private static let mostMarkerGaps = 100
+
+    /// A group is not kept in front of offsets in which nobody can read anything: an opposite flow that does not run will
+    /// never have seen the markers that takeovers of ours have left on the target.
+    func crossMarkers(_ found: inout [GroupFinding], _ routes: inout GroupRoutes) async {
+        for _ in 0..<Self.mostMarkerGaps {
+            var places: [TopicPartition: (source: TopicPartition, gap: Range<Int64>)] = [:]
+            for partition in found.flatMap(\.partitions) where partition.isCautious {
+                guard case .success(let position) = partition.position,
+                    let gap = routes[partition.source]?.offsets.gap(atTarget: position.target)
+                else { continue }
+                places[partition.target] = (partition.source, gap)
+            }
+            guard !places.isEmpty else { return }
+            let emptyFrom = await targetGaps.emptyFrom(places.mapValues(\.gap))
+            let crossed = places.filter { emptyFrom[$0.key] == $0.value.gap.lowerBound }
+            guard !crossed.isEmpty else { return }
+            for place in crossed.values { routes.cross(place.gap, of: place.source) }
+            edit(&found) { partition in
+                guard partition.isCautious, crossed[partition.target] != nil, let route = routes[partition.source],
+                    let position = try? route.offsets.position(
+                        of: partition.committed.offset, targetEnd: end(of: route))
+                else { return }
+                partition.position = .success(position)
+            }
+        }
+    }
+
     /// Copies that the target no longer has are passed over if the source has lost the records, too.
     func passLostCopies(
         _ found: inout [GroupFinding], _ routes: GroupRoutes, _ starts: [TopicPartition: Int64]

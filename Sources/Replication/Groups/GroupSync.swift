@@ -14,7 +14,8 @@ package actor GroupSync {
     /// Record of the running flow; nil for those who look from outside.
     let progress: ProgressStore?
     private let opposite: OppositeFlows
-    let gaps: SourceGaps
+    let gaps: LogGaps
+    let targetGaps: LogGaps
     var generations = GroupGenerations()
     /// The last look at all groups.
     private(set) var look = GroupGenerations.Look()
@@ -48,7 +49,8 @@ package actor GroupSync {
         logger: Logger
     ) {
         self.progress = progress
-        gaps = SourceGaps(of: source)
+        gaps = LogGaps(of: source, isolation: .readCommitted)
+        targetGaps = LogGaps(of: target, isolation: .readUncommitted)
         self.settings = settings
         self.source = source
         self.target = target
@@ -123,7 +125,7 @@ package actor GroupSync {
         let (selected, others) = try await select(names)
         let committed = await offsets(of: selected.map { ($0.group, $0.kind) }, at: source)
         look.committed = committed.compactMapValues { (try? $0.get())?.mapValues(\.offset) }
-        let routes = try await routes(for: committed, maps)
+        var routes = try await routes(for: committed, maps)
         var found: [GroupFinding] = []
         for var finding in selected {
             switch committed[ExactName(finding.group)] {
@@ -140,6 +142,7 @@ package actor GroupSync {
         }
         await checkEnds(&found)
         await crossGaps(&found, routes)
+        await crossMarkers(&found, &routes)
         try await readTarget(&found, routes)
         try await hold(&found, routes)
         return found + others

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka import KafkaConsumer
 
 from support.checks import PATIENCE, check, equal, eventually, measured
-from support.clients import QUIET
+from support.clients import QUIET, commit, committed
 from support.program import program
 from support.records import batches_of, produce_numbers
 from support.replicators import flow, replicator
@@ -331,6 +331,39 @@ def test_positions_behind_markers_and_aborted_records(east, west):
         if out:
             partition = json.loads(out)["groups"][0]["partitions"][0]
             check("and the records equal", partition["isSameRecord"] is not False, f"{partition} {err}")
+
+
+def test_an_opposite_flow_that_has_stopped_holds_no_group_back(east, west):
+    """Each takeover leaves a marker on the target that the opposite flow will never have seen."""
+    create_topic(east.bootstrap, "orders", 1)
+    produce_numbers(east.bootstrap, "orders", range(100), partitions=1)
+    there = flow("there", topics=["orders"], naming={"mode": "identical"})
+    back = {**flow("back", topics=["orders"], naming={"mode": "identical"}), "source": "west", "target": "east"}
+    with replicator(east.bootstrap, west.bootstrap, there, back) as running:
+        running.copies(east.bootstrap, ["orders"], ["there"])
+        running.copies(west.bootstrap, ["orders"], ["back"])
+    for takeover in range(1, 4):
+        produce_numbers(east.bootstrap, "orders", range(100 * takeover, 100 * takeover + 100), partitions=1)
+        with replicator(east.bootstrap, west.bootstrap, there) as running:
+            running.copies(east.bootstrap, ["orders"], ["there"])
+            commit(east.bootstrap, "g", "orders", {0: 100 * takeover + 100})
+            end = watermarks(west.bootstrap, "orders")[0][1]
+            check("there are markers among the copies", end > 100 * takeover + 100, str(end))
+            check(f"takeover {takeover}: the group stands behind the last copy",
+                  eventually(lambda: committed(west.bootstrap, "g", "orders", 1)[0] == end, PATIENCE),
+                  f"{committed(west.bootstrap, 'g', 'orders', 1)}, not {end}")
+    # What is written at the target, and has not come to the source, has yet to be read there.
+    produce_numbers(west.bootstrap, "orders", range(1000, 1010), partitions=1)
+    produce_numbers(east.bootstrap, "orders", range(400, 500), partitions=1)
+    with replicator(east.bootstrap, west.bootstrap, there) as running:
+        running.copies(east.bootstrap, ["orders"], ["there"])
+        born = end
+        commit(east.bootstrap, "g", "orders", {0: 500})
+        commit(east.bootstrap, "later", "orders", {0: 500})
+        check("a group that has never been there begins in front of it",
+              eventually(lambda: committed(west.bootstrap, "later", "orders", 1)[0] == born, PATIENCE),
+              f"{committed(west.bootstrap, 'later', 'orders', 1)}, not {born}")
+        equal("the other one stays there", committed(west.bootstrap, "g", "orders", 1)[0], born)
 
 
 def test_members_on_the_target_are_left_alone(east, west):

@@ -3,15 +3,16 @@ internal import KafkaCompression
 internal import KafkaWire
 internal import NIOCore
 
-/// Looks for records that a source still holds in ranges of offsets: a group may be moved across a range only if
+/// Looks for records that a cluster still holds in ranges of offsets: a group may be moved across a range only if
 /// nobody could read anything in it any more.
 ///
 /// What a consumer would not get counts as nothing: offsets that retention or compaction has emptied, markers of
-/// transactions, and records of aborted ones.
-actor SourceGaps {
-    private let source: ClusterClient
-    /// Ranges that were read, by partition.
-    private var known: [TopicPartition: Known] = [:]
+/// transactions and fences, and, where only what is committed is read, records of aborted transactions.
+actor LogGaps {
+    private let client: ClusterClient
+    private let isolation: IsolationLevel
+    /// Ranges that were read, by partition and their ends.
+    private var known: [TopicPartition: [Int64: Known]] = [:]
 
     private struct Known {
         var range: Range<Int64>
@@ -24,8 +25,10 @@ actor SourceGaps {
     private static let answerBytes: Int32 = 1 << 20
     private static let mostKnown = 20_000
 
-    init(of source: ClusterClient) {
-        self.source = source
+    /// - Parameter isolation: read uncommitted where a transaction may be open: its records have yet to be read.
+    init(of client: ClusterClient, isolation: IsolationLevel) {
+        self.client = client
+        self.isolation = isolation
     }
 
     /// Searches ranges.
@@ -34,7 +37,7 @@ actor SourceGaps {
     ///   known.
     func emptyFrom(_ ranges: [TopicPartition: Range<Int64>]) async -> [TopicPartition: Int64] {
         guard !ranges.isEmpty else { return [:] }
-        let starts = await source.offsets(
+        let starts = await client.offsets(
             Dictionary(ranges.keys.map { ($0, OffsetQuery.earliest) }) { first, _ in first })
         var found: [TopicPartition: Int64] = [:]
         var scans: [TopicPartition: Scan] = [:]
@@ -45,8 +48,7 @@ actor SourceGaps {
                 continue
             }
             let first = max(range.lowerBound, logStart)
-            if let known = known[partition], known.range.upperBound == range.upperBound,
-                known.range.lowerBound <= first,
+            if let known = known[partition]?[range.upperBound], known.range.lowerBound <= first,
                 known.last.map({ $0 >= logStart }) ?? true
             {
                 found[partition] = max(range.lowerBound, known.last.map { $0 + 1 } ?? 0)
@@ -57,7 +59,9 @@ actor SourceGaps {
         await read(&scans)
         for (partition, scan) in scans where scan.isDone {
             if known.count >= Self.mostKnown { known = [:] }
-            known[partition] = Known(range: scan.first..<scan.range.end, last: scan.last)
+            if (known[partition]?.count ?? 0) >= Self.mostKnown { known[partition] = nil }
+            known[partition, default: [:]][scan.range.end] = Known(
+                range: scan.first..<scan.range.end, last: scan.last)
             found[partition] = max(ranges[partition]?.lowerBound ?? 0, scan.last.map { $0 + 1 } ?? 0)
         }
         return found
@@ -71,7 +75,7 @@ actor SourceGaps {
                     maxBytes: Self.answerBytes)
             }
             guard !positions.isEmpty else { return }
-            let answers = await source.read(positions, isolation: .readCommitted)
+            let answers = await client.read(positions, isolation: isolation)
             let hadRoom = !answers.values.contains { (try? $0.get())?.records != nil }
             for (partition, answer) in answers {
                 switch answer {
