@@ -170,11 +170,11 @@ public struct Adoption: Sendable {
         var aligned = first
         var writing: Set<String> = []
         for _ in 0..<Self.looks {
-            let next = try await round.alignAgain(aligned)
-            guard let next else { return aligned }
+            // Replicators write at intervals: that nothing came for a moment tells nothing.
+            try await Task.sleep(for: Self.lookInterval)
+            guard let next = try await round.alignAgain(aligned) else { return aligned }
             writing.formUnion(Self.moved(from: aligned, to: next))
             aligned = next
-            try await Task.sleep(for: Self.lookInterval)
         }
         // Others may write there without end; only copies count.
         guard !writing.isEmpty else { return aligned }
