@@ -84,6 +84,9 @@ CASES = [
     case(f"batches of {size}, {partitions} partition{'s' * (partitions > 1)}, {codec}", size, partitions, codec)
     for size, partitions, codec in itertools.product(SIZES, (1, 12, 100), ("none", "lz4", "zstd"))
 ] + [
+    case(f"batches of {size}, 3 partitions, none", size)
+    for size in SIZES
+] + [
     case(f"batches of {size}, 3 partitions, loop headers", size, options="naming: {mode: identical}")
     for size in ("16 KB", "1 MB")
 ] + [
