@@ -7,7 +7,7 @@ import Replication
 import ReplicationTools
 import Testing
 
-/// A flow goes on where somebody else's copy ends.
+/// A flow continues where another program's copy ends.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct AdoptionTests {
     private static let copy = "east.orders"
 
@@ -136,7 +136,7 @@ import Testing
 
             let hint =
                 "topics of west hold records of east already, which another program has copied: east.orders. This flow "
-                + "would copy what is there once more. `replicator adopt --flow 'east-to-west'` lets it go on behind them"
+                + "would copy what is there once more. `replicator adopt --flow 'east-to-west'` lets it continue behind them"
             #expect(log.count(hint) == 1)
             #expect(before.count(hint) == 0)
         }

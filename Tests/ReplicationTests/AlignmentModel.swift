@@ -323,7 +323,7 @@ extension AlignmentModel {
         return found
     }
 
-    /// What the target holds although the source does not hold it there; nil for nothing.
+    /// Contents of the target that the source does not hold there; nil for none.
     func flaw() throws -> String? {
         let source = try Self.records(source, from: 0)
         let copies = try Self.records(log.batches, from: 0)

@@ -173,7 +173,7 @@ struct RecoveryTarget {
     var sourceEpochEnd: LogEnd?
     var sourceLog: [RecordBatch] = []
     var hasCopy = true
-    /// Where the target's log begins; nil for its first batch.
+    /// The start of the target's log; nil for its first batch.
     var logStart: Int64?
     private(set) var asked: [PartitionRecovery.Request] = []
 

@@ -5,7 +5,7 @@ import NIOPosix
 import Replication
 import Testing
 
-/// Waits on event loops: whoever waits for a signal or an answer leaves its executor neither to wait nor to go on.
+/// Waits on event loops: whoever waits for a signal or an answer leaves its executor neither to wait nor to continue.
 @Suite(.timeLimit(.minutes(1))) struct WaitingInPlaceTests {
     private actor Waiting {
         private let executor: ManualExecutor

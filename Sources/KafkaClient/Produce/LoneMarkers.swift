@@ -12,7 +12,7 @@ public struct MarkerRun: Sendable, Hashable {
     }
 }
 
-/// What became of a ``MarkerRun``.
+/// The outcome of a ``MarkerRun``.
 public enum MarkerOutcome: Sendable, Hashable {
     /// All of them are on all in-sync replicas, as far as the broker tells: it has one answer for all markers of a producer.
     case written

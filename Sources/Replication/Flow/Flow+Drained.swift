@@ -26,7 +26,7 @@ extension Flow {
         return await progress.known.filter { !ours.contains($0.key) && pairs[$0.key] != nil }.mapValues(\.sourceOffset)
     }
 
-    /// Whether these positions of a group at the source have their exact counterparts committed on the target.
+    /// True when these positions of a group at the source have their exact counterparts committed on the target.
     package func hasCommitted(_ group: String, _ positions: [TopicPartition: Int64]) async -> Bool {
         let found = await groupFindings.first { $0.group == group }?.partitions ?? []
         return positions.allSatisfy { partition, offset in

@@ -509,7 +509,7 @@ extension Flow {
             ])
     }
 
-    /// What a target topic takes.
+    /// The batches and records that a target topic takes.
     private struct BatchLimit {
         /// Bytes.
         var largestBatch: Int?
@@ -517,7 +517,7 @@ extension Flow {
         var onlyCompacts: Bool
     }
 
-    /// What target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a segment
+    /// The most that target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a segment
     /// holds. Elsewhere refusals tell.
     private func batchLimits(of topics: Set<String>) async -> [String: BatchLimit] {
         let keys = ["max.message.bytes", "segment.bytes", "cleanup.policy"]

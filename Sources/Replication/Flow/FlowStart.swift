@@ -128,6 +128,6 @@ extension FlowStart.Finding {
         return
             "topics of \(settings.target.name) hold records of \(settings.source.name) already, which another program "
             + "has copied: \(FlowError.listed(foreignCopies)). \(beginning). `replicator adopt --flow "
-            + "\(settings.name.shellQuoted)` lets it go on behind them"
+            + "\(settings.name.shellQuoted)` lets it continue behind them"
     }
 }

@@ -55,7 +55,7 @@ extension PartitionFinding {
     /// The position lies in front of what the opposite flow has yet to see; see ``GroupPosition/isCautious``.
     package var isCautious: Bool { if case .success(let position) = position { position.isCautious } else { false } }
 
-    /// Whether a consumer that moves to the target now reads nothing again.
+    /// True when a consumer that moves to the target now reads nothing again.
     var isExact: Bool { !isAhead && !isCautious && (verdict == .synced || verdict == .further) }
 
     /// State of the target's log, and of its readers.

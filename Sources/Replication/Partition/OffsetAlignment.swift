@@ -56,7 +56,7 @@ package struct OffsetAlignment: Hashable, Sendable {
     /// A hole of more offsets is not filled with markers: that would take hours, and gigabytes on the target.
     package static let largestHole: Int64 = 50_000_000
 
-    /// What has to be done before anything else is sent; nil when nothing has.
+    /// Work that comes before anything else is sent; nil when there is none.
     ///
     /// - Parameters:
     ///   - end: of the target's log, with everything acknowledged.

@@ -16,7 +16,7 @@ extension PartitionReplicator {
 
     private var awaitsProduceAnswers: Bool { window.answersOutstanding > 0 }
 
-    /// Whether the next batch would be appended at its source's offset.
+    /// True when the next batch would be appended at its source's offset.
     var isNextInPlace: Bool {
         guard let alignment else { return true }
         guard alignment.underWay == nil, let next = window.upcoming else { return false }
@@ -79,7 +79,7 @@ extension PartitionReplicator {
         }
     }
 
-    /// What comes late is refused as soon as something is written in the next epoch. A checkpoint knows of it before it is
+    /// Markers that come late are refused as soon as something is written in the next epoch. A checkpoint knows of it before it is
     /// used: who takes over continues in it.
     private mutating func renewMarkerEpoch() {
         guard isStreaming else { return doubtOutcome() }

@@ -2,7 +2,7 @@ internal import KafkaClient
 
 /// Topics whose copies have the offsets of their source, so that one flow alone may write there.
 ///
-/// A record of somebody else stops such a partition at once; here it is said before, for names that the flows' expressions
+/// A record of another writer stops such a partition at once; here it is said before, for names that the flows' expressions
 /// suggest.
 public enum PreservedTopics {
     /// Warning to a person before these flows are started; nil when they may.
@@ -35,7 +35,7 @@ public enum PreservedTopics {
         FlowCycles.samples(of: flow).map { flow.naming.targetName(of: $0) }
     }
 
-    /// Whether a flow would write to a topic of its target.
+    /// True when a flow would write to a topic of its target.
     private static func writes(_ flow: FlowSettings, _ copy: String) -> Bool {
         let selector = TopicSelector(selection: flow.topics, naming: flow.naming, targetAlias: flow.targetAlias)
         var name = copy

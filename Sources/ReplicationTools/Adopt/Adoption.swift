@@ -5,7 +5,7 @@ public import NIOCore
 public import Replication
 internal import Synchronization
 
-/// Lets a flow that has never run go on where a copy ends that another program has made.
+/// Lets a flow that has never run continue where a copy ends that another program has made.
 ///
 /// ```
 ///   may the flow start? ─▶ claim ─▶ align every partition ─▶ nothing has come meanwhile? ─▶ record positions ─▶ identity

@@ -6,7 +6,7 @@ public struct AdoptionReport: Hashable, Sendable, Codable {
     public var flow: String
     public var source: String
     public var target: String
-    /// Whether the flow has been given these positions: it begins there when it is started.
+    /// True when the flow has been given these positions: it begins there when it is started.
     public var isRecorded = false
     public var partitions: [PartitionAdoption] = []
     /// Records of both sides that were read.
@@ -26,13 +26,13 @@ public struct AdoptionReport: Hashable, Sendable, Codable {
 /// Result of `adopt` for one partition.
 public struct PartitionAdoption: Hashable, Sendable, Codable {
     public enum State: String, Hashable, Sendable, Codable {
-        /// The copies were found; the flow goes on behind the last of them.
+        /// The copies were found; the flow continues behind the last of them.
         case aligned
         /// The target has never held a record: the flow begins where it would without adoption.
         case nothingCopied
         /// The source holds no records: the flow begins with the next one that is written.
         case nothingLeft
-        /// Where the copies end is not certain.
+        /// The end of the copies is not certain.
         case refused
     }
 
@@ -68,9 +68,9 @@ public struct PartitionAdoption: Hashable, Sendable, Codable {
     public var missingOffsets: [Int64] = []
     /// Target offsets of the first doubled records.
     public var doubledOffsets: [Int64] = []
-    /// Why the position is not certain.
+    /// The reason why the position is not certain.
     public var reason: String?
-    /// What would help.
+    /// Advice that would help.
     public var advice: String?
 
     package init(topic: String, targetTopic: String, partition: Int32) {

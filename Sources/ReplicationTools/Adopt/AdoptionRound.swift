@@ -10,7 +10,7 @@ struct AdoptionRound: Sendable {
     let chosen: [EndOffsetSnapshot.Pair]
     /// Partitions that cannot be looked at.
     let refused: [PartitionAdoption]
-    /// Where the flow begins in partitions of which the target has never held anything.
+    /// The flow's beginning in partitions of which the target has never held anything.
     let untouched: [TopicPartition: Int64]
     let sourceTopicIDs: [String: KafkaUUID]
 

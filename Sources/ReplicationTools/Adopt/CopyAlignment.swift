@@ -362,7 +362,7 @@ private struct CopySearch {
     }
 
     /// Copy of each source record, -1 for none, so that behind the copy of a record lies one of each that follows: whoever
-    /// goes on there misses nothing. Of several the last.
+    /// continues there misses nothing. Of several the last.
     ///
     /// - Returns: also those whose copies all lie behind one of a later record.
     private func chain(_ last: Int, _ copies: (begins: [Int], lists: [Int])) -> ([Int], disordered: Set<Int>) {

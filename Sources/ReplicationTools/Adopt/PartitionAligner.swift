@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-/// Finds where a flow goes on in one partition: from the ends backwards, further where that is not enough.
+/// Finds where a flow continues in one partition: from the ends backwards, further where that is not enough.
 struct PartitionAligner {
     let compared: ComparedPair
     let options: Adoption.Options
@@ -84,7 +84,7 @@ struct AlignedPartition: Sendable {
         self.map = map
     }
 
-    /// What the flow begins with; nil where that is not known.
+    /// The checkpoint that the flow begins with; nil where that is not known.
     var checkpoint: Checkpoint? {
         guard let position = adoption.position, adoption.state != .refused else { return nil }
         return Checkpoint(

@@ -18,7 +18,7 @@ struct InstanceGroup {
 
     /// Checks that nobody is in the group: an instance that has nothing to copy records nothing, and is there all the same.
     ///
-    /// What the cluster does not tell is no evidence.
+    /// Silence of the cluster is no evidence.
     func checkIsEmpty(of flow: String, on client: ClusterClient) async throws(FlowIsShared) {
         let found = try? await client.listGroups().first { $0.id == name }
         if let found, found.hasMembers {
