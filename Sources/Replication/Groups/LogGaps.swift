@@ -24,6 +24,8 @@ actor LogGaps {
     private static let mostAnswers = 8
     private static let answerBytes: Int32 = 1 << 20
     private static let mostKnown = 20_000
+    /// More than are looked at in a row; see ``GroupSync/crossMarkers(_:_:)``.
+    private static let mostKnownOfOne = 256
 
     /// - Parameter isolation: read uncommitted where a transaction may be open: its records have yet to be read.
     init(of client: ClusterClient, isolation: IsolationLevel) {
@@ -59,7 +61,7 @@ actor LogGaps {
         await read(&scans)
         for (partition, scan) in scans where scan.isDone {
             if known.count >= Self.mostKnown { known = [:] }
-            if (known[partition]?.count ?? 0) >= Self.mostKnown { known[partition] = nil }
+            if (known[partition]?.count ?? 0) >= Self.mostKnownOfOne { known[partition] = nil }
             known[partition, default: [:]][scan.range.end] = Known(
                 range: scan.first..<scan.range.end, last: scan.last)
             found[partition] = max(ranges[partition]?.lowerBound ?? 0, scan.last.map { $0 + 1 } ?? 0)
