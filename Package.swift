@@ -69,6 +69,7 @@ let package = Package(
         systemLibrary("CPCRE2", pkgConfig: "libpcre2-8", package: "libpcre2-dev"),
 
         .target(name: "CEarlySignals", path: "Sources/System/CEarlySignals"),
+        .target(name: "CMemory", path: "Sources/System/CMemory"),
 
         target("CryptoPrimitives", ["CCrypto"]),
         target("BoundedExpressions", ["CPCRE2"]),
@@ -125,8 +126,8 @@ let package = Package(
             name: "replicator",
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
-                "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "TerminalText", "CEarlySignals", arguments,
-                lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird, httpTypes,
+                "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "TerminalText", "CEarlySignals", "CMemory",
+                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird, httpTypes,
                 "ForeignErrors",
             ],
             swiftSettings: settings),

@@ -213,6 +213,31 @@ import Testing
         expect(&session, version: 13, "0/0 0@0 1@0 2@0")
     }
 
+    @Test func `silence about a partition tells something within a session only`() throws {
+        var session = Self.session()
+        _ = session.request(version: 13)
+        _ = try session.accept(Self.answer(session: 77, [0, 1, 2]))
+        #expect(!session.silenceTells, "a full answer names everything")
+        _ = session.request(version: 13)
+        _ = try session.accept(Self.answer(session: 77))
+        #expect(session.silenceTells)
+        _ = session.request(version: 13)
+        session.broken()
+        #expect(!session.silenceTells)
+
+        session = try Self.running()
+        _ = session.request(version: 13)
+        _ = try session.accept(Self.answer(session: 78))
+        #expect(!session.silenceTells, "it is another session")
+
+        session = try Self.running()
+        _ = session.request(version: 13)
+        _ = try session.accept(Self.answer(session: 77))
+        _ = session.request(version: 13)
+        #expect(throws: KafkaError.self) { try session.accept(Self.answer(session: 0, error: .fetchSessionIDNotFound)) }
+        #expect(!session.silenceTells)
+    }
+
     @Test func `a full answer that leaves partitions out does not count as a session`() throws {
         var session = Self.session()
         _ = session.request(version: 13)

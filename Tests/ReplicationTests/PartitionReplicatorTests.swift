@@ -129,6 +129,35 @@ import Testing
         #expect(name(driver.partition.phase) == (start == .failed ? "recovering" : before))
     }
 
+    @Test func `a description that says nothing new is no event, and each of its parts is one when it is new`() throws {
+        var driver = try PartitionDriver.streaming(copied: 0)
+        let leader = PartitionLeader(broker: 1, epoch: 0)
+        func source(_ id: KafkaUUID, _ leader: PartitionLeader?) -> Bool {
+            driver.partition.sourceDiffers(topicID: id, leader: leader)
+        }
+        func target(_ id: KafkaUUID, _ leader: Int32?, _ epoch: Int32) -> Bool {
+            driver.partition.targetDiffers(topicID: id, leader: leader, epoch: epoch)
+        }
+        let (sourceID, targetID) = (PartitionDriver.sourceID, PartitionDriver.targetID)
+        let other = KafkaUUID(high: 9, low: 9)
+        #expect(!source(sourceID, leader))
+        #expect(!source(.zero, leader), "a cluster that tells no id")
+        #expect(source(sourceID, nil))
+        #expect(source(sourceID, PartitionLeader(broker: 1, epoch: 1)))
+        #expect(source(sourceID, PartitionLeader(broker: 2, epoch: 0)))
+        #expect(source(other, leader))
+        #expect(!target(targetID, 2, 0))
+        #expect(!target(targetID, 2, -1), "an epoch from before")
+        #expect(target(targetID, nil, 0))
+        #expect(target(targetID, 2, 1))
+        #expect(target(targetID, 3, 0))
+        #expect(target(other, 2, 0))
+        // Without a leader nothing else is believed.
+        driver.event { $0.targetDescribed(topicID: targetID, leader: nil, epoch: 0) }
+        #expect(!target(other, nil, 9))
+        #expect(target(targetID, 2, 0))
+    }
+
     @Test func `a partition whose position is not known is not tried again: it would begin somewhere`() {
         var driver = PartitionDriver(position: 0)
         driver.event { $0.failWithoutPosition(PartitionFailure(.unreadable, "its checkpoint is damaged")) }

@@ -60,6 +60,40 @@ import Testing
         #expect(driver.partition.lag(at: driver.now) == .known(0))
     }
 
+    @Test func `an answer that leaves a partition out says that its end is as known`() throws {
+        var driver = try driver()
+        let began = driver.now
+        // A session goes on for as long as the end counts at all, three times over.
+        var heard = began
+        while heard - began < SourceEnd.silenceLifetime - .seconds(1) {
+            heard = heard + .seconds(1)
+            let now = heard
+            driver.event { $0.heardNothing(at: now, now: now) }
+            #expect(driver.partition.lag(at: now) == .known(0))
+            #expect(!driver.partition.needsSourceEnd(at: now))
+        }
+        // By then a broker could have lost sight of it.
+        let late = began + SourceEnd.silenceLifetime
+        driver.event { $0.heardNothing(at: late, now: late) }
+        #expect(driver.partition.needsSourceEnd(at: late))
+        driver.event { $0.foundSourceEnd(111, askedAt: late, at: late) }
+        #expect(driver.partition.lag(at: late) == .known(1))
+    }
+
+    @Test func `silence tells nothing of a partition with something to read, or one that was refused`() throws {
+        var driver = try driver()
+        let asked = driver.now + .seconds(1)
+        driver.event { $0.foundSourceEnd(150, askedAt: asked, at: asked) }
+        let later = asked + .seconds(2)
+        driver.event { $0.heardNothing(at: later, now: later) }
+        #expect(driver.partition.needsSourceEnd(at: later))
+
+        driver = try self.driver()
+        driver.event { $0.sourceEndRefused("no answer") }
+        driver.event { $0.heardNothing(at: later, now: later) }
+        #expect(driver.partition.needsSourceEnd(at: later))
+    }
+
     @Test func `ends that cannot be are not believed`() throws {
         var driver = try driver()
         let now = driver.now + .seconds(1)

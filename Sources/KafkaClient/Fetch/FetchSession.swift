@@ -56,6 +56,9 @@ public struct FetchSession: Sendable {
     private var phase = Phase.starting(closing: 0)
     private var sessionUsesIDs = false
     private var isAwaitingAnswer = false
+    /// Whether the last answer was one within a session: partitions that it leaves out have no records, and an end of the
+    /// log as it was told last (KIP-227, Kafka's `FetchSession.CachedPartition.maybeUpdateResponseData`).
+    public private(set) var silenceTells = false
     private var answersWithoutSession: UInt64 = 0
     /// The answer that brought records of a partition last, of those that belong to no session; also of partitions that
     /// are not wanted for a while.
@@ -222,6 +225,7 @@ public struct FetchSession: Sendable {
     ///   the caller just asks again.
     public mutating func accept(_ response: FetchResponse) throws(KafkaError) -> [FetchedPartition] {
         isAwaitingAnswer = false
+        silenceTells = false
         guard response.errorCode == .none else {
             switch (response.errorCode, phase) {
             case (.fetchSessionIDNotFound, _): phase = .starting(closing: 0)
@@ -249,6 +253,7 @@ public struct FetchSession: Sendable {
                 phase = .starting(closing: response.sessionID)
             }
         case .running(let id, let epoch):
+            silenceTells = response.sessionID == id
             phase =
                 response.sessionID == id
                 ? .running(id: id, epoch: epoch == .max ? 1 : epoch + 1) : .starting(closing: 0)
@@ -281,6 +286,7 @@ public struct FetchSession: Sendable {
     /// The request was not answered: the connection broke, or the time ran out. The next request begins a new session.
     public mutating func broken() {
         isAwaitingAnswer = false
+        silenceTells = false
         if case .running(let id, _) = phase { phase = .starting(closing: id) }
     }
 }

@@ -38,6 +38,9 @@ public struct ReadReplicas: Sendable {
         backoff = Backoff(initial: min(.seconds(1), lifetime), maximum: lifetime)
     }
 
+    /// Whether every partition is read from its leader.
+    public var isEmpty: Bool { leases.isEmpty }
+
     /// The replica that the partition is read from; nil when that is its leader.
     public func replica(of partition: TopicPartition) -> Int32? {
         leases.isEmpty ? nil : leases[partition]?.replica

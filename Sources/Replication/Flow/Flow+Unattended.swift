@@ -17,16 +17,22 @@ extension Flow {
     var unattendedPlaces: Set<TopicPartition> {
         guard phase == .running || phase == .draining else { return [] }
         let waiting = waitingTopics
-        var places = parts.partitions.filter {
-            known[$0] == nil && pairs[$0] != nil && !waiting.contains($0.topic)
+        var places: Set<TopicPartition> = []
+        // What is copied is held: with nothing to give away and as many as are its own, none is missing.
+        let isComplete = parts.ownership.releasing.isEmpty && known.count == parts.partitionCount
+        for case .partition(let partition) in isComplete ? [] : parts.ownership.owned
+        where known[partition] == nil && pairs[partition] != nil && !waiting.contains(partition.topic) {
+            places.insert(partition)
         }
-        if parts.membership.state != .member { places += unattended.keys.filter { known[$0] == nil } }
-        return Set(places)
+        if parts.membership.state != .member { places.formUnion(unattended.keys.filter { known[$0] == nil }) }
+        return places
     }
 
     /// - Parameter copied: the partitions that are copied here.
     func unattended(besides copied: [FlowStatus.Partition]) async -> [FlowStatus.Partition] {
-        let places = unattendedPlaces.subtracting(copied.map { TopicPartition($0.topic, $0.partition) })
+        var places = unattendedPlaces
+        guard !places.isEmpty else { return [] }
+        for partition in copied { places.remove(TopicPartition(partition.topic, partition.partition)) }
         guard !places.isEmpty else { return [] }
         let reason =
             parts.membership.state == .member

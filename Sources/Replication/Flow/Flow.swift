@@ -623,15 +623,11 @@ extension Flow {
     private func keepLag() async {
         repeat {
             var lags = TopicLags()
-            var paused: [String: Int] = [:]
             // What is said counts until it is said again.
             let next = NIODeadline.now() + TimeAmount(Self.lagInterval)
-            for shard in shards {
-                lags.add(await shard.lags(at: next))
-                paused.merge(await shard.pausedPartitions) { $0 + $1 }
-            }
+            for shard in shards { lags.add(await shard.lags(at: next)) }
             for place in unattendedPlaces { lags.add(.unknown(""), of: place.topic) }
-            topicMetrics.report(lags, paused: paused)
+            topicMetrics.report(lags)
         } while (try? await Task.sleep(for: Self.lagInterval)) != nil
     }
 

@@ -193,22 +193,29 @@ package actor GroupSync {
         for committed: [ExactName: Result<[TopicPartition: CommittedOffset], KafkaError>],
         _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
     ) async throws(KafkaError) -> GroupRoutes {
+        var wanted: Set<TopicPartition> = []
+        for case .success(let offsets) in committed.values { wanted.formUnion(offsets.keys) }
+        guard !wanted.isEmpty else {
+            _ = await withSuccessions(try await maps())
+            return GroupRoutes(forward: [], backward: [], sourceEnds: [:])
+        }
         let sourceID = try await source.clusterID()
         let targetID = try await target.clusterID()
-        let backward = try await opposite.partitions(sourceID: sourceID, targetID: targetID)
+        let backward = try await opposite.partitions(sourceID: sourceID, targetID: targetID).filter {
+            wanted.contains($0.copy)
+        }
         let copies = Set(backward.map(\.copy))
         var queries: [TopicPartition: OffsetQuery] = [:]
-        for case .success(let offsets) in committed.values {
-            for partition in offsets.keys where copies.contains(partition) || emptySources.contains(partition) {
-                queries[partition] = .latest
-            }
+        for partition in wanted where copies.contains(partition) || emptySources.contains(partition) {
+            queries[partition] = .latest
         }
         var ends: [TopicPartition: Int64] = [:]
         for (partition, outcome) in await source.offsets(queries, isolation: .readCommitted) {
             if case .success(let found) = outcome { ends[partition] = found.offset }
         }
         var routes = GroupRoutes(
-            forward: await withSuccessions(try await maps()), backward: backward, sourceEnds: ends)
+            forward: await withSuccessions(try await maps()).filter { wanted.contains($0.source) }, backward: backward,
+            sourceEnds: ends)
         routes.check(try await topicIDs(of: committed, routes))
         return routes
     }

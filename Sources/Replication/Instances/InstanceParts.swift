@@ -40,6 +40,11 @@ struct InstanceParts {
         ownership.owned.compactMap { if case .partition(let partition) = $0 { partition } else { nil } }
     }
 
+    /// The number of ``partitions``.
+    var partitionCount: Int {
+        ownership.owned.count - FlowTask.allCases.count { ownership.owned.contains(.task($0)) }
+    }
+
     /// Partitions to be given to others.
     var releasing: [TopicPartition] {
         ownership.releasing.compactMap { if case .partition(let partition) = $0 { partition } else { nil } }
@@ -142,7 +147,7 @@ extension InstanceParts {
                 instance: $0.instance, address: $0.address, isSelf: false, since: generationSince)
         }
         let mine = FlowStatus.Instance(
-            instance: own.id, address: own.address, isSelf: true, since: changed, partitions: partitions.count,
+            instance: own.id, address: own.address, isSelf: true, since: changed, partitions: partitionCount,
             tasks: tasks)
         return (others + [mine]).sorted { $0.instance < $1.instance }
     }

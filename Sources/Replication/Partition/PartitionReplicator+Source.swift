@@ -336,6 +336,12 @@ extension PartitionReplicator {
         checkGeneration()
     }
 
+    /// Whether ``sourceDescribed(topicID:leader:)`` has something new to say, or something that has yet to be followed.
+    package func sourceDiffers(topicID: KafkaUUID, leader: PartitionLeader?) -> Bool {
+        hasSourceLeader != (leader != nil) || (leader != nil && sourceLeader != leader)
+            || (topicID != .zero && topicID != describedTopicID) || describedTopicID != sourceTopicID
+    }
+
     /// Whether the position is one of the topic that has the name now.
     mutating func checkGeneration() {
         guard isActive, sourceTopicID != .zero, describedTopicID != .zero, describedTopicID != sourceTopicID else {

@@ -369,6 +369,13 @@ extension PartitionReplicator {
         targetLog.leader = leader
     }
 
+    /// Whether ``targetDescribed(topicID:leader:epoch:)`` has something new to say.
+    package func targetDiffers(topicID: KafkaUUID, leader: Int32?, epoch: Int32) -> Bool {
+        guard let leader else { return hasTargetLeader }
+        return !hasTargetLeader || (topicID != .zero && topicID != targetLog.topicID) || epoch > targetLog.metadataEpoch
+            || leader != targetLog.leader
+    }
+
     /// The target has elected a leader: its log may end earlier than we know. Nothing more is sent before that is
     /// known, since a broker that has forgotten the producer would append it in the wrong place.
     mutating func leaderEpochChanged() {

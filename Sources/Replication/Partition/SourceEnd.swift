@@ -4,8 +4,10 @@ package import NIOCore
 /// The age of what is known of a source log's end, and what is in the way of knowing it. The end itself is the
 /// partition's high watermark.
 package struct SourceEnd: Sendable {
-    /// When the source last said where the log ends; nil before.
+    /// When the source last said where the log ends, or that nothing is new; nil before.
     private(set) var heardAt: NIODeadline?
+    /// When it last said where.
+    private(set) var saidAt: NIODeadline?
     /// The source's last word when it did not tell the end; nil since it did.
     private(set) var failure: String?
     /// The last stable offset by the last fetch; -1 when it did not tell.
@@ -22,10 +24,19 @@ package struct SourceEnd: Sendable {
     package static let lifetime: TimeAmount = .seconds(5)
     /// The age at which an end is asked for.
     static let askedAfter: TimeAmount = .seconds(1)
+    /// The longest that silence in a fetch session counts as news: a broker could have lost sight of the partition.
+    package static let silenceLifetime: TimeAmount = .seconds(15)
 
     mutating func heard(at now: NIODeadline) {
         heardAt = now
+        saidAt = now
         failure = nil
+    }
+
+    /// An answer has left the partition out, which has nothing new by that.
+    mutating func heardNothing(at answered: NIODeadline, now: NIODeadline) {
+        guard let heardAt, let saidAt, failure == nil, now - saidAt < Self.silenceLifetime else { return }
+        self.heardAt = max(heardAt, answered)
     }
 
     /// Something was read.
@@ -88,9 +99,11 @@ package enum PartitionLag: Hashable, Sendable {
     package var offsets: Int64? { if case .known(let offsets) = self { offsets } else { nil } }
 }
 
+// Those that are asked of every partition every second are inlined: as calls they would be passed a copy of it.
 extension PartitionReplicator {
     /// The lag of the moment. An end that has not been heard of for a while says nothing any more, nor does one of
     /// another log than the one that was read.
+    @inline(__always)
     package func lag(at now: NIODeadline) -> PartitionLag {
         if case .failed(let failure, _) = phase, failure.reason == .recreated || failure.reason == .truncated {
             return .unknown("what was copied is not what the source has now")
@@ -109,15 +122,23 @@ extension PartitionReplicator {
     }
 
     /// Whether the source should be asked where its log ends: a fetch has not told for a while.
-    func needsSourceEnd(at now: NIODeadline) -> Bool {
+    @inline(__always)
+    package func needsSourceEnd(at now: NIODeadline) -> Bool {
         isSelected && sourceEnd.isDue(at: now)
+    }
+
+    /// An answer within a fetch session has left it out. That tells nothing while there is something to read: then it
+    /// should have been in.
+    @inline(__always)
+    package mutating func heardNothing(at answered: NIODeadline, now: NIODeadline) {
+        if highWatermark == cursor.position { sourceEnd.heardNothing(at: answered, now: now) }
     }
 
     /// The source has said where its log ends.
     ///
     /// - Parameter askedAt: what was heard since then is newer.
     package mutating func foundSourceEnd(_ offset: Int64, askedAt: NIODeadline, at now: NIODeadline) {
-        if let heardAt = sourceEnd.heardAt, heardAt > askedAt { return }
+        if let saidAt = sourceEnd.saidAt, saidAt > askedAt { return }
         guard offset >= 0 else {
             return sourceEnd.refused("the source's log ends at offset \(offset), which cannot be")
         }

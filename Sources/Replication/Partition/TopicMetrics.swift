@@ -156,17 +156,17 @@ extension TopicMetrics {
         }
 
         /// Takes in the lag of every topic, and how many of its partitions are paused.
-        mutating func report(_ lags: TopicLags, paused: [String: Int]) {
-            var lagByLabel: [String: TopicLags.Lag] = [:]
-            for (topic, lag) in lags.byTopic { lagByLabel[label(of: topic), default: .init()].add(lag) }
-            var pausedByLabel: [String: Int] = [:]
-            for (topic, count) in paused { pausedByLabel[label(of: topic), default: 0] += count }
+        mutating func report(_ lags: TopicLags) {
+            let lags = lags.byTopic
+            var byLabel: [String: TopicLags.Lag] = [:]
+            for (topic, lag) in lags { byLabel[label(of: topic), default: .init()].add(lag) }
             for (label, metrics) in byTopic {
-                metrics.report(lag: (lagByLabel[label] ?? .init()).offsets)
-                metrics.report(paused: pausedByLabel[label] ?? 0)
+                let lag = byLabel[label] ?? .init()
+                metrics.report(lag: lag.offsets)
+                metrics.report(paused: lag.paused)
             }
-            unknown.record(lags.byTopic.values.reduce(0) { $0 + $1.unknown })
-            summed.record(lags.byTopic.keys.count { label(of: $0) != $0 })
+            unknown.record(lags.values.reduce(0) { $0 + $1.unknown })
+            summed.record(lags.keys.count { label(of: $0) != $0 })
         }
 
         /// The flow has stopped: nobody hears of the lag of its partitions any more.

@@ -7,18 +7,14 @@ extension Shard {
     /// leader are told so.
     func sourceEndsDue(at now: NIODeadline) -> [Int32: [TopicPartition]] {
         var due: [Int32: [TopicPartition]] = [:]
-        var leaderless: [TopicPartition] = []
-        scheduler.forEach { partition in
-            guard partition.needsSourceEnd(at: now) else { return }
-            if partition.hasSourceLeader, let leader = partition.sourceLeader?.broker {
-                due[leader, default: []].append(partition.source)
+        for index in scheduler.takeEndsDue(at: now) {
+            if scheduler[index].hasSourceLeader, let leader = scheduler[index].sourceLeader?.broker {
+                due[leader, default: []].append(scheduler[index].source)
             } else {
-                leaderless.append(partition.source)
+                scheduler.inform(index) {
+                    $0.sourceEndRefused("the partition has no leader on \(source.settings.name)")
+                }
             }
-        }
-        for partition in leaderless {
-            guard let index = scheduler.index(ofSource: partition) else { continue }
-            scheduler.inform(index) { $0.sourceEndRefused("the partition has no leader on \(source.settings.name)") }
         }
         return due
     }
@@ -56,21 +52,13 @@ extension Shard {
         }
     }
 
-    /// Lag of the selected topics.
+    /// Lag of the selected topics, and of how many partitions an operator has paused.
     func lags(at now: NIODeadline) -> TopicLags {
         var lags = TopicLags()
         scheduler.forEach { partition in
-            if partition.isSelected { lags.add(partition.lag(at: now), of: partition.source.topic) }
+            guard partition.isSelected else { return }
+            lags.add(partition.lag(at: now), isPaused: partition.isPaused, of: partition.source.topic)
         }
         return lags
-    }
-
-    /// Numbers of partitions that an operator has paused, by topic; nothing for topics without any.
-    var pausedPartitions: [String: Int] {
-        var paused: [String: Int] = [:]
-        scheduler.forEach { partition in
-            if partition.isPaused, partition.isSelected { paused[partition.source.topic, default: 0] += 1 }
-        }
-        return paused
     }
 }

@@ -129,7 +129,11 @@ actor Shard {
     /// Takes in leaders that the flow, or the shard itself, has just learned.
     func update(source: ClusterMetadata?, target: ClusterMetadata?) {
         if let source { scheduler.leaveLostReplicas(source) }
+        // Mostly nothing is new, and whatever gets an event has its progress looked at.
         scheduler.sendAll { partition in
+            (source.map { partition.sourceDiffers(from: $0) } ?? false)
+                || (target.map { partition.targetDiffers(from: $0) } ?? false)
+        } _: { partition in
             if let source { partition.sourceDescribed(by: source) }
             if let target { partition.targetDescribed(by: target) }
         }
@@ -151,15 +155,17 @@ actor Shard {
 
     /// The offset maps of the moment.
     var forwardPartitions: [ForwardPartition] {
-        // Before a recovery is done the target may hold copies of an earlier run that the map does not know.
-        scheduler.partitions.map {
+        var all: [ForwardPartition] = []
+        scheduler.forEach {
+            // Before a recovery is done the target may hold copies of an earlier run that the map does not know.
             var forward = ForwardPartition(source: $0.source, target: $0.target, map: $0.map, isSettled: $0.isIdle)
             forward.sourceTopicID = $0.sourceTopicID
             forward.targetTopicID = $0.targetLog.topicID
             forward.isTargetReplaced = $0.targetLog.isRecreated
             if $0.formerTopicID != nil { forward.succession = .unsettled }
-            return forward
+            all.append(forward)
         }
+        return all
     }
 
     var isFinished: Bool { hasEnded || (isDraining && scheduler.isDrained) }
@@ -369,7 +375,8 @@ extension Shard {
     private func followSourceLeaders() async {
         var signals = sourceLeadersSignal.makeWaiter()
         while await signals.next() != nil, !isFinished {
-            let topics = Set(scheduler.partitions.map(\.source.topic))
+            var topics: Set<String> = []
+            scheduler.forEach { topics.insert($0.source.topic) }
             guard let metadata = try? await source.metadata(.named(Array(topics))) else { continue }
             update(source: metadata, target: nil)
         }
@@ -378,7 +385,8 @@ extension Shard {
     private func followTargetLeaders() async {
         var signals = targetLeadersSignal.makeWaiter()
         while await signals.next() != nil, !isFinished {
-            let topics = Set(scheduler.partitions.map(\.target.topic))
+            var topics: Set<String> = []
+            scheduler.forEach { topics.insert($0.target.topic) }
             guard let metadata = try? await target.metadata(.named(Array(topics))) else { continue }
             update(source: nil, target: metadata)
         }
@@ -387,15 +395,31 @@ extension Shard {
 
 extension PartitionReplicator {
     fileprivate mutating func sourceDescribed(by metadata: ClusterMetadata) {
-        let found = metadata.partition(source.topic, source.partition)
-        sourceDescribed(
-            topicID: metadata.topics[source.topic]?.id ?? .zero,
-            leader: found?.leader.map { PartitionLeader(broker: $0, epoch: found?.leaderEpoch ?? -1) })
+        let found = metadata[source]
+        sourceDescribed(topicID: found.topicID, leader: found.leader)
     }
 
     fileprivate mutating func targetDescribed(by metadata: ClusterMetadata) {
-        let found = metadata.partition(target.topic, target.partition)
-        targetDescribed(
-            topicID: metadata.topics[target.topic]?.id ?? .zero, leader: found?.leader, epoch: found?.leaderEpoch ?? -1)
+        let found = metadata[target]
+        targetDescribed(topicID: found.topicID, leader: found.leader?.broker, epoch: found.leader?.epoch ?? -1)
+    }
+
+    fileprivate func sourceDiffers(from metadata: ClusterMetadata) -> Bool {
+        let found = metadata[source]
+        return sourceDiffers(topicID: found.topicID, leader: found.leader)
+    }
+
+    fileprivate func targetDiffers(from metadata: ClusterMetadata) -> Bool {
+        let found = metadata[target]
+        return targetDiffers(topicID: found.topicID, leader: found.leader?.broker, epoch: found.leader?.epoch ?? -1)
+    }
+}
+
+extension ClusterMetadata {
+    /// - Returns: zero for a topic that has no id or is not known, nil for no leader.
+    fileprivate subscript(place: TopicPartition) -> (topicID: KafkaUUID, leader: PartitionLeader?) {
+        guard let topic = topics[place.topic] else { return (.zero, nil) }
+        let found = topic.partitions[place.partition]
+        return (topic.id, found?.leader.map { PartitionLeader(broker: $0, epoch: found?.leaderEpoch ?? -1) })
     }
 }

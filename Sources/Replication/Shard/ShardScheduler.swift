@@ -25,6 +25,7 @@ package struct ShardScheduler {
     /// Partitions with something that waits for the target.
     private var holding: Set<Int> = []
     private var silentTargets = SilentTargets()
+    private var silentAnswers = SilentAnswers()
     /// Target brokers that partitions have had so far.
     private var knownTargets: Set<Int32> = []
     /// Bytes to ask for of partitions that need more than usual.
@@ -76,6 +77,8 @@ package struct ShardScheduler {
         /// The lane that the wish is told to.
         var lane: FetchLane?
         var window: FetchWindow
+        /// See ``SilentAnswers``.
+        var toldIn = 0
         var queuedAt: Int32?
         var hasQuestion = false
         var isPausing = false
@@ -97,8 +100,19 @@ package struct ShardScheduler {
     var partitions: some Collection<PartitionReplicator> { slots.lazy.filter { !$0.isLeft }.map(\.partition) }
 
     /// Looks at each partition where it is: a copy of one counts references for all that it holds.
-    package func forEach(_ body: (PartitionReplicator) -> Void) {
+    package func forEach(_ body: (borrowing PartitionReplicator) -> Void) {
+        let slots = slots.span
         for index in slots.indices where !slots[index].isLeft { body(slots[index].partition) }
+    }
+
+    /// Slots of the partitions that a question is answered with yes for, looked at where they are.
+    private func indexes(where isConcerned: (borrowing PartitionReplicator) -> Bool) -> [Int] {
+        let slots = slots.span
+        var found: [Int] = []
+        for index in slots.indices where !slots[index].isLeft && isConcerned(slots[index].partition) {
+            found.append(index)
+        }
+        return found
     }
 
     package subscript(index: Int) -> PartitionReplicator { slots[index].partition }
@@ -144,8 +158,12 @@ extension ShardScheduler {
         news(&slots[index].partition)
     }
 
-    mutating func sendAll(_ event: (inout PartitionReplicator) -> Void) {
-        for index in slots.indices where !slots[index].isLeft { send(to: index, event) }
+    /// - Parameter isConcerned: whether the event is one for a partition.
+    mutating func sendAll(
+        where isConcerned: (borrowing PartitionReplicator) -> Bool = { _ in true },
+        _ event: (inout PartitionReplicator) -> Void
+    ) {
+        for index in indexes(where: isConcerned) { send(to: index, event) }
     }
 
     mutating func apply(_ policies: FlowPolicies) {
@@ -208,6 +226,29 @@ extension ShardScheduler {
 
     /// A round trip from which on a broker is far: waiting for it takes longer than what an answer of the usual size does.
     static let far: TimeAmount = .milliseconds(10)
+
+    /// A fetch was answered within its session: what it does not name has nothing new.
+    package mutating func answeredInSession(_ lane: FetchLane, at now: NIODeadline) {
+        silentAnswers.answered(lane, at: now)
+    }
+
+    /// Partitions whose source has to be asked where the log ends, since neither answers nor their silence tell.
+    package mutating func takeEndsDue(at now: NIODeadline) -> [Int] {
+        var due: [Int] = []
+        let (untold, answers) = (changedInLane, silentAnswers)
+        var slots = slots.mutableSpan
+        for index in slots.indices where !slots[index].isLeft && slots[index].partition.needsSourceEnd(at: now) {
+            if let lane = slots[index].lane, slots[index].wish?.isFull == false,
+                untold[lane]?.contains(index) != true,
+                let heardAt = answers.silence(of: lane, since: slots[index].toldIn)
+            {
+                slots[index].partition.heardNothing(at: heardAt, now: now)
+                guard slots[index].partition.needsSourceEnd(at: now) else { continue }
+            }
+            due.append(index)
+        }
+        return due
+    }
 
     /// Takes the effects of the last event, and files the partition under what it wants now.
     private mutating func file(_ index: Int) {
@@ -458,6 +499,7 @@ extension ShardScheduler {
             for index in lanes.takeReturning(to: lane.broker) { fileWish(index) }
         }
         lookAtFullness(in: lane)
+        let round = silentAnswers.told(lane)
         for index in changedInLane.removeValue(forKey: lane) ?? [] {
             let source = slots[index].partition.source
             // It may have come back to another slot meanwhile.
@@ -477,6 +519,7 @@ extension ShardScheduler {
                 session.remove(source)
                 continue
             }
+            slots[index].toldIn = round
             let usual = lane.isForTails ? limits.partitionFetchBytes : slots[index].window.bytes
             session.want(
                 FetchPosition(
@@ -507,6 +550,7 @@ extension ShardScheduler {
 
     /// Partitions whose leader is another one, or whose replica is none any more, are read from their leaders.
     mutating func leaveLostReplicas(_ metadata: ClusterMetadata) {
+        guard !readReplicas.isEmpty else { return }
         for index in slots.indices where !slots[index].isLeft {
             let source = slots[index].partition.source
             guard let replica = readReplicas.replica(of: source),

@@ -83,6 +83,7 @@ extension Shard {
         let now = NIODeadline.now()
         let total = arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }
         scheduler.answered(lane, bytes: total, roundTrip: roundTrip, at: now)
+        if session.silenceTells { scheduler.answeredInSession(lane, at: now) }
         // What has arrived is in memory, whatever becomes of it.
         scheduler.budget.reserve(total)
         for fetched in arrived {

@@ -4,25 +4,40 @@ package import Replication
 package enum LeaderMoves {
     /// - Returns: one sentence per side on which leaders have moved.
     package static func describe(from old: FlowStatus, to new: FlowStatus) -> [String] {
-        [sentence(old, new, \.sourceLeader, "source"), sentence(old, new, \.targetLeader, "target")].compactMap(\.self)
+        var (source, target): ([String], [String]) = ([], [])
+        for (before, after) in pairs(old.partitions, new.partitions) {
+            if let move = move(of: after, from: before.sourceLeader, to: after.sourceLeader) { source.append(move) }
+            if let move = move(of: after, from: before.targetLeader, to: after.targetLeader) { target.append(move) }
+        }
+        return [sentence(source, "source"), sentence(target, "target")].compactMap(\.self)
     }
 
-    private static func sentence(
-        _ old: FlowStatus, _ new: FlowStatus, _ leader: KeyPath<FlowStatus.Partition, Int32?>, _ side: String
-    ) -> String? {
+    private typealias Partition = FlowStatus.Partition
+
+    /// Each partition that both have, as it was and as it is. Mostly they have the same ones, in the same order.
+    private static func pairs(_ old: [Partition], _ new: [Partition]) -> [(Partition, Partition)] {
+        func areSame(_ one: Partition, _ other: Partition) -> Bool {
+            one.partition == other.partition && one.topic == other.topic
+        }
+        if old.count == new.count, zip(old, new).allSatisfy(areSame) {
+            return zip(old, new).filter { $0.sourceLeader != $1.sourceLeader || $0.targetLeader != $1.targetLeader }
+        }
         struct Key: Hashable {
             let topic: String
             let partition: Int32
         }
-        let before = Dictionary(
-            old.partitions.map { (Key(topic: $0.topic, partition: $0.partition), $0[keyPath: leader]) }
-        ) { first, _ in first }
-        let moves = new.partitions.compactMap { partition -> String? in
-            guard let was = before[Key(topic: partition.topic, partition: partition.partition)] ?? nil,
-                let now = partition[keyPath: leader], was != now
-            else { return nil }
-            return "\(partition.topic)-\(partition.partition) from broker \(was) to \(now)"
+        let before = Dictionary(old.map { (Key(topic: $0.topic, partition: $0.partition), $0) }) { first, _ in first }
+        return new.compactMap { after in
+            before[Key(topic: after.topic, partition: after.partition)].map { ($0, after) }
         }
+    }
+
+    private static func move(of partition: Partition, from was: Int32?, to now: Int32?) -> String? {
+        guard let was, let now, was != now else { return nil }
+        return "\(partition.topic)-\(partition.partition) from broker \(was) to \(now)"
+    }
+
+    private static func sentence(_ moves: [String], _ side: String) -> String? {
         guard let first = moves.first else { return nil }
         return moves.count == 1
             ? "leader on the \(side) moved: \(first)"

@@ -34,8 +34,10 @@ package struct GroupLags: Sendable {
             let partition: Int32
         }
         let isKnown = status.groupsReason == nil && status.state == .running
+        let named = isKnown ? Set(status.groups.flatMap { $0.partitions.map(\.topic) }) : []
         let partitions = Dictionary(
-            status.partitions.map { (Place(topic: $0.topic, partition: $0.partition), $0) }
+            (named.isEmpty ? [] : status.partitions).lazy.filter { named.contains($0.topic) }
+                .map { (Place(topic: $0.topic, partition: $0.partition), $0) }
         ) { first, _ in first }
         for group in status.groups {
             guard isKnown, group.state != .failed else {

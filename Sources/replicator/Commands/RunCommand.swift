@@ -32,6 +32,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var logging: LoggingOptions
 
     func run() async throws {
+        MemoryReturn.begin()
         // Before it is read: what changes meanwhile is noticed.
         let contents = ConfigurationContents(of: common.config)
         let config = try common.load()
