@@ -96,6 +96,21 @@ public actor BrokerConnection {
         try await submit(request, version: version, timeout: timeout).value()
     }
 
+    // Those of the hot path have no type parameters: what depends on them would be looked up for each request.
+
+    /// Writes a Produce request now, see ``submit(_:version:timeout:answered:)``.
+    package func produce(
+        _ request: ProduceRequest, version: Int16,
+        answered: @escaping @Sendable (Result<ProduceResponse, KafkaError>) -> Void
+    ) throws(KafkaError) {
+        try submit(request, version: version, answered: answered)
+    }
+
+    /// Writes a Fetch request and waits for its answer.
+    package func fetch(_ request: FetchRequest, version: Int16) async throws(KafkaError) -> FetchResponse {
+        try await send(request, version: version)
+    }
+
     /// Writes a request that the broker does not answer: Produce with `acks` 0.
     public func submitWithoutReply<R: KafkaRequest>(_ request: R, version: Int16? = nil) throws(KafkaError) {
         try write(request, version: try chosen(version, R.self), timeout: .zero, reply: nil)

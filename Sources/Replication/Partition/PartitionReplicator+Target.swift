@@ -7,6 +7,11 @@ package struct ProduceAttempt: Sendable {
     package let sequence: Int32
     package let records: RecordBytes
 
+    package init(sequence: Int32, records: RecordBytes) {
+        self.sequence = sequence
+        self.records = records
+    }
+
     /// A batch that the target refuses as corrupt was so already when it came from the source if its checksum is wrong:
     /// rewriting the header keeps a wrong checksum wrong.
     var isDamaged: Bool {

@@ -577,6 +577,13 @@ extension ShardScheduler {
         /// The topic that the batch is meant for; zero when it has no id, or that is not known.
         package let topicID: KafkaUUID
         package let attempt: ProduceAttempt
+
+        package init(index: Int, target: TopicPartition, topicID: KafkaUUID, attempt: ProduceAttempt) {
+            self.index = index
+            self.target = target
+            self.topicID = topicID
+            self.attempt = attempt
+        }
     }
 
     /// Partitions that others lead by now do not count: their old leader would be connected to for nothing.

@@ -66,7 +66,7 @@ extension Shard {
         defer { completed(source: broker) }
         let response: FetchResponse
         do throws(KafkaError) {
-            response = try await connection.send(request, version: version)
+            response = try await connection.fetch(request, version: version)
         } catch {
             scheduler.budget.release(reservation: bytes, forTails: lane.isForTails)
             rateLimit.spend(-bytes)

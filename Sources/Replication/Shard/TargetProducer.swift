@@ -55,7 +55,7 @@ extension Shard {
             submitted(target: broker)
             do throws(KafkaError) {
                 // Connections of the shard are on its event loop.
-                try await connection.submit(Self.request(sendings), version: version) { result in
+                try await connection.produce(Self.request(sendings), version: version) { result in
                     self.assumeIsolated { $0.finish(sendings, result, broker, in: round) }
                 }
             } catch {
@@ -138,13 +138,13 @@ extension Shard {
     }
 
     private func answered(_ sendings: [ShardScheduler.Sending], _ response: ProduceResponse) {
-        var answers: [TopicPartition: ProduceAnswer] = [:]
-        var names: [KafkaUUID: String] = [:]
-        for sending in sendings where sending.topicID != .zero { names[sending.topicID] = sending.target.topic }
+        var answers: [ProduceAnswer?] = Array(repeating: nil, count: sendings.count)
+        var lookup = SendingLookup(sendings)
         for topic in response.responses {
-            let name = topic.topicID == .zero ? topic.name : names[topic.topicID] ?? topic.name
             for partition in topic.partitionResponses {
-                let place = TopicPartition(name, partition.index)
+                guard let number = lookup.index(topicID: topic.topicID, name: topic.name, partition: partition.index)
+                else { continue }
+                let place = sendings[number].target
                 if partition.errorCode == .none, let flaw = partition.flaw {
                     // It may be in the log or not: as without an answer, the log will tell.
                     disbelieved.insert(place)
@@ -156,16 +156,16 @@ extension Shard {
                 if partition.errorCode == .none, !disbelieved.isEmpty, disbelieved.remove(place) != nil {
                     troubles.ended(.answers(place), shard: number)
                 }
-                answers[place] = ProduceAnswer(
+                answers[number] = ProduceAnswer(
                     partition.errorCode, message: partition.errorMessage, baseOffset: partition.baseOffset,
                     logStartOffset: partition.logStartOffset)
             }
         }
         let now = NIODeadline.now()
         let time = wallClock()
-        for sending in sendings {
+        for (sending, answer) in zip(sendings, answers) {
             scheduler.send(to: sending.index) { partition in
-                if let answer = answers[sending.target] {
+                if let answer {
                     partition.answered(answer, to: sending.attempt, at: now, wallClock: time)
                 } else {
                     partition.unanswered(backsOff: true, at: now)
