@@ -27,9 +27,7 @@ package struct CopyAlignment: Hashable, Sendable {
     /// Those among them that are unique within the window.
     package private(set) var unique = 0
     /// Source records behind ``start`` without a copy.
-    package private(set) var missing = 0
-    /// Offsets of the first of those.
-    package private(set) var missingExamples: [Int64] = []
+    package private(set) var missing = OffsetRuns()
     /// Target records that are the further copy of a record that has one already.
     package private(set) var doubled = 0
     package private(set) var doubledExamples: [Int64] = []
@@ -84,8 +82,7 @@ package struct CopyAlignment: Hashable, Sendable {
         self.traits = traits
         matched = found.matched
         unique = found.unique
-        missing = found.missing.count
-        missingExamples = found.missing.examples
+        missing = found.missing
         doubled = found.doubled.count
         doubledExamples = found.doubled.examples
         others = found.others
@@ -153,7 +150,7 @@ private struct CopySearch {
         var map = OffsetMap(start: 0)
         var matched = 0
         var unique = 0
-        var missing = Counted()
+        var missing = OffsetRuns()
         var doubled = Counted()
         var others = 0
         var undecided = 0
@@ -325,6 +322,7 @@ private struct CopySearch {
         let (chain, disordered) = chain(last, copies)
         let first = chain.firstIndex { $0 >= 0 } ?? last
         let open = Set(assigned.indices.filter { assigned[$0] < 0 }.map { theirs[$0] })
+        let altered = altered()
         var found = Finding(position: source.records[last].offset + 1)
         var map = GrowingMap(start: source.records[first].offset)
         for place in first...last {
@@ -333,11 +331,13 @@ private struct CopySearch {
                 found.matched += 1
                 if isUnique(place) { found.unique += 1 }
                 map.copy(offset, at: target.records[chain[place]].offset)
-            } else if disordered.contains(place) || open.contains(ours[place]) {
+            } else if disordered.contains(place) || open.contains(ours[place])
+                || altered.contains(source.records[place].content)
+            {
                 found.undecided += 1
                 map.lose(offset)
             } else {
-                found.missing.add(offset)
+                found.missing.add(offset, at: place)
                 // Its copy may lie before what was looked at, and then whoever reads on from a later copy misses it.
                 if !target.isWhole { map = GrowingMap(start: offset + 1) }
             }
@@ -380,6 +380,13 @@ private struct CopySearch {
             }
         }
         return (chain, disordered)
+    }
+
+    /// Key and value of the target's records that are like none of the source in everything: they may be copies with another
+    /// timestamp or other headers.
+    private func altered() -> Set<UInt64> {
+        guard traits.timestamps || traits.headers else { return [] }
+        return Set(target.records.filter { places[traits.identity(of: $0)] == nil }.map(\.content))
     }
 
     private func count(_ found: inout Finding, _ copies: (begins: [Int], lists: [Int]), firstCopy: Int) {
