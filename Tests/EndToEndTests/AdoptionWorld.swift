@@ -2,6 +2,7 @@ import KafkaBroker
 import KafkaClient
 import KafkaWire
 import NIOCore
+import NIOPosix
 import Replication
 import ReplicationTools
 
