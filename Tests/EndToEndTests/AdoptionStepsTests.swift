@@ -76,7 +76,7 @@ import Testing
             await #expect(throws: AdoptionError.hasRun(flow: "east-to-west", target: "west")) {
                 try await world.adopt()
             }
-            let dead = try await world.adoptUntilKilled(at: 3, of: Replicated.progress, isHandled: false) { _ in
+            let dead = try await world.adoptUntilKilled(at: 2, of: Replicated.progress, isHandled: false) { _ in
             } options: {
                 $0.topics = ["orders"]
             }
@@ -97,6 +97,22 @@ import Testing
             }
             #expect(try await world.targetValues(Self.copy) == expectedValues(0..<100))
             #expect(try await world.targetValues("east.payments") == expectedValues(0..<50))
+        }
+    }
+
+    /// Of the last records alone nothing else is seen than a run that was begun from the start.
+    @Test(arguments: [true, false])
+    func `an earlier run that came further is seen`(keepsTimestamps: Bool) async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<200, to: "orders")
+            try await world.createCopy(
+                configs: keepsTimestamps ? [:] : ["message.timestamp.type": "LogAppendTime"])
+            try await world.copyByHand([0..<120, 0..<90])
+
+            let report = try await world.adopt(options: { $0.depth = 30 })
+
+            #expect(report.partitions.first?.position == 120)
         }
     }
 

@@ -134,6 +134,18 @@ struct ReasonAgainst: Hashable, Sendable {
             advice: "adopt without --fill, which leaves them out and lists them")
     }
 
+    /// Copies of later records may lie before what was read.
+    static func hidden(
+        _ pair: EndOffsetSnapshot.Pair, _ names: (source: String, target: String), _ position: Int64, at offset: Int64
+    ) -> ReasonAgainst {
+        ReasonAgainst(
+            reason: "the copies that were read end at offset \(position) of \(pair.source) on \(names.source), and the record at "
+                + "offset \(offset) of \(pair.target) on \(names.target), before them, is as new as what comes then: an earlier "
+                + "run may have copied more",
+            advice: "wait until the other replicator has come to the source's end, and run adopt again; or begin with new "
+                + "names (naming)")
+    }
+
     /// Every copy has expired.
     static func expired(_ pair: EndOffsetSnapshot.Pair, _ names: (source: String, target: String)) -> ReasonAgainst {
         ReasonAgainst(

@@ -192,7 +192,8 @@ struct AdoptionRound: Sendable {
         ComparedPair(
             pair: pair, source: source, target: target, lane: lane,
             scope: OriginScope(settings, snapshot, allowsForeign: false),
-            fingerprints: FingerprintReader(ignoresTimestamp: pair.targetStampsRecords))
+            // Timestamps of the source tell how old a copy can be, also where they are no evidence.
+            fingerprints: FingerprintReader(ignoresTimestamp: false))
     }
 
     /// The same round for which records of a producer id are no copies but what was appended for missing ones.

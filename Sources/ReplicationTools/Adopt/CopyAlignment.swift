@@ -74,6 +74,16 @@ package struct CopyAlignment: Hashable, Sendable {
         return .failure(doubt ?? .nothingAlike)
     }
 
+    /// Milliseconds by which clocks may differ where the target's timestamps are its own.
+    private static let clockTolerance: Int64 = 600_000
+
+    /// The time before which no record on the target is the copy of one behind the position; nil where the source has none
+    /// there. A copy has its original's timestamp, or that of when it was made, which is later.
+    package func earliestCopyBehind(_ source: CopyWindow) -> Int64? {
+        source.records.lazy.filter { $0.offset >= position }.map(\.timestamp).min()
+            .map { traits.timestamps ? $0 : $0 - Self.clockTolerance }
+    }
+
     fileprivate init(_ found: CopySearch.Finding, _ traits: CopyTraits) {
         position = found.position
         // Of too many ranges of which nothing is known the map gives the older ones up.
@@ -169,6 +179,8 @@ private struct CopySearch {
     private var theirs: [UInt64] = []
     /// Source record of each of those: ``none``, or ``undecided``, where it is not known.
     private var assigned: [Int] = []
+    /// The same before those were taken away that are not certain: they may be copies.
+    private var claimed: [Int] = []
 
     private static let none = -1
 
@@ -185,6 +197,7 @@ private struct CopySearch {
         assign()
         let newest = assigned.max() ?? Self.none
         guard newest >= 0 else { throw .nothingUnique }
+        claimed = assigned
         let unique = trust()
         guard let last = assigned.max(), last >= 0 else {
             throw .tooFew(unique: unique, position: source.records[newest].offset + 1)
@@ -290,6 +303,12 @@ private struct CopySearch {
     private func checkEnd(_ last: Int) throws(CopyAlignment.Doubt) {
         let position = source.records[last].offset + 1
         let newest = assigned.lastIndex(of: last) ?? 0
+        // Among copies that are certain, one that is not may be that of a later record all the same.
+        if let first = assigned.firstIndex(where: { $0 >= 0 }),
+            let doubtful = claimed.indices[first...].first(where: { claimed[$0] > last })
+        {
+            throw .ambiguousEnd(target: target.records[alike[doubtful]].offset, position: position)
+        }
         // Reached by order alone, and then there are more of its kind than the source has: some of them are doubled.
         if !isUnique(last), let surplus = assigned.indices[newest...].first(where: { assigned[$0] < 0 }) {
             throw .ambiguousEnd(target: target.records[alike[surplus]].offset, position: position)
@@ -368,10 +387,15 @@ private struct CopySearch {
     private func chain(_ last: Int, _ copies: (begins: [Int], lists: [Int])) -> ([Int], disordered: Set<Int>) {
         var chain = [Int](repeating: -1, count: last + 1)
         var disordered: Set<Int> = []
+        let doubtful = doubtful()
         var limit = Int.max
         for place in (0...last).reversed() {
             let range = copies.begins[place]..<copies.begins[place + 1]
-            guard !range.isEmpty else { continue }
+            guard !range.isEmpty else {
+                // It may be a copy, and then whoever continues behind it misses the record.
+                if let copy = doubtful[place]?.last(where: { $0 < limit }) { limit = copy }
+                continue
+            }
             if let index = range.last(where: { copies.lists[$0] < limit }) {
                 chain[place] = copies.lists[index]
                 limit = chain[place]
@@ -380,6 +404,16 @@ private struct CopySearch {
             }
         }
         return (chain, disordered)
+    }
+
+    /// Target records, by their indices, that may be copies of a source record and are not certain to be.
+    private func doubtful() -> [Int: [Int]] {
+        guard claimed != assigned else { return [:] }
+        var found: [Int: [Int]] = [:]
+        for (index, place) in claimed.enumerated() where place >= 0 && assigned[index] < 0 {
+            found[place, default: []].append(alike[index])
+        }
+        return found
     }
 
     /// Key and value of the target's records that are like none of the source in everything: they may be copies with another

@@ -17,6 +17,10 @@ struct CopyWindows: Sendable {
     let depth: Int64
     let sourceDepth: Int64
 
+    /// It is known that the target has no copy before the window of what lay behind the position then: nor has it of what
+    /// lies behind a later one.
+    var isClear = false
+
     /// Records held in memory.
     var count: Int { source.records.count + target.records.count + fills.count }
 }

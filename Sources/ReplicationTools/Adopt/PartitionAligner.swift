@@ -47,7 +47,7 @@ struct PartitionAligner {
         var depth = extended?.depth ?? (options.all ? Self.most : min(options.depth, Self.most))
         var sourceDepth = extended?.sourceDepth ?? depth
         while true {
-            let windows: CopyWindows
+            var windows: CopyWindows
             if let extended {
                 windows = extended
             } else {
@@ -67,8 +67,17 @@ struct PartitionAligner {
                     sourceDepth = min(depth * Self.growth, Self.most)
                     continue
                 }
+                // A run that was done again may end before an earlier one did, which then lies before what was looked at.
+                let hidden =
+                    windows.isClear ? nil : try await copiesBefore(target, alignment.earliestCopyBehind(source))
+                windows.isClear = hidden == nil
+                if isLast, let hidden {
+                    return AlignedPartition(
+                        compared.pair, found.refused(.hidden(compared.pair, names, alignment.position, at: hidden)),
+                        windows: windows)
+                }
                 // The copies of those that are missing may lie before what was looked at.
-                if isLast || alignment.missing.count == 0 || target.isWhole {
+                if hidden == nil, isLast || alignment.missing.count == 0 || target.isWhole {
                     let gaps = CopyGaps(alignment, windows, stampsRecords: compared.pair.targetStampsRecords)
                     found.take(alignment, gaps, behind: source.records)
                     judge(&found, gaps, windows)
@@ -84,6 +93,17 @@ struct PartitionAligner {
             depth = min(depth * Self.growth, Self.most)
             sourceDepth = max(sourceDepth, depth)
         }
+    }
+
+    /// The first offset of the target that is not in the window and has a record of this time or a later one.
+    private func copiesBefore(_ window: CopyWindow, _ time: Int64?) async throws(KafkaError) -> Int64? {
+        guard !window.isWhole, let time else { return nil }
+        let partition = compared.pair.target
+        guard
+            let outcome = await compared.target.offsets([partition: .timestamp(max(0, time))])[partition]
+        else { return compared.pair.targetRange.lowerBound }
+        let first = try outcome.get().offset
+        return first.flatMap { $0 < window.range.lowerBound ? $0 : nil }
     }
 
     /// Says what becomes of the records that are missing.
