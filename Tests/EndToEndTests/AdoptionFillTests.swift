@@ -26,7 +26,11 @@ import Testing
             let topic = naming.targetName(of: "orders")
             try await prepare(world, to: topic)
 
-            let report = try await world.adopt { $0.naming = naming } options: { $0.fills = true }
+            let report = try await world.adopt {
+                $0.naming = naming
+            } options: {
+                $0.fills = true
+            }
 
             let found = try #require(report.partitions.first)
             #expect(report.isRecorded)
@@ -150,7 +154,8 @@ import Testing
             try await world.copyByHand([0..<10, 10..<20])
 
             // It dies when it has appended.
-            _ = try await world.adoptUntilKilled(at: 0, of: Self.copy, isHandled: true) { _ in } options: {
+            _ = try await world.adoptUntilKilled(at: 0, of: Self.copy, isHandled: true) { _ in
+            } options: {
                 $0.fills = true
             }
             #expect(try await target.readAll().count == 21)

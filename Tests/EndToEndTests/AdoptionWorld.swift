@@ -39,7 +39,8 @@ extension Replicated {
     /// An adoption that dies while the target has its `number`th request to append to a topic, counted from 0: before that
     /// is handled, or when it was.
     func adoptUntilKilled(
-        at number: Int, of topic: String, isHandled: Bool, _ edit: @escaping @Sendable (inout FlowSettings) -> Void = { _ in },
+        at number: Int, of topic: String, isHandled: Bool,
+        _ edit: @escaping @Sendable (inout FlowSettings) -> Void = { _ in },
         options: @escaping @Sendable (inout Adoption.Options) -> Void = { _ in }
     ) async throws -> AdoptionReport? {
         if number > 0 { target.intercept(.produce, times: number, topic: topic, .delay(.zero)) }

@@ -130,7 +130,8 @@ struct ReasonAgainst: Hashable, Sendable {
                 + "there, and have been removed"
             : "\(pair.target) on \(names.target) is too long to be read whole, so they may lie before what was read"
         return ReasonAgainst(
-            reason: "\(found.missing) records of \(pair.source) on \(names.source) are not among the copies, and \(reason)",
+            reason:
+                "\(found.missing) records of \(pair.source) on \(names.source) are not among the copies, and \(reason)",
             advice: "adopt without --fill, which leaves them out and lists them")
     }
 
@@ -139,10 +140,12 @@ struct ReasonAgainst: Hashable, Sendable {
         _ pair: EndOffsetSnapshot.Pair, _ names: (source: String, target: String), _ position: Int64, at offset: Int64
     ) -> ReasonAgainst {
         ReasonAgainst(
-            reason: "the copies that were read end at offset \(position) of \(pair.source) on \(names.source), and the record at "
-                + "offset \(offset) of \(pair.target) on \(names.target), before them, is as new as what comes then: an earlier "
-                + "run may have copied more",
-            advice: "wait until the other replicator has come to the source's end, and run adopt again; or begin with new "
+            reason:
+                "the copies that were read end at offset \(position) of \(pair.source) on \(names.source), and the record "
+                + "at offset \(offset) of \(pair.target) on \(names.target), before them, is as new as what comes then: "
+                + "an earlier run may have copied more",
+            advice:
+                "wait until the other replicator has come to the source's end, and run adopt again; or begin with new "
                 + "names (naming)")
     }
 

@@ -97,7 +97,8 @@ struct MissingRecords {
         case .foreign:
             throw .cannotFill(
                 flow: settings.name,
-                reason: "the record at offset \(record.offset) of \(pair.source) on \(settings.source.name) was brought "
+                reason:
+                    "the record at offset \(record.offset) of \(pair.source) on \(settings.source.name) was brought "
                     + "there by MSK Replicator; see onForeignLoopHeader")
         case .stamp:
             let stamp = LoopHeader(
