@@ -43,8 +43,9 @@ import Testing
         #expect(found.position == 1_060)
         #expect(found.doubled == 6)
         #expect(found.others == 1)
-        #expect(found.missing == 2)
-        #expect(found.missingExamples == [1_050, 1_051])
+        #expect(found.missing.count == 2)
+        #expect(found.missing.examples == [1_050, 1_051])
+        #expect(found.missing.ranges == [1_050..<1_052])
         // The last copy: from there on nothing comes twice.
         #expect(found.map.translate(1_034) == .record(.init(source: 1_034, target: 50 + 41)))
         // What is missing is passed over.

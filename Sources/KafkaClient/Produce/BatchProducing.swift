@@ -1,10 +1,10 @@
-import KafkaWire
+package import KafkaWire
 
 extension ClusterClient {
     /// Appends one batch, again after failures that time heals. Only for idempotent batches: others would be doubled.
     ///
     /// - Returns: the offset of its first record.
-    func produce(_ batch: RecordBytes, to partition: TopicPartition) async throws(KafkaError) -> Int64 {
+    package func produce(_ batch: RecordBytes, to partition: TopicPartition) async throws(KafkaError) -> Int64 {
         let outcomes: Outcomes<TopicPartition, Int64> = await askLeaders([partition], during: .produce) {
             client, leader, _ throws(KafkaError) in
             var data = ProduceRequest.PartitionProduceData()

@@ -50,6 +50,8 @@ public struct FlowStatus: Sendable, Codable {
         /// Records that are on the target twice, since its log was cut while they were on their way. Counted again when
         /// they were cut off since.
         public var doubled: Int64
+        /// Findings about the copies that it was adopted with; nil where the flow has made all of them.
+        public var adopted: AdoptedCopies?
         /// Time without progress although there is something to copy; nil when it does, or nobody watches.
         public var stuckForSeconds: Int?
         /// Bytes read that the target has yet to acknowledge.

@@ -13,8 +13,11 @@ package struct FlowStart: Sendable {
         package var targetClusterID: String
         /// Copies from the same source that the flow begins behind: what their bringers had not copied by then stays out.
         package var copies: EarlierCopies.Finding?
-        /// Target topics that hold records of the source which no flow is known to have brought.
+        /// Target topics that hold records of the source which no flow is known to have brought, and that this one is yet to
+        /// copy.
         package var foreignCopies: [String] = []
+        /// Whether it has copied others before.
+        package var hasRun = false
     }
 
     private let settings: FlowSettings
@@ -53,7 +56,17 @@ package struct FlowStart: Sendable {
                     topics: copies.topics, flows: copies.flows)
             }
             try await checkNeighbours(known, seen)
-            if !expectsCopies, finding.copies == nil { finding.foreignCopies = await foreignCopies(known, seen) }
+            if !expectsCopies, finding.copies == nil {
+                finding.foreignCopies = await foreignCopies(known, seen.target, seen.selected)
+            }
+        } else if !expectsCopies {
+            finding.hasRun = true
+            let begun = Set(await progress.known.keys.map(\.topic))
+            // What it has begun with goes on, whatever cannot be looked at.
+            if let seen = try? await look() {
+                finding.foreignCopies = await foreignCopies(
+                    known, seen.target, seen.selected.filter { !begun.contains($0.source.name) })
+            }
         }
         guard createsMemory else { return finding }
         guard !known.hasProgressTopic else {
@@ -90,11 +103,13 @@ package struct FlowStart: Sendable {
         _ = try await neighbours.judge(seen.selected, settings, source: seen.source, target: seen.target)
     }
 
-    private func foreignCopies(_ known: FlowIdentityCheck.Finding, _ seen: Sight) async -> [String] {
+    private func foreignCopies(
+        _ known: FlowIdentityCheck.Finding, _ present: ClusterMetadata, _ selected: [SelectedTopic]
+    ) async -> [String] {
         // Nothing that others wrote has its source's offsets.
         guard settings.offsets == .translate else { return [] }
-        let topics = seen.selected.compactMap { topic in
-            seen.target.topics[topic.targetName].map { (source: topic.source.name, target: $0) }
+        let topics = selected.compactMap { topic in
+            present.topics[topic.targetName].map { (source: topic.source.name, target: $0) }
         }
         return await ForeignCopies(source: source, target: target, targetClusterID: known.targetClusterID)
             .find(in: topics)
@@ -122,12 +137,14 @@ extension FlowStart.Finding {
     private func foreignRemark(_ settings: FlowSettings) -> String? {
         guard !foreignCopies.isEmpty else { return nil }
         let beginning =
-            settings.startFrom == .latest
+            settings.startFrom == .latest && !hasRun
             ? "This flow begins at the source's end (startFrom: latest): what was not copied before it starts stays out"
             : "This flow would copy what is there once more"
+        // Of a flow that has run only those can be adopted that are new to it, by their names.
+        let names = hasRun ? foreignCopies.map { " --target-topic \($0.shellQuoted)" }.joined() : ""
         return
             "topics of \(settings.target.name) hold records of \(settings.source.name) already, which another program "
             + "has copied: \(FlowError.listed(foreignCopies)). \(beginning). `replicator adopt --flow "
-            + "\(settings.name.shellQuoted)` lets it continue behind them"
+            + "\(settings.name.shellQuoted)\(names)` lets it continue behind them"
     }
 }

@@ -21,7 +21,7 @@ package actor FlowProducerIDs {
     /// Those that the flow's progress names, also where their registration is damaged.
     private var recorded: Set<Int64> = []
     /// Ids that nobody can have written under before this process.
-    private(set) var fresh: Set<Int64> = []
+    package private(set) var fresh: Set<Int64> = []
     /// Other instances of the flow may write under the same ids.
     private var isShared = false
     /// Whether the target lets us fence, as far as is known.

@@ -24,6 +24,7 @@ extension FlowStatus.Partition {
         skipped = partition.accounting.skipped
         foreign = partition.accounting.foreign
         doubled = partition.accounting.doubled ?? 0
+        adopted = partition.accounting.adopted
         bufferedBytes = partition.bufferedBytes
         sourceLeader = partition.sourceLeader?.broker
         targetLeader = partition.targetLog.leader

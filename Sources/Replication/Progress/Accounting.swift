@@ -17,9 +17,13 @@ package struct Accounting: Hashable, Sendable, Codable {
     /// Records appended out of order after a truncation of the target or lost producer state, then copied again in
     /// order: duplicates on the target. Nil for none.
     package private(set) var doubled: Int64?
+    /// Findings about the copies that the partition was adopted with; nil where the flow has made all of them. They lie
+    /// before ``start`` and are in none of the other counts.
+    package private(set) var adopted: AdoptedCopies?
 
-    package init(start: Int64) {
+    package init(start: Int64, adopted: AdoptedCopies? = nil) {
         self.start = start
+        self.adopted = adopted
     }
 
     package mutating func write(_ records: Int64) {
@@ -61,7 +65,8 @@ package struct Accounting: Hashable, Sendable, Codable {
             throw ImpossibleState("its accounts have \(skipped.count) reasons")
         }
         try StateCheck.offset(start, "the start of its accounts")
-        for count in [written, rewound, foreign, doubled ?? 0] + skipped.values {
+        let found = [adopted?.doubled, adopted?.missing, adopted?.filled].map { $0 ?? 0 }
+        for count in [written, rewound, foreign, doubled ?? 0] + found + skipped.values {
             guard (0...LogOffset.largest).contains(count) else {
                 throw ImpossibleState("its accounts say \(count)")
             }

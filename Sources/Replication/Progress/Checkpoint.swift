@@ -29,6 +29,9 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var targetLeaderEpoch: Int32?
     /// Nil when written by a version that did not account.
     package var accounting: Accounting?
+    /// The preparation that has recorded it before the flow was started: it counts once the flow's identity names that.
+    /// Nil for one that counts as it is.
+    package var prepared: String?
 
     package init(
         sourceOffset: Int64, targetOffset: Int64, sourceLeaderEpoch: Int32, sourceTopicID: String,
@@ -62,6 +65,7 @@ extension Checkpoint {
         try StateCheck.epoch(targetLeaderEpoch ?? -1, "its target leader epoch")
         try map?.check()
         try accounting?.check()
+        try StateCheck.mark(prepared)
         guard (producers ?? [:]).count <= Self.mostProducers, (following ?? []).count <= Self.mostProducers else {
             throw ImpossibleState("it names more producers than a flow has")
         }
@@ -112,6 +116,8 @@ package struct FlowIdentity: Hashable, Sendable, Codable {
     package var startFrom: String
     /// Nil where they are translated.
     package var offsets: String?
+    /// Preparations whose checkpoints count; nil for none. It tells nothing of who the flow is.
+    package var completed: [String]?
 
     package init(
         sourceClusterID: String, targetClusterID: String, naming: String, startFrom: String,
@@ -122,6 +128,17 @@ package struct FlowIdentity: Hashable, Sendable, Codable {
         self.targetClusterID = targetClusterID
         self.naming = naming
         self.startFrom = startFrom
+    }
+
+    private static let mostCompleted = 10_000
+
+    /// - Throws: when it cannot be what was stored.
+    func check() throws(ImpossibleState) {
+        try StateCheck.version(version, is: 1)
+        guard (completed ?? []).count <= Self.mostCompleted else {
+            throw ImpossibleState("it names more preparations than a flow has")
+        }
+        for mark in completed ?? [] { try StateCheck.mark(mark) }
     }
 
     /// The first thing that differs, with both values.

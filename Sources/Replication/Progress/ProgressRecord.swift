@@ -79,7 +79,7 @@ package enum ProgressRecord: Hashable, Sendable {
         switch key {
         case .identity:
             let identity = try StateCheck.decode(FlowIdentity.self, from: value)
-            try StateCheck.version(identity.version, is: 1)
+            try identity.check()
             self = .identity(identity)
         case .producer(let id):
             self = .producer(id, try OriginRecord(decoding: value))

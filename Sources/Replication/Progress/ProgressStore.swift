@@ -36,6 +36,11 @@ package actor ProgressStore {
 
     package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 
+    /// Producer ids under which a preparation that was not completed may have appended records.
+    package var fillers: Set<Int64> {
+        Set(recorded.prepared.values.flatMap { ($0.producers ?? [:]).keys.compactMap { Int64($0) } })
+    }
+
     /// Wishes of operators and reports of instances.
     var control: RecordedControl { recorded.control }
 
@@ -106,9 +111,12 @@ package actor ProgressStore {
     /// that.
     var isIdentityAtRisk: Bool { recorded.identity != nil && recorded.identityFlaw != nil }
 
-    package func storeIdentity() async throws(FlowError) {
-        guard let configured else { return }
-        try await append([.identity(configured)])
+    /// - Parameter completed: a preparation whose checkpoints count from now on.
+    package func storeIdentity(completing completed: String? = nil) async throws(FlowError) {
+        // What was recorded first is who the flow is, also where it makes no difference to those who ask.
+        guard var identity = recorded.identity ?? configured else { return }
+        if let completed { identity.completed = (identity.completed ?? []) + [completed] }
+        try await append([.identity(identity)])
     }
 
     /// Registrations of the flow's producer ids, beside those in the origins topic: that one may get lost.

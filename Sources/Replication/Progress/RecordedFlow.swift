@@ -6,6 +6,8 @@ internal import NIOCore
 package struct RecordedFlow: Sendable {
     package private(set) var identity: FlowIdentity?
     package private(set) var checkpoints: [TopicPartition: Checkpoint] = [:]
+    /// Checkpoints of preparations that have not been completed: nothing begins by them.
+    package private(set) var prepared: [TopicPartition: Checkpoint] = [:]
     package private(set) var blocks = StoredBlocks()
     /// The producer ids that the flow has registered.
     package private(set) var producers: [Int64: OriginRecord] = [:]
@@ -73,11 +75,14 @@ package struct RecordedFlow: Sendable {
     package mutating func take(_ record: ProgressRecord) {
         switch record {
         case .identity(let found):
+            let earlier = identity?.completed ?? []
             identity = found
+            // One that was on its way when its writer died may come behind a later one: what was completed stays so.
+            let both = earlier.filter { found.completed?.contains($0) != true } + (found.completed ?? [])
+            identity?.completed = both.isEmpty ? nil : both
             identityFlaw = nil
-        case .checkpoint(let partition, let checkpoint):
-            checkpoints[partition] = checkpoint
-            checkpointFlaws[partition] = nil
+            for (partition, checkpoint) in prepared where counts(checkpoint) { take(checkpoint, of: partition) }
+        case .checkpoint(let partition, let checkpoint): take(checkpoint, of: partition)
         case .segments(let partition, let number, let block):
             blocks.take(partition, number, block)
             damagedBlocks[partition]?.remove(number)
@@ -94,10 +99,23 @@ package struct RecordedFlow: Sendable {
         }
     }
 
+    /// Of two checkpoints of a partition the newer one is left, as compaction would leave it.
+    private mutating func take(_ checkpoint: Checkpoint, of partition: TopicPartition) {
+        let doesCount = counts(checkpoint)
+        checkpoints[partition] = doesCount ? checkpoint : nil
+        prepared[partition] = doesCount ? nil : checkpoint
+        checkpointFlaws[partition] = nil
+    }
+
+    private func counts(_ checkpoint: Checkpoint) -> Bool {
+        checkpoint.prepared.map { identity?.completed?.contains($0) ?? false } ?? true
+    }
+
     /// A tombstone of a checkpoint takes it away, as compaction would.
     private mutating func remove(_ key: ProgressRecord.Key) {
         guard case .checkpoint(let partition) = key else { return }
         checkpoints[partition] = nil
+        prepared[partition] = nil
         checkpointFlaws[partition] = nil
     }
 
@@ -159,13 +177,14 @@ package struct RecordedFlow: Sendable {
             records.append(.generation(topic, generation))
         }
         records += control.records.map { .control($0) }
-        for partition in checkpoints.keys.sorted(by: { ($0.topic, $0.partition) < ($1.topic, $1.partition) }) {
+        let known = checkpoints.merging(prepared) { counting, _ in counting }
+        for partition in known.keys.sorted(by: { ($0.topic, $0.partition) < ($1.topic, $1.partition) }) {
             // Of blocks that cannot be read it stays unknown what they held: the map begins at the checkpoint.
             let isWhole = damagedBlocks[partition]?.isEmpty ?? true
             if isWhole {
                 records += blocks[partition].sorted { $0.key < $1.key }.map { .segments(partition, $0.key, $0.value) }
             }
-            guard var checkpoint = checkpoints[partition] else { continue }
+            guard var checkpoint = known[partition] else { continue }
             if !isWhole { checkpoint.map = OffsetMap(start: checkpoint.sourceOffset).edge }
             records.append(.checkpoint(partition, checkpoint))
         }

@@ -41,6 +41,15 @@ package enum StateCheck {
         }
     }
 
+    /// Characters of the name of a preparation, at most.
+    private static let longestMark = 100
+
+    static func mark(_ text: String?) throws(ImpossibleState) {
+        guard (1...longestMark).contains(text?.utf8.count ?? 1) else {
+            throw ImpossibleState("the name of its preparation has \(text?.utf8.count ?? 0) bytes")
+        }
+    }
+
     /// - Parameter allowsNone: -1 stands for none.
     package static func offset(
         _ value: Int64, _ name: String, allowsNone: Bool = false

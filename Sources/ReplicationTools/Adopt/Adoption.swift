@@ -5,14 +5,17 @@ public import NIOCore
 public import Replication
 internal import Synchronization
 
-/// Lets a flow that has never run continue where a copy ends that another program has made.
+/// Lets a flow continue where a copy ends that another program has made: one that has never run in all of its topics, one
+/// that has in those that are new to it.
 ///
 /// ```
-///   may the flow start? ─▶ claim ─▶ align every partition ─▶ nothing has come meanwhile? ─▶ record positions ─▶ identity
+///   may the flow start? ─▶ claim ─▶ align every partition ─▶ nothing has come meanwhile? ─▶ prepare positions
+///   ─▶ append what is missing, if asked for ─▶ complete
 /// ```
 ///
-/// Recorded is everything or nothing: until the flow's identity is there, which comes last, it counts as never started,
-/// and all of it may be done again.
+/// Recorded is everything or nothing: what is prepared counts only once it is completed, see ``FirstProgress``, and may
+/// be done again until then. Records that an earlier attempt has appended are told by their producer id, which is
+/// recorded before its first use and has no other.
 public struct Adoption: Sendable {
     public struct Options: Sendable {
         /// Source topics; empty for all that the flow selects.
@@ -27,6 +30,8 @@ public struct Adoption: Sendable {
         public var isRehearsal = false
         /// Partitions looked at at the same time.
         public var lanes = 4
+        /// Append records that the copies lack behind them, out of place.
+        public var fills = false
         /// Stay while the other replicator runs, and record once it has been silent for this long; nil to do it at once.
         public var quietTime: Duration?
 
@@ -120,12 +125,20 @@ public struct Adoption: Sendable {
         let store = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
         let start = FlowStart(settings, source: source, target: target, progress: store)
         _ = try await start.check(createsMemory: false, expectsCopies: true)
-        guard await store.isNewFlow else {
+        guard await store.isNewFlow || namesTopics else {
             throw AdoptionError.hasRun(flow: settings.name, target: settings.target.name)
+        }
+        if options.fills, settings.naming == .identical, settings.loopPrevention == .producerIds {
+            throw AdoptionError.cannotFill(
+                flow: settings.name,
+                reason: "with loopPrevention: producerIds the way that a record has come is that of its batch. Adopt "
+                    + "without --fill, or with loopPrevention: headers")
         }
         try await InstanceGroup(flow: settings.name).checkIsEmpty(of: settings.name, on: target)
         if !options.isRehearsal { try await store.ensure() }
     }
+
+    private var namesTopics: Bool { !(options.topics.isEmpty && options.targetTopics.isEmpty) }
 
     private func adopt(
         _ source: ClusterClient, _ target: ClusterClient, _ progress: @escaping @Sendable (AdoptionProgress) -> Void,
@@ -134,9 +147,12 @@ public struct Adoption: Sendable {
         let begin = ContinuousClock.now
         let clients = (source: source, target: target)
         let meter = AdoptionMeter(progress)
+        let progress = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
+        _ = try await progress.openIfPresent()
         let round = try await AdoptionRound(
-            settings: settings, options: options, source: source, target: target, logger: logger, meter: meter)
-        var aligned = try await round.align(round.chosen)
+            settings: settings, options: options, source: source, target: target, progress: progress, logger: logger,
+            meter: meter)
+        var aligned = try await round.align()
         if let quiet = options.quietTime {
             aligned = try await follow(round, aligned, quiet, meter, isOver)
         } else {
@@ -144,7 +160,7 @@ public struct Adoption: Sendable {
         }
         var report = report(aligned, round)
         if !options.isRehearsal, report.refused.isEmpty {
-            try await record(aligned, round, clients)
+            report = self.report(try await record(aligned, round, clients), round)
             report.isRecorded = true
         }
         report.recordsRead = meter.records
@@ -219,37 +235,102 @@ public struct Adoption: Sendable {
 
     // Recording
 
+    /// - Returns: the partitions as they are recorded.
     private func record(
         _ aligned: [AlignedPartition], _ round: AdoptionRound, _ clients: (source: ClusterClient, target: ClusterClient)
-    ) async throws {
+    ) async throws -> [AlignedPartition] {
+        let first = try await FirstProgress(
+            settings: settings, target: clients.target,
+            clusters: (round.snapshot.sourceID, round.snapshot.targetID), wallClock: wallClock)
+        let filler = try await filler(of: first, aligned)
+        try await prepare(first, aligned, round, filler)
+        try await checkIsAlone(first, clients.target)
+        let recorded: [AlignedPartition]
+        if let filler, aligned.contains(where: \.isToBeFilled) {
+            recorded = try await fill(aligned, round.filling(under: filler), clients, filler)
+            try await prepare(first, recorded, round, filler)
+            try await checkIsAlone(first, clients.target)
+        } else {
+            recorded = aligned
+        }
+        if let next = try await round.alignAgain(recorded) { try checkNothingCame(recorded, next) }
+        try await first.complete()
+        return recorded
+    }
+
+    private func prepare(
+        _ first: FirstProgress, _ aligned: [AlignedPartition], _ round: AdoptionRound, _ filler: Int64?
+    ) async throws(FlowError) {
         var checkpoints: [TopicPartition: Checkpoint] = [:]
         var maps: [TopicPartition: OffsetMap] = [:]
         for partition in aligned {
-            checkpoints[partition.pair.source] = partition.checkpoint
-            maps[partition.pair.source] = partition.map
+            guard var checkpoint = partition.checkpoint else { continue }
+            if let filler { checkpoint.producers = ["\(filler)": MissingRecords.epoch] }
+            checkpoints[partition.pair.source] = checkpoint
+            maps[partition.pair.source] = partition.beginning(at: checkpoint.sourceOffset)
         }
         for (partition, offset) in round.untouched {
             checkpoints[partition] = Checkpoint(
                 sourceOffset: offset, targetOffset: -1, sourceLeaderEpoch: -1,
                 sourceTopicID: (round.sourceTopicIDs[partition.topic] ?? .zero).hexadecimal,
                 map: OffsetMap(start: offset).edge)
+            maps[partition] = OffsetMap(start: offset)
         }
-        let first = FirstProgress(
-            settings: settings, target: clients.target,
-            clusters: (round.snapshot.sourceID, round.snapshot.targetID), wallClock: wallClock)
-        let store = try await first.prepare(checkpoints, maps: maps)
-        try await store.catchUp()
-        guard await store.isNewFlow else {
+        try await first.prepare(checkpoints, maps: maps)
+    }
+
+    /// Nobody has begun with the same meanwhile.
+    private func checkIsAlone(_ first: FirstProgress, _ target: ClusterClient) async throws {
+        try await first.store.catchUp()
+        guard await first.store.isNewFlow || namesTopics else {
             throw AdoptionError.hasRun(flow: settings.name, target: settings.target.name)
         }
-        try await InstanceGroup(flow: settings.name).checkIsEmpty(of: settings.name, on: clients.target)
-        if let next = try await round.alignAgain(aligned) {
-            let writing = Self.moved(from: aligned, to: next)
-            guard writing.isEmpty else {
-                throw AdoptionError.stillCopied(topics: writing.sorted(), target: settings.target.name)
-            }
+        try await InstanceGroup(flow: settings.name).checkIsEmpty(of: settings.name, on: target)
+    }
+
+    private func checkNothingCame(_ before: [AlignedPartition], _ after: [AlignedPartition]) throws {
+        let writing = Self.moved(from: before, to: after)
+        guard writing.isEmpty else {
+            throw AdoptionError.stillCopied(topics: writing.sorted(), target: settings.target.name)
         }
-        try await store.storeIdentity()
+    }
+
+    // Missing records
+
+    /// The producer id under which records are appended for missing ones, or have been; nil for none.
+    private func filler(of first: FirstProgress, _ aligned: [AlignedPartition]) async throws(FlowError) -> Int64? {
+        if let used = await first.store.fillers.max() { return used }
+        return aligned.contains(where: \.isToBeFilled) ? try await first.unusedProducerID() : nil
+    }
+
+    /// Appends what is missing, and sees that it is there once.
+    private func fill(
+        _ aligned: [AlignedPartition], _ round: AdoptionRound,
+        _ clients: (source: ClusterClient, target: ClusterClient), _ filler: Int64
+    ) async throws -> [AlignedPartition] {
+        let missing = MissingRecords(
+            settings: settings, target: clients.target, producerID: filler,
+            clusters: (round.snapshot.sourceID, round.snapshot.targetID))
+        for partition in aligned where partition.isToBeFilled {
+            try await missing.append(of: partition, round.compared(partition.pair))
+        }
+        guard let after = try await round.alignAgain(aligned) else {
+            throw AdoptionError.cannotFill(flow: settings.name, reason: "\(settings.target.name) does not show them")
+        }
+        try checkNothingCame(aligned, after)
+        if let partition = after.first(where: \.isToBeFilled) {
+            throw AdoptionError.cannotFill(
+                flow: settings.name,
+                reason: "\(partition.adoption.missing) records of \(partition.pair.source) are not on "
+                    + "\(settings.target.name) although they were appended; run adopt again")
+        }
+        if let partition = after.first(where: { $0.adoption.state == .refused }) {
+            throw AdoptionError.cannotFill(
+                flow: settings.name,
+                reason: "\(partition.pair.target) on \(settings.target.name) has changed meanwhile: "
+                    + "\(partition.adoption.reason ?? "it is not certain any more"); run adopt again")
+        }
+        return after
     }
 }
 

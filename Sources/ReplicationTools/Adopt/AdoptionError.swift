@@ -3,6 +3,10 @@ internal import PlainText
 /// Reason why a flow cannot adopt copies, in words for the person who runs it.
 public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
     case hasRun(flow: String, target: String)
+    /// Topics that were named, and that the flow copies already.
+    case topicsHaveRun(topics: [String], flow: String, target: String)
+    /// Missing records cannot be appended.
+    case cannotFill(flow: String, reason: String)
     /// Copies of others lie at other offsets than their source's.
     case keepsOffsets(flow: String)
     /// Topics that were named and that the flow does not copy, or of which the target has none.
@@ -24,8 +28,14 @@ public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .hasRun(let flow, let target):
             "flow \"\(flow)\" has run, or has adopted copies before: its progress is recorded on \(target), and `run` "
-                + "continues from there. To adopt once more, stop it and remove its memory: replicator forget --flow "
+                + "continues from there. Topics that are new to it can be adopted by their names (--topic). To adopt "
+                + "everything once more, stop it and remove its memory: replicator forget --flow "
                 + "\(flow.shellQuoted) --cluster \(target.shellQuoted)"
+        case .topicsHaveRun(let topics, let flow, let target):
+            "flow \"\(flow)\" copies \(Self.listed(topics)) already: its progress is recorded on \(target), and `run` "
+                + "continues from there"
+        case .cannotFill(let flow, let reason):
+            "missing records cannot be appended for flow \"\(flow)\": \(reason)"
         case .keepsOffsets(let flow):
             "flow \"\(flow)\" has offsets: preserve, and the copies of others lie at offsets that the target gave them: adopt "
                 + "them with offsets: translate"

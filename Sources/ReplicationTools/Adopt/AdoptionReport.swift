@@ -52,6 +52,12 @@ public struct PartitionAdoption: Hashable, Sendable, Codable {
     public var doubled: Int64 = 0
     /// Records before the position that the target does not have.
     public var missing: Int64 = 0
+    /// Records that it did not have, and that were appended behind the copies.
+    public var filled: Int64 = 0
+    /// Those of ``missing`` that are to be appended; nil for none.
+    public var toFill: Int64?
+    /// The reason why missing records are not appended although that was asked for.
+    public var unfillable: String?
     /// Records on the target that are like none of the source.
     public var others: Int64 = 0
     /// Records before the position of which it is not known which copy is theirs.
@@ -112,6 +118,35 @@ struct ReasonAgainst: Hashable, Sendable {
             reason: "\(pair.target) on \(names.target) has an open transaction from offset "
                 + "\(pair.targetRange.upperBound) on: its records may become copies",
             advice: "wait until it has ended, or end it (kafka-transactions), and run adopt again")
+    }
+
+    /// Copies may have been there, and are gone.
+    static func unfillable(
+        _ pair: EndOffsetSnapshot.Pair, _ names: (source: String, target: String), _ found: PartitionAdoption
+    ) -> ReasonAgainst {
+        let reason =
+            pair.targetRange.lowerBound > 0
+            ? "\(pair.target) on \(names.target) begins at offset \(pair.targetRange.lowerBound), so they may have been "
+                + "there, and have been removed"
+            : "\(pair.target) on \(names.target) is too long to be read whole, so they may lie before what was read"
+        return ReasonAgainst(
+            reason:
+                "\(found.missing) records of \(pair.source) on \(names.source) are not among the copies, and \(reason)",
+            advice: "adopt without --fill, which leaves them out and lists them")
+    }
+
+    /// Copies of later records may lie before what was read.
+    static func hidden(
+        _ pair: EndOffsetSnapshot.Pair, _ names: (source: String, target: String), _ position: Int64, at offset: Int64
+    ) -> ReasonAgainst {
+        ReasonAgainst(
+            reason:
+                "the copies that were read end at offset \(position) of \(pair.source) on \(names.source), and the record "
+                + "at offset \(offset) of \(pair.target) on \(names.target), before them, is as new as what comes then: "
+                + "an earlier run may have copied more",
+            advice:
+                "wait until the other replicator has come to the source's end, and run adopt again; or begin with new "
+                + "names (naming)")
     }
 
     /// Every copy has expired.

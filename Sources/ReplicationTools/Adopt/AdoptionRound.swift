@@ -14,16 +14,23 @@ struct AdoptionRound: Sendable {
     let untouched: [TopicPartition: Int64]
     let sourceTopicIDs: [String: KafkaUUID]
 
+    /// See ``CopyWindowReader/fillers``.
+    private var fillers: Set<Int64>
     private let settings: FlowSettings
     private let options: Adoption.Options
     private let source: ClusterClient
     private let target: ClusterClient
     private let meter: AdoptionMeter
 
+    /// Records of all partitions that are kept between two looks, at most: some 300 MB.
+    private static let mostKept = 8_000_000
+
+    /// - Parameter progress: of the flow, as it is recorded.
     init(
         settings: FlowSettings, options: Adoption.Options, source: ClusterClient, target: ClusterClient,
-        logger: Logger, meter: AdoptionMeter
+        progress: ProgressStore, logger: Logger, meter: AdoptionMeter
     ) async throws {
+        fillers = await progress.fillers
         self.settings = settings
         self.options = options
         self.source = source
@@ -39,7 +46,15 @@ struct AdoptionRound: Sendable {
         sourceTopicIDs = metadata.topics.mapValues(\.id)
         let named = try Self.named(options, settings, snapshot)
         let filled = Set(snapshot.pairs.filter { $0.targetRange.upperBound > 0 }.map(\.source.topic))
-        let leftOut = named.isEmpty ? [] : filled.subtracting(named)
+        let begun = Set(await progress.known.keys.map(\.topic))
+        let hasRun = await !progress.isNewFlow
+        let again = hasRun ? named.intersection(begun) : []
+        guard again.isEmpty else {
+            throw AdoptionError.topicsHaveRun(
+                topics: again.sorted(), flow: settings.name, target: settings.target.name)
+        }
+        // A flow that has run goes on with its other topics as it is.
+        let leftOut = named.isEmpty || hasRun ? [] : filled.subtracting(named)
         guard leftOut.isEmpty else {
             throw AdoptionError.leftOut(
                 topics: leftOut.sorted(), flow: settings.name, target: settings.target.name)
@@ -50,10 +65,17 @@ struct AdoptionRound: Sendable {
                 example: (snapshot.pairs.map(\.source.topic) + snapshot.unpaired.map(\.topic)).min()
                     .map { settings.naming.targetName(of: $0) })
         }
-        chosen = snapshot.pairs.filter { filled.contains($0.source.topic) }
-        refused = Self.leaderless(snapshot)
+        let wanted = hasRun ? filled.intersection(named) : filled
+        guard !wanted.isEmpty else {
+            throw AdoptionError.nothingThere(
+                flow: settings.name, target: settings.target.name,
+                example: named.min().map { settings.naming.targetName(of: $0) })
+        }
+        chosen = snapshot.pairs.filter { wanted.contains($0.source.topic) }
+        refused = Self.leaderless(snapshot).filter { !hasRun || wanted.contains($0.topic) }
         untouched = try await Self.starts(
-            of: snapshot, filled, settings, source: source, target: target, logger: logger)
+            of: snapshot, wanted, settings, source: source, target: target, logger: logger
+        ).filter { !hasRun || wanted.contains($0.key.topic) }
     }
 
     /// Source topics that are named, by either of their names; empty for all.
@@ -108,8 +130,26 @@ struct AdoptionRound: Sendable {
         return try await starts.merging(sync.offsets(of: others, at: settings.startFrom)) { first, _ in first }
     }
 
+    func align() async throws -> [AlignedPartition] {
+        Self.keeping(try await align(chosen, known: chosen.map { _ in nil }))
+    }
+
+    /// Keeps of what was read as much as memory is meant to hold.
+    private static func keeping(_ aligned: [AlignedPartition]) -> [AlignedPartition] {
+        var room = mostKept
+        return aligned.map { partition in
+            var partition = partition
+            let count = partition.windows?.count ?? 0
+            if count <= room { room -= count } else { partition.windows = nil }
+            return partition
+        }
+    }
+
+    /// - Parameter known: what was read of each before.
     /// - Returns: in the order of `pairs`.
-    func align(_ pairs: [EndOffsetSnapshot.Pair]) async throws -> [AlignedPartition] {
+    private func align(
+        _ pairs: [EndOffsetSnapshot.Pair], known: [CopyWindows?]
+    ) async throws -> [AlignedPartition] {
         meter.begin(pairs.count)
         let limiter = ConcurrencyLimiter(options.lanes)
         do {
@@ -119,7 +159,8 @@ struct AdoptionRound: Sendable {
                         await limiter.enter()
                         let outcome: Result<AlignedPartition, KafkaError>
                         do throws(KafkaError) {
-                            outcome = .success(try await align(pair, lane: number % options.lanes))
+                            outcome = .success(
+                                try await align(pair, known: known[number], lane: number % options.lanes))
                         } catch {
                             outcome = .failure(error)
                         }
@@ -137,15 +178,29 @@ struct AdoptionRound: Sendable {
         }
     }
 
-    private func align(_ pair: EndOffsetSnapshot.Pair, lane: Int) async throws(KafkaError) -> AlignedPartition {
-        let compared = ComparedPair(
-            pair: pair, source: source, target: target, lane: lane,
-            scope: OriginScope(settings, snapshot, allowsForeign: false),
-            fingerprints: FingerprintReader(ignoresTimestamp: pair.targetStampsRecords))
+    private func align(
+        _ pair: EndOffsetSnapshot.Pair, known: CopyWindows?, lane: Int
+    ) async throws(KafkaError) -> AlignedPartition {
         let aligner = PartitionAligner(
-            compared: compared, options: options, names: (settings.source.name, settings.target.name)
+            compared: compared(pair, lane: lane), options: options,
+            names: (settings.source.name, settings.target.name), fillers: fillers, known: known
         ) { [meter] in meter.read($0) }
         return try await aligner.align()
+    }
+
+    func compared(_ pair: EndOffsetSnapshot.Pair, lane: Int = 0) -> ComparedPair {
+        ComparedPair(
+            pair: pair, source: source, target: target, lane: lane,
+            scope: OriginScope(settings, snapshot, allowsForeign: false),
+            // Timestamps of the source tell how old a copy can be, also where they are no evidence.
+            fingerprints: FingerprintReader(ignoresTimestamp: false))
+    }
+
+    /// The same round for which records of a producer id are no copies but what was appended for missing ones.
+    func filling(under producerID: Int64) -> AdoptionRound {
+        var round = self
+        round.fillers.insert(producerID)
+        return round
     }
 
     /// Aligns once more those whose target has grown, or whose position was not certain while either side has.
@@ -174,10 +229,10 @@ struct AdoptionRound: Sendable {
             changed.append((number, pair))
         }
         guard !changed.isEmpty else { return nil }
-        let found = try await align(changed.map(\.pair))
+        let found = try await align(changed.map(\.pair), known: changed.map { before[$0.number].windows })
         var all = before
         for (place, aligned) in zip(changed, found) { all[place.number] = aligned }
-        return all
+        return Self.keeping(all)
     }
 }
 

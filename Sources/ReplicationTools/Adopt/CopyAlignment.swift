@@ -27,9 +27,7 @@ package struct CopyAlignment: Hashable, Sendable {
     /// Those among them that are unique within the window.
     package private(set) var unique = 0
     /// Source records behind ``start`` without a copy.
-    package private(set) var missing = 0
-    /// Offsets of the first of those.
-    package private(set) var missingExamples: [Int64] = []
+    package private(set) var missing = OffsetRuns()
     /// Target records that are the further copy of a record that has one already.
     package private(set) var doubled = 0
     package private(set) var doubledExamples: [Int64] = []
@@ -76,6 +74,16 @@ package struct CopyAlignment: Hashable, Sendable {
         return .failure(doubt ?? .nothingAlike)
     }
 
+    /// Milliseconds by which clocks may differ where the target's timestamps are its own.
+    private static let clockTolerance: Int64 = 600_000
+
+    /// The time before which no record on the target is the copy of one behind the position; nil where the source has none
+    /// there. A copy has its original's timestamp, or that of when it was made, which is later.
+    package func earliestCopyBehind(_ source: CopyWindow) -> Int64? {
+        source.records.lazy.filter { $0.offset >= position }.map(\.timestamp).min()
+            .map { traits.timestamps ? $0 : $0 - Self.clockTolerance }
+    }
+
     fileprivate init(_ found: CopySearch.Finding, _ traits: CopyTraits) {
         position = found.position
         // Of too many ranges of which nothing is known the map gives the older ones up.
@@ -84,8 +92,7 @@ package struct CopyAlignment: Hashable, Sendable {
         self.traits = traits
         matched = found.matched
         unique = found.unique
-        missing = found.missing.count
-        missingExamples = found.missing.examples
+        missing = found.missing
         doubled = found.doubled.count
         doubledExamples = found.doubled.examples
         others = found.others
@@ -153,7 +160,7 @@ private struct CopySearch {
         var map = OffsetMap(start: 0)
         var matched = 0
         var unique = 0
-        var missing = Counted()
+        var missing = OffsetRuns()
         var doubled = Counted()
         var others = 0
         var undecided = 0
@@ -172,6 +179,8 @@ private struct CopySearch {
     private var theirs: [UInt64] = []
     /// Source record of each of those: ``none``, or ``undecided``, where it is not known.
     private var assigned: [Int] = []
+    /// The same before those were taken away that are not certain: they may be copies.
+    private var claimed: [Int] = []
 
     private static let none = -1
 
@@ -188,6 +197,7 @@ private struct CopySearch {
         assign()
         let newest = assigned.max() ?? Self.none
         guard newest >= 0 else { throw .nothingUnique }
+        claimed = assigned
         let unique = trust()
         guard let last = assigned.max(), last >= 0 else {
             throw .tooFew(unique: unique, position: source.records[newest].offset + 1)
@@ -293,6 +303,12 @@ private struct CopySearch {
     private func checkEnd(_ last: Int) throws(CopyAlignment.Doubt) {
         let position = source.records[last].offset + 1
         let newest = assigned.lastIndex(of: last) ?? 0
+        // Among copies that are certain, one that is not may be that of a later record all the same.
+        if let first = assigned.firstIndex(where: { $0 >= 0 }),
+            let doubtful = claimed.indices[first...].first(where: { claimed[$0] > last })
+        {
+            throw .ambiguousEnd(target: target.records[alike[doubtful]].offset, position: position)
+        }
         // Reached by order alone, and then there are more of its kind than the source has: some of them are doubled.
         if !isUnique(last), let surplus = assigned.indices[newest...].first(where: { assigned[$0] < 0 }) {
             throw .ambiguousEnd(target: target.records[alike[surplus]].offset, position: position)
@@ -325,6 +341,7 @@ private struct CopySearch {
         let (chain, disordered) = chain(last, copies)
         let first = chain.firstIndex { $0 >= 0 } ?? last
         let open = Set(assigned.indices.filter { assigned[$0] < 0 }.map { theirs[$0] })
+        let altered = altered()
         var found = Finding(position: source.records[last].offset + 1)
         var map = GrowingMap(start: source.records[first].offset)
         for place in first...last {
@@ -333,11 +350,13 @@ private struct CopySearch {
                 found.matched += 1
                 if isUnique(place) { found.unique += 1 }
                 map.copy(offset, at: target.records[chain[place]].offset)
-            } else if disordered.contains(place) || open.contains(ours[place]) {
+            } else if disordered.contains(place) || open.contains(ours[place])
+                || altered.contains(source.records[place].content)
+            {
                 found.undecided += 1
                 map.lose(offset)
             } else {
-                found.missing.add(offset)
+                found.missing.add(offset, at: place)
                 // Its copy may lie before what was looked at, and then whoever reads on from a later copy misses it.
                 if !target.isWhole { map = GrowingMap(start: offset + 1) }
             }
@@ -368,10 +387,15 @@ private struct CopySearch {
     private func chain(_ last: Int, _ copies: (begins: [Int], lists: [Int])) -> ([Int], disordered: Set<Int>) {
         var chain = [Int](repeating: -1, count: last + 1)
         var disordered: Set<Int> = []
+        let doubtful = doubtful()
         var limit = Int.max
         for place in (0...last).reversed() {
             let range = copies.begins[place]..<copies.begins[place + 1]
-            guard !range.isEmpty else { continue }
+            guard !range.isEmpty else {
+                // It may be a copy, and then whoever continues behind it misses the record.
+                if let copy = doubtful[place]?.last(where: { $0 < limit }) { limit = copy }
+                continue
+            }
             if let index = range.last(where: { copies.lists[$0] < limit }) {
                 chain[place] = copies.lists[index]
                 limit = chain[place]
@@ -380,6 +404,23 @@ private struct CopySearch {
             }
         }
         return (chain, disordered)
+    }
+
+    /// Target records, by their indices, that may be copies of a source record and are not certain to be.
+    private func doubtful() -> [Int: [Int]] {
+        guard claimed != assigned else { return [:] }
+        var found: [Int: [Int]] = [:]
+        for (index, place) in claimed.enumerated() where place >= 0 && assigned[index] < 0 {
+            found[place, default: []].append(alike[index])
+        }
+        return found
+    }
+
+    /// Key and value of the target's records that are like none of the source in everything: they may be copies with another
+    /// timestamp or other headers.
+    private func altered() -> Set<UInt64> {
+        guard traits.timestamps || traits.headers else { return [] }
+        return Set(target.records.filter { places[traits.identity(of: $0)] == nil }.map(\.content))
     }
 
     private func count(_ found: inout Finding, _ copies: (begins: [Int], lists: [Int]), firstCopy: Int) {

@@ -58,9 +58,10 @@ struct OppositeStart {
                 sourceOffset: offset, targetOffset: -1, sourceLeaderEpoch: -1,
                 sourceTopicID: (metadata.topics[partition.topic]?.id ?? .zero).hexadecimal, map: map.edge)
         }
-        let first = FirstProgress(
+        let first = try await FirstProgress(
             settings: opposite, target: source, clusters: (metadata.clusterID ?? "", sourceID), wallClock: wallClock)
-        try await first.prepare(checkpoints).storeIdentity()
+        try await first.prepare(checkpoints)
+        try await first.complete()
         return positions
     }
 

@@ -13,13 +13,16 @@ struct AdoptCommand: AsyncParsableCommand {
         abstract: "Let a flow continue where another program's copy ends.",
         discussion: """
             For a flow that has not run, whose topics on the target hold copies already: made by MirrorMaker 2, MSK \
-            Replicator, a script, or a flow whose memory is gone. Finds where each partition's copy ends, by comparing the \
+            Replicator, a script, or a flow whose memory is gone. With --topic also for one that has run and is stopped, in \
+            topics that are new to it. Finds where each partition's copy ends, by comparing the \
             last records of both sides, and records that as the flow's progress: started with `run`, it continues behind the \
             last source record that the target has, and translates group offsets as far back as the copies were compared. \
-            No record is written to any topic of yours.
+            Without --fill no record is written to any topic of yours.
 
             A position is taken only where it is certain. If it is not in one partition, nothing is recorded, and what \
-            would help is said. Records that the copy has twice, or lacks, are counted, and stay as they are.
+            would help is said. Records that the copy has twice, or lacks, are counted, and stay as they are. With --fill \
+            those that it lacks are appended behind the copies, out of place, each once, also when the command is killed \
+            and run again; not in compacted topics, and refused where they may have been on the target and are gone.
 
             The other replicator must have been stopped. With --follow it may still run: the command says when its copies \
             are certain, waits until it has been silent for --quiet seconds, asks whether it has been stopped (unless --yes), \
@@ -60,6 +63,11 @@ struct AdoptCommand: AsyncParsableCommand {
 
     @Flag(name: .long, help: "Say what would be recorded, and record nothing.")
     var dryRun = false
+
+    @Flag(
+        name: .long,
+        help: "Append records that the copies lack, out of place; with --dry-run: say how many that would be.")
+    var fill = false
 
     @Flag(name: .long, help: "Stay while the other replicator runs, and record once it has been stopped.")
     var follow = false
@@ -102,7 +110,8 @@ struct AdoptCommand: AsyncParsableCommand {
             } catch let error as AdoptionError {
                 switch error {
                 case .unknown, .keepsOffsets: throw Failure("adopt: \(error)", exitCode: .usage)
-                case .hasRun, .leftOut, .nothingThere, .stillCopied: throw Failure("adopt: \(error)")
+                case .hasRun, .topicsHaveRun, .cannotFill, .leftOut, .nothingThere, .stillCopied:
+                    throw Failure("adopt: \(error)")
                 }
             }
         }
@@ -116,6 +125,7 @@ struct AdoptCommand: AsyncParsableCommand {
         options.depth = depth
         options.all = all
         options.isRehearsal = dryRun
+        options.fills = fill
         options.lanes = parallel
         options.quietTime = follow ? .seconds(quiet ?? 10) : nil
         let adoption = Adoption(

@@ -72,11 +72,27 @@ struct AdoptionText {
 
     private var remarks: [String] {
         var remarks: [String] = []
-        let missing = report.partitions.reduce(0) { $0 + $1.missing }
+        let missing = report.partitions.reduce(0) { $0 + $1.missing - ($1.toFill ?? 0) }
         if missing > 0 {
             remarks.append(
                 "\(missing.counted("record")) before these positions are not on \(report.target) (never copied, or removed "
                     + "there by compaction), and will not be copied; --json lists their offsets.")
+        }
+        for found in report.partitions.prefix(Self.shown) {
+            guard let reason = found.unfillable else { continue }
+            remarks.append("\(found.name): \(found.missing.counted("record")) are not appended to \(reason).")
+        }
+        let filled = report.partitions.reduce(0) { $0 + $1.filled }
+        if filled > 0 {
+            remarks.append(
+                "\(filled.counted("record")) that the copies lacked were appended behind them on \(report.target), out of "
+                    + "place: consumers read them when they come there.")
+        }
+        let toFill = report.partitions.reduce(0) { $0 + ($1.toFill ?? 0) }
+        if toFill > 0 {
+            remarks.append(
+                "\(toFill.counted("record")) that the copies lack would be appended behind them on \(report.target), out of "
+                    + "place; --json lists their offsets.")
         }
         if report.isRecorded {
             remarks.append(

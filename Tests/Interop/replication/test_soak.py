@@ -1,7 +1,8 @@
 """Exactly once under a random, seeded, bounded schedule of faults; counts how often each fault was hit.
 
 `SOAK_SECONDS` says for how long (90), `SOAK_PROTOCOL=consumer` makes the group one of KIP-848, `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults,
-their order, their places and the pauses between them. Records are numbered per partition; at the end the target must
+their order, their places and the pauses between them. `SOAK_BEGIN=adopted` lets another replicator copy first, killed and run again, and the
+flow adopt that: what that one has copied twice is no fault, and is counted. Records are numbered per partition; at the end the target must
 hold what was produced, record by record: nothing missing, doubled, reordered, altered or misplaced. A second topic is
 created anew now and then, a third loses the end of its log at the source: the target must hold all that these ever
 held. Topics appear, settings change, and a group's position follows. One to three instances share the flow: they are killed
@@ -12,6 +13,7 @@ on their way may records be there twice, no more of them than the replicator say
 
 import collections
 import contextlib
+import json
 import os
 import random
 import re
@@ -25,7 +27,9 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from support.checks import PATIENCE, check, equal, eventually, failures, measured
 from support.clients import QUIET, admin
+from support.copier import Copier
 from support.instances import SESSION, Together
+from support.program import command
 from support.records import Copy, batches_of, numbers, produce_numbers, read
 from support.replicators import flow
 from support.topics import add_partitions, create_topic, limit_client, partition_count
@@ -36,6 +40,7 @@ NODES = 3
 MOST_INSTANCES = 3
 GROUP = "readers"
 PROTOCOL = os.environ.get("SOAK_PROTOCOL", "classic")
+BEGIN = os.environ.get("SOAK_BEGIN", "empty")
 # Topics that appear while it runs, at most.
 MOST_NEW = 5
 # What a log says about positions.
@@ -465,6 +470,24 @@ def committed(bootstrap, topic):
         client.close()
 
 
+def adopt_copies(east, west, path, dice):
+    """Another replicator copies some of what the source holds, and the flow adopts that: the source offset at which each
+    partition continues, and how many records are there twice by then."""
+    create_topic(west.bootstrap, "east.t", partitions=PARTITIONS, replicas=NODES)
+    copier = Copier(east.bootstrap, west.bootstrap, "t", "east.t", [], dice.randrange(1 << 32))
+    for _ in range(dice.randint(1, 4)):
+        copier.run(dice.uniform(0.3, 1))
+    done = command("adopt", "--config", str(path), "--flow", "flow", "--json", timeout=300)
+    equal("the copies are adopted", (done.returncode, done.stderr), (0, ""))
+    report = json.loads(done.stdout)["partitions"]
+    found = {p["partition"]: p["position"] for p in report if p["topic"] == "t"}
+    equal("behind the last record that was copied", found, copier.ends)
+    equal("what is there twice is counted", {p["partition"]: p["doubled"] for p in report if p["topic"] == "t"},
+          copier.doubled)
+    measured(f"adopted at {found}, {sum(copier.doubled.values())} records twice by then")
+    return found, copier.doubled
+
+
 @pytest.mark.alone
 @pytest.mark.timeout(600 + SECONDS)
 @pytest.mark.east(nodes=NODES, data=True, control=True)
@@ -488,13 +511,19 @@ def test_exactly_once_under_random_faults(east, west):
         consumerGroups={"allow": [GROUP]})
     with contextlib.ExitStack() as stack:
         running = Together(east.bootstrap, west.bootstrap, settings, MOST_INSTANCES, stack)
+        load, begun, copied_twice = None, {}, collections.Counter()
+        if BEGIN == "adopted":
+            load = Load(east.bootstrap, age)
+            stack.callback(load.stopping.set)
+            eventually(lambda: load.count > 5_000)
+            begun, copied_twice = adopt_copies(east, west, running.members[0].path, dice)
         for _ in range(count):
             running.join()
         running.awaits("the replicator runs", running.runs)
         faults = Faults(dice, east, west, running)
         for topic in (faults.renewed, faults.shortened):
             topic.grow(dice.randint(1, 100))
-        load = Load(east.bootstrap, age)
+        load = load or Load(east.bootstrap, age)
         end = time.monotonic() + SECONDS
         try:
             while time.monotonic() < end:
@@ -512,7 +541,7 @@ def test_exactly_once_under_random_faults(east, west):
         for p in running.partitions():
             equal(
                 f"the account of {p['topic']}-{p['partition']} is not short of anything",
-                p["written"] + sum(p["skipped"].values()) >= p["sourceOffset"], True)
+                passed_before(p, begun) + p["written"] + sum(p["skipped"].values()) >= p["sourceOffset"], True)
         wanted = load.written
         places = {p: len(wanted[p]) - dice.randint(1, 50) for p in range(PARTITIONS)}
         commit(east.bootstrap, [TopicPartition("t", p, load.offsets[p][place]) for p, place in places.items()])
@@ -542,8 +571,11 @@ def test_exactly_once_under_random_faults(east, west):
     for partition in range(PARTITIONS):
         extra = len(found[partition]) - len(wanted[partition])
         repeated = load.repeated(partition)
-        check(f"partition {partition} holds no more than is counted as doubled", extra <= doubled[partition] + repeated,
-              f"{extra} more than were produced, {doubled[partition]} counted, {repeated} twice at the source (seed {seed})")
+        others = copied_twice[partition]
+        check(f"partition {partition} holds no more than is counted as doubled",
+              extra <= doubled[partition] + repeated + others,
+              f"{extra} more than were produced, {doubled[partition]} counted, {repeated} twice at the source, "
+              f"{others} copied twice before (seed {seed})")
         in_place = last_of_each(found[partition])
         same = in_place == wanted[partition]
         check(f"partition {partition} holds what was produced", same,
@@ -558,6 +590,11 @@ def test_exactly_once_under_random_faults(east, west):
         f"{count} × {name}" for name, count in sorted(faults.hits.items())))
     measured("requests answered with an error: " + ", ".join(
         f"{count} × {api}" for api, count in sorted(injected.items())))
+
+
+def passed_before(partition, begun):
+    """Offsets of the source that had been copied before the flow was to copy them."""
+    return begun.get(partition["partition"], 0) if partition["topic"] == "t" else 0
 
 
 def last_offsets(bootstrap, topic):
