@@ -189,6 +189,20 @@ extension PreservedOffsetsTests {
         }
     }
 
+    @Test func `a target that does not tell its producers still gets each record once, at its offset`() async throws {
+        try await Replicated.run { world in
+            world.target.intercept(.describeProducers, times: .max, .error(.topicAuthorizationFailed))
+            try await world.createTopic("orders")
+            for run in 0..<4 {
+                try await Self.produceToday(10 * run..<10 * run + 10, world)
+                try await Self.mark(world, "orders", count: 2)
+                try await world.running(try world.flow(Self.preserving)) {
+                    try await Self.aligned(world, "orders", "east.orders")
+                }
+            }
+        }
+    }
+
     @Test func `a target that has lost its end is refilled in its place`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
