@@ -40,7 +40,7 @@ struct PreservedCostsTests {
     }
 
     private static func sample(
-        _ batches: [RecordBatch], from start: Int64, aborted: Bool = false, shortest: Int64? = nil
+        _ batches: [RecordBatch], from start: Int64, to end: Int64 = .max, aborted: Bool = false, shortest: Int64? = nil
     ) -> HoleSample {
         var data = FetchResponse.PartitionData()
         var bytes = ByteBuffer()
@@ -51,7 +51,7 @@ struct PreservedCostsTests {
             transaction.producerID = 5
             data.abortedTransactions = [transaction]
         }
-        return HoleSample(FetchedPartition(data, asked: FetchPosition(topic: "t", partition: 0, fetchOffset: start)), from: start, shortest: shortest)
+        return HoleSample(FetchedPartition(data, asked: FetchPosition(topic: "t", partition: 0, fetchOffset: start)), in: start..<end, shortest: shortest)
     }
 
     @Test func `offsets without a record to copy are holes, and those side by side take one request`() throws {
@@ -72,6 +72,7 @@ struct PreservedCostsTests {
 
         #expect(sample.offsets == 2)
         #expect(sample.holes == 0)
+        #expect(Self.sample([try Self.batch([0, 1]), try Self.batch([2, 3])], from: 0, to: 2).offsets == 2)
     }
 
     @Test func `long gaps become filler where that is chosen`() throws {
@@ -110,6 +111,6 @@ struct PreservedCostsTests {
         #expect(costs.expected.requests == 300)
         let notes = costs.notes(try Self.settings()).map(\.message)
         #expect(notes.count == 1)
-        #expect(notes[0].hasPrefix("25 % of 4 offsets that were looked at hold nothing to copy"))
+        #expect(notes[0].hasPrefix("with offsets: preserve 25 % of 4 offsets that were looked at hold nothing to copy"))
     }
 }

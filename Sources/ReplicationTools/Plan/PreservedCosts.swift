@@ -80,7 +80,7 @@ package struct PreservedCosts: Hashable, Sendable {
         var messages: [String] = []
         for (work, what) in [(filler, "empty records"), (markers, "markers")] where work.offsets > 0 {
             messages.append(
-                "the copies of \(beginningPartitions.counted("partition")) begin behind offset 0: before their first records "
+                "with offsets: preserve the copies of \(beginningPartitions.counted("partition")) begin behind offset 0: before their first records "
                     + "\(work.offsets.counted("offset")) on \(target) become \(what), \(Self.text(work))"
                     + (what == "markers"
                         ? " (their topics are only compacted: nothing can be deleted there; holes: filler is quicker)"
@@ -88,22 +88,24 @@ package struct PreservedCosts: Hashable, Sendable {
         }
         if sample.filled > 0 {
             messages.append(
-                "\(Self.share(sample.filled, of: sample.offsets)) of \(sample.offsets.counted("offset")) that were looked at "
+                "with offsets: preserve \(Self.share(sample.filled, of: sample.offsets)) of \(sample.offsets.counted("offset")) that were looked at "
                     + "are long holes, and become empty records under the key \(Filler.key), which consumers on \(target) see "
                     + "until the cleaner has taken them")
         }
         if sample.holes > 0 {
             let share = Self.share(sample.holes, of: sample.offsets)
             messages.append(
-                "\(share) of \(sample.offsets.counted("offset")) that were looked at hold nothing to copy (markers and aborted "
+                "with offsets: preserve \(share) of \(sample.offsets.counted("offset")) that were looked at hold nothing to copy (markers and aborted "
                     + "records of transactions, compacted records): if that is so everywhere, the "
                     + "\(offsets.counted("offset")) to copy now need \(expected.offsets.counted("marker")) on \(target), "
                     + "\(Self.text(expected)). A partition waits for each of these requests")
         } else if sample.offsets > 0, sample.filled == 0 {
             messages.append(
-                "none of \(sample.offsets.counted("offset")) that were looked at is a hole: nothing is to be filled there")
+                "with offsets: preserve none of \(sample.offsets.counted("offset")) that were looked at is a hole: nothing is to be filled there")
         }
-        if unknown > 0 { messages.append("the costs of \(unknown.counted("partition")) could not be found out") }
+        if unknown > 0 {
+            messages.append("the costs of offsets: preserve could not be found out for \(unknown.counted("partition"))")
+        }
         return messages.map { SyncNote(kind: .preservedCosts, subject: "offsets: preserve", message: $0) }
     }
 
@@ -144,22 +146,22 @@ package struct HoleSample: Hashable, Sendable {
 
     /// - Parameters:
     ///   - fetched: an answer to a read from there on of committed records.
-    ///   - start: offset that was asked for.
+    ///   - range: offsets that are meant, from the one that was asked for on.
     ///   - shortest: length of holes from which on filler has their place; nil where markers do.
-    package init(_ fetched: FetchedPartition, from start: Int64, shortest: Int64? = nil) {
+    package init(_ fetched: FetchedPartition, in range: Range<Int64>, shortest: Int64? = nil) {
         guard let records = fetched.records?.contiguous else { return }
         var reader = LogEntryReader(records)
         var aborted = AbortedTransactions(fetched.abortedTransactions)
-        var next = start
+        var next = range.lowerBound
         var isInHole = false
         // What cannot be read is not looked at.
-        while let entry = try? reader.next() {
+        while next < range.upperBound, let entry = try? reader.next() {
             guard case .batch(let batch) = entry else { continue }
             let header = batch.header
             let isAborted = aborted.contains(header)
             if header.isControl { try? aborted.end(with: batch) }
             guard header.nextOffset > next else { continue }
-            guard header.baseOffset >= start else {
+            guard header.baseOffset >= range.lowerBound else {
                 next = header.nextOffset
                 continue
             }
@@ -218,17 +220,22 @@ extension ClusterClient {
         // The longest logs cost most.
         let longest = ranges.sorted { $0.value.count > $1.value.count }.prefix(Self.sampledPartitions)
         for number in 0..<Self.samplesOfEach {
-            let places = longest.map { partition, range in
-                FetchPosition(
-                    topic: partition.topic, partition: partition.partition,
-                    fetchOffset: range.lowerBound + Int64(range.count) / Self.samplesOfEach * number)
+            let parts = Dictionary(
+                longest.map { partition, range in
+                    let length = Int64(range.count) / Self.samplesOfEach
+                    let start = range.lowerBound + length * number
+                    return (partition, start..<(number == Self.samplesOfEach - 1 ? range.upperBound : start + length))
+                }
+            ) { first, _ in first }
+            let places = parts.map {
+                FetchPosition(topic: $0.topic, partition: $0.partition, fetchOffset: $1.lowerBound)
             }
             for (partition, outcome) in await read(places, isolation: .readCommitted) {
-                guard let fetched = try? outcome.get() else { continue }
+                guard let fetched = try? outcome.get(), let part = parts[partition] else { continue }
                 let fills = settings.holes == .filler && cleanup(partition.topic) != .delete
                 costs.add(
                     HoleSample(
-                        fetched, from: fetched.fetchOffset,
+                        fetched, in: part,
                         shortest: fills ? OffsetAlignment.Rules().shortestFilled : nil))
             }
         }

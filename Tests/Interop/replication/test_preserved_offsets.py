@@ -206,7 +206,7 @@ def test_compacted_topic(east, west, holes):
 
     with replicator(east.bootstrap, west.bootstrap, settings) as running:
         planned = command("plan", "--config", running.path, "--flow", "flow")
-        check("plan states the costs", "offsets: preserve" in planned.stdout, planned.stdout + planned.stderr)
+        check("plan states the costs", "with offsets: preserve" in planned.stdout, planned.stdout + planned.stderr)
         running.awaits("the copy ends where its source does", is_equal)
         equal("each record has its source's offset", copies(), keyed(east, "t"))
         seen = len(keyed(west, "east.t")) - len(copies())
