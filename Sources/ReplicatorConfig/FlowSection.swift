@@ -55,7 +55,8 @@ enum FlowSection {
             checkPreserving(&section, delivery, policies)
         } else if holes == .filler {
             section.report(
-                "filler needs offsets: preserve: with offsets: translate holes of the source are not copied", about: "holes")
+                "filler needs offsets: preserve: with offsets: translate holes of the source are not copied",
+                about: "holes")
         }
         if let source, let target, source.name == target.name {
             section.report("source and target are the same cluster \"\(source.name)\"", about: "target")

@@ -36,7 +36,8 @@ struct AlignmentSource {
         former[offset]?.contains(value) == true || contents[offset] == value || compacted[offset] == value
     }
 
-    static func marker(_ producer: ProducerIdentity, at offset: Int64 = 0, commits: Bool = false) throws -> RecordBatch {
+    static func marker(_ producer: ProducerIdentity, at offset: Int64 = 0, commits: Bool = false) throws -> RecordBatch
+    {
         var builder = RecordBatchBuilder(
             baseOffset: offset, producerID: producer.id, producerEpoch: producer.epoch, isTransactional: true,
             isControl: true)

@@ -40,7 +40,8 @@ struct PreservedCostsTests {
     }
 
     private static func sample(
-        _ batches: [RecordBatch], from start: Int64, to end: Int64 = .max, aborted: Bool = false, shortest: Int64? = nil
+        _ batches: [RecordBatch], from start: Int64, to end: Int64 = .max, aborted: Bool = false,
+        shortest: Int64? = nil
     ) -> HoleSample {
         var data = FetchResponse.PartitionData()
         var bytes = ByteBuffer()
@@ -51,7 +52,9 @@ struct PreservedCostsTests {
             transaction.producerID = 5
             data.abortedTransactions = [transaction]
         }
-        return HoleSample(FetchedPartition(data, asked: FetchPosition(topic: "t", partition: 0, fetchOffset: start)), in: start..<end, shortest: shortest)
+        return HoleSample(
+            FetchedPartition(data, asked: FetchPosition(topic: "t", partition: 0, fetchOffset: start)), in: start..<end,
+            shortest: shortest)
     }
 
     @Test func `offsets without a record to copy are holes, and those side by side take one request`() throws {

@@ -314,7 +314,9 @@ extension PartitionReplicator {
         }
         // Records came only when the filler was gone: what lies behind the start is compared with the source.
         if outcome.from < alignment.start { self.alignment?.isBeginning = alignment.isBeginning(at: end) }
-        if self.alignment?.isBeginning == true, alignment.cleanup == .compact, !checkHole(alignment.start - end) { return }
+        if self.alignment?.isBeginning == true, alignment.cleanup == .compact, !checkHole(alignment.start - end) {
+            return
+        }
         self.alignment?.fillerEnd = window.batches.last { $0.batch.isFiller }?.batch.sources.end ?? end
         stream(outcome)
         fillBeginning(wallClock: wallClock, at: now)

@@ -144,7 +144,9 @@ public struct FlowPlanner: Sendable {
     /// Costs of copies with the source's offsets.
     private func preservedCosts(_ seen: SyncObservation) async -> [SyncNote] {
         var reader = RecordedFlowReader(flow: settings.name, target: target)
-        guard settings.offsets == .preserve, !seen.selected.isEmpty, (try? await reader.refresh()) != nil else { return [] }
+        guard settings.offsets == .preserve, !seen.selected.isEmpty, (try? await reader.refresh()) != nil else {
+            return []
+        }
         return await source.preservedCosts(of: seen.selected, settings, recorded: reader.recorded) {
             CleanupPolicy(seen.sourceConfigs[$0]?["cleanup.policy"]?.value)
         }.notes(settings)

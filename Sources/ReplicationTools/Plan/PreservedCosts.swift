@@ -87,21 +87,22 @@ package struct PreservedCosts: Hashable, Sendable {
                         : settings.holes == .filler ? "" : ", and are deleted then"))
         }
         if sample.filled > 0 {
+            let share = Self.share(sample.filled, of: sample.offsets)
             messages.append(
-                "with offsets: preserve \(Self.share(sample.filled, of: sample.offsets)) of \(sample.offsets.counted("offset")) that were looked at "
-                    + "are long holes, and become empty records under the key \(Filler.key), which consumers on \(target) see "
+                "with offsets: preserve \(share) of \(sample.offsets.counted("offset")) that were looked at are long holes, and become empty records under the key \(Filler.key), which consumers on \(target) see "
                     + "until the cleaner has taken them")
         }
         if sample.holes > 0 {
             let share = Self.share(sample.holes, of: sample.offsets)
             messages.append(
-                "with offsets: preserve \(share) of \(sample.offsets.counted("offset")) that were looked at hold nothing to copy (markers and aborted "
-                    + "records of transactions, compacted records): if that is so everywhere, the "
+                "with offsets: preserve \(share) of \(sample.offsets.counted("offset")) that were looked at hold nothing to "
+                    + "copy (markers and aborted records of transactions, compacted records): if that is so everywhere, the "
                     + "\(offsets.counted("offset")) to copy now need \(expected.offsets.counted("marker")) on \(target), "
                     + "\(Self.text(expected)). A partition waits for each of these requests")
         } else if sample.offsets > 0, sample.filled == 0 {
             messages.append(
-                "with offsets: preserve none of \(sample.offsets.counted("offset")) that were looked at is a hole: nothing is to be filled there")
+                "with offsets: preserve none of \(sample.offsets.counted("offset")) that were looked at is a hole: nothing is "
+                    + "to be filled there")
         }
         if unknown > 0 {
             messages.append("the costs of offsets: preserve could not be found out for \(unknown.counted("partition"))")
@@ -115,13 +116,15 @@ package struct PreservedCosts: Hashable, Sendable {
     }
 
     private static func text(_ work: Work) -> String {
-        let seconds = work.seconds
+        let seconds = Int(work.seconds.rounded(.up))
         let time =
-            seconds < 2 ? "a second or two" : seconds < 120 ? "\(Int(seconds)) s" : seconds < 7_200
-            ? "\(Int(seconds / 60)) min" : "\(Int(seconds / 3_600)) h"
-        let size =
-            work.bytes < 1_000_000
-            ? "less than 1 MB" : "\((work.bytes / 1_000_000).description) MB"
+            switch seconds {
+            case ...2: "a second or two"
+            case ..<120: "\(seconds) s"
+            case ..<7_200: "\(seconds / 60) min"
+            default: "\(seconds / 3_600) h"
+            }
+        let size = work.bytes < 1_000_000 ? "less than 1 MB" : "\(work.bytes / 1_000_000) MB"
         return "in about \(work.requests.counted("request")), \(size), about \(time) with brokers nearby"
     }
 }

@@ -5,10 +5,11 @@ import os
 import random
 import threading
 
+import kafka
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from support.checks import PATIENCE, check, equal, measured
+from support.checks import PATIENCE, check, equal, eventually, measured
 from support.clients import QUIET
 from support.offsets import ISOLATIONS, confluent_reads, python_reads
 from support.program import command
@@ -92,6 +93,30 @@ def sought(bootstrap, topic, places):
         client.close()
 
 
+def python_seeks(bootstrap, topic, places):
+    """The same with kafka-python: offset and value."""
+    client = kafka.KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False,
+                                 auto_offset_reset="none", max_poll_records=1)
+    try:
+        found = []
+        for partition, offset in places:
+            place = kafka.TopicPartition(topic, partition)
+            client.assign([place])
+            client.seek(place, offset)
+            records = []
+
+            def step(records=records):
+                for polled in client.poll(timeout_ms=500).values():
+                    records.extend(polled)
+                return records
+
+            check(f"a record comes from {topic}-{partition} at {offset} on", eventually(step, PATIENCE, 0))
+            found.append((partition, *((records[0].offset, records[0].value) if records else ())))
+        return found
+    finally:
+        client.close()
+
+
 def committed(bootstrap, group, topic):
     client = Consumer({"bootstrap.servers": bootstrap, "group.id": group, **QUIET})
     try:
@@ -123,6 +148,8 @@ def test_foreign_consumers_find_each_record_at_its_offset(east, west):
         last = {p: max(o for q, o in source if q == p) for p in range(PARTITIONS)}
         places = [(p, dice.randrange(starts[p], last[p] + 1)) for p in range(PARTITIONS) for _ in range(20)]
         equal("seeking by the source's offsets finds the same records", sought(west.bootstrap, "east.t", places),
+              sought(east.bootstrap, "t", places))
+        equal("so does seeking with kafka-python", python_seeks(west.bootstrap, "east.t", places),
               sought(east.bootstrap, "t", places))
         group = Consumer({"bootstrap.servers": east.bootstrap, "group.id": "readers", **QUIET})
         positions = {p: dice.randrange(starts[p], end + 1) for p, end in ends(east.bootstrap, "t").items()}

@@ -11,7 +11,7 @@ on their way may records be there twice, no more of them than the replicator say
 (Docs/ReplicationSemantics.md).
 
 With `SOAK_OFFSETS=preserve` transactions that are aborted leave holes among the records, and consumers of two makes compare the
-copy with its source offset by offset, in both isolation levels. Left out is what such a copy cannot survive, and stops for: a
+copy with its source offset by offset, one of them in both isolation levels. Left out is what such a copy cannot survive, and stops for: a
 topic that is created anew, or loses its end, at the source; a target that loses its end under batches on their way, of records
 that brokers have forgotten the producer of.
 """
@@ -32,7 +32,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from support.checks import PATIENCE, check, equal, eventually, failures, measured
 from support.clients import QUIET, admin
 from support.instances import SESSION, Together
-from support.offsets import ISOLATIONS, confluent_reads, python_reads
+from support.offsets import confluent_reads, python_reads
 from support.records import Copy, batches_of, numbers, produce_numbers, read
 from support.replicators import flow
 from support.topics import add_partitions, create_topic, limit_client, partition_count, watermarks
@@ -627,13 +627,15 @@ def same_offsets(source, target, topic, remark):
     copy = f"east.{topic}"
     equal(f"{copy} ends where its source does {remark}", {p: end for p, (_, end) in watermarks(target, copy).items()},
           {p: end for p, (_, end) in bounds.items()})
-    for isolation in ISOLATIONS:
-        for client, reads in (("confluent-kafka", confluent_reads), ("kafka-python", python_reads)):
-            there = {(p, offset): value for (p, offset), value in reads(target, copy, isolation).items()
-                     if offset >= bounds[p][0]}
-            check(f"{copy}, {client}, {isolation}: the same records at the same offsets {remark}", there == wanted,
-                  f"{len(there)} of {len(wanted)}, "
-                  f"{sorted(place for place in there.keys() | wanted.keys() if there.get(place) != wanted.get(place))[:5]}")
+    # kafka-python is slow, and sees all there is with the second.
+    readers = [("confluent-kafka", confluent_reads, "read_committed"), ("kafka-python", python_reads, "read_uncommitted"),
+               ("confluent-kafka", confluent_reads, "read_uncommitted")]
+    for client, reads, isolation in readers:
+        there = {(p, offset): value for (p, offset), value in reads(target, copy, isolation).items()
+                 if offset >= bounds[p][0]}
+        check(f"{copy}, {client}, {isolation}: the same records at the same offsets {remark}", there == wanted,
+              f"{len(there)} of {len(wanted)}, "
+              f"{sorted(place for place in there.keys() | wanted.keys() if there.get(place) != wanted.get(place))[:5]}")
 
 
 def last_offsets(bootstrap, topic):

@@ -27,7 +27,7 @@ def confluent_reads(bootstrap, topic, isolation):
                 ended.add(message.partition())
             return len(ended) == len(bounds)
 
-        check(f"{topic} is read to its end", eventually(step, PATIENCE, pause=0))
+        check(f"{topic} is read to its end", eventually(step, 10 * PATIENCE, 0))
     finally:
         client.close()
     return found
@@ -49,7 +49,7 @@ def python_reads(bootstrap, topic, isolation):
                     found[record.partition, record.offset] = record.value
             return all(client.position(p) >= bounds[p.partition][1] for p in partitions)
 
-        check(f"{topic} is read to its end", eventually(step, PATIENCE, pause=0))
+        check(f"{topic} is read to its end", eventually(step, 10 * PATIENCE, 0))
     finally:
         client.close()
     return found
