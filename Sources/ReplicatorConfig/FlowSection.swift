@@ -42,6 +42,8 @@ enum FlowSection {
             standard: "exactlyOnce")
         let offsets = section.choice(
             "offsets", ["translate": OffsetChoice.translate, "preserve": .preserve], standard: "translate")
+        let holes = section.choice(
+            "holes", ["markers": HoleChoice.markers, "filler": .filler], standard: "markers")
         let policies = section.sectionOrDefaults("policies").map { PolicySection.parse($0) }
         let onForeignLoopHeader = section.choice(
             "onForeignLoopHeader", ["stop": ForeignLoopHeaderPolicy.stop, "ignore": .ignore], standard: "stop")
@@ -49,7 +51,13 @@ enum FlowSection {
         let limits = section.sectionOrDefaults("limits").map { LimitSection.parse($0) }
         let bufferBytes = section.bytes("bufferBytes", in: (4 << 20)...(64 << 30), standard: 32 << 20)
         let shards = section.integer("shards", in: 1...64)
-        if offsets == .preserve { checkPreserving(&section, delivery, policies) }
+        if offsets == .preserve {
+            checkPreserving(&section, delivery, policies)
+        } else if holes == .filler {
+            section.report(
+                "filler needs offsets: preserve: with offsets: translate holes of the source are not copied",
+                about: "holes")
+        }
         if let source, let target, source.name == target.name {
             section.report("source and target are the same cluster \"\(source.name)\"", about: "target")
         }
@@ -71,6 +79,7 @@ enum FlowSection {
         if let compression { settings.compression = compression }
         if let delivery { settings.delivery = delivery }
         if let offsets { settings.offsets = offsets }
+        if let holes { settings.holes = holes }
         if let policies { settings.policies = policies }
         if let onForeignLoopHeader { settings.onForeignLoopHeader = onForeignLoopHeader }
         if let sync { settings.sync = sync }

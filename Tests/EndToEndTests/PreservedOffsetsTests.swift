@@ -98,9 +98,11 @@ struct PreservedOffsetsTests {
         }
     }
 
-    @Test func `a log that begins behind offset 0 is brought there before its first record`() async throws {
+    /// Compacted topics take no records without a key.
+    @Test(arguments: ["delete", "compact,delete"])
+    func `a log that begins behind offset 0 is brought there before its first record`(cleanup: String) async throws {
         try await Replicated.run { world in
-            try await world.createTopic("orders")
+            try await world.createTopic("orders", configs: ["cleanup.policy": cleanup])
             let start: Int64 = 20_000
             try await world.produce(900_000..<900_000 + Int(start), to: "orders")
             try await world.produce(0..<10, to: "orders")
@@ -186,6 +188,72 @@ extension PreservedOffsetsTests {
                 _ = try await flow.retry(.flow)
                 try await Self.aligned(world, "orders", "east.orders")
             }
+        }
+    }
+
+    @Test func `a target that does not tell its producers still gets each record once, at its offset`() async throws {
+        try await Replicated.run { world in
+            world.target.intercept(.describeProducers, times: .max, .error(.topicAuthorizationFailed))
+            try await world.createTopic("orders")
+            for run in 0..<4 {
+                try await Self.produceToday(10 * run..<10 * run + 10, world)
+                try await Self.mark(world, "orders", count: 2)
+                try await world.running(try world.flow(Self.preserving)) {
+                    try await Self.aligned(world, "orders", "east.orders")
+                }
+            }
+        }
+    }
+
+    /// Runs a flow until its partition has stopped.
+    private static func reason(_ world: Replicated, retrying: Bool = false) async throws -> String {
+        let flow = try world.flow(preserving)
+        var reason = ""
+        try await world.running(flow) {
+            for turn in 0..<(retrying ? 2 : 1) {
+                if turn > 0 { _ = try await flow.retry(.flow) }
+                try await eventually("the partition to stop") {
+                    await flow.status().partitions.first?.state == .failed
+                }
+            }
+            reason = await flow.status().partitions.first?.reason ?? ""
+        }
+        return reason
+    }
+
+    @Test func `a source that was cut in front of what was copied stops the partition, however often it is tried`()
+        async throws
+    {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            try await Self.produceToday(10..<20, world)
+            try await world.running(try world.flow(Self.preserving)) {
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+            #expect(try await world.source.truncate(topic: "orders", partition: 0, to: 10) == 10)
+            try await Self.produceToday(100..<130, world)
+            for _ in 0..<2 {
+                let reason = try await Self.reason(world, retrying: true)
+                #expect(reason.contains("the source's log was cut at offset 10"), "\(reason)")
+                #expect(reason.contains("With offsets: preserve the copy cannot continue there"), "\(reason)")
+            }
+            #expect(try await world.targetValues("east.orders") == (0..<20).map { "value \($0)" })
+        }
+    }
+
+    @Test func `a source that was recreated stops the partition`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            try await world.running(try world.flow(Self.preserving)) {
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+            _ = try await world.source.recreateTopic("orders")
+            try await Self.produceToday(100..<130, world)
+            let reason = try await Self.reason(world, retrying: true)
+            #expect(reason.contains("was deleted and created again"), "\(reason)")
+            #expect(try await world.targetValues("east.orders") == (0..<10).map { "value \($0)" })
         }
     }
 

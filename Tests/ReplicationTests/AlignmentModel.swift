@@ -3,9 +3,11 @@ import KafkaCompression
 import KafkaWire
 import NIOCore
 import Replication
+import Testing
 
 /// A partition whose copy keeps its source's offsets, with a source and a target that are a few lines each: steps are drawn,
-/// and after each of them the target must hold nothing that the source does not have in that place.
+/// and after each of them the target must hold nothing that the source does not have in that place, unless the hazard of
+/// the model explains it.
 struct AlignmentModel {
     static let producerID = PartitionDriver.producerID
 
@@ -28,152 +30,92 @@ struct AlignmentModel {
         mutating func happens(oneIn count: Int) -> Bool { number(0..<count) == 0 }
     }
 
-    /// A log of the target as a broker keeps it.
-    struct Log {
-        var batches: [RecordBatch] = []
-        var start: Int64 = 0
-        var end: Int64 = 0
-        var leaderEpoch: Int32 = 0
-        /// Of our producer; -1 before it is known.
-        var epoch: Int16 = -1
-        var lastSequence: Int32 = -1
-        var recent: [(first: Int32, last: Int32, base: Int64)] = []
+    /// Something that the offsets may not survive: then the partition has to stop.
+    enum Hazard: String, CaseIterable, CustomTestStringConvertible {
+        case none
+        /// The source loses its end, and grows again in a later leader epoch.
+        case sourceCut
+        case sourceRecreated
+        /// The target loses its end, and what was on its way arrives all the same.
+        case targetCut
+        /// The target forgets our producer now and then.
+        case forgetfulTarget
+        /// Markers of a process that was killed arrive later.
+        case lateMarkers
+        /// DescribeProducers is not allowed.
+        case silentTarget
 
-        mutating func produce(_ bytes: ByteBuffer) throws -> ProduceAnswer {
-            let header = try RecordBatch(bytes).header
-            let last = header.baseSequence + header.recordCount - 1
-            if header.producerEpoch < epoch { return ProduceAnswer(.invalidProducerEpoch) }
-            if header.producerEpoch == epoch {
-                if let known = recent.first(where: { $0.first == header.baseSequence && $0.last == last }) {
-                    return ProduceAnswer(.none, baseOffset: known.base)
-                }
-                guard header.baseSequence == lastSequence + 1 else { return ProduceAnswer(.outOfOrderSequenceNumber) }
-            } else if epoch >= 0, header.baseSequence != 0 {
-                return ProduceAnswer(.outOfOrderSequenceNumber)
+        var testDescription: String { rawValue }
+
+        /// Records or markers may take each other's places.
+        var misplaces: Bool {
+            switch self {
+            case .none, .sourceCut, .sourceRecreated: false
+            case .targetCut, .forgetfulTarget, .lateMarkers, .silentTarget: true
             }
-            return ProduceAnswer(.none, baseOffset: try append(bytes))
-        }
-
-        mutating func mark(_ producer: ProducerIdentity) throws -> ErrorCode {
-            guard producer.epoch >= epoch else { return .invalidProducerEpoch }
-            _ = try append(AlignmentModel.marker(producer).bytes)
-            return .none
-        }
-
-        private mutating func append(_ bytes: ByteBuffer) throws -> Int64 {
-            var bytes = bytes
-            let base = end
-            // Neither is under the checksum.
-            bytes.setInteger(base, at: bytes.readerIndex)
-            bytes.setInteger(leaderEpoch, at: bytes.readerIndex + 12)
-            let batch = try RecordBatch(bytes)
-            batches.append(batch)
-            end = batch.header.nextOffset
-            remember(batch.header)
-            return base
-        }
-
-        private mutating func remember(_ header: RecordBatchHeader) {
-            if header.producerEpoch != epoch { (epoch, lastSequence, recent) = (header.producerEpoch, -1, []) }
-            guard !header.isControl else { return }
-            lastSequence = header.baseSequence + header.recordCount - 1
-            recent = recent.suffix(4) + [(header.baseSequence, lastSequence, header.baseOffset)]
-        }
-
-        /// Loses its newest batches, as after the election of a leader that never had them.
-        mutating func lose(_ count: Int) {
-            batches.removeLast(min(count, batches.count))
-            end = batches.last?.header.nextOffset ?? start
-            leaderEpoch += 1
-            (epoch, lastSequence, recent) = (-1, -1, [])
-            for batch in batches { remember(batch.header) }
-        }
-
-        mutating func delete(before offset: Int64) {
-            start = offset
-            batches.removeAll { $0.header.nextOffset <= offset }
         }
     }
 
+    let hazard: Hazard
+    let cleanup: CleanupPolicy
+    let holes: HoleChoice
     var dice: Dice
-    /// The source's batches, with holes in and between them, and its end.
-    var source: [RecordBatch] = []
-    var sourceEnd: Int64
-    let start: Int64
-    var log = Log()
+    var source: AlignmentSource
+    private(set) var start: Int64
+    var log = AlignmentTarget()
     var partition: PartitionReplicator
     var intake: BatchIntake
     var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     var inFlight: [ProduceAttempt] = []
     /// Sent over connections that are lost, and not arrived yet.
     var late: [ProduceAttempt] = []
+    var lateMarkers: [ProducerIdentity] = []
     var work: OffsetAlignment.Work?
     var checkpoint: (state: Checkpoint, map: OffsetMap)?
     var kills = 0
-    var stops: [PartitionFailure] = []
+    private(set) var stops: [PartitionFailure] = []
+    /// Times that the hazard could have done harm.
+    private(set) var strikes = 0
+    /// The hazard may have done what a partition has to stop for.
+    private var mayStop = false
     private var frame = 0
 
-    init(seed: UInt64, start: Int64) throws {
+    init(
+        seed: UInt64, start: Int64, hazard: Hazard = .none, cleanup: CleanupPolicy = .delete,
+        holes: HoleChoice = .markers
+    ) throws {
+        self.hazard = hazard
+        self.cleanup = cleanup
+        self.holes = holes
         dice = Dice(seed: seed)
         self.start = start
-        sourceEnd = start
+        source = AlignmentSource(start: start)
         var origins = OriginRules(sourceCluster: "S", targetCluster: "T", isIdentical: false, stamps: false)
         origins.producerIDs[origins.usual] = Self.producerID
         intake = BatchIntake(planner: BatchPlanner(compression: .keep, addsLoopHeader: false), origins: origins)
-        partition = Self.partition(start, OffsetMap(start: start), log)
-        for _ in 0..<5 { try grow() }
+        partition = Self.partition(start, OffsetMap(start: start), source, log, cleanup, holes)
+        for _ in 0..<5 { try source.grow(&dice) }
     }
 
-    private static func partition(_ position: Int64, _ map: OffsetMap, _ log: Log) -> PartitionReplicator {
+    private static func partition(
+        _ position: Int64, _ map: OffsetMap, _ source: AlignmentSource, _ log: AlignmentTarget,
+        _ cleanup: CleanupPolicy, _ holes: HoleChoice
+    ) -> PartitionReplicator {
         var rules = PartitionReplicator.Rules(
             policies: FlowPolicies(), delivery: .exactlyOnce, keepsOffsets: true, targetCluster: "west")
-        rules.fillerSize = 100
+        rules.alignment.holes = holes
+        rules.alignment.fillerSize = cleanup == .delete ? 100 : 6
+        rules.alignment.shortestFilled = 4
         var partition = PartitionReplicator(
             source: TopicPartition("orders", 0), target: TopicPartition("orders", 0),
-            sourceTopicID: PartitionDriver.sourceID, metrics: TopicMetrics(flow: "test", topic: "orders"),
+            sourceTopicID: source.topicID, metrics: TopicMetrics(flow: "test", topic: "orders"),
             rewriter: RecordRewriter(compression: .keep, loopGuard: nil, limit: .default),
             rules: rules, position: position, map: map, producer: ProducerIdentity(id: producerID, epoch: 0))
-        partition.sourceDescribed(topicID: PartitionDriver.sourceID, leader: PartitionLeader(broker: 1, epoch: 0))
+        partition.sourceDescribed(
+            topicID: source.topicID, leader: PartitionLeader(broker: 1, epoch: source.epoch))
         partition.targetDescribed(topicID: PartitionDriver.targetID, leader: 2, epoch: log.leaderEpoch)
+        partition.setCleanup(cleanup)
         return partition
-    }
-
-    static func marker(_ producer: ProducerIdentity, at offset: Int64 = 0) throws -> RecordBatch {
-        var builder = RecordBatchBuilder(
-            baseOffset: offset, producerID: producer.id, producerEpoch: producer.epoch, isTransactional: true,
-            isControl: true)
-        builder.append(
-            timestamp: 1, key: ByteBuffer(bytes: [0, 0, 0, 0]), value: ByteBuffer(bytes: [0, 0, 0, 0, 0, 0]))
-        return try builder.finish()
-    }
-
-    /// The source gets something: a batch with or without holes, markers, or offsets that were compacted away.
-    mutating func grow() throws {
-        switch dice.number(0..<6) {
-        case 0:
-            source.append(try Self.marker(ProducerIdentity(id: 90, epoch: 0), at: sourceEnd))
-            sourceEnd += 1
-        case 1: sourceEnd += Int64(dice.number(1..<20))
-        default:
-            var builder = RecordBatchBuilder(baseOffset: sourceEnd, partitionLeaderEpoch: 0)
-            var delta: Int32 = 0
-            let holes = dice.happens(oneIn: 3)
-            for _ in 0..<dice.number(1..<12) {
-                builder.append(
-                    timestamp: 1, key: nil, value: ByteBuffer(string: "record \(sourceEnd + Int64(delta))"),
-                    offsetDelta: delta)
-                delta += holes && dice.happens(oneIn: 2) ? Int32(dice.number(1..<5)) : 1
-            }
-            let batch = try builder.batch(codec: dice.happens(oneIn: 2) ? .lz4 : .none)
-            source.append(batch)
-            sourceEnd = batch.header.nextOffset
-        }
-    }
-
-    /// No log ends with what was compacted away.
-    mutating func endSource() throws {
-        source.append(try Self.marker(ProducerIdentity(id: 90, epoch: 0), at: sourceEnd))
-        sourceEnd += 1
     }
 
     private mutating func takeEffects() {
@@ -186,8 +128,8 @@ extension AlignmentModel {
     /// - Parameter faults: whether anything may go wrong.
     mutating func step(faults: Bool) throws {
         defer { takeEffects() }
-        switch dice.number(0..<(faults ? 15 : 8)) {
-        case 0: if partition.fetchWish(limit: .max) != nil { fetch() }
+        switch dice.number(0..<(faults ? 17 : 8)) {
+        case 0: fetch()
         case 1: if let attempt = partition.nextAttempt() { inFlight.append(attempt) }
         case 2: try answerOldest()
         case 3:
@@ -201,7 +143,7 @@ extension AlignmentModel {
             if let state = partition.checkpoint { checkpoint = (state, partition.map) }
             if partition.isAwaitingCheckpoint { partition.checkpointed() }
         case 7: advance()
-        case 8: try grow()
+        case 8: try source.grow(&dice)
         case 9: try loseConnection()
         case 10: if let work { try finish(work, marks: dice.number(0..<4), isAnswered: dice.happens(oneIn: 2)) }
         case 11:
@@ -209,22 +151,24 @@ extension AlignmentModel {
                 let attempt = inFlight.removeFirst()
                 partition.answered(ProduceAnswer(.notEnoughReplicas), to: attempt, at: now, wallClock: 0)
             }
-        case 14: if !late.isEmpty { _ = try log.produce(late.removeFirst().records.contiguous) }
         case 12: if dice.happens(oneIn: 4) { try kill() }
-        default: if dice.happens(oneIn: 12) { lose() }
+        case 13: if dice.happens(oneIn: hazard == .targetCut ? 6 : 12) { try lose() }
+        case 14: try arriveLate()
+        case 15: if dice.happens(oneIn: 4) { try source.compact(&dice) }
+        default: if dice.happens(oneIn: 6) { try strike() }
+        }
+        // What a person does about it.
+        if !partition.isActive, faults, dice.happens(oneIn: 20) {
+            if dice.happens(oneIn: 2) { try kill() } else { _ = partition.retry() }
         }
     }
 
     private mutating func fetch() {
+        if partition.isOutOfRange { return partition.foundSourceRange(start: source.start, end: source.end) }
+        guard let wish = partition.fetchWish(limit: .max) else { return }
         frame += 1
-        var answer = SourceAnswer(fetchOffset: partition.nextFetchOffset)
-        var bytes = ByteBuffer()
-        for batch in source where batch.header.nextOffset > answer.fetchOffset {
-            bytes.writeImmutableBuffer(batch.bytes)
-            if dice.happens(oneIn: 3) { break }
-        }
-        if bytes.readableBytes > 0 { answer.records = RecordBytes(bytes) }
-        answer.highWatermark = sourceEnd
+        let answer = source.answer(
+            from: wish.offset, of: partition.sourceTopicID, readEpoch: wish.readEpoch, &dice)
         partition.fetched(answer, frame: frame, intake: &intake, at: now)
     }
 
@@ -241,6 +185,17 @@ extension AlignmentModel {
         for _ in inFlight { partition.unanswered(backsOff: false, at: now) }
         late += inFlight.dropFirst(applied)
         inFlight = []
+        if hazard == .silentTarget, !late.isEmpty { mayStop = true }
+    }
+
+    private mutating func arriveLate() throws {
+        if !late.isEmpty {
+            _ = try log.produce(late.removeFirst().records.contiguous)
+        } else if !lateMarkers.isEmpty {
+            mayStop = true
+            strikes += 1
+            _ = try log.mark(lateMarkers.removeFirst())
+        }
     }
 
     private mutating func finish(_ work: OffsetAlignment.Work, marks: Int, isAnswered: Bool) throws {
@@ -253,7 +208,7 @@ extension AlignmentModel {
                 let code = try log.mark(partition.markerProducer)
                 if code != .none { outcome = .inDoubt("\(code)") }
             }
-            if marks < range.count { outcome = .inDoubt("some are missing") }
+            if marks < range.count || log.end != range.upperBound { outcome = .inDoubt("some are missing") }
         }
         partition.ended(work, isAnswered ? outcome : .inDoubt("no answer"), at: now)
     }
@@ -263,10 +218,11 @@ extension AlignmentModel {
         var target = RecoveryTarget(end: LogEnd(offset: log.end, epoch: log.leaderEpoch), log: log.batches)
         target.lastSequences = [Self.producerID: log.lastSequence]
         target.producers = log.epoch >= 0 ? [ProducerIdentity(id: Self.producerID, epoch: log.epoch)] : []
+        if hazard == .silentTarget { target.producers = nil }
         let asked = partition.targetLog.leaderEpoch
         target.epochEnd =
             log.batches.first { $0.header.partitionLeaderEpoch > asked }?.header.baseOffset ?? log.end
-        target.sourceLog = source
+        target.sourceLog = source.batches
         target.logStart = log.start
         target.answer(&recovery, intake: intake)
         partition.recovered(recovery, at: now, wallClock: 0)
@@ -275,69 +231,157 @@ extension AlignmentModel {
     private mutating func advance() {
         now = now + .seconds(3)
         partition.tick(now: now)
+        partition.sourceDescribed(
+            topicID: source.topicID, leader: PartitionLeader(broker: 1, epoch: source.epoch))
     }
 
     /// The process ends: what it had sent arrives or does not; another begins with the last checkpoint.
-    private mutating func kill() throws {
+    mutating func kill() throws {
         let applied = dice.number(0..<inFlight.count + 1)
         for attempt in inFlight.prefix(applied) { _ = try log.produce(attempt.records.contiguous) }
         late += inFlight.dropFirst(applied)
+        // Where nobody tells the last sequence, what comes late is not recognised.
+        if hazard == .silentTarget, !late.isEmpty { mayStop = true }
         if case .markers(let range) = work {
-            for _ in range.prefix(dice.number(0..<range.count + 1)) { _ = try log.mark(partition.markerProducer) }
+            let applied = dice.number(0..<range.count + 1)
+            for _ in range.prefix(applied) { _ = try log.mark(partition.markerProducer) }
+            if hazard == .lateMarkers {
+                lateMarkers += range.dropFirst(applied).map { _ in partition.markerProducer }
+            }
         }
         if case .deletion(let offset) = work, dice.happens(oneIn: 2) { log.delete(before: offset) }
         (inFlight, work) = ([], nil)
         kills += 1
+        if checkpoint == nil, source.start != start { start = source.start }
         partition = Self.partition(
-            checkpoint?.state.sourceOffset ?? start, checkpoint?.map ?? OffsetMap(start: start), log)
-        if let checkpoint { partition.restore(checkpoint.state) }
+            checkpoint?.state.sourceOffset ?? start, checkpoint?.map ?? OffsetMap(start: start), source, log, cleanup,
+            holes)
+        if let checkpoint {
+            partition.restore(checkpoint.state)
+            partition.setCleanup(cleanup)
+        }
     }
 
-    /// The target elects a leader that lacks its newest batches. Nothing that is on its way arrives.
-    private mutating func lose() {
+    /// The target elects a leader that lacks its newest batches.
+    private mutating func lose() throws {
         guard log.end > start || log.start == 0 else { return }
         log.lose(dice.number(1..<4))
-        late = []
+        var arriving: [ProduceAttempt] = []
+        if hazard == .targetCut {
+            arriving = inFlight
+            if !inFlight.isEmpty || work != nil || !late.isEmpty {
+                mayStop = true
+                strikes += 1
+            }
+        } else {
+            late = []
+        }
         for _ in inFlight { partition.unanswered(backsOff: false, at: now) }
         inFlight = []
-        if let work { partition.ended(work, .inDoubt("no answer"), at: now) }
+        if let work {
+            if case .markers(let range) = work, hazard == .targetCut {
+                for _ in range.prefix(3) { _ = try log.mark(partition.markerProducer) }
+            }
+            partition.ended(work, .inDoubt("no answer"), at: now)
+        }
         work = nil
+        for attempt in arriving { _ = try log.produce(attempt.records.contiguous) }
         partition.targetDescribed(topicID: PartitionDriver.targetID, leader: 2, epoch: log.leaderEpoch)
+    }
+
+    private mutating func strike() throws {
+        switch hazard {
+        case .none, .targetCut, .lateMarkers, .silentTarget: break
+        case .sourceCut:
+            let reached = max(log.end, partition.nextFetchOffset)
+            let cut = source.lose(&dice)
+            // What a killed process has sent before is not to arrive after that.
+            late = []
+            guard cut < reached else { return }
+            mayStop = true
+            strikes += 1
+        case .sourceRecreated:
+            source.recreate()
+            mayStop = true
+            strikes += 1
+        case .forgetfulTarget:
+            log.forget()
+            strikes += 1
+            mayStop = true
+        }
     }
 }
 
 // Looking.
 extension AlignmentModel {
-    var isDone: Bool { log.end == sourceEnd && partition.completedOffset == sourceEnd }
-
-    /// Records from the start on, by offset.
-    static func records(_ batches: [RecordBatch], from start: Int64) throws -> [Int64: String] {
-        var found: [Int64: String] = [:]
-        for batch in batches where !batch.header.isControl {
-            var records = try batch.records()
-            while let record = try records.next() {
-                guard record.offset >= start else { continue }
-                found[record.offset] = record.value.map { String(buffer: $0) } ?? "null"
-            }
-        }
-        return found
+    var isDone: Bool {
+        log.end == source.end && partition.completedOffset == source.end && source.topicID == partition.sourceTopicID
     }
 
-    /// Contents of the target that the source does not hold there; nil for none.
-    func flaw() throws -> String? {
-        let source = try Self.records(source, from: 0)
-        let copies = try Self.records(log.batches, from: 0)
-        for (offset, value) in copies where offset >= start && source[offset] != value {
-            return "the target holds \(value) at \(offset), the source \(source[offset] ?? "nothing")"
+    /// The first offset that holds something else than at the source, or holds something although the source ends in front
+    /// of it; nil for none.
+    var difference: Int64? { (start..<max(start, log.end)).first { !isSame($0) } }
+
+    private func isSame(_ offset: Int64) -> Bool {
+        guard offset < source.end else { return false }
+        let copy = log.contents[offset]
+        if copy == source.contents[offset] { return true }
+        guard copy != nil, let former = source.compacted[offset] else { return false }
+        return copy == former || hazard.misplaces
+    }
+
+    /// Contents of the target that nothing explains; nil for none.
+    func flaw() -> String? {
+        if let stop = stops.first(where: { !isExpected($0) }) { return "\(stop)" }
+        // Filler that comes late may lie behind the start: then the partition has to stop in front of the first record.
+        if (hazard.misplaces && mayStop ? partition.completedOffset : log.end) > start, log.start < start,
+            hazard != .sourceRecreated, cleanup != .compact
+        {
+            return "filler is left in front of records"
         }
-        if let missing = source.keys.first(where: { $0 < log.end && copies[$0] == nil }) {
-            return "the target's log ends at \(log.end), and lacks \(missing)"
-        }
-        if log.end > max(sourceEnd, start) { return "the target ends at \(log.end), the source at \(sourceEnd)" }
-        if log.end > start, log.start < start { return "filler is left in front of records" }
-        if partition.isStreaming, partition.completedOffset > max(log.end, start) {
+        if partition.isStreaming, log.leaderEpoch == partition.targetLog.leaderEpoch,
+            partition.completedOffset > max(log.end, start)
+        {
             return "\(partition.completedOffset) is completed, and the target's log ends at \(log.end)"
         }
-        return stops.first.map { "\($0)" }
+        guard let difference else { return nil }
+        return hazard.misplaces ? misplaced(from: difference) : replaced(from: difference)
+    }
+
+    private func isExpected(_ failure: PartitionFailure) -> Bool {
+        guard mayStop else { return false }
+        return switch hazard {
+        case .none: false
+        case .sourceCut: [.truncated, .offsetsDiffer].contains(failure.reason)
+        case .sourceRecreated: failure.reason == .recreated
+        case .targetCut, .forgetfulTarget, .lateMarkers, .silentTarget: failure.reason == .offsetsDiffer
+        }
+    }
+
+    /// What the target holds from there on was in that place of a log that is gone, and nothing of the present one came
+    /// behind it.
+    private func replaced(from first: Int64) -> String? {
+        for offset in first..<log.end {
+            let copy = log.contents[offset]
+            guard mayStop, source.had(copy, at: offset) else {
+                return "the target holds \(copy ?? "nothing") at \(offset), the source "
+                    + "\(source.contents[offset] ?? "nothing"), and ends at \(source.end)"
+            }
+            if let copy, copy == source.contents[offset] {
+                return "\(copy) has come behind \(log.contents[first] ?? "a marker") at \(first), where the source has "
+                    + "\(source.contents[first] ?? "nothing")"
+            }
+        }
+        return nil
+    }
+
+    /// What is in a wrong place is not taken for completed, unless compaction has left the place empty.
+    private func misplaced(from first: Int64) -> String? {
+        let copy = log.contents[first] ?? "nothing"
+        let what = "the target holds \(copy) at \(first), the source \(source.contents[first] ?? "nothing")"
+        guard mayStop else { return what }
+        let isCurrent = partition.isStreaming && log.leaderEpoch == partition.targetLog.leaderEpoch
+        return isCurrent && partition.completedOffset > first
+            ? what + ", and \(partition.completedOffset) is completed" : nil
     }
 }

@@ -171,6 +171,8 @@ import Testing
             "    offsets: preserve\n    policies: {recreated: continue}",
             "flows[0].offsets: preserve cannot go with policies: {recreated: continue}"
         ),
+        ("    holes: filler", "flows[0].holes: filler needs offsets: preserve"),
+        ("    offsets: preserve\n    holes: tombstones", "expected one of markers, filler, found \"tombstones\""),
         ("    delivery: [x]", "replicator.yaml:9:15: flows[0].delivery: expected text, found a list"),
         ("    startFrom: yesterday", "expected latest, earliest or an ISO-8601 time"),
         ("    startFrom: 2026-01-31T12:00:00", "expected latest, earliest or an ISO-8601 time"),

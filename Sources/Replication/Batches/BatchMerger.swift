@@ -32,7 +32,7 @@ package enum BatchMerger {
     }
 
     package static func size(_ batch: OutgoingBatch, _ sizes: Sizes = .nearby) -> Int? {
-        batch.sizeInBytes <= sizes.small && !batch.isPiece ? batch.sizeInBytes : nil
+        batch.sizeInBytes <= sizes.small && !batch.isPiece && !batch.isFiller ? batch.sizeInBytes : nil
     }
 
     /// - Parameter largestBatch: bytes that the target takes in one batch.

@@ -19,7 +19,7 @@ package struct OutgoingBatch: Sendable {
     package var skipped: [SkipReason: Int64] = [:]
     /// A part of a batch that the target has refused: merged again it would be refused again.
     package var isPiece = false
-    /// Empty records in front of the first copy; see ``Filler``.
+    /// Empty records that only take offsets; see ``Filler``.
     var isFiller = false
     /// Frames of the budget that the bytes came in.
     var frames: [Int] = []

@@ -18,6 +18,8 @@ public struct FlowSettings: Sendable {
     public var compression: CompressionChoice = .keep
     public var delivery: DeliveryGuarantee = .exactlyOnce
     public var offsets: OffsetChoice = .translate
+    /// With ``OffsetChoice/preserve``.
+    public var holes: HoleChoice = .markers
     public var policies = FlowPolicies()
     /// Treatment of records that another replicator has marked with a loop header of its own.
     public var onForeignLoopHeader = ForeignLoopHeaderPolicy.stop
@@ -80,6 +82,15 @@ public enum OffsetChoice: String, Hashable, Sendable, CaseIterable {
     case translate
     /// Those of the source. Offsets without a copy are filled with markers that no consumer sees.
     case preserve
+}
+
+/// Contents of long holes in copies that keep their source's offsets, where the target's topic is compacted. Short holes, and
+/// those of other topics, are always filled with markers.
+public enum HoleChoice: String, Hashable, Sendable, CaseIterable {
+    /// Nobody sees them; each takes 78 bytes.
+    case markers
+    /// Empty records under a reserved key, which consumers see until the cleaner takes them.
+    case filler
 }
 
 /// Reaction of a partition to something that cannot be put right.

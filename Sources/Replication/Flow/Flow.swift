@@ -489,7 +489,7 @@ extension Flow {
             partition.setPaused(control.pauses.covers(new.pair.source))
             if let limit = limits[new.pair.target.topic] {
                 if let bytes = limit.largestBatch { partition.setLargestBatch(bytes) }
-                partition.setOnlyCompacts(limit.onlyCompacts)
+                partition.setCleanup(limit.cleanup)
             }
             batches[shard].append(partition)
         }
@@ -513,8 +513,7 @@ extension Flow {
     private struct BatchLimit {
         /// Bytes.
         var largestBatch: Int?
-        /// Records are compacted, and none is deleted.
-        var onlyCompacts: Bool
+        var cleanup: CleanupPolicy
     }
 
     /// The most that target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a segment
@@ -528,7 +527,7 @@ extension Flow {
             let values = keys.compactMap { entries[$0]?.value.flatMap { Int($0) } }
             limits[topic] = BatchLimit(
                 largestBatch: values.filter { $0 > 0 }.min(),
-                onlyCompacts: entries["cleanup.policy"]?.value == "compact")
+                cleanup: CleanupPolicy(entries["cleanup.policy"]?.value))
         }
         return limits
     }

@@ -14,15 +14,15 @@ struct PartitionFactory {
         _ new: FlowDiscovery.NewPartition, in found: TopicSync.Discovery, metrics: TopicMetrics
     ) -> PartitionReplicator {
         let pair = new.pair
+        var rules = PartitionReplicator.Rules(
+            policies: settings.policies, delivery: settings.delivery, keepsOffsets: settings.offsets == .preserve,
+            sourceCluster: settings.source.name, targetCluster: settings.target.name)
+        rules.alignment.holes = settings.holes
         var partition = PartitionReplicator(
             source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID, metrics: metrics,
             rewriter: RecordRewriter(
                 compression: settings.compression, loopGuard: loopGuard(of: pair), limit: settings.recordLimit),
-            rules: PartitionReplicator.Rules(
-                policies: settings.policies, delivery: settings.delivery,
-                keepsOffsets: settings.offsets == .preserve, sourceCluster: settings.source.name,
-                targetCluster: settings.target.name),
-            position: new.position, map: new.map, producer: producer)
+            rules: rules, position: new.position, map: new.map, producer: producer)
         let source = found.sourceMetadata.partition(pair.source.topic, pair.source.partition)
         partition.sourceDescribed(
             topicID: pair.sourceTopicID,

@@ -17,7 +17,7 @@ actor SyncReporter {
     func report(_ notes: [SyncNote]) {
         for note in notes where isNew(note.message) {
             switch note.kind {
-            case .noAuthorizer, .sourceDeleted, .returning, .tiered:
+            case .noAuthorizer, .sourceDeleted, .returning, .tiered, .preservedCosts:
                 logger.info("\(note.message)", metadata: ["about": "\(note.subject)"])
             case .changedByOthers, .sourceRecreated, .partitionCount, .notPossible, .failed, .notCopied, .beginsLater,
                 .nothingSelected, .neverCopied, .undecidedName, .groupNotTranslated, .groupNotCopied, .groupNotCovered,

@@ -19,7 +19,7 @@ extension PartitionReplicator {
     package mutating func restore(_ checkpoint: Checkpoint) {
         if let recorded = checkpoint.accounting {
             accounting = recorded
-            if alignment != nil { alignment = OffsetAlignment(start: recorded.start, fillerSize: rules.fillerSize) }
+            if alignment != nil { alignment = OffsetAlignment(start: recorded.start, rules: rules.alignment) }
         }
         targetLog.endOffset = checkpoint.targetOffset
         targetLog.leaderEpoch = checkpoint.targetLeaderEpoch ?? -1

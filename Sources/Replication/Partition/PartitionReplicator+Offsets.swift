@@ -4,9 +4,9 @@ package import NIOCore
 
 // Copies with the offsets of their source; see ``OffsetAlignment``.
 extension PartitionReplicator {
-    /// - Parameter onlyCompacts: the target's topic is compacted without deleting.
-    package mutating func setOnlyCompacts(_ onlyCompacts: Bool) {
-        alignment?.onlyCompacts = onlyCompacts
+    /// - Parameter cleanup: of the target's topic.
+    package mutating func setCleanup(_ cleanup: CleanupPolicy) {
+        alignment?.cleanup = cleanup
     }
 
     /// End of the target's log once everything is acknowledged that was sent.
@@ -96,9 +96,7 @@ extension PartitionReplicator {
         switch work {
         case .markers(let range):
             targetLog.endOffset = range.upperBound
-            if let alignment, alignment.isBeginning, alignment.onlyCompacts, range.upperBound >= alignment.start {
-                self.alignment?.isBeginning = false
-            }
+            alignment?.reached(range.upperBound)
         case .deletion: alignment?.isBeginning = false
         }
         completeIfIdle()
@@ -128,9 +126,9 @@ extension PartitionReplicator {
                     "\(cluster) does not let us delete the filler in front of the first record (\(error)); grant DELETE "
                         + "on the topic \(target.topic)"))
         case (.deletion, .policyViolation?):
-            // It has become compacted since: then its markers have to do.
-            alignment?.onlyCompacts = true
-            alignment?.isBeginning = false
+            // It has become compacted since: then nothing can be deleted.
+            alignment?.cleanup = .compact
+            alignment?.reached(targetLog.endOffset)
             completeIfIdle()
         default:
             if case .unsupported = error.reason {
@@ -164,13 +162,25 @@ extension PartitionReplicator {
             alignment?.openSkips = [:]
         }
         completedOffset = offset
+        if let present = alignment?.present, present.end <= offset { alignment?.present = nil }
+    }
+
+    /// Compares offsets that have nothing to copy with what an earlier run left there.
+    ///
+    /// - Returns: false when the partition has failed over it.
+    mutating func comparePresentHole(upTo offset: Int64, _ skipped: [SkipReason: Int64]) -> Bool {
+        guard let found = alignment?.present?.compareHole(upTo: offset, skipped) else { return true }
+        failDiffering("the target holds a record at offset \(found), where the source has none to copy")
+        return false
     }
 
     /// Takes a batch that the target has already, since an earlier run wrote it behind its last checkpoint.
     ///
     /// - Returns: what is left of it to send; nil for nothing.
     mutating func takePresent(_ batch: OutgoingBatch) -> OutgoingBatch? {
-        guard let present = alignment?.presentEnd, batch.sources.first.lowerBound < present else { return batch }
+        guard let present = alignment?.present?.end else { return batch }
+        guard comparePresentHole(upTo: batch.sources.first.lowerBound, batch.skipped) else { return nil }
+        guard batch.sources.first.lowerBound < present else { return batch }
         guard batch.sources.end > present else {
             settlePresent(batch)
             return nil
@@ -187,34 +197,14 @@ extension PartitionReplicator {
     }
 
     private mutating func settlePresent(_ batch: OutgoingBatch) {
-        if let found = alignment?.found, !found.isEmpty,
-            let offset = (completedOffset..<batch.sources.first.lowerBound).first(where: { found[$0] != nil })
-        {
-            return failDiffering("the target holds a record at offset \(offset), where the source has none to copy")
-        }
-        if let offset = firstDifference(from: batch) {
-            return failDiffering("the target holds another record at offset \(offset) than the source")
+        if let offset = alignment?.present?.compare(batch) {
+            return failDiffering("the target holds something else at offset \(offset) than the source")
         }
         let count = Int64(batch.recordCount)
         accounting.write(count)
         accounting.skip(batch.skipped)
         metrics.recovered(count)
         completeInPlace(upTo: batch.sources.end)
-        if let present = alignment?.presentEnd, completedOffset >= present { alignment?.found = [:] }
-    }
-
-    /// The first offset at which the target was found to hold something else than the batch.
-    private func firstDifference(from batch: OutgoingBatch) -> Int64? {
-        guard let alignment, !alignment.found.isEmpty else { return nil }
-        let base = batch.sources.first.lowerBound
-        var next = base
-        var difference: Int64?
-        // What cannot be taken apart is compared by nobody.
-        _ = try? batch.records.forEachFingerprint(ignoringTimestamp: alignment.ignoresTimestamps) { _, fingerprint in
-            if let found = alignment.found[next], found != fingerprint, difference == nil { difference = next }
-            next += 1
-        }
-        return difference
     }
 
     /// Compares the offset of an appended batch with its source's.
@@ -230,30 +220,71 @@ extension PartitionReplicator {
         return false
     }
 
-    /// Enqueues filler, a few batches at a time.
+    /// Enqueues filler in front of the first copy, a few batches at a time.
     mutating func fillBeginning(wallClock: Int64, at now: NIODeadline) {
         while window.count < ProduceWindow<OutgoingBatch>.largestWidth, isStreaming,
             let range = alignment?.nextFiller(end: targetLog.endOffset)
         {
-            guard let records = try? Filler.batch(Int64(range.count), timestamp: wallClock) else { return }
-            var batch = OutgoingBatch(
-                records: records, sources: SourceRuns(range), nextSourceOffset: range.upperBound, fetchedAt: now,
-                producerID: window.usualProducer.id)
-            batch.isFiller = true
-            window.enqueue(batch, recordCount: Int32(batch.recordCount), producerID: batch.producerID)
+            guard enqueueFiller([range], timestamp: wallClock, at: now) else { return }
         }
     }
 }
 
 // Holes.
 extension PartitionReplicator {
-    /// Fails for a hole that is too large to be filled with markers.
-    mutating func checkHole(_ offsets: Int64) -> Bool {
-        guard offsets > OffsetAlignment.largestHole else { return true }
+    /// Fails for a hole that is too large to be filled.
+    ///
+    /// - Parameter isFillable: filler can have its place.
+    mutating func checkHole(_ offsets: Int64, isFillable: Bool = true) -> Bool {
+        guard let alignment, offsets > alignment.largest(isFillable: isFillable) else { return true }
         failDiffering(
-            "\(offsets) offsets without a record would have to be filled with as many markers, and no more than "
-                + "\(OffsetAlignment.largestHole) are")
+            "\(offsets) offsets without a record would have to be filled, and no more than "
+                + "\(alignment.largest(isFillable: isFillable)) in one piece are"
+                + (alignment.fillsHoles || alignment.cleanup == .delete
+                    ? "" : " (holes: filler fills more in a compacted topic)"))
         return false
+    }
+
+    /// Enqueues filler for a long hole in front of a batch that is enqueued next.
+    ///
+    /// - Returns: false when the partition has failed over it.
+    mutating func fillHole(before batch: OutgoingBatch) -> Bool {
+        guard let alignment, alignment.fillsHoles else { return true }
+        var end = max(window.newest?.sources.end ?? -1, targetLog.endOffset)
+        if case .markers(let range) = alignment.underWay { end = max(end, range.upperBound) }
+        let pieces = alignment.filler(from: end, to: batch.sources.first.lowerBound)
+        // As old as its neighbours, so that retention and searches by time find nothing new in it.
+        return pieces.isEmpty || enqueueFiller(pieces, timestamp: batch.maxTimestamp, at: batch.fetchedAt)
+    }
+
+    private mutating func enqueueFiller(_ pieces: [Range<Int64>], timestamp: Int64, at now: NIODeadline) -> Bool {
+        for range in pieces {
+            guard let records = filler(Int64(range.count), timestamp: timestamp) else {
+                fail(PartitionFailure(.offsetsDiffer, "\(range.count) empty records cannot be put into a batch"))
+                return false
+            }
+            var batch = OutgoingBatch(
+                records: records, sources: SourceRuns(range), nextSourceOffset: range.upperBound, fetchedAt: now,
+                producerID: window.usualProducer.id)
+            batch.isFiller = true
+            window.enqueue(batch, recordCount: Int32(batch.recordCount), producerID: batch.producerID)
+        }
+        return true
+    }
+
+    /// Milliseconds by which records of filler may be older than was asked for.
+    private static let staleness: Int64 = 60_000
+
+    private mutating func filler(_ count: Int64, timestamp: Int64) -> RecordBatch? {
+        guard let alignment else { return nil }
+        if let built = alignment.builtFiller, Int64(built.header.recordCount) == count,
+            (0...Self.staleness).contains(timestamp - built.header.maxTimestamp)
+        {
+            return built
+        }
+        let records = try? Filler.batch(count, timestamp: timestamp, isKeyed: alignment.cleanup != .delete)
+        if count == alignment.rules.fillerSize { self.alignment?.builtFiller = records }
+        return records
     }
 }
 
@@ -279,13 +310,13 @@ extension PartitionReplicator {
         if case .unknownOutcome = phase {
             guard matchAligned(outcome, at: now, wallClock: wallClock) else { return }
         } else {
-            self.alignment?.presentEnd = end
-            self.alignment?.found = outcome.tail.fingerprintsByOffset
-            self.alignment?.ignoresTimestamps = outcome.tail.ignoresTimestamps
+            self.alignment?.present = PresentTail(outcome.tail, end: end, from: completedOffset)
         }
         // Records came only when the filler was gone: what lies behind the start is compared with the source.
-        if outcome.from < alignment.start { self.alignment?.isBeginning = end <= alignment.start }
-        if self.alignment?.isBeginning == true, alignment.onlyCompacts, !checkHole(alignment.start - end) { return }
+        if outcome.from < alignment.start { self.alignment?.isBeginning = alignment.isBeginning(at: end) }
+        if self.alignment?.isBeginning == true, alignment.cleanup == .compact, !checkHole(alignment.start - end) {
+            return
+        }
         self.alignment?.fillerEnd = window.batches.last { $0.batch.isFiller }?.batch.sources.end ?? end
         stream(outcome)
         fillBeginning(wallClock: wallClock, at: now)
@@ -315,7 +346,7 @@ extension PartitionReplicator {
             }
             acknowledge(window.found(baseOffset: batch.baseOffset), at: now, wallClock: wallClock)
         }
-        let next = window.oldest?.batch.sources.first.lowerBound ?? max(cursor.position, alignment?.presentEnd ?? 0)
+        let next = window.oldest?.batch.sources.first.lowerBound ?? max(cursor.position, alignment?.present?.end ?? 0)
         let limit = alignment?.isBeginning == true ? max(next, alignment?.start ?? 0) : next
         guard isActive, outcome.end.offset <= limit else {
             if isActive {
@@ -339,8 +370,7 @@ extension PartitionReplicator {
         let source = max(min(end, completedOffset), alignment.start)
         let count = completedOffset - source
         dropBuffered()
-        self.alignment?.presentEnd = end
-        self.alignment?.found = [:]
+        self.alignment?.present = nil
         accounting.rewind(count)
         cursor.position = source
         completedOffset = source

@@ -15,7 +15,7 @@ extension PartitionReplicator {
             divergence = recovering.divergence
         }
         return RecoverySubject(
-            source: source, target: target, cause: cause, delivery: rules.delivery, from: targetLog.endOffset,
+            source: source, target: target, cause: cause, delivery: rules.delivery, from: recoveryStart(cause),
             knownEpochs: hasStreamed ? knownEpochs : recordedEpochs, following: following,
             leaderEpoch: targetLog.leaderEpoch, metadataEpoch: targetLog.metadataEpoch, truncation: truncated,
             renewsEpoch: cause == .takeover || renewsEpoch, isSourceReplaced: isSourceReplaced,
@@ -23,6 +23,12 @@ extension PartitionReplicator {
             completedOffset: completedOffset, cursor: cursor, rewriter: rewriter, map: map,
             keepsOffsets: rules.keepsOffsets
         )
+    }
+
+    /// Offset of the target's log from which on it is read. Where copies keep their offsets, whatever is not completed is
+    /// compared, also by a partition that is tried again: its log's end tells nothing of how well it fits.
+    private func recoveryStart(_ cause: RecoveryCause) -> Int64 {
+        alignment != nil && cause == .takeover ? alignedTargetOffset : targetLog.endOffset
     }
 
     private var renewsEpoch: Bool {

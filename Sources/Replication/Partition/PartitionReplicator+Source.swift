@@ -164,7 +164,9 @@ extension PartitionReplicator {
         for var batch in outcome.batches {
             batch.frames = frames
             if alignment != nil {
-                guard isActive, checkHole(batch.skipped.values.reduce(0, +)), let rest = takePresent(batch) else {
+                guard isActive, checkHole(batch.skipped.values.reduce(0, +)), let rest = takePresent(batch),
+                    fillHole(before: rest)
+                else {
                     release(batch)
                     continue
                 }

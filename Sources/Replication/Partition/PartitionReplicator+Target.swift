@@ -128,7 +128,7 @@ extension PartitionReplicator {
                 PartitionFailure(
                     rejection.reason,
                     "the target refuses the empty records that bring its log to source offset "
-                        + "\(alignment?.start ?? 0), where the copy begins: \(rejection.explanation)"))
+                        + "\(window.oldest?.batch.sources.end ?? 0): \(rejection.explanation)"))
         }
         if isDivided || rules.policies.quarantined == .continue { return setBack(.rejected(rejection), at: now) }
         let oldest = window.oldest?.batch
@@ -224,7 +224,10 @@ extension PartitionReplicator {
         let batch = acknowledged.batch
         guard isActive, isAligned(batch, at: acknowledged.baseOffset) else { return }
         targetLog.endOffset = batch.sources.end
-        guard !batch.isFiller else { return }
+        guard !batch.isFiller else {
+            alignment?.reached(targetLog.endOffset)
+            return
+        }
         account(for: batch, at: now, wallClock: wallClock)
         completeInPlace(upTo: batch.sources.end)
     }
@@ -269,8 +272,7 @@ extension PartitionReplicator {
         window.failed()
         switch setback {
         case .unknownOutcome: doubtOutcome()
-        // Where copies keep their offsets, the log tells the sequence that follows.
-        case .staleEpoch: if alignment != nil { doubtOutcome() } else { requireNewEpoch() }
+        case .staleEpoch: requireNewEpoch()
         case .rejected(let rejection): self.rejection = rejection
         case .refused: break
         }
@@ -302,7 +304,7 @@ extension PartitionReplicator {
     private mutating func checkOrder() {
         guard window.isOutOfOrder, rules.delivery == .exactlyOnce || rejection != nil else { return }
         rejection = nil
-        if alignment != nil { doubtOutcome() } else { requireNewEpoch() }
+        requireNewEpoch()
     }
 
     /// Without exactly once a new epoch needs no recovery.

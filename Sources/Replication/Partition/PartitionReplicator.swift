@@ -106,8 +106,8 @@ package struct PartitionReplicator: Sendable {
         package var delivery: DeliveryGuarantee
         /// Copies have the offsets of their source.
         package var keepsOffsets: Bool
-        /// Records in one batch of filler, where offsets are kept.
-        package var fillerSize = Filler.largest
+        /// Of copies that keep their offsets.
+        package var alignment = OffsetAlignment.Rules()
         /// The clusters' names, for messages.
         package var sourceCluster: String
         package var targetCluster: String
@@ -174,7 +174,7 @@ package struct PartitionReplicator: Sendable {
         accounting = Accounting(start: position)
         window = ProduceWindow(producer: producer)
         if rules.keepsOffsets {
-            alignment = OffsetAlignment(start: position, fillerSize: rules.fillerSize)
+            alignment = OffsetAlignment(start: position, rules: rules.alignment)
             self.rewriter.keepsOffsets = true
         }
     }
@@ -309,9 +309,10 @@ extension PartitionReplicator {
         guard window.isEmpty, truncation == nil else { return }
         // Markers in the places of what was skipped come first.
         if alignment != nil, targetLog.endOffset < cursor.position {
-            _ = checkHole(cursor.position - targetLog.endOffset)
+            _ = checkHole(cursor.position - targetLog.endOffset, isFillable: false)
             return
         }
+        guard comparePresentHole(upTo: cursor.position, cursor.openSkips) else { return }
         accounting.skip(cursor.openSkips)
         cursor.openSkips = [:]
         if alignment != nil { completeInPlace(upTo: cursor.position) } else { completedOffset = cursor.position }
@@ -338,6 +339,7 @@ extension PartitionReplicator {
         cursor.openSkips = [:]
         alignment?.openSkips = [:]
         alignment?.fillerEnd = -1
+        alignment?.present?.rewind(to: completedOffset)
         if case .draining = reading { reading = .reading }
         cursor.position = completedOffset
     }

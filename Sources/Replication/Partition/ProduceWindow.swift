@@ -114,6 +114,9 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
     /// Sequence of the oldest batch that is not acknowledged; nil when none was sent yet.
     package var oldestSequence: Int32? { entries.first?.sequence }
 
+    /// The batch that was enqueued last, unless it has passed.
+    package var newest: Batch? { entries.last?.batch }
+
     /// Whether ``next()`` would hand out a batch.
     package var canSend: Bool {
         switch phase {

@@ -51,7 +51,10 @@ package struct CopySample: Hashable, Sendable {
         var next = scan.position
         // What cannot be read is not compared.
         while next < scan.end, let entry = try? reader.next() {
-            if case .batch(let batch) = entry, !batch.header.isControl, ours.contains(batch.header.producerID) {
+            // The source may have an aborted record in the place of filler.
+            if case .batch(let batch) = entry, !batch.header.isControl, ours.contains(batch.header.producerID),
+                !Filler.isFiller(batch)
+            {
                 takeCopies(batch)
             }
             next = max(next, entry.lastOffset + 1)

@@ -108,7 +108,8 @@ package struct PartitionRecovery: Sendable {
         isFirstContact = subject.cause == .takeover && subject.from < 0 && ours.isSubset(of: fresh)
         step = isFirstContact ? .end : .producers
         tail = TargetTail(
-            from: max(0, subject.from), ours: ours, leaderEpoch: subject.leaderEpoch, following: subject.following)
+            from: max(0, subject.from), ours: ours, leaderEpoch: subject.leaderEpoch, following: subject.following,
+            keepsOffsets: subject.keepsOffsets)
         if let truncation = subject.truncation { foundTruncation(at: truncation) }
         if let divergence = subject.divergence {
             step = .searchStart(DivergenceSearch(from: subject.map.start, to: divergence))
@@ -168,15 +169,18 @@ package struct PartitionRecovery: Sendable {
     /// Sequences to continue with in the epochs in use, where copies keep their offsets.
     private var continued: [ProducerStamp] {
         guard subject.keepsOffsets, tellsProducers else { return [] }
-        return ours.sorted().map { id in
-            let epoch = known[id] ?? 0
-            let last = lastSequences[id] ?? -1
+        return ours.sorted().compactMap { id in
+            guard let epoch = known[id], renewed[id] == nil else { return nil }
             // What has come since the target was asked is in the tail.
             let newest = tail.batches.last { $0.producer.id == id && $0.producer.epoch == epoch }
-            let next = newest.map { $0.producer.sequence &+ Int32(truncatingIfNeeded: $0.count) } ?? last &+ 1
+            let following = newest.map { $0.producer.sequence &+ Int32(truncatingIfNeeded: $0.count) }
+            guard let next = following ?? lastSequence(of: id).map({ $0 &+ 1 }) else { return nil }
             return ProducerStamp(id: id, epoch: epoch, sequence: next & .max)
         }
     }
+
+    /// Nil when the target does not know it: never heard of, forgotten, or known by markers only.
+    private func lastSequence(of id: Int64) -> Int32? { lastSequences[id].flatMap { $0 < 0 ? nil : $0 } }
 
     private var renewedProducers: [ProducerIdentity] {
         renewed.map { ProducerIdentity(id: $0.key, epoch: $0.value) }.sorted { $0.id < $1.id }
@@ -260,7 +264,7 @@ extension PartitionRecovery {
     private mutating func foundTruncation(at offset: Int64) {
         let truncation = min(truncation ?? .max, offset)
         self.truncation = truncation
-        tail = TargetTail(from: max(0, truncation), ours: ours)
+        tail = TargetTail(from: max(0, truncation), ours: ours, keepsOffsets: subject.keepsOffsets)
     }
 
     private mutating func fenceOlderEpochs() {
@@ -271,9 +275,10 @@ extension PartitionRecovery {
             if epoch < .max { renewed[id] = epoch + 1 }
         }
         // A fence would take an offset that is a record's. Sequences that follow on the last one in the log fence as well:
-        // of two batches that come for the same place, the broker takes one.
+        // of two batches that come for the same place, the broker takes one. Where that is not known, none is used twice in
+        // an epoch: a batch that comes late would pass for another.
         guard !subject.keepsOffsets else {
-            if tellsProducers { renewed = [:] }
+            renewed = renewed.filter { subject.renewsEpoch && (!tellsProducers || lastSequence(of: $0.key) == nil) }
             return
         }
         if !renewed.isEmpty { step = .fence }

@@ -13,6 +13,8 @@ package struct TargetTail: Sendable {
         /// Number of records that it had when it was written; compaction keeps the span of a batch.
         package var count: Int64
         package var producer: ProducerStamp
+        /// It only takes offsets; see ``Filler``.
+        var isFiller = false
     }
 
     /// Fingerprints of one batch, at most: a few bytes can stand for millions of records.
@@ -30,6 +32,9 @@ package struct TargetTail: Sendable {
     package private(set) var foreign: Int64 = 0
     /// Offset of the first record or marker that another producer wrote; nil for none.
     package private(set) var firstStranger: Int64?
+    /// Offsets of our markers, and of filler, in order; only where copies keep their offsets.
+    package private(set) var holes: [Range<Int64>] = []
+    private let keepsOffsets: Bool
     /// Records that were ours, as far as batches are left.
     package private(set) var count: Int64 = 0
     /// The target gives records its own time: timestamps tell nothing.
@@ -65,9 +70,12 @@ package struct TargetTail: Sendable {
     ///     was cut.
     ///   - following: epoch and sequence of each id that would follow on what lies in front of `offset`, where they are
     ///     known.
+    ///   - keepsOffsets: copies have the offsets of their source.
     package init(
-        from offset: Int64, ours: Set<Int64>, leaderEpoch: Int32 = -1, following: [ProducerStamp] = []
+        from offset: Int64, ours: Set<Int64>, leaderEpoch: Int32 = -1, following: [ProducerStamp] = [],
+        keepsOffsets: Bool = false
     ) {
+        self.keepsOffsets = keepsOffsets
         self.following = Dictionary(following.map { ($0.id, ($0, 0)) }) { first, _ in first }
         position = offset
         self.ours = ours
@@ -108,7 +116,11 @@ package struct TargetTail: Sendable {
             hasNewEpoch = true
         }
         guard ours.contains(header.producerID), !header.isControl else {
-            if !ours.contains(header.producerID) { firstStranger = firstStranger ?? first }
+            if ours.contains(header.producerID) {
+                addHole(first..<header.nextOffset)
+            } else {
+                firstStranger = firstStranger ?? first
+            }
             foreign += header.nextOffset - first
             return
         }
@@ -131,12 +143,24 @@ package struct TargetTail: Sendable {
             fingerprints.removeSubrange(known...)
             fingerprints.append((count + header.lastOffset - first, ContentFingerprint(batch)))
         }
+        let isFiller = keepsOffsets && Filler.isFiller(batch)
         batches.append(
             Batch(
                 number: count, baseOffset: first, count: header.nextOffset - first,
                 producer: ProducerStamp(
-                    id: header.producerID, epoch: header.producerEpoch, sequence: header.baseSequence)))
+                    id: header.producerID, epoch: header.producerEpoch, sequence: header.baseSequence),
+                isFiller: isFiller))
+        if isFiller { addHole(first..<header.nextOffset) }
         count += header.nextOffset - first
+    }
+
+    private mutating func addHole(_ offsets: Range<Int64>) {
+        guard keepsOffsets else { return }
+        if let last = holes.last, last.upperBound == offsets.lowerBound {
+            holes[holes.count - 1] = last.lowerBound..<offsets.upperBound
+        } else {
+            holes.append(offsets)
+        }
     }
 
     /// True if the sequence jumps further than compaction explains: compaction removes records but keeps their offsets.
@@ -173,13 +197,13 @@ package struct TargetTail: Sendable {
         return isKnown ? isSame : last?.fingerprint == ContentFingerprint(records)
     }
 
-    /// Fingerprints of our records that are still there, by offset.
+    /// Fingerprints of our records that are still there, by offset, without filler.
     var fingerprintsByOffset: [Int64: ContentFingerprint] {
         var found: [Int64: ContentFingerprint] = [:]
         var batches = batches[...]
         for (number, fingerprint) in fingerprints {
             while let batch = batches.first, batch.number + batch.count <= number { batches.removeFirst() }
-            guard let batch = batches.first, batch.number <= number else { continue }
+            guard let batch = batches.first, batch.number <= number, !batch.isFiller else { continue }
             found[batch.baseOffset + number - batch.number] = fingerprint
         }
         return found

@@ -27,6 +27,8 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case beginsLater
         /// A part of what the source holds lies in its tiered storage alone.
         case tiered
+        /// Offsets that are to be filled, since copies have those of their source.
+        case preservedCosts
         /// A topic is asked for and never copied, by a rule that is not the user's.
         case neverCopied
         /// An expression came to no answer about a name.

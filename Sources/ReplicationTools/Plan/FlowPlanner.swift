@@ -67,7 +67,7 @@ public struct FlowPlanner: Sendable {
         let listed = sourceMetadata.topics.values.filter { !$0.isInternal }.count
         let notes =
             await copiesNotes(found) + plan.notes + EffectiveSettings(seen, after: plan).notes(settings)
-            + beginning(seen.selected) + tiered(seen.selected) + groups.notes
+            + beginning(seen.selected) + preservedCosts(seen) + tiered(seen.selected) + groups.notes
             + selectionNotes(seen.topicNames.count, of: listed)
         return FlowPlan(
             flow: settings.name, source: settings.source.name, target: settings.target.name,
@@ -139,6 +139,17 @@ public struct FlowPlanner: Sendable {
             recorded.recorded.identity == nil
         else { return [] }
         return [await source.skippedBeginning(of: selected, settings).note(settings)].compactMap(\.self)
+    }
+
+    /// Costs of copies with the source's offsets.
+    private func preservedCosts(_ seen: SyncObservation) async -> [SyncNote] {
+        var reader = RecordedFlowReader(flow: settings.name, target: target)
+        guard settings.offsets == .preserve, !seen.selected.isEmpty, (try? await reader.refresh()) != nil else {
+            return []
+        }
+        return await source.preservedCosts(of: seen.selected, settings, recorded: reader.recorded) {
+            CleanupPolicy(seen.sourceConfigs[$0]?["cleanup.policy"]?.value)
+        }.notes(settings)
     }
 
     private func tiered(_ selected: [SelectedTopic]) async -> [SyncNote] {

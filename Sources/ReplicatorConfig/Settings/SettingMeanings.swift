@@ -63,6 +63,8 @@ package enum SettingMeanings {
         "flows[].delivery": "exactlyOnce, or atLeastOnce, which may write records again after a crash.",
         "flows[].offsets":
             "translate: the target's own; preserve: those of the source, in topics that nobody else writes to.",
+        "flows[].holes":
+            "With offsets: preserve, long holes in compacted topics: markers, or filler, empty records that the cleaner takes.",
         "flows[].policies": "Reaction to losses, each stop or continue.",
         "flows[].policies.expired": "Records were deleted at the source before they were read.",
         "flows[].policies.truncated": "The source's log was cut behind what had been read.",

@@ -9,66 +9,23 @@ import kafka
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from support.checks import check, equal, eventually, measured
+from support.checks import PATIENCE, check, equal, eventually, measured
 from support.clients import QUIET
+from support.offsets import ISOLATIONS, confluent_reads, python_reads
 from support.program import command
+from support.records import batches_of
 from support.replicators import flow, replicator
 from support.topics import create_topic, delete_records, watermarks
 
 SEED = int(os.environ.get("OFFSETS_SEED", random.randrange(1 << 30)))
 PARTITIONS = 2
-ISOLATIONS = ["read_committed", "read_uncommitted"]
+FILLER = b"__replicator.filler"
 
 
 @pytest.fixture(autouse=True)
 def told_seed():
     """pytest shows it with a test that fails."""
     print(f"OFFSETS_SEED={SEED}")
-
-
-def confluent_reads(bootstrap, topic, isolation):
-    """(partition, offset) → value, of everything that librdkafka hands out."""
-    client = Consumer({
-        "bootstrap.servers": bootstrap, "group.id": "interop", "isolation.level": isolation,
-        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest", **QUIET})
-    bounds = watermarks(bootstrap, topic)
-    client.assign([TopicPartition(topic, p, first) for p, (first, _) in bounds.items()])
-    found, ended = {}, set()
-    try:
-        def step():
-            message = client.poll(0.2)
-            if message is not None and not message.error():
-                found[message.partition(), message.offset()] = message.value()
-            elif message is not None:
-                ended.add(message.partition())
-            return len(ended) == len(bounds)
-
-        check(f"{topic} is read to its end", eventually(step, seconds=120, pause=0))
-    finally:
-        client.close()
-    return found
-
-
-def python_reads(bootstrap, topic, isolation):
-    """The same with kafka-python."""
-    client = kafka.KafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level=isolation, enable_auto_commit=False, auto_offset_reset="earliest")
-    bounds = watermarks(bootstrap, topic)
-    partitions = [kafka.TopicPartition(topic, p) for p in bounds]
-    client.assign(partitions)
-    client.seek_to_beginning(*partitions)
-    found = {}
-    try:
-        def step():
-            for records in client.poll(timeout_ms=200).values():
-                for record in records:
-                    found[record.partition, record.offset] = record.value
-            return all(client.position(p) >= bounds[p.partition][1] for p in partitions)
-
-        check(f"{topic} is read to its end", eventually(step, seconds=120, pause=0))
-    finally:
-        client.close()
-    return found
 
 
 def ends(bootstrap, topic):
@@ -136,6 +93,30 @@ def sought(bootstrap, topic, places):
         client.close()
 
 
+def python_seeks(bootstrap, topic, places):
+    """The same with kafka-python: offset and value."""
+    client = kafka.KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False,
+                                 auto_offset_reset="none", max_poll_records=1)
+    try:
+        found = []
+        for partition, offset in places:
+            place = kafka.TopicPartition(topic, partition)
+            client.assign([place])
+            client.seek(place, offset)
+            records = []
+
+            def step(records=records):
+                for polled in client.poll(timeout_ms=500).values():
+                    records.extend(polled)
+                return records
+
+            check(f"a record comes from {topic}-{partition} at {offset} on", eventually(step, PATIENCE, 0))
+            found.append((partition, *((records[0].offset, records[0].value) if records else ())))
+        return found
+    finally:
+        client.close()
+
+
 def committed(bootstrap, group, topic):
     client = Consumer({"bootstrap.servers": bootstrap, "group.id": group, **QUIET})
     try:
@@ -167,6 +148,8 @@ def test_foreign_consumers_find_each_record_at_its_offset(east, west):
         last = {p: max(o for q, o in source if q == p) for p in range(PARTITIONS)}
         places = [(p, dice.randrange(starts[p], last[p] + 1)) for p in range(PARTITIONS) for _ in range(20)]
         equal("seeking by the source's offsets finds the same records", sought(west.bootstrap, "east.t", places),
+              sought(east.bootstrap, "t", places))
+        equal("so does seeking with kafka-python", python_seeks(west.bootstrap, "east.t", places),
               sought(east.bootstrap, "t", places))
         group = Consumer({"bootstrap.servers": east.bootstrap, "group.id": "readers", **QUIET})
         positions = {p: dice.randrange(starts[p], end + 1) for p, end in ends(east.bootstrap, "t").items()}
@@ -211,6 +194,73 @@ def test_killed_under_load(east, west):
         thread.join()
     measured(f"{load.count} records, 5 kills")
     same_offsets(east, west)
+
+
+def keyed(cluster, topic):
+    """Offset → key and value, of partition 0."""
+    return {m.offset(): (m.key(), m.value()) for messages in batches_of(cluster.bootstrap, topic) for m in messages}
+
+
+def overwrite(bootstrap, keys, count):
+    """Records of a few keys, of which compaction leaves the last."""
+    client = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5,
+                       "batch.num.messages": 500, **QUIET})
+    for n in range(count):
+        client.produce("t", key=keys[n % len(keys)], value=b"%d" % n, partition=0)
+        if n % 1000 == 0:
+            client.poll(0)
+    equal("everything is produced", client.flush(PATIENCE), 0)
+
+
+@pytest.mark.parametrize("holes", ["markers", "filler"])
+@pytest.mark.east(control=True)
+@pytest.mark.west(control=True)
+def test_compacted_topic(east, west, holes):
+    """Long holes become markers, or filler that the target's cleaner takes; also with a source that is compacted once more while
+    nobody copies, and a process that is killed in between."""
+    create_topic(east.bootstrap, "t", partitions=1, cleanup_policy="compact")
+    overwrite(east.bootstrap, [b"first", b"second"], 20)
+    overwrite(east.bootstrap, [b"hot"], 12_000)
+    overwrite(east.bootstrap, [b"third", b"fourth"], 30)
+    east.control.partition("t", 0, "compact")
+    settings = flow(topics=["t"], offsets="preserve", holes=holes)
+
+    def is_equal():
+        return ends(west.bootstrap, "east.t") == ends(east.bootstrap, "t")
+
+    def copies():
+        return {offset: record for offset, record in keyed(west, "east.t").items() if record[0] != FILLER}
+
+    with replicator(east.bootstrap, west.bootstrap, settings) as running:
+        planned = command("plan", "--config", running.path, "--flow", "flow")
+        check("plan states the costs", "with offsets: preserve" in planned.stdout, planned.stdout + planned.stderr)
+        running.awaits("the copy ends where its source does", is_equal)
+        equal("each record has its source's offset", copies(), keyed(east, "t"))
+        seen = len(keyed(west, "east.t")) - len(copies())
+        check("filler is there until the cleaner has come, where it is asked for",
+              seen > 10_000 if holes == "filler" else seen == 0, seen)
+        # Behind the checkpoint, and compacted at both ends before the next run sees it.
+        overwrite(east.bootstrap, [b"cold"], 9_000)
+        overwrite(east.bootstrap, [b"first"], 1)
+        running.awaits("the copy ends where its source does", is_equal)
+        overwrite(east.bootstrap, [b"third", b"fifth", b"second"], 60)
+        running.awaits("the copy ends where its source does", is_equal)
+        running.kill()
+        east.control.partition("t", 0, "compact")
+        overwrite(east.bootstrap, [b"hot"], 7_000)
+        overwrite(east.bootstrap, [b"last"], 1)
+        east.control.partition("t", 0, "compact")
+        running.start()
+        running.awaits("the copy ends where its source does", lambda: is_equal() or running.failures())
+        equal("nothing has stopped", running.failures(), [])
+        west.control.partition("east.t", 0, "compact")
+        equal("of each key the newest is left, here and there, at the same offset", copies(), keyed(east, "t"))
+        left = len(keyed(west, "east.t")) - len(copies())
+        check("the cleaner has taken the filler but for its last record", left <= 1, left)
+        if holes == "markers":
+            places = [(0, offset) for offset in (0, 25, 6_000, 12_010, 15_000, 21_000)]
+            equal("seeking by the source's offsets finds the same records", sought(west.bootstrap, "east.t", places),
+                  sought(east.bootstrap, "t", places))
 
 
 def test_failover_takes_positions_as_they_are(east, west):

@@ -1,6 +1,7 @@
 """Exactly once under a random, seeded, bounded schedule of faults; counts how often each fault was hit.
 
-`SOAK_SECONDS` says for how long (90), `SOAK_PROTOCOL=consumer` makes the group one of KIP-848, `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults,
+`SOAK_SECONDS` says for how long (90), `SOAK_PROTOCOL=consumer` makes the group one of KIP-848, `SOAK_OFFSETS=preserve` lets copies
+have the offsets of their source, `SOAK_SEED` repeats a run: the seed is printed, and decides about the faults,
 their order, their places and the pauses between them. `SOAK_BEGIN=adopted` lets another replicator copy first, killed and run again, and the
 flow adopt that: what that one has copied twice is no fault, and is counted. Records are numbered per partition; at the end the target must
 hold what was produced, record by record: nothing missing, doubled, reordered, altered or misplaced. A second topic is
@@ -9,6 +10,11 @@ held. Topics appear, settings change, and a group's position follows. One to thr
 and frozen, come and go. Only where the target's log was cut under batches
 on their way may records be there twice, no more of them than the replicator says itself: the last of each in its place
 (Docs/ReplicationSemantics.md).
+
+With `SOAK_OFFSETS=preserve` transactions that are aborted leave holes among the records, and consumers of two makes compare the
+copy with its source offset by offset, one of them in both isolation levels. Left out is what such a copy cannot survive, and stops for: a
+topic that is created anew, or loses its end, at the source; a target that loses its end under batches on their way, of records
+that brokers have forgotten the producer of.
 """
 
 import collections
@@ -29,10 +35,11 @@ from support.checks import PATIENCE, check, equal, eventually, failures, measure
 from support.clients import QUIET, admin
 from support.copier import Copier
 from support.instances import SESSION, Together
+from support.offsets import confluent_reads, python_reads
 from support.program import command
 from support.records import Copy, batches_of, numbers, produce_numbers, read
 from support.replicators import flow
-from support.topics import add_partitions, create_topic, limit_client, partition_count
+from support.topics import add_partitions, create_topic, limit_client, partition_count, watermarks
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", 90))
 PARTITIONS = 3
@@ -41,6 +48,9 @@ MOST_INSTANCES = 3
 GROUP = "readers"
 PROTOCOL = os.environ.get("SOAK_PROTOCOL", "classic")
 BEGIN = os.environ.get("SOAK_BEGIN", "empty")
+PRESERVES = os.environ.get("SOAK_OFFSETS", "translate") == "preserve"
+# What cannot be kept in the offsets of the source.
+FATAL = {"create_a_topic_anew", "cut_the_source", "cut_the_target"} if PRESERVES else set()
 # Topics that appear while it runs, at most.
 MOST_NEW = 5
 # What a log says about positions.
@@ -130,6 +140,47 @@ class Load:
         self.thread.join()
         self.producer.flush(PATIENCE)
         equal("everything was produced", (len(self.producer), self.failed[:3]), (0, []))
+
+
+class Aborted:
+    """Records of transactions that are aborted, among those of a load: each leaves its own offsets and a marker's. A transaction
+    that cannot be ended is left to the next, which begins in a later epoch."""
+
+    def __init__(self, bootstrap, dice):
+        self.bootstrap, self.dice = bootstrap, dice
+        self.count = 0
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.stopping.is_set():
+            try:
+                self.abort_some(self.producer())
+            except KafkaException:
+                self.stopping.wait(0.2)
+
+    def producer(self):
+        client = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": "aborted", "linger.ms": 1,
+                           "transaction.timeout.ms": 10_000, "reconnect.backoff.max.ms": 500, **QUIET})
+        client.init_transactions(20)
+        return client
+
+    def abort_some(self, client):
+        while not self.stopping.is_set():
+            client.begin_transaction()
+            for _ in range(self.dice.randint(1, 8)):
+                client.produce("t", value=b"never", partition=self.dice.randrange(PARTITIONS))
+            client.flush(20)
+            client.abort_transaction(20)
+            self.count += 1
+            self.stopping.wait(self.dice.uniform(0, 0.3))
+
+    def stop(self):
+        """Nothing is left open."""
+        self.stopping.set()
+        self.thread.join()
+        insist(self.producer)
 
 
 class Numbers:
@@ -407,13 +458,13 @@ class Faults:
                 "east.t", partition, "truncate", offset=max(0, end - self.dice.randint(1, 200)))
 
     def strike(self):
-        name = self.dice.choice([
+        name = self.dice.choice([name for name in [
             "kill_an_instance", "kill_an_instance", "freeze_an_instance", "let_an_instance_come_or_go",
             "stop_the_replicator", "kill_a_cluster", "freeze_a_node",
             "cut_connections", "move_a_leader", "answer_with_errors", "answer_with_errors", "lose_answers",
             "lose_answers", "delay_answers", "slow_disk", "full_disk", "throttle", "cut_the_target",
             "cut_the_target_between_runs", "expire_the_source", "create_a_topic_anew", "cut_the_source",
-            "let_a_topic_appear", "give_a_topic_partitions", "change_a_setting", "move_a_group"])
+            "let_a_topic_appear", "give_a_topic_partitions", "change_a_setting", "move_a_group"] if name not in FATAL])
         self.supervise()
         where = getattr(self, name)()
         self.hits[name.replace("_", " ") + (f" ({where})" if where else "")] += 1
@@ -506,9 +557,8 @@ def test_exactly_once_under_random_faults(east, west):
     create_topic(east.bootstrap, "u", partitions=1, replicas=NODES)
     create_topic(east.bootstrap, "v", partitions=1, replicas=NODES)
     join(east.bootstrap, "t")
-    settings = flow(
-        compression=compression, policies={"recreated": "continue", "truncated": "continue"},
-        consumerGroups={"allow": [GROUP]})
+    mode = {"offsets": "preserve"} if PRESERVES else {"policies": {"recreated": "continue", "truncated": "continue"}}
+    settings = flow(compression=compression, consumerGroups={"allow": [GROUP]}, **mode)
     with contextlib.ExitStack() as stack:
         running = Together(east.bootstrap, west.bootstrap, settings, MOST_INSTANCES, stack)
         load, begun, copied_twice = None, {}, collections.Counter()
@@ -524,6 +574,7 @@ def test_exactly_once_under_random_faults(east, west):
         for topic in (faults.renewed, faults.shortened):
             topic.grow(dice.randint(1, 100))
         load = load or Load(east.bootstrap, age)
+        aborted = Aborted(east.bootstrap, random.Random(seed)) if PRESERVES else None
         end = time.monotonic() + SECONDS
         try:
             while time.monotonic() < end:
@@ -531,6 +582,8 @@ def test_exactly_once_under_random_faults(east, west):
                 faults.pause(0.05, 1.5)
         finally:
             load.stop()
+            if aborted:
+                aborted.stop()
         injected = faults.injected()
         for cluster in (east, west):
             cluster.control.clear()
@@ -568,14 +621,20 @@ def test_exactly_once_under_random_faults(east, west):
         running.awaits("each partition has its account", lambda: doubled.update(
             {p["partition"]: p["doubled"] for p in running.partitions() if p["topic"] == "t"}) or len(doubled) == PARTITIONS)
         equal("it stops with status 0", running.stop(), 0)
+    if PRESERVES:
+        measured(f"{aborted.count} transactions were aborted")
+        for topic in topics:
+            same_offsets(east.bootstrap, west.bootstrap, topic, f"(seed {seed})")
     for partition in range(PARTITIONS):
-        extra = len(found[partition]) - len(wanted[partition])
-        repeated = load.repeated(partition)
-        others = copied_twice[partition]
-        check(f"partition {partition} holds no more than is counted as doubled",
-              extra <= doubled[partition] + repeated + others,
-              f"{extra} more than were produced, {doubled[partition]} counted, {repeated} twice at the source, "
-              f"{others} copied twice before (seed {seed})")
+        # Where offsets are kept, none is left for a record that is there twice.
+        if not PRESERVES:
+            extra = len(found[partition]) - len(wanted[partition])
+            repeated = load.repeated(partition)
+            others = copied_twice[partition]
+            check(f"partition {partition} holds no more than is counted as doubled",
+                  extra <= doubled[partition] + repeated + others,
+                  f"{extra} more than were produced, {doubled[partition]} counted, {repeated} twice at the source, "
+                  f"{others} copied twice before (seed {seed})")
         in_place = last_of_each(found[partition])
         same = in_place == wanted[partition]
         check(f"partition {partition} holds what was produced", same,
@@ -595,6 +654,24 @@ def test_exactly_once_under_random_faults(east, west):
 def passed_before(partition, begun):
     """Offsets of the source that had been copied before the flow was to copy them."""
     return begun.get(partition["partition"], 0) if partition["topic"] == "t" else 0
+
+
+def same_offsets(source, target, topic, remark):
+    """Every record that the source still has is at its offset on the target, and nothing else is there in front of its end."""
+    bounds = watermarks(source, topic)
+    wanted = confluent_reads(source, topic, "read_committed")
+    copy = f"east.{topic}"
+    equal(f"{copy} ends where its source does {remark}", {p: end for p, (_, end) in watermarks(target, copy).items()},
+          {p: end for p, (_, end) in bounds.items()})
+    # kafka-python is slow, and sees all there is with the second.
+    readers = [("confluent-kafka", confluent_reads, "read_committed"), ("kafka-python", python_reads, "read_uncommitted"),
+               ("confluent-kafka", confluent_reads, "read_uncommitted")]
+    for client, reads, isolation in readers:
+        there = {(p, offset): value for (p, offset), value in reads(target, copy, isolation).items()
+                 if offset >= bounds[p][0]}
+        check(f"{copy}, {client}, {isolation}: the same records at the same offsets {remark}", there == wanted,
+              f"{len(there)} of {len(wanted)}, "
+              f"{sorted(place for place in there.keys() | wanted.keys() if there.get(place) != wanted.get(place))[:5]}")
 
 
 def last_offsets(bootstrap, topic):
