@@ -18,6 +18,9 @@ public struct FlowSettings: Sendable {
     public var compression: CompressionChoice = .keep
     public var delivery: DeliveryGuarantee = .exactlyOnce
     public var offsets: OffsetChoice = .translate
+    /// The flow of the same configuration that keeps offsets the other way, under the same names: this one begins when that
+    /// one has been failed over. Nil for none.
+    public var beginsBehind: String?
     public var policies = FlowPolicies()
     /// Treatment of records that another replicator has marked with a loop header of its own.
     public var onForeignLoopHeader = ForeignLoopHeaderPolicy.stop

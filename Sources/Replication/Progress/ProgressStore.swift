@@ -36,6 +36,9 @@ package actor ProgressStore {
 
     package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
 
+    /// A failover has handed the target over to others, as far as the topic was read.
+    var isHandedOver: Bool { recorded.isHandedOver }
+
     /// Wishes of operators and reports of instances.
     var control: RecordedControl { recorded.control }
 

@@ -3,8 +3,6 @@ internal import PlainText
 /// Reason why a flow cannot adopt copies, in words for the person who runs it.
 public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
     case hasRun(flow: String, target: String)
-    /// Copies of others lie at other offsets than their source's.
-    case keepsOffsets(flow: String)
     /// Topics that were named and that the flow does not copy, or of which the target has none.
     case unknown(topics: [String], flow: String, hint: String)
     /// Other topics of the flow hold records on the target.
@@ -26,9 +24,6 @@ public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
             "flow \"\(flow)\" has run, or has adopted copies before: its progress is recorded on \(target), and `run` "
                 + "continues from there. To adopt once more, stop it and remove its memory: replicator forget --flow "
                 + "\(flow.shellQuoted) --cluster \(target.shellQuoted)"
-        case .keepsOffsets(let flow):
-            "flow \"\(flow)\" has offsets: preserve, and the copies of others lie at offsets that the target gave them: adopt "
-                + "them with offsets: translate"
         case .unknown(let topics, let flow, let hint):
             "flow \"\(flow)\" does not copy \(Self.listed(topics)): \(hint)"
         case .leftOut(let topics, let flow, let target):

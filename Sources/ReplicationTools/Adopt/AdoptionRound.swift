@@ -142,6 +142,12 @@ struct AdoptionRound: Sendable {
             pair: pair, source: source, target: target, lane: lane,
             scope: OriginScope(settings, snapshot, allowsForeign: false),
             fingerprints: FingerprintReader(ignoresTimestamp: pair.targetStampsRecords))
+        if settings.offsets == .preserve {
+            return try await OffsetAgreement(
+                compared: compared, depth: options.all ? nil : options.depth,
+                names: (settings.source.name, settings.target.name)
+            ) { [meter] in meter.read($0) }.align()
+        }
         let aligner = PartitionAligner(
             compared: compared, options: options, names: (settings.source.name, settings.target.name)
         ) { [meter] in meter.read($0) }

@@ -77,6 +77,8 @@ struct AlignedPartition: Sendable {
     var adoption: PartitionAdoption
     /// Places of the copies; nil where none are known.
     let map: OffsetMap?
+    /// The target holds something else than the source, or more, or nothing that shows that it does not.
+    var differs = false
 
     init(_ pair: EndOffsetSnapshot.Pair, _ adoption: PartitionAdoption, _ map: OffsetMap? = nil) {
         self.pair = pair

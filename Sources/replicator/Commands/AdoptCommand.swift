@@ -21,6 +21,9 @@ struct AdoptCommand: AsyncParsableCommand {
             A position is taken only where it is certain. If it is not in one partition, nothing is recorded, and what \
             would help is said. Records that the copy has twice, or lacks, are counted, and stay as they are.
 
+            With offsets: preserve both sides are compared in place, record n with record n, and the flow continues at the end \
+            of the copy's log; the first offset that differs is named.
+
             The other replicator must have been stopped. With --follow it may still run: the command says when its copies \
             are certain, waits until it has been silent for --quiet seconds, asks whether it has been stopped (unless --yes), \
             and records then.
@@ -101,7 +104,7 @@ struct AdoptCommand: AsyncParsableCommand {
                 return try await Interruption.cancelling { try await adopt(settings, loops) }
             } catch let error as AdoptionError {
                 switch error {
-                case .unknown, .keepsOffsets: throw Failure("adopt: \(error)", exitCode: .usage)
+                case .unknown: throw Failure("adopt: \(error)", exitCode: .usage)
                 case .hasRun, .leftOut, .nothingThere, .stillCopied: throw Failure("adopt: \(error)")
                 }
             }
