@@ -411,7 +411,8 @@ extension Flow {
         let isFirstStart = settings.startFrom != .earliest ? await progress.isNewFlow : false
         let recorded = await progress.known
         let unreadable = await progress.unreadable
-        let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+        var discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+        discovery.keepsOffsets = settings.offsets == .preserve
         var refused = found.refused
         let new = try await discovery.record(
             found.partitions.filter {

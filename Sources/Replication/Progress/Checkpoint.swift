@@ -29,6 +29,9 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var targetLeaderEpoch: Int32?
     /// Nil when written by a version that did not account.
     package var accounting: Accounting?
+    /// Source offset below which records are copied also where they have been on the target: it held nothing when the partition
+    /// began, and copies keep their offsets. Nil for none.
+    package var refillsBelow: Int64?
 
     package init(
         sourceOffset: Int64, targetOffset: Int64, sourceLeaderEpoch: Int32, sourceTopicID: String,
@@ -62,6 +65,7 @@ extension Checkpoint {
         try StateCheck.epoch(targetLeaderEpoch ?? -1, "its target leader epoch")
         try map?.check()
         try accounting?.check()
+        try StateCheck.offset(refillsBelow ?? 0, "the end of what it fills again")
         guard (producers ?? [:]).count <= Self.mostProducers, (following ?? []).count <= Self.mostProducers else {
             throw ImpossibleState("it names more producers than a flow has")
         }

@@ -40,6 +40,8 @@ struct OppositeTakeover {
         var refused: [AlignedPartition] = []
         /// Beginnings of partitions that the old source does not have.
         var starts: [TopicPartition: Int64] = [:]
+        /// Ends of the sources of those that are filled from the beginning.
+        var refillsBelow: [TopicPartition: Int64] = [:]
         var topicIDs: [String: KafkaUUID] = [:]
 
         /// Topics of the old source that cannot be gone on with.
@@ -52,7 +54,9 @@ struct OppositeTakeover {
         finding.topicIDs = try await target.metadata(.all).topics.mapValues(\.id)
         // One without a leader begins when it has one.
         for alone in snapshot.unpaired where alone.sourceEnd > 0 || alone.beyondStable > 0 {
-            finding.starts[TopicPartition(alone.topic, alone.partition)] = alone.sourceStart
+            let partition = TopicPartition(alone.topic, alone.partition)
+            finding.starts[partition] = alone.sourceStart
+            finding.refillsBelow[partition] = alone.sourceEnd
         }
         let recorded = Dictionary(
             forward.partitions(isSettled: false).map { ($0.target, forward.passed[$0.source]) }
@@ -97,14 +101,20 @@ struct OppositeTakeover {
         var checkpoints: [TopicPartition: Checkpoint] = [:]
         var maps: [TopicPartition: OffsetMap] = [:]
         for partition in finding.aligned {
-            checkpoints[partition.pair.source] = partition.checkpoint
+            var checkpoint = partition.checkpoint
+            if partition.adoption.state == .nothingCopied {
+                checkpoint?.refillsBelow = partition.pair.sourceRange.upperBound
+            }
+            checkpoints[partition.pair.source] = checkpoint
             maps[partition.pair.source] = partition.map
         }
         for (partition, offset) in finding.starts {
-            checkpoints[partition] = Checkpoint(
+            var checkpoint = Checkpoint(
                 sourceOffset: offset, targetOffset: -1, sourceLeaderEpoch: -1,
                 sourceTopicID: (finding.topicIDs[partition.topic] ?? .zero).hexadecimal,
                 map: OffsetMap(start: offset).edge)
+            checkpoint.refillsBelow = finding.refillsBelow[partition]
+            checkpoints[partition] = checkpoint
         }
         let first = FirstProgress(
             settings: opposite, target: source, clusters: (finding.sourceID, finding.targetID), wallClock: wallClock)
@@ -132,7 +142,10 @@ struct OppositeTakeover {
         }
         var emptied = finding
         let gone = (finding.refused + finding.aligned).filter { topics.contains($0.pair.target.topic) }
-        for partition in gone { emptied.starts[partition.pair.source] = partition.pair.sourceRange.lowerBound }
+        for partition in gone {
+            emptied.starts[partition.pair.source] = partition.pair.sourceRange.lowerBound
+            emptied.refillsBelow[partition.pair.source] = partition.pair.sourceRange.upperBound
+        }
         emptied.aligned.removeAll { topics.contains($0.pair.target.topic) }
         emptied.refused = []
         return emptied
