@@ -165,6 +165,7 @@ public struct ConfigFile: Sendable {
             ] {
                 if let problem { document.report(problem, about: "flows") }
             }
+            flows = PreservedTopics.ordered(flows)
         } else {
             document.report("missing required key \"flows\": at least one flow to run", about: "flows")
         }

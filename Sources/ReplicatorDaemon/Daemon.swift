@@ -151,6 +151,9 @@ package actor Daemon {
                 .record(sample.status.partitions.count { $0.isProblem })
             Gauge(label: "replicator_waiting_topics", dimensions: [("flow", status.name)])
                 .record(status.waiting?.count ?? 0)
+            let filling = FlowCounts(status).filling
+            Gauge(label: "replicator_offsets_to_fill", dimensions: [("flow", status.name)])
+                .record(filling.map { max(0, $0.end - $0.done) } ?? 0)
             Gauge(label: "replicator_flow_running", dimensions: [("flow", status.name)])
                 .record(status.state == .running && status.reason == nil ? 1 : 0)
             for state in FlowStatus.State.allCases {

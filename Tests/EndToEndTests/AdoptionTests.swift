@@ -38,16 +38,6 @@ import Testing
 
     private static let copied = expectedValues(0..<45) + expectedValues(40..<60) + expectedValues(58..<60)
 
-    @Test func `a flow that keeps offsets adopts nothing`() async throws {
-        try await Replicated.run { world in
-            try await world.createTopic("orders")
-            try await copyByHand(world)
-            await #expect(throws: AdoptionError.keepsOffsets(flow: "east-to-west")) {
-                try await adopt(world) { $0.offsets = .preserve }
-            }
-        }
-    }
-
     @Test(arguments: [TopicNaming.prefix(alias: "east", separator: "."), .identical])
     func `each record behind the copies comes once, and groups stand exactly`(naming: TopicNaming) async throws {
         try await Replicated.run { world in

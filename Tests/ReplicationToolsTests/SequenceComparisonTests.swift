@@ -88,7 +88,8 @@ import Testing
         #expect(comparison.equal == 1000)
     }
 
-    @Test(arguments: RecordPart.allCases, [0, 500, 999])
+    /// Where a record lies is no part of it here.
+    @Test(arguments: RecordPart.allCases.filter { $0 != .offset }, [0, 500, 999])
     func `an altered part is named`(part: RecordPart, place: Int) {
         var target = Self.thousand
         switch part {
@@ -96,6 +97,7 @@ import Testing
         case .value: target[place].value = 1
         case .headers: target[place].headers = 1
         case .timestamp: target[place].timestamp = 1
+        case .offset: return
         }
 
         let comparison = Self.compare(Self.thousand, target)

@@ -47,6 +47,16 @@ import Testing
                 == ["2 partitions make no progress although there is something to copy"])
     }
 
+    @Test func `a copy that is brought to its first offset makes progress as long as its log grows`() throws {
+        var standstills = Standstills(patience: .seconds(30))
+        func filled(_ done: Int) throws -> FlowStatus {
+            try .of(PartitionFacts(offset: 900, lag: 3, targetOffset: done, fillsUpTo: 900))
+        }
+
+        for look in 0..<4 { #expect(warnings(&standstills, try filled(look * 100), after: look * 29).isEmpty) }
+        #expect(warnings(&standstills, try filled(300), after: 3 * 29 + 30).count == 1)
+    }
+
     @Test func `progress ends a standstill, and the next one is told again`() throws {
         var standstills = Standstills(patience: .seconds(30))
 

@@ -15,11 +15,13 @@ struct PartitionFacts {
     var sourceLeader: Int?
     var targetLeader: Int?
     var stuckForSeconds: Int?
+    var targetOffset: Int?
+    var fillsUpTo: Int?
 
     fileprivate var json: [String: Any] {
         var json: [String: Any] = [
             "topic": topic, "partition": partition, "targetTopic": "east.\(topic)", "state": state,
-            "sourceOffset": offset, "sourceEnd": lag.map { offset + $0 } ?? -1, "targetOffset": offset,
+            "sourceOffset": offset, "sourceEnd": lag.map { offset + $0 } ?? -1, "targetOffset": targetOffset ?? offset,
             "lag": lag ?? NSNull(), "written": offset,
             "readBytes": 0, "writtenBytes": 0, "skipped": [String: Int](), "foreign": 0, "doubled": 0,
             "bufferedBytes": 0,
@@ -30,6 +32,7 @@ struct PartitionFacts {
         json["sourceLeader"] = sourceLeader
         json["targetLeader"] = targetLeader
         json["stuckForSeconds"] = stuckForSeconds
+        json["fillsUpTo"] = fillsUpTo
         return json
     }
 }

@@ -84,7 +84,8 @@ function drawFlow(view, flow) {
     + (flow.bytesPerSecondLimit ? `, limited to ${rate(flow.bytesPerSecondLimit)}` : ''));
   put(view.tiles.latency.value, seconds(flow.latencyMaximum));
   put(view.tiles.latency.extra, flow.latencyMean === undefined ? (flow.lag === 0 && flow.condition === 'running' ? 'nothing to copy just now' : 'nothing copied just now') : `longest; mean ${seconds(flow.latencyMean)}`);
-  put(view.note, [flow.reason, flow.paused.length ? 'Paused: ' + some(flow.paused) : '',
+  const filling = flow.counts.filling;
+  put(view.note, [filling ? `Copies are brought to the offsets of their sources: ${count(filling.done)} of ${count(filling.end)} offsets in ${count(filling.partitions)} partition${filling.partitions > 1 ? 's' : ''}` : '', flow.reason, flow.paused.length ? 'Paused: ' + some(flow.paused) : '',
     flow.sampleAge > 5 ? `Rates and lag are ${seconds(flow.sampleAge)} old` : ''].filter(x => x).join(' · '));
   drawTopics(view);
   drawInstances(view);

@@ -37,7 +37,7 @@ const rate = n => bytes(n) + '/s';
 const tone = { running: 'good', active: 'good', synced: 'good', further: 'good', paused: '', 'partly paused': 'warn', activeMembers: '', refused: 'bad', beyondEnd: 'bad', beyondCopies: 'warn', notCovered: 'warn', held: 'warn', starting: 'warn', draining: 'warn',
   stopped: 'bad', failed: 'bad', stuck: 'bad', waiting: 'bad', 'source down': 'bad', 'target down': 'bad', 'partly failed': 'bad', 'partly stuck': 'bad', 'partly unknown': 'bad', 'topics wait': 'bad', silent: 'bad', copies: 'good' };
 // Trouble first: the places of conditions of flows, and of states of topics.
-const CONDITIONS = ['stopped', 'waiting', 'source down', 'target down', 'failed', 'stuck', 'partly failed', 'topics wait', 'partly stuck', 'partly unknown', 'starting', 'draining', 'paused', 'partly paused', 'running'];
+const CONDITIONS = ['stopped', 'waiting', 'source down', 'target down', 'failed', 'stuck', 'partly failed', 'topics wait', 'partly stuck', 'partly unknown', 'starting', 'draining', 'resting', 'paused', 'partly paused', 'running'];
 const STATES = ['failed', 'waiting', 'stuck'];
 const isTrouble = flow => tone[flow.condition] === 'bad';
 const chip = (state, title) => h('span', { class: 'chip ' + (tone[state] ?? 'warn'), title }, state);

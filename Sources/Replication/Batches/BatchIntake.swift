@@ -200,7 +200,7 @@ private struct Pass {
             if reason == .control { endTransaction(with: batch) }
             skip(header.nextOffset - cursor.position, reason)
         } else {
-            switch intake.origins.judge(header) {
+            switch intake.origins.judge(header, refills: header.baseOffset < rewriter.refillsBelow) {
             case .needs(let need):
                 skipGap(before: header.baseOffset)
                 outcome.need = need

@@ -15,6 +15,8 @@ package struct RecordRewriter: Sendable {
     package var largestBatch = Int.max
     /// A batch ends in front of a hole, so that each record can have its source's offset on the target.
     package var keepsOffsets = false
+    /// Records below this source offset are copied also where they have been on the target.
+    package var refillsBelow: Int64 = 0
     /// Batches smaller than this are not split further, in bytes: far below the 1 MB that brokers take unless told
     /// otherwise, and large enough to be worth a request.
     private static let smallestPiece = 256 << 10
@@ -135,7 +137,8 @@ package struct RecordRewriter: Sendable {
             let offset = records.offset
             guard offset >= range.lowerBound else { continue }
             result.readBytes += record.sizeBound
-            let verdict = try loopGuard?.verdict(on: record.headers, cameThrough: chain) ?? .keep
+            let verdict = 
+                try loopGuard?.verdict(on: record.headers, cameThrough: chain, refills: offset < refillsBelow) ?? .keep
             let growth: Int
             switch verdict {
             case .drop:

@@ -14,6 +14,12 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
     ///
     /// - Parameter flows: those that brought them, as far as is known; the flow itself, when its memory was lost.
     case copiesPresent(flow: String, source: String, target: String, topics: [String], flows: [String])
+    /// Copies are to keep their offsets, and topics hold records already of which the flow has recorded nothing.
+    case topicsFilled(flow: String, target: String, topics: [String])
+    /// Copies keep their offsets, and the target has taken over from the source: others write there now.
+    case handedOver(flow: String, source: String, target: String)
+    /// Copies are to keep their offsets, and those of another flow that goes the other way do.
+    case beginsBehind(flow: String, other: String, cluster: String)
     case cannotCreateTopic(topic: String, cluster: String, reason: String)
     /// The flow's progress on the target cannot be read.
     case unreadableProgress(topic: String, cluster: String, reason: String)
@@ -47,6 +53,20 @@ public enum FlowError: Error, Sendable, CustomStringConvertible {
                 + "from scratch, delete its copies and the topic \(ProgressTopic.name(flow: flow)) on the target"
         case .copiesPresent(let flow, let source, let target, let topics, let flows):
             Self.copiesPresent(flow, source, target, topics, flows)
+        case .topicsFilled(let flow, let target, let topics):
+            "flow \"\(flow)\" has recorded no progress on \(target), and topics there hold records already: "
+                + "\(Self.listed(topics)). With offsets: preserve it writes only where both logs are known to be the same: "
+                + "`replicator adopt --flow \(flow.shellQuoted)` compares them and lets it continue at their ends; if this is "
+                + "the way back of another flow, `replicator failover` of that flow does. Or delete these topics on \(target), "
+                + "so that the flow fills them from the beginning, or leave them out (topics.deny)"
+        case .handedOver(let flow, let source, let target):
+            "\(target) has taken over from \(source), and with offsets: preserve flow \"\(flow)\" writes nothing there while "
+                + "others do. It continues once the opposite flow has been failed over; where there is none, "
+                + "`replicator failover --undo --flow \(flow.shellQuoted)` takes the failover back"
+        case .beginsBehind(let flow, let other, let cluster):
+            "flow \"\(flow)\" brings back what flow \"\(other.printable())\" copies, under the same names, and both have offsets: preserve: of "
+                + "two such flows one works at a time. It begins once `replicator failover --flow \(other.shellQuoted)` has had "
+                + "\(cluster) take over"
         case .cannotCreateTopic(let topic, let cluster, let reason):
             "\(cluster): cannot create topic \(topic): \(reason)"
         case .sharedRecords(let flow, let target, let reasons):
@@ -67,7 +87,16 @@ extension FlowError {
     package var isRefusal: Bool {
         switch self {
         case .identityDiffers, .sameCluster, .mixedClusters, .copiesPresent, .sharedRecords: true
-        case .kafka, .cannotCreateTopic, .unreadableProgress, .cannotJoin, .nothingCanStart: false
+        case .kafka, .topicsFilled, .handedOver, .beginsBehind, .cannotCreateTopic, .unreadableProgress, .cannotJoin,
+            .nothingCanStart: false
+        }
+    }
+
+    /// It is another flow's turn: nothing is wrong.
+    package var isRest: Bool {
+        switch self {
+        case .handedOver, .beginsBehind: true
+        default: false
         }
     }
 

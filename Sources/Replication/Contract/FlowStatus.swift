@@ -6,6 +6,8 @@ public struct FlowStatus: Sendable, Codable {
         case starting, running, draining, stopped
         /// It cannot start, and is tried again.
         case waiting
+        /// Its copies keep their offsets, and it is the opposite flow's turn: it begins or continues after a failover.
+        case resting
 
         public var description: String { rawValue }
     }
@@ -31,6 +33,9 @@ public struct FlowStatus: Sendable, Codable {
         public var sourceEnd: Int64
         /// Offset behind the last record written to the target; -1 before the first.
         public var targetOffset: Int64
+        /// The source offset that the target's log is brought to with what no consumer sees, before the next record can follow,
+        /// where copies keep their offsets; `targetOffset` tells how far it is. Nil while no more than a few are missing.
+        public var fillsUpTo: Int64?
         /// Seconds since the source last said where its log ends; nil before.
         public var sourceEndAge: Int?
         /// Source offsets that have not passed yet; nil, and `null` in JSON, while nobody knows.

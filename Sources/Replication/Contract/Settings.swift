@@ -20,6 +20,9 @@ public struct FlowSettings: Sendable {
     public var offsets: OffsetChoice = .translate
     /// With ``OffsetChoice/preserve``.
     public var holes: HoleChoice = .markers
+    /// The flow of the same configuration that keeps offsets the other way, under the same names: this one begins when that
+    /// one has been failed over. Nil for none.
+    public var beginsBehind: String?
     public var policies = FlowPolicies()
     /// Treatment of records that another replicator has marked with a loop header of its own.
     public var onForeignLoopHeader = ForeignLoopHeaderPolicy.stop

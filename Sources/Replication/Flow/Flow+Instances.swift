@@ -348,7 +348,7 @@ extension Flow {
     }
 
     private func begin(_ factory: PartitionFactory) async {
-        guard phase == .running || phase == .starting || phase == .waiting else { return }
+        guard [.running, .starting, .waiting, .resting].contains(phase) else { return }
         guard await catchUp() else { return }
         if parts.isAlone {
             let all = await allParts()

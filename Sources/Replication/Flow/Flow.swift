@@ -231,7 +231,7 @@ public actor Flow: Service {
         try await discover(factory)
         self.factory = factory
         trouble = nil
-        if phase == .waiting { phase = .starting }
+        if phase == .waiting || phase == .resting { phase = .starting }
         if phase == .starting { phase = .running }
         logger.info("flow is running", metadata: ["partitions": "\(known.count)"])
     }
@@ -277,7 +277,10 @@ public actor Flow: Service {
 
     /// The flow could not start, and will be tried again. The log hears of it once.
     package func startFailed(_ error: FlowError) {
-        if phase == .starting {
+        if error.isRest, phase != .resting {
+            logger.info("flow rests", metadata: ["reason": "\(error)"])
+            phase = .resting
+        } else if !error.isRest, phase == .starting || phase == .resting {
             logger.error("flow cannot start, trying again", metadata: ["error": "\(error)"])
             phase = .waiting
         }
@@ -408,7 +411,8 @@ extension Flow {
         let isFirstStart = settings.startFrom != .earliest ? await progress.isNewFlow : false
         let recorded = await progress.known
         let unreadable = await progress.unreadable
-        let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+        var discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
+        discovery.keepsOffsets = settings.offsets == .preserve
         var refused = found.refused
         let new = try await discovery.record(
             found.partitions.filter {
@@ -549,6 +553,7 @@ extension Flow {
         while phase == .running {
             guard await discoveryDue.wait(&signals, atMost: settings.sync.interval), phase == .running else { return }
             do throws(FlowError) {
+                if try await isHandedOver() { return await stop() }
                 try await discover(factory)
                 discoveryFailures = 0
                 trouble = nil
@@ -561,6 +566,17 @@ extension Flow {
                 troubles.began(.discovery, "\(error)")
             }
         }
+    }
+
+    /// A failover has handed the target over to others: nothing is to be written there any more.
+    private func isHandedOver() async throws(FlowError) -> Bool {
+        guard settings.offsets == .preserve else { return false }
+        try await progress.catchUp()
+        guard await progress.isHandedOver else { return false }
+        logger.warning(
+            "stopping: the target has taken over",
+            metadata: ["source": "\(settings.source.name)", "target": "\(settings.target.name)"])
+        return true
     }
 
     /// Settings of topics, access rules and quotas; records do not wait for them.
@@ -632,7 +648,7 @@ extension Flow {
 
     /// Stops fetching; ``run()`` returns once the target has what is in flight.
     public func stop() async {
-        guard phase == .starting || phase == .waiting || phase == .running else { return }
+        guard [.starting, .waiting, .resting, .running].contains(phase) else { return }
         phase = .draining
         logger.info("stopping: what is under way goes on to the target first")
         for shard in shards { await shard.drain() }

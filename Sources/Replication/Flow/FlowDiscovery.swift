@@ -5,6 +5,8 @@ struct FlowDiscovery {
     let topicSync: TopicSync
     let progress: ProgressStore
     let startFrom: StartPosition
+    /// Copies keep the offsets of their source.
+    var keepsOffsets = false
 
     /// The time that a partition's source has for saying where it begins, before the others go on without it.
     private static let patience: Duration = .seconds(5)
@@ -52,7 +54,9 @@ struct FlowDiscovery {
             new.append(
                 NewPartition(pair: pair, position: position, checkpoint: nil, map: OffsetMap(start: position)))
         }
-        try await progress.store(firstCheckpoints(of: new))
+        // What the target has lost comes back from its copies.
+        let ends = keepsOffsets ? await topicSync.lookUp(new.map(\.pair.source), at: .latest, patience: Self.patience) : nil
+        try await progress.store(firstCheckpoints(of: new, refillsBelow: ends?.offsets ?? [:]))
         if isFirstStart { try await progress.storeIdentity() }
         for (topic, found) in open where !refused.contains(where: { $0.topic == topic }) {
             refused.append(
@@ -115,13 +119,17 @@ struct FlowDiscovery {
         return (found.offsets, errors.merging(found.errors) { first, _ in first })
     }
 
-    private func firstCheckpoints(of new: [NewPartition]) -> [TopicPartition: Checkpoint] {
+    private func firstCheckpoints(
+        of new: [NewPartition], refillsBelow: [TopicPartition: Int64]
+    ) -> [TopicPartition: Checkpoint] {
         var checkpoints: [TopicPartition: Checkpoint] = [:]
         for partition in new where partition.checkpoint == nil {
-            checkpoints[partition.pair.source] = Checkpoint(
+            var checkpoint = Checkpoint(
                 sourceOffset: partition.position, targetOffset: -1, sourceLeaderEpoch: -1,
                 sourceTopicID: partition.pair.sourceTopicID.hexadecimal,
                 map: OffsetMap(start: partition.position).edge)
+            checkpoint.refillsBelow = refillsBelow[partition.pair.source]
+            checkpoints[partition.pair.source] = checkpoint
         }
         return checkpoints
     }

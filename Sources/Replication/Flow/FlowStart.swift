@@ -42,13 +42,26 @@ package struct FlowStart: Sendable {
     package func check(createsMemory: Bool, expectsCopies: Bool = false) async throws(FlowError) -> Finding {
         let known = try await identity.check()
         var finding = Finding(sourceClusterID: known.sourceClusterID, targetClusterID: known.targetClusterID)
+        if settings.offsets == .preserve, await progress.isHandedOver {
+            throw .handedOver(flow: settings.name, source: settings.source.name, target: settings.target.name)
+        }
         if await progress.isNewFlow {
             let seen: Sight
+            let filled: [String]
+            let other: String?
             do throws(KafkaError) {
                 seen = try await look()
+                filled = settings.offsets == .preserve && !expectsCopies ? try await filledTopics(seen) : []
+                other = settings.offsets == .preserve ? try await oppositeAtWork(known, seen) : nil
                 if !expectsCopies { finding.copies = try await copies(from: known.sourceClusterID, seen) }
             } catch {
                 throw .kafka(error)
+            }
+            if let other = other ?? (expectsCopies ? nil : settings.beginsBehind) {
+                throw .beginsBehind(flow: settings.name, other: other, cluster: settings.source.name)
+            }
+            guard filled.isEmpty else {
+                throw .topicsFilled(flow: settings.name, target: settings.target.name, topics: filled)
             }
             if let copies = finding.copies, settings.startFrom != .latest {
                 throw .copiesPresent(
@@ -101,6 +114,47 @@ package struct FlowStart: Sendable {
             flow: settings.name, sourceID: known.sourceClusterID, targetID: known.targetClusterID, source: source,
             target: target, own: nil, progress: progress)
         _ = try await neighbours.judge(seen.selected, settings, source: seen.source, target: seen.target)
+    }
+
+    /// A flow that keeps offsets the other way, in topics of ours, and has not been failed over.
+    private func oppositeAtWork(
+        _ known: FlowIdentityCheck.Finding, _ seen: Sight
+    ) async throws(KafkaError) -> String? {
+        let names = Set(seen.selected.map { SourceAndTarget(source: $0.source.name, target: $0.targetName) })
+        for flow in seen.source.topics.keys.compactMap(ProgressTopic.flow).sorted() where flow != settings.name {
+            var reader = RecordedFlowReader(flow: flow, target: source)
+            // One that says nothing that can be understood is no such flow to us.
+            guard (try? await reader.refresh()) != nil else { continue }
+            let recorded = reader.recorded
+            guard let identity = recorded.identity, identity.offsets == settings.offsets.rawValue, !recorded.isHandedOver,
+                identity.sourceClusterID == known.targetClusterID, identity.targetClusterID == known.sourceClusterID
+            else { continue }
+            let copied = Set(recorded.checkpoints.keys.map(\.topic))
+            let isOurs = copied.contains { topic in
+                recorded.targetName(of: topic).map { names.contains(SourceAndTarget(source: $0, target: topic)) } ?? false
+            }
+            if isOurs { return flow }
+        }
+        return nil
+    }
+
+    private struct SourceAndTarget: Hashable {
+        let source: String
+        let target: String
+    }
+
+    /// Target topics of the flow that hold anything, or have.
+    private func filledTopics(_ seen: Sight) async throws(KafkaError) -> [String] {
+        let partitions = seen.selected.flatMap { topic in
+            (seen.target.topics[topic.targetName]?.partitions ?? [:]).filter { $0.value.leader != nil }.keys.map {
+                TopicPartition(topic.targetName, $0)
+            }
+        }
+        guard !partitions.isEmpty else { return [] }
+        let ends = await target.offsets(Dictionary(partitions.map { ($0, .latest) }) { first, _ in first })
+        var filled: Set<String> = []
+        for (partition, end) in ends where try end.get().offset ?? 0 > 0 { filled.insert(partition.topic) }
+        return filled.sorted()
     }
 
     private func foreignCopies(

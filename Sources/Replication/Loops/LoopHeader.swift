@@ -133,8 +133,12 @@ package final class LoopGuard: Sendable {
         case replace([RecordHeader])
     }
 
-    /// - Parameter chain: clusters that the whole batch is known to have come through before the source.
-    package func verdict(on headers: [RecordHeader], cameThrough chain: [String] = []) -> Verdict {
+    /// - Parameters:
+    ///   - chain: clusters that the whole batch is known to have come through before the source.
+    ///   - refills: records are copied although they have been on the target: it has lost them.
+    package func verdict(
+        on headers: [RecordHeader], cameThrough chain: [String] = [], refills: Bool = false
+    ) -> Verdict {
         if stopsAtForeignHeaders, headers.contains(where: { $0.key == Self.foreignKeyBytes }) { return .foreign }
         guard let existing = headers.firstIndex(where: { $0.key == LoopHeader.keyBytes }),
             let value = headers[existing].value, var carried = LoopHeader(decoding: value)
@@ -142,7 +146,7 @@ package final class LoopGuard: Sendable {
             guard stamps else { return .keep }
             return chain.isEmpty ? .stamp : .add(RecordHeader(key: LoopHeader.keyBytes, value: laterStamp(chain)))
         }
-        guard !carried.chain.contains(targetCluster) else { return .drop }
+        guard refills || !carried.chain.contains(targetCluster) else { return .drop }
         guard stamps else { return .keep }
         carried.chain += chain.filter { !carried.chain.contains($0) }
         carried.chain.append(sourceCluster)

@@ -51,13 +51,14 @@ package struct OriginRules: Sendable {
 
     package func isExamined(_ id: Int64) -> Bool { examinedIDs.contains(id) }
 
-    package func judge(_ batch: RecordBatchHeader) -> Judgement {
+    /// - Parameter refills: it is copied also if it has been on the target, which has lost it.
+    package func judge(_ batch: RecordBatchHeader, refills: Bool = false) -> Judgement {
         var provenance: Provenance?
         if isIdentical, batch.producerID >= 0 {
             guard let known = provenances[batch.producerID] else { return .needs(.origin(batch.producerID)) }
             provenance = known
         }
-        if let provenance, provenance.chain.contains(targetCluster) { return .loop }
+        if let provenance, !refills, provenance.chain.contains(targetCluster) { return .loop }
         let outgoing =
             stamps || !isIdentical
             ? usual

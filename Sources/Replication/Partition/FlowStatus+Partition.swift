@@ -17,6 +17,7 @@ extension FlowStatus.Partition {
         sourceOffset = partition.completedOffset
         sourceEnd = partition.highWatermark
         targetOffset = partition.targetLog.endOffset
+        fillsUpTo = partition.fillsUpTo
         sourceEndAge = partition.sourceEnd.age(at: now).map { Int($0.nanoseconds / 1_000_000_000) }
         written = partition.accounting.written
         readBytes = partition.readBytes
@@ -31,5 +32,16 @@ extension FlowStatus.Partition {
         let behind = partition.lag(at: now)
         lag = behind.offsets
         if case .unknown(let reason) = behind { lagUnknown = reason }
+    }
+}
+
+extension PartitionReplicator {
+    /// The source offset that the target's log is brought to before the next record can follow; nil while no more is missing
+    /// than one request brings.
+    var fillsUpTo: Int64? {
+        guard let alignment, isStreaming, targetLog.endOffset >= 0 else { return nil }
+        if alignment.isBeginning { return alignment.start }
+        let next = window.oldest?.batch.sources.first.lowerBound ?? cursor.position
+        return next - targetLog.endOffset > OffsetAlignment.mostMarkers ? next : nil
     }
 }

@@ -7,12 +7,14 @@ extension PartitionReplicator {
     /// what is completed.
     package var checkpoint: Checkpoint? {
         guard isActive, hasStreamed || isAwaitingCheckpoint, truncation == nil else { return nil }
-        return Checkpoint(
+        var checkpoint = Checkpoint(
             sourceOffset: completedOffset, targetOffset: alignedTargetOffset, sourceLeaderEpoch: cursor.leaderEpoch,
             sourceTopicID: sourceTopicID.hexadecimal, formerSourceTopicID: formerTopicID?.hexadecimal, map: map.edge,
             producers: Dictionary(knownEpochs.map { ("\($0.key)", $0.value) }) { first, _ in first },
             following: following, targetTopicID: targetLog.topicID.hexadecimal,
             targetLeaderEpoch: targetLog.leaderEpoch, accounting: accounting)
+        if rewriter.refillsBelow > completedOffset { checkpoint.refillsBelow = rewriter.refillsBelow }
+        return checkpoint
     }
 
     /// Takes in what an earlier run has recorded; the partition has its topics' ids by then.
@@ -21,6 +23,7 @@ extension PartitionReplicator {
             accounting = recorded
             if alignment != nil { alignment = OffsetAlignment(start: recorded.start, rules: rules.alignment) }
         }
+        rewriter.refillsBelow = checkpoint.refillsBelow ?? 0
         targetLog.endOffset = checkpoint.targetOffset
         targetLog.leaderEpoch = checkpoint.targetLeaderEpoch ?? -1
         cursor.leaderEpoch = checkpoint.sourceLeaderEpoch

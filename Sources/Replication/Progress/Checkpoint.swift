@@ -32,6 +32,9 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     /// The preparation that has recorded it before the flow was started: it counts once the flow's identity names that.
     /// Nil for one that counts as it is.
     package var prepared: String?
+    /// Source offset below which records are copied also where they have been on the target: it held nothing when the partition
+    /// began, and copies keep their offsets. Nil for none.
+    package var refillsBelow: Int64?
 
     package init(
         sourceOffset: Int64, targetOffset: Int64, sourceLeaderEpoch: Int32, sourceTopicID: String,
@@ -66,6 +69,7 @@ extension Checkpoint {
         try map?.check()
         try accounting?.check()
         try StateCheck.mark(prepared)
+        try StateCheck.offset(refillsBelow ?? 0, "the end of what it fills again")
         guard (producers ?? [:]).count <= Self.mostProducers, (following ?? []).count <= Self.mostProducers else {
             throw ImpossibleState("it names more producers than a flow has")
         }

@@ -13,6 +13,7 @@ extension [Record] {
         }
         var kept: [Int] = []
         for (bytes, indices) in byKey {
+            if bytes == Handover.key, let newest = indices.last { kept.append(newest) }
             guard let key = ProgressRecord.Key(bytes) else { continue }
             for index in indices.reversed() {
                 kept.append(index)

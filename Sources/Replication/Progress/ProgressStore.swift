@@ -41,6 +41,9 @@ package actor ProgressStore {
         Set(recorded.prepared.values.flatMap { ($0.producers ?? [:]).keys.compactMap { Int64($0) } })
     }
 
+    /// A failover has handed the target over to others, as far as the topic was read.
+    var isHandedOver: Bool { recorded.isHandedOver }
+
     /// Wishes of operators and reports of instances.
     var control: RecordedControl { recorded.control }
 

@@ -23,6 +23,9 @@ package struct RecordedFlow: Sendable {
     /// Wishes of operators and reports of instances.
     package private(set) var control = RecordedControl()
 
+    /// A failover has handed the target over to others, see ``Handover``.
+    package private(set) var isHandedOver = false
+
     private var damagedFormer: [String: Set<ExactName>] = [:]
 
     /// Why the newest record under the key `flow` cannot be understood; nil when it can be.
@@ -58,6 +61,11 @@ package struct RecordedFlow: Sendable {
     /// - Throws: when it is none of ours although its key is. That is remembered of what the key names, and nothing
     ///   else changes: the caller skips the record.
     package mutating func take(_ record: Record) throws {
+        if record.key == Handover.key {
+            // One that cannot be understood is told by the next failover; what was said before holds.
+            isHandedOver = record.value.map { Handover(decoding: $0)?.isInForce ?? isHandedOver } ?? false
+            return
+        }
         guard let bytes = record.key, let key = ProgressRecord.Key(bytes) else { return }
         do {
             if let known = try ProgressRecord(key: bytes, value: record.value) {

@@ -3,21 +3,12 @@ internal import KafkaClient
 /// Topics whose copies have the offsets of their source, so that one flow alone may write there.
 ///
 /// A record of another writer stops such a partition at once; here it is said before, for names that the flows' expressions
-/// suggest.
+/// suggest. Two that go opposite ways may be in one configuration: one of them rests, see ``FlowStart``.
 public enum PreservedTopics {
     /// Warning to a person before these flows are started; nil when they may.
     public static func problem(in flows: [FlowSettings]) -> String? {
         for one in flows where one.offsets == .preserve {
             for other in flows where other.name != one.name {
-                let isOpposite =
-                    other.source.name == one.target.name && other.target.name == one.source.name
-                    && other.offsets == .preserve
-                if isOpposite, let topic = topics(of: one).first(where: { writes(other, $0) }) {
-                    return
-                        "the flows \(one.name) and \(other.name) go opposite ways under the same names, and both have "
-                        + "offsets: preserve, which needs topics that nobody else writes to (\"\(topic)\" and others). "
-                        + "Let the way back begin when the applications have moved, and take the other flow out then"
-                }
                 guard other.target.name == one.target.name else { continue }
                 let copies = topics(of: one) + topics(of: other)
                 if let topic = copies.first(where: { writes(one, $0) && writes(other, $0) }) {
@@ -29,6 +20,22 @@ public enum PreservedTopics {
             }
         }
         return nil
+    }
+
+    /// Flows in which of two that keep offsets in opposite directions, under the same names, the first begins: both at
+    /// once would be each other's foreign writers.
+    public static func ordered(_ flows: [FlowSettings]) -> [FlowSettings] {
+        var ordered = flows
+        for index in flows.indices where flows[index].offsets == .preserve {
+            let later = flows[index]
+            ordered[index].beginsBehind =
+                flows[..<index].first { earlier in
+                    earlier.offsets == .preserve && earlier.source.name == later.target.name
+                        && earlier.target.name == later.source.name
+                        && topics(of: earlier).contains { writes(later, $0) }
+                }?.name
+        }
+        return ordered
     }
 
     private static func topics(of flow: FlowSettings) -> [String] {

@@ -121,7 +121,6 @@ public struct Adoption: Sendable {
 
     /// A flow that may be started, that has never run, and that nobody starts at this moment.
     private func checkFlow(_ source: ClusterClient, _ target: ClusterClient) async throws {
-        guard settings.offsets == .translate else { throw AdoptionError.keepsOffsets(flow: settings.name) }
         let store = ProgressStore(flow: settings.name, target: target, wallClock: wallClock)
         let start = FlowStart(settings, source: source, target: target, progress: store)
         _ = try await start.check(createsMemory: false, expectsCopies: true)

@@ -7,8 +7,6 @@ public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
     case topicsHaveRun(topics: [String], flow: String, target: String)
     /// Missing records cannot be appended.
     case cannotFill(flow: String, reason: String)
-    /// Copies of others lie at other offsets than their source's.
-    case keepsOffsets(flow: String)
     /// Topics that were named and that the flow does not copy, or of which the target has none.
     case unknown(topics: [String], flow: String, hint: String)
     /// Other topics of the flow hold records on the target.
@@ -36,9 +34,6 @@ public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "continues from there"
         case .cannotFill(let flow, let reason):
             "missing records cannot be appended for flow \"\(flow)\": \(reason)"
-        case .keepsOffsets(let flow):
-            "flow \"\(flow)\" has offsets: preserve, and the copies of others lie at offsets that the target gave them: adopt "
-                + "them with offsets: translate"
         case .unknown(let topics, let flow, let hint):
             "flow \"\(flow)\" does not copy \(Self.listed(topics)): \(hint)"
         case .leftOut(let topics, let flow, let target):

@@ -181,8 +181,15 @@ struct AdoptionRound: Sendable {
     private func align(
         _ pair: EndOffsetSnapshot.Pair, known: CopyWindows?, lane: Int
     ) async throws(KafkaError) -> AlignedPartition {
+        let compared = compared(pair, lane: lane)
+        if settings.offsets == .preserve {
+            return try await OffsetAgreement(
+                compared: compared, depth: options.all ? nil : options.depth,
+                names: (settings.source.name, settings.target.name)
+            ) { [meter] in meter.read($0) }.align()
+        }
         let aligner = PartitionAligner(
-            compared: compared(pair, lane: lane), options: options,
+            compared: compared, options: options,
             names: (settings.source.name, settings.target.name), fillers: fillers, known: known
         ) { [meter] in meter.read($0) }
         return try await aligner.align()

@@ -129,6 +129,8 @@ struct AlignedPartition: Sendable {
     let gaps: CopyGaps
     /// Everything that was read; nil where it is not kept.
     var windows: CopyWindows?
+    /// The target holds something else than the source, or more, or nothing that shows that it does not.
+    var differs = false
 
     init(
         _ pair: EndOffsetSnapshot.Pair, _ adoption: PartitionAdoption, _ map: OffsetMap? = nil,

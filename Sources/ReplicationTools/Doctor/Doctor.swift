@@ -98,6 +98,7 @@ public struct Doctor: Sendable {
         let stateTopics = [progress, OriginRecord.topic]
         let state = stateTopics.filter { targetMetadata.topics[$0]?.partitions.isEmpty == false }
         findings += await permissions.examineTarget(copies: copies.map(\.targetName), state: state)
+        findings += await WriterExamination(settings: settings, target: target).examine(seen.selected.map(\.targetName))
         let opposite = sourceMetadata.topics.keys.filter { $0 != progress && ProgressTopic.flow(of: $0) != nil }
         findings += await permissions.examineOpposite(opposite.sorted())
         findings += await examineStateTopics(progress, opposite)
@@ -138,7 +139,12 @@ public struct Doctor: Sendable {
                 return ([finding], false)
             // What we are not allowed to do is found with the permissions.
             case .kafka(let reason) where reason.isAuthorization: return ([], true)
-            case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .cannotJoin,
+            case .handedOver, .beginsBehind:
+                let finding = Finding(
+                    .warning, "start", settings.name, "\(error)", why: "the flow rests meanwhile",
+                    remedy: "nothing, while that is meant so")
+                return ([finding], true)
+            case .unreadableProgress, .identityDiffers, .copiesPresent, .topicsFilled, .kafka, .cannotCreateTopic, .cannotJoin,
                 .nothingCanStart,
                 .mixedClusters, .sharedRecords:
                 let finding = Finding(

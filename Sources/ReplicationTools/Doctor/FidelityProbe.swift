@@ -79,7 +79,7 @@ struct FidelityProbe: Sendable {
                     why: "records get the time of their arrival",
                     remedy: "check log.message.timestamp.type of the brokers"))
         findings.append(await marker(producer))
-        if settings.offsets == .preserve { findings.append(await offsets(producer)) }
+        if settings.offsets == .preserve { findings += await offsets(producer) }
         return findings
     }
 
@@ -145,41 +145,78 @@ struct FidelityProbe: Sendable {
         }
     }
 
-    /// Lone markers take one offset each, several of one producer in one request too, and the next batch has the offset behind
-    /// them; filler can be deleted.
-    private func offsets(_ producer: ProducerIdentity) async -> Finding {
+    /// A batch has the offset at which the log ended; lone markers take one offset each, several of one producer in one request
+    /// too, and the next batch has the offset behind them; filler can be deleted.
+    private func offsets(_ producer: ProducerIdentity) async -> [Finding] {
         let fenced = ProducerIdentity(id: producer.id, epoch: producer.epoch &+ 1)
-        let count = 3
+        let cluster = settings.target.name
         let why = "with offsets: preserve no copy could have its source's offsets"
         let remedy = "use offsets: translate"
         do throws(KafkaError) {
             let before = try await end()
-            let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?
-                .leader
-            switch await target.writeMarkers([partition: MarkerRun(producer: fenced, count: count)], at: leader ?? -1)[
-                partition]
-            {
-            case .refused(let error), .inDoubt(let error): throw error
-            case .written, nil: break
+            let first = try await produce(timestamp: wallClock(), try await target.initProducerID(), sequence: 0).baseOffset
+            guard first == before else {
+                return [
+                    Finding(
+                        .error, "fidelity", cluster,
+                        "renumbers: a batch that was written where the log ended, at offset \(before), got offset \(first)",
+                        why: why, remedy: remedy)
+                ]
+            }
+            if let refusal = try await markers(fenced) {
+                return [Finding(.error, "fidelity", cluster, refusal.what, why: why, remedy: refusal.remedy ?? remedy)]
             }
             let base = try await produce(timestamp: wallClock(), fenced, sequence: 0).baseOffset
-            let expected = before + Int64(count)
+            let expected = first + 1 + Int64(Self.markerCount)
             guard base == expected else {
-                return Finding(
-                    .error, "fidelity", settings.target.name,
-                    "gives other offsets than expected: behind \(count) markers from offset \(before) on a batch got "
-                        + "\(base), not \(expected)", why: why, remedy: remedy)
+                return [
+                    Finding(
+                        .error, "fidelity", cluster,
+                        "renumbers: behind \(Self.markerCount) markers from offset \(first + 1) on a batch got offset \(base), not "
+                            + "\(expected)", why: why, remedy: remedy)
+                ]
             }
-            if case .failure(let error)? = await target.deleteRecords(before: [partition: base])[partition] {
-                throw error
+            let kept = Finding(.ok, "fidelity", cluster, "takes several markers at once, and gives offsets behind them")
+            guard case .failure(let error)? = await target.deleteRecords(before: [partition: base])[partition] else {
+                return [kept]
             }
-            return Finding(
-                .ok, "fidelity", settings.target.name, "takes several markers at once, and gives offsets behind them")
+            let permission = MissingPermission(.delete, on: .topic, topic, of: settings.target)
+            return [
+                kept,
+                Finding(
+                    .warning, "fidelity", cluster, "does not delete records: \(error.reason.words)",
+                    why: "what brings a new topic's log to its source's first offset cannot be deleted (offsets: preserve)",
+                    remedy: error.isAuthorization ? permission.command : "begin with sources whose logs begin at offset 0"),
+            ]
         } catch {
-            let permission = MissingPermission(.alter, on: .cluster, of: settings.target)
-            return Finding(
-                .error, "fidelity", settings.target.name, "cannot be given offsets: \(error)", why: why,
-                remedy: error.code == .clusterAuthorizationFailed ? permission.command : remedy)
+            return [
+                Finding(
+                    .error, "fidelity", cluster, "cannot be asked for offsets: \(error)", why: why, remedy: remedy)
+            ]
+        }
+    }
+
+    private static let markerCount = 3
+
+    /// - Returns: why markers are refused, and what would help; nil when they are written.
+    private func markers(
+        _ producer: ProducerIdentity
+    ) async throws(KafkaError) -> (what: String, remedy: String?)? {
+        let leader = try await target.metadata(.named([topic]), allowingAge: .seconds(60)).partition(topic, 0)?.leader
+        let outcome = await target.writeMarkers(
+            [partition: MarkerRun(producer: producer, count: Self.markerCount)], at: leader ?? -1)[partition]
+        switch outcome {
+        case .written, nil: return nil
+        case .inDoubt(let error): throw error
+        case .refused(let error):
+            switch error.code {
+            case .clusterAuthorizationFailed?:
+                let permission = MissingPermission(.alter, on: .cluster, of: settings.target)
+                return ("refuses markers: \(permission)", permission.command)
+            case .invalidTopicException?:
+                return ("refuses markers in a topic like this one, as diskless topics do: \(error.reason.words)", nil)
+            default: return ("refuses markers: \(error.reason.words)", nil)
+            }
         }
     }
 

@@ -66,6 +66,8 @@ extension Failover {
         report.accounts = []
         for account in accounts {
             try checkInterrupted()
+            // What it holds now came from the target.
+            guard record.refilled?.contains(account.topic) != true else { continue }
             let found = try await tail.list(account, snapshots[account.source], lost: lost)
             if let listed = found.tail { report.tail.append(listed) }
             report.accounts.append(found.account)

@@ -84,6 +84,12 @@ extension Failover {
     /// The way back must not be half gone already.
     private func examineOpposite() async throws -> [String] {
         guard let opposite else { return [] }
+        guard opposite.offsets == .translate || settings.offsets == .preserve else {
+            return [
+                "flow \(opposite.name) has offsets: preserve, and the copies of flow \(settings.name) have other offsets than "
+                    + "their sources: let it translate, or say --one-way"
+            ]
+        }
         var there = FlowMemory(flow: opposite.name, on: source)
         try await there.refresh()
         guard let record = there.failover, record.closed == nil, record.finished == nil else { return [] }

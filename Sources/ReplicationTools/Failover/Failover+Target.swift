@@ -39,6 +39,7 @@ extension Failover {
                 begin()
             }
         }
+        wrong += try await unequalEnds(partitions)
         report.verified = compared
         guard wrong.isEmpty else { throw FailoverError.recordsDiffer(wrong) }
         return (
@@ -55,6 +56,7 @@ extension Failover {
     }
 
     func beginOpposite() async throws -> Ending {
+        try await handOver()
         guard let opposite else { return (.skipped, "nothing brings records back") }
         guard opposite.naming == .identical else {
             return (.skipped, "flow \(opposite.name) copies under other names, and begins where its startFrom says")
@@ -66,6 +68,7 @@ extension Failover {
                     + "started for the first time"
             )
         }
+        if opposite.offsets == .preserve { return try await takeOver(by: opposite) }
         try await recall()
         guard let positions = try await oppositeStart(opposite).record() else {
             return (.done, "flow \(opposite.name) has run before, and goes on where it stopped")
@@ -86,6 +89,7 @@ extension Failover {
         guard let opposite, opposite.naming == .identical, sourceFailure == nil else {
             return try await beginOpposite().text
         }
+        if opposite.offsets == .preserve { return try await previewTakeover(by: opposite) }
         guard let positions = try await oppositeStart(opposite).positions() else {
             return "flow \(opposite.name) has run before, and would go on where it stopped"
         }

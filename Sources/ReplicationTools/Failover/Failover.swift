@@ -123,6 +123,7 @@ public actor Failover {
     }
 
     private func takeBack() async throws {
+        try await checkMayUndo()
         try await take(.unfence) { try await liftOwnFence() }
         record?.closed = wallClock()
         try await remember()

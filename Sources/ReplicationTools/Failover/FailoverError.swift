@@ -22,6 +22,10 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
     case groupsStillRead(cluster: String, groups: [String])
     case groupsNotInStep(target: String, groups: [String])
     case recordsDiffer([String])
+    /// Offsets are kept, and the opposite flow cannot continue with what the source holds; why, for each partition.
+    case cannotComeBack([String])
+    /// Offsets are kept, and the flow that brings records back may have written.
+    case oppositeHasBegun(flow: String, opposite: String)
     /// There is no failover of which a tail could be listed.
     case noTail(flow: String)
     case nothingToUndo(flow: String)
@@ -78,6 +82,12 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
         case .recordsDiffer(let partitions):
             "the copies are not equal: \(partitions.joined(separator: "; ")). `replicator verify` compares everything; "
                 + "--undo takes the failover back"
+        case .cannotComeBack(let partitions):
+            "the way back cannot continue at equal ends: \(Self.list(partitions, "; ")). Find out who has written there, and run "
+                + "this again; go on without a way back with --one-way, or take the failover back with --undo"
+        case .oppositeHasBegun(let flow, let opposite):
+            "flow \"\(opposite)\" may bring records back already, and with offsets: preserve only one of the two writes: to come "
+                + "back to flow \"\(flow)\", fail \"\(opposite)\" over"
         case .noTail(let flow):
             "flow \"\(flow)\" has not been failed over: there is no moment from which on records would count as left "
                 + "behind"

@@ -19,6 +19,10 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
     package var finished: Int64?
     /// When it was undone, or everybody had come back: the next failover is a new one.
     package var closed: Int64?
+    /// When the flow was told to write nothing more, where its copies keep their offsets; nil before that.
+    package var handedOver: Int64?
+    /// Topics of the source that were deleted so that the opposite flow fills them; nil for none.
+    package var refilled: [String]?
     /// Rights to write that were, or were about to be, taken from producers at the source.
     package var fence: [FenceRule] = []
     /// Position of each partition when the source was lost, or its end when it was left in order.
@@ -26,7 +30,7 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
 
     /// Stored keys; the last one has the name of older versions.
     private enum CodingKeys: String, CodingKey {
-        case version, kind, owner, started, completed, finished, closed, fence
+        case version, kind, owner, started, completed, finished, closed, fence, handedOver, refilled
         case snapshot = "cut"
     }
 
@@ -52,7 +56,7 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
     /// - Throws: when the value was not written by a failover.
     package init(decoding value: ByteBuffer) throws {
         self = try JSONDecoder().decode(FailoverRecord.self, from: Data(value.readableBytesView))
-        for time in [started, finished, closed] { try StateCheck.offset(time ?? 0, "a time", allowsNone: true) }
+        for time in [started, finished, closed, handedOver] { try StateCheck.offset(time ?? 0, "a time", allowsNone: true) }
         for partition in snapshot { try partition.check() }
     }
 }

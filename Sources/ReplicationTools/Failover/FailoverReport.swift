@@ -60,6 +60,8 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var verified: Int64 = 0
     /// After an unplanned failover: what was left behind, for each partition.
     public var tail: [Tail] = []
+    /// Reasons why the opposite flow cannot continue with what the source holds, where offsets are kept; empty where it can.
+    public var cannotComeBack: [String] = []
     /// Accounts of every selected topic and partition, and of those that rules exclude. Empty before they are known.
     public var accounts: [Account] = []
     /// Things that are not as they should be and were not accepted: with them a failover ends with exit code 1, although the target
@@ -82,7 +84,7 @@ extension FailoverReport {
     /// source takes with it.
     mutating func judge(_ options: FailoverOptions) {
         let accounts = kind == .planned ? accounts : accounts.filter { !$0.isLossOfSource }
-        unaccepted = accounts.left + (options.leavesGroups ? [] : groupsBeyond)
+        unaccepted = accounts.left + (options.leavesGroups ? [] : groupsBeyond) + cannotComeBack
     }
 }
 
@@ -110,6 +112,8 @@ public struct FailoverOptions: Hashable, Sendable {
     public var comparedRecords: Int64 = 10_000
     /// Continues although groups are not in step, or stand where reading cannot have led.
     public var leavesGroups = false
+    /// Deletes topics of the source that hold what the target never got, so that the opposite flow fills them again.
+    public var refills = false
 
     public init(kind: FailoverKind) {
         self.kind = kind

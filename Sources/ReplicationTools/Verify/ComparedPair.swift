@@ -11,6 +11,8 @@ struct ComparedPair: Sendable {
     let lane: Int
     let scope: OriginScope
     let fingerprints: FingerprintReader
+    /// The flow's copies have the offsets of their source.
+    var keepsOffsets = false
 
     /// Asked for at once where little is wanted.
     static let fewBytes: Int32 = 256 << 10

@@ -11,19 +11,31 @@ struct KeyedVerification {
     private let target: PartitionScan
     private let scope: OriginScope
     private let fingerprints: FingerprintReader
+    private let keepsOffsets: Bool
     private let patience: Duration
     private let result: PartitionVerification
 
     /// Keys held at once, on each side; about 100 bytes each.
     static let keysAtOnce = 1_000_000
 
+    /// A record that must be the same on both sides.
+    private struct Version: Hashable {
+        let content: RecordFingerprint.Content
+        /// Nil where copies have other offsets.
+        let offset: Int64?
+    }
+
+    private func version(_ record: RecordFingerprint) -> Version {
+        Version(content: record.content, offset: keepsOffsets ? record.offset : nil)
+    }
+
     private struct TooManyKeys: Error {}
 
     /// One side's latest records of the keys in one slice.
     private struct Latest {
         var records: [UInt64: RecordFingerprint] = [:]
-        /// Contents that a key has had, for keys that are looked at again.
-        var seen: [UInt64: Set<RecordFingerprint.Content>] = [:]
+        /// Records that a key has had, for keys that are looked at again.
+        var seen: [UInt64: Set<Version>] = [:]
     }
 
     init(_ compared: ComparedPair, patience: Duration, result: PartitionVerification) {
@@ -31,6 +43,7 @@ struct KeyedVerification {
         target = compared.targetScan(compared.pair.targetRange)
         scope = compared.scope
         fingerprints = compared.fingerprints
+        keepsOffsets = compared.keepsOffsets
         self.patience = patience
         self.result = result
     }
@@ -102,7 +115,7 @@ struct KeyedVerification {
                 } _: { fingerprint in
                     guard isWanted(fingerprint.key) else { return }
                     latest.records[fingerprint.key] = fingerprint
-                    latest.seen[fingerprint.key]?.insert(fingerprint.content)
+                    latest.seen[fingerprint.key]?.insert(version(fingerprint))
                 }
             } catch {
                 throw scan.damaged("\(error)")
@@ -121,7 +134,7 @@ struct KeyedVerification {
 
     private func isSame(_ one: RecordFingerprint, _ other: RecordFingerprint?) -> Bool {
         guard let other else { return one.isTombstone }
-        return one.hasContent(of: other) || (one.isTombstone && other.isTombstone)
+        return version(one) == version(other) || (one.isTombstone && other.isTombstone)
     }
 
     /// Compares keys that differ again while either side moves: the target may be on its way, or already beyond the
@@ -130,7 +143,7 @@ struct KeyedVerification {
         _ open: inout Set<UInt64>, _ sourceScan: inout PartitionScan, _ targetScan: inout PartitionScan,
         _ ours: inout Latest, _ theirs: inout Latest
     ) async throws {
-        for key in open { ours.seen[key] = ours.records[key].map { [$0.content] } ?? [] }
+        for key in open { ours.seen[key] = ours.records[key].map { [version($0)] } ?? [] }
         let clock = ContinuousClock()
         var deadline = clock.now + patience
         while !open.isEmpty {
@@ -148,7 +161,7 @@ struct KeyedVerification {
                 let before = open.count
                 open = open.filter { key in
                     guard let theirs = theirs.records[key] else { return !(ours.records[key]?.isTombstone ?? true) }
-                    if ours.seen[key]?.contains(theirs.content) ?? false { return false }
+                    if ours.seen[key]?.contains(version(theirs)) ?? false { return false }
                     return !isSame(theirs, ours.records[key])
                 }
                 if open.count < before { deadline = clock.now + patience }
@@ -171,7 +184,8 @@ struct KeyedVerification {
                 found.differences.add(
                     Difference(
                         .altered, sourceOffset: one.offset, targetOffset: other.offset,
-                        parts: one.differences(from: other)))
+                        parts: one.differences(from: other)
+                            + (keepsOffsets && one.offset != other.offset ? [.offset] : [])))
             case (let one?, nil): found.differences.add(Difference(.missing, sourceOffset: one.offset))
             case (nil, let other?): found.differences.add(Difference(.extra, targetOffset: other.offset))
             case (nil, nil): break

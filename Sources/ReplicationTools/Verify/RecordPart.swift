@@ -3,6 +3,8 @@ package import Replication
 /// A part of a record that must arrive unchanged.
 public enum RecordPart: String, Hashable, Sendable, CaseIterable, Codable {
     case key, value, headers, timestamp
+    /// Its place in the log, where copies keep it.
+    case offset
 }
 
 extension RecordFingerprint {

@@ -12,6 +12,7 @@ struct RollingPartition: Sendable {
     private enum Following {
         case ordered(OrderedFollowing)
         case keyed(KeyedFollowing)
+        case inPlace(OffsetFollowing)
     }
 
     /// - Parameter keysAtOnce: records of a compacted topic that the target may be behind.
@@ -27,6 +28,8 @@ struct RollingPartition: Sendable {
                 KeyedFollowing(
                     compared, source: source, target: target, limit: keysAtOnce,
                     allowsLeading: start.allowance.target))
+        } else if compared.keepsOffsets {
+            following = .inPlace(OffsetFollowing(compared, from: max(start.place.source, start.place.target)))
         } else {
             following = .ordered(
                 OrderedFollowing(compared.sides(source: source, target: target, allowance: start.allowance)))
@@ -44,6 +47,7 @@ struct RollingPartition: Sendable {
         switch following {
         case .ordered(let ordered): ordered.behind
         case .keyed(let keyed): keyed.behind
+        case .inPlace(let inPlace): inPlace.behind
         }
     }
 
@@ -61,6 +65,9 @@ struct RollingPartition: Sendable {
             case .keyed(var keyed):
                 defer { following = .keyed(keyed) }
                 try await keyed.follow(source: source, target: target)
+            case .inPlace(var inPlace):
+                defer { following = .inPlace(inPlace) }
+                try await inPlace.follow(source: source, target: target)
             }
         } catch {
             trouble = error
@@ -82,6 +89,9 @@ struct RollingPartition: Sendable {
         case .keyed(var keyed):
             defer { following = .keyed(keyed) }
             return keyed.takeFindings()
+        case .inPlace(var inPlace):
+            defer { following = .inPlace(inPlace) }
+            return inPlace.takeFindings()
         }
     }
 
@@ -102,6 +112,9 @@ struct RollingPartition: Sendable {
                 case .keyed(var keyed):
                     defer { following = .keyed(keyed) }
                     try await keyed.finish(patience: patience)
+                case .inPlace(var inPlace):
+                    defer { following = .inPlace(inPlace) }
+                    try await inPlace.finish(patience: patience)
                 }
             } catch {
                 fail(error)
@@ -117,6 +130,7 @@ struct RollingPartition: Sendable {
         switch following {
         case .ordered(let ordered): ordered.verified(result)
         case .keyed(let keyed): keyed.verified(result)
+        case .inPlace(let inPlace): inPlace.verified(result)
         }
     }
 }

@@ -54,10 +54,12 @@ actor RollingRounds {
     }
 
     private func compared(_ pair: EndOffsetSnapshot.Pair, _ snapshot: EndOffsetSnapshot) -> ComparedPair {
-        ComparedPair(
+        var compared = ComparedPair(
             pair: pair, source: source, target: target, lane: partitions.count % options.lanes,
             scope: OriginScope(settings, snapshot, allowsForeign: options.allowsForeign),
             fingerprints: FingerprintReader(ignoresTimestamp: pair.targetStampsRecords))
+        compared.keepsOffsets = settings.offsets == .preserve
+        return compared
     }
 
     private func add(_ compared: ComparedPair, from start: RollingPartition.Start) {
@@ -68,6 +70,10 @@ actor RollingRounds {
         of compared: ComparedPair, _ map: OffsetMap?
     ) async throws(KafkaError) -> RollingPartition.Start {
         let pair = compared.pair
+        if compared.keepsOffsets {
+            let place = map?.passed ?? max(pair.sourceRange.lowerBound, pair.targetRange.upperBound)
+            return RollingPartition.Start(place: RangeAlignment.Place(source: place, target: place))
+        }
         if let map, map.passed >= pair.sourceRange.lowerBound {
             // Everything behind the last copy comes from behind what had passed then.
             let place = RangeAlignment.Place(

@@ -69,7 +69,12 @@ public struct Verification: Sendable {
         do throws(KafkaError) {
             snapshot = try await EndOffsetSnapshot.make(
                 settings, source: source, target: target, sourceEnds: options.sourceEnds)
-            recorded = options.sampling == nil ? nil : try await recordings(snapshot, target)
+            recorded =
+                switch (settings.offsets, options.sampling) {
+                case (.preserve, _): try await RecordedFlowReader.current(settings, snapshot, target)
+                case (.translate, nil): nil
+                case (.translate, _): try await recordings(snapshot, target)
+                }
         } catch {
             throw .kafka(error)
         }
@@ -129,9 +134,11 @@ public struct Verification: Sendable {
     ) -> ComparedPair {
         var fingerprints = FingerprintReader(ignoresTimestamp: pair.targetStampsRecords)
         if pair.isCompacted { fingerprints.keys = options.sampling }
-        return ComparedPair(
+        var compared = ComparedPair(
             pair: pair, source: source, target: target, lane: lane,
             scope: OriginScope(settings, snapshot, allowsForeign: options.allowsForeign), fingerprints: fingerprints)
+        compared.keepsOffsets = settings.offsets == .preserve
+        return compared
     }
 
     private func verify(
@@ -146,7 +153,15 @@ public struct Verification: Sendable {
         do throws(KafkaError) {
             if pair.isCompacted {
                 let keyed = KeyedVerification(compared, patience: options.patience, result: result)
-                return try await keyed.run(keysAtOnce: options.keysAtOnce) { meter.add($0, $1, $2) }
+                var found = try await keyed.run(keysAtOnce: options.keysAtOnce) { meter.add($0, $1, $2) }
+                if options.sourceEnds[pair.source] == nil { found.failure = found.failure ?? compared.reasonBeyond }
+                return found
+            }
+            if compared.keepsOffsets {
+                return try await OffsetVerification(
+                    compared: compared, begin: map?.start ?? 0, sampling: options.sampling, patience: options.patience,
+                    limiter: limiter, isSourceEnd: options.sourceEnds[pair.source] == nil
+                ).run(result) { meter.add($0, $1, $2) }
             }
             if let sampling = options.sampling {
                 var sampled = SampledVerification(

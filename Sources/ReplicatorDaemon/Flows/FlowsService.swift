@@ -91,6 +91,7 @@ package struct FlowsService: Service {
             } catch {
                 guard !Task.isCancelled else { return false }
                 failures += 1
+                if error.isRest { await starts?.started() }
                 if failures == 1, let final = await starts?.failed(flow.name, error) { throw final }
                 await flow.startFailed(error)
                 try? await Task.sleep(for: retries.delay(after: failures, using: &random))

@@ -105,7 +105,7 @@ extension FlowDocument {
             merge(document.status.partitions, of: instance)
         }
         status.partitions.sort { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
-        let states: [FlowStatus.State] = [.running, .draining, .starting, .waiting]
+        let states: [FlowStatus.State] = [.running, .draining, .starting, .waiting, .resting]
         status.state = states.first { state in statuses.contains { $0.state == state } } ?? status.state
         // A reason of the flow as a whole is one that all have.
         let working = statuses.filter { $0.state == status.state }
@@ -119,7 +119,7 @@ extension FlowDocument {
     }
 
     private var lagOfPart: Int64? {
-        let hasBegun = status.state != .starting && status.state != .waiting
+        let hasBegun = ![.starting, .waiting, .resting].contains(status.state)
         return hasBegun || verdict.counts.partitions > 0 ? rates.lag : 0
     }
 
@@ -189,6 +189,11 @@ extension FlowCounts {
         stuck = stuck.adding(other.stuck)
         paused = paused.adding(other.paused)
         lagUnknown = lagUnknown.adding(other.lagUnknown)
+        if let theirs = other.filling {
+            var sum = filling ?? Filling()
+            sum.add(theirs)
+            filling = sum
+        }
         waitingTopics = max(waitingTopics, other.waitingTopics)
         topics = max(topics, other.topics)
     }

@@ -170,7 +170,7 @@ extension [FlowSample.Topic] {
 
 extension FlowStatus {
     /// True if the flow has looked at its topics.
-    fileprivate var knowsPartitions: Bool { state != .starting && state != .waiting }
+    fileprivate var knowsPartitions: Bool { ![.starting, .waiting, .resting].contains(state) }
 }
 
 extension FixedWidthInteger {

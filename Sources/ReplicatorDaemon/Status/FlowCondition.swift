@@ -17,6 +17,8 @@ package enum FlowCondition: String, Sendable, Hashable, Codable, CaseIterable, C
     case partlyUnknown = "partly unknown"
     case starting
     case draining
+    /// It is the turn of the flow that goes the other way.
+    case resting
     case paused
     case partlyPaused = "partly paused"
     case running
@@ -25,6 +27,7 @@ package enum FlowCondition: String, Sendable, Hashable, Codable, CaseIterable, C
         switch status.state {
         case .stopped: self = .stopped
         case .waiting: self = .waiting
+        case .resting: self = .resting
         case .starting: self = .starting
         case .draining: self = .draining
         case .running: self = Self.running(status, counts)
@@ -55,7 +58,7 @@ package enum FlowCondition: String, Sendable, Hashable, Codable, CaseIterable, C
     /// Place in a list that shows trouble first; from 0 on.
     package var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 
-    package var isTrouble: Bool { self != .running && self != .paused && self != .partlyPaused && self != .draining }
+    package var isTrouble: Bool { ![.running, .paused, .partlyPaused, .draining, .resting].contains(self) }
 
     package var description: String { rawValue }
 }

@@ -15,6 +15,28 @@ package struct FlowCounts: Sendable, Hashable, Codable {
     package var waitingTopics = 0
     /// Partitions whose lag is not known.
     package var lagUnknown = 0
+    /// Partitions whose copies' logs are being brought to an offset, where copies keep those of their source; nil for none.
+    package var filling: Filling?
+
+    /// The progress of bringing logs to the offsets at which the next records follow.
+    package struct Filling: Sendable, Hashable, Codable {
+        package var partitions: Int
+        /// Offsets that the logs have reached, and those that they are brought to; sums.
+        package var done: Int64
+        package var end: Int64
+
+        package init(partitions: Int = 0, done: Int64 = 0, end: Int64 = 0) {
+            self.partitions = partitions
+            self.done = done
+            self.end = end
+        }
+
+        package mutating func add(_ other: Filling) {
+            partitions = partitions.adding(other.partitions)
+            done = done.adding(other.done)
+            end = end.adding(other.end)
+        }
+    }
 
     package init(_ status: FlowStatus) {
         var names: Set<String> = []
@@ -25,6 +47,11 @@ package struct FlowCounts: Sendable, Hashable, Codable {
             if partition.state == .paused { paused += 1 }
             if partition.stuckForSeconds != nil { stuck += 1 }
             if partition.lag == nil { lagUnknown += 1 }
+            if let end = partition.fillsUpTo {
+                var sum = filling ?? Filling()
+                sum.add(Filling(partitions: 1, done: max(0, partition.targetOffset), end: end))
+                filling = sum
+            }
         }
         for waiting in status.waiting ?? [] { names.insert(waiting.topic) }
         waitingTopics = status.waiting?.count ?? 0

@@ -19,6 +19,7 @@ package struct FlowObstacles {
 
     /// The worst first.
     package var sentences: [String] {
+        if status.state == .resting { return [] }
         guard status.state == .running else {
             return ["flow \(status.name) is \(status.state)" + (status.reason.map { ": \($0)" } ?? "")]
         }

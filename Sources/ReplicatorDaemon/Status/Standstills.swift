@@ -77,7 +77,7 @@ package struct Standstills: Sendable {
     private static func observations(_ flow: FlowStatus) -> [ProgressWatchdog.Observation] {
         flow.partitions.map {
             ProgressWatchdog.Observation(
-                flow: flow.name, topic: $0.topic, partition: $0.partition, offset: $0.sourceOffset, lag: $0.lag,
+                flow: flow.name, topic: $0.topic, partition: $0.partition, offset: $0.progress, lag: $0.lag,
                 isMeantToMove: $0.state == .active && flow.state == .running)
         }
     }
@@ -110,5 +110,12 @@ package struct Standstills: Sendable {
             }
         }
         return status
+    }
+}
+
+extension FlowStatus.Partition {
+    /// A number that changes as long as the partition moves: also while its copy's log is only brought to an offset.
+    fileprivate var progress: Int64 {
+        fillsUpTo == nil ? sourceOffset : sourceOffset.addingReportingOverflow(targetOffset).partialValue
     }
 }

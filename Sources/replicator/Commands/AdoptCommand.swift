@@ -24,6 +24,9 @@ struct AdoptCommand: AsyncParsableCommand {
             those that it lacks are appended behind the copies, out of place, each once, also when the command is killed \
             and run again; not in compacted topics, and refused where they may have been on the target and are gone.
 
+            With offsets: preserve both sides are compared in place, record n with record n, and the flow continues at the end \
+            of the copy's log; the first offset that differs is named.
+
             The other replicator must have been stopped. With --follow it may still run: the command says when its copies \
             are certain, waits until it has been silent for --quiet seconds, asks whether it has been stopped (unless --yes), \
             and records then.
@@ -109,7 +112,7 @@ struct AdoptCommand: AsyncParsableCommand {
                 return try await Interruption.cancelling { try await adopt(settings, loops) }
             } catch let error as AdoptionError {
                 switch error {
-                case .unknown, .keepsOffsets: throw Failure("adopt: \(error)", exitCode: .usage)
+                case .unknown: throw Failure("adopt: \(error)", exitCode: .usage)
                 case .hasRun, .topicsHaveRun, .cannotFill, .leftOut, .nothingThere, .stillCopied:
                     throw Failure("adopt: \(error)")
                 }

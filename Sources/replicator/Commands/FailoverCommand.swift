@@ -79,6 +79,13 @@ struct FailoverCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Compare this many of each partition's last records.", valueName: "N"))
     var compare = 10_000
 
+    @Flag(
+        name: .long,
+        help: ArgumentHelp(
+            "With --unplanned and offsets: preserve, once the source is back: delete its topics that hold what the target never "
+                + "got, so that the opposite flow fills them again."))
+    var refill = false
+
     @Flag(name: .long, help: "Say what each step would find and do; change nothing.")
     var dryRun = false
 
@@ -99,6 +106,7 @@ struct FailoverCommand: AsyncParsableCommand {
         guard !leaveGroups || planned || unplanned else {
             throw ValidationError("--leave-groups goes with a failover")
         }
+        guard !refill || unplanned else { throw ValidationError("--refill goes with --unplanned") }
         guard !dryRun || planned || unplanned else { throw ValidationError("--dry-run goes with a failover") }
         if let odd = fence.first(where: { $0.split(separator: ":", maxSplits: 1).count != 2 }) {
             throw ValidationError("--fence takes a principal such as User:orders, not \(odd)")
@@ -156,6 +164,7 @@ struct FailoverCommand: AsyncParsableCommand {
         options.patience = .seconds(patience)
         options.comparedRecords = Int64(compare)
         options.leavesGroups = leaveGroups
+        options.refills = refill
         let isQuiet = reporting.json
         let text = FailoverText(settings, opposite: opposite, options: options)
         return Failover(

@@ -98,12 +98,19 @@ struct StatusText {
             lines += indented("rates are \(Quantities.seconds(age)) old")
         }
         if !status.paused.isEmpty { lines += indented("paused: \(Self.some(status.paused))") }
+        if let filling = flow.verdict.counts.filling { lines += indented(Self.text(filling)) }
         lines += instances(status.instances ?? [])
         lines += topics(flow)
         lines += waiting(status.waiting ?? [], of: flow.verdict.counts.waitingTopics)
         lines += excluded(status.excluded ?? [])
         lines += partitions(flow)
         return lines + groups(status.groups)
+    }
+
+    private static func text(_ filling: FlowCounts.Filling) -> String {
+        let share = filling.end > 0 ? Double(filling.done) / Double(filling.end) * 100 : 100
+        return "\(filling.partitions.counted("copy", "copies")) are brought to the offsets of their sources: "
+            + "\(Quantities.count(filling.done)) of \(Quantities.count(filling.end)) offsets (\(Int(share)) %)"
     }
 
     /// A lone one is not worth a table.
