@@ -16,7 +16,6 @@ FOLDERS = [
 ]
 # To be cleaned yet.
 OTHER_FOLDERS = ["KafkaClient", "Replication", "ReplicationTools", "System"]
-OTHER_DOCUMENTS = ["Benchmarks.md", "Testing.md"]
 OPENING = re.compile(r"^\s*/// (What|Whether|Who|Whom|Whose|Where|How|Why|Which|Since when)\b")
 WORDS = re.compile(r"\b(anew|go(?:es|ing)? on|somebody|footing|seam|landed)\b", re.I)
 # Commands print these, and the documents show what they print.
@@ -49,8 +48,7 @@ def main():
         for path in sorted((ROOT / "Sources" / folder).rglob("*.swift")):
             problems += [(path, *found) for found in source_problems(path.read_text())]
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "Docs").glob("*.md"))]:
-        if path.name not in OTHER_DOCUMENTS:
-            problems += [(path, *found) for found in document_problems(path.read_text())]
+        problems += [(path, *found) for found in document_problems(path.read_text())]
     unknown = {path.name for path in (ROOT / "Sources").iterdir() if path.is_dir()} - {*FOLDERS, *OTHER_FOLDERS}
     problems += [(ROOT / "Scripts/lint_words.py", 0, f"Sources/{name} is in neither list") for name in sorted(unknown)]
     for path, number, problem in problems:
