@@ -102,7 +102,7 @@ public struct ConfigFile: Sendable {
             let isShown = duplicates.allSatisfy { $0.utf8.allSatisfy { $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A } }
             let keys = isShown ? " \(duplicates.joined(separator: ", "))" : ""
             let again = secondPlace(of: duplicates, after: context.mark, in: text)
-            let twice = again.map { "stands here, and again in line \($0)" } ?? "stands here twice"
+            let twice = again.map { "is here, and again in line \($0)" } ?? "is here twice"
             reader.report("the key\(keys) \(twice)", mark: context.mark, path: "")
         } catch YamlError.reader(let problem, _, _, _) {
             reader.report("not valid YAML: \(problem)", at: nil, path: "")

@@ -92,7 +92,7 @@ enum HTTPSection {
         settings.tokens = secrets(&section, "tokens", "the token, best as \"${file:PATH}\"")
         settings.anonymousMayRead = section.choice("anonymous", ["none": false, "read": true], default: false)
         if !section.keys.contains("users"), !section.keys.contains("tokens"), !settings.anonymousMayRead {
-            section.report("nobody could ask anything: add users or tokens, or anonymous: read", about: "users")
+            section.report("nobody would have access: add users or tokens, or anonymous: read", about: "users")
         }
         return settings
     }

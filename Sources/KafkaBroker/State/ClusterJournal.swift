@@ -58,7 +58,7 @@ final class ClusterJournal {
             }
             if case .torn(let count) = contents.tail {
                 logger.warning(
-                    "an unfinished write at the journal's end is dropped: nobody was answered for it",
+                    "an unfinished write at the journal's end is dropped: no client was told of its success",
                     metadata: ["file": "\(path)", "offset": "\(contents.end)", "bytes": "\(count)"])
             }
             return loaded

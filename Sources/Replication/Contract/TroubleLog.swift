@@ -104,7 +104,7 @@ extension TroubleLog.Trouble {
         case .origins: "cannot find out where records come from, trying again"
         case .producerIDs: "cannot get another producer id, trying again"
         case .answers: "an answer is not believed, reading the target's log"
-        case .membership: "this instance is no member of its group: it lets go of everything, and writes nothing"
+        case .membership: "this instance is no member of its group: it gives up its partitions, and writes nothing"
         case .sight: "the source answers other instances and not this one: they copy what it had"
         }
     }

@@ -149,7 +149,7 @@ extension Flow {
         do throws(FlowError) {
             try await progress.catchUp()
         } catch {
-            logger.debug("what others have recorded cannot be read", metadata: ["error": "\(error)"])
+            logger.debug("the records of other instances cannot be read", metadata: ["error": "\(error)"])
         }
         let parts = await allParts()
         lastDivided = parts
@@ -207,7 +207,7 @@ extension Flow {
             }
         case .lost:
             await letEverythingGo(
-                "its group \(group) on \(settings.target.name) has not been heard of, or has gone on without it: "
+                "its group \(group) on \(settings.target.name) has not answered, or has continued without it: "
                     + "nothing is written until it is a member again", isRefused: false)
         case .refused(let refusal):
             let reason =
@@ -235,7 +235,7 @@ extension Flow {
         await setShared(true)
         // Told as that trouble's other side: why it lasts is in the status.
         troubles.began(.membership, reason)
-        logger.debug("everything is let go of", metadata: ["instance": "\(instance.id)", "parts": "\(count)"])
+        logger.debug("all partitions are given up", metadata: ["instance": "\(instance.id)", "parts": "\(count)"])
     }
 
     /// Others may write what this instance writes, from now on or not any more.
@@ -325,7 +325,7 @@ extension Flow {
         for (partition, since) in releases where now - since > Self.releaseTimeout {
             guard let shard = known[partition], parts.releasing.contains(partition) else { continue }
             logger.warning(
-                "the target did not take everything in time; whoever takes the partition over copies the rest",
+                "the target did not take everything in time; the instance that takes the partition over copies the rest",
                 metadata: ["topic": "\(partition.topic)", "partition": "\(partition.partition)"])
             await shards[shard].letGo([partition])
             free.insert(.partition(partition))
@@ -392,7 +392,7 @@ extension Flow {
             }
         } catch {
             guard !Task.isCancelled else { return false }
-            logger.debug("parts cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
+            logger.debug("partitions cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
             await tryAgainSoon()
             return false
         }

@@ -639,7 +639,7 @@ extension Flow {
     public func stop() async {
         guard phase == .starting || phase == .waiting || phase == .running else { return }
         phase = .draining
-        logger.info("stopping: what is under way goes on to the target first")
+        logger.info("stopping: batches that were read still go to the target first")
         for shard in shards { await shard.drain() }
     }
 

@@ -39,7 +39,7 @@ package struct BeyondPosition: Hashable, Sendable {
     /// Adds the way back, for people.
     mutating func addRemedy(flow: String, group: String) {
         reason +=
-            ". With nobody reading there, replicator offsets --flow \(flow) --group \(group.shellQuoted) "
+            ". When no member reads there, replicator offsets --flow \(flow) --group \(group.shellQuoted) "
             + "--apply --allow-rewind sets it to \(backTo)"
     }
 }

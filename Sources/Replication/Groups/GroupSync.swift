@@ -395,7 +395,7 @@ extension GroupSync {
                     held.verdict = offset == partition.atTarget ? .held : .move(to: offset)
                 }
             } catch {
-                held.verdict = .refused("nobody can tell which records of the target the group has read: \(error)")
+                held.verdict = .refused("it is not known which records of the target the group has read: \(error)")
             }
             found[place.group].partitions[place.partition] = held
         }

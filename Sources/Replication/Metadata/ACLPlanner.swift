@@ -54,7 +54,7 @@ package enum ACLPlanner {
     private static func removedByOthers(_ rule: AccessRule) -> SyncNote {
         SyncNote(
             kind: .changedByOthers, subject: "\(rule)",
-            message: "somebody removed the rule \(rule), which the source still has: it is left alone; "
+            message: "the rule \(rule) was removed on the target, and the source still has it: it is left alone; "
                 + "create it there again, or run plan --apply --overwrite")
     }
 }

@@ -223,7 +223,7 @@ extension PartitionReplicator {
         guard baseOffset >= 0, baseOffset != expected else { return true }
         failDiffering(
             baseOffset > expected
-                ? "the target appended the records of source offset \(expected) at \(baseOffset): somebody else writes to "
+                ? "the target appended the records of source offset \(expected) at \(baseOffset): others write to "
                     + "\(target)"
                 : "the target appended the records of source offset \(expected) at \(baseOffset): its log had lost its end"
         )
@@ -321,7 +321,7 @@ extension PartitionReplicator {
             if isActive {
                 failDiffering(
                     "the log of \(target) ends at offset \(outcome.end.offset), and should not be beyond \(limit): markers "
-                        + "or records have come there twice, or somebody else writes there")
+                        + "or records have come there twice, or others write there")
             }
             return false
         }

@@ -225,14 +225,14 @@ extension PartitionReplicator {
             reading = .draining(
                 PartitionFailure(
                     .outOfRange,
-                    explanation + ". With policies: {expired: continue} replication goes on behind them"))
+                    explanation + ". With policies: {expired: continue} replication continues behind them"))
             return
         }
         let count = start - cursor.position
         cursor.openSkips[.expired, default: 0] += count
         cursor.position = start
         completeIfIdle()
-        lose(explanation + "; going on at \(start)", .expired, offsets: count)
+        lose(explanation + "; continuing at \(start)", .expired, offsets: count)
     }
 
     /// The source's log was truncated, and may have grown again with other records.
@@ -257,7 +257,7 @@ extension PartitionReplicator {
             cursor.position = end
             completedOffset = end
         }
-        lose(explanation + "; going on at \(end)", .truncated, offsets: max(0, lost))
+        lose(explanation + "; continuing at \(end)", .truncated, offsets: max(0, lost))
     }
 
     /// Compares the last copies with the source's records before anything is read behind them.
@@ -302,7 +302,7 @@ extension PartitionReplicator {
                     explanation
                         + rules.remedy(
                             "With policies: {truncated: continue} the first such record is searched for, and replication "
-                                + "goes on from there")))
+                                + "continues from there")))
         }
         dropBuffered()
         phase = .recovering(.init(divergence: offset))
@@ -315,7 +315,7 @@ extension PartitionReplicator {
             PartitionFailure(
                 .truncated,
                 explanation
-                    + rules.remedy("With policies: {truncated: continue} replication goes on at \(offset)")))
+                    + rules.remedy("With policies: {truncated: continue} replication continues at \(offset)")))
         return false
     }
 

@@ -142,7 +142,7 @@ extension PartitionReplicator {
         let explanation =
             isDamaged
             ? "the batch behind source offset \(completedOffset) does not match its checksum: the record data at "
-                + "the source is corrupt, or was altered on the way"
+                + "the source is corrupt, or was altered in transit"
             : rejection.explanation + place + ". With policies: {quarantined: continue} such records are left out"
         fail(PartitionFailure(rejection.reason, explanation))
     }

@@ -100,7 +100,7 @@ extension PartitionReplicator {
         }
         guard age < SourceEnd.lifetime else {
             return .unknown(
-                sourceEnd.failure ?? "the source has not said where it ends for \(age.nanoseconds / 1_000_000_000) s")
+                sourceEnd.failure ?? "the source has not reported its end offset for \(age.nanoseconds / 1_000_000_000) s")
         }
         guard highWatermark >= completedOffset else {
             return .unknown("the source's log ends at offset \(highWatermark), before what was copied")

@@ -201,7 +201,7 @@ extension Shard {
         logger.warning(
             """
             the target takes no markers for these topics, as for diskless ones: an older writer that still runs is shut \
-            out of them only by the first new batch. The flow goes on
+            out of them only by the first new batch. The flow continues
             """,
             metadata: [
                 "cluster": "\(target.settings.name)",

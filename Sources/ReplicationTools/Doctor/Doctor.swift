@@ -78,7 +78,7 @@ public struct Doctor: Sendable {
         findings += observer.excluded(sourceMetadata).map { topic in
             Finding(
                 .warning, "selection", topic.topic, topic.sentence(source: settings.source.name),
-                why: "whoever asks for it believes that it is copied",
+                why: "topics.allow names it, so it looks as if it were copied",
                 remedy: "take it out of topics.allow; to copy what is in it, give it another name on "
                     + settings.source.name)
         }.bounded(Self.shown, check: "selection")
@@ -124,10 +124,10 @@ public struct Doctor: Sendable {
                 Finding(
                     .warning, "start", settings.name, $0, why: "records may be missing on the target, or there twice",
                     remedy: found.foreignCopies.isEmpty
-                        ? "stop that flow before this one starts; or go on under its name"
+                        ? "stop that flow before this one starts; or continue under its name"
                         : "take them over with adopt before the flow starts")
             }
-            let well = Finding(.ok, "start", settings.name, "nothing that is recorded keeps it from starting")
+            let well = Finding(.ok, "start", settings.name, "nothing on record keeps it from starting")
             return ([remarks ?? well], true)
         } catch {
             switch error {

@@ -83,7 +83,7 @@ struct InstanceExamination: Sendable {
                 .error, "instances", group,
                 "it has members of protocol type \"\(found.protocolType)\" on \(settings.target.name)",
                 why: "the flow is not let into its own group",
-                remedy: "stop who uses this group, or give the flow another name")
+                remedy: "stop the consumers that use this group, or give the flow another name")
         ]
     }
 

@@ -47,7 +47,7 @@ package struct StateTopicExamination: Sendable {
     private func finding(_ writer: Writer) -> Finding {
         Finding(
             .warning, "state topics", writer.topic, "\(writer.rule.principal) may write to it: \(writer.rule)",
-            why: "what is written there is what flows go by: a stranger could stop them, or have records left out",
+            why: "flows obey what is written there: a stranger could stop them, or make them leave records out",
             remedy:
                 "unless that is another replicator: kafka-acls.sh \(client.settings.toolOptions) --add --deny-principal "
                 + "\(writer.rule.principal.shellQuoted) --operation Write --operation Delete "

@@ -150,7 +150,7 @@ extension Drill {
             for producer in [east, west] { await producer?.stop() }
             await readers.stop()
             self.tell(
-                "\(self.forward.source.name) is dead: producers and consumers go on at \(self.forward.target.name)")
+                "\(self.forward.source.name) is dead: producers and consumers continue at \(self.forward.target.name)")
             try await self.together([movedProducer], [movedConsumer]) {
                 try await self.measureLoss(of: east, at: time)
                 try await self.waitFor("a record to be consumed on \(self.forward.target.name)") {

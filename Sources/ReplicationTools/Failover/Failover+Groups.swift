@@ -98,7 +98,7 @@ extension Failover {
         let others = report.groupsNotInStep.isEmpty ? "" : "; not so: \(report.groupsNotInStep.joined(separator: "; "))"
         return (
             .done,
-            "\(Self.count(report.groupsInStep, "group")) can go on at \(settings.target.name), "
+            "\(Self.count(report.groupsInStep, "group")) can continue at \(settings.target.name), "
                 + "\(Self.count(moved, "position")) committed now\(others)"
         )
     }
@@ -164,7 +164,7 @@ extension Failover {
         return (
             .done,
             "\(Self.count(standing, "group")) looked at, "
-                + "\(Self.count(moved, "position")) set back to the end of what is there"
+                + "\(Self.count(moved, "position")) set back to the end of the log"
         )
     }
 

@@ -89,7 +89,7 @@ public actor Failover {
             case .begins(let record): try await claimed { try await self.perform(record) }
             case .goesOn(let record):
                 let reached = record.completed.map { " after the step \($0.rawValue)" } ?? ""
-                say(.note("A failover that was begun before ended\(reached); going on with it."))
+                say(.note("A failover that was begun before ended\(reached); continuing with it."))
                 try await claimed { try await self.perform(record) }
             }
             report.isDone = true

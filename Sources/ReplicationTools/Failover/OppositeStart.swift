@@ -37,7 +37,7 @@ struct OppositeStart {
 
     /// Records the positions as the opposite flow's own.
     ///
-    /// - Returns: where it begins; nil when it has run before, and goes on where it stopped.
+    /// - Returns: where it begins; nil when it has run before, and continues where it stopped.
     func record() async throws(FlowError) -> [TopicPartition: Int64]? {
         guard let positions = try await positions() else { return nil }
         let metadata: ClusterMetadata

@@ -131,7 +131,7 @@ extension GroupPlanner {
             guard let first = left.first else { return nil }
             if let failure = finding.failure { return failure }
             return first.verdict == .activeMembers
-                ? "somebody has begun to read with the group on the target" : "the target did not take it"
+                ? "a consumer has begun to read with the group on the target" : "the target did not take it"
         }
     }
 

@@ -116,7 +116,7 @@ extension SampledVerification {
             result.sample?.displaced += 1
             result.failure =
                 result.failure
-                ?? "records stand elsewhere than the flow recorded: that of source offset \(found.source.lowerBound) at "
+                ?? "records are not where the flow recorded them: that of source offset \(found.source.lowerBound) at "
                 + "target offset \(found.target.lowerBound) instead of \(recorded); group offsets would be wrong by as much"
         }
         return aligned

@@ -79,7 +79,7 @@ struct UnknownSettings {
             let what = classes.isEmpty ? "" : " (\(classes.joined(separator: ", ")))"
             return .lost(
                 "\(properties.entries[key]?.name ?? key)\(which)\(what): records were changed or dropped on their way; "
-                    + "here they arrive as they are")
+                    + "here they arrive unchanged")
         }
     }
 

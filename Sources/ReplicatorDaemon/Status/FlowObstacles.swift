@@ -51,7 +51,7 @@ package struct FlowObstacles {
             + stuck.sentences {
                 "\($0) have made no progress"
             } alone: { one in
-                let behind = one.partition?.lag.map { "\($0) behind" } ?? "and nobody knows how far behind"
+                let behind = one.partition?.lag.map { "\($0) behind" } ?? "and it is not known how far behind"
                 return "\(one.place) has made no progress for \(one.seconds) s at offset "
                     + "\(one.partition?.sourceOffset ?? 0), \(behind)" + (one.reason.isEmpty ? "" : ": \(one.reason)")
             }

@@ -103,7 +103,7 @@ struct ForgetCommand: AsyncParsableCommand {
         var lines = ["its copies and the groups' offsets were not touched"]
         if known.accessRules + known.quotas > 0 {
             lines.append(
-                "\(known.accessRules) access rules and \(known.quotas) quotas that it put there are now nobody's: "
+                "\(known.accessRules) access rules and \(known.quotas) quotas that it put there are no longer managed by any flow: "
                     + "kafka-acls and kafka-configs remove them")
         }
         return lines

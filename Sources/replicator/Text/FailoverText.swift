@@ -39,10 +39,10 @@ struct FailoverText {
         switch step {
         case .preflight:
             return options.kind == .planned
-                ? "Look whether \(from), \(to) and flow \(settings.name) stand in order."
-                : "Look whether \(to) can take over, and whether \(from) answers."
+                ? "Check that \(from), \(to) and flow \(settings.name) are in order."
+                : "Check whether \(to) can take over, and whether \(from) answers."
         case .fence:
-            guard !options.fence.isEmpty else { return "Nobody is to be kept out: the producers are yours to stop." }
+            guard !options.fence.isEmpty else { return "No producer is kept out: stop the producers yourself." }
             let principals = options.fence.joined(separator: ", ")
             return "Keep \(principals) from writing to the flow's topics on \(from) (DENY WRITE)."
         case .quiesce:
@@ -51,12 +51,12 @@ struct FailoverText {
         case .snapshot: return "Note how far each partition had come on \(to) when \(from) was lost."
         case .groups:
             return options.kind == .planned
-                ? "Commit the positions of every consumer group on \(to), where they stand on \(from)."
-                : "Look that no consumer group stands beyond what \(to) has."
+                ? "Commit the position of every consumer group on \(to), at the same record as on \(from)."
+                : "Check that no consumer group is beyond the records that \(to) has."
         case .verify: return "Compare the last \(options.comparedRecords.counted("record")) of every partition."
         case .prepareFailback:
             guard let opposite else { return "There is no flow from \(to) back to \(from)." }
-            return "Have flow \(opposite.name) begin with what is new on \(to)."
+            return "Prepare flow \(opposite.name) to begin with the records that are new on \(to)."
         case .unfence: return "Let producers write to \(to), where an earlier failover kept them out."
         case .complete: return "Note that \(to) has taken over."
         }

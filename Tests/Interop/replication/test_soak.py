@@ -39,7 +39,7 @@ PROTOCOL = os.environ.get("SOAK_PROTOCOL", "classic")
 # Topics that appear while it runs, at most.
 MOST_NEW = 5
 # What a log says about positions.
-NOTABLE = re.compile(r"accounted for|backwards|landed|are lost|created anew|went|cannot find out|starting|stopped")
+NOTABLE = re.compile(r"accounted for|backwards|in flight|are lost|created anew|went|cannot find out|starting|stopped")
 # Far more than what a cut or a crash can take back from the target: the source must still have that.
 KEPT = 15_000
 DAY = 86_400_000
