@@ -12,21 +12,21 @@ struct AdoptCommand: AsyncParsableCommand {
         commandName: "adopt",
         abstract: "Let a flow continue where another program's copy ends.",
         discussion: """
-            For a flow that has not run, whose topics on the target hold copies already: made by MirrorMaker 2, MSK \
-            Replicator, a script, or a flow whose memory is gone. Finds where each partition's copy ends, by comparing the \
-            last records of both sides, and records that as the flow's progress: started with `run`, it continues behind the \
-            last source record that the target has, and translates group offsets as far back as the copies were compared. \
-            No record is written to any topic of yours.
+            For a flow that has not run, and whose topics on the target already hold copies: made by MirrorMaker 2, \
+            MSK Replicator, a script, or a flow whose memory is gone. Finds the end of each partition's copy by \
+            comparing the last records of both sides, and records it as the flow's progress. Started with `run`, the \
+            flow then continues behind the last source record that the target has, and translates group offsets as far \
+            back as the copies were compared. No record is written to any topic of yours.
 
-            A position is taken only where it is certain. If it is not in one partition, nothing is recorded, and what \
-            would help is said. Records that the copy has twice, or lacks, are counted, and stay as they are.
+            Only a position that is certain is recorded. If one partition's position is not, nothing is recorded, and \
+            the report says what would help. Records that the copy has twice, or lacks, are counted and not changed.
 
-            The other replicator must have been stopped. With --follow it may still run: the command says when its copies \
-            are certain, waits until it has been silent for --quiet seconds, asks whether it has been stopped (unless --yes), \
-            and records then.
+            The other replicator must have been stopped. With --follow it may still run: the command says when its \
+            copies are certain, waits until it has been silent for --quiet seconds, asks whether it has been stopped \
+            (unless --yes), and then records the positions.
 
-            Exit codes: 0 the positions are recorded (with --dry-run: would be), 1 a position is not certain, copies still \
-            come, the flow has run or runs, or a cluster does not answer; nothing is recorded. 2 wrong usage or \
+            Exit codes: 0 the positions are recorded (with --dry-run: would be), 1 a position is not certain, copies \
+            still come, the flow has run or runs, or a cluster does not answer; nothing is recorded. 2 wrong usage or \
             configuration.
             """)
 

@@ -12,9 +12,10 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor",
         abstract: "Check both clusters of a flow before it starts.",
         discussion: """
-            Looks at reachability, whether run would refuse the flow, versions, permissions, limits, retention, keys, replicas and clocks, and says what is \
-            wrong, why that matters and what mends it. Changes nothing; --probe writes to a topic made for it on the \
-            target, __replicator.FLOW.probe, and deletes it again.
+            Checks reachability, whether run would refuse the flow, versions, permissions, limits, retention, keys, \
+            replicas and clocks. For each problem it says what is wrong, why that matters and what mends it. Changes \
+            nothing, except with --probe, which writes to a topic of its own on the target, __replicator.FLOW.probe, \
+            and deletes it again.
 
             Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or configuration.
             """)
