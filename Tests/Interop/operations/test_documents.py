@@ -218,3 +218,16 @@ def test_completions_complete():
         equal("releases", offered("replicator", "broker", "--release", "4.2"), {"4.2"})
         check("flags of a command", {"--config", "--flow"} <= offered("replicator", "run", "--"),
               offered("replicator", "run", "--"))
+        # As the service's file is for an operator: its secrets are for the service alone.
+        config = pathlib.Path(folder) / "replicator.yaml"
+        config.write_text("""
+clusters:
+  east: {bootstrapServers: "a:9092", sasl: {mechanism: PLAIN, username: u, password: "${env:NOT_SET_HERE}"}}
+  west: {bootstrapServers: "b:9092", sasl: {mechanism: PLAIN, username: u, password: "${file:/not/here}"}}
+flows:
+  - {name: one, source: east, target: west, topics: {allow: ["t"]}}
+  - {name: two, source: west, target: east, topics: {allow: ["t"]}}
+""")
+        equal("flows of a file whose secrets cannot be read",
+              offered("replicator", "plan", "--config", str(config), "--flow", ""), {"one", "two"})
+        equal("and its clusters", offered("replicator", "flows", "--config", str(config), "--cluster", ""), {"east", "west"})
