@@ -18,7 +18,7 @@ public struct ConfigFile: Sendable {
     public var stuckAfter: Duration = .seconds(60)
     /// Bounds on the metrics of each flow.
     public var series = SeriesLimits()
-    /// When a file that has changed is taken over.
+    /// Trigger for taking over a file that has changed.
     public var reload = ReloadTrigger.onSignal
     /// Settings that are likely to be a mistake, or make it less safe than it could be, each with what mends it.
     public var warnings: [String] = []
@@ -195,7 +195,7 @@ public struct ConfigFile: Sendable {
 
 /// Occasions on which a running process takes its configuration file over again.
 public enum ReloadTrigger: String, Hashable, Sendable, CaseIterable {
-    /// When it is told to, by HUP or `POST /api/reload`.
+    /// On request, by HUP or `POST /api/reload`.
     case onSignal
     /// Also when the file, or one that it refers to, has changed.
     case onChange

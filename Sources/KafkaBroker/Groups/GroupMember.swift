@@ -22,7 +22,7 @@ package struct GroupMember {
     var joining: Ticket?
     /// The request to answer when the leader has brought the assignment.
     var syncing: Ticket?
-    /// When the member is removed unless it is heard from.
+    /// Time at which the member is removed unless it is heard from.
     var deadline: Int64
     /// Until its first rebalance completes a member can expire although it waits.
     var isNew = true

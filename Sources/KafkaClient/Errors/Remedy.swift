@@ -106,7 +106,7 @@ extension KafkaError {
         }
     }
 
-    /// Whether trying again, perhaps elsewhere, can succeed without anybody acting.
+    /// True if trying again, perhaps elsewhere, can succeed without anybody acting.
     public var isRetriable: Bool {
         switch remedy {
         case .retry, .refreshMetadata, .findCoordinator, .reauthenticate: true

@@ -34,7 +34,7 @@ public struct FetchSession: Sendable {
         var wanted: FetchPosition?
         /// The position that the broker's session holds.
         var sent: FetchPosition?
-        /// Whether it stands in `changed`.
+        /// True if it stands in `changed`.
         var isChanged = false
     }
 
@@ -62,7 +62,7 @@ public struct FetchSession: Sendable {
     private var served: [TopicPartition: UInt64] = [:]
     private let origin: Origin
 
-    /// Which cluster and broker errors are about.
+    /// Cluster and broker that errors name.
     public struct Origin: Sendable, Hashable {
         public var cluster: String
         public var broker: BrokerName?

@@ -1,4 +1,4 @@
-/// When a credential that ends is fetched anew, and what is used meanwhile: pure bookkeeping, no I/O and no clock.
+/// Schedule by which a credential that expires is fetched again, and the one that is used meanwhile: pure, no I/O, no clock.
 ///
 /// Times are seconds since 1970.
 package struct CredentialRenewal<Value> {

@@ -19,7 +19,7 @@ final class ConnectionGate: Sendable {
         var open = 0
         var answerBytes = 0
         var byAddress: [ClientAddress: Int] = [:]
-        /// When a connection was last turned away for a reason.
+        /// Time at which a connection was last turned away, by reason.
         var lastRefusals: [Refusal: ContinuousClock.Instant] = [:]
     }
 

@@ -146,7 +146,7 @@ private struct Pass {
         ". Raise bufferBytes, or let batches pass as they are (compression: keep, and loopPrevention: producerIds where "
         + "names are identical). With policies: {quarantined: continue} such batches are left out"
 
-    /// Whether a batch has its place behind those before it. By policy it is left out otherwise.
+    /// Tells whether a batch has its place behind those before it. By policy it is left out otherwise.
     private mutating func isInOrder(_ entry: LogEntry) throws -> Bool {
         let (base, next) =
             switch entry {

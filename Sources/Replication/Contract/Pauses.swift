@@ -36,7 +36,7 @@ public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
         contains(.partition(partition.topic, partition.partition))
     }
 
-    /// Whether everything that `other` means is part of this.
+    /// Tells whether everything that `other` means is part of this.
     func contains(_ other: PauseScope) -> Bool {
         switch (self, other) {
         case (.flow, _): true

@@ -1,4 +1,4 @@
-/// Which metadata a flow keeps in step besides records, how, and how often it looks.
+/// Metadata that a flow keeps in step besides records, with the rules and the interval.
 public struct SyncSettings: Hashable, Sendable {
     public var topicConfigs = true
     public var partitions = true
@@ -38,7 +38,7 @@ public enum TopicDeletion: Hashable, Sendable {
     case after(Duration)
 }
 
-/// Which access rules are copied.
+/// Access rules that are copied.
 public enum AclMode: String, Hashable, Sendable, CaseIterable {
     /// The rules that MirrorMaker 2 and MSK Replicator copy: rules for single topics, nothing that allows to write.
     case topics

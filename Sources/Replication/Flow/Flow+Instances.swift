@@ -35,7 +35,7 @@ extension Flow {
 
 // Beginning and end.
 extension Flow {
-    /// Where the group has no members there is nobody to wait for: the flow begins with everything, and joins beside that.
+    /// In a group without members there is no member to wait for: the flow begins with everything, and joins meanwhile.
     ///
     /// - Throws: when the group is not ours to join.
     func beginMembership() async throws(FlowError) {

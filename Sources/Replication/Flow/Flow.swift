@@ -68,13 +68,13 @@ public actor Flow: Service {
     var lookedFor: Set<TopicPartition> = []
     /// Partitions that go to others, since when.
     var releases: [TopicPartition: ContinuousClock.Instant] = [:]
-    /// Since when partitions are free to be given away of which the group has not been told.
+    /// Time since which partitions are free to be given away and the group has not been told.
     var untoldSince: ContinuousClock.Instant?
     /// Last progress of released partitions that is not recorded yet.
     var unrecorded: [PartitionProgress] = []
     /// Partitions that were let go of without anybody there to take them, as they were then.
     var unattended: [TopicPartition: FlowStatus.Partition] = [:]
-    /// When the start was claimed; milliseconds since 1970.
+    /// Time of the claim on the start; milliseconds since 1970.
     var claimedAt: Int64?
     /// The target does not know groups: this instance is the only one.
     var hasNoGroup = false
@@ -284,7 +284,7 @@ public actor Flow: Service {
         trouble = "\(error)"
     }
 
-    /// Whether it does its work, as far as is known.
+    /// True if it does its work, as far as is known.
     package var works: Bool { phase == .running && trouble == nil && membershipTrouble == nil }
 
     /// Lets go of both clusters.

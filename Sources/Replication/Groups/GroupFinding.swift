@@ -11,7 +11,7 @@ package struct GroupFinding: Sendable {
     package var notCovered: String?
     /// The failure is that a cluster did not answer: nothing is wrong with the group itself.
     var isOutage = false
-    /// Whether somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
+    /// True if somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
     var hasMembersOnTarget: Bool? = false
     package var partitions: [PartitionFinding] = []
 }
@@ -27,7 +27,7 @@ package struct PartitionFinding: Sendable {
     /// Committed offset on the target; nil for none.
     package var atTarget: Int64?
     package var verdict: Verdict
-    /// Why the position on the target is in front of the one that the maps have found; nil when it is not.
+    /// Reason why the position on the target is in front of the one that the maps have found; nil when it is not.
     package var heldBy: String?
 
     package enum Verdict: Hashable, Sendable {

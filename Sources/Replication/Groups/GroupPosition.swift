@@ -70,7 +70,7 @@ package struct PartitionOffsets: Hashable, Sendable {
     package var backward: OffsetMap?
     /// Maps of further opposite flows of the same topic: of those that have gone before, or run beside it.
     package var otherBackward: [OffsetMap] = []
-    /// Whether `forward` knows every copy that the opposite flow has passed when `backward` was taken. It does once
+    /// True if `forward` knows every copy that the opposite flow has passed when `backward` was taken. It does once
     /// it has passed an end of the source's log that was looked up after that.
     package var knowsAllCopies: Bool
     /// Ranges of the target, in order, in which nobody can read anything: they hold markers.

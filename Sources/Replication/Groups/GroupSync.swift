@@ -38,7 +38,7 @@ package actor GroupSync {
     private var trouble: String?
     /// The end of the last look that came to one, and how long that took.
     private var lastLook: (end: ContinuousClock.Instant, took: Duration)?
-    /// Whether both clusters could be asked the last time.
+    /// True if both clusters could be asked the last time.
     var isReachable: Bool { trouble == nil }
 
     /// Requests to a cluster at a time.

@@ -120,7 +120,7 @@ package struct AssignmentPlanner: Sendable {
         return claims
     }
 
-    /// What another member has is left out of everybody's assignment until that one lets go of it.
+    /// Leaves a partition that another member has out of every assignment until that member gives it up.
     private func handOver(
         _ division: PartDivision, _ claims: [FlowPart: Claim], _ members: [Member], _ staying: [Int]
     ) -> Plan {

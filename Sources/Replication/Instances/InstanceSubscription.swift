@@ -7,7 +7,7 @@ package struct InstanceSubscription: Hashable, Sendable {
     package var version: Int
     /// Its id in the configuration, or the host's name.
     package var instance: String
-    /// Where its HTTP endpoint is reached; nil where it has none.
+    /// Address of its HTTP endpoint; nil if it has none.
     package var address: String?
     package var rack: String?
     /// Generation whose assignment `owned` goes back to; -1 for none.

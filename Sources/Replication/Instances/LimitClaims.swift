@@ -18,7 +18,7 @@ package struct LimitClaims: Hashable, Sendable {
     package private(set) var granted: Int?
     /// Number of the claim that was handed out last, for the report that carries it.
     package private(set) var number: Int
-    /// Whether a claim has been handed out: until it comes by, older ones of this instance do not count any more. What
+    /// True if a claim has been handed out: until it comes by, older ones of this instance do not count any more. What
     /// was let go of between the two may have been taken by others.
     private var hasHandedOut = false
 

@@ -48,7 +48,7 @@ package struct SharedControl: Sendable {
     /// The flow's limit; nil for none.
     package var limit: Int? { claims.limit }
 
-    /// Whether other instances share the flow, as far as is known here.
+    /// True if other instances share the flow, as far as is known here.
     package var isShared: Bool { peers.count > 1 }
 
     // The topic.

@@ -24,7 +24,7 @@ package actor FlowProducerIDs {
     private(set) var fresh: Set<Int64> = []
     /// Other instances of the flow may write under the same ids.
     private var isShared = false
-    /// Whether the target lets us fence, as far as is known.
+    /// True if the target lets us fence, as far as is known.
     private(set) var canFence = true
     /// Target topics that take no fences, of which that is known.
     private var unfenced: Set<String> = []
@@ -139,7 +139,7 @@ package actor FlowProducerIDs {
         }
     }
 
-    /// When the flow first registered an id; nil before it has.
+    /// Time of the flow's first registration of an id; nil before it.
     var registered: Int64? { registrations.values.map(\.registered).min() }
 
     /// Records what the flow copies beside each of its ids, where that is news.

@@ -1,4 +1,4 @@
-/// Which source offsets a batch's records came from, in order: ranges without holes.
+/// Source offsets that a batch's records came from, in order: ranges without holes.
 ///
 /// The first range stands by itself, so that a batch without holes costs no allocation.
 package struct SourceRuns: Hashable, Sendable {

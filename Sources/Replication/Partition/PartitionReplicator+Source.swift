@@ -149,7 +149,7 @@ extension PartitionReplicator {
     private static let largestFetchBytes = 64 << 20
     private static let newsworthyAnswers = 3
 
-    /// Whether an answer to a fetch at this offset is about what is to be read next.
+    /// Tells whether an answer to a fetch at this offset is about what is to be read next.
     package func expects(_ fetchOffset: Int64) -> Bool {
         isActive && !isRecovering && reading == .reading && nextFetchOffset == fetchOffset
     }
@@ -336,7 +336,7 @@ extension PartitionReplicator {
         checkGeneration()
     }
 
-    /// Whether the position is one of the topic that has the name now.
+    /// Tells whether the position is one of the topic that has the name now.
     mutating func checkGeneration() {
         guard isActive, sourceTopicID != .zero, describedTopicID != .zero, describedTopicID != sourceTopicID else {
             return

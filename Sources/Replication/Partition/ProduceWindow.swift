@@ -114,7 +114,7 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
     /// Sequence of the oldest batch that is not acknowledged; nil when none was sent yet.
     package var oldestSequence: Int32? { entries.first?.sequence }
 
-    /// Whether ``next()`` would hand out a batch.
+    /// True if ``next()`` would hand out a batch.
     package var canSend: Bool {
         switch phase {
         case .settling: return false
@@ -201,7 +201,7 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
     /// that is not.
     package var batches: [(batch: Batch, recordCount: Int32)] { entries.map { ($0.batch, $0.recordCount) } }
 
-    /// What was acknowledged behind something that is not goes out again, behind it. Only when no answer is out, and before the
+    /// Sends acknowledged batches again that lie behind one that is not, behind it. Only when no answer is out, and before the
     /// epochs of all ids are renewed: the broker has the sequences already.
     package mutating func forgetAcknowledgements() {
         precondition(outstanding == 0, "whoever waits for answers need not forget any")
@@ -245,7 +245,7 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         return old.batch
     }
 
-    /// What is not acknowledged goes out under another id from now on. Only when no answer is out.
+    /// Sends batches that are not acknowledged under another id from now on. Only when no answer is out.
     package mutating func reassign(from old: Int64, to new: ProducerIdentity) {
         precondition(outstanding == 0, "what is in flight keeps its producer id")
         lanes[old] = nil

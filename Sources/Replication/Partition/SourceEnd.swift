@@ -4,15 +4,15 @@ package import NIOCore
 /// The age of what is known of a source log's end, and what is in the way of knowing it. The end itself is the
 /// partition's high watermark.
 package struct SourceEnd: Sendable {
-    /// When the source last said where the log ends; nil before.
+    /// Time of the source's last report of the log's end; nil before the first.
     private(set) var heardAt: NIODeadline?
     /// The source's last word when it did not tell the end; nil since it did.
     private(set) var failure: String?
     /// The last stable offset by the last fetch; -1 when it did not tell.
     private(set) var lastStableOffset: Int64 = -1
-    /// Whether that fetch has told of records behind it.
+    /// True if that fetch has told of records behind it.
     private(set) var isHeldBack = false
-    /// When the source was first asked for an end beyond what has been read, with nothing read since; nil when nothing is
+    /// Time at which the source was first asked for an end beyond what has been read, with nothing read since; nil when nothing is
     /// missing.
     private(set) var unreadSince: NIODeadline?
     /// The transaction that holds back what follows, where the source's leader has told it.
@@ -108,7 +108,7 @@ extension PartitionReplicator {
         return .known(highWatermark - completedOffset)
     }
 
-    /// Whether the source should be asked where its log ends: a fetch has not told for a while.
+    /// Tells whether the source should be asked where its log ends: a fetch has not told for a while.
     func needsSourceEnd(at now: NIODeadline) -> Bool {
         isSelected && sourceEnd.isDue(at: now)
     }

@@ -143,7 +143,7 @@ package enum ProgressRecord: Hashable, Sendable {
             }
         }
 
-        /// Whether all instances obey what it says.
+        /// True if all instances obey what it says.
         var isControl: Bool {
             if case .control = self { true } else { false }
         }

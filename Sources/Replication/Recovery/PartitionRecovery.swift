@@ -20,7 +20,7 @@ package struct PartitionRecovery: Sendable {
         case targetEnd
         /// End of this leader epoch of the target's log.
         case targetEpochEnd(Int32)
-        /// Whether a record of the target is the copy of one of the source.
+        /// True if a record of the target is the copy of one of the source.
         case compare(OffsetSegment.Pair)
         case fence([ProducerIdentity])
         case targetRecords(from: Int64)

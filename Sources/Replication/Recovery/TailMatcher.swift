@@ -100,10 +100,10 @@ package struct TailMatcher: Sendable {
         if offset < start + maximum { doubtedFrom = offset }
     }
 
-    /// Whether the source may have been truncated behind the checkpoint.
+    /// True if the source may have been truncated behind the checkpoint.
     private var isDoubted: Bool { doubtedFrom != nil }
 
-    /// Whether enough was read.
+    /// True if enough was read.
     package var isDone: Bool {
         if outOfOrder != nil { return true }
         if readCount < maximum { return false }
@@ -121,7 +121,7 @@ package struct TailMatcher: Sendable {
         isAtEnd = true
     }
 
-    /// Whether each record on the target is known to stand for one of the source's: a run that did not care may have
+    /// True if each record on the target is known to stand for one of the source's: a run that did not care may have
     /// copied some more than once. Where nothing was taken from the source, contents tell better: what was copied last.
     private var countIsKnown: Bool {
         guard !isOtherLog, !isDoubted else { return false }
@@ -293,7 +293,7 @@ package struct TailMatcher: Sendable {
         return place
     }
 
-    /// Whether the source's record and the copy follow directly on the last match: then no other can be meant.
+    /// Tells whether the source's record and the copy follow directly on the last match: then no other can be meant.
     private func isNextCopy(_ place: Int?, _ source: Int64) -> Bool {
         guard let place, place == lastPlace + 1, lastPlace >= 0, source == found else { return false }
         return tail.fingerprints[place].number == tail.fingerprints[lastPlace].number + 1

@@ -156,7 +156,7 @@ package struct TargetTail: Sendable {
         return leftOut > gapsBetween
     }
 
-    /// Whether a batch of ours holds the records of this one: as many, and each that is left the same.
+    /// Tells whether a batch of ours holds the records of this one: as many, and each that is left the same.
     func holds(_ records: RecordBatch, in batch: Batch) throws -> Bool {
         guard Int64(records.header.recordCount) == batch.count else { return false }
         var left = fingerprints[fingerprints.partitioningIndex { $0.number >= batch.number }...]

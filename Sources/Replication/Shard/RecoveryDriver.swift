@@ -319,7 +319,7 @@ extension Shard {
         }
     }
 
-    /// Whether the target still has the copy of a record. Without a record on the target to compare nothing speaks
+    /// Tells whether the target still has the copy of a record. Without a record on the target to compare nothing speaks
     /// against it; with one whose source record is gone, nothing speaks for it.
     private func isCopy(_ pair: OffsetSegment.Pair, _ subject: RecoverySubject) async throws(KafkaError) -> Bool {
         guard let copy = try await record(of: subject.target, at: pair.target, target) else {

@@ -48,7 +48,7 @@ actor Shard {
     private var targetLinks: [Int32: BrokerLink] = [:]
     private let sourceLeadersSignal = Signal()
     private let targetLeadersSignal = Signal()
-    /// When the next call of ``tick()`` is scheduled.
+    /// Time of the next scheduled call of ``tick()``.
     private var tickAt: NIODeadline?
     private let newLinks: AsyncStream<NewLink>
     private let newLinksContinuation: AsyncStream<NewLink>.Continuation

@@ -39,7 +39,7 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case groupNotCopied
         /// A share group, and one of the clusters does not tell or take where those begin.
         case groupNotCovered
-        /// What a share group knows of single records stays behind.
+        /// A share group's state of single records stays behind.
         case groupNotCarried
         /// Somebody reads with the group on the target.
         case groupActive

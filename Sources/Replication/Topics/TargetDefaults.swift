@@ -63,7 +63,7 @@ package struct TargetDefaults: Sendable {
         }
     }
 
-    /// Whether a setting that costs data is not known.
+    /// True if a setting that costs data is not known.
     var lacksPinned: Bool { !Self.pinnedKeys.allSatisfy { entries[$0] != nil } }
 
     /// Adds what another source tells, where nothing is known.

@@ -1,6 +1,6 @@
 package import BoundedExpressions
 
-/// Which source topics a flow copies, and under which name.
+/// Source topics that a flow copies, and the names of their copies.
 ///
 /// On top of the user's expressions it never selects internal topics: Kafka's own, MirrorMaker 2's, MSK's,
 /// Confluent's and ours. A copy of them would be wrong on another cluster, or a loop.

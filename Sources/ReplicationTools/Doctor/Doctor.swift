@@ -149,7 +149,7 @@ public struct Doctor: Sendable {
         }
     }
 
-    /// What a flow that has not been started yet would leave behind.
+    /// Finds the records that a flow which has not been started yet would leave out.
     private func beginning(_ selected: [SelectedTopic]) async -> [Finding] {
         var recorded = RecordedFlowReader(flow: settings.name, target: target)
         guard settings.startFrom != .earliest, (try? await recorded.refresh()) != nil,

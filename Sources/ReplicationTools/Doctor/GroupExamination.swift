@@ -4,7 +4,7 @@ internal import KafkaWire
 internal import PlainText
 internal import Replication
 
-/// Whether the clusters let us keep consumer groups in step: DESCRIBE on each group at the source, READ on each on the
+/// Examination of the rights that keeping consumer groups in step needs: DESCRIBE on each group at the source, READ on each on the
 /// target. Both are asked what we may do to each group (KIP-430), whether it exists there or not.
 struct GroupExamination: Sendable {
     let settings: FlowSettings

@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-/// Whether the target lets an instance into the flow's group, and keep to its session.
+/// Examination of the flow's group: the target lets an instance in, with its session time-out.
 struct InstanceExamination: Sendable {
     let settings: FlowSettings
     let target: ClusterClient
@@ -24,7 +24,7 @@ struct InstanceExamination: Sendable {
         return findings + (await bounds(of: metadata.brokers.keys))
     }
 
-    /// Who asks for a group's coordinator has the cluster create its topic of groups, where it has none. There no group is
+    /// A request for a group's coordinator makes the cluster create its topic of groups, if it has none. Then no group is
     /// in the way, and without an authorizer no right is missing.
     private func isWorthAsking(_ metadata: ClusterMetadata) async -> Bool {
         guard metadata.topics["__consumer_offsets"] == nil else { return true }
@@ -72,7 +72,7 @@ struct InstanceExamination: Sendable {
         ).map { [$0] } ?? []
     }
 
-    /// Who is there: those who speak something else keep the flow out.
+    /// Looks at the members: members of another protocol keep the flow out.
     private func members() async -> [Finding] {
         // What cannot be listed has been told with the consumer groups.
         guard let groups = try? await target.listGroups(), let found = groups.first(where: { $0.id == group }),

@@ -3,7 +3,7 @@ internal import KafkaWire
 internal import PlainText
 internal import Replication
 
-/// Whether the clusters let us do what the flow needs. They are asked for the operations that we are authorized to
+/// Examination of the rights that the flow needs. The clusters are asked for the operations that we are authorized to
 /// (KIP-430); what they do not tell is tried out where trying changes nothing.
 struct PermissionExamination: Sendable {
     let settings: FlowSettings
@@ -178,7 +178,7 @@ struct PermissionExamination: Sendable {
         return findings
     }
 
-    /// Which of these needs a cluster denies, and whether it leaves any of them open.
+    /// Needs that a cluster denies, and whether it leaves any of them open.
     ///
     /// Kafka tells those who may not describe the cluster that they may do nothing, whatever else they may; others say
     /// the same to everybody. So that answer is looked into.

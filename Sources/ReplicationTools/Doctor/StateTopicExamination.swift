@@ -56,7 +56,7 @@ package struct StateTopicExamination: Sendable {
 }
 
 extension AccessRule {
-    /// Whether it is about a topic of this name, by its own name, as one of all or by what its name begins with.
+    /// Tells whether it is about a topic of this name, by its own name, as one of all or by what its name begins with.
     fileprivate func covers(_ topic: String) -> Bool {
         guard resource == .topic else { return false }
         return pattern == .prefixed ? topic.hasPrefix(name) : name == topic || name == "*"

@@ -168,7 +168,7 @@ extension Failover {
         )
     }
 
-    /// Whether a group of the target is one that the flow keeps in step, by its name there.
+    /// Tells whether a group of the target is one that the flow keeps in step, by its name there.
     private func isOurs(_ group: GroupListing, _ selector: GroupSelector) -> Bool {
         guard group.id.hasPrefix(settings.groupPrefix) else { return false }
         return selector.targetName(of: String(group.id.dropFirst(settings.groupPrefix.count))) == group.id

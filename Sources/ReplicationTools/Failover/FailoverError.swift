@@ -95,6 +95,6 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
 }
 
 extension FailoverError {
-    /// Whether it is about a cluster that does not answer.
+    /// Tells whether it is about a cluster that does not answer.
     static func kafka(_ error: KafkaError) -> FailoverError { .flow(.kafka(error)) }
 }

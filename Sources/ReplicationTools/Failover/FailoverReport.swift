@@ -44,7 +44,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var target: String
     public var kind: FailoverKind
     public var isDryRun = false
-    /// Whether the target has taken over.
+    /// True if the target has taken over.
     public var isDone = false
     public var seconds = 0.0
     public var steps: [Step] = []

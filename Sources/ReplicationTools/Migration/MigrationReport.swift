@@ -73,7 +73,7 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var goneOnTarget: [String] = []
     public var verification: VerificationReport?
 
-    /// Whether everything is copied, still there and found equal, nothing that is selected is left, and every group can
+    /// True if everything is copied, still there and found equal, nothing that is selected is left, and every group can
     /// continue at the target, unless groups were to be left.
     public var isComplete: Bool {
         phase == .done && (verification?.isEqual ?? false) && (groupsNotInStep.isEmpty || leavesGroups)

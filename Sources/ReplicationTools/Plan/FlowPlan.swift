@@ -37,7 +37,7 @@ public struct FlowPlan: Sendable, Codable, Equatable {
     /// Number of source topics that the flow copies, and of all that there are.
     public var selectedTopics: Int
     public var sourceTopics: Int
-    /// Whether the changes below were made.
+    /// True if the changes below were made.
     public var applied: Bool
     public var changes: [Change]
     public var notes: [Note]

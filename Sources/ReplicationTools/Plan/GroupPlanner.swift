@@ -4,7 +4,7 @@ internal import Logging
 internal import Replication
 internal import Synchronization
 
-/// Which positions of consumer groups a flow would commit on its target now, found out and committed by the code that
+/// Positions of consumer groups that a flow would commit on its target now, found out and committed by the code that
 /// keeps them in step while the flow runs.
 struct GroupPlanner: Sendable {
     private let settings: FlowSettings

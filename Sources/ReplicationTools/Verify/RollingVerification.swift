@@ -107,7 +107,7 @@ public struct RollingVerification: Sendable {
     }
 }
 
-/// Whether it is enough.
+/// Condition that ends a verification.
 private final class Ending: Sendable {
     private let state = Mutex(false)
 

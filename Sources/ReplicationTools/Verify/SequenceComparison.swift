@@ -45,7 +45,7 @@ package struct SequenceComparison: Sendable {
     private let horizons: [Int]
     /// From this target offset on, what the source does not have is not judged: it may come from behind the snapshot.
     package var openEnd: Int64 = .max
-    /// Whether each difference is also kept until ``takeFindings()`` asks for it.
+    /// True if each difference is also kept until ``takeFindings()`` asks for it.
     package var keepsFindings = false
     private var findings: [Difference] = []
 
@@ -66,7 +66,7 @@ package struct SequenceComparison: Sendable {
     /// The first source record that has not been found on the target; nil when all have.
     package var firstWaitingSource: Int64? { source.first?.offset }
 
-    /// Whether target records wait that have not been found at the source.
+    /// True if target records wait that have not been found at the source.
     package var isTargetWaiting: Bool { !target.isEmpty }
 
     /// Differences named since the last time.

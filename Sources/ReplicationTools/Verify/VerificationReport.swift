@@ -59,7 +59,7 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
         }
     }
 
-    /// Whether what was compared is the same, and nothing kept it from being compared.
+    /// True if what was compared is the same, and nothing kept it from being compared.
     public var isEqual: Bool { differences.total == 0 && failure == nil }
 
     /// Source offsets that there were to compare.
@@ -116,13 +116,13 @@ public struct VerificationReport: Hashable, Sendable, Codable {
         public init() {}
     }
 
-    /// Whether everything compared is the same, and nothing that is selected was kept from being compared. What was not
+    /// True if everything compared is the same, and nothing that is selected was kept from being compared. What was not
     /// to be compared, ``coverage`` tells.
     public var isEqual: Bool {
         partitions.allSatisfy(\.isEqual) && !notCompared.contains(where: \.isLeft) && !isEmpty
     }
 
-    /// Whether there was no partition to compare; a rolling verification may wait for the first.
+    /// True if there was no partition to compare; a rolling verification may wait for the first.
     public var isEmpty: Bool { mode != "rolling" && partitions.isEmpty }
 
     /// Completes the report from its partitions.

@@ -47,7 +47,7 @@ package actor OtherInstances {
     private let now: @Sendable () -> ContinuousClock.Instant
     private var kept: [Question: (answer: Kept, time: ContinuousClock.Instant)] = [:]
     private var waiting: [Question: [CheckedContinuation<Void, Never>]] = [:]
-    /// When each was first without an answer, in milliseconds since 1970, and when that was found last.
+    /// Times at which each was first without an answer, in milliseconds since 1970, and at which that was found last.
     private var silences: [OtherInstance: (since: Int64, found: ContinuousClock.Instant, reason: String)] = [:]
 
     /// - Parameters:

@@ -23,7 +23,7 @@ public struct HTTPAddress: Sendable, Hashable {
         target = parts.percentEncodedQuery.map { "\(path)?\($0)" } ?? path
     }
 
-    /// Whether what is sent there stays on this machine: an address of the loopback interface as it is written, or its
+    /// True if what is sent there stays on this machine: an address of the loopback interface as it is written, or its
     /// name. What only begins like one, such as `127.0.0.1.example`, is anybody's.
     public var isLoopback: Bool {
         if host == "::1" || host.lowercased() == "localhost" { return true }

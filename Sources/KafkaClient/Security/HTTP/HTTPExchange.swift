@@ -149,7 +149,7 @@ extension HTTPFailure {
         }
     }
 
-    /// Whether the same request may succeed later.
+    /// True if the same request may succeed later.
     var isTransient: Bool {
         switch self {
         case .connection(.tls), .tooLarge, .malformed: false

@@ -5,7 +5,7 @@ internal import FoundationEssentials
 package struct OAuthToken: Sendable {
     /// As it is sent.
     let value: String
-    /// When it ends, in seconds since 1970; nil when nobody says.
+    /// Expiry in seconds since 1970; nil if not known.
     package let expiry: Double?
     private let notBefore: Double?
 
