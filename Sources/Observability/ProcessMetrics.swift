@@ -14,7 +14,7 @@ package struct ProcessMetrics: Equatable {
     ///   - bootTime: start of the machine, in seconds since 1970.
     /// - Returns: nil for a text that is none.
     package init?(stat: String, bootTime: Double, ticksPerSecond: Double, pageBytes: Double) {
-        // The program's name stands in parentheses, and may hold spaces and parentheses itself.
+        // The program's name is in parentheses, and may hold spaces and parentheses itself.
         guard let name = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: name)...].split { $0 == " " || $0 == "\n" }
         // Numbers of proc(5), of which the first two lie before.

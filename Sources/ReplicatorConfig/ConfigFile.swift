@@ -24,7 +24,7 @@ public struct ConfigFile: Sendable {
     public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
     public var identity = ClientIdentity()
-    /// True if a secret stands in the text itself.
+    /// True if the text itself holds a secret.
     var holdsSecrets = false
     var references = ResolvedReferences()
     /// Everything that may be set, in the order of the document, with what is set.
@@ -113,7 +113,7 @@ public struct ConfigFile: Sendable {
         return nil
     }
 
-    /// The line, from 1 on, in which a key of a mapping stands again; nil where it cannot be found by its column, as in
+    /// The line, from 1 on, in which a key of a mapping comes again; nil where it cannot be found by its column, as in
     /// `{a: 1, a: 2}`.
     private static func secondPlace(of keys: [String], after first: Mark, in text: String) -> Int? {
         guard keys.count == 1, let key = keys.first else { return nil }
@@ -122,7 +122,7 @@ public struct ConfigFile: Sendable {
         for (index, line) in lines.enumerated().dropFirst(first.line) {
             let rest = line.drop { $0 == " " }
             guard !rest.isEmpty, !rest.hasPrefix("#") else { continue }
-            // What stands further to the left belongs to another mapping.
+            // A line further to the left belongs to another mapping.
             guard line.count - rest.count >= margin else { return nil }
             guard line.count - rest.count == margin, rest.hasPrefix(key) else { continue }
             if rest.dropFirst(key.count).drop(while: { $0 == " " }).hasPrefix(":") { return index + 1 }

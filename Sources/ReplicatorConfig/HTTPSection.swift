@@ -17,7 +17,7 @@ public struct HTTPAccessSettings: Sendable, Hashable {
     public struct TLS: Sendable, Hashable {
         /// The server's certificate chain, PEM.
         public var certificateFile: String
-        /// The key, PEM; nil when it stands in the same file.
+        /// The key, PEM; nil when it is in the same file.
         public var keyFile: String?
         public var keyPassword: Secret?
         /// Authorities that commands and other instances accept a certificate of here, PEM; nil for this certificate

@@ -368,7 +368,7 @@ extension Node {
 
 extension String {
     /// Returns true if it may be shown as a key that nobody knows: `password:secret` without a space is a key too, and
-    /// so is a password that stands alone between braces.
+    /// so is a password alone between braces.
     fileprivate func isKeyLike(with value: Node) -> Bool {
         count <= 40 && allSatisfy { $0.isASCII && ($0.isLetter || "_-.".contains($0)) } && !value.isNull
     }

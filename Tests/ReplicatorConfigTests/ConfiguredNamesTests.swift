@@ -5,7 +5,8 @@ import Testing
     private struct Missing: Error {}
 
     private func names(_ text: String) -> ConfiguredNames {
-        ConfiguredNames(text: text, references: SettingReferences(environment: ["SITE": "oslo"]) { _ in throw Missing() })
+        let references = SettingReferences(environment: ["SITE": "oslo"]) { _ in throw Missing() }
+        return ConfiguredNames(text: text, references: references)
     }
 
     @Test func `names are read where secrets cannot be`() {

@@ -42,7 +42,7 @@ extension ClusterClient {
         }
     }
 
-    /// Whoever can be reached: an open connection, a known broker, a bootstrap server, in this order.
+    /// A connection to any broker that can be reached: an open one, a known broker, a bootstrap server, in this order.
     private func anyConnection(_ purpose: ConnectionPurpose) async throws(KafkaError) -> BrokerConnection {
         if let connection = pool.usable(for: purpose) { return connection }
         var errors: [KafkaError] = []

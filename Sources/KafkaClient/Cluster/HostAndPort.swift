@@ -8,7 +8,7 @@ public struct HostAndPort: Hashable, Sendable {
         self.port = port
     }
 
-    /// Reads `host:port`; an IPv6 address stands in brackets: `[::1]:9092`.
+    /// Reads `host:port`; an IPv6 address is in brackets: `[::1]:9092`.
     ///
     /// - Returns: nil when the host is empty, the port is missing or outside 1...65535.
     public init?(_ text: String) {

@@ -34,7 +34,7 @@ public struct FetchSession: Sendable {
         var wanted: FetchPosition?
         /// The position that the broker's session holds.
         var sent: FetchPosition?
-        /// True if it stands in `changed`.
+        /// True if it is in `changed`.
         var isChanged = false
     }
 
@@ -114,7 +114,7 @@ public struct FetchSession: Sendable {
         markChanged(index)
     }
 
-    /// Stops reading a partition; also how to pause it. What is on its way is dropped when it arrives.
+    /// Stops reading a partition; also how to pause it. Records in flight are dropped when they arrive.
     public mutating func remove(_ partition: TopicPartition) {
         guard let index = indexes.removeValue(forKey: partition) else { return }
         if slots[index].wanted?.topicID == .zero { partitionsWithoutTopicID -= 1 }

@@ -243,8 +243,8 @@ public struct GroupMembership: Sendable {
         }
     }
 
-    /// Tells whether the coordinator may have given everything away that was assigned here: it has not heard of this member for
-    /// as long as a session lasts, less a tenth for clocks that do not run alike.
+    /// Tells whether the coordinator may have given everything away that was assigned here: it has not heard of this
+    /// member for as long as a session lasts, less a tenth for clocks that do not run alike.
     public func isLost(at now: NIODeadline) -> Bool {
         guard let leaseEnd else { return false }
         return now >= leaseEnd

@@ -37,7 +37,7 @@ public actor StateTopic {
 
     /// The same from an offset on, which may be one that compaction has removed.
     ///
-    /// - Returns: the records, and where to go on later.
+    /// - Returns: the records, and the offset to continue from later.
     public func read(from offset: Int64) async throws(KafkaError) -> (records: [Record], next: Int64) {
         try await client.records(of: partition, from: offset)
     }

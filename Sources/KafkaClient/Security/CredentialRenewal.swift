@@ -1,4 +1,5 @@
-/// Schedule by which a credential that expires is fetched again, and the one that is used meanwhile: pure, no I/O, no clock.
+/// Schedule by which a credential that expires is fetched again, and the one that is used meanwhile: pure, no I/O, no
+/// clock.
 ///
 /// Times are seconds since 1970.
 package struct CredentialRenewal<Value> {

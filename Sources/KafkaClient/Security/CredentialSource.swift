@@ -5,7 +5,7 @@ import Logging
 import NIOCore
 import NIOSSL
 
-/// Turns SASL settings into exchanges, each with the credentials as they are at that moment: files are read anew,
+/// Turns SASL settings into exchanges, each with the credentials as they are at that moment: files are read again,
 /// tokens and temporary keys renewed before they end. Belongs to one client, and lives on its event loop.
 final class CredentialSource {
     private enum Source {

@@ -18,7 +18,7 @@ public struct FrameAssembler: Sendable {
     private var announced = 0
     /// Bytes of the present frame's buffer that were written to when it was used before.
     private var touched = 0
-    /// Whoever reads the stream has the frame's buffer.
+    /// True while the reader of the stream has the frame's buffer.
     private var isLent = false
     /// Length of the longest frame so far.
     private var longest = 0

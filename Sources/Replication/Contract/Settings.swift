@@ -84,9 +84,9 @@ public enum OffsetChoice: String, Hashable, Sendable, CaseIterable {
 
 /// Reaction of a partition to something that cannot be put right.
 public enum LossPolicy: String, Hashable, Sendable, CaseIterable {
-    /// It stops, says why, and waits for a person; the others go on.
+    /// It stops, says why, and waits for a person; the others continue.
     case stop
-    /// It counts what is lost, says so, and goes on behind it.
+    /// It counts and reports the lost records, and continues behind them.
     case `continue`
 }
 

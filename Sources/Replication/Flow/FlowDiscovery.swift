@@ -6,7 +6,7 @@ struct FlowDiscovery {
     let progress: ProgressStore
     let startFrom: StartPosition
 
-    /// The time that a partition's source has for saying where it begins, before the others go on without it.
+    /// The time that a partition's source has for saying where it begins, before the others continue without it.
     private static let patience: Duration = .seconds(5)
 
     /// A partition to begin with.

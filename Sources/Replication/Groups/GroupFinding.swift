@@ -11,7 +11,7 @@ package struct GroupFinding: Sendable {
     package var notCovered: String?
     /// The failure is that a cluster did not answer: nothing is wrong with the group itself.
     var isOutage = false
-    /// True if somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
+    /// True if the group has members on the target; nil when the target does not tell (before Kafka 2.6).
     var hasMembersOnTarget: Bool? = false
     package var partitions: [PartitionFinding] = []
 }
@@ -31,7 +31,7 @@ package struct PartitionFinding: Sendable {
     package var heldBy: String?
 
     package enum Verdict: Hashable, Sendable {
-        /// Both sides stand at the same record.
+        /// Both sides are at the same record.
         case synced
         /// The target's position is to become this one.
         case move(to: Int64)
@@ -43,7 +43,7 @@ package struct PartitionFinding: Sendable {
         case held
         /// Nothing is committed, for a reason that an operator may have to do something about.
         case refused(String)
-        /// Nothing is committed while somebody reads with the group on the target.
+        /// Nothing is committed while the group has members on the target.
         case activeMembers
     }
 }

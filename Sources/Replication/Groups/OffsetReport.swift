@@ -6,7 +6,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
     public var group: String
     public var targetGroup: String
     public var kind: GroupKind
-    /// True if nobody reads with the group on the target: only then are its positions there touched. Nil when the
+    /// True if the group has no members on the target: only then are its positions there touched. Nil when the
     /// target does not tell (before Kafka 2.6) and refuses commits instead.
     public var isIdleOnTarget: Bool?
     /// The group could not be asked about, or its positions not be committed.

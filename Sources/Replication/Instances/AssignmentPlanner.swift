@@ -1,6 +1,6 @@
 /// The division of a flow's parts among its instances: complete, no part twice, sticky, balanced by load, in two steps.
 ///
-/// Who has a part keeps it unless moving it improves the balance enough. A part that moves is in nobody's assignment as
+/// A member keeps its part unless moving it improves the balance enough. A part that moves is in nobody's assignment as
 /// long as its owner claims it; the owner lets go of it and joins again, and the next generation gives it away.
 package struct AssignmentPlanner: Sendable {
     package struct Member: Hashable, Sendable {

@@ -26,7 +26,7 @@ struct InstanceParts {
 
     /// Others have a part in the flow, or may have.
     var isShared: Bool { peers.count > 1 }
-    /// Nobody else is there: whatever nobody has is this instance's.
+    /// True if no other instance is there: parts that nobody has are this instance's.
     var isAlone: Bool { isProvisional || (membership.state == .member && peers.count == 1) }
 
     func holds(_ task: FlowTask) -> Bool { ownership.owned.contains(.task(task)) && mayBegin }

@@ -5,7 +5,7 @@ package enum ACLPlanner {
     /// - Parameters:
     ///   - owned: the rules on the target that are ours, or were about to be.
     ///   - untouched: topics on the target whose own rules stay as they are.
-    ///   - overwrites: create again what somebody removed.
+    ///   - overwrites: create rules again that others removed.
     package static func plan(
         source: [AccessRule], target: [AccessRule], owned: [AccessRule: LedgerState.Ownership], mapping: ACLMapping,
         untouched: Set<String> = [], overwrites: Bool = false

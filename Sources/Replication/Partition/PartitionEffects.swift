@@ -6,7 +6,7 @@ package struct PartitionEffects: Sendable {
     package var released: [Int] = []
     /// A frame of the budget that batches were taken from.
     package var held: HeldFrame?
-    /// Somebody who was thought to lead a partition does not.
+    /// A broker that was thought to lead a partition does not.
     package var areLeadersStale = false
     /// Messages for the log, in order.
     package var reports: [PartitionReport] = []

@@ -201,8 +201,8 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
     /// that is not.
     package var batches: [(batch: Batch, recordCount: Int32)] { entries.map { ($0.batch, $0.recordCount) } }
 
-    /// Sends acknowledged batches again that lie behind one that is not, behind it. Only when no answer is out, and before the
-    /// epochs of all ids are renewed: the broker has the sequences already.
+    /// Sends acknowledged batches again that lie behind one that is not, behind it. Only when no answer is out, and
+    /// before the epochs of all ids are renewed: the broker has the sequences already.
     package mutating func forgetAcknowledgements() {
         precondition(outstanding == 0, "whoever waits for answers need not forget any")
         for index in entries.indices { entries[index].baseOffset = nil }
@@ -227,7 +227,7 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         lanes[stamp.id]?.nextSequence = stamp.sequence
     }
 
-    /// Other batches take the place of the oldest, which the broker has refused; those behind it are numbered anew.
+    /// Other batches take the place of the oldest, which the broker has refused; those behind it get new numbers.
     /// Only when no answer is out.
     ///
     /// - Returns: the batch that is gone.

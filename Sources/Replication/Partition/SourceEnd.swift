@@ -12,8 +12,8 @@ package struct SourceEnd: Sendable {
     private(set) var lastStableOffset: Int64 = -1
     /// True if that fetch has told of records behind it.
     private(set) var isHeldBack = false
-    /// Time at which the source was first asked for an end beyond what has been read, with nothing read since; nil when nothing is
-    /// missing.
+    /// Time at which the source was first asked for an end beyond what has been read, with nothing read since; nil when
+    /// nothing is missing.
     private(set) var unreadSince: NIODeadline?
     /// The transaction that holds back what follows, where the source's leader has told it.
     private(set) var openTransaction: OpenTransaction?
@@ -100,7 +100,8 @@ extension PartitionReplicator {
         }
         guard age < SourceEnd.lifetime else {
             return .unknown(
-                sourceEnd.failure ?? "the source has not reported its end offset for \(age.nanoseconds / 1_000_000_000) s")
+                sourceEnd.failure
+                    ?? "the source has not reported its end offset for \(age.nanoseconds / 1_000_000_000) s")
         }
         guard highWatermark >= completedOffset else {
             return .unknown("the source's log ends at offset \(highWatermark), before what was copied")

@@ -43,7 +43,7 @@ package struct Accounting: Hashable, Sendable, Codable {
         if records > 0 { doubled = (doubled ?? 0) + records }
     }
 
-    /// Source offsets now belong to another log, of which nothing has passed: the topic was created anew.
+    /// Source offsets now belong to another log, of which nothing has passed: the topic was recreated.
     package mutating func beginAnew(at offset: Int64, passed: Int64) {
         rewound += passed - offset
     }

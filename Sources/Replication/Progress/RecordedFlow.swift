@@ -25,8 +25,8 @@ package struct RecordedFlow: Sendable {
 
     /// Reason why the newest record under the key `flow` cannot be understood; nil when it can be.
     package private(set) var identityFlaw: String?
-    /// Reasons why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came before
-    /// it may be known.
+    /// Reasons why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came
+    /// before it may be known.
     package private(set) var checkpointFlaws: [TopicPartition: String] = [:]
     /// Blocks whose newest record cannot be understood.
     private var damagedBlocks: [TopicPartition: Set<Int>] = [:]

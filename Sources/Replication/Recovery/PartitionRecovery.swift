@@ -289,7 +289,7 @@ extension PartitionRecovery {
         step = .endAgain
     }
 
-    /// Somebody has a higher epoch, or the cluster could not tell us ours.
+    /// Another producer has a higher epoch, or the cluster could not tell us ours.
     package mutating func epochsTooLow(_ error: KafkaError) {
         for (id, epoch) in renewed { known[id] = max(known[id] ?? -1, epoch) }
         failed(error)

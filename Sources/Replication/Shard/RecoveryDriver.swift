@@ -248,7 +248,7 @@ extension Shard {
             switch outcome {
             case .success(let fetched):
                 recovery.tookCopies(fetched.records?.contiguous ?? ByteBuffer(), hadRoom: hadRoom)
-            // Who may write need not be allowed to read.
+            // A principal that may write need not be allowed to read.
             case .failure(let error) where error.code == .offsetOutOfRange || error.remedy == .stop:
                 recovery.copiesUnavailable()
             case .failure(let error): recovery.failed(error)

@@ -360,7 +360,7 @@ extension Shard {
 
 // Leaders are looked up again whenever a link asks for it; of each cluster by itself, since the other may be silent.
 extension Shard {
-    /// Somebody who leads a partition no longer does, or cannot be reached.
+    /// A broker that led a partition no longer does, or cannot be reached.
     func refreshLeaders() {
         sourceLeadersSignal.notify()
         targetLeadersSignal.notify()

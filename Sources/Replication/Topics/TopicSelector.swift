@@ -78,7 +78,7 @@ package struct TopicSelector {
             let meant = candidates.filter {
                 pattern.matches($0.topic) && (try? selection.selects($0.topic)) == true
             }
-            // Who takes everything means no topic in particular.
+            // A pattern that matches everything means no topic in particular.
             guard !meant.isEmpty, !pattern.matches(Self.anyName),
                 !topics.keys.contains(where: { !excluded.contains($0) && pattern.matches($0) })
             else { continue }

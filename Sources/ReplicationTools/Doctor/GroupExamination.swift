@@ -4,8 +4,8 @@ internal import KafkaWire
 internal import PlainText
 internal import Replication
 
-/// Examination of the rights that keeping consumer groups in step needs: DESCRIBE on each group at the source, READ on each on the
-/// target. Both are asked what we may do to each group (KIP-430), whether it exists there or not.
+/// Examination of the rights that keeping consumer groups in step needs: DESCRIBE on each group at the source, READ on
+/// each on the target. Both are asked what we may do to each group (KIP-430), whether it exists there or not.
 struct GroupExamination: Sendable {
     let settings: FlowSettings
     let source: ClusterClient

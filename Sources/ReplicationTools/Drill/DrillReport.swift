@@ -33,7 +33,7 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var rtoConsumersSeconds = 0.0
     /// From the failure to the first record that the target acknowledged to a producer, in seconds.
     public var rtoProducersSeconds = 0.0
-    /// Records that stand more than once in either cluster's log.
+    /// Records that are more than once in either cluster's log.
     public var doubled = 0
     /// Acknowledged records that are in the surviving clusters' logs in the end neither here nor there.
     public var lost = 0
@@ -43,7 +43,7 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var readTwice = 0
     /// Records in the log that the consumers passed over.
     public var missedByConsumers = 0
-    /// Longest time that replication stood still, for `partition`: from the cut until everything was there again.
+    /// Longest time without replication, for `partition`: from the cut until everything was there again.
     public var recoverySeconds = 0.0
     /// Partitions of the instance that died, for `instance`.
     public var gapPartitions = 0

@@ -123,7 +123,7 @@ extension Failover {
             + (reading.isEmpty ? "" : "; \(reading.joined(separator: "; "))")
     }
 
-    /// Without a source nothing can be moved forward. What stands beyond the target's end, since its log went
+    /// Without a source nothing can be moved forward. A position beyond the target's end, since its log went
     /// backwards, is set back to the end: else the group would wait for offsets that others will fill.
     private func clampGroups() async throws -> Ending {
         let partitions = memory.partitions(isSettled: true).map(\.target)

@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-// Whether everything stands in order.
+// Checks before a failover.
 extension Failover {
     func examine() async throws -> Ending {
         var obstacles: [String] = []
@@ -68,7 +68,9 @@ extension Failover {
                     ]
                 }
             }
-            return ["the flow has never run: there is nothing on \(to) to continue from. Start it with `replicator run`"]
+            return [
+                "the flow has never run: there is nothing on \(to) to continue from. Start it with `replicator run`"
+            ]
         }
         let now = FlowIdentity(
             sourceClusterID: sourceID ?? recorded.sourceClusterID, targetClusterID: targetID,

@@ -130,7 +130,7 @@ extension Failover {
             behind = try await self.behind(ends)
         }
         report.accounts = try await accounts()
-        // Whatever comes later has been written by somebody who has not moved.
+        // Records that come later were written by a producer that has not moved.
         record?.snapshot = memory.partitions(isSettled: true).compactMap { partition in
             ends[partition.source].map {
                 var snapshot = PartitionSnapshot(

@@ -11,7 +11,7 @@ public import Replication
 ///   unplanned   preflight ▶ snapshot ▶ groups ▶ prepareFailback ▶ unfence ▶ complete
 /// ```
 ///
-/// Each step finds out anew what is left for it to do, so that a failover that was interrupted or killed is run again
+/// Each step finds out again what is left for it to do, so that a failover that was interrupted or killed is run again
 /// and comes to the same end. What must not be forgotten is kept in a ``FailoverRecord``. To come back, the opposite
 /// flow is failed over in the same way.
 public actor Failover {
@@ -177,7 +177,7 @@ public actor Failover {
         self.record = record
         say(.note("\(settings.target.name) has taken over already."))
         guard options.kind == .unplanned else {
-            // Somebody who has not moved, or has come back by another way, must not be told that all is well.
+            // A producer that has not moved, or has come back by another way, must not be passed over as if all were well.
             try await listTail { _ in }
             let stray = report.tail.filter { ($0.records ?? 0) > 0 }
             guard stray.isEmpty else {

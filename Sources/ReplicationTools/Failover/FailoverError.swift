@@ -4,7 +4,7 @@ public import Replication
 
 /// Reason for which a failover cannot start or continue.
 public enum FailoverError: Error, Sendable, CustomStringConvertible {
-    /// Something stands against it: each in words, with what mends it. Nothing was changed.
+    /// There are obstacles: each in words, with what mends it. Nothing was changed.
     case notReady(flow: String, obstacles: [String])
     case otherKind(flow: String, recorded: FailoverKind, wanted: FailoverKind, isFinished: Bool)
     /// Another failover, or a migration, of the flow is at work.

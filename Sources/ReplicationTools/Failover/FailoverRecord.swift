@@ -68,7 +68,7 @@ extension FailoverRecord {
     }
 
     /// - Parameter now: milliseconds since 1970.
-    /// - Throws: ``FailoverError/otherKind(flow:recorded:wanted:isFinished:)`` when what is remembered stands against
+    /// - Throws: ``FailoverError/otherKind(flow:recorded:wanted:isFinished:)`` when the memory of an earlier failover forbids
     ///   it.
     package static func open(
         _ recorded: FailoverRecord?, flow: String, kind: FailoverKind, owner: String, now: Int64
@@ -108,7 +108,7 @@ package struct FenceRule: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - known: those that are remembered as ours.
-    ///   - existing: the cluster's rules. One that somebody else made is not ours to take away later.
+    ///   - existing: the cluster's rules. A rule that others made is not ours to take away later.
     package static func missing(
         topics: [String], principals: [String], known: [FenceRule], existing: [AccessRule]
     ) -> [FenceRule] {

@@ -108,7 +108,7 @@ public struct FailoverOptions: Hashable, Sendable {
     public var takeOverAfter: Duration = .seconds(10)
     /// Number of last records of each partition that are compared.
     public var comparedRecords: Int64 = 10_000
-    /// Continues although groups are not in step, or stand where reading cannot have led.
+    /// Continues although groups are not in step, or have a position that reading cannot have led to.
     public var leavesGroups = false
 
     public init(kind: FailoverKind) {

@@ -131,7 +131,7 @@ extension OppositeStart {
         return moved
     }
 
-    /// Nil for somebody's record, and for what was not looked at.
+    /// Nil for a record of another writer, and for one that was not looked at.
     private static func seen(_ fetched: FetchedPartition, from offset: Int64) throws(KafkaError) -> DeltaStart.Look? {
         guard let records = fetched.records else { return nil }
         var reader = LogEntryReader(records.contiguous)

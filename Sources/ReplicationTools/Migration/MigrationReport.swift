@@ -11,7 +11,7 @@ public enum MigrationPhase: String, Hashable, Sendable, Codable {
     case draining
     case verifying
     case done
-    /// Stopped before its end; another run goes on where this one stopped.
+    /// Stopped before its end; another run continues where this one stopped.
     case interrupted
 }
 
@@ -59,7 +59,7 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var tieredOffsets: Int64 = 0
     /// Source offsets that have no record on the target, by reason, of all runs.
     public var skippedOffsets: [String: Int64] = [:]
-    /// Source offsets behind those that were copied and compared: somebody still writes there.
+    /// Source offsets behind those that were copied and compared: the topic is still written to.
     public var writtenAfterCutOver: Int64 = 0
     /// Positions of consumer groups that are not in step on the target, in words.
     public var groupsNotInStep: [String] = []

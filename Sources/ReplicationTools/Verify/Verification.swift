@@ -44,7 +44,7 @@ public struct Verification: Sendable {
 
     /// - Parameter progress: called often, from any thread.
     /// - Throws: ``FlowError`` when a cluster cannot be asked at all. A partition that cannot be compared is reported
-    ///   as failed, and the others go on.
+    ///   as failed, and the others continue.
     public func run(
         progress: @escaping @Sendable (VerificationProgress) -> Void = { _ in }
     ) async throws(FlowError) -> VerificationReport {

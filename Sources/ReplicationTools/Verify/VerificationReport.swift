@@ -48,7 +48,7 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
         public var of: Int64 = 0
         /// Stretches that were not found on the target.
         public var unplaced = 0
-        /// Stretches whose copies stand elsewhere than the flow recorded.
+        /// Stretches whose copies are not where the flow recorded them.
         public var displaced = 0
 
         public init() {}

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Yams
 
-/// JSON or YAML as it stands, without types: what Connect and Kubernetes take as text is text.
+/// JSON or YAML as it is written, without types: what Connect and Kubernetes take as text is text.
 enum ImportedTree {
     case text(String)
     case list([ImportedTree])

@@ -15,7 +15,8 @@ package enum HTTPExposure {
             message += "anyone who reaches it can \(reading), and pause and resume every flow; "
         } else {
             message += "passwords and tokens cross the network in the clear, and anyone who sees one can use it"
-            message += access.authentication?.anonymousMayRead == true ? "; anyone who reaches it can \(reading); " : "; "
+            message +=
+                access.authentication?.anonymousMayRead == true ? "; anyone who reaches it can \(reading); " : "; "
         }
         let missing = [isOpen ? "http.authentication" : nil, access.tls == nil ? "http.tls" : nil].compactMap { $0 }
         return message + "set \(missing.joined(separator: " and ")), or listen on 127.0.0.1"

@@ -6,7 +6,7 @@ internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
 
-/// `replicator doctor`: whether flows can work, and what stands against it.
+/// `replicator doctor`: whether flows can work, and their obstacles.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",

@@ -24,7 +24,9 @@ struct ImportCommand: ParsableCommand {
         help: ArgumentHelp("The file to read; - for standard input.", valueName: "FILE"), completion: .file())
     var file: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write; standard output unless given.", valueName: "FILE"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("The file to write; standard output unless given.", valueName: "FILE"))
     var output: String?
 
     /// Commands to run then: what the other replicator has copied need not be copied again.

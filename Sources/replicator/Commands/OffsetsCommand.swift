@@ -6,7 +6,7 @@ internal import PlainText
 internal import Replication
 internal import ReplicationTools
 
-/// `replicator offsets`: where a consumer group stands on both clusters.
+/// `replicator offsets`: the positions of a consumer group on both clusters.
 struct OffsetsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offsets",

@@ -39,7 +39,8 @@ extension Cluster {
     private func setAside(_ path: String, _ name: String) throws(LogError) {
         guard let dataDirectory else { return }
         guard FileSystem.kind(of: path) == .directory else {
-            logger.warning("an entry is named like a log but is no directory: it is left alone", metadata: ["file": "\(path)"])
+            logger.warning(
+                "an entry is named like a log but is no directory: it is left alone", metadata: ["file": "\(path)"])
             return
         }
         let stray = LogDirectoryName.stray(name)

@@ -15,7 +15,7 @@ public struct HTTPAddress: Sendable, Hashable {
             parts.password == nil, parts.fragment == nil
         else { return nil }
         usesTLS = scheme == "https"
-        // An IPv6 address stands in brackets there, and without them everywhere else.
+        // An IPv6 address is in brackets there, and without them everywhere else.
         self.host = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
         port = parts.port ?? (usesTLS ? 443 : 80)
         guard (1...65_535).contains(port) else { return nil }
