@@ -51,7 +51,7 @@ package struct ProcessMetrics: Equatable {
         return limit.rlim_cur
     }
 
-    /// Writes what the system tells now. What it does not tell has no sample.
+    /// Writes the values that the system gives now. Others have no sample.
     static func update(_ registry: MetricsRegistry) {
         let now = current
         registry.set("process_cpu_seconds_total", to: now?.cpuSeconds)

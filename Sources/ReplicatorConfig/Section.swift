@@ -29,7 +29,7 @@ struct Section {
     init?(_ node: Node, place: SettingPath = SettingPath(), reader: DocumentReader) {
         let path = place.description
         guard let pairs = node.mapping else {
-            // Whoever writes a text where a mapping belongs may have written a password, but not in a flow.
+            // A text in the place of a mapping may be a password, but not in a flow.
             let found = path.hasPrefix("flows") ? node.shownKind : node.kindName
             reader.report("expected a mapping of keys to values, found \(found)", at: node, path: path)
             return nil

@@ -122,7 +122,7 @@ final class ClusterJournal {
             try file.flush()
             end += bytes.readableBytes
         } catch {
-            // What was written of it is not to be read as entries one day: it was refused.
+            // The part that was written must not be read as entries one day: it was refused.
             if (try? file.truncate(to: end)) == nil { failure = error }
             throw .storage("\(error)")
         }

@@ -78,7 +78,7 @@ public struct FetchSession: Sendable {
         self.origin = origin
     }
 
-    // What is wanted
+    // Wanted partitions
 
     /// The number of partitions that are wanted.
     public var count: Int { indexes.count }

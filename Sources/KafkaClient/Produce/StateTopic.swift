@@ -114,7 +114,7 @@ public actor StateTopic {
                 nextSequence = (nextSequence &+ Int32(batch.header.recordCount)) & .max
                 return offset
             } catch {
-                // What became of the batch is not known, so its sequence must not be used for another.
+                // The outcome of the batch is not known, so its sequence must not be used for another.
                 producer = nil
                 nextSequence = 0
                 guard error.remedy == .renewProducer, renewals == 0 else { throw error }

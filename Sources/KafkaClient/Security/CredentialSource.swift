@@ -46,7 +46,7 @@ final class CredentialSource {
                 source = .tokenEndpoint(token, extensions: settings.extensions)
             }
         case .awsMSKIAM(let settings):
-            // What is not there answers at once or never: metadata services are a hop away.
+            // A service that is not there answers at once or never: metadata services are a hop away.
             let chain = AWSCredentialChain(
                 settings, environment: environment, sessionName: identity.name, on: eventLoop,
                 timeout: min(timeout, .seconds(5)), now: now)

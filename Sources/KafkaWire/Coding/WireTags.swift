@@ -151,7 +151,7 @@ extension WireCoder {
         var tags = WireTags(self)
         tags.count = count
         try body(&tags)
-        // What is left is unknown, and no tag number is higher.
+        // The rest is unknown, and no tag number is higher.
         _ = try tags.next(upTo: .max)
         guard tags.count == 0 else { throw .invalidTag(at: tags.wire.position) }
         buffer = tags.wire.buffer

@@ -624,7 +624,7 @@ extension Flow {
         repeat {
             var lags = TopicLags()
             var paused: [String: Int] = [:]
-            // What is said counts until it is said again.
+            // The last statement holds until the next.
             let next = NIODeadline.now() + TimeAmount(Self.lagInterval)
             for shard in shards {
                 lags.add(await shard.lags(at: next))

@@ -141,7 +141,7 @@ package struct PartitionOffsets: Hashable, Sendable {
         if knowsAllCopies || backward.passed <= forward.targetEnd {
             return forward.firstForeign(fromTarget: backward.passed)
         }
-        // What the opposite flow has skipped there may be a copy that is too young for the forward map.
+        // A record that the opposite flow has skipped there may be a copy that is too young for the forward map.
         let from = forward.isEmpty ? backward.start : forward.targetEnd
         return min(backward.firstHole(fromSource: from), backward.passed)
     }

@@ -209,7 +209,7 @@ extension PartitionReplicator {
         let base = batch.sources.first.lowerBound
         var next = base
         var difference: Int64?
-        // What cannot be taken apart is compared by nobody.
+        // A batch that cannot be taken apart is not compared.
         _ = try? batch.records.forEachFingerprint(ignoringTimestamp: alignment.ignoresTimestamps) { _, fingerprint in
             if let found = alignment.found[next], found != fingerprint, difference == nil { difference = next }
             next += 1
@@ -328,7 +328,7 @@ extension PartitionReplicator {
         return true
     }
 
-    /// The target has lost its end. What is gone is copied again in its place, unless something has taken it.
+    /// The target has lost its end. Lost records are copied again in their place, unless something has taken it.
     private mutating func truncatedAligned(at truncation: Int64, _ outcome: RecoveryOutcome) {
         guard let alignment else { return }
         guard outcome.end.offset <= truncation else {

@@ -1,4 +1,4 @@
-// What operators and instances tell all instances of a flow, through its progress topic.
+// Messages of operators and instances to all instances of a flow, through its progress topic.
 
 /// A part of the flow is paused.
 package struct PauseRecord: Hashable, Sendable, Codable {

@@ -110,7 +110,7 @@ package struct RecordedFlow: Sendable {
         // Without it no position in the topic is taken for one of the present topic.
         case .generation(let topic): generations[topic] = nil
         case .former(let topic, let group): damagedFormer[topic, default: []].insert(ExactName(group))
-        // What was said before holds until it is said again.
+        // The earlier statement holds until the next.
         case .control: break
         case .wake: break
         case .start(let instance): starts[instance] = nil

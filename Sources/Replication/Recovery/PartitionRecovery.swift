@@ -171,7 +171,7 @@ package struct PartitionRecovery: Sendable {
         return ours.sorted().map { id in
             let epoch = known[id] ?? 0
             let last = lastSequences[id] ?? -1
-            // What has come since the target was asked is in the tail.
+            // Records that came after the target was asked are in the tail.
             let newest = tail.batches.last { $0.producer.id == id && $0.producer.epoch == epoch }
             let next = newest.map { $0.producer.sequence &+ Int32(truncatingIfNeeded: $0.count) } ?? last &+ 1
             return ProducerStamp(id: id, epoch: epoch, sequence: next & .max)
@@ -380,7 +380,7 @@ extension PartitionRecovery {
         } else if sample.isEmpty {
             match()
         } else if tail.count > 0 {
-            // What is matched beside the tail must be the log that was copied.
+            // The log that is matched beside the tail must be the one that was copied.
             step = .originals(sample)
         } else {
             self.sample = sample

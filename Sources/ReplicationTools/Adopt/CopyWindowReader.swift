@@ -27,7 +27,7 @@ struct CopyWindowReader {
             }
             return true
         }
-        // What the other program has added to its copies is no evidence.
+        // Headers that the other program has added to its copies are no evidence.
         let counted = names.count <= Self.mostHeaders ? names : []
         let target = try await records(compared.targetScan(theirs), counting: counted) { _ in true }
         if names.count > Self.mostHeaders { for index in source.indices { source[index].headers = 0 } }

@@ -25,7 +25,7 @@ public struct Doctor: Sendable {
         wallClock: @escaping @Sendable () -> Int64
     ) {
         var hasty = settings
-        // What does not answer soon is a finding.
+        // A broker that does not answer soon is a finding.
         for cluster in [\FlowSettings.source, \FlowSettings.target] {
             hasty[keyPath: cluster].operationTimeout = .seconds(10)
             hasty[keyPath: cluster].requestTimeout = .seconds(10)
@@ -136,7 +136,7 @@ public struct Doctor: Sendable {
                     .error, "clusters", settings.name, "source \(source) and target \(target) are one cluster, \(id)",
                     why: "a flow copies between two", remedy: "correct bootstrapServers of one of them")
                 return ([finding], false)
-            // What we are not allowed to do is found with the permissions.
+            // Missing rights are found with the permissions.
             case .kafka(let reason) where reason.isAuthorization: return ([], true)
             case .unreadableProgress, .identityDiffers, .copiesPresent, .kafka, .cannotCreateTopic, .cannotJoin,
                 .nothingCanStart,
@@ -228,7 +228,7 @@ public struct Doctor: Sendable {
 extension Doctor {
     private func examineTopics(_ seen: SyncObservation, _ missing: Set<String>) async -> [Finding] {
         let times = await timestamps(seen.selected)
-        // What cannot be read is told with the permissions; then everything counts as set by others.
+        // Settings that cannot be read are reported with the permissions; then everything counts as set by others.
         let ledger = SyncLedger(flow: settings.name, target: target, wallClock: wallClock)
         try? await ledger.open()
         let planner = SyncPlanner(settings)

@@ -118,7 +118,7 @@ struct GroupExamination: Sendable {
             guard let told = try await client.authorizedOperations(onGroup: group)?.credible else { return .untold }
             return told.allows(need) ? .allowed : .denied
         } catch  where error.isAuthorization {
-            // What may not be described may not be read either.
+            // A group that we may not describe we may not read either.
             return .denied
         } catch {
             return .failed(error)

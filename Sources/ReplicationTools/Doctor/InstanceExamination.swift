@@ -18,7 +18,7 @@ struct InstanceExamination: Sendable {
         var findings: [Finding] = []
         if await isWorthAsking(metadata) {
             findings += await permissions()
-            // What may not be described is found with the permissions.
+            // A group that we may not describe is found with the permissions.
             if findings.allSatisfy({ $0.severity == .ok }) { findings += await members() }
         }
         return findings + (await bounds(of: metadata.brokers.keys))
@@ -74,7 +74,7 @@ struct InstanceExamination: Sendable {
 
     /// Looks at the members: members of another protocol keep the flow out.
     private func members() async -> [Finding] {
-        // What cannot be listed has been told with the consumer groups.
+        // A failure to list groups has been reported with the consumer groups.
         guard let groups = try? await target.listGroups(), let found = groups.first(where: { $0.id == group }),
             found.hasMembers, found.protocolType != instances.protocolType
         else { return [] }

@@ -138,7 +138,7 @@ struct PermissionExamination: Sendable {
                     if let operations = operations?.credible { told[name] = operations } else { isSilent = true }
                 }
             }
-            // What is lacking on the same topics is given by one command.
+            // One command grants all operations that are missing on the same topics.
             var together: [(needs: [Need], names: [String])] = []
             for need in needs {
                 let lacking = topics.filter { told[$0].map { !$0.allows(need.operation) } ?? false }

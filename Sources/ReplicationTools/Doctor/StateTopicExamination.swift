@@ -12,7 +12,7 @@ package struct StateTopicExamination: Sendable {
     private static let shown = 10
 
     func examine() async -> [Finding] {
-        // Who may not see the rules is told so elsewhere; without an authorizer there are none.
+        // The right to see the rules is checked elsewhere; without an authorizer there are none.
         guard let rules = try? await client.accessRules() else { return [] }
         let others = Self.writers(rules, topics: topics, besides: MissingPermission.principal(of: client.settings))
         guard !others.isEmpty else {

@@ -83,7 +83,7 @@ extension Failover {
     private func poll(
         at partitions: [TopicPartition]
     ) async throws(KafkaError) -> [TopicPartition: EndsWatch.End] {
-        // What is committed first: else a record between the two looks would seem to be of an open transaction.
+        // The committed end first: else a record between the two looks would seem to be of an open transaction.
         let committed = try await source.bounds(.latest, of: partitions, isolation: .readCommitted)
         let all = try await source.bounds(.latest, of: partitions)
         var ends: [TopicPartition: EndsWatch.End] = [:]

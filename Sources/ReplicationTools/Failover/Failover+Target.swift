@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import Replication
 
-// What is made sure of on the target before it takes over.
+// Checks on the target before it takes over.
 extension Failover {
     /// Partitions compared at the same time.
     private static let lanes = 4

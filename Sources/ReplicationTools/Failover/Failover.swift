@@ -12,7 +12,7 @@ public import Replication
 /// ```
 ///
 /// Each step finds out again what is left for it to do, so that a failover that was interrupted or killed is run again
-/// and comes to the same end. What must not be forgotten is kept in a ``FailoverRecord``. To come back, the opposite
+/// and comes to the same end. State that must not be lost is kept in a ``FailoverRecord``. To come back, the opposite
 /// flow is failed over in the same way.
 public actor Failover {
     let settings: FlowSettings
@@ -172,7 +172,7 @@ public actor Failover {
         if options.kind == .unplanned { try await listTail { _ in } }
     }
 
-    /// The target has taken over before. What had to wait for the source is done now, if the source is back.
+    /// The target has taken over before. Steps that had to wait for the source are done now, if the source is back.
     private func complete(_ record: FailoverRecord) async throws {
         self.record = record
         say(.note("\(settings.target.name) has taken over already."))

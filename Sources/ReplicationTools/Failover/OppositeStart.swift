@@ -5,7 +5,7 @@ internal import NIOCore
 internal import Replication
 
 /// Gives an opposite flow that has never run a position to begin at: where, on the forward flow's target, the records
-/// begin that did not come from its source. What lies before counts as passed, as copies that stay behind.
+/// begin that did not come from its source. Offsets before it count as passed, as copies that stay behind.
 struct OppositeStart {
     /// The flow whose copies they are.
     let forward: FlowMemory

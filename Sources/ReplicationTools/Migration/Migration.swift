@@ -108,7 +108,7 @@ public actor Migration {
         do {
             outcome = .success(try await migrate(cutOver, progress, verified))
         } catch {
-            // Whoever has to mend it wants to see all of it.
+            // All of it is shown, since all of it has to be mended.
             if report.accounts.isEmpty, report.partitions > 0 { report.accounts = (try? await accounts()) ?? [] }
             outcome = .failure(error)
         }
@@ -365,7 +365,7 @@ public actor Migration {
                 report.groupsNotInStep = groups.compactMap(\.obstacle)
                 report.groupsNotCarried = groups.compactMap(\.staysBehind)
             } else if report.groupsNotInStep.isEmpty {
-                // What an earlier look has found is told rather than that the last one took too long.
+                // The findings of an earlier look say more than that the last one took too long.
                 report.groupsNotInStep = ["groups could not be looked at, see the log"]
             }
             if report.groupsNotInStep.isEmpty || ContinuousClock.now > deadline || isInterrupted { return }

@@ -80,7 +80,7 @@ struct GroupPlanner: Sendable {
     }
 }
 
-// What would be committed.
+// Positions that would be committed.
 extension GroupPlanner {
     /// The positions of a group in one topic that are to be committed.
     private struct Move {
@@ -153,7 +153,7 @@ extension GroupPlanner {
     }
 }
 
-// What would be left alone, and why.
+// Positions that would be left alone, and the reasons.
 extension GroupPlanner {
     private func notes(on finding: GroupFinding, hasRun: Bool) -> [SyncNote] {
         func note(_ kind: SyncNote.Kind, _ message: String) -> SyncNote {

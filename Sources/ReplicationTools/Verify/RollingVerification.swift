@@ -53,7 +53,7 @@ public struct RollingVerification: Sendable {
     ) {
         precondition(!eventLoops.isEmpty, "a verification needs an event loop")
         var settings = settings
-        // What does not answer is asked again in the next round; an end must not have to wait for it.
+        // A cluster that does not answer is asked again in the next round; an end must not have to wait for it.
         settings.source.operationTimeout = Self.impatience
         settings.target.operationTimeout = Self.impatience
         self.settings = settings

@@ -70,7 +70,7 @@ extension SampledVerification {
     ) async throws(KafkaError) {
         var start = max(pair.sourceRange.lowerBound, min(map.start, pair.sourceRange.upperBound))
         if pair.targetRange.lowerBound > 0 {
-            // What the target has expired.
+            // Records that the target has expired.
             start = max(start, map.first(fromTarget: pair.targetRange.lowerBound)?.source ?? map.passed)
         }
         let end = pair.sourceRange.upperBound

@@ -141,7 +141,7 @@ package actor OtherInstances {
         case .success(let text): answer = .text(text)
         case .failure(let silence): answer = .silence(silence.reason)
         }
-        // What came of a request that nobody waits for any more says nothing about the instance.
+        // The outcome of a request that nobody waits for any more says nothing about the instance.
         if !Task.isCancelled { keep(answer, question) }
         for waiter in waiting.removeValue(forKey: question) ?? [] { waiter.resume() }
         return answer

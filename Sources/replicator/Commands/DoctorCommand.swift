@@ -37,7 +37,7 @@ struct DoctorCommand: AsyncParsableCommand {
             flow.instance = instance
             return flow
         }
-        // What is wrong with the connections is found with the flows.
+        // Problems with the connections are found with the flows.
         Replicator.complain(config.warnings.filter { !$0.hasPrefix("clusters.") }.map { "warning: \($0)" })
         LoggingOptions.bootstrapForPeople(from: .critical)
         let diagnoses = try await EventLoops.with(1, for: "doctor") { loops in

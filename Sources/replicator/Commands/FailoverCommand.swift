@@ -164,7 +164,7 @@ struct FailoverCommand: AsyncParsableCommand {
             eventLoops: loops, logger: Logger(label: "failover"), wallClock: WallClock.milliseconds
         ) { event in
             guard !isQuiet else { return }
-            // Whoever watches through a pipe sees each step before it is done. A step is one line.
+            // A reader of the pipe sees each step before it is done. A step is one line.
             StandardOutput.say(text.line(event).printable(atMost: 8_192))
         }
     }

@@ -76,7 +76,7 @@ struct MigrateCommand: AsyncParsableCommand {
         do {
             return try await followed(migration)
         } catch {
-            // What is left is told beside what keeps it from continuing.
+            // The rest is told beside the obstacle.
             let report = await migration.report
             if !report.accounts.isEmpty { try show(report) }
             throw error
@@ -93,7 +93,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 try await migration.run {
                     await Self.awaitFile(cutOver)
                 } progress: { progress in
-                    // What is said next is how far the comparison is.
+                    // The next message tells how far the comparison is.
                     guard progress.phase != .verifying else { return }
                     // A run that continues where another stopped begins in the middle: the rate tells, not the share.
                     line.show(
@@ -126,7 +126,7 @@ struct MigrateCommand: AsyncParsableCommand {
         }
         await planner.close()
         if !reporting.json {
-            // Whoever watches through a pipe sees it before it is done.
+            // A reader of the pipe sees it before it is done.
             StandardOutput.say(JSONText.printable(plan).text)
         }
         guard !yes else { return }

@@ -25,7 +25,7 @@ struct FailoverText {
             return "\(place)\(step.rawValue): \(purpose(of: step))"
         case .note(let text): return "      \(text)"
         case .ended(let step):
-            // What failed is said once, at the end.
+            // The failure is reported once, at the end.
             guard step.outcome != .failed else { return "      failed after \(Self.seconds(step.seconds))" }
             let time = step.outcome == .done ? " (\(Self.seconds(step.seconds)))" : ""
             return "      \(step.outcome == .planned ? "found" : step.outcome.rawValue): \(step.text)\(time)"
