@@ -53,7 +53,7 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var gapLongestSeconds = 0.0
     public var events: [Event] = []
 
-    /// True if the drill went as it must: nothing doubled or passed over, nothing lost but what an unplanned failure
+    /// True if the drill went as it should: nothing doubled or passed over, nothing lost but what an unplanned failure
     /// takes with it, and nothing at all where the source came back or was left in order.
     public var isGood: Bool {
         // Where nothing was produced, nothing was practised.

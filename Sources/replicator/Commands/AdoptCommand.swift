@@ -83,7 +83,7 @@ struct AdoptCommand: AsyncParsableCommand {
         guard (1...64).contains(parallel) else { throw ValidationError("--parallel takes 1 to 64") }
         guard follow || quiet == nil && !yes else { throw ValidationError("--quiet and --yes belong to --follow") }
         guard !(follow && dryRun) else {
-            throw ValidationError("--follow records; --dry-run does not: say one of them")
+            throw ValidationError("--follow records; --dry-run does not: use one of them")
         }
         guard (1...86_400).contains(quiet ?? 10) else { throw ValidationError("--quiet takes 1 to 86400 seconds") }
     }

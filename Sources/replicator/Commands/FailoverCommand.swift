@@ -91,7 +91,7 @@ struct FailoverCommand: AsyncParsableCommand {
     func validate() throws {
         let tasks = [planned, unplanned, undo, tail != nil].count { $0 }
         guard tasks == 1 else {
-            throw ValidationError("say one of --planned, --unplanned, --undo and --tail FILE")
+            throw ValidationError("use one of --planned, --unplanned, --undo and --tail FILE")
         }
         guard (1...3600).contains(still) else { throw ValidationError("--still takes 1 to 3600 seconds") }
         guard (1...86_400).contains(patience) else { throw ValidationError("--patience takes 1 to 86400 seconds") }

@@ -111,7 +111,7 @@ struct StatusCommand: AsyncParsableCommand {
         }
         var head: [String] = []
         if let trouble {
-            let text = "\(trouble); this is how it was before"
+            let text = "\(trouble); the state before that is"
             head = (size.map { text.wrapped(to: $0.columns) } ?? [text]) + [""]
         }
         guard watch, abilities.movesCursor, let size else {

@@ -89,8 +89,8 @@ struct FailoverText {
         var lines: [String] = []
         if !unknown.isEmpty {
             lines.append(
-                "What \(report.source) alone has is not known while it does not answer, nor whether it has topics that "
-                    + "were not copied at all. These source offsets and all behind them may be missing:")
+                "While \(report.source) does not answer, it is not known which records it alone has, or whether it has "
+                    + "topics that were not copied at all. These source offsets and all behind them may be missing:")
             lines += unknown.map { "  \($0.name): \($0.copiedBelow.map { "\($0)" } ?? $0.reason)" }
             lines.append("Once it is back: \(export)")
         }
