@@ -37,6 +37,13 @@ await() {
     done
 }
 
+# Another program there would answer in our place.
+free() {
+    status=0
+    curl -s -m 1 -o /dev/null "http://$1/" || status=$?
+    [ "$status" -eq 7 ] || { echo "another program listens on $1: stop it, and run this again"; exit 1; }
+}
+
 start() { # NAME ADDRESS: a cluster that keeps its records on disk
     "$program" broker --listen "$2" --nodes 3 --data "$work/$1" --set num.partitions=3 >>"$work/$1.log" 2>&1 &
     pids="$pids $!"
@@ -79,6 +86,7 @@ flows:
     sync: {interval: 1s, acls: false}
 http: {listen: "$http"}
 Y
+for address in $east $west $http; do free "$address"; done
 start east $east; east_pid=${pids##* }
 start west $west
 "$program" run --config "$work/replicator.yaml" >"$work/run.log" 2>&1 & pids="$pids $!"; run_pid=$!
