@@ -10,7 +10,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OPENING = re.compile(r"^\s*/// (What|Whatever|When|Whether|Who|Whoever|Whom|Whose|Where|Wherever|How|Why|Which|Since when)\b")
+OPENING = re.compile(
+    r"^\s*/// (What|Whatever|When|Whether|Who|Whoever|Whom|Whose|Where|Wherever|How|Why|Which|Since when|Of|So many|Those|Until)\b")
 WORDS = re.compile(
     r"\b(anew|go(?:es|ing|ne)? on|went on|somebody|footing|seam|landed|what (?:is|was) on (?:its|the|their) way"
     r"|(?:stands?|stood|standing) (?:still|in|on|at|against|where|here|there|before|behind|beyond|elsewhere|alone|again|below|above|beside))\b",

@@ -28,7 +28,7 @@ package struct ProcessMetrics: Equatable {
         residentBytes = pages * pageBytes
     }
 
-    /// Those of this process; nil where the system does not tell.
+    /// Metrics of this process; nil where the system does not tell.
     private static var current: ProcessMetrics? {
         guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
             let machine = try? String(contentsOfFile: "/proc/stat", encoding: .utf8),

@@ -14,7 +14,7 @@ final class DocumentReader {
     private(set) var holdsSecrets = false
     /// The settings that were asked for, in this order.
     private(set) var settings: [Setting] = []
-    /// Those of them without which nothing works.
+    /// Settings among them without which nothing works.
     private(set) var required: Set<SettingPath> = []
     /// Settings that have no effect with the others.
     private(set) var spared: Set<SettingPath> = []

@@ -25,7 +25,7 @@ package struct Group {
     /// A rebalance that waits for its members.
     struct Rebalance {
         var deadline: Int64
-        /// Of an empty group's first rebalance: how much longer newcomers may still prolong it.
+        /// Time for which newcomers may still prolong an empty group's first rebalance.
         var initialRemaining: Int64?
         var hasGrown = false
     }

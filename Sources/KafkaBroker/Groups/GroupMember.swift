@@ -24,7 +24,7 @@ package struct GroupMember {
     var syncing: Ticket?
     /// Time at which the member is removed unless it is heard from.
     var deadline: Int64
-    /// Until its first rebalance completes a member can expire although it waits.
+    /// True until its first rebalance completes: the member can expire although it waits.
     var isNew = true
 
     func hasExpired(at now: Int64) -> Bool {

@@ -7,9 +7,9 @@ internal import Synchronization
 final class ConnectionGate: Sendable {
     /// Reasons for turning a connection away.
     enum Refusal: String, Error, CaseIterable {
-        /// As many connections as there may be.
+        /// The limit of all connections is reached.
         case connections
-        /// As many from this address as there may be.
+        /// The limit of one address's connections is reached.
         case address
         /// Too few descriptors are left.
         case descriptors

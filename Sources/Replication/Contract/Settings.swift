@@ -76,9 +76,9 @@ public enum DeliveryGuarantee: String, Hashable, Sendable, CaseIterable {
 
 /// Offsets of the copies.
 public enum OffsetChoice: String, Hashable, Sendable, CaseIterable {
-    /// Those that the target gives; positions of groups are translated.
+    /// Offsets that the target gives; positions of groups are translated.
     case translate
-    /// Those of the source. Offsets without a copy are filled with markers that no consumer sees.
+    /// Offsets of the source. Those without a copy are filled with markers that no consumer sees.
     case preserve
 }
 

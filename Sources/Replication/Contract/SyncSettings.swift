@@ -24,7 +24,7 @@ public struct SyncSettings: Hashable, Sendable {
 
 /// Number of replicas of a topic that the flow creates on the target.
 public enum ReplicationFactor: Hashable, Sendable {
-    /// As many as at the source, or as the target has brokers if those are fewer.
+    /// As many replicas as at the source, or as the target has brokers if those are fewer.
     case source
     /// The default of the target's brokers (`default.replication.factor`; Kafka 2.4).
     case broker

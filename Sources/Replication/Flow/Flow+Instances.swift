@@ -20,7 +20,7 @@ extension Flow {
     private static let arrangeInterval: Duration = .seconds(1)
     private static let restInterval: Duration = .seconds(30)
 
-    /// Of a process that has been given no name.
+    /// Settings of a process that has been given no name.
     static var processInstance: InstanceSettings {
         let process = ProcessInfo.processInfo
         return InstanceSettings(id: "\(process.hostName)-\(process.processIdentifier)")

@@ -50,7 +50,7 @@ public actor Flow: Service {
     var member: InstanceMember?
     var loads = PartLoads()
     var loadsMeasured: NIODeadline?
-    /// Of the source, beside the others.
+    /// Sight of the source, beside that of the others.
     var sight = SourceSight(at: .now())
     let controlDue = Signal()
     /// Reports of instances that are gone, to be taken away.
@@ -538,7 +538,7 @@ extension Flow {
         return Int(UInt(bitPattern: number) % UInt(shards.count))
     }
 
-    /// Those who work by the settings get the new ones, and soon ask the clusters again.
+    /// Gives the new settings to all tasks that work by them, which soon ask the clusters again.
     func settingsChanged() {
         topicSync = topicSync.adapted(to: settings)
         waiting.release(at: .now)

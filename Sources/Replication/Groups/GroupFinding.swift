@@ -94,7 +94,7 @@ extension PartitionFinding {
 /// Positions on the target that a commit may set back.
 package enum GroupRewind: Hashable, Sendable {
     case none
-    /// Those beyond the end of the log.
+    /// Positions beyond the end of the log.
     case beyondEnd
     /// Every position that is further than the source's.
     case all

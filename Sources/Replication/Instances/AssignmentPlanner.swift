@@ -11,7 +11,7 @@ package struct AssignmentPlanner: Sendable {
         package var generation: Int32
         /// The parts that it claims, with the load of each; nil where that is not known.
         package var owned: [FlowPart: Double?]
-        /// Those of its parts that it has been told to give away, and still has.
+        /// Parts that it has been told to give away, and still has.
         package var releasing: Set<FlowPart>
         /// It is about to go: what it has goes to others, and it gets nothing.
         package var isLeaving: Bool
@@ -33,7 +33,7 @@ package struct AssignmentPlanner: Sendable {
     }
 
     package struct Plan: Hashable, Sendable {
-        /// Of each member, by its id.
+        /// Assignments by the member's id.
         package var assignments: [String: Set<FlowPart>]
         /// Parts that wait for the members that claim them to let go.
         package var withheld: Set<FlowPart>
@@ -141,7 +141,7 @@ package struct AssignmentPlanner: Sendable {
         return plan
     }
 
-    /// Of all parts. One that outweighs a fair share counts as that share: its member can only be spared everything
+    /// Weights of all parts. One that outweighs a fair share counts as that share: its member can only be spared everything
     /// else, and the others are compared with each other.
     private func weights(_ members: [Member], among count: Int) -> [FlowPart: Double] {
         let loads = loads(told: members)

@@ -11,7 +11,7 @@ package struct LimitClaims: Hashable, Sendable {
     private let instance: String
     /// Nil for none.
     package private(set) var limit: Int?
-    /// As they were last written, granted or not.
+    /// Claims as they were last written, granted or not.
     private var claims: [String: Int] = [:]
     /// Bytes per second that each would read; nil for as many as it may.
     private var demands: [String: Int?] = [:]

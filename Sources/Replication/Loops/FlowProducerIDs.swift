@@ -18,7 +18,7 @@ package actor FlowProducerIDs {
     private var selection: RecordedSelection?
     /// Every id that the flow is known to have written under; what they wrote is ours.
     var all: Set<Int64> { recorded.union(registrations.keys) }
-    /// Those that the flow's progress names, also where their registration is damaged.
+    /// Ids that the flow's progress names, also where their registration is damaged.
     private var recorded: Set<Int64> = []
     /// Ids that nobody can have written under before this process.
     private(set) var fresh: Set<Int64> = []

@@ -19,7 +19,7 @@ package struct ProduceAttempt: Sendable {
 package struct ProduceAnswer: Sendable {
     package var code: ErrorCode
     package var message: String?
-    /// Of the first record; -1 when the broker does not tell.
+    /// Offset of the first record; -1 when the broker does not tell.
     package var baseOffset: Int64
     /// Start of the target's log; -1 when the broker does not tell.
     package var logStartOffset: Int64

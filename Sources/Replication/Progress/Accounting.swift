@@ -48,7 +48,7 @@ package struct Accounting: Hashable, Sendable, Codable {
         rewound += passed - offset
     }
 
-    /// By how many offsets the identity is violated at this position; zero, or the program is wrong.
+    /// Number of offsets by which the identity is violated at this position; zero, or the program is wrong.
     package func imbalance(passed: Int64) -> Int64 {
         passed - start + rewound - written - skipped.values.saturatingSum()
     }

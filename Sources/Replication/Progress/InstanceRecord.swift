@@ -109,7 +109,7 @@ package struct RecordedControl: Hashable, Sendable {
         }
     }
 
-    /// As records, from which this can be taken in again: the newest limit comes last.
+    /// Records from which this can be taken in again: the newest limit comes last.
     package var records: [InstanceRecord] {
         var records = pauses.map { InstanceRecord.pause($0, $1) }
         records += retries.map { .retry($0, $1) }

@@ -148,7 +148,7 @@ package enum ProgressRecord: Hashable, Sendable {
             if case .control = self { true } else { false }
         }
 
-        /// As it is written.
+        /// Written form.
         package var text: String {
             switch self {
             case .identity: "flow"

@@ -7,7 +7,7 @@ package import NIOCore
 package struct TargetTail: Sendable {
     /// One batch of ours as it lies in the log.
     package struct Batch: Hashable, Sendable {
-        /// Of its first record, among all of ours that were.
+        /// Number of its first record, among all of ours that were.
         package var number: Int64
         package var baseOffset: Int64
         /// Number of records that it had when it was written; compaction keeps the span of a batch.

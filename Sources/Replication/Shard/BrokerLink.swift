@@ -22,7 +22,7 @@ package struct BrokerLink {
     /// The flow's own limit is kept by waiting until then.
     var limitedUntil: NIODeadline = .distantPast
 
-    /// As long as Kafka's own clients wait at most.
+    /// Pauses up to those of Kafka's own clients.
     private static let backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
 
     package init() {}

@@ -25,7 +25,7 @@ package struct TopicPlanner {
         targetCluster = settings.target.name
     }
 
-    /// Those of the selected topics that the target lacks.
+    /// Selected topics that the target lacks.
     package func missing(_ selected: [SelectedTopic], on target: ClusterMetadata) -> [SelectedTopic] {
         selected.filter { target.topics[$0.targetName]?.partitions.isEmpty ?? true }
     }

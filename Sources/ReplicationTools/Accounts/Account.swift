@@ -88,7 +88,7 @@ public struct Account: Hashable, Sendable, Codable {
 }
 
 extension [Account] {
-    /// Those that are left, each in words.
+    /// Accounts that are left, each in words.
     package var left: [String] { filter(\.isLeft).map { "\($0.name) is \($0.state.rawValue): \($0.reason)" } }
 
     /// By topic and partition.

@@ -8,7 +8,7 @@ package struct TopicFacts: Sendable {
     package var target: String
     /// Settings in effect, by key.
     package var sourceConfigs: [String: String]
-    /// Those that the copy has, or would be created with.
+    /// Settings that the copy has, or would be created with.
     package var targetConfigs: [String: String]
     package var copyExists: Bool
     /// Replicas that the copy has or would get; nil when the target's brokers decide.
@@ -166,7 +166,7 @@ package struct TopicJudgement {
         return findings
     }
 
-    /// As a person says it.
+    /// Age in words.
     private func age(_ milliseconds: Int64) -> String {
         switch milliseconds {
         case ..<1_000: "\(milliseconds) ms"

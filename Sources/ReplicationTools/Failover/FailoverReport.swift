@@ -52,7 +52,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var partitions = 0
     public var groupsInStep = 0
     public var groupsNotInStep: [String] = []
-    /// Those of them with a position on the target to which reading there cannot have led.
+    /// Groups among them with a position on the target to which reading there cannot have led.
     public var groupsBeyond: [String] = []
     /// Groups of which only a part is on the target, in words: share groups, by their start offsets.
     public var groupsNotCarried: [String] = []

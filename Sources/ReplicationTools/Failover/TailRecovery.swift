@@ -139,7 +139,7 @@ struct TailRecovery {
 }
 
 extension PartitionRecovery.Request {
-    /// Of the requests of a recovery that changes nothing.
+    /// True for requests to the target, among those of a recovery that changes nothing.
     fileprivate var isForTarget: Bool {
         switch self {
         case .targetRecords, .targetStart: true

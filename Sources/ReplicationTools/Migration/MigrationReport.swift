@@ -28,10 +28,10 @@ public struct MigrationProgress: Hashable, Sendable {
     public var bytes: Int64 = 0
     /// Bytes that everything selected takes at the source; nil while, or where, that is not told.
     public var sourceBytes: Int64?
-    /// Of the last ten seconds; nil before a second has passed.
+    /// Rate of the last ten seconds; nil before a second has passed.
     public var recordsPerSecond: Double?
     public var bytesPerSecond: Double?
-    /// Until everything that the source holds now has passed; nil where that cannot be told.
+    /// Time until everything that the source holds now has passed; nil where that cannot be told.
     public var secondsLeft: Double?
     /// Reason for which it waits, in words; nil while records move.
     public var waitsFor: String?

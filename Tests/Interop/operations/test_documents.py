@@ -188,7 +188,9 @@ def test_the_lint_of_words_would_tell():
     told = lambda text: [number for number, _ in lint_words.source_problems(text)]
     equal("an opening clause", told("/// Whether it is so.\nvar x: Bool"), [1])
     equal("not in the middle of a comment", told("/// True if it is so.\n/// What else there is.\nvar x: Bool"), [])
+    equal("a fragment", told("/// Of the last record.\nvar x = 0"), [1])
     equal("a word", told("// It goes on.\n"), [1])
+    equal("records have no legs", told("// It stands in the log, for all of them.\n// It stands for all of them.\n"), [1])
     found = [number for number, _ in lint_words.document_problems("```\nit goes on\n```\n`anew`\nbegin anew\n")]
     equal("of a document what is not quoted", found, [5])
 

@@ -42,7 +42,7 @@ public struct InitProducerIdResponse: KafkaResponse {
     /// -1 after an error.
     public var producerID: Int64 = -1
     public var producerEpoch: Int16 = 0
-    /// Of the transaction that was kept; -1 for none.
+    /// Producer id of the transaction that was kept; -1 for none.
     public var ongoingTxnProducerID: Int64 = -1
     public var ongoingTxnProducerEpoch: Int16 = -1
 
