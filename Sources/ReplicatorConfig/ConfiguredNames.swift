@@ -8,8 +8,7 @@ public struct ConfiguredNames: Sendable {
 
     /// Reads the names in a file; there are none if it cannot be read, or is not YAML.
     public init(file: String) {
-        guard let text = try? TextFile.read(file) else { return }
-        self.init(text: text, references: SettingReferences())
+        self.init(text: (try? TextFile.read(file)) ?? "", references: SettingReferences())
     }
 
     /// Reads the names in a text; one with a reference that cannot be replaced is left out.
