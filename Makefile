@@ -60,9 +60,9 @@ docs: packages venv
 # Pictures of the status page for the documents, made by the tests that show it to a browser.
 pictures: build venv
 	mkdir -p .build/pictures Docs/pictures
-	REPLICATOR_SCREENSHOTS=$(CURDIR)/.build/pictures $(INTEROP) operations/test_page.py operations/test_page_drawing.py
-	cp .build/pictures/live.png Docs/pictures/page.png
-	cp .build/pictures/trouble.png Docs/pictures/page-trouble.png
+	REPLICATOR_SCREENSHOTS=$(CURDIR)/.build/pictures $(INTEROP) operations/test_page.py
+	cp .build/pictures/live.webp Docs/pictures/page.webp
+	cp .build/pictures/failed.webp Docs/pictures/page-failed.webp
 
 # Packages that need no Swift where they are installed: a tarball, a Debian package, an image for containers, the bill of
 # materials, checksums.
