@@ -13,7 +13,7 @@ import Testing
         "cannot record progress, trying again": "progress is recorded again",
         "this instance is no member of its group: it gives up its partitions, and writes nothing":
             "this instance is a member of its group again",
-        "cannot find out where records come from, trying again": "it is known again where records come from",
+        "cannot find out where records come from, trying again": "it can be found out again where records come from",
     ]
 
     /// A cluster is silent first and gone then, so that attempts fail in several ways.

@@ -52,7 +52,7 @@ extension Flow {
         }
         if hasNoGroup {
             logger.warning(
-                "the target does not know groups: this instance takes everything, and a second one would take it away",
+                "the target does not support groups: this instance takes all partitions, and a second one would take them away",
                 metadata: ["cluster": "\(settings.target.name)"])
         }
         claimedAt = wallClock()
@@ -208,7 +208,7 @@ extension Flow {
         case .lost:
             await letEverythingGo(
                 "its group \(group) on \(settings.target.name) has not answered, or has continued without it: "
-                    + "nothing is written until it is a member again", isRefused: false)
+                    + "it writes nothing until it is a member again", isRefused: false)
         case .refused(let refusal):
             let reason =
                 "group \(group) on \(settings.target.name) does not take instance \(instance.id.printable()): "

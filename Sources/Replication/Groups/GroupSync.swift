@@ -72,7 +72,7 @@ package actor GroupSync {
         guard let lastLook else { return nil }
         let age = now - lastLook.end
         guard age > settings.sync.interval + max(Self.patience, lastLook.took * 2) else { return nil }
-        return "a look at them takes long, the last one ended \(age.components.seconds) s ago"
+        return "a look at them takes long; the last one ended \(age.components.seconds) s ago"
     }
 
     /// Leaves groups alone from now on.

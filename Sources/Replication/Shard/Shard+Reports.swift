@@ -42,7 +42,7 @@ extension Shard {
             logger.debug(
                 "the target did not append a batch, sending it again", metadata: target + ["reason": "\(text)"])
         case .impossibleAnswer(let text):
-            logger.warning("an answer is not believed, asking again", metadata: source + ["reason": "\(text)"])
+            logger.warning("an answer cannot be true, asking again", metadata: source + ["reason": "\(text)"])
         case .notCompared(let why):
             logger.debug(
                 "the last copies could not be compared with the source's records",

@@ -104,7 +104,7 @@ struct InstanceExamination: Sendable {
             Finding(
                 .error, "instances", settings.target.name,
                 "its brokers allow no session of \(wanted) ms in a group: \(key) is \(bound)",
-                why: "the flow is not let into its group, and copies nothing",
+                why: "the flow is not admitted to its group, and copies nothing",
                 remedy: "set instance.sessionTimeout to \(bound)ms, or change \(key) there")
         ]
     }

@@ -69,8 +69,8 @@ package struct FlowObstacles {
         let reason = membership.reason.map { ": \($0)" } ?? ""
         switch membership.state {
         case .joining, .member: return []
-        case .lost: return ["instance \(membership.instance) writes nothing until its group is heard of again\(reason)"]
-        case .refused: return ["instance \(membership.instance) is not let into its group\(reason)"]
+        case .lost: return ["instance \(membership.instance) writes nothing until its group answers again\(reason)"]
+        case .refused: return ["instance \(membership.instance) is not admitted to its group\(reason)"]
         }
     }
 
