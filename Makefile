@@ -5,7 +5,7 @@ BIN = .build/release
 PYTHON = .venv/bin/python
 INTEROP = $(PYTHON) Tests/Interop/run.py $(BIN)/replicator
 
-.PHONY: build check test swift-test interop soak fuzz bench bench-compare demo dist dist-test docs packages venv lint format sanitize clean
+.PHONY: build check test swift-test interop soak fuzz bench bench-compare demo dist dist-test docs pictures packages venv lint format sanitize clean
 
 build: packages
 	$(SWIFT) build -c release --product replicator
@@ -56,6 +56,13 @@ docs: packages venv
 	$(SWIFT) build -c release --build-tests
 	Scripts/manual.py $(BIN)/replicator --write
 	REPLICATOR_WRITE_DOCS=1 Scripts/test.py swift ProtocolTableTests
+
+# Pictures of the status page for the documents, made by the tests that show it to a browser.
+pictures: build venv
+	mkdir -p .build/pictures Docs/pictures
+	REPLICATOR_SCREENSHOTS=$(CURDIR)/.build/pictures $(INTEROP) operations/test_page.py
+	cp .build/pictures/live.webp Docs/pictures/page.webp
+	cp .build/pictures/failed.webp Docs/pictures/page-failed.webp
 
 # Packages that need no Swift where they are installed: a tarball, a Debian package, an image for containers, the bill of
 # materials, checksums.

@@ -32,9 +32,16 @@ await() {
     i=0
     until "$@" >/dev/null 2>&1; do
         i=$((i + 1))
-        [ "$i" -lt 600 ] || { echo "waited in vain: $what"; tail -n 20 "$work/run.log"; exit 1; }
+        [ "$i" -lt 600 ] || { echo "gave up waiting for $what; the last lines of the logs:"; tail -n 20 "$work"/*.log; exit 1; }
         sleep 0.05
     done
+}
+
+# Another program there would answer in our place.
+free() {
+    status=0
+    curl -s -m 1 -o /dev/null "http://$1/" || status=$?
+    [ "$status" -eq 7 ] || { echo "another program listens on $1: stop it, and run this again"; exit 1; }
 }
 
 start() { # NAME ADDRESS: a cluster that keeps its records on disk
@@ -79,11 +86,12 @@ flows:
     sync: {interval: 1s, acls: false}
 http: {listen: "$http"}
 Y
+for address in $east $west $http; do free "$address"; done
 start east $east; east_pid=${pids##* }
 start west $west
 "$program" run --config "$work/replicator.yaml" >"$work/run.log" 2>&1 & pids="$pids $!"; run_pid=$!
 await "the replicator" ready
-echo "  look at http://$http/ meanwhile"
+echo "  the page: http://$http/"
 
 say "$total orders are produced on east and copied to west"
 orders 1 $total >"$work/orders"
@@ -127,9 +135,9 @@ cpu=$(awk '{ print ($14 + $15) / 100 }' /proc/$run_pid/stat)
 memory=$(awk '/VmHWM/ { print int($2 / 1024) }' /proc/$run_pid/status)
 printf '  %-46s %s\n' "orders that the group has read" "$(wc -l <"$work/read")" "orders that it has missed" "$missed" \
     "orders that it has read twice" "$twice" "orders that came back to where they were from" "$((back - later))" "CPU seconds of the replicator" "$cpu" \
-    "peak memory of the replicator, MB" "$memory" "seconds for all of this" "$(($(date +%s) - begun))"
+    "peak memory of the replicator, MB" "$memory" "seconds in all" "$(($(date +%s) - begun))"
 if [ "$missed" -ne 0 ] || [ "$twice" -ne 0 ] || [ "$back" -ne "$later" ]; then exit 1; fi
 if [ -t 0 ] && [ -t 1 ]; then
-    printf '\nEverything still runs: http://%s/ shows it. Press Enter to stop. ' "$http"
+    printf '\nEverything still runs, as http://%s/ shows. Press Enter to stop. ' "$http"
     read -r _ || true
 fi

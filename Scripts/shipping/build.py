@@ -17,6 +17,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import subprocess
 import sys
 
@@ -53,7 +54,7 @@ def stage(program, work, with_libraries=False):
     if foreign and not with_libraries:
         raise SystemExit(f"no package of this system has {', '.join(foreign)}: link them into the program (make dist does)")
     version = ask(program, "--version")
-    moment = datetime.datetime.fromtimestamp(made_at(program), datetime.UTC)
+    moment = datetime.datetime.fromtimestamp(made_at(program), datetime.timezone.utc)
     stripped = work / "replicator"
     subprocess.run(["strip", "-o", stripped, program], check=True)
     for shell in ("bash", "zsh", "fish"):
@@ -69,8 +70,11 @@ def made_at(program):
     """The time that everything packed gets: of the commit, or of the program where there is no repository."""
     if "SOURCE_DATE_EPOCH" in os.environ:
         return int(os.environ["SOURCE_DATE_EPOCH"])
-    done = subprocess.run(["git", "-C", tree.ROOT, "log", "-1", "--format=%ct"], capture_output=True, text=True)
-    return int(done.stdout) if done.returncode == 0 else int(program.stat().st_mtime)
+    if shutil.which("git"):
+        done = subprocess.run(["git", "-C", tree.ROOT, "log", "-1", "--format=%ct"], capture_output=True, text=True)
+        if done.returncode == 0:
+            return int(done.stdout)
+    return int(program.stat().st_mtime)
 
 
 def ask(*words):

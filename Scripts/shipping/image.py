@@ -1,5 +1,6 @@
 """The image for containers: the program, the libraries that it loads, certificates to trust, and nothing else."""
 
+import os
 import pathlib
 import platform
 import shutil
@@ -14,6 +15,8 @@ ACCOUNTS = {
     "etc/group": "root:x:0:\nreplicator:x:65532:\n",
     "etc/nsswitch.conf": "hosts: files dns\n",
 }
+# Files of a user who is not root cannot be given to root; in the image they are root's all the same.
+UNPRIVILEGED = [] if os.geteuid() == 0 else ["--rootless"]
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -25,7 +28,7 @@ def build(staged, folder):
         image = f"{layout}:{staged.version}"
         umoci("init", "--layout", layout)
         umoci("new", "--image", image)
-        umoci("unpack", "--image", image, bundle)
+        umoci("unpack", *UNPRIVILEGED, "--image", image, bundle)
         fill(staged, bundle / "rootfs")
         tree.settle(bundle / "rootfs", staged.seconds)
         created = staged.time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -76,6 +79,6 @@ def unpack(archive, work):
     subprocess.run(["tar", "-xf", archive, "-C", layout], check=True)
     bundle = work / "bundle"
     tags = subprocess.run(["umoci", "list", "--layout", layout], check=True, capture_output=True, text=True).stdout.split()
-    umoci("unpack", "--image", f"{layout}:{tags[0]}", bundle)
+    umoci("unpack", *UNPRIVILEGED, "--image", f"{layout}:{tags[0]}", bundle)
     shutil.rmtree(layout)
     return bundle

@@ -5,7 +5,7 @@ internal import NIOSSL
 
 /// Errors of the system and of libraries, in words: what they print themselves is made for their developers.
 package enum ForeignError {
-    /// The reason in a few words, to stand behind a colon. Errors of our own say it themselves.
+    /// The reason in a few words, to follow a colon. Errors of our own say it themselves.
     package static func words(_ error: any Error) -> String {
         switch error {
         case let error as IOError: words(errno: error.errnoCode)
@@ -28,7 +28,7 @@ package enum ForeignError {
         lowercased(String(cString: strerror(errno)))
     }
 
-    /// As it stands behind a colon.
+    /// The form that follows a colon.
     private static func lowercased(_ text: String) -> String { text.prefix(1).lowercased() + text.dropFirst() }
 
     private static func words(_ error: ChannelError) -> String {

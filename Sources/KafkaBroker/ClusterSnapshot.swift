@@ -14,7 +14,7 @@ public struct ClusterSnapshot: Codable, Hashable, Sendable {
 
     public struct Topic: Codable, Hashable, Sendable {
         public let name: String
-        /// As Kafka prints topic ids.
+        /// Topic id in Kafka's print form.
         public let id: String
         public let partitions: [Partition]
     }

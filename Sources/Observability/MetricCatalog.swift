@@ -28,7 +28,7 @@ public enum MetricCatalog {
         Entry(
             name: "replicator_partitions_lag_unknown", kind: .gauge, labels: ["flow"],
             help:
-                "Partitions whose lag is not known: the source does not say where their logs end, or nobody is known to copy them."
+                "Partitions whose lag is not known: the source does not say where their logs end, or no instance is known to copy them."
         ),
         Entry(
             name: "replicator_waiting_topics", kind: .gauge, labels: ["flow"],
@@ -123,7 +123,7 @@ public enum MetricCatalog {
             help: "1 when the last look at a cluster succeeded, else 0."),
         Entry(
             name: "replicator_auth_errors_total", kind: .counter, labels: ["cluster"],
-            help: "Connections that failed because of who we are or who the cluster is: TLS, SASL or credentials."),
+            help: "Connections that failed because one side did not prove its identity: TLS, SASL or credentials."),
         Entry(
             name: "replicator_throttle_seconds_total", kind: .counter, labels: ["cluster"],
             help: "Time for which a cluster's brokers have asked us to be silent, because of their quotas."),

@@ -51,7 +51,7 @@ public final class MetricsRegistry: MetricsFactory {
         return (interval.sumSeconds / Double(interval.count), interval.maximumSeconds)
     }
 
-    /// Forgets every series of a subject that is no more, such as a flow. Whoever holds one of them records in vain.
+    /// Forgets every series of a subject that is no more, such as a flow. A holder of one of them records in vain.
     public func remove(label: String, value: String) {
         let wanted = Self.rendered([(label, value)])
         instruments.withLock { table in

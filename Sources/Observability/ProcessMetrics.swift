@@ -14,7 +14,7 @@ package struct ProcessMetrics: Equatable {
     ///   - bootTime: start of the machine, in seconds since 1970.
     /// - Returns: nil for a text that is none.
     package init?(stat: String, bootTime: Double, ticksPerSecond: Double, pageBytes: Double) {
-        // The program's name stands in parentheses, and may hold spaces and parentheses itself.
+        // The program's name is in parentheses, and may hold spaces and parentheses itself.
         guard let name = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: name)...].split { $0 == " " || $0 == "\n" }
         // Numbers of proc(5), of which the first two lie before.
@@ -28,7 +28,7 @@ package struct ProcessMetrics: Equatable {
         residentBytes = pages * pageBytes
     }
 
-    /// Those of this process; nil where the system does not tell.
+    /// Metrics of this process; nil where the system does not tell.
     private static var current: ProcessMetrics? {
         guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
             let machine = try? String(contentsOfFile: "/proc/stat", encoding: .utf8),
@@ -51,7 +51,7 @@ package struct ProcessMetrics: Equatable {
         return limit.rlim_cur
     }
 
-    /// Writes what the system tells now. What it does not tell has no sample.
+    /// Writes the values that the system gives now. Others have no sample.
     static func update(_ registry: MetricsRegistry) {
         let now = current
         registry.set("process_cpu_seconds_total", to: now?.cpuSeconds)

@@ -25,7 +25,7 @@ public struct ProgressWatchdog: Sendable {
         }
     }
 
-    /// A partition that stands still although there is something to do.
+    /// A partition that makes no progress although there is something to do.
     public struct Stuck: Sendable, Hashable {
         public var flow: String
         public var topic: String
@@ -67,9 +67,9 @@ public struct ProgressWatchdog: Sendable {
         self.patience = patience
     }
 
-    /// Takes in how every partition stands now.
+    /// Takes in the present state of every partition.
     ///
-    /// - Returns: those that have stood still for longer than the patience lasts.
+    /// - Returns: those that have made no progress for longer than the patience lasts.
     public mutating func observe(_ partitions: [Observation], at now: ContinuousClock.Instant) -> [Stuck] {
         round += 1
         var stuck: [Stuck] = []

@@ -6,7 +6,7 @@ public enum PrometheusText {
         var text = ""
         var family = ""
         for (key, instrument) in registry.all {
-            // What is not known has no sample: sums over what is known stay right.
+            // An unknown value has no sample: sums over the known ones stay right.
             if case .value(let value) = instrument, value.current.isNaN { continue }
             if key.name != family {
                 family = key.name

@@ -105,7 +105,7 @@ public struct StatusServer: Service {
             let isReady = readiness.obstacles.isEmpty
             var lines = (isReady ? ["ready"] : readiness.obstacles) + readiness.remarks
             if context.right < .read {
-                lines = [isReady ? "ready" : "not ready; the reasons are for those who may read"]
+                lines = [isReady ? "ready" : "not ready; the reasons are shown only to users who may read"]
             }
             return Self.text(lines.joined(separator: "\n") + "\n", status: isReady ? .ok : .serviceUnavailable)
         }

@@ -1,5 +1,5 @@
 extension StringProtocol {
-    /// The text as it may be shown to a person: on one line, moving no cursor, and in the order in which it stands.
+    /// The text as it may be shown to a person: on one line, moving no cursor, and in its own order.
     ///
     /// Characters that a terminal, a log or a reader could take for more are written as escapes, as in Swift:
     /// control characters with ESC and DEL, separators of lines and paragraphs, invisible characters and those that turn

@@ -35,7 +35,7 @@ enum ClusterSection {
         if servers.isEmpty { section.report("names no broker; write HOST:PORT", about: key) }
         return servers.compactMap { text in
             if let address = HostAndPort(text) { return address }
-            // Whoever writes user:password@host:port must not find it in a log.
+            // A password in user:password@host:port must not be in a log.
             section.report(text.contains("@") ? "is not HOST:PORT" : "\"\(text)\" is not HOST:PORT", about: key)
             return nil
         }

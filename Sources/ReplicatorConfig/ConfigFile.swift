@@ -18,13 +18,13 @@ public struct ConfigFile: Sendable {
     public var stuckAfter: Duration = .seconds(60)
     /// Bounds on the metrics of each flow.
     public var series = SeriesLimits()
-    /// When a file that has changed is taken over.
+    /// Trigger for taking over a file that has changed.
     public var reload = ReloadTrigger.onSignal
     /// Settings that are likely to be a mistake, or make it less safe than it could be, each with what mends it.
     public var warnings: [String] = []
     /// The program that has read it, as the clusters' brokers see it.
     public var identity = ClientIdentity()
-    /// True if a secret stands in the text itself.
+    /// True if the text itself holds a secret.
     var holdsSecrets = false
     var references = ResolvedReferences()
     /// Everything that may be set, in the order of the document, with what is set.
@@ -102,7 +102,7 @@ public struct ConfigFile: Sendable {
             let isShown = duplicates.allSatisfy { $0.utf8.allSatisfy { $0 & 0xDF >= 0x41 && $0 & 0xDF <= 0x5A } }
             let keys = isShown ? " \(duplicates.joined(separator: ", "))" : ""
             let again = secondPlace(of: duplicates, after: context.mark, in: text)
-            let twice = again.map { "stands here, and again in line \($0)" } ?? "stands here twice"
+            let twice = again.map { "is here, and again in line \($0)" } ?? "is here twice"
             reader.report("the key\(keys) \(twice)", mark: context.mark, path: "")
         } catch YamlError.reader(let problem, _, _, _) {
             reader.report("not valid YAML: \(problem)", at: nil, path: "")
@@ -113,7 +113,7 @@ public struct ConfigFile: Sendable {
         return nil
     }
 
-    /// The line, from 1 on, in which a key of a mapping stands again; nil where it cannot be found by its column, as in
+    /// The line, from 1 on, in which a key of a mapping comes again; nil where it cannot be found by its column, as in
     /// `{a: 1, a: 2}`.
     private static func secondPlace(of keys: [String], after first: Mark, in text: String) -> Int? {
         guard keys.count == 1, let key = keys.first else { return nil }
@@ -122,7 +122,7 @@ public struct ConfigFile: Sendable {
         for (index, line) in lines.enumerated().dropFirst(first.line) {
             let rest = line.drop { $0 == " " }
             guard !rest.isEmpty, !rest.hasPrefix("#") else { continue }
-            // What stands further to the left belongs to another mapping.
+            // A line further to the left belongs to another mapping.
             guard line.count - rest.count >= margin else { return nil }
             guard line.count - rest.count == margin, rest.hasPrefix(key) else { continue }
             if rest.dropFirst(key.count).drop(while: { $0 == " " }).hasPrefix(":") { return index + 1 }
@@ -196,7 +196,7 @@ public struct ConfigFile: Sendable {
 
 /// Occasions on which a running process takes its configuration file over again.
 public enum ReloadTrigger: String, Hashable, Sendable, CaseIterable {
-    /// When it is told to, by HUP or `POST /api/reload`.
+    /// On request, by HUP or `POST /api/reload`.
     case onSignal
     /// Also when the file, or one that it refers to, has changed.
     case onChange

@@ -10,11 +10,11 @@ final class DocumentReader {
     private let readFile: (String) throws -> String
     private(set) var problems: [Problem] = []
     private(set) var references = ResolvedReferences()
-    /// True if a secret stands in the file itself.
+    /// True if the file itself holds a secret.
     private(set) var holdsSecrets = false
     /// The settings that were asked for, in this order.
     private(set) var settings: [Setting] = []
-    /// Those of them without which nothing works.
+    /// Settings among them without which nothing works.
     private(set) var required: Set<SettingPath> = []
     /// Settings that have no effect with the others.
     private(set) var spared: Set<SettingPath> = []
@@ -124,7 +124,7 @@ final class DocumentReader {
                 let piece = resolve(rest[start.upperBound..<end], at: node, path: path)
             else {
                 if !hasReported(node, path) {
-                    // What stands there may be a part of a password.
+                    // The text there may be a part of a password.
                     report(
                         "\"${\" begins neither ${env:NAME} nor ${file:/path}; write $${ for these characters themselves",
                         at: node, path: path)

@@ -17,7 +17,7 @@ public struct HTTPAccessSettings: Sendable, Hashable {
     public struct TLS: Sendable, Hashable {
         /// The server's certificate chain, PEM.
         public var certificateFile: String
-        /// The key, PEM; nil when it stands in the same file.
+        /// The key, PEM; nil when it is in the same file.
         public var keyFile: String?
         public var keyPassword: Secret?
         /// Authorities that commands and other instances accept a certificate of here, PEM; nil for this certificate
@@ -92,7 +92,7 @@ enum HTTPSection {
         settings.tokens = secrets(&section, "tokens", "the token, best as \"${file:PATH}\"")
         settings.anonymousMayRead = section.choice("anonymous", ["none": false, "read": true], default: false)
         if !section.keys.contains("users"), !section.keys.contains("tokens"), !settings.anonymousMayRead {
-            section.report("nobody could ask anything: add users or tokens, or anonymous: read", about: "users")
+            section.report("nobody would have access: add users or tokens, or anonymous: read", about: "users")
         }
         return settings
     }

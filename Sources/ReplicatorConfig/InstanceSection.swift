@@ -38,7 +38,8 @@ enum InstanceSection {
             } else if let address = HostAndPort(text) {
                 if HTTPListener.isWildcard(address.host) {
                     section.report(
-                        "nobody reaches \"\(text)\": name this instance's own host or address", about: "advertise")
+                        "no other machine reaches \"\(text)\": name this instance's own host or address",
+                        about: "advertise")
                 }
                 instance.advertise = address
             } else {

@@ -2,7 +2,7 @@
 enum NestedReference {
     /// Place of the brace that ends a reference.
     ///
-    /// - Parameter text: what stands behind its `${`.
+    /// - Parameter text: the text behind its `${`.
     static func end(in text: Substring) -> Substring.Index? {
         guard text.hasPrefix("file:") else { return text.firstIndex(of: "}") }
         var rest = text

@@ -13,7 +13,7 @@ struct ResolvedReferences: Sendable, Hashable {
     func hiding(_ message: String) -> String {
         var message = message
         for value in values {
-            // What is short may be part of words of ours.
+            // A short value may be part of our own words.
             let shown = value.count < 4 ? "\"\(value)\"" : value
             if message.contains(shown) { message = message.replacing(shown, with: "•••") }
         }

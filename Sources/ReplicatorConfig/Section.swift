@@ -29,7 +29,7 @@ struct Section {
     init?(_ node: Node, place: SettingPath = SettingPath(), reader: DocumentReader) {
         let path = place.description
         guard let pairs = node.mapping else {
-            // Whoever writes a text where a mapping belongs may have written a password, but not in a flow.
+            // A text in the place of a mapping may be a password, but not in a flow.
             let found = path.hasPrefix("flows") ? node.shownKind : node.kindName
             reader.report("expected a mapping of keys to values, found \(found)", at: node, path: path)
             return nil
@@ -368,7 +368,7 @@ extension Node {
 
 extension String {
     /// Returns true if it may be shown as a key that nobody knows: `password:secret` without a space is a key too, and
-    /// so is a password that stands alone between braces.
+    /// so is a password alone between braces.
     fileprivate func isKeyLike(with value: Node) -> Bool {
         count <= 40 && allSatisfy { $0.isASCII && ($0.isLetter || "_-.".contains($0)) } && !value.isNull
     }

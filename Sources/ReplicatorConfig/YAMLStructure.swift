@@ -23,7 +23,7 @@ enum YAMLStructure {
         var isAtKey = true
     }
 
-    /// Nil for a document that Yams may read. What is not YAML is left for Yams to refuse, with its own words.
+    /// Nil for a document that Yams may read. Text that is not YAML is left for Yams to refuse, in its own words.
     static func problem(in text: String) -> Problem? {
         guard text.utf8.count <= largestFile else {
             return Problem(

@@ -58,7 +58,7 @@ extension Daemon {
         }
         if lost > 0 {
             sentences.append(
-                "\(partitions(lost)) of flow \(flow) cannot be tried again, since nobody knows where to begin: their "
+                "\(partitions(lost)) of flow \(flow) cannot be tried again, since it is not known where to begin: their "
                     + "reasons in status say what to do")
         }
         return sentences.isEmpty

@@ -126,7 +126,7 @@ import Testing
 
             let hint =
                 "topics of west hold records of east already, which another program has copied: east.orders. This flow "
-                + "would copy what is there once more. `replicator adopt --flow 'east-to-west'` lets it continue behind them"
+                + "would copy those records a second time. `replicator adopt --flow 'east-to-west'` lets it continue behind them"
             #expect(log.count(hint) == 1)
             #expect(before.count(hint) == 0)
         }

@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct DisklessTests {
     private static let unfenced =
         "the target takes no markers for these topics, as for diskless ones: an older writer that still runs is shut out "
-        + "of them only by the first new batch. The flow goes on"
+        + "of them only by the first new batch. The flow continues"
 
     private func markers(_ world: Replicated, _ topic: String, records: Int64) async throws -> Int64 {
         let partition = TopicPartition(topic, 0)

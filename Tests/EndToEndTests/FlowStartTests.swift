@@ -83,7 +83,7 @@ import Testing
                 $0.name = "new"
             }
 
-            #expect(sentence.contains("go on under the name \"east-to-west\""), "\(sentence)")
+            #expect(sentence.contains("continue under the name \"east-to-west\""), "\(sentence)")
             #expect(sentence.contains(naming.targetName(of: "orders")), "\(sentence)")
             let topics = try await world.targetClient.metadata(.all).topics.keys
             #expect(!topics.contains("__replicator.new.progress"))

@@ -3,7 +3,7 @@ import KafkaWire
 import NIOCore
 import Testing
 
-// Consumer groups, and topics on the target that somebody else writes to.
+// Consumer groups, and topics on the target that others write to.
 extension Replicated {
     /// A topic on the target that somebody else has written to already.
     func occupyTarget(_ topic: String, partitions: Int32, records: Int) async throws {

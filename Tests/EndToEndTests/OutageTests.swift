@@ -11,9 +11,9 @@ import Testing
         "metadata cannot be kept in step, trying again": "metadata is kept in step again",
         "groups cannot be looked at, trying again": "groups can be looked at again",
         "cannot record progress, trying again": "progress is recorded again",
-        "this instance is no member of its group: it lets go of everything, and writes nothing":
+        "this instance is no member of its group: it gives up its partitions, and writes nothing":
             "this instance is a member of its group again",
-        "cannot find out where records come from, trying again": "it is known again where records come from",
+        "cannot find out where records come from, trying again": "it can be found out again where records come from",
     ]
 
     /// A cluster is silent first and gone then, so that attempts fail in several ways.

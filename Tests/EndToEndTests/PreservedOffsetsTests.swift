@@ -129,7 +129,7 @@ struct PreservedOffsetsTests {
                     await flow.status().partitions.first?.state == .failed
                 }
                 let reason = await flow.status().partitions.first?.reason ?? ""
-                #expect(reason.contains("somebody else writes to east.orders-0"))
+                #expect(reason.contains("others write to east.orders-0"))
             }
             // Nor does a restart take the foreign record for a copy.
             let again = try world.flow(Self.preserving)

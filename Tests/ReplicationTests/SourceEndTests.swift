@@ -34,7 +34,7 @@ import Testing
         var driver = try driver()
         let later = driver.now + SourceEnd.lifetime
         #expect(driver.partition.lag(at: later - .nanoseconds(1)) == .known(0))
-        #expect(driver.partition.lag(at: later) == .unknown("the source has not said where it ends for 5 s"))
+        #expect(driver.partition.lag(at: later) == .unknown("the source has not reported its end offset for 5 s"))
 
         driver.event { $0.sourceEndRefused("no answer") }
 

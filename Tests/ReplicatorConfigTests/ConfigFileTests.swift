@@ -254,13 +254,13 @@ import Testing
     @Test func `a key that stands twice is refused`() {
         #expect(
             problems("clusters: {}\n# clusters: {}\nclusters: {}\n").contains {
-                $0.contains(":1:1: the key clusters stands here, and again in line 3")
+                $0.contains(":1:1: the key clusters is here, and again in line 3")
             })
         #expect(
             problems("clusters:\n  a: {}\n  b:\n    a: {}\n  a: {}\n").contains {
-                $0.contains(":2:3: the key a stands here, and again in line 5")
+                $0.contains(":2:3: the key a is here, and again in line 5")
             })
-        #expect(problems("clusters: {a: {}, a: {}}\na: {}\n").contains { $0.contains("the key a stands here twice") })
+        #expect(problems("clusters: {a: {}, a: {}}\na: {}\n").contains { $0.contains("the key a is here twice") })
     }
 
     @Test func `an unset variable is named, and no value ever appears`() {

@@ -295,7 +295,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("clusters = a, b\na -> b.enabled = true", "no blanks may stand around the arrow"),
+        ("clusters = a, b\na -> b.enabled = true", "no blanks are allowed around the arrow"),
         ("bootstrap.servers = a:1\ngroup.id = g", "the properties of one client"),
         ("clusters = a, b\na->b.enabled = true\nbootstrap.servers = a:1", "both clusters list a:1"),
         ("clusters = a, b\na->b.enabled = true\na->b.topics =", "it selects no topic"),

@@ -110,7 +110,7 @@ import Testing
 
     @Test(arguments: [
         ("http://host:1", "is not HOST:PORT, without a scheme or path"), ("host", "is not HOST:PORT"),
-        ("0.0.0.0:9644", "nobody reaches"), ("[::]:9644", "nobody reaches"),
+        ("0.0.0.0:9644", "no other machine reaches"), ("[::]:9644", "no other machine reaches"),
     ]) func `an address that nobody could use is refused`(address: String, problem: String) {
         let found = problems("http: {listen: \"127.0.0.1:9644\"}", "instance: {advertise: \"\(address)\"}")
         #expect(found.count == 1)

@@ -47,7 +47,7 @@ import Testing
 
     @Test func `those who may read without credentials are named`() throws {
         let text = try warning("listen: \"0.0.0.0:1\", authentication: {users: {a: b}, anonymous: read}")
-        #expect(text?.contains("whoever reaches it can read") == true)
+        #expect(text?.contains("anyone who reaches it can read") == true)
     }
 
     @Test func `secrets are read when the rules are made`() async throws {

@@ -185,7 +185,7 @@ import Testing
             $0.membership = FlowStatus.Membership(
                 instance: "a", generation: 4, state: .refused, reason: "no permission", since: 1)
         }
-        #expect(document.obstacles == ["flow there: instance a is not let into its group: no permission"])
+        #expect(document.obstacles == ["flow there: instance a is not admitted to its group: no permission"])
     }
 
     @Test func `a lone instance is told as ever`() throws {

@@ -35,7 +35,7 @@ package struct TopicConfigDefinition: Sendable {
 
     package let name: String
     package let type: ValueType
-    /// As DescribeConfigs prints it.
+    /// Default in the form that DescribeConfigs prints.
     package let defaultValue: String
     package let validValues: ValidValues
     /// The broker keys that set this topic key's default, strongest first; `nil` where Kafka has none.

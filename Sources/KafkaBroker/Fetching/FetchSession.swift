@@ -29,7 +29,7 @@ struct FetchSession {
     let usesTopicIDs: Bool
     /// The epoch that the client's next request must carry.
     private(set) var nextEpoch: Int32 = 1
-    /// When it was last used, in steady milliseconds.
+    /// Time of its last use, in steady milliseconds.
     var lastUsed: Int64
     private var known: [FetchKey: Known] = [:]
     private var order: [FetchKey] = []

@@ -25,7 +25,7 @@ package struct Group {
     /// A rebalance that waits for its members.
     struct Rebalance {
         var deadline: Int64
-        /// Of an empty group's first rebalance: how much longer newcomers may still prolong it.
+        /// Time for which newcomers may still prolong an empty group's first rebalance.
         var initialRemaining: Int64?
         var hasGrown = false
     }
@@ -50,7 +50,7 @@ package struct Group {
     package internal(set) var protocolName: String?
     package internal(set) var leader: String?
     package internal(set) var members: [ExactName: GroupMember] = [:]
-    /// When the phase last changed; offsets of an empty group expire from here on.
+    /// Time of the last change of phase, from which offsets of an empty group expire.
     var phaseChanged: Int64
     var instances: [ExactName: String] = [:]
     /// Ids handed out to newcomers that have not come back with them, and until when they may.
@@ -82,7 +82,7 @@ package struct Group {
         }
     }
 
-    /// When ``tick(now:)`` is due; nil when only a request can change the group.
+    /// Time at which ``tick(now:)`` is due; nil when only a request can change the group.
     package var nextDeadline: Int64? {
         var next = pendingMembers.values.min()
         func consider(_ deadline: Int64) { next = min(next ?? deadline, deadline) }

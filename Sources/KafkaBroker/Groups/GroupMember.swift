@@ -22,9 +22,9 @@ package struct GroupMember {
     var joining: Ticket?
     /// The request to answer when the leader has brought the assignment.
     var syncing: Ticket?
-    /// When the member is removed unless it is heard from.
+    /// Time at which the member is removed unless it is heard from.
     var deadline: Int64
-    /// Until its first rebalance completes a member can expire although it waits.
+    /// True until its first rebalance completes: the member can expire although it waits.
     var isNew = true
 
     func hasExpired(at now: Int64) -> Bool {

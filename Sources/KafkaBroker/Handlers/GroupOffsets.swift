@@ -193,7 +193,7 @@ extension Cluster {
             result.errorCode = error
             return result
         }
-        // What a share group has are no committed offsets.
+        // A share group has no committed offsets.
         let entry = groups.groups[wanted.groupID].flatMap { $0.state.type == .share ? nil : $0 }
         if let group = entry?.state.consumer {
             let error = group.admitFetch(memberID: wanted.memberID, epoch: wanted.memberEpoch)

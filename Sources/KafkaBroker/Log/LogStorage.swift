@@ -74,7 +74,7 @@ package final class DiskFaults: Sendable {
         }
     }
 
-    /// Waits as long as an access to a slow disk does. Whoever asks is blocked, as by a disk.
+    /// Waits as long as an access to a slow disk does. The caller is blocked, as by a disk.
     func wait() {
         let microseconds = state.withLock { $0.microseconds }
         if microseconds > 0 { usleep(microseconds) }

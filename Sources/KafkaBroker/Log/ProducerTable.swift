@@ -47,7 +47,7 @@ struct ProducerTable {
         guard let marker, marker.kind == .abort || marker.kind == .commit else { return nil }
         let began = states[header.producerID, default: ProducerState(producerID: header.producerID)].endTransaction(
             epoch: header.producerEpoch, coordinatorEpoch: marker.coordinatorEpoch, timestamp: header.maxTimestamp)
-        // Without a transaction the marker stands alone and has no effect on readers (research D5).
+        // Without a transaction the marker is alone and has no effect on readers (research D5).
         guard let began else { return nil }
         openTransactions.removeAll { $0.firstOffset == began && $0.producerID == header.producerID }
         guard marker.kind == .abort else { return nil }

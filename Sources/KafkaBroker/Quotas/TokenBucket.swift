@@ -31,7 +31,7 @@ struct TokenBucket {
         tokens < 0 ? Int64(min((-tokens / rate * 1000).rounded(.up), Double(Int32.max))) : 0
     }
 
-    /// As good as a new one.
+    /// Tells whether the bucket is as good as a new one.
     func isFull(now: Int64) -> Bool {
         var refilled = self
         refilled.refill(now: now)

@@ -1,7 +1,7 @@
 import KafkaWire
 
 extension Cluster {
-    /// Every API of this broker. What is not here is not advertised, and asking for it closes the connection.
+    /// Every API of this broker. Other APIs are not advertised, and a request of one closes the connection.
     ///
     /// - Parameter newestVersions: see ``BrokerSettings/newestVersions``.
     func routes(newestVersions: [ApiKey: Int16]) -> RequestRouter {

@@ -4,7 +4,7 @@ extension Cluster {
     /// Does the parts of a request one after the other, and lets other connections have the thread in between when they
     /// take long: each part is short, but a request may have thousands.
     ///
-    /// Ordinary requests are done before this returns. What is left when the cluster closes is not done.
+    /// Ordinary requests are done before this returns. Requests that are left when the cluster closes are not done.
     func inTurns(from first: Int = 0, to count: Int, _ part: @escaping (Int) -> Void, then finish: @escaping () -> Void)
     {
         guard !isClosed else { return }

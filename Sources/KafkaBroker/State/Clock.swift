@@ -21,7 +21,7 @@ struct Clock {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000 + offset
     }
 
-    /// Of a clock that never jumps: what sessions and long polls are counted in, as in Kafka.
+    /// Time of a clock that never jumps, in which sessions and long polls are counted, as in Kafka.
     func steadyTime() -> Int64 {
         Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
     }

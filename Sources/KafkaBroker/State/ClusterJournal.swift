@@ -58,7 +58,7 @@ final class ClusterJournal {
             }
             if case .torn(let count) = contents.tail {
                 logger.warning(
-                    "an unfinished write at the journal's end is dropped: nobody was answered for it",
+                    "an unfinished write at the journal's end is dropped: no client was told of its success",
                     metadata: ["file": "\(path)", "offset": "\(contents.end)", "bytes": "\(count)"])
             }
             return loaded
@@ -122,7 +122,7 @@ final class ClusterJournal {
             try file.flush()
             end += bytes.readableBytes
         } catch {
-            // What was written of it is not to be read as entries one day: it was refused.
+            // The part that was written must not be read as entries one day: it was refused.
             if (try? file.truncate(to: end)) == nil { failure = error }
             throw .storage("\(error)")
         }

@@ -59,7 +59,7 @@ package struct Transaction: Hashable {
     package private(set) var timeoutMs: Int32
     package private(set) var state = State.empty
     package private(set) var partitions: Set<TopicPartition> = []
-    /// When the open transaction began, in milliseconds since 1970; -1 without one.
+    /// Start of the open transaction, in milliseconds since 1970; -1 without one.
     package private(set) var startTime: Int64 = -1
     package private(set) var lastUpdate: Int64
 

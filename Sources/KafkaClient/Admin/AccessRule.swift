@@ -7,7 +7,7 @@ public struct AccessRule: Sendable, Hashable {
     public var pattern: PatternType
     /// The resource's name, or what names start with; `*` as a literal name stands for all.
     public var name: String
-    /// As in `User:alice`; `User:*` is everybody.
+    /// Principal such as `User:alice`; `User:*` is everybody.
     public var principal: String
     /// An address, or `*` for any.
     public var host: String

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Which operations the principal that asks may perform on a resource, as brokers tell since Kafka 2.3 (KIP-430).
+/// Operations that the requesting principal may perform on a resource, as brokers tell since Kafka 2.3 (KIP-430).
 public struct AuthorizedOperations: Sendable, Hashable {
     private let bits: Int32
 

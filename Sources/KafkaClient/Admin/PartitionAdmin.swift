@@ -4,7 +4,7 @@ import KafkaWire
 public struct ActiveProducer: Sendable, Hashable {
     public var producerID: Int64
     public var epoch: Int32
-    /// Of the last record; -1 if it has none.
+    /// Sequence of the last record; -1 if it has none.
     public var lastSequence: Int32
     /// The largest timestamp of its last batch, in milliseconds since 1970.
     public var lastTimestamp: Int64

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Whom quotas are for: a user, a client id, both together, an address, or the default of one of these.
+/// Entity that quotas are for: a user, a client id, both together, an address, or the default of one of these.
 public struct QuotaEntity: Sendable, Hashable {
     /// `user`, `client-id` or `ip`, each with a name, or nil for the default.
     public var parts: [String: String?]

@@ -42,7 +42,7 @@ extension ClusterClient {
         }
     }
 
-    /// Whoever can be reached: an open connection, a known broker, a bootstrap server, in this order.
+    /// A connection to any broker that can be reached: an open one, a known broker, a bootstrap server, in this order.
     private func anyConnection(_ purpose: ConnectionPurpose) async throws(KafkaError) -> BrokerConnection {
         if let connection = pool.usable(for: purpose) { return connection }
         var errors: [KafkaError] = []
@@ -54,7 +54,7 @@ extension ClusterClient {
                 errors.append(error)
             }
         }
-        // What is the same everywhere, such as a wrong password, is reported as it is.
+        // A failure that is the same everywhere, such as a wrong password, is reported alone.
         if let first = errors.first, errors.allSatisfy({ $0.reason == first.reason }) { throw first }
         let reasons = errors.map { "\($0.broker.map { "\($0)" } ?? "?"): \($0.reasonText)" }
         throw error(.connection(.noBrokerReachable(reasons)), during: .connect)
@@ -84,7 +84,7 @@ extension ClusterClient {
             do throws(KafkaError) {
                 return try await opening.value(cancelled: error(.cancelled, during: .connect))
             } catch  where error.reason == .cancelled && !Task.isCancelled {
-                // Who was opening gave up for reasons of their own.
+                // The task that was opening gave up for a reason of its own.
                 continue
             }
         }

@@ -100,7 +100,7 @@ extension ClusterClient {
     /// The time that one broker has for an answer that any other could give as well.
     private static var patienceWithOne: Duration { .seconds(10) }
 
-    /// Sends a harmless request to whoever answers: a broker that fails is left out and another is asked.
+    /// Sends a harmless request to any broker that answers: a broker that fails is left out and another is asked.
     func sendToAnyone<Request: KafkaRequest>(_ request: Request) async throws(KafkaError) -> Request.Response {
         var failures = 0
         while true {

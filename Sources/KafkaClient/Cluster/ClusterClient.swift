@@ -22,7 +22,7 @@ public actor ClusterClient {
     var identity: String?
     /// New connections are asked for the cluster's id before they are used.
     var checksConnections: Bool
-    /// Since when no question for metadata was answered; nil while they are.
+    /// Time since which no metadata request was answered; nil while they are.
     var unansweredSince: NIODeadline?
     /// The calls that wait for the refresh that another one is doing.
     var refreshWaiters: [Promise<Void, KafkaError>]?

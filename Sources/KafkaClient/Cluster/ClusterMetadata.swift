@@ -81,7 +81,7 @@ public struct TopicPartition: Sendable, Hashable, CustomStringConvertible {
     public var description: String { "\(topic)-\(partition)" }
 }
 
-/// Which topics metadata is wanted for.
+/// Topics that metadata is wanted for.
 public enum TopicRequest: Sendable, Hashable {
     case all
     case named([String])
@@ -89,9 +89,9 @@ public enum TopicRequest: Sendable, Hashable {
     case none
 }
 
-/// Whom a request is for.
+/// Broker that a request is for.
 public enum BrokerTarget: Sendable, Hashable {
-    /// Whoever answers.
+    /// Any broker that answers.
     case any
     case controller
     case broker(Int32)

@@ -8,7 +8,7 @@ public struct HostAndPort: Hashable, Sendable {
         self.port = port
     }
 
-    /// Reads `host:port`; an IPv6 address stands in brackets: `[::1]:9092`.
+    /// Reads `host:port`; an IPv6 address is in brackets: `[::1]:9092`.
     ///
     /// - Returns: nil when the host is empty, the port is missing or outside 1...65535.
     public init?(_ text: String) {
@@ -30,7 +30,7 @@ extension HostAndPort {
     /// The ports that something can listen on.
     public static let ports = 1...65535
 
-    /// Why nothing can be reached there; nil for an address that is worth trying. Addresses in brokers' answers are
+    /// Reason why nothing can be reached there; nil for an address that is worth trying. Addresses in brokers' answers are
     /// kept as they are told, and looked at before they are used.
     public var flaw: String? {
         guard Self.ports.contains(port) else { return "\(port) is no port, those are 1 to 65535" }

@@ -15,12 +15,12 @@ package struct MetadataCache {
     private var contradictions: [TopicPartition: Int] = [:]
     /// After so many of them it was the known epoch that was wrong.
     private static let mostContradictions = 10
-    /// When an answer was last taken in, of whatever extent.
+    /// Time of the last answer, whatever its extent.
     package private(set) var lastAnswerAt: NIODeadline?
 
     package init() {}
 
-    /// Whether what was read at `oldest` or later, and not found wrong since, answers `request`.
+    /// Tells whether what was read at `oldest` or later, and not found wrong since, answers `request`.
     package func answers(_ request: TopicRequest, readSince oldest: NIODeadline) -> Bool {
         func isFresh(_ readAt: NIODeadline?) -> Bool { readAt.map { $0 >= oldest } ?? false }
         switch request {

@@ -43,7 +43,7 @@ package final class AsyncSemaphore: Sendable {
                 if next == nil { state.free += 1 }
                 return next
             }
-            // Whoever was cancelled meanwhile has no use for it.
+            // A task that was cancelled meanwhile has no use for it.
             guard let next, !next.set(.success(())) else { return }
         }
     }

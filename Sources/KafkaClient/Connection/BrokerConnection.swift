@@ -32,7 +32,7 @@ public actor BrokerConnection {
         self.settings = settings
     }
 
-    /// Whether requests can be submitted. A broken connection stays so.
+    /// True if requests can be submitted. A broken connection stays so.
     public var isOpen: Bool { handler.value.isOpen }
 
     /// Requests that are written and not yet answered.

@@ -40,7 +40,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// The time that the quickest of all answers took; nil before the first.
     private(set) var quickestAnswer: TimeAmount?
 
-    /// Writes a request at once, or as soon as an authentication that is going on has ended.
+    /// Writes a request at once, or as soon as an authentication in progress has ended.
     ///
     /// - Parameter reply: called exactly once, later; nil when the broker will not answer.
     func send(

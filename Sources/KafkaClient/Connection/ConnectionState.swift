@@ -75,7 +75,7 @@ package struct ConnectionState<Reply>: ~Copyable {
         return .deliver(inFlight.removeFirst().reply)
     }
 
-    /// When the request was written that is answered next.
+    /// Time at which the request that is answered next was written.
     package var oldestSentAt: NIODeadline? { inFlight.first.map { $0.deadline - TimeAmount($0.timeout) } }
 
     /// The oldest request of those whose time has run out, left where it is: only ``close(because:)`` gives up.
@@ -88,7 +88,7 @@ package struct ConnectionState<Reply>: ~Copyable {
         inFlight.lazy.map(\.deadline).min()
     }
 
-    /// When the last of the requests on their way will have been answered or given up.
+    /// Time by which the last request in flight is answered or given up.
     package var latestDeadline: NIODeadline? {
         inFlight.lazy.map(\.deadline).max()
     }

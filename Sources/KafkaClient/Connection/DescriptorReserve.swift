@@ -33,7 +33,7 @@ package enum DescriptorReserve {
         claims.withLock { $0 -= 1 }
     }
 
-    /// Whether the reserve is untouched, or so many times the reserve.
+    /// Tells whether the reserve is untouched, or so many times the reserve.
     package static func remains(times: UInt64) -> Bool {
         claims.withLock { isFree($0, times: times) }
     }

@@ -29,7 +29,7 @@ public enum ConnectionFailure: Hashable, Sendable {
 }
 
 extension ConnectionFailure {
-    /// Whether nobody answers under the address, whoever would.
+    /// True if nobody answers under the address, whoever would.
     public var isOfAddress: Bool {
         switch self {
         case .nameNotResolved, .refused, .unreachable, .connectTimedOut: true

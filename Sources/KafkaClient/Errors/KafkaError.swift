@@ -64,7 +64,7 @@ public struct KafkaError: Error, Hashable, Sendable {
         if case .broker(let code, _) = reason { code } else { nil }
     }
 
-    /// Whether a cluster did not let us in, or we did not trust it: TLS, SASL, or credentials that cannot be had.
+    /// True if a cluster did not let us in, or we did not trust it: TLS, SASL, or credentials that cannot be had.
     public var isAuthenticationFailure: Bool { Self.isAuthenticationFailure(reason, during: operation) }
 
     static func isAuthenticationFailure(_ reason: Reason, during operation: Operation) -> Bool {
@@ -78,10 +78,10 @@ public struct KafkaError: Error, Hashable, Sendable {
         }
     }
 
-    /// Whether another cluster answered than before.
+    /// True if another cluster answered than before.
     public var isForeignCluster: Bool { if case .foreignCluster = reason { true } else { false } }
 
-    /// Whether the broker has no version of the request that we could use.
+    /// True if the broker has no version of the request that we could use.
     public var isUnsupported: Bool { if case .unsupported = reason { true } else { false } }
 
     /// The same error, about this topic and partition.

@@ -12,7 +12,7 @@ public enum Remedy: Hashable, Sendable {
     case reauthenticate
     /// The producer's id or epoch is of no use any more: get another.
     case renewProducer
-    /// Nothing will help this partition until an operator acts; the others can go on.
+    /// Nothing will help this partition until an operator acts; the others can continue.
     case skipPartition
     /// Nothing will help until an operator acts.
     case stop
@@ -106,7 +106,7 @@ extension KafkaError {
         }
     }
 
-    /// Whether trying again, perhaps elsewhere, can succeed without anybody acting.
+    /// True if trying again, perhaps elsewhere, can succeed without anybody acting.
     public var isRetriable: Bool {
         switch remedy {
         case .retry, .refreshMetadata, .findCoordinator, .reauthenticate: true

@@ -34,7 +34,7 @@ public struct FetchSession: Sendable {
         var wanted: FetchPosition?
         /// The position that the broker's session holds.
         var sent: FetchPosition?
-        /// Whether it stands in `changed`.
+        /// True if it is in `changed`.
         var isChanged = false
     }
 
@@ -65,7 +65,7 @@ public struct FetchSession: Sendable {
     private var served: [TopicPartition: UInt64] = [:]
     private let origin: Origin
 
-    /// Which cluster and broker errors are about.
+    /// Cluster and broker that errors name.
     public struct Origin: Sendable, Hashable {
         public var cluster: String
         public var broker: BrokerName?
@@ -81,7 +81,7 @@ public struct FetchSession: Sendable {
         self.origin = origin
     }
 
-    // What is wanted
+    // Wanted partitions
 
     /// The number of partitions that are wanted.
     public var count: Int { indexes.count }
@@ -117,7 +117,7 @@ public struct FetchSession: Sendable {
         markChanged(index)
     }
 
-    /// Stops reading a partition; also how to pause it. What is on its way is dropped when it arrives.
+    /// Stops reading a partition; also how to pause it. Records in flight are dropped when they arrive.
     public mutating func remove(_ partition: TopicPartition) {
         guard let index = indexes.removeValue(forKey: partition) else { return }
         if slots[index].wanted?.topicID == .zero { partitionsWithoutTopicID -= 1 }

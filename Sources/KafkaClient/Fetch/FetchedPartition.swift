@@ -88,7 +88,7 @@ extension FetchResponse.PartitionData {
     }
 }
 
-/// Whether records of transactions that are open or were aborted are read.
+/// Visibility of records of transactions that are open or were aborted.
 public enum IsolationLevel: Int8, Sendable, Hashable, CaseIterable {
     case readUncommitted = 0
     case readCommitted = 1

@@ -1,6 +1,6 @@
 import KafkaWire
 
-/// Which offset of a partition is wanted.
+/// Position in a partition's log that is asked for.
 public enum OffsetQuery: Sendable, Hashable {
     /// The first that can still be read.
     case earliest

@@ -51,7 +51,7 @@ public struct ReadReplicas: Sendable {
         leases.filter { $0.value.replica == replica }.map(\.key)
     }
 
-    /// Whether fetches may tell the client's rack: not shortly after a replica has failed.
+    /// Tells whether fetches may tell the client's rack: not shortly after a replica has failed.
     public func mayTellRack(at now: NIODeadline) -> Bool { latestPauseEnd <= now }
 
     /// The broker that a partition is read from after an answer.

@@ -76,7 +76,7 @@ extension ClusterClient {
 
     /// Adds what `bytes` hold from `position` on, to `last` at most.
     ///
-    /// - Returns: where to go on.
+    /// - Returns: the offset to continue from.
     private func read(
         _ bytes: RecordBytes, of partition: TopicPartition, from position: Int64, upTo last: Int64 = .max,
         into records: inout [Record]

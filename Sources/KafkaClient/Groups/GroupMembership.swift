@@ -98,7 +98,7 @@ public struct GroupMembership: Sendable {
     public private(set) var generation: Int32 = -1
     /// The coordinator may know of the member, though it has not answered yet.
     private var hasAsked = false
-    /// Whether this member makes the assignment of its generation.
+    /// True if this member makes the assignment of its generation.
     public private(set) var isLeader = false
     /// Time until which the coordinator holds on to the member, counted from when it was asked last.
     private var leaseEnd: NIODeadline?
@@ -243,8 +243,8 @@ public struct GroupMembership: Sendable {
         }
     }
 
-    /// Whether the coordinator may have given everything away that was assigned here: it has not heard of this member for
-    /// as long as a session lasts, less a tenth for clocks that do not run alike.
+    /// Tells whether the coordinator may have given everything away that was assigned here: it has not heard of this
+    /// member for as long as a session lasts, less a tenth for clocks that do not run alike.
     public func isLost(at now: NIODeadline) -> Bool {
         guard let leaseEnd else { return false }
         return now >= leaseEnd

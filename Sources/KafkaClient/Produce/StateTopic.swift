@@ -37,7 +37,7 @@ public actor StateTopic {
 
     /// The same from an offset on, which may be one that compaction has removed.
     ///
-    /// - Returns: the records, and where to go on later.
+    /// - Returns: the records, and the offset to continue from later.
     public func read(from offset: Int64) async throws(KafkaError) -> (records: [Record], next: Int64) {
         try await client.records(of: partition, from: offset)
     }
@@ -114,7 +114,7 @@ public actor StateTopic {
                 nextSequence = (nextSequence &+ Int32(batch.header.recordCount)) & .max
                 return offset
             } catch {
-                // What became of the batch is not known, so its sequence must not be used for another.
+                // The outcome of the batch is not known, so its sequence must not be used for another.
                 producer = nil
                 nextSequence = 0
                 guard error.remedy == .renewProducer, renewals == 0 else { throw error }

@@ -11,7 +11,7 @@ struct UnreadableRecords {
     private var named: Set<Place> = []
     /// More than these are counted at each reading, and not named.
     private static let mostNamed = 10_000
-    /// Of a reason that quotes what was found.
+    /// Length limit of a reason that quotes the record.
     private static let longestReason = 300
 
     /// - Returns: whether it was not there before.

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 
 /// The reason why there are no credentials to show to a broker.
 package enum CredentialFailure: Error, Hashable {
-    /// Whoever gives them out said no; asking again changes nothing until an operator acts.
+    /// The issuer of the credentials said no; asking again changes nothing until an operator acts.
     case refused(String)
     /// They cannot be had at the moment; asking again may help.
     case unavailable(String)

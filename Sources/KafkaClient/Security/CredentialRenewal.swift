@@ -1,4 +1,5 @@
-/// When a credential that ends is fetched anew, and what is used meanwhile: pure bookkeeping, no I/O and no clock.
+/// Schedule by which a credential that expires is fetched again, and the one that is used meanwhile: pure, no I/O, no
+/// clock.
 ///
 /// Times are seconds since 1970.
 package struct CredentialRenewal<Value> {
@@ -14,8 +15,8 @@ package struct CredentialRenewal<Value> {
     private var failure: (cause: CredentialFailure, retry: Double)?
     private var failures = 0
 
-    /// As Kafka's clients do: renewed when four fifths of its life are over, give or take a twentieth, so that many
-    /// do not come at once.
+    /// Share of its life after which a credential is renewed: as Kafka's clients do four fifths, give or take a
+    /// twentieth, so that many do not come at once.
     private static var share: ClosedRange<Double> { 0.75...0.85 }
     private static var backoff: Backoff { Backoff(initial: .seconds(1), maximum: .seconds(60)) }
 

@@ -5,7 +5,7 @@ import Logging
 import NIOCore
 import NIOSSL
 
-/// Turns SASL settings into exchanges, each with the credentials as they are at that moment: files are read anew,
+/// Turns SASL settings into exchanges, each with the credentials as they are at that moment: files are read again,
 /// tokens and temporary keys renewed before they end. Belongs to one client, and lives on its event loop.
 final class CredentialSource {
     private enum Source {
@@ -46,7 +46,7 @@ final class CredentialSource {
                 source = .tokenEndpoint(token, extensions: settings.extensions)
             }
         case .awsMSKIAM(let settings):
-            // What is not there answers at once or never: metadata services are a hop away.
+            // A service that is not there answers at once or never: metadata services are a hop away.
             let chain = AWSCredentialChain(
                 settings, environment: environment, sessionName: identity.name, on: eventLoop,
                 timeout: min(timeout, .seconds(5)), now: now)

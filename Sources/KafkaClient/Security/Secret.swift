@@ -3,7 +3,7 @@ internal import FoundationEssentials
 
 /// A password or key that never shows itself: not in logs, errors, dumps or interpolations.
 ///
-/// It may stand in a file. The file is read each time that the secret is needed, so a password that is changed there
+/// It may be in a file. The file is read each time that the secret is needed, so a password that is changed there
 /// is used from the next authentication on.
 public struct Secret: Sendable, Hashable {
     /// A piece of a secret.

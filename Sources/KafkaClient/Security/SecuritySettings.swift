@@ -33,18 +33,18 @@ extension SecuritySettings {
             switch sasl {
             case .password(.plain, _, _):
                 warnings.append(
-                    "PLAIN without TLS sends the password as it is, to be read by everybody on the way; use "
+                    "PLAIN without TLS sends the password as it is, where everybody in between can read it; use "
                         + "securityProtocol SASL_SSL, or at least a SCRAM mechanism")
             case .oauthBearer:
                 warnings.append(
-                    "OAUTHBEARER without TLS sends the token as it is, to be used by everybody on the way; use "
+                    "OAUTHBEARER without TLS sends the token as it is, where everybody in between can use it; use "
                         + "securityProtocol SASL_SSL")
             case .password, .awsMSKIAM, nil: break
             }
         }
         if `protocol`.usesTLS, tls?.verification == TLSSettings.Verification.none {
             warnings.append(
-                "tls.verification none takes any server for the cluster: whoever sits between can read and change "
+                "tls.verification none takes any server for the cluster: anyone in between can read and change "
                     + "everything; use full, with the cluster's roots in tls.caFile")
         }
         return warnings

@@ -2,7 +2,7 @@ public import NIOCore
 
 /// Opaque bytes behind their length: an `int32`, or a compact varint in flexible versions.
 extension WireCoder {
-    /// When read, a slice that keeps the whole frame alive.
+    /// Codes bytes; those that are read are a slice that keeps the whole frame alive.
     @inline(never)
     public mutating func bytes(_ value: inout ByteBuffer) throws(WireError) {
         switch direction {

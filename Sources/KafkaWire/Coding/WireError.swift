@@ -2,7 +2,7 @@
 ///
 /// Positions are byte offsets from the start of the message's body.
 public enum WireError: Error, Hashable, Sendable {
-    /// The frame ended `needed` bytes before the field that began or went on at `at`.
+    /// The frame ended `needed` bytes before the field that `at` is in.
     case truncated(at: Int, needed: Int)
     /// A length or count that cannot be true: negative, longer than its type allows, or more than the frame can hold.
     case invalidLength(at: Int, length: Int)

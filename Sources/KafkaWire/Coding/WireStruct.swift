@@ -71,7 +71,7 @@ public struct KafkaUUID: Hashable, Sendable {
 extension KafkaUUID: CustomStringConvertible {
     private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    /// As Kafka's tools print it: URL-safe base 64 without padding, 22 characters.
+    /// The form that Kafka's tools print: URL-safe base 64 without padding, 22 characters.
     public var description: String {
         // Six bits for each character; two are left for the last one, which has zeros behind them.
         let bits = UInt128(high) << 64 | UInt128(low)

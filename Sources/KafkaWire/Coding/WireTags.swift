@@ -8,7 +8,7 @@ public struct WireTags {
     /// The message's version, for `if tags.version >= n` around fields that came later.
     public var version: Int16 { wire.version }
 
-    /// Stands at the next tag when reading; has the section without its count when writing.
+    /// Points to the next tag when reading; has the section without its count when writing.
     fileprivate var wire: WireCoder
     /// Tags still to come when reading, tags written when writing.
     fileprivate var count: UInt32 = 0
@@ -151,7 +151,7 @@ extension WireCoder {
         var tags = WireTags(self)
         tags.count = count
         try body(&tags)
-        // What is left is unknown, and no tag number is higher.
+        // The rest is unknown, and no tag number is higher.
         _ = try tags.next(upTo: .max)
         guard tags.count == 0 else { throw .invalidTag(at: tags.wire.position) }
         buffer = tags.wire.buffer

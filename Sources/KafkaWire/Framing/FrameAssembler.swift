@@ -4,7 +4,7 @@ public import NIOCore
 ///
 /// A frame's buffer grows with the bytes that have arrived, so announcing much costs a peer as much as sending it. Where
 /// buffers are used again, what frames before it have filled is reserved at once. Bytes that arrive in buffers of others
-/// are copied once. Whoever reads the stream may ask for ``room()`` instead: from the second read on the bytes of a frame
+/// are copied once. The reader of the stream may ask for ``room()`` instead: from the second read on the bytes of a frame
 /// come into their place, and no read reaches beyond the frame's end.
 ///
 /// ```
@@ -18,7 +18,7 @@ public struct FrameAssembler: Sendable {
     private var announced = 0
     /// Bytes of the present frame's buffer that were written to when it was used before.
     private var touched = 0
-    /// Whoever reads the stream has the frame's buffer.
+    /// True while the reader of the stream has the frame's buffer.
     private var isLent = false
     /// Length of the longest frame so far.
     private var longest = 0

@@ -21,7 +21,7 @@ package struct Credentials: Sendable {
     private let tokens: [[UInt8]]
     /// Rights of those who show no credentials.
     package let anonymous: Right
-    /// Of equal length with those of the users, and like none of them: compared with when there is no such user.
+    /// Digest of the users' length, and like none of theirs: the comparison when there is no such user.
     private let nobody = [UInt8].random(count: 32)
 
     /// - Parameters:

@@ -56,7 +56,7 @@ package struct HostPattern: Sendable, Hashable {
     /// Nil for text of another form.
     package init?(_ text: String) {
         matchesSubdomains = text.hasPrefix("*.")
-        // An address of IPv6 may stand without brackets, as in `http.listen`.
+        // An address of IPv6 may be without brackets, as in `http.listen`.
         let bare = (try? SocketAddress(ipAddress: text, port: 0)) != nil && text.contains(":") ? "[\(text)]" : text
         guard let authority = Authority(matchesSubdomains ? String(text.dropFirst(2)) : bare) else { return nil }
         host = authority.host

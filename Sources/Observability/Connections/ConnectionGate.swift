@@ -7,9 +7,9 @@ internal import Synchronization
 final class ConnectionGate: Sendable {
     /// Reasons for turning a connection away.
     enum Refusal: String, Error, CaseIterable {
-        /// As many connections as there may be.
+        /// The limit of all connections is reached.
         case connections
-        /// As many from this address as there may be.
+        /// The limit of one address's connections is reached.
         case address
         /// Too few descriptors are left.
         case descriptors
@@ -19,7 +19,7 @@ final class ConnectionGate: Sendable {
         var open = 0
         var answerBytes = 0
         var byAddress: [ClientAddress: Int] = [:]
-        /// When a connection was last turned away for a reason.
+        /// Time at which a connection was last turned away, by reason.
         var lastRefusals: [Refusal: ContinuousClock.Instant] = [:]
     }
 

@@ -4,7 +4,7 @@ internal import NIOHTTP1
 /// Something has been read from a connection. The decoder of requests tells only of whole headers.
 private struct BytesCame {}
 
-/// Tells the handlers behind it that bytes have come. Stands in front of the decoder, and behind TLS.
+/// Tells the handlers behind it that bytes have come. Its place is in front of the decoder, and behind TLS.
 final class ByteWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -14,7 +14,7 @@ final class ByteWatch: ChannelInboundHandler {
     }
 }
 
-/// Closes a connection whose client takes longer, or sends a longer body, than it may. Stands behind the decoder.
+/// Closes a connection whose client takes longer, or sends a longer body, than it may. Its place is behind the decoder.
 final class RequestWatch: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart

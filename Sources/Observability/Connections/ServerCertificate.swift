@@ -12,7 +12,7 @@ package struct ServerCertificate {
     private let keyFile: String
     private let keyPassword: String?
 
-    /// - Parameter keyFile: nil when the key stands in the same file as the certificate.
+    /// - Parameter keyFile: nil when the key is in the same file as the certificate.
     package init(certificateFile: String, keyFile: String?, keyPassword: String?) {
         self.certificateFile = certificateFile
         self.keyFile = keyFile ?? certificateFile

@@ -6,11 +6,11 @@ let history = { span: 3600000, series: [] }, openTopic = null, topicDetail = nul
 let access = 'act';
 function allow(found) {
   access = found || 'act';
-  put($('access'), { read: 'read only', 'sign-in': 'pause and resume take a user' }[access] || '');
+  put($('access'), { read: 'read only', 'sign-in': 'sign in to pause and resume' }[access] || '');
 }
 function permit(button) {
   button.disabled = access === 'read';
-  button.title = button.disabled ? 'you may read, and not pause or resume' : '';
+  button.title = button.disabled ? 'you may read, but not pause or resume' : '';
   return button;
 }
 async function control(flow, action, topic, partition) {
@@ -41,7 +41,7 @@ function flowView(flow) {
   const view = { name: flow.name, rows: new Map(), heads: [], sort: { key: 'state', down: false }, filter: '', limit: 50 };
   const { row, tiles } = plots();
   Object.assign(view, { tiles, state: h('span', null), route: h('span', { class: 'dim' }), note: h('div', { class: 'dim small' }),
-    toggle: h('button', { class: 'toggle' }), retry: h('button', { class: 'retry', hidden: true }, 'Retry what has stopped'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div'), instances: h('div') });
+    toggle: h('button', { class: 'toggle' }), retry: h('button', { class: 'retry', hidden: true }, 'Retry stopped partitions'), body: h('tbody'), more: h('button', { hidden: true }), groups: h('div'), instances: h('div') });
   view.toggle.onclick = () => {
     const paused = view.flow.paused.includes('the flow');
     if (paused || confirm(`Pause the whole flow ${view.name}? Its target falls behind until it is resumed.`)) control(view.name, paused ? 'resume' : 'pause');
@@ -83,7 +83,7 @@ function drawFlow(view, flow) {
   put(view.tiles.bytesPerSecond.extra, `${count(flow.recordsPerSecond)} records/s`
     + (flow.bytesPerSecondLimit ? `, limited to ${rate(flow.bytesPerSecondLimit)}` : ''));
   put(view.tiles.latency.value, seconds(flow.latencyMaximum));
-  put(view.tiles.latency.extra, flow.latencyMean === undefined ? (flow.lag === 0 && flow.condition === 'running' ? 'nothing to copy just now' : 'nothing copied just now') : `longest; mean ${seconds(flow.latencyMean)}`);
+  put(view.tiles.latency.extra, flow.latencyMean === undefined ? (flow.lag === 0 && flow.condition === 'running' ? 'nothing to copy at the moment' : 'nothing copied at the moment') : `longest; mean ${seconds(flow.latencyMean)}`);
   const filling = flow.counts.filling;
   put(view.note, [filling ? `Copies are brought to the offsets of their sources: ${count(filling.done)} of ${count(filling.end)} offsets in ${count(filling.partitions)} partition${filling.partitions > 1 ? 's' : ''}` : '', flow.reason, flow.paused.length ? 'Paused: ' + some(flow.paused) : '',
     flow.sampleAge > 5 ? `Rates and lag are ${seconds(flow.sampleAge)} old` : ''].filter(x => x).join(' · '));
@@ -181,7 +181,7 @@ function detailView(flow, topic) {
     const state = p => p.stuckForSeconds !== undefined ? 'stuck' : p.state;
     cells.replaceChildren(...partitions.map(p => h('i', { class: 'cell ' + (state(p) === 'active' && p.lag ? 'lagging' : state(p)),
       title: `${topic}-${p.partition}: ${state(p)}, lag ${behind(p.lag)}` })));
-    const waits = summary.reason ? [h('tr', null, h('td', { colspan: 9, class: 'reason' }, `waits to be copied: ${summary.reason}`))] : [];
+    const waits = summary.reason ? [h('tr', null, h('td', { colspan: 9, class: 'reason' }, `waiting to be copied: ${summary.reason}`))] : [];
     body.replaceChildren(...waits, ...partitions.map(p => h('tr', { 'data-partition': p.partition },
       h('td', { class: 'num' }, String(p.partition)), h('td', null, chip(state(p))), h('td', { class: 'num' }, count(p.sourceOffset)),
       h('td', { class: 'num' }, p.sourceEnd < 0 ? '–' : count(p.sourceEnd)), h('td', { class: 'num', title: p.lagUnknown }, behind(p.lag)),

@@ -1,6 +1,6 @@
 package import KafkaWire
 
-/// Which producers' transactional batches are aborted at the offset that is being read.
+/// Producers whose transactional batches are aborted at the offset that is being read.
 ///
 /// A fetch answer lists aborted transactions by producer and first offset; an abort marker ends each
 /// (Kafka's `CompletedFetch.nextFetchedRecord`).
@@ -13,7 +13,7 @@ package struct AbortedTransactions: Sendable {
         pending = listed.sorted { $0.firstOffset < $1.firstOffset }[...]
     }
 
-    /// Whether the batch belongs to an aborted transaction. Call for every batch, in offset order.
+    /// Tells whether the batch belongs to an aborted transaction. Call for every batch, in offset order.
     package mutating func contains(_ batch: RecordBatchHeader) -> Bool {
         while let next = pending.first, next.firstOffset <= batch.lastOffset {
             active.insert(next.producerID)

@@ -133,7 +133,7 @@ private struct Pass {
             outcome.failure = PartitionFailure(
                 .unreadable,
                 "cannot read the batch at source offset \(cursor.position): \(error); "
-                    + "the record data at the source is corrupt, or was altered on the way")
+                    + "the record data at the source is corrupt, or was altered in transit")
         }
     }
 
@@ -146,7 +146,7 @@ private struct Pass {
         ". Raise bufferBytes, or let batches pass as they are (compression: keep, and loopPrevention: producerIds where "
         + "names are identical). With policies: {quarantined: continue} such batches are left out"
 
-    /// Whether a batch has its place behind those before it. By policy it is left out otherwise.
+    /// Tells whether a batch has its place behind those before it. By policy it is left out otherwise.
     private mutating func isInOrder(_ entry: LogEntry) throws -> Bool {
         let (base, next) =
             switch entry {
@@ -156,7 +156,7 @@ private struct Pass {
         if let end = room.logEnd, base >= end, base > cursor.position {
             throw MisplacedBatch(
                 "the source sends a batch at offset \(base), behind the end of its log at \(end): its offset was "
-                    + "altered, in the log or on the way")
+                    + "altered, in the log or in transit")
         }
         if let back = order.returns(behind: base, from: cursor.position) {
             let reason =
@@ -178,7 +178,7 @@ private struct Pass {
     }
 
     private static let altered =
-        ", so the source's log is damaged, or was altered on the way. With policies: {quarantined: continue} such "
+        ", so the source's log is damaged, or was altered in transit. With policies: {quarantined: continue} such "
         + "batches are left out"
 
     /// The first offset of a compressed set is only known when it is opened.

@@ -26,7 +26,7 @@ package struct BatchPlanner: Sendable {
     func skipReason(_ batch: RecordBatchHeader, isAborted: Bool) -> SkipReason? {
         if batch.isControl { return .control }
         if isAborted { return .aborted }
-        // What log cleaners leave of a batch is its header. One that counts no records and holds some is looked into.
+        // Log cleaners leave the header of a batch. One that counts no records and holds some is looked into.
         return batch.recordCount == 0 && batch.sizeInBytes <= RecordBatchHeader.length ? .compacted : nil
     }
 

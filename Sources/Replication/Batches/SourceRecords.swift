@@ -6,9 +6,9 @@ struct SourceRecords {
     private var batch: RecordStream?
     private var places: RecordPlaces?
     private var messages: LegacyRecordStream?
-    /// Of the entry.
+    /// Last offset of the entry.
     private let lastOffset: Int64
-    /// Of the record that ``next()`` has returned last.
+    /// Offset of the record that ``next()`` has returned last.
     private(set) var offset: Int64 = -1
     /// Messages of the older formats that are about to be read, in today's format, and their offsets.
     private var converted: RecordReader?

@@ -22,7 +22,7 @@ public struct ConfigFilter {
         !excludes(name) && knownKeys?.contains(name) ?? true
     }
 
-    /// Whether it is only the target's age that stands against copying the key.
+    /// Tells whether only the target's age keeps the key from being copied.
     func isUnknownToTarget(_ name: String) -> Bool {
         !excludes(name) && !(knownKeys?.contains(name) ?? true)
     }

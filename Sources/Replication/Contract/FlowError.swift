@@ -118,12 +118,12 @@ extension FlowError {
         _ flow: String, _ source: String, _ target: String, _ topics: [String], _ flows: [String]
     ) -> String {
         let others = flows.filter { $0 != flow }
-        let goOn = others.isEmpty ? "" : "go on under the name \"\(others[0].printable())\"; or "
+        let goOn = others.isEmpty ? "" : "continue under the name \"\(others[0].printable())\"; or "
         let forget = others.map {
             ", after `replicator forget --flow \($0.shellQuoted) --cluster \(target.shellQuoted)`,"
         }
         // Flows that are remembered have to be forgotten first.
-        let adopt = others.isEmpty ? "go on behind them with `replicator adopt --flow \(flow.shellQuoted)`; or " : ""
+        let adopt = others.isEmpty ? "continue behind them with `replicator adopt --flow \(flow.shellQuoted)`; or " : ""
         let divide = others.isEmpty ? "" : "let only one of the flows select them (topics.deny); or "
         return "flow \"\(flow)\" has recorded no progress on \(target), and topics there hold copies from \(source) "
             + "already, \(bringers(flow, flows)): \(listed(topics)). They would be there twice: \(adopt)\(goOn)\(divide)"

@@ -142,7 +142,7 @@ public struct FlowStatus: Sendable, Codable {
             /// It is in front of records on the target that it cannot have read at the source; see ``GroupPartition``.
             case held
             case refused, failed
-            /// As of ``GroupPartition``.
+            /// States of ``GroupPartition``.
             case beyondEnd, beyondCopies
             /// A share group, and one of the clusters does not tell or take where those begin.
             case notCovered

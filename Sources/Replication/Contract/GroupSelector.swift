@@ -1,7 +1,7 @@
 package import BoundedExpressions
 package import KafkaClient
 
-/// Which consumer groups a flow keeps in step, and what they are called on the target.
+/// Consumer groups that a flow keeps in step, and their names on the target.
 package struct GroupSelector {
     private let selection: NameSelection
     private let prefix: String

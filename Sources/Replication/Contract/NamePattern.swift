@@ -41,7 +41,7 @@ public struct InvalidPattern: Error, Hashable, CustomStringConvertible {
     public var description: String { "\"\(text)\" is not a regular expression: \(reason)" }
 }
 
-/// Which names are wanted: one allow pattern matches, and no deny pattern does.
+/// Selection of names: one allow pattern matches, and no deny pattern does.
 public struct NameSelection: Hashable, Sendable {
     public var allow: [NamePattern]
     public var deny: [NamePattern]
@@ -61,7 +61,7 @@ public struct NameSelection: Hashable, Sendable {
         return try isWanted ? !isDenied.get() : false
     }
 
-    /// Whether an allow expression matches, whatever the deny expressions say.
+    /// Tells whether an allow expression matches, whatever the deny expressions say.
     package func allows(_ name: String) throws(UndecidedMatch) -> Bool { try Self.match(name, allow).get() }
 
     /// The first allow expression that matches; nil when none does.

@@ -36,7 +36,7 @@ public enum PauseScope: Hashable, Sendable, CustomStringConvertible {
         contains(.partition(partition.topic, partition.partition))
     }
 
-    /// Whether everything that `other` means is part of this.
+    /// Tells whether everything that `other` means is part of this.
     func contains(_ other: PauseScope) -> Bool {
         switch (self, other) {
         case (.flow, _): true
@@ -59,7 +59,7 @@ package struct Pauses: Sendable {
     /// - Returns: whether that was news.
     package mutating func pause(_ scope: PauseScope) -> Bool {
         guard !scopes.contains(where: { $0.contains(scope) }) else { return false }
-        // What it contains goes on with it when it is resumed.
+        // The parts in it continue with it when it is resumed.
         scopes = scopes.filter { !scope.contains($0) }
         scopes.insert(scope)
         return true

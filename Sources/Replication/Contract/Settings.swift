@@ -81,9 +81,9 @@ public enum DeliveryGuarantee: String, Hashable, Sendable, CaseIterable {
 
 /// Offsets of the copies.
 public enum OffsetChoice: String, Hashable, Sendable, CaseIterable {
-    /// Those that the target gives; positions of groups are translated.
+    /// Offsets that the target gives; positions of groups are translated.
     case translate
-    /// Those of the source. Offsets without a copy are filled with markers that no consumer sees.
+    /// Offsets of the source. Those without a copy are filled with markers that no consumer sees.
     case preserve
 }
 
@@ -98,9 +98,9 @@ public enum HoleChoice: String, Hashable, Sendable, CaseIterable {
 
 /// Reaction of a partition to something that cannot be put right.
 public enum LossPolicy: String, Hashable, Sendable, CaseIterable {
-    /// It stops, says why, and waits for a person; the others go on.
+    /// It stops, says why, and waits for a person; the others continue.
     case stop
-    /// It counts what is lost, says so, and goes on behind it.
+    /// It counts and reports the lost records, and continues behind them.
     case `continue`
 }
 

@@ -1,4 +1,4 @@
-/// Which metadata a flow keeps in step besides records, how, and how often it looks.
+/// Metadata that a flow keeps in step besides records, with the rules and the interval.
 public struct SyncSettings: Hashable, Sendable {
     public var topicConfigs = true
     public var partitions = true
@@ -24,7 +24,7 @@ public struct SyncSettings: Hashable, Sendable {
 
 /// Number of replicas of a topic that the flow creates on the target.
 public enum ReplicationFactor: Hashable, Sendable {
-    /// As many as at the source, or as the target has brokers if those are fewer.
+    /// As many replicas as at the source, or as the target has brokers if those are fewer.
     case source
     /// The default of the target's brokers (`default.replication.factor`; Kafka 2.4).
     case broker
@@ -38,7 +38,7 @@ public enum TopicDeletion: Hashable, Sendable {
     case after(Duration)
 }
 
-/// Which access rules are copied.
+/// Access rules that are copied.
 public enum AclMode: String, Hashable, Sendable, CaseIterable {
     /// The rules that MirrorMaker 2 and MSK Replicator copy: rules for single topics, nothing that allows to write.
     case topics

@@ -12,7 +12,7 @@ extension ClusterSettings {
 }
 
 extension String {
-    /// Whether a shell takes it as it is.
+    /// True if a shell takes it as it is.
     fileprivate var isShellWord: Bool {
         utf8.allSatisfy { byte in
             switch byte {

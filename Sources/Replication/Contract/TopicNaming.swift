@@ -15,7 +15,7 @@ public enum TopicNaming: Hashable, Sendable {
         }
     }
 
-    /// Whether the name says that the topic has already come through the cluster called `alias`.
+    /// Tells whether the name says that the topic has already come through the cluster called `alias`.
     ///
     /// Every component but the last counts as an alias, as in MirrorMaker 2's `isCycle`; an alias that holds the
     /// separator is several of them. Identical names tell nothing: there the records themselves carry their origin.

@@ -103,8 +103,8 @@ extension TroubleLog.Trouble {
         case .progress: "cannot record progress, trying again"
         case .origins: "cannot find out where records come from, trying again"
         case .producerIDs: "cannot get another producer id, trying again"
-        case .answers: "an answer is not believed, reading the target's log"
-        case .membership: "this instance is no member of its group: it lets go of everything, and writes nothing"
+        case .answers: "an answer cannot be true, reading the target's log"
+        case .membership: "this instance is no member of its group: it gives up its partitions, and writes nothing"
         case .sight: "the source answers other instances and not this one: they copy what it had"
         }
     }
@@ -118,9 +118,9 @@ extension TroubleLog.Trouble {
         case .groups: "groups can be looked at again"
         case .group: "group offsets are synchronised again"
         case .progress: "progress is recorded again"
-        case .origins: "it is known again where records come from"
-        case .producerIDs: "there is another producer id"
-        case .answers: "answers about the partition are believed again"
+        case .origins: "it can be found out again where records come from"
+        case .producerIDs: "got another producer id"
+        case .answers: "answers about the partition make sense again"
         case .membership: "this instance is a member of its group again"
         case .sight: "the source answers this instance again: it copies its part"
         }

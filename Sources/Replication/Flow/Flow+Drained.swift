@@ -3,7 +3,7 @@ internal import KafkaWire
 
 // Questions of those who wait for a flow: drills, migrations, failovers.
 extension Flow {
-    /// Whether the flow copies all partitions of a topic.
+    /// Tells whether the flow copies all partitions of a topic.
     package func copies(_ topic: String, partitions: Int32) async -> Bool {
         let own = await status().partitions
         let found = own.filter { $0.topic == topic && $0.state == .active }
@@ -11,7 +11,7 @@ extension Flow {
         return found.count + others >= Int(partitions)
     }
 
-    /// Whether every source offset below these ends has passed.
+    /// Tells whether every source offset below these ends has passed.
     package func hasPassed(_ ends: [TopicPartition: Int64]) async -> Bool {
         let own = await status().partitions
         var passed = await recordedByOthers(beside: own)

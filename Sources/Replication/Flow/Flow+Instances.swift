@@ -20,7 +20,7 @@ extension Flow {
     private static let arrangeInterval: Duration = .seconds(1)
     private static let restInterval: Duration = .seconds(30)
 
-    /// Of a process that has been given no name.
+    /// Settings of a process that has been given no name.
     static var processInstance: InstanceSettings {
         let process = ProcessInfo.processInfo
         return InstanceSettings(id: "\(process.hostName)-\(process.processIdentifier)")
@@ -35,7 +35,7 @@ extension Flow {
 
 // Beginning and end.
 extension Flow {
-    /// Where the group has no members there is nobody to wait for: the flow begins with everything, and joins beside that.
+    /// In a group without members there is no member to wait for: the flow begins with everything, and joins meanwhile.
     ///
     /// - Throws: when the group is not ours to join.
     func beginMembership() async throws(FlowError) {
@@ -52,7 +52,7 @@ extension Flow {
         }
         if hasNoGroup {
             logger.warning(
-                "the target does not know groups: this instance takes everything, and a second one would take it away",
+                "the target does not support groups: this instance takes all partitions, and a second one would take them away",
                 metadata: ["cluster": "\(settings.target.name)"])
         }
         claimedAt = wallClock()
@@ -149,7 +149,7 @@ extension Flow {
         do throws(FlowError) {
             try await progress.catchUp()
         } catch {
-            logger.debug("what others have recorded cannot be read", metadata: ["error": "\(error)"])
+            logger.debug("the records of other instances cannot be read", metadata: ["error": "\(error)"])
         }
         let parts = await allParts()
         lastDivided = parts
@@ -207,8 +207,8 @@ extension Flow {
             }
         case .lost:
             await letEverythingGo(
-                "its group \(group) on \(settings.target.name) has not been heard of, or has gone on without it: "
-                    + "nothing is written until it is a member again", isRefused: false)
+                "its group \(group) on \(settings.target.name) has not answered, or has continued without it: "
+                    + "it writes nothing until it is a member again", isRefused: false)
         case .refused(let refusal):
             let reason =
                 "group \(group) on \(settings.target.name) does not take instance \(instance.id.printable()): "
@@ -235,7 +235,7 @@ extension Flow {
         await setShared(true)
         // Told as that trouble's other side: why it lasts is in the status.
         troubles.began(.membership, reason)
-        logger.debug("everything is let go of", metadata: ["instance": "\(instance.id)", "parts": "\(count)"])
+        logger.debug("all partitions are given up", metadata: ["instance": "\(instance.id)", "parts": "\(count)"])
     }
 
     /// Others may write what this instance writes, from now on or not any more.
@@ -325,7 +325,7 @@ extension Flow {
         for (partition, since) in releases where now - since > Self.releaseTimeout {
             guard let shard = known[partition], parts.releasing.contains(partition) else { continue }
             logger.warning(
-                "the target did not take everything in time; whoever takes the partition over copies the rest",
+                "the target did not take everything in time; the instance that takes the partition over copies the rest",
                 metadata: ["topic": "\(partition.topic)", "partition": "\(partition.partition)"])
             await shards[shard].letGo([partition])
             free.insert(.partition(partition))
@@ -392,7 +392,7 @@ extension Flow {
             }
         } catch {
             guard !Task.isCancelled else { return false }
-            logger.debug("parts cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
+            logger.debug("partitions cannot be taken over yet, trying again", metadata: ["error": "\(error)"])
             await tryAgainSoon()
             return false
         }

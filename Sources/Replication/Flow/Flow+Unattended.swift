@@ -37,7 +37,7 @@ extension Flow {
         let reason =
             parts.membership.state == .member
             ? "it is being taken over: copying has yet to begin here"
-            : "nothing is copied here, and nobody is known to copy it: "
+            : "nothing is copied here, and no other instance is known to copy it:  "
                 + (membershipTrouble ?? "the group is being joined")
         let recorded = await progress.known
         return places.compactMap { place in

@@ -50,7 +50,7 @@ public actor Flow: Service {
     var member: InstanceMember?
     var loads = PartLoads()
     var loadsMeasured: NIODeadline?
-    /// Of the source, beside the others.
+    /// Sight of the source, beside that of the others.
     var sight = SourceSight(at: .now())
     let controlDue = Signal()
     /// Reports of instances that are gone, to be taken away.
@@ -68,13 +68,13 @@ public actor Flow: Service {
     var lookedFor: Set<TopicPartition> = []
     /// Partitions that go to others, since when.
     var releases: [TopicPartition: ContinuousClock.Instant] = [:]
-    /// Since when partitions are free to be given away of which the group has not been told.
+    /// Time since which partitions are free to be given away and the group has not been told.
     var untoldSince: ContinuousClock.Instant?
     /// Last progress of released partitions that is not recorded yet.
     var unrecorded: [PartitionProgress] = []
     /// Partitions that were let go of without anybody there to take them, as they were then.
     var unattended: [TopicPartition: FlowStatus.Partition] = [:]
-    /// When the start was claimed; milliseconds since 1970.
+    /// Time of the claim on the start; milliseconds since 1970.
     var claimedAt: Int64?
     /// The target does not know groups: this instance is the only one.
     var hasNoGroup = false
@@ -287,7 +287,7 @@ public actor Flow: Service {
         trouble = "\(error)"
     }
 
-    /// Whether it does its work, as far as is known.
+    /// True if it does its work, as far as is known.
     package var works: Bool { phase == .running && trouble == nil && membershipTrouble == nil }
 
     /// Lets go of both clusters.
@@ -541,7 +541,7 @@ extension Flow {
         return Int(UInt(bitPattern: number) % UInt(shards.count))
     }
 
-    /// Those who work by the settings get the new ones, and soon ask the clusters again.
+    /// Gives the new settings to all tasks that work by them, which soon ask the clusters again.
     func settingsChanged() {
         topicSync = topicSync.adapted(to: settings)
         waiting.release(at: .now)
@@ -638,7 +638,7 @@ extension Flow {
     private func keepLag() async {
         repeat {
             var lags = TopicLags()
-            // What is said counts until it is said again.
+            // The last statement holds until the next.
             let next = NIODeadline.now() + TimeAmount(Self.lagInterval)
             for shard in shards { lags.add(await shard.lags(at: next)) }
             for place in unattendedPlaces { lags.add(.unknown(""), of: place.topic) }
@@ -650,7 +650,7 @@ extension Flow {
     public func stop() async {
         guard [.starting, .waiting, .resting, .running].contains(phase) else { return }
         phase = .draining
-        logger.info("stopping: what is under way goes on to the target first")
+        logger.info("stopping: batches that were read still go to the target first")
         for shard in shards { await shard.drain() }
     }
 

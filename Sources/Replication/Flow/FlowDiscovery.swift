@@ -8,7 +8,7 @@ struct FlowDiscovery {
     /// Copies keep the offsets of their source.
     var keepsOffsets = false
 
-    /// The time that a partition's source has for saying where it begins, before the others go on without it.
+    /// The time that a partition's source has for saying where it begins, before the others continue without it.
     private static let patience: Duration = .seconds(5)
 
     /// A partition to begin with.
@@ -93,7 +93,7 @@ struct FlowDiscovery {
             pair: pair, position: 0, checkpoint: nil, map: OffsetMap(start: 0),
             failure: PartitionFailure(
                 .unreadable,
-                "its checkpoint in the topic \(progress.topic) is damaged, so where to go on is not known: \(flaw). "
+                "its checkpoint in the topic \(progress.topic) is damaged, so the place to continue from is not known: \(flaw). "
                     + "See who else may write to that topic. To copy the partition once more from its earliest "
                     + "offset, which may double what the target has already, write a record with the key "
                     + "\(key.text) and no value there, and start again"

@@ -184,7 +184,7 @@ extension FlowStart.Finding {
         guard let copies else { return foreignRemark(settings) }
         return "topics of \(settings.target.name) hold copies from \(settings.source.name) already, "
             + "\(FlowError.bringers(settings.name, copies.flows)): \(FlowError.listed(copies.topics)). This flow begins "
-            + "at the source's end (startFrom: latest): what was not copied before it starts stays out, and what that "
+            + "at the source's end (startFrom: latest): records that were not copied before it starts are not copied, and what that "
             + "flow still copies would be there twice"
     }
 
@@ -192,8 +192,8 @@ extension FlowStart.Finding {
         guard !foreignCopies.isEmpty else { return nil }
         let beginning =
             settings.startFrom == .latest && !hasRun
-            ? "This flow begins at the source's end (startFrom: latest): what was not copied before it starts stays out"
-            : "This flow would copy what is there once more"
+            ? "This flow begins at the source's end (startFrom: latest): records that were not copied before it starts are not copied"
+            : "This flow would copy those records a second time"
         // Of a flow that has run only those can be adopted that are new to it, by their names.
         let names = hasRun ? foreignCopies.map { " --target-topic \($0.shellQuoted)" }.joined() : ""
         return

@@ -1,7 +1,7 @@
 internal import PlainText
 
 /// A group's position on the target to which reading what is there cannot have led: it was committed for an earlier
-/// log of that name, or by hand. Whoever reads on from it misses records.
+/// log of that name, or by hand. A consumer that continues from it misses records.
 package struct BeyondPosition: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         /// Beyond the end of the log: what is appended up to there would never be read.
@@ -39,7 +39,7 @@ package struct BeyondPosition: Hashable, Sendable {
     /// Adds the way back, for people.
     mutating func addRemedy(flow: String, group: String) {
         reason +=
-            ". With nobody reading there, replicator offsets --flow \(flow) --group \(group.shellQuoted) "
+            ". When no member reads there, replicator offsets --flow \(flow) --group \(group.shellQuoted) "
             + "--apply --allow-rewind sets it to \(backTo)"
     }
 }

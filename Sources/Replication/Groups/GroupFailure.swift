@@ -34,7 +34,7 @@ extension GroupFinding {
         else { return }
         failure =
             "it is a \(kind) group, and on \(settings.target.name) \(targetGroup) is a \(listed.kind) group: delete "
-            + "that one if nobody needs it, or leave the group out with consumerGroups.deny"
+            + "that one if it is not needed, or leave the group out with consumerGroups.deny"
     }
 
     /// Parts of a share group's knowledge that have no place on the target.

@@ -11,7 +11,7 @@ package struct GroupFinding: Sendable {
     package var notCovered: String?
     /// The failure is that a cluster did not answer: nothing is wrong with the group itself.
     var isOutage = false
-    /// Whether somebody reads with the group on the target; nil when the target does not tell (before Kafka 2.6).
+    /// True if the group has members on the target; nil when the target does not tell (before Kafka 2.6).
     var hasMembersOnTarget: Bool? = false
     package var partitions: [PartitionFinding] = []
 }
@@ -27,11 +27,11 @@ package struct PartitionFinding: Sendable {
     /// Committed offset on the target; nil for none.
     package var atTarget: Int64?
     package var verdict: Verdict
-    /// Why the position on the target is in front of the one that the maps have found; nil when it is not.
+    /// Reason why the position on the target is in front of the one that the maps have found; nil when it is not.
     package var heldBy: String?
 
     package enum Verdict: Hashable, Sendable {
-        /// Both sides stand at the same record.
+        /// Both sides are at the same record.
         case synced
         /// The target's position is to become this one.
         case move(to: Int64)
@@ -43,7 +43,7 @@ package struct PartitionFinding: Sendable {
         case held
         /// Nothing is committed, for a reason that an operator may have to do something about.
         case refused(String)
-        /// Nothing is committed while somebody reads with the group on the target.
+        /// Nothing is committed while the group has members on the target.
         case activeMembers
     }
 }
@@ -94,7 +94,7 @@ extension PartitionFinding {
 /// Positions on the target that a commit may set back.
 package enum GroupRewind: Hashable, Sendable {
     case none
-    /// Those beyond the end of the log.
+    /// Positions beyond the end of the log.
     case beyondEnd
     /// Every position that is further than the source's.
     case all

@@ -70,7 +70,7 @@ package struct PartitionOffsets: Hashable, Sendable {
     package var backward: OffsetMap?
     /// Maps of further opposite flows of the same topic: of those that have gone before, or run beside it.
     package var otherBackward: [OffsetMap] = []
-    /// Whether `forward` knows every copy that the opposite flow has passed when `backward` was taken. It does once
+    /// True if `forward` knows every copy that the opposite flow has passed when `backward` was taken. It does once
     /// it has passed an end of the source's log that was looked up after that.
     package var knowsAllCopies: Bool
     /// Ranges of the target, in order, in which nobody can read anything: they hold markers.
@@ -141,7 +141,7 @@ package struct PartitionOffsets: Hashable, Sendable {
         if knowsAllCopies || backward.passed <= forward.targetEnd {
             return forward.firstForeign(fromTarget: backward.passed)
         }
-        // What the opposite flow has skipped there may be a copy that is too young for the forward map.
+        // A record that the opposite flow has skipped there may be a copy that is too young for the forward map.
         let from = forward.isEmpty ? backward.start : forward.targetEnd
         return min(backward.firstHole(fromSource: from), backward.passed)
     }

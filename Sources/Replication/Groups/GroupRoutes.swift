@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import KafkaWire
 
-/// Which target partition a group's position in a source partition moves to, and by which maps.
+/// Target partitions that a group's positions in source partitions move to, and the maps that translate them.
 ///
 /// In identical naming that is the partition of the same name, and both flows' maps count. In prefix naming a topic
 /// that the opposite flow has brought here leads back to the one that it came from.
@@ -12,7 +12,7 @@ struct GroupRoutes: Sendable {
         /// See ``ForwardPartition/isSettled``; false for a partition that only the opposite flow copies.
         let isSettled: Bool
         var succession = TopicSuccession.first
-        /// Why no position is translated by these maps.
+        /// Reason why these maps translate no position.
         var refusal: TranslationRefusal?
     }
 

@@ -1,6 +1,6 @@
 internal import KafkaClient
 
-// What `/api/status` says about consumer groups.
+// The part of `/api/status` about consumer groups.
 
 extension FlowStatus.Group {
     package init(_ finding: GroupFinding) {

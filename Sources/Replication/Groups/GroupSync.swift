@@ -38,7 +38,7 @@ package actor GroupSync {
     private var trouble: String?
     /// The end of the last look that came to one, and how long that took.
     private var lastLook: (end: ContinuousClock.Instant, took: Duration)?
-    /// Whether both clusters could be asked the last time.
+    /// True if both clusters could be asked the last time.
     var isReachable: Bool { trouble == nil }
 
     /// Requests to a cluster at a time.
@@ -72,7 +72,7 @@ package actor GroupSync {
         guard let lastLook else { return nil }
         let age = now - lastLook.end
         guard age > settings.sync.interval + max(Self.patience, lastLook.took * 2) else { return nil }
-        return "a look at them takes long, the last one ended \(age.components.seconds) s ago"
+        return "a look at them takes long; the last one ended \(age.components.seconds) s ago"
     }
 
     /// Leaves groups alone from now on.
@@ -402,7 +402,7 @@ extension GroupSync {
                     held.verdict = offset == partition.atTarget ? .held : .move(to: offset)
                 }
             } catch {
-                held.verdict = .refused("nobody can tell which records of the target the group has read: \(error)")
+                held.verdict = .refused("it is not known which records of the target the group has read: \(error)")
             }
             found[place.group].partitions[place.partition] = held
         }

@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import Logging
 
-/// Rounds of consumer group synchronization: one each interval, or at once when somebody waits for one.
+/// Rounds of consumer group synchronization: one each interval, or at once when a caller waits for one.
 actor GroupSyncLoop {
     private let sync: GroupSync
     private let maps: @Sendable () async -> [ForwardPartition]
@@ -66,7 +66,7 @@ actor GroupSyncLoop {
         waiting.removeAll { $0.round <= round }
     }
 
-    /// After a planned stop groups stand on the target where they last committed at the source: commits made while the
+    /// After a planned stop groups are on the target where they last committed at the source: commits made while the
     /// flow drained are carried over too, now that everything that was read has its place on the target.
     ///
     /// Bounded by `lastGroupRoundTimeout`, and not tried when a cluster could not be asked the last time either.

@@ -20,7 +20,7 @@ actor LogGaps {
         var last: Int64?
     }
 
-    /// Answers read of one partition in a look, each of about a megabyte. What is more is not searched.
+    /// Answers read of one partition in a look, each of about a megabyte. Further answers are not searched.
     private static let mostAnswers = 8
     private static let answerBytes: Int32 = 1 << 20
     private static let mostKnown = 20_000
@@ -114,7 +114,7 @@ private struct Scan {
                 next = max(next, entry.lastOffset + 1)
             }
         } catch {
-            // What cannot be read may hold records.
+            // A part that cannot be read may hold records.
             hasFailed = true
             return
         }

@@ -6,7 +6,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
     public var group: String
     public var targetGroup: String
     public var kind: GroupKind
-    /// Whether nobody reads with the group on the target: only then are its positions there touched. Nil when the
+    /// True if the group has no members on the target: only then are its positions there touched. Nil when the
     /// target does not tell (before Kafka 2.6) and refuses commits instead.
     public var isIdleOnTarget: Bool?
     /// The group could not be asked about, or its positions not be committed.
@@ -29,7 +29,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
         public var targetLag: Int64?
         /// Source offsets before the group's position that have not passed yet.
         public var aheadBy: Int64
-        /// Whether the next record is the same on both sides in key, value and timestamp; nil when there is none to
+        /// True if the next record is the same on both sides in key, value and timestamp; nil when there is none to
         /// compare.
         public var isSameRecord: Bool?
         public var state: FlowStatus.GroupPartition.State
@@ -37,7 +37,7 @@ public struct OffsetReport: Sendable, Codable, Equatable {
         public var reason: String?
     }
 
-    /// Whether every position has an exact counterpart, no record differs from its copy, and no position on the target is
+    /// True if every position has an exact counterpart, no record differs from its copy, and no position on the target is
     /// one to which reading cannot have led.
     public var isExact: Bool {
         failure == nil

@@ -17,7 +17,7 @@ actor OppositeFlows {
         /// Offset at which the search for the identity continues, as long as none was found that fits.
         var searched: Int64 = 0
         var fits = false
-        /// Of a flow that fits.
+        /// Next offset to read of a flow that fits.
         var next: Int64 = 0
         var flow = RecordedFlow()
     }

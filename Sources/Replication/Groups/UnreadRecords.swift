@@ -113,7 +113,7 @@ actor UnreadRecords {
         return .none
     }
 
-    /// Whether records that are born in a target topic come to the source over other clusters.
+    /// Tells whether records that are born in a target topic come to the source over other clusters.
     private func comesRound(_ topic: String, to copy: String) -> Bool {
         !throughTarget.isEmpty
             || ways.contains { way in

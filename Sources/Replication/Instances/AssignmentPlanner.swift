@@ -1,6 +1,6 @@
 /// The division of a flow's parts among its instances: complete, no part twice, sticky, balanced by load, in two steps.
 ///
-/// Who has a part keeps it unless moving it improves the balance enough. A part that moves is in nobody's assignment as
+/// A member keeps its part unless moving it improves the balance enough. A part that moves is in nobody's assignment as
 /// long as its owner claims it; the owner lets go of it and joins again, and the next generation gives it away.
 package struct AssignmentPlanner: Sendable {
     package struct Member: Hashable, Sendable {
@@ -11,7 +11,7 @@ package struct AssignmentPlanner: Sendable {
         package var generation: Int32
         /// The parts that it claims, with the load of each; nil where that is not known.
         package var owned: [FlowPart: Double?]
-        /// Those of its parts that it has been told to give away, and still has.
+        /// Parts that it has been told to give away, and still has.
         package var releasing: Set<FlowPart>
         /// It is about to go: what it has goes to others, and it gets nothing.
         package var isLeaving: Bool
@@ -33,7 +33,7 @@ package struct AssignmentPlanner: Sendable {
     }
 
     package struct Plan: Hashable, Sendable {
-        /// Of each member, by its id.
+        /// Assignments by the member's id.
         package var assignments: [String: Set<FlowPart>]
         /// Parts that wait for the members that claim them to let go.
         package var withheld: Set<FlowPart>
@@ -120,7 +120,7 @@ package struct AssignmentPlanner: Sendable {
         return claims
     }
 
-    /// What another member has is left out of everybody's assignment until that one lets go of it.
+    /// Leaves a partition that another member has out of every assignment until that member gives it up.
     private func handOver(
         _ division: PartDivision, _ claims: [FlowPart: Claim], _ members: [Member], _ staying: [Int]
     ) -> Plan {
@@ -141,7 +141,7 @@ package struct AssignmentPlanner: Sendable {
         return plan
     }
 
-    /// Of all parts. One that outweighs a fair share counts as that share: its member can only be spared everything
+    /// Weights of all parts. One that outweighs a fair share counts as that share: its member can only be spared everything
     /// else, and the others are compared with each other.
     private func weights(_ members: [Member], among count: Int) -> [FlowPart: Double] {
         let loads = loads(told: members)

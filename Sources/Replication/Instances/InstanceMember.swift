@@ -58,7 +58,7 @@ package actor InstanceMember {
     private var failures = 0
     /// Version of the last assignment: all members of the group read that.
     private var groupVersion = 1
-    /// What parts weighed when they were divided last.
+    /// Weights of the parts when they were divided last.
     private var remembered: [FlowPart: Double] = [:]
     private var random = SystemRandomNumberGenerator()
 
@@ -113,7 +113,7 @@ package actor InstanceMember {
         beatDue.notify()
     }
 
-    /// Whether it divides the parts of the present generation.
+    /// True if it divides the parts of the present generation.
     package var isLeader: Bool { membership.isLeader && membership.phase == .member }
 
     /// The coordinator's promise is as long as the membership says; before the first there is none to shorten.
@@ -154,7 +154,7 @@ extension InstanceMember {
         }
     }
 
-    /// Whether the group has a member of this name: to join would shut it out in turn.
+    /// Tells whether the group has a member of this name: to join would shut it out in turn.
     private func isNameTaken() async -> Bool {
         guard let found = try? await client.describeGroup(membership.settings.group) else { return true }
         return found.members.contains { $0.instanceID == membership.settings.instanceID }
@@ -224,7 +224,7 @@ extension InstanceMember {
         await take(membership.synced(answer, sent: sent))
     }
 
-    /// What cannot be understood of a member is as good as nothing: it gets its part, and what it claims is not known.
+    /// A member whose subscription cannot be understood gets its part; what it claims to have is not known.
     private func divide(among members: [GroupMembership.Member]) async -> [String: ByteBuffer] {
         var subscriptions: [String: InstanceSubscription] = [:]
         for member in members {

@@ -9,7 +9,7 @@ struct InstanceParts {
     private(set) var peers: [InstanceAssignment.Peer] = []
     /// It has begun without waiting for its group, which had no members.
     private(set) var isProvisional = false
-    /// What others have recorded has yet to be read before anything is taken over.
+    /// True if the records of other instances have yet to be read before anything is taken over.
     private(set) var isBehind = true
     /// Changes when everything is lost: what was begun under an earlier one must not be finished.
     private(set) var tenure = 0
@@ -26,12 +26,12 @@ struct InstanceParts {
 
     /// Others have a part in the flow, or may have.
     var isShared: Bool { peers.count > 1 }
-    /// Nobody else is there: whatever nobody has is this instance's.
+    /// True if no other instance is there: parts that nobody has are this instance's.
     var isAlone: Bool { isProvisional || (membership.state == .member && peers.count == 1) }
 
     func holds(_ task: FlowTask) -> Bool { ownership.owned.contains(.task(task)) && mayBegin }
 
-    /// What has come may be begun with: it is known what others have recorded.
+    /// True if the assigned partitions may be begun with: the records of other instances are known.
     var mayBegin: Bool { isProvisional || !isBehind }
     func owns(_ partition: TopicPartition) -> Bool { ownership.owned.contains(.partition(partition)) }
 
@@ -94,7 +94,7 @@ extension InstanceParts {
         if !change.taken.isEmpty || !change.releasing.isEmpty { changed = now }
     }
 
-    /// What others have recorded is known.
+    /// Takes note that the records of other instances have been read.
     mutating func caughtUp() { isBehind = false }
 
     /// - Returns: whether the group has to be told at once: everything to be given away is free.

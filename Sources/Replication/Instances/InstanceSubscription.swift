@@ -7,7 +7,7 @@ package struct InstanceSubscription: Hashable, Sendable {
     package var version: Int
     /// Its id in the configuration, or the host's name.
     package var instance: String
-    /// Where its HTTP endpoint is reached; nil where it has none.
+    /// Address of its HTTP endpoint; nil if it has none.
     package var address: String?
     package var rack: String?
     /// Generation whose assignment `owned` goes back to; -1 for none.
@@ -15,7 +15,7 @@ package struct InstanceSubscription: Hashable, Sendable {
     /// The parts that nobody else may have, with the load of each as ``PartLoads`` measures it; nil where too little was
     /// measured.
     package var owned: [FlowPart: Double?]
-    /// Those among them that it is giving away.
+    /// Parts among them that it is giving away.
     package var releasing: Set<FlowPart>
     /// It is about to go: what it has is to go to others.
     package var isLeaving: Bool

@@ -3,14 +3,15 @@ internal import KafkaClient
 /// The share that an instance may take of the flow's limit. No I/O.
 ///
 /// Each instance's claim is a record in the progress topic, whose order decides: a claim is granted when all claims
-/// together, as they are where it comes by, do not exceed the limit. Who takes less does so before saying it; who wants
-/// more says so first and takes it when its own record comes by. So all together never take more than the limit, whatever
-/// each has read so far. The claim of an instance that has died counts until the group has given its parts to others.
+/// together, as they are where it comes by, do not exceed the limit. An instance that takes less does so before saying
+/// it; one that wants more says so first and takes it when its own record comes by. So all together never take more
+/// than the limit, whatever each has read so far. The claim of an instance that has died counts until the group has
+/// given its parts to others.
 package struct LimitClaims: Hashable, Sendable {
     private let instance: String
     /// Nil for none.
     package private(set) var limit: Int?
-    /// As they were last written, granted or not.
+    /// Claims as they were last written, granted or not.
     private var claims: [String: Int] = [:]
     /// Bytes per second that each would read; nil for as many as it may.
     private var demands: [String: Int?] = [:]
@@ -18,7 +19,7 @@ package struct LimitClaims: Hashable, Sendable {
     package private(set) var granted: Int?
     /// Number of the claim that was handed out last, for the report that carries it.
     package private(set) var number: Int
-    /// Whether a claim has been handed out: until it comes by, older ones of this instance do not count any more. What
+    /// True if a claim has been handed out: until it comes by, older ones of this instance do not count any more. What
     /// was let go of between the two may have been taken by others.
     private var hasHandedOut = false
 
@@ -96,8 +97,8 @@ package struct LimitClaims: Hashable, Sendable {
         return names.firstIndex(of: instance).map { shares[$0] } ?? 0
     }
 
-    /// Max-min division: who wants less than an equal share gets what it wants, the others share what is left equally.
-    /// What nobody wants is given to all alike, so that each has room to grow.
+    /// Max-min division: an instance that wants less than an equal share gets that, the others share the rest equally.
+    /// If something is left, all get an equal part of it, so that each has room to grow.
     ///
     /// - Parameter demands: nil for as much as there is.
     /// - Returns: shares in the same order, whose sum is the limit at most.

@@ -50,7 +50,7 @@ package struct PartLoads: Sendable {
 
     package init() {}
 
-    /// Takes in the counters of everything that the instance has. What is not among them any more is forgotten.
+    /// Takes in the counters of everything that the instance has. Parts that are not among them any more are forgotten.
     package mutating func measure(_ counters: [FlowPart: Counters], at now: NIODeadline) {
         let seconds = measured.map { Double((now - $0).nanoseconds) / 1e9 } ?? 0
         guard measured == nil || seconds > 0 else { return }

@@ -48,7 +48,7 @@ package struct SharedControl: Sendable {
     /// The flow's limit; nil for none.
     package var limit: Int? { claims.limit }
 
-    /// Whether other instances share the flow, as far as is known here.
+    /// True if other instances share the flow, as far as is known here.
     package var isShared: Bool { peers.count > 1 }
 
     // The topic.
@@ -184,7 +184,7 @@ package struct SharedControl: Sendable {
         found.limit.map(\.bytesPerSecond) ?? configured
     }
 
-    /// Those that nobody has used for long are taken away with it.
+    /// Records of the limit, with tombstones for claims that no instance has used for long.
     private func limitRecords() -> [InstanceRecord] {
         var records: [InstanceRecord] = [.limit(instance, LimitRecord(bytesPerSecond: configured))]
         guard recorded.limits.count >= Self.keptLimits else { return records }

@@ -117,7 +117,7 @@ package struct EarlierCopies: Sendable {
     }
 }
 
-// What lies in the logs.
+// Contents of the logs.
 extension EarlierCopies {
     private func batches(
         in ranges: [TopicPartition: Range<Int64>], _ registered: [Int64: String]
@@ -151,7 +151,7 @@ extension EarlierCopies {
             let answers = await target.read(Array(open.values), isolation: .readUncommitted)
             var progress = 0
             for (partition, answer) in answers {
-                // What has expired meanwhile shows nothing.
+                // Records that have expired meanwhile show nothing.
                 guard let bytes = try? answer.get().records?.contiguous else { continue }
                 progress += 1
                 open[partition] = nil

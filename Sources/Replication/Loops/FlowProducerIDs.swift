@@ -18,13 +18,13 @@ package actor FlowProducerIDs {
     private var selection: RecordedSelection?
     /// Every id that the flow is known to have written under; what they wrote is ours.
     var all: Set<Int64> { recorded.union(registrations.keys) }
-    /// Those that the flow's progress names, also where their registration is damaged.
+    /// Ids that the flow's progress names, also where their registration is damaged.
     private var recorded: Set<Int64> = []
     /// Ids that nobody can have written under before this process.
     package private(set) var fresh: Set<Int64> = []
     /// Other instances of the flow may write under the same ids.
     private var isShared = false
-    /// Whether the target lets us fence, as far as is known.
+    /// True if the target lets us fence, as far as is known.
     private(set) var canFence = true
     /// Target topics that take no fences, of which that is known.
     private var unfenced: Set<String> = []
@@ -139,7 +139,7 @@ package actor FlowProducerIDs {
         }
     }
 
-    /// When the flow first registered an id; nil before it has.
+    /// Time of the flow's first registration of an id; nil before it.
     var registered: Int64? { registrations.values.map(\.registered).min() }
 
     /// Records what the flow copies beside each of its ids, where that is news.

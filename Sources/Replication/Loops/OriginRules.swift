@@ -8,7 +8,7 @@ package struct OriginRules: Sendable {
     let isIdentical: Bool
     /// Each record gets a loop header.
     let stamps: Bool
-    /// Of the source's producer ids: nil for one whose records began there.
+    /// Provenance of the source's producer ids: nil for one whose records began there.
     private var provenances: [Int64: Provenance?] = [:]
     private var examinedIDs: Set<Int64> = []
     /// Ids to write under.
@@ -71,6 +71,6 @@ package struct OriginRules: Sendable {
             looksInside: stamps || (provenance?.carriesHeaders ?? false))
     }
 
-    /// Of records that begin at the source.
+    /// Provenance of records that begin at the source.
     package var usual: Provenance { Provenance(chain: [sourceCluster], carriesHeaders: stamps) }
 }

@@ -50,7 +50,7 @@ package actor OriginTable {
     package func cannotTell(_ id: Int64, _ why: String) -> KafkaError {
         KafkaError(
             .unexpectedAnswer(
-                "the registration of producer id \(id) cannot be understood (\(why)), so nobody can tell where its "
+                "the registration of producer id \(id) cannot be understood (\(why)), so it is not known where its "
                     + "records come from. If a flow writes under that id, start it again: it registers its ids again. If none "
                     + "does, write a record with the key \(id) and no value. See who else may write to this topic"),
             during: .request(.fetch), cluster: cluster.settings.name, topic: OriginRecord.topic, partition: 0)
@@ -68,7 +68,7 @@ package actor OriginTable {
             throw KafkaError(
                 .unexpectedAnswer(
                     "the flow \(flow) writes to this cluster, but none of its producer ids is registered: the topic was "
-                        + "deleted or emptied. Start that flow again: it registers its ids anew. If it is no longer "
+                        + "deleted or emptied. Start that flow again: it registers its ids again. If it is no longer "
                         + "needed and none of its records are left, delete the topic \(name)"),
                 during: .request(.fetch), cluster: cluster.settings.name, topic: OriginRecord.topic, partition: 0)
         }

@@ -5,7 +5,7 @@ internal import KafkaWire
 package struct RegisteredFlow: Hashable, Sendable {
     package let name: String
     package let sourceClusterID: String
-    /// When it first registered an id, in milliseconds since 1970.
+    /// Time of its first registration of an id, in milliseconds since 1970.
     package let registered: Int64
     /// Nil for a flow of a version that did not record it.
     package let selection: RecordedSelection?

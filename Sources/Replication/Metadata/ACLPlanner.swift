@@ -5,7 +5,7 @@ package enum ACLPlanner {
     /// - Parameters:
     ///   - owned: the rules on the target that are ours, or were about to be.
     ///   - untouched: topics on the target whose own rules stay as they are.
-    ///   - overwrites: create again what somebody removed.
+    ///   - overwrites: create rules again that others removed.
     package static func plan(
         source: [AccessRule], target: [AccessRule], owned: [AccessRule: LedgerState.Ownership], mapping: ACLMapping,
         untouched: Set<String> = [], overwrites: Bool = false
@@ -54,7 +54,7 @@ package enum ACLPlanner {
     private static func removedByOthers(_ rule: AccessRule) -> SyncNote {
         SyncNote(
             kind: .changedByOthers, subject: "\(rule)",
-            message: "somebody removed the rule \(rule), which the source still has: it is left alone; "
+            message: "the rule \(rule) was removed on the target, and the source still has it: it is left alone; "
                 + "create it there again, or run plan --apply --overwrite")
     }
 }

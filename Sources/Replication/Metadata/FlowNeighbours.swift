@@ -24,7 +24,7 @@ actor FlowNeighbours {
     private var writers: RegisteredFlows
     private var feeders: RegisteredFlows
     private let source: ClusterClient
-    /// What flows copy that have recorded no selection, or share records with this one.
+    /// Topics of flows that have recorded no selection, or share records with this one.
     private var memories: [Side: [String: RecordedFlowReader]] = [:]
     private var basis: Basis?
     /// By source topic: decided once, until a flow records something else.
@@ -55,7 +55,7 @@ actor FlowNeighbours {
     }
 
     struct Judgement: Sendable {
-        /// Why topics are left to other flows, by source topic.
+        /// Reasons why topics are left to other flows, by source topic.
         var refused: [String: String] = [:]
         /// Source topics that are copies of the target's own.
         var returning: Set<String> = []
@@ -184,7 +184,7 @@ actor FlowNeighbours {
         return reader.recorded
     }
 
-    /// Why a topic is left to another flow; nil when it is the other that leaves it to this one.
+    /// Reason why a topic is left to another flow; nil when the other flow leaves it to this one.
     private func refusal(
         of topic: SelectedTopic, _ shared: SharedRecords, _ basis: Basis, _ settings: FlowSettings
     ) async throws(KafkaError) -> String? {

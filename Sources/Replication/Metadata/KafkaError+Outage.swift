@@ -1,7 +1,7 @@
 package import KafkaClient
 
 extension KafkaError {
-    /// Whether a cluster gave no answer that is about what was asked: it cannot be reached, is silent, or has no leader
+    /// True if a cluster gave no answer that is about what was asked: it cannot be reached, is silent, or has no leader
     /// or coordinator for it now.
     package var isOutage: Bool {
         switch reason {

@@ -35,7 +35,7 @@ actor MetadataSync {
         planner = SyncPlanner(settings)
     }
 
-    /// One look, and what follows from it. What fails is reported, and tried again at the next.
+    /// One look, and what follows from it. A failure is reported, and the action is tried again at the next look.
     func synchronize() async {
         do throws(FlowError) {
             try await ledger.open()
@@ -51,7 +51,7 @@ actor MetadataSync {
                 if !plan.actions.isEmpty, try await isOutdated(&seen) {
                     plan = planner.metadataPlan(seen, ledger: await ledger.state)
                 }
-                // What a flow that stops could not read any more is no news.
+                // Metadata that a stopping flow could not read any more is no news.
                 guard !Task.isCancelled else { return }
                 await reporter.report(plan.notes.filter { !$0.isOutage })
                 let outcomes = try await applier.apply(plan)
@@ -99,7 +99,7 @@ actor MetadataSync {
         var seen = SyncObservation()
         seen.now = wallClock()
         do throws(KafkaError) {
-            // What discovery has just asked is new enough.
+            // The answers that discovery just got are new enough.
             let sourceMetadata = try await observer.source.metadata(.all, allowingAge: settings.sync.interval)
             seen.target = try await observer.target.metadata(.all, allowingAge: settings.sync.interval)
             let selected = observer.select(sourceMetadata)

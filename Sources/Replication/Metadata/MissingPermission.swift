@@ -82,13 +82,13 @@ package struct MissingPermission: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension KafkaError {
-    /// Whether the cluster refused for lack of permission.
+    /// True if the cluster refused for lack of permission.
     package var isAuthorization: Bool {
         code == .topicAuthorizationFailed || code == .groupAuthorizationFailed || code == .clusterAuthorizationFailed
             || code == .transactionalIDAuthorizationFailed
     }
 
-    /// Whether the cluster lacks the function, whoever asks.
+    /// True if the cluster lacks the function, whoever asks.
     package var isNotOffered: Bool {
         if case .unsupported = reason { return true }
         return code == .unsupportedVersion || code == .securityDisabled

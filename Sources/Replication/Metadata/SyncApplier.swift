@@ -24,7 +24,7 @@ package struct SyncApplier: Sendable {
     private static let batch = 250
     private static let partitionsPerRequest: Int32 = 2_000
 
-    /// - Returns: an outcome for each action. What fails does not keep the rest from being done.
+    /// - Returns: an outcome for each action. A failed action does not keep the others from being done.
     /// - Throws: when what is ours cannot be remembered: then nothing more is changed.
     package func apply(_ plan: SyncPlan) async throws(FlowError) -> [SyncOutcome] {
         try await ledger.store(plan.bookkeeping)

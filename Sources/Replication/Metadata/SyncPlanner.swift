@@ -7,7 +7,7 @@ package struct SyncPlanner {
     private let overwrites: Bool
     private let topics: TopicPlanner
 
-    /// - Parameter overwrites: replace also what somebody else changed on the target.
+    /// - Parameter overwrites: replace also what others changed on the target.
     package init(_ settings: FlowSettings, overwrites: Bool = false) {
         self.settings = settings
         self.overwrites = overwrites

@@ -42,7 +42,7 @@ package struct TopicCreation: Sendable {
         return outcomes
     }
 
-    /// Whether the request may have been refused for what it is, not for each of its topics.
+    /// Tells whether the request may have been refused for what it is, not for each of its topics.
     private func isRefusedAsAWhole(_ outcomes: [Result<Void, KafkaError>?]) -> Bool {
         var codes: Set<ErrorCode> = []
         for outcome in outcomes {

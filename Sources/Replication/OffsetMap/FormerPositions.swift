@@ -14,7 +14,7 @@ package struct FormerPositions: Hashable, Sendable {
         self.topicID = topicID
     }
 
-    /// Whether a position may have been committed for the earlier topic.
+    /// Tells whether a position may have been committed for the earlier topic.
     package func mayHold(_ offset: Int64, of group: String, partition: Int32) -> Bool {
         guard let known = groups[ExactName(group)] else { return false }
         guard let known else { return true }

@@ -7,7 +7,7 @@ package enum OffsetTranslation: Hashable, Sendable {
     /// Everything before it has passed and nothing at or after it has been copied: the offset behind the last copy,
     /// -1 when there is none at all.
     case end(target: Int64)
-    /// So many source offsets before it have not passed yet. Completed copies end at `target`.
+    /// That many source offsets before it have not passed yet. Completed copies end at `target`.
     case ahead(by: Int64, target: Int64)
     /// Nothing is known of it: replication began at `start`, or the copies before it are gone from the target.
     case beforeStart(Int64)

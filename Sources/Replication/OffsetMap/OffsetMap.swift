@@ -2,8 +2,8 @@ internal import NIOCore
 
 /// Place of each record's copy on the target: exactly, in both directions.
 ///
-/// Within a batch the mapping is linear, so a stretch is kept as one segment until a hole at the source or somebody
-/// else's record on the target ends it. Full blocks of segments are kept in their stored form.
+/// Within a batch the mapping is linear, so a stretch is kept as one segment until a hole at the source or another
+/// writer's record on the target ends it. Full blocks of segments are kept in their stored form.
 ///
 /// ```
 ///   known from `start`                                     `passed`

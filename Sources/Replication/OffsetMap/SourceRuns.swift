@@ -1,6 +1,6 @@
-/// Which source offsets a batch's records came from, in order: ranges without holes.
+/// Source offsets that a batch's records came from, in order: ranges without holes.
 ///
-/// The first range stands by itself, so that a batch without holes costs no allocation.
+/// The first range is a field of its own, so that a batch without holes costs no allocation.
 package struct SourceRuns: Hashable, Sendable {
     package private(set) var first: Range<Int64>
     package private(set) var rest: [Range<Int64>] = []

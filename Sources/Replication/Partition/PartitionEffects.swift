@@ -6,7 +6,7 @@ package struct PartitionEffects: Sendable {
     package var released: [Int] = []
     /// A frame of the budget that batches were taken from.
     package var held: HeldFrame?
-    /// Somebody who was thought to lead a partition does not.
+    /// A broker that was thought to lead a partition does not.
     package var areLeadersStale = false
     /// Messages for the log, in order.
     package var reports: [PartitionReport] = []
@@ -43,11 +43,11 @@ package enum PartitionReport: Hashable, Sendable {
     case impossibleAnswer(String)
     /// The last copies could not be compared with the source's records, for this reason.
     case notCompared(String)
-    /// So many records of an earlier run were found on the target that were not accounted for.
+    /// Records of an earlier run were found on the target that were not accounted for.
     case recovered(records: Int64)
     /// The target's log was truncated; so many source offsets are copied again.
     case targetTruncated(at: Int64, knownEnd: Int64, offsets: Int64)
-    /// So many records from a target offset on are copied again in their place.
+    /// Records from a target offset on are copied again in their place.
     case duplicated(DuplicateCause, offset: Int64, records: Int64)
     /// Recovery has failed so often in a row.
     case recoveryFailed(KafkaError, attempt: Int)

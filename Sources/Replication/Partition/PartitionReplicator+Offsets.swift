@@ -213,7 +213,7 @@ extension PartitionReplicator {
         guard baseOffset >= 0, baseOffset != expected else { return true }
         failDiffering(
             baseOffset > expected
-                ? "the target appended the records of source offset \(expected) at \(baseOffset): somebody else writes to "
+                ? "the target appended the records of source offset \(expected) at \(baseOffset): others write to "
                     + "\(target)"
                 : "the target appended the records of source offset \(expected) at \(baseOffset): its log had lost its end"
         )
@@ -352,14 +352,14 @@ extension PartitionReplicator {
             if isActive {
                 failDiffering(
                     "the log of \(target) ends at offset \(outcome.end.offset), and should not be beyond \(limit): markers "
-                        + "or records have come there twice, or somebody else writes there")
+                        + "or records have come there twice, or others write there")
             }
             return false
         }
         return true
     }
 
-    /// The target has lost its end. What is gone is copied again in its place, unless something has taken it.
+    /// The target has lost its end. Lost records are copied again in their place, unless something has taken it.
     private mutating func truncatedAligned(at truncation: Int64, _ outcome: RecoveryOutcome) {
         guard let alignment else { return }
         guard outcome.end.offset <= truncation else {

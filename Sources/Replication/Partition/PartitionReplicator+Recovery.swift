@@ -250,7 +250,7 @@ extension PartitionReplicator {
 }
 
 extension TargetTail {
-    /// Whether a batch of the log is this one.
+    /// Tells whether a batch of the log is this one.
     func holds(_ sent: OutgoingBatch, in batch: Batch) -> Bool {
         // Damaged at the source: then the target has not taken it.
         (try? holds(sent.records, in: batch)) ?? false

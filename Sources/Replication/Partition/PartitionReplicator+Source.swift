@@ -149,7 +149,7 @@ extension PartitionReplicator {
     private static let largestFetchBytes = 64 << 20
     private static let newsworthyAnswers = 3
 
-    /// Whether an answer to a fetch at this offset is about what is to be read next.
+    /// Tells whether an answer to a fetch at this offset is about what is to be read next.
     package func expects(_ fetchOffset: Int64) -> Bool {
         isActive && !isRecovering && reading == .reading && nextFetchOffset == fetchOffset
     }
@@ -227,14 +227,14 @@ extension PartitionReplicator {
             reading = .draining(
                 PartitionFailure(
                     .outOfRange,
-                    explanation + ". With policies: {expired: continue} replication goes on behind them"))
+                    explanation + ". With policies: {expired: continue} replication continues behind them"))
             return
         }
         let count = start - cursor.position
         cursor.openSkips[.expired, default: 0] += count
         cursor.position = start
         completeIfIdle()
-        lose(explanation + "; going on at \(start)", .expired, offsets: count)
+        lose(explanation + "; continuing at \(start)", .expired, offsets: count)
     }
 
     /// The source's log was truncated, and may have grown again with other records.
@@ -259,7 +259,7 @@ extension PartitionReplicator {
             cursor.position = end
             completedOffset = end
         }
-        lose(explanation + "; going on at \(end)", .truncated, offsets: max(0, lost))
+        lose(explanation + "; continuing at \(end)", .truncated, offsets: max(0, lost))
     }
 
     /// Compares the last copies with the source's records before anything is read behind them.
@@ -304,7 +304,7 @@ extension PartitionReplicator {
                     explanation
                         + rules.remedy(
                             "With policies: {truncated: continue} the first such record is searched for, and replication "
-                                + "goes on from there")))
+                                + "continues from there")))
         }
         dropBuffered()
         phase = .recovering(.init(divergence: offset))
@@ -317,7 +317,7 @@ extension PartitionReplicator {
             PartitionFailure(
                 .truncated,
                 explanation
-                    + rules.remedy("With policies: {truncated: continue} replication goes on at \(offset)")))
+                    + rules.remedy("With policies: {truncated: continue} replication continues at \(offset)")))
         return false
     }
 
@@ -338,13 +338,13 @@ extension PartitionReplicator {
         checkGeneration()
     }
 
-    /// Whether ``sourceDescribed(topicID:leader:)`` has something new to say, or something that has yet to be followed.
+    /// Tells whether ``sourceDescribed(topicID:leader:)`` has something new to say, or something that has yet to be followed.
     package func sourceDiffers(topicID: KafkaUUID, leader: PartitionLeader?) -> Bool {
         hasSourceLeader != (leader != nil) || (leader != nil && sourceLeader != leader)
             || (topicID != .zero && topicID != describedTopicID) || describedTopicID != sourceTopicID
     }
 
-    /// Whether the position is one of the topic that has the name now.
+    /// Tells whether the position is one of the topic that has the name now.
     mutating func checkGeneration() {
         guard isActive, sourceTopicID != .zero, describedTopicID != .zero, describedTopicID != sourceTopicID else {
             return

@@ -24,7 +24,7 @@ package struct ProduceAttempt: Sendable {
 package struct ProduceAnswer: Sendable {
     package var code: ErrorCode
     package var message: String?
-    /// Of the first record; -1 when the broker does not tell.
+    /// Offset of the first record; -1 when the broker does not tell.
     package var baseOffset: Int64
     /// Start of the target's log; -1 when the broker does not tell.
     package var logStartOffset: Int64
@@ -147,7 +147,7 @@ extension PartitionReplicator {
         let explanation =
             isDamaged
             ? "the batch behind source offset \(completedOffset) does not match its checksum: the record data at "
-                + "the source is corrupt, or was altered on the way"
+                + "the source is corrupt, or was altered in transit"
             : rejection.explanation + place + ". With policies: {quarantined: continue} such records are left out"
         fail(PartitionFailure(rejection.reason, explanation))
     }

@@ -429,7 +429,7 @@ extension PartitionReplicator {
         }
     }
 
-    /// When ``tick(now:)`` has something to do; nil when only another event can change the partition.
+    /// Time at which ``tick(now:)`` has something to do; nil when only another event can change the partition.
     package var nextDeadline: NIODeadline? {
         guard isActive else { return nil }
         var next = fetchDelay.until

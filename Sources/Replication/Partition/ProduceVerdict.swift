@@ -3,7 +3,7 @@ package import KafkaWire
 /// Meaning of a target leader's answer to one batch for its partition.
 package enum ProduceVerdict: Hashable, Sendable {
     case written
-    /// Send it again, to whoever leads then.
+    /// Send it again, to the leader of that time.
     case retry(refreshLeaders: Bool)
     /// It may be in the log or not.
     case unknownOutcome(refreshLeaders: Bool)

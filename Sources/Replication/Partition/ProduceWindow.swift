@@ -117,7 +117,7 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
     /// The batch that was enqueued last, unless it has passed.
     package var newest: Batch? { entries.last?.batch }
 
-    /// Whether ``next()`` would hand out a batch.
+    /// True if ``next()`` would hand out a batch.
     package var canSend: Bool {
         switch phase {
         case .settling: return false
@@ -204,8 +204,8 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
     /// that is not.
     package var batches: [(batch: Batch, recordCount: Int32)] { entries.map { ($0.batch, $0.recordCount) } }
 
-    /// What was acknowledged behind something that is not goes out again, behind it. Only when no answer is out, and before the
-    /// epochs of all ids are renewed: the broker has the sequences already.
+    /// Sends acknowledged batches again that lie behind one that is not, behind it. Only when no answer is out, and
+    /// before the epochs of all ids are renewed: the broker has the sequences already.
     package mutating func forgetAcknowledgements() {
         precondition(outstanding == 0, "whoever waits for answers need not forget any")
         for index in entries.indices { entries[index].baseOffset = nil }
@@ -230,7 +230,7 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         lanes[stamp.id]?.nextSequence = stamp.sequence
     }
 
-    /// Other batches take the place of the oldest, which the broker has refused; those behind it are numbered anew.
+    /// Other batches take the place of the oldest, which the broker has refused; those behind it get new numbers.
     /// Only when no answer is out.
     ///
     /// - Returns: the batch that is gone.
@@ -248,7 +248,7 @@ package struct ProduceWindow<Batch: Sendable>: Sendable {
         return old.batch
     }
 
-    /// What is not acknowledged goes out under another id from now on. Only when no answer is out.
+    /// Sends batches that are not acknowledged under another id from now on. Only when no answer is out.
     package mutating func reassign(from old: Int64, to new: ProducerIdentity) {
         precondition(outstanding == 0, "what is in flight keeps its producer id")
         lanes[old] = nil

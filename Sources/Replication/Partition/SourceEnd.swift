@@ -4,7 +4,7 @@ package import NIOCore
 /// The age of what is known of a source log's end, and what is in the way of knowing it. The end itself is the
 /// partition's high watermark.
 package struct SourceEnd: Sendable {
-    /// When the source last said where the log ends, or that nothing is new; nil before.
+    /// Time of the source's last report of the log's end, or that nothing is new; nil before the first.
     private(set) var heardAt: NIODeadline?
     /// When it last said where.
     private(set) var saidAt: NIODeadline?
@@ -12,10 +12,10 @@ package struct SourceEnd: Sendable {
     private(set) var failure: String?
     /// The last stable offset by the last fetch; -1 when it did not tell.
     private(set) var lastStableOffset: Int64 = -1
-    /// Whether that fetch has told of records behind it.
+    /// True if that fetch has told of records behind it.
     private(set) var isHeldBack = false
-    /// When the source was first asked for an end beyond what has been read, with nothing read since; nil when nothing is
-    /// missing.
+    /// Time at which the source was first asked for an end beyond what has been read, with nothing read since; nil when
+    /// nothing is missing.
     private(set) var unreadSince: NIODeadline?
     /// The transaction that holds back what follows, where the source's leader has told it.
     private(set) var openTransaction: OpenTransaction?
@@ -113,7 +113,8 @@ extension PartitionReplicator {
         }
         guard age < SourceEnd.lifetime else {
             return .unknown(
-                sourceEnd.failure ?? "the source has not said where it ends for \(age.nanoseconds / 1_000_000_000) s")
+                sourceEnd.failure
+                    ?? "the source has not reported its end offset for \(age.nanoseconds / 1_000_000_000) s")
         }
         guard highWatermark >= completedOffset else {
             return .unknown("the source's log ends at offset \(highWatermark), before what was copied")
@@ -121,7 +122,7 @@ extension PartitionReplicator {
         return .known(highWatermark - completedOffset)
     }
 
-    /// Whether the source should be asked where its log ends: a fetch has not told for a while.
+    /// Tells whether the source should be asked where its log ends: a fetch has not told for a while.
     @inline(__always)
     package func needsSourceEnd(at now: NIODeadline) -> Bool {
         isSelected && sourceEnd.isDue(at: now)

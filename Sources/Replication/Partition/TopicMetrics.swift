@@ -93,7 +93,7 @@ package final class TopicMetrics: Sendable {
         skipped[reason]?.increment(by: count)
     }
 
-    /// So many batches, counted already when they were taken in, have become one.
+    /// Takes note that batches, counted already when they were taken in, have become one.
     func merged(batches: Int) {
         rewritten[.merge]?.increment(by: Int64(batches))
     }

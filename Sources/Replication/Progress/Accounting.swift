@@ -47,12 +47,12 @@ package struct Accounting: Hashable, Sendable, Codable {
         if records > 0 { doubled = (doubled ?? 0) + records }
     }
 
-    /// Source offsets now belong to another log, of which nothing has passed: the topic was created anew.
+    /// Source offsets now belong to another log, of which nothing has passed: the topic was recreated.
     package mutating func beginAnew(at offset: Int64, passed: Int64) {
         rewound += passed - offset
     }
 
-    /// By how many offsets the identity is violated at this position; zero, or the program is wrong.
+    /// Number of offsets by which the identity is violated at this position; zero, or the program is wrong.
     package func imbalance(passed: Int64) -> Int64 {
         passed - start + rewound - written - skipped.values.saturatingSum()
     }

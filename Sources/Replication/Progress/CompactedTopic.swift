@@ -54,7 +54,7 @@ struct CompactedTopic {
     private func mend() async throws(KafkaError) {
         let topic = ConfigResource.topic(name)
         let keys = [Self.policy.key] + Self.segments.keys.sorted()
-        // Who may not see the settings cannot judge them: `doctor` asks for the right.
+        // A principal that may not see the settings cannot judge them: `doctor` asks for the right.
         guard case .success(let found)? = await client.describeConfigs([topic], keys: keys)[topic] else { return }
         let policy = found[Self.policy.key]?.value
         if let policy, policy != Self.policy.value {

@@ -41,7 +41,7 @@ package actor FlowClaim {
         guard holder == owner else {
             // A claim that was not granted must not keep the next one away.
             try await release()
-            throw FlowIsClaimed(flow: flow, owner: holder ?? "somebody")
+            throw FlowIsClaimed(flow: flow, owner: holder ?? "another process")
         }
     }
 
@@ -126,6 +126,6 @@ public struct FlowIsClaimed: Error, Hashable, Sendable, CustomStringConvertible 
     }
 
     public var description: String {
-        "flow \"\(flow)\" is being migrated by \(owner) at this moment: wait for it, or stop it and try again in 20 s"
+        "flow \"\(flow)\" is being migrated by \(owner) at the moment: wait for it, or stop it and try again in 20 s"
     }
 }

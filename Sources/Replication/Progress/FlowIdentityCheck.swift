@@ -8,7 +8,7 @@ package struct FlowIdentityCheck: Sendable {
     package struct Finding: Sendable {
         package var sourceClusterID: String
         package var targetClusterID: String
-        /// As the settings have it now.
+        /// Identity by the present settings.
         package var identity: FlowIdentity
         package var hasProgressTopic: Bool
     }

@@ -1,4 +1,4 @@
-// What operators and instances tell all instances of a flow, through its progress topic.
+// Messages of operators and instances to all instances of a flow, through its progress topic.
 
 /// A part of the flow is paused.
 package struct PauseRecord: Hashable, Sendable, Codable {
@@ -109,7 +109,7 @@ package struct RecordedControl: Hashable, Sendable {
         }
     }
 
-    /// As records, from which this can be taken in again: the newest limit comes last.
+    /// Records from which this can be taken in again: the newest limit comes last.
     package var records: [InstanceRecord] {
         var records = pauses.map { InstanceRecord.pause($0, $1) }
         records += retries.map { .retry($0, $1) }

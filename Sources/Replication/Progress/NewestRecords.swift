@@ -23,7 +23,7 @@ extension [Record] {
         return kept.sorted().map { self[$0] }
     }
 
-    /// Whether nothing that came before under the key counts any more. Identity and producer ids of a flow stay known
+    /// Tells whether nothing that came before under the key counts any more. Identity and producer ids of a flow stay known
     /// whatever is said of them later.
     private static func decides(_ key: ProgressRecord.Key, _ bytes: ByteBuffer, _ value: ByteBuffer?) -> Bool {
         if value == nil, case .checkpoint = key { return true }

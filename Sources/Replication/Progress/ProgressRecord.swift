@@ -143,12 +143,12 @@ package enum ProgressRecord: Hashable, Sendable {
             }
         }
 
-        /// Whether all instances obey what it says.
+        /// True if all instances obey what it says.
         var isControl: Bool {
             if case .control = self { true } else { false }
         }
 
-        /// As it is written.
+        /// Written form.
         package var text: String {
             switch self {
             case .identity: "flow"

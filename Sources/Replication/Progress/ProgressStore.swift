@@ -31,7 +31,7 @@ package actor ProgressStore {
 
     nonisolated var topic: String { ProgressTopic.name(flow: flow) }
 
-    /// Whether the flow has never been started.
+    /// True if the flow has never been started.
     package var isNewFlow: Bool { recorded.identity == nil }
 
     package var known: [TopicPartition: Checkpoint] { recorded.checkpoints }
@@ -110,7 +110,7 @@ package actor ProgressStore {
     /// Every producer id that the flow is known to have written under.
     var producerIDs: Set<Int64> { recorded.producerIDs }
 
-    /// Whether the identity is known from an earlier record than the newest, which is damaged: compaction would leave
+    /// True if the identity is known from an earlier record than the newest, which is damaged: compaction would leave
     /// that.
     var isIdentityAtRisk: Bool { recorded.identity != nil && recorded.identityFlaw != nil }
 

@@ -5,7 +5,7 @@ package import NIOCore
 package struct Provenance: Hashable, Sendable {
     /// Ids of the clusters that the records were stored on before the one where they lie, the origin first.
     package var chain: [String]
-    /// Whether the records carry loop headers, which may name further clusters.
+    /// True if the records carry loop headers, which may name further clusters.
     package var carriesHeaders: Bool
 
     package init(chain: [String], carriesHeaders: Bool) {
@@ -30,9 +30,9 @@ package struct OriginRecord: Hashable, Sendable, Codable {
     package var chain: [String]
     /// See ``Provenance/carriesHeaders``.
     package var carriesHeaders: Bool
-    /// When the id was registered, in milliseconds since 1970.
+    /// Time of the registration, in milliseconds since 1970.
     package var registered: Int64
-    /// What the flow copies; nil when registered by a version without.
+    /// Selection of the flow; nil when registered by a version without.
     package var selection: RecordedSelection?
 
     package var provenance: Provenance { Provenance(chain: chain, carriesHeaders: carriesHeaders) }

@@ -28,10 +28,10 @@ package struct RecordedFlow: Sendable {
 
     private var damagedFormer: [String: Set<ExactName>] = [:]
 
-    /// Why the newest record under the key `flow` cannot be understood; nil when it can be.
+    /// Reason why the newest record under the key `flow` cannot be understood; nil when it can be.
     package private(set) var identityFlaw: String?
-    /// Why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came before
-    /// it may be known.
+    /// Reasons why the newest checkpoint of a partition cannot be understood, with the record's offset. One that came
+    /// before it may be known.
     package private(set) var checkpointFlaws: [TopicPartition: String] = [:]
     /// Blocks whose newest record cannot be understood.
     private var damagedBlocks: [TopicPartition: Set<Int>] = [:]
@@ -40,13 +40,13 @@ package struct RecordedFlow: Sendable {
 
     package init() {}
 
-    /// Whether the flow has ever had a producer id to write with: it registers one before it writes. Flows that ran
+    /// True if the flow has ever had a producer id to write with: it registers one before it writes. Flows that ran
     /// before registrations were kept here are told by the ids in their checkpoints.
     package var hasWritten: Bool {
         !producers.isEmpty || checkpoints.values.contains { $0.producers?.isEmpty == false }
     }
 
-    /// Why nothing else that is recorded may be used, and what to do; nil when the flow's identity is known, or
+    /// Reason why nothing else that is recorded may be used, and what to do; nil when the flow's identity is known, or
     /// nothing was recorded as such.
     package var identityRefusal: String? {
         guard identity == nil, let identityFlaw else { return nil }
@@ -136,7 +136,7 @@ package struct RecordedFlow: Sendable {
         // Without it no position in the topic is taken for one of the present topic.
         case .generation(let topic): generations[topic] = nil
         case .former(let topic, let group): damagedFormer[topic, default: []].insert(ExactName(group))
-        // What was said before holds until it is said again.
+        // The earlier statement holds until the next.
         case .control: break
         case .wake: break
         case .start(let instance): starts[instance] = nil
@@ -161,7 +161,7 @@ package struct RecordedFlow: Sendable {
         }
     }
 
-    /// Which positions in a source topic may have been committed for an earlier one of its name.
+    /// Positions in a source topic that may have been committed for an earlier one of its name.
     ///
     /// - Parameter topicID: 32 hexadecimal digits.
     package func succession(of topic: String, topicID: String) -> TopicSuccession {

@@ -4,7 +4,7 @@ internal import KafkaWire
 /// The offset maps of a flow as it has recorded them on the target, for those who look from outside of it: at most
 /// about a second old while the flow runs.
 package struct RecordedMaps: Sendable {
-    /// Whether the flow has ever been started.
+    /// True if the flow has ever been started.
     package let hasRun: Bool
     /// The partitions that it copies, as far as it has recorded them.
     package let partitions: [ForwardPartition]

@@ -36,7 +36,7 @@ extension ProgressStore {
         return isFirst
     }
 
-    /// Whether an instance has begun, and is not in the group yet as far as is known.
+    /// Tells whether an instance has begun, and is not in the group yet as far as is known.
     ///
     /// - Parameter members: those of whom it is known that they are, and oneself.
     func isClaimed(byOthersThan members: Set<String>) -> Bool {

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import KafkaClient
 internal import NIOCore
 
-/// Why a stored record was not written by this program, or is damaged.
+/// Flaw of a stored record that this program did not write, or that is damaged.
 package struct ImpossibleState: Error, Hashable, CustomStringConvertible {
     package let description: String
 

@@ -13,7 +13,7 @@ package struct StoredBlocks: Sendable {
         blocks[partition, default: [:]][number] = block
     }
 
-    /// A block to write; nil to remove what stands under its number.
+    /// A block to write; nil to remove the one of its number.
     package struct Change: Hashable, Sendable {
         package let partition: TopicPartition
         package let number: Int

@@ -11,7 +11,7 @@ package struct ContentFingerprint: Hashable, Sendable {
         bits = RecordFingerprint(record, ignoresTimestamp: ignoringTimestamp).content.hashValue
     }
 
-    /// Of a batch that is known only as it lies in the log.
+    /// Makes the fingerprint of a batch that is known only as it is in the log.
     init(_ batch: RecordBatch) {
         bits = batch.payload.hashValue
     }

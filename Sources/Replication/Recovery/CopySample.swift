@@ -49,7 +49,7 @@ package struct CopySample: Hashable, Sendable {
     package mutating func takeCopies(_ records: ByteBuffer, ours: Set<Int64>, hadRoom: Bool) {
         var reader = LogEntryReader(records)
         var next = scan.position
-        // What cannot be read is not compared.
+        // Records that cannot be read are not compared.
         while next < scan.end, let entry = try? reader.next() {
             // The source may have an aborted record in the place of filler.
             if case .batch(let batch) = entry, !batch.header.isControl, ours.contains(batch.header.producerID),

@@ -20,7 +20,7 @@ package struct PartitionRecovery: Sendable {
         case targetEnd
         /// End of this leader epoch of the target's log.
         case targetEpochEnd(Int32)
-        /// Whether a record of the target is the copy of one of the source.
+        /// True if a record of the target is the copy of one of the source.
         case compare(OffsetSegment.Pair)
         case fence([ProducerIdentity])
         case targetRecords(from: Int64)
@@ -171,7 +171,7 @@ package struct PartitionRecovery: Sendable {
         guard subject.keepsOffsets, tellsProducers else { return [] }
         return ours.sorted().compactMap { id in
             guard let epoch = known[id], renewed[id] == nil else { return nil }
-            // What has come since the target was asked is in the tail.
+            // Records that came after the target was asked are in the tail.
             let newest = tail.batches.last { $0.producer.id == id && $0.producer.epoch == epoch }
             let following = newest.map { $0.producer.sequence &+ Int32(truncatingIfNeeded: $0.count) }
             guard let next = following ?? lastSequence(of: id).map({ $0 &+ 1 }) else { return nil }
@@ -294,7 +294,7 @@ extension PartitionRecovery {
         step = .endAgain
     }
 
-    /// Somebody has a higher epoch, or the cluster could not tell us ours.
+    /// Another producer has a higher epoch, or the cluster could not tell us ours.
     package mutating func epochsTooLow(_ error: KafkaError) {
         for (id, epoch) in renewed { known[id] = max(known[id] ?? -1, epoch) }
         failed(error)
@@ -385,7 +385,7 @@ extension PartitionRecovery {
         } else if sample.isEmpty {
             match()
         } else if tail.count > 0 {
-            // What is matched beside the tail must be the log that was copied.
+            // The log that is matched beside the tail must be the one that was copied.
             step = .originals(sample)
         } else {
             self.sample = sample

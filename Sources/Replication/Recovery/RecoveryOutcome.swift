@@ -43,7 +43,7 @@ package struct RecoveryOutcome: Sendable {
 
     /// Records that were appended in front of missing ones, and come once more behind them, in their place.
     package struct OutOfOrder: Hashable, Sendable {
-        /// Of the first of them.
+        /// Offset of the first of them.
         package var offset: Int64
         package var records: Int64
         package var cause: DuplicateCause

@@ -101,7 +101,7 @@ package struct SourceMatch: Sendable {
             })
     }
 
-    /// So many source offsets without a copy, by reason.
+    /// Divides a number of source offsets without a copy by reason.
     private func reasons(for count: Int64, quarantined: Int64) -> [SkipReason: Int64] {
         let quarantined = min(count, quarantined)
         var left = count - quarantined

@@ -23,15 +23,15 @@ package struct TailMatcher: Sendable {
     /// Source offsets whose copies lie one behind the other among our records of the tail.
     package struct Match: Hashable, Sendable {
         package var sources: Range<Int64>
-        /// Of the first copy.
+        /// Number of the first copy.
         package var number: Int64
     }
 
-    /// So many records in a row are taken for quarantined at most, and as many more as there are copies. A copy that
+    /// Records in a row that are taken for quarantined at most, and as many more as there are copies. A copy that
     /// cannot be found for another reason is not searched for in all of the source.
     private static let mostQuarantined: Int64 = 100_000
 
-    /// So many records are remembered of whose copies nothing is left to compare.
+    /// Records that are remembered although nothing of their copies is left to compare.
     private static let mostBlind = 1_000_000
 
     private let start: Int64
@@ -43,7 +43,7 @@ package struct TailMatcher: Sendable {
     private var readCount: Int64 = 0
     private var isCounting: Bool
     private var places: [ContentFingerprint: [Int]] = [:]
-    /// Of the last fingerprint that was found in the source.
+    /// Place of the last fingerprint that was found in the source.
     private var lastPlace = -1
     private var matchedFingerprints = 0
     /// Once as many were read as there may be: fingerprints of the target that were not found yet.
@@ -57,7 +57,7 @@ package struct TailMatcher: Sendable {
     private var matched: Int64 = 0
     /// Everything of the source below it was written or skipped by the earlier run.
     private var found: Int64
-    /// Those that are not known to be harmless.
+    /// Discontinuities that are not known to be harmless.
     private var discontinuities: ArraySlice<TargetTail.Discontinuity>
     /// The source's records may be others from this offset on than they were.
     private var doubtedFrom: Int64?
@@ -100,10 +100,10 @@ package struct TailMatcher: Sendable {
         if offset < start + maximum { doubtedFrom = offset }
     }
 
-    /// Whether the source may have been truncated behind the checkpoint.
+    /// True if the source may have been truncated behind the checkpoint.
     private var isDoubted: Bool { doubtedFrom != nil }
 
-    /// Whether enough was read.
+    /// True if enough was read.
     package var isDone: Bool {
         if outOfOrder != nil { return true }
         if readCount < maximum { return false }
@@ -121,7 +121,7 @@ package struct TailMatcher: Sendable {
         isAtEnd = true
     }
 
-    /// Whether each record on the target is known to stand for one of the source's: a run that did not care may have
+    /// True if each record on the target is known to stand for one of the source's: a run that did not care may have
     /// copied some more than once. Where nothing was taken from the source, contents tell better: what was copied last.
     private var countIsKnown: Bool {
         guard !isOtherLog, !isDoubted else { return false }
@@ -293,7 +293,7 @@ package struct TailMatcher: Sendable {
         return place
     }
 
-    /// Whether the source's record and the copy follow directly on the last match: then no other can be meant.
+    /// Tells whether the source's record and the copy follow directly on the last match: then no other can be meant.
     private func isNextCopy(_ place: Int?, _ source: Int64) -> Bool {
         guard let place, place == lastPlace + 1, lastPlace >= 0, source == found else { return false }
         return tail.fingerprints[place].number == tail.fingerprints[lastPlace].number + 1

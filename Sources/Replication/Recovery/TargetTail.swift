@@ -7,7 +7,7 @@ package import NIOCore
 package struct TargetTail: Sendable {
     /// One batch of ours as it lies in the log.
     package struct Batch: Hashable, Sendable {
-        /// Of its first record, among all of ours that were.
+        /// Number of its first record, among all of ours that were.
         package var number: Int64
         package var baseOffset: Int64
         /// Number of records that it had when it was written; compaction keeps the span of a batch.
@@ -180,7 +180,7 @@ package struct TargetTail: Sendable {
         return leftOut > gapsBetween
     }
 
-    /// Whether a batch of ours holds the records of this one: as many, and each that is left the same.
+    /// Tells whether a batch of ours holds the records of this one: as many, and each that is left the same.
     func holds(_ records: RecordBatch, in batch: Batch) throws -> Bool {
         guard Int64(records.header.recordCount) == batch.count else { return false }
         var left = fingerprints[fingerprints.partitioningIndex { $0.number >= batch.number }...]

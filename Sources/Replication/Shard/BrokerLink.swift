@@ -2,12 +2,12 @@ package import KafkaClient
 internal import KafkaWire
 package import NIOCore
 
-/// What the shard knows of one broker that it asks.
+/// State of one broker that the shard asks.
 package struct BrokerLink {
     /// For the task that produces to it; those that fetch have one for each lane.
     let signal = Signal()
     private(set) var requestsInFlight = 0
-    /// When the broker last answered, or was asked after nothing was on its way to it; nil while nothing is.
+    /// Time of the broker's last answer, or of the first request after nothing was in flight; nil while nothing is.
     private(set) var silentSince: NIODeadline?
     /// Error of the last failure; nil since the broker could be used.
     package private(set) var error: KafkaError?
@@ -22,7 +22,7 @@ package struct BrokerLink {
     /// The flow's own limit is kept by waiting until then.
     var limitedUntil: NIODeadline = .distantPast
 
-    /// As long as Kafka's own clients wait at most.
+    /// Pauses up to those of Kafka's own clients.
     private static let backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
 
     package init() {}
@@ -65,7 +65,7 @@ package struct BrokerLink {
         error != nil || (silentSince.map { now - $0 > Self.silence } ?? false)
     }
 
-    /// What was tried in a round has failed.
+    /// Takes note that the attempts of a round have failed.
     ///
     /// - Returns: how long the broker is left alone: longer after each failure. Nil when the failure was known.
     package mutating func failed(_ error: KafkaError, in round: Int, at now: NIODeadline) -> TimeAmount? {

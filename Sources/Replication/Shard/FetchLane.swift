@@ -66,7 +66,7 @@ package struct FetchLanes: Sendable {
         counts[lane, default: 0] += 1
     }
 
-    /// Whether partitions wait for the lane of tails.
+    /// Tells whether partitions wait for the lane of tails.
     package func hasReturning(to broker: Int32) -> Bool { returning[broker]?.isEmpty == false }
 
     /// The lane of tails takes the partitions that have reached the end.

@@ -201,7 +201,7 @@ extension Shard {
         logger.warning(
             """
             the target takes no markers for these topics, as for diskless ones: an older writer that still runs is shut \
-            out of them only by the first new batch. The flow goes on
+            out of them only by the first new batch. The flow continues
             """,
             metadata: [
                 "cluster": "\(target.settings.name)",
@@ -248,7 +248,7 @@ extension Shard {
             switch outcome {
             case .success(let fetched):
                 recovery.tookCopies(fetched.records?.contiguous ?? ByteBuffer(), hadRoom: hadRoom)
-            // Who may write need not be allowed to read.
+            // A principal that may write need not be allowed to read.
             case .failure(let error) where error.code == .offsetOutOfRange || error.remedy == .stop:
                 recovery.copiesUnavailable()
             case .failure(let error): recovery.failed(error)
@@ -319,7 +319,7 @@ extension Shard {
         }
     }
 
-    /// Whether the target still has the copy of a record. Without a record on the target to compare nothing speaks
+    /// Tells whether the target still has the copy of a record. Without a record on the target to compare nothing speaks
     /// against it; with one whose source record is gone, nothing speaks for it.
     private func isCopy(_ pair: OffsetSegment.Pair, _ subject: RecoverySubject) async throws(KafkaError) -> Bool {
         guard let copy = try await record(of: subject.target, at: pair.target, target) else {

@@ -8,7 +8,7 @@ package struct RecoveryGroups: Sendable {
     package struct Brokers: Hashable, Sendable {
         /// Nil while the target's partition has no leader.
         package var target: Int32?
-        /// What is read from the source may have to wait.
+        /// True if reads from the source may have to wait.
         package var sourceIsInTrouble: Bool
 
         package init(target: Int32?, sourceIsInTrouble: Bool) {
@@ -32,7 +32,7 @@ package struct RecoveryGroups: Sendable {
 
     package init() {}
 
-    /// Whether a partition is being recovered.
+    /// Tells whether a partition is being recovered.
     package func holds(_ partition: Int) -> Bool { partitions.contains(partition) }
 
     /// Puts partitions that are due into groups.

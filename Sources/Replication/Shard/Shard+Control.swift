@@ -33,7 +33,7 @@ extension Shard {
     /// Partitions that have stopped and cannot be tried again.
     func withoutPosition(_ scope: PauseScope) -> Int { scheduler.withoutPosition { scope.covers($0) } }
 
-    /// Whether the flow's limit lets a source broker be asked; otherwise its links pause until it does.
+    /// Tells whether the flow's limit lets a source broker be asked; otherwise its links pause until it does.
     func mayRead(from broker: Int32) -> Bool {
         let pause = rateLimit.wait()
         guard pause > .zero else { return true }

@@ -3,7 +3,7 @@ internal import KafkaClient
 internal import NIOCore
 internal import PlainText
 
-// What is in the way of partitions, for the operator.
+// Obstacles of partitions, for the operator.
 extension Shard {
     /// Status of each partition whose topic is selected.
     var statuses: [FlowStatus.Partition] {

@@ -117,7 +117,7 @@ extension Shard {
                 else { continue }
                 scheduler.replace(id, by: successor.producerID, for: successor.provenance)
                 logger.info(
-                    "the epochs of a producer id are used up, going on with another",
+                    "the epochs of a producer id are used up, continuing with another",
                     metadata: ["used": "\(id)", "producerID": "\(successor.producerID)"])
             } catch {
                 troubles.began(.producerIDs, shard: number, "\(error)")

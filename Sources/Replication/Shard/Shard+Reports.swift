@@ -12,13 +12,13 @@ extension Shard {
             if isGivenUp(scheduler[index].source, failure, offset: offset) { return }
             scheduler[index].metrics.failed(failure.reason)
             logger.error(
-                "partition stopped; the others go on",
+                "partition stopped; the others continue",
                 metadata: source + ["offset": "\(offset)", "reason": "\(failure.explanation)"])
         case .retried(let failure):
             logger.info("partition is tried again", metadata: source + ["stoppedBy": "\(failure.reason.rawValue)"])
         case .lost(let explanation, let offsets):
             logger.warning(
-                "records are lost; going on by policy",
+                "records are lost; continuing by policy",
                 metadata: source + ["reason": "\(explanation)", "offsets": "\(offsets)"])
         case .quarantined(let quarantined):
             logger.warning(
@@ -29,20 +29,20 @@ extension Shard {
                 ])
         case .irregular(let batch):
             logger.warning(
-                "a batch at the source is not as it should be; it is copied",
+                "a batch at the source is faulty; it is copied",
                 metadata: source + [
                     "firstOffset": "\(batch.offsets.lowerBound)", "lastOffset": "\(batch.offsets.upperBound - 1)",
                     "reason": "\(batch.reason)",
                 ])
         case .unhelpful(let text, let answers):
             logger.warning(
-                "the source sends nothing that could be copied, asking less often",
+                "the source sends nothing that can be copied, asking less often",
                 metadata: source + ["reason": "\(text)", "answers": "\(answers)"])
         case .obstructed(let text):
             logger.debug(
-                "target did not take a batch, sending it again", metadata: target + ["reason": "\(text)"])
+                "the target did not append a batch, sending it again", metadata: target + ["reason": "\(text)"])
         case .impossibleAnswer(let text):
-            logger.warning("an answer is not believed, asking again", metadata: source + ["reason": "\(text)"])
+            logger.warning("an answer cannot be true, asking again", metadata: source + ["reason": "\(text)"])
         case .notCompared(let why):
             logger.debug(
                 "the last copies could not be compared with the source's records",
@@ -56,7 +56,7 @@ extension Shard {
                 metadata: target + ["cutAt": "\(offset)", "knownEnd": "\(knownEnd)", "offsets": "\(offsets)"])
         case .duplicated(let cause, let offset, let records):
             logger.warning(
-                "\(cause.explanation); they come once more in their place, and are there twice",
+                "\(cause.explanation); they are copied again in their place, and are on the target twice",
                 metadata: target + ["firstOffset": "\(offset)", "records": "\(records)"])
         case .recoveryFailed(let error, _):
             // Where it lasts, the standstill is told, with this as its reason.
@@ -74,9 +74,9 @@ extension DuplicateCause {
     fileprivate var explanation: String {
         switch self {
         case .truncation:
-            "records were on their way when the target's log was cut, and landed in front of what it had lost"
+            "records were in flight when the target's log was cut, and were appended in front of the records it had lost"
         case .outOfOrderAppend:
-            "the target has forgotten our producer id, and took records although it had refused those before them"
+            "the target had forgotten our producer id, and appended records although it had refused those before them"
         }
     }
 }

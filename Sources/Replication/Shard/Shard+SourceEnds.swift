@@ -38,7 +38,7 @@ extension Shard {
         return areLeadersStale
     }
 
-    /// Partitions that stand before a transaction that nobody ends.
+    /// Partitions that wait before a transaction that nobody ends.
     var behindTransactions: [TopicPartition] {
         var found: [TopicPartition] = []
         scheduler.forEach { partition in if partition.isBehindTransaction { found.append(partition.source) } }

@@ -1,5 +1,5 @@
 extension Shard {
-    /// Of each partition, whatever its state.
+    /// Traffic of each partition, whatever its state.
     var traffic: [PartitionTraffic] {
         var traffic: [PartitionTraffic] = []
         scheduler.forEach { partition in

@@ -48,7 +48,7 @@ actor Shard {
     private var targetLinks: [Int32: BrokerLink] = [:]
     private let sourceLeadersSignal = Signal()
     private let targetLeadersSignal = Signal()
-    /// When the next call of ``tick()`` is scheduled.
+    /// Time of the next scheduled call of ``tick()``.
     private var tickAt: NIODeadline?
     private let newLinks: AsyncStream<NewLink>
     private let newLinksContinuation: AsyncStream<NewLink>.Continuation
@@ -366,7 +366,7 @@ extension Shard {
 
 // Leaders are looked up again whenever a link asks for it; of each cluster by itself, since the other may be silent.
 extension Shard {
-    /// Somebody who leads a partition no longer does, or cannot be reached.
+    /// A broker that led a partition no longer does, or cannot be reached.
     func refreshLeaders() {
         sourceLeadersSignal.notify()
         targetLeadersSignal.notify()

@@ -460,7 +460,7 @@ extension ShardScheduler {
     /// The largest of the numbers of bytes that partitions need in one answer.
     func largestWish(in lane: FetchLane) -> Int { largeWishes[lane]?.values.max() ?? 0 }
 
-    /// Whether partitions are not fetched because the target has yet to take what they hold.
+    /// Tells whether partitions are not fetched because the target has yet to take what they hold.
     package func leavesOutFullPartitions(in lane: FetchLane) -> Bool { fullInLane[lane]?.isEmpty == false }
 
     /// Looks again at fullness, before each fetch: it follows from what all other partitions hold.

@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// Tells one waiting task that there may be something to do. Signals while nobody waits are remembered, as one.
 ///
-/// Whoever waits stays on its executor, so that a signal given on an event loop is acted on there without another thread.
+/// The task that waits stays on its executor, so that a signal given on an event loop is acted on there without another
+/// thread.
 package final class Signal: Sendable {
     private enum State {
         case quiet

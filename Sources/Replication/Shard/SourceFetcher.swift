@@ -74,7 +74,7 @@ extension Shard {
         }
         scheduler.budget.release(reservation: bytes, forTails: lane.isForTails)
         obey(throttleMilliseconds: response.throttleTimeMs, source: broker)
-        // What the answer holds was read, even where nothing of it is wanted any more.
+        // All records of the answer were read, even if none is wanted any more.
         rateLimit.spend(response.recordBytes - bytes)
         let arrived = try session.accept(response)
         let roundTrip = TimeAmount(connection.roundTrip)
@@ -84,7 +84,7 @@ extension Shard {
         let total = arrived.reduce(0) { $0 + ($1.records?.readableBytes ?? 0) }
         scheduler.answered(lane, bytes: total, roundTrip: roundTrip, at: now)
         if session.silenceTells { scheduler.answeredInSession(lane, at: now) }
-        // What has arrived is in memory, whatever becomes of it.
+        // Bytes that have arrived are in memory, whatever becomes of them.
         scheduler.budget.reserve(total)
         for fetched in arrived {
             scheduler.budget.release(reservation: fetched.records?.readableBytes ?? 0)

@@ -67,7 +67,7 @@ extension Shard {
         }
     }
 
-    /// Where topics go by id, those whose id is not known take a request of their own, which names them.
+    /// If topics go by id, those whose id is not known take a request of their own, which names them.
     private static func divided(
         _ sendings: [ShardScheduler.Sending], _ version: Int16
     ) -> [(sendings: [ShardScheduler.Sending], version: Int16)] {

@@ -25,7 +25,7 @@ package struct FlowStep: Hashable, Sendable {
         self.prefix = prefix
     }
 
-    /// As it is recorded.
+    /// Recorded form.
     package var recorded: RecordedStep {
         RecordedStep(
             flow: flow, sourceClusterID: sourceClusterID, allow: selection.allow.map(\.text),

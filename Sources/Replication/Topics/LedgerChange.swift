@@ -9,7 +9,7 @@ package enum LedgerChange: Hashable, Sendable {
     case config(source: String, key: String, value: String?)
     /// The same of a group, by its name at the source.
     case groupConfig(source: String, key: String, value: String?)
-    /// When a source topic was first missed, in milliseconds since 1970; nil when it is there.
+    /// Time at which a source topic was first missed, in milliseconds since 1970; nil when it is there.
     case missing(source: String, since: Int64?)
     /// Id of the topic that took the place of the one that was copied; nil when it is copied, too.
     case replaced(source: String, by: String?)
@@ -26,7 +26,7 @@ package struct LedgerState: Sendable, Equatable {
         package var created = false
         /// Our last value of each key.
         package var configs: [String: String] = [:]
-        /// When the source topic was first missed, in milliseconds since 1970.
+        /// Time at which the source topic was first missed, in milliseconds since 1970.
         package var missingSince: Int64?
         /// Id of the topic that took the source topic's place while policy was to stop: the copy is an earlier topic's.
         package var replacedBy: String?

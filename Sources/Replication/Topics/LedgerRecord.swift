@@ -5,8 +5,8 @@ internal import NIOCore
 
 /// Form of the ledger in the flow's progress topic: readable keys, JSON values, a tombstone for what is forgotten.
 ///
-/// Keys are `config/<source topic>`, `groupConfig/<source group>`, `acl/<rule>` and `quota/<entity>`. What an `acl` or `quota` record is about stands
-/// in its value too, so that nothing has to be read out of a key.
+/// Keys are `config/<source topic>`, `groupConfig/<source group>`, `acl/<rule>` and `quota/<entity>`. What an `acl` or
+/// `quota` record is about is in its value too, so that nothing has to be read out of a key.
 enum LedgerRecord {
     private struct AclValue: Codable {
         var resource: Int8

@@ -101,7 +101,7 @@ extension ConfigEntry {
             case .allBrokers: "set on all brokers"
             case .brokerFile: "in the brokers' properties file"
             case .builtIn: "Kafka's default"
-            default: "nobody tells by whom"
+            default: "it is not known by whom"
             }
         return SettingDifference.Value(text: value ?? "", origin: origin)
     }

@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// What a flow that starts for the first time leaves behind: offsets before those with which it begins.
+/// Offsets that a flow leaves out when it starts for the first time: those before its beginning.
 package struct SkippedBeginning: Sendable, Hashable {
     package var partitions = 0
     package var offsets: Int64 = 0
@@ -35,7 +35,7 @@ package struct SkippedBeginning: Sendable, Hashable {
 }
 
 extension ClusterClient {
-    /// What a flow with these settings leaves behind when it starts for the first time now.
+    /// Finds the offsets that a flow with these settings leaves out when it starts for the first time now.
     package func skippedBeginning(
         of selected: [SelectedTopic], _ settings: FlowSettings
     ) async -> SkippedBeginning {

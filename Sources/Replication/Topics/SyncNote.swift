@@ -1,7 +1,7 @@
 /// Something that is not as it should be and that sync leaves alone, in words for the person who can mend it.
 package struct SyncNote: Hashable, Sendable, Codable {
     package enum Kind: String, Sendable, Codable {
-        /// Somebody else changed on the target what we had put there.
+        /// Others changed on the target a value of ours.
         case changedByOthers
         /// The target has more partitions than the source.
         case partitionCount
@@ -41,9 +41,9 @@ package struct SyncNote: Hashable, Sendable, Codable {
         case groupNotCopied
         /// A share group, and one of the clusters does not tell or take where those begin.
         case groupNotCovered
-        /// What a share group knows of single records stays behind.
+        /// A share group's state of single records stays behind.
         case groupNotCarried
-        /// Somebody reads with the group on the target.
+        /// The group has members on the target.
         case groupActive
         /// A consumer group has a position on the target to which reading there cannot have led.
         case groupBeyond

@@ -27,7 +27,7 @@ package struct TargetDefaults: Sendable {
         self.entries = entries
     }
 
-    /// As a topic of the target shows them, which was described with what its own values hide.
+    /// Defaults that a topic of the target shows, which was described with those that its own values hide.
     package init(topic described: [String: ConfigEntry]) {
         knownKeys = Set(described.keys)
         entries = [:]
@@ -42,7 +42,7 @@ package struct TargetDefaults: Sendable {
         }
     }
 
-    /// As a broker's own settings say, for a target without topics. Of the three keys for time the smallest unit
+    /// Defaults by a broker's own settings, for a target without topics. Of the three keys for time the smallest unit
     /// counts, as in Kafka.
     package init(broker described: [String: ConfigEntry]) {
         knownKeys = nil
@@ -63,7 +63,7 @@ package struct TargetDefaults: Sendable {
         }
     }
 
-    /// Whether a setting that costs data is not known.
+    /// True if a setting that costs data is not known.
     var lacksPinned: Bool { !Self.pinnedKeys.allSatisfy { entries[$0] != nil } }
 
     /// Adds what another source tells, where nothing is known.

@@ -6,7 +6,7 @@
 ///   w        w        any      keep or adopt    both agree
 ///   w        - or o   -/o      set              nobody but us has touched it
 ///   -        o        o        reset            the source no longer sets what we set
-///   w        x        o or -   foreign          somebody else has set, or removed, what is there
+///   w        x        o or -   foreign          others have set or removed the value
 /// ```
 package enum ThreeWayMerge<Value: Hashable & Sendable>: Hashable, Sendable {
     case keep
@@ -17,13 +17,13 @@ package enum ThreeWayMerge<Value: Hashable & Sendable>: Hashable, Sendable {
     case reset(from: Value)
     /// The value is nobody's any more.
     case forget
-    /// Somebody else changed what is there: it stays. `isOver` says that the source does not want anything either, so
+    /// Others changed the value: it stays. `isOver` says that the source does not want anything either, so
     /// that the value is theirs from now on.
     case foreign(there: Value?, wanted: Value?, isOver: Bool)
 
     /// - Parameters:
     ///   - adopts: whether a value that is equal on both sides counts as ours, even if we never set it.
-    ///   - overwrites: whether what somebody else changed is replaced all the same.
+    ///   - overwrites: whether a value that others changed is replaced all the same.
     package init(wanted: Value?, there: Value?, ours: Value?, adopts: Bool, overwrites: Bool = false) {
         switch (wanted, there) {
         case (nil, nil):

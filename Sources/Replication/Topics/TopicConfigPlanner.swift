@@ -6,7 +6,7 @@ package struct TopicConfigPlanner {
     private let defaults: TargetDefaults
     private let overwrites: Bool
 
-    /// - Parameter overwrites: replace also what somebody else changed on the target.
+    /// - Parameter overwrites: replace also what others changed on the target.
     package init(excluding patterns: [NamePattern], defaults: TargetDefaults, overwrites: Bool = false) {
         filter = ConfigFilter(excluding: patterns, knownKeys: defaults.knownKeys)
         self.defaults = defaults

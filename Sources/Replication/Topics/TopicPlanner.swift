@@ -25,7 +25,7 @@ package struct TopicPlanner {
         targetCluster = settings.target.name
     }
 
-    /// Those of the selected topics that the target lacks.
+    /// Selected topics that the target lacks.
     package func missing(_ selected: [SelectedTopic], on target: ClusterMetadata) -> [SelectedTopic] {
         selected.filter { target.topics[$0.targetName]?.partitions.isEmpty ?? true }
     }
@@ -119,11 +119,11 @@ package struct TopicPlanner {
         }
         switch sync.deleteTopics {
         case .never:
-            report("its copy \(copy) stays on \(targetCluster); delete it there if nobody needs it")
+            report("its copy \(copy) stays on \(targetCluster); delete it there if it is not needed")
         case .after where topic.replacedBy != nil:
             report(
                 "its copy \(copy) stays on \(targetCluster), since it is of an earlier topic than the one that is gone; "
-                    + "delete it there if nobody needs it")
+                    + "delete it there if it is not needed")
         case .after(let delay):
             guard topic.created else {
                 report("\(copy) stays on \(targetCluster), since this flow did not create it")

@@ -1,6 +1,6 @@
 package import BoundedExpressions
 
-/// Which source topics a flow copies, and under which name.
+/// Source topics that a flow copies, and the names of their copies.
 ///
 /// On top of the user's expressions it never selects internal topics: Kafka's own, MirrorMaker 2's, MSK's,
 /// Confluent's and ours. A copy of them would be wrong on another cluster, or a loop.
@@ -78,7 +78,7 @@ package struct TopicSelector {
             let meant = candidates.filter {
                 pattern.matches($0.topic) && (try? selection.selects($0.topic)) == true
             }
-            // Who takes everything means no topic in particular.
+            // A pattern that matches everything means no topic in particular.
             guard !meant.isEmpty, !pattern.matches(Self.anyName),
                 !topics.keys.contains(where: { !excluded.contains($0) && pattern.matches($0) })
             else { continue }

@@ -51,10 +51,10 @@ public struct Account: Hashable, Sendable, Codable {
     /// Committed records that only the source has; nil where they were not counted.
     public var records: Int64?
 
-    /// Whether the target lacks something, or may lack something, that no rule has excluded.
+    /// True if the target lacks something, or may lack something, that no rule has excluded.
     public var isLeft: Bool { state != .complete && state != .excluded }
 
-    /// Whether it is no more than what a source that is lost takes with it.
+    /// True if it is no more than what a source that is lost takes with it.
     public var isLossOfSource: Bool {
         switch state {
         case .complete, .excluded, .behind, .openTransaction, .leaderless, .unknown: true
@@ -64,7 +64,7 @@ public struct Account: Hashable, Sendable, Codable {
         }
     }
 
-    /// Whether the source may hold records of it that could not be read, and so are in no list.
+    /// True if the source may hold records of it that could not be read, and so are in no list.
     public var isUnread: Bool {
         switch state {
         case .openTransaction, .leaderless, .withheld, .undecided, .unknown: true
@@ -88,7 +88,7 @@ public struct Account: Hashable, Sendable, Codable {
 }
 
 extension [Account] {
-    /// Those that are left, each in words.
+    /// Accounts that are left, each in words.
     package var left: [String] { filter(\.isLeft).map { "\($0.name) is \($0.state.rawValue): \($0.reason)" } }
 
     /// By topic and partition.

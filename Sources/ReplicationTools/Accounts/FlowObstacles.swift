@@ -4,9 +4,9 @@ package import Replication
 
 /// Reasons that a flow which runs in this process gives for what it does not copy.
 package struct FlowObstacles: Sendable {
-    /// Of partitions that have stopped, or that an operator has paused before everything of them had passed.
+    /// Reasons of partitions that have stopped, or that an operator has paused before everything of them had passed.
     package private(set) var stopped: [TopicPartition: String] = [:]
-    /// Of topics that wait.
+    /// Reasons of topics that wait.
     package private(set) var waiting: [String: String] = [:]
 
     package init() {}

@@ -56,7 +56,7 @@ package struct PartitionFacts: Sendable {
     package var targetTopic: String
     /// Nil when the flow has not begun with it.
     package var recorded: Recorded?
-    /// As 32 hexadecimal digits.
+    /// Topic id as 32 hexadecimal digits.
     package var sourceTopicID: String
     package var targetTopicID = ""
     /// Present end of the target's log; nil where it is not known.

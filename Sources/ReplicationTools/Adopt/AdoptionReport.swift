@@ -46,7 +46,7 @@ public struct PartitionAdoption: Hashable, Sendable, Codable {
     public var knownFrom: Int64?
     /// Source records from ``knownFrom`` on whose copy was found.
     public var matched: Int64 = 0
-    /// Those among them that differ from all others that were looked at.
+    /// Records among them that differ from all others that were looked at.
     public var unique: Int64 = 0
     /// Records that the target holds once more.
     public var doubled: Int64 = 0

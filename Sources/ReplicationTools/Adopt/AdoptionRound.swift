@@ -96,7 +96,7 @@ struct AdoptionRound: Sendable {
         guard strange.isEmpty else {
             throw .unknown(
                 topics: strange, flow: settings.name,
-                hint: "a flow goes on only under names of its own naming, which is \(settings.naming.recorded); with "
+                hint: "a flow continues only under names of its own naming, which is \(settings.naming.recorded); with "
                     + "naming.alias and naming.separator as the copy has them, or naming.mode identical, it can")
         }
         return Set(options.topics).union(options.targetTopics.compactMap { originals[$0] })

@@ -24,7 +24,7 @@ package struct CopyAlignment: Hashable, Sendable {
     package private(set) var traits: CopyTraits
     /// Source records from ``start`` on that have a copy for certain.
     package private(set) var matched = 0
-    /// Those among them that are unique within the window.
+    /// Records among them that are unique within the window.
     package private(set) var unique = 0
     /// Source records behind ``start`` without a copy.
     package private(set) var missing = OffsetRuns()

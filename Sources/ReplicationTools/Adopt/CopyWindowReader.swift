@@ -47,7 +47,7 @@ struct CopyWindowReader {
         let theirs = pair.targetRange.last(depth)
         var (source, names) = try await sourceRecords(ours)
         let areFew = names.count <= Self.mostHeaders
-        // What the other program has added to its copies is no evidence.
+        // Headers that the other program has added to its copies are no evidence.
         let target = try await targetRecords(theirs, counting: areFew ? names : [])
         if !areFew { for index in source.indices { source[index].headers = 0 } }
         return CopyWindows(

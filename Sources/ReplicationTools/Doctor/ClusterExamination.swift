@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-/// Whether every broker that a cluster advertises can be reached from here, and speaks what the flow needs.
+/// Examination of the brokers that a cluster advertises: each can be reached from here, and speaks what the flow needs.
 struct ClusterExamination {
     enum Side {
         case source, target

@@ -25,7 +25,7 @@ public struct Doctor: Sendable {
         wallClock: @escaping @Sendable () -> Int64
     ) {
         var hasty = settings
-        // What does not answer soon is a finding.
+        // A broker that does not answer soon is a finding.
         for cluster in [\FlowSettings.source, \FlowSettings.target] {
             hasty[keyPath: cluster].operationTimeout = .seconds(10)
             hasty[keyPath: cluster].requestTimeout = .seconds(10)
@@ -78,7 +78,7 @@ public struct Doctor: Sendable {
         findings += observer.excluded(sourceMetadata).map { topic in
             Finding(
                 .warning, "selection", topic.topic, topic.sentence(source: settings.source.name),
-                why: "whoever asks for it believes that it is copied",
+                why: "topics.allow names it, so it looks as if it were copied",
                 remedy: "take it out of topics.allow; to copy what is in it, give it another name on "
                     + settings.source.name)
         }.bounded(Self.shown, check: "selection")
@@ -125,10 +125,10 @@ public struct Doctor: Sendable {
                 Finding(
                     .warning, "start", settings.name, $0, why: "records may be missing on the target, or there twice",
                     remedy: found.foreignCopies.isEmpty
-                        ? "stop that flow before this one starts; or go on under its name"
+                        ? "stop that flow before this one starts; or continue under its name"
                         : "take them over with adopt before the flow starts")
             }
-            let well = Finding(.ok, "start", settings.name, "nothing that is recorded keeps it from starting")
+            let well = Finding(.ok, "start", settings.name, "nothing on record keeps it from starting")
             return ([remarks ?? well], true)
         } catch {
             switch error {
@@ -137,7 +137,7 @@ public struct Doctor: Sendable {
                     .error, "clusters", settings.name, "source \(source) and target \(target) are one cluster, \(id)",
                     why: "a flow copies between two", remedy: "correct bootstrapServers of one of them")
                 return ([finding], false)
-            // What we are not allowed to do is found with the permissions.
+            // Missing rights are found with the permissions.
             case .kafka(let reason) where reason.isAuthorization: return ([], true)
             case .handedOver, .beginsBehind:
                 let finding = Finding(
@@ -155,7 +155,7 @@ public struct Doctor: Sendable {
         }
     }
 
-    /// What a flow that has not been started yet would leave behind.
+    /// Finds the records that a flow which has not been started yet would leave out.
     private func beginning(_ selected: [SelectedTopic]) async -> [Finding] {
         var recorded = RecordedFlowReader(flow: settings.name, target: target)
         guard settings.startFrom != .earliest, (try? await recorded.refresh()) != nil,
@@ -234,7 +234,7 @@ public struct Doctor: Sendable {
 extension Doctor {
     private func examineTopics(_ seen: SyncObservation, _ missing: Set<String>) async -> [Finding] {
         let times = await timestamps(seen.selected)
-        // What cannot be read is told with the permissions; then everything counts as set by others.
+        // Settings that cannot be read are reported with the permissions; then everything counts as set by others.
         let ledger = SyncLedger(flow: settings.name, target: target, wallClock: wallClock)
         try? await ledger.open()
         let planner = SyncPlanner(settings)

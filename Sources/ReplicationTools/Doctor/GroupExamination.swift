@@ -4,8 +4,8 @@ internal import KafkaWire
 internal import PlainText
 internal import Replication
 
-/// Whether the clusters let us keep consumer groups in step: DESCRIBE on each group at the source, READ on each on the
-/// target. Both are asked what we may do to each group (KIP-430), whether it exists there or not.
+/// Examination of the rights that keeping consumer groups in step needs: DESCRIBE on each group at the source, READ on
+/// each on the target. Both are asked what we may do to each group (KIP-430), whether it exists there or not.
 struct GroupExamination: Sendable {
     let settings: FlowSettings
     let source: ClusterClient
@@ -118,7 +118,7 @@ struct GroupExamination: Sendable {
             guard let told = try await client.authorizedOperations(onGroup: group)?.credible else { return .untold }
             return told.allows(need) ? .allowed : .denied
         } catch  where error.isAuthorization {
-            // What may not be described may not be read either.
+            // A group that we may not describe we may not read either.
             return .denied
         } catch {
             return .failed(error)

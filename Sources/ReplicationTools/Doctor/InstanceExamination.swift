@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-/// Whether the target lets an instance into the flow's group, and keep to its session.
+/// Examination of the flow's group: the target lets an instance in, with its session time-out.
 struct InstanceExamination: Sendable {
     let settings: FlowSettings
     let target: ClusterClient
@@ -18,13 +18,13 @@ struct InstanceExamination: Sendable {
         var findings: [Finding] = []
         if await isWorthAsking(metadata) {
             findings += await permissions()
-            // What may not be described is found with the permissions.
+            // A group that we may not describe is found with the permissions.
             if findings.allSatisfy({ $0.severity == .ok }) { findings += await members() }
         }
         return findings + (await bounds(of: metadata.brokers.keys))
     }
 
-    /// Who asks for a group's coordinator has the cluster create its topic of groups, where it has none. There no group is
+    /// A request for a group's coordinator makes the cluster create its topic of groups, if it has none. Then no group is
     /// in the way, and without an authorizer no right is missing.
     private func isWorthAsking(_ metadata: ClusterMetadata) async -> Bool {
         guard metadata.topics["__consumer_offsets"] == nil else { return true }
@@ -72,9 +72,9 @@ struct InstanceExamination: Sendable {
         ).map { [$0] } ?? []
     }
 
-    /// Who is there: those who speak something else keep the flow out.
+    /// Looks at the members: members of another protocol keep the flow out.
     private func members() async -> [Finding] {
-        // What cannot be listed has been told with the consumer groups.
+        // A failure to list groups has been reported with the consumer groups.
         guard let groups = try? await target.listGroups(), let found = groups.first(where: { $0.id == group }),
             found.hasMembers, found.protocolType != instances.protocolType
         else { return [] }
@@ -83,7 +83,7 @@ struct InstanceExamination: Sendable {
                 .error, "instances", group,
                 "it has members of protocol type \"\(found.protocolType)\" on \(settings.target.name)",
                 why: "the flow is not let into its own group",
-                remedy: "stop who uses this group, or give the flow another name")
+                remedy: "stop the consumers that use this group, or give the flow another name")
         ]
     }
 
@@ -104,7 +104,7 @@ struct InstanceExamination: Sendable {
             Finding(
                 .error, "instances", settings.target.name,
                 "its brokers allow no session of \(wanted) ms in a group: \(key) is \(bound)",
-                why: "the flow is not let into its group, and copies nothing",
+                why: "the flow is not admitted to its group, and copies nothing",
                 remedy: "set instance.sessionTimeout to \(bound)ms, or change \(key) there")
         ]
     }

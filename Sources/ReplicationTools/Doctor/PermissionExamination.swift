@@ -3,7 +3,7 @@ internal import KafkaWire
 internal import PlainText
 internal import Replication
 
-/// Whether the clusters let us do what the flow needs. They are asked for the operations that we are authorized to
+/// Examination of the rights that the flow needs. The clusters are asked for the operations that we are authorized to
 /// (KIP-430); what they do not tell is tried out where trying changes nothing.
 struct PermissionExamination: Sendable {
     let settings: FlowSettings
@@ -138,7 +138,7 @@ struct PermissionExamination: Sendable {
                     if let operations = operations?.credible { told[name] = operations } else { isSilent = true }
                 }
             }
-            // What is lacking on the same topics is given by one command.
+            // One command grants all operations that are missing on the same topics.
             var together: [(needs: [Need], names: [String])] = []
             for need in needs {
                 let lacking = topics.filter { told[$0].map { !$0.allows(need.operation) } ?? false }
@@ -178,7 +178,7 @@ struct PermissionExamination: Sendable {
         return findings
     }
 
-    /// Which of these needs a cluster denies, and whether it leaves any of them open.
+    /// Needs that a cluster denies, and whether it leaves any of them open.
     ///
     /// Kafka tells those who may not describe the cluster that they may do nothing, whatever else they may; others say
     /// the same to everybody. So that answer is looked into.

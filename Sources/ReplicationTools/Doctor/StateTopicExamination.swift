@@ -12,7 +12,7 @@ package struct StateTopicExamination: Sendable {
     private static let shown = 10
 
     func examine() async -> [Finding] {
-        // Who may not see the rules is told so elsewhere; without an authorizer there are none.
+        // The right to see the rules is checked elsewhere; without an authorizer there are none.
         guard let rules = try? await client.accessRules() else { return [] }
         let others = Self.writers(rules, topics: topics, besides: MissingPermission.principal(of: client.settings))
         guard !others.isEmpty else {
@@ -47,7 +47,7 @@ package struct StateTopicExamination: Sendable {
     private func finding(_ writer: Writer) -> Finding {
         Finding(
             .warning, "state topics", writer.topic, "\(writer.rule.principal) may write to it: \(writer.rule)",
-            why: "what is written there is what flows go by: a stranger could stop them, or have records left out",
+            why: "flows obey what is written there: a stranger could stop them, or make them leave records out",
             remedy:
                 "unless that is another replicator: kafka-acls.sh \(client.settings.toolOptions) --add --deny-principal "
                 + "\(writer.rule.principal.shellQuoted) --operation Write --operation Delete "
@@ -56,7 +56,7 @@ package struct StateTopicExamination: Sendable {
 }
 
 extension AccessRule {
-    /// Whether it is about a topic of this name, by its own name, as one of all or by what its name begins with.
+    /// Tells whether it is about a topic of this name, by its own name, as one of all or by what its name begins with.
     fileprivate func covers(_ topic: String) -> Bool {
         guard resource == .topic else { return false }
         return pattern == .prefixed ? topic.hasPrefix(name) : name == topic || name == "*"

@@ -8,7 +8,7 @@ package struct TopicFacts: Sendable {
     package var target: String
     /// Settings in effect, by key.
     package var sourceConfigs: [String: String]
-    /// Those that the copy has, or would be created with.
+    /// Settings that the copy has, or would be created with.
     package var targetConfigs: [String: String]
     package var copyExists: Bool
     /// Replicas that the copy has or would get; nil when the target's brokers decide.
@@ -110,7 +110,7 @@ package struct TopicJudgement {
             Finding(
                 .warning, "retention", topic.target,
                 "keeps records for \(age(kept)), the oldest of \(topic.source) is \(age(now.saturatingSubtracting(oldest))) old",
-                why: "what is older is copied and deleted again soon",
+                why: "older records are copied and soon deleted again",
                 remedy: "raise retention.ms of \(topic.target), or begin later with startFrom")
         ]
     }
@@ -121,7 +121,7 @@ package struct TopicJudgement {
         return [
             Finding(
                 .warning, "compression", topic.target, "compression.type is \(there)",
-                why: "the target compresses every batch anew that comes with another codec",
+                why: "the target recompresses every batch that comes with another codec",
                 remedy: "set compression.type of \(topic.target) to producer")
         ]
     }
@@ -166,7 +166,7 @@ package struct TopicJudgement {
         return findings
     }
 
-    /// As a person says it.
+    /// Age in words.
     private func age(_ milliseconds: Int64) -> String {
         switch milliseconds {
         case ..<1_000: "\(milliseconds) ms"

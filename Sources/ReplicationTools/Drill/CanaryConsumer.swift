@@ -25,12 +25,12 @@ actor CanaryConsumer {
     /// Records that the group will not read again.
     var committed: [CanaryID] { Array(read.prefix(committedCount)) }
 
-    /// Whether it has been stopped: it does not begin again.
+    /// True if it has been stopped: it does not begin again.
     var isSpent: Bool { isStopped }
 
     func stop() { isStopped = true }
 
-    /// Whether it has read everything up to these ends.
+    /// Tells whether it has read everything up to these ends.
     func hasReached(_ ends: [TopicPartition: Int64]) -> Bool {
         ends.allSatisfy { (positions[$0.key] ?? -1) >= $0.value }
     }

@@ -77,7 +77,7 @@ extension Drill {
         try await waitFor("consumers to reach the end") { await readers.hasReached(ends) }
     }
 
-    /// Whether each has a part, and all of them together have everything once.
+    /// Tells whether each has a part, and all of them together have everything once.
     private func isDivided(among instances: [Flow]) async throws -> Bool {
         var owners: [TopicPartition: Int] = [:]
         for instance in instances {

@@ -150,7 +150,7 @@ extension Drill {
             for producer in [east, west] { await producer?.stop() }
             await readers.stop()
             self.tell(
-                "\(self.forward.source.name) is dead: producers and consumers go on at \(self.forward.target.name)")
+                "\(self.forward.source.name) is dead: producers and consumers continue at \(self.forward.target.name)")
             try await self.together([movedProducer], [movedConsumer]) {
                 try await self.measureLoss(of: east, at: time)
                 try await self.waitFor("a record to be consumed on \(self.forward.target.name)") {
@@ -277,7 +277,7 @@ extension Drill {
     /// Records that the source had acknowledged and the target does not have.
     private func measureLoss(of producer: CanaryProducer, at time: Int64) async throws {
         let acknowledged = await producer.acknowledged
-        // What was on its way when the source died still arrives.
+        // Records in flight when the source died still arrive.
         try await Task.sleep(for: .milliseconds(500))
         let present = try await canary.census(target)
         let absent = acknowledged.filter { present[$0.key] == nil }

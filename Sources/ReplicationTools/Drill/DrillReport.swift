@@ -1,4 +1,4 @@
-/// Which emergency is practised.
+/// Emergency that is practised.
 public enum DrillScenario: String, Hashable, Sendable, CaseIterable, Codable {
     /// The source dies, consumers and producers fail over, the source comes back, they fail back.
     case activePassive = "active-passive"
@@ -33,7 +33,7 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var rtoConsumersSeconds = 0.0
     /// From the failure to the first record that the target acknowledged to a producer, in seconds.
     public var rtoProducersSeconds = 0.0
-    /// Records that stand more than once in either cluster's log.
+    /// Records that are more than once in either cluster's log.
     public var doubled = 0
     /// Acknowledged records that are in the surviving clusters' logs in the end neither here nor there.
     public var lost = 0
@@ -43,7 +43,7 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var readTwice = 0
     /// Records in the log that the consumers passed over.
     public var missedByConsumers = 0
-    /// Longest time that replication stood still, for `partition`: from the cut until everything was there again.
+    /// Longest time without replication, for `partition`: from the cut until everything was there again.
     public var recoverySeconds = 0.0
     /// Partitions of the instance that died, for `instance`.
     public var gapPartitions = 0
@@ -53,7 +53,7 @@ public struct DrillReport: Hashable, Sendable, Codable {
     public var gapLongestSeconds = 0.0
     public var events: [Event] = []
 
-    /// Whether the drill went as it must: nothing doubled or passed over, nothing lost but what an unplanned failure
+    /// True if the drill went as it should: nothing doubled or passed over, nothing lost but what an unplanned failure
     /// takes with it, and nothing at all where the source came back or was left in order.
     public var isGood: Bool {
         // Where nothing was produced, nothing was practised.

@@ -1,6 +1,6 @@
 package import KafkaClient
 
-/// Watches where partitions end, until they have stood still for long enough to be taken for fixed.
+/// Watches the ends of partitions, until they have not moved for long enough to be taken for fixed.
 package struct EndsWatch: Sendable {
     /// End of a partition: high watermark and last stable offset.
     package struct End: Hashable, Sendable {
@@ -21,7 +21,7 @@ package struct EndsWatch: Sendable {
     private var recent: [(at: ContinuousClock.Instant, moved: [TopicPartition: Int64])] = []
     private let wanted: Duration
 
-    /// - Parameter wanted: how long they have to stand still.
+    /// - Parameter wanted: the time for which they must not move.
     package init(for wanted: Duration) {
         self.wanted = wanted
     }

@@ -98,7 +98,7 @@ extension Failover {
         let others = report.groupsNotInStep.isEmpty ? "" : "; not so: \(report.groupsNotInStep.joined(separator: "; "))"
         return (
             .done,
-            "\(Self.count(report.groupsInStep, "group")) can go on at \(settings.target.name), "
+            "\(Self.count(report.groupsInStep, "group")) can continue at \(settings.target.name), "
                 + "\(Self.count(moved, "position")) committed now\(others)"
         )
     }
@@ -123,7 +123,7 @@ extension Failover {
             + (reading.isEmpty ? "" : "; \(reading.joined(separator: "; "))")
     }
 
-    /// Without a source nothing can be moved forward. What stands beyond the target's end, since its log went
+    /// Without a source nothing can be moved forward. A position beyond the target's end, since its log went
     /// backwards, is set back to the end: else the group would wait for offsets that others will fill.
     private func clampGroups() async throws -> Ending {
         let partitions = memory.partitions(isSettled: true).map(\.target)
@@ -164,11 +164,11 @@ extension Failover {
         return (
             .done,
             "\(Self.count(standing, "group")) looked at, "
-                + "\(Self.count(moved, "position")) set back to the end of what is there"
+                + "\(Self.count(moved, "position")) set back to the end of the log"
         )
     }
 
-    /// Whether a group of the target is one that the flow keeps in step, by its name there.
+    /// Tells whether a group of the target is one that the flow keeps in step, by its name there.
     private func isOurs(_ group: GroupListing, _ selector: GroupSelector) -> Bool {
         guard group.id.hasPrefix(settings.groupPrefix) else { return false }
         return selector.targetName(of: String(group.id.dropFirst(settings.groupPrefix.count))) == group.id

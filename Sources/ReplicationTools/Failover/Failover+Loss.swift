@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import Replication
 
-// What is left behind when the source is lost.
+// Records that are left behind when the source is lost.
 extension Failover {
     /// Time without a change of the target's ends: batches in flight when the source was lost have arrived then.
     private static let quiet: Duration = .seconds(3)

@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-// Whether everything stands in order.
+// Checks before a failover.
 extension Failover {
     func examine() async throws -> Ending {
         var obstacles: [String] = []
@@ -63,12 +63,14 @@ extension Failover {
                 try await there.refresh()
                 if there.flow.identity != nil {
                     return [
-                        "the clusters are exchanged: what flow \(settings.name) remembers lies on \(from), which should "
+                        "source and target are exchanged: what flow \(settings.name) remembers lies on \(from), which should "
                             + "be its source. Exchange bootstrapServers of \(from) and \(to), or name the opposite flow"
                     ]
                 }
             }
-            return ["the flow has never run: there is nothing on \(to) to go on with. Start it with `replicator run`"]
+            return [
+                "the flow has never run: there is nothing on \(to) to continue from. Start it with `replicator run`"
+            ]
         }
         let now = FlowIdentity(
             sourceClusterID: sourceID ?? recorded.sourceClusterID, targetClusterID: targetID,
@@ -95,7 +97,7 @@ extension Failover {
         guard let record = there.failover, record.closed == nil, record.finished == nil else { return [] }
         return [
             "a failover of flow \(opposite.name) has been begun by \(record.owner) and has not ended: bring it to its "
-                + "end, or take it back with --undo"
+                + "end, or undo it with --undo"
         ]
     }
 

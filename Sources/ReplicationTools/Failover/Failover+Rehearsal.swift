@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import Replication
 
-// What a dry run finds.
+// Findings of a dry run.
 extension Failover {
     /// Tells what a step finds, and would do, now.
     func preview(of step: FailoverStep) async throws -> String {

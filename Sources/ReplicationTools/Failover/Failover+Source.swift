@@ -5,7 +5,7 @@ internal import Replication
 // Keeping producers away from the source, and draining it.
 extension Failover {
     func fence() async throws -> Ending {
-        guard !options.fence.isEmpty else { return (.skipped, "nobody is kept out") }
+        guard !options.fence.isEmpty else { return (.skipped, "no producer is kept out") }
         let topics = try await selectedTopics().map(\.source.name)
         let known = record?.fence ?? []
         let missing = FenceRule.missing(
@@ -50,7 +50,7 @@ extension Failover {
     }
 
     func previewFence() async throws -> String {
-        guard !options.fence.isEmpty else { return "nobody would be kept out" }
+        guard !options.fence.isEmpty else { return "no producer would be kept out" }
         let missing = FenceRule.missing(
             topics: try await selectedTopics().map(\.source.name), principals: options.fence,
             known: memory.failover?.fence ?? [], existing: try await source.accessRules())
@@ -70,7 +70,7 @@ extension Failover {
                 if Set(present) == Set(partitions) {
                     ends = fixed
                     return (
-                        .done, "the ends of \(Self.count(fixed.count, "partition")) stand still"
+                        .done, "the ends of \(Self.count(fixed.count, "partition")) do not move"
                     )
                 }
                 partitions = present
@@ -83,7 +83,7 @@ extension Failover {
     private func poll(
         at partitions: [TopicPartition]
     ) async throws(KafkaError) -> [TopicPartition: EndsWatch.End] {
-        // What is committed first: else a record between the two looks would seem to be of an open transaction.
+        // The committed end first: else a record between the two looks would seem to be of an open transaction.
         let committed = try await source.bounds(.latest, of: partitions, isolation: .readCommitted)
         let all = try await source.bounds(.latest, of: partitions)
         var ends: [TopicPartition: EndsWatch.End] = [:]
@@ -130,7 +130,7 @@ extension Failover {
             behind = try await self.behind(ends)
         }
         report.accounts = try await accounts()
-        // Whatever comes later has been written by somebody who has not moved.
+        // Records that come later were written by a producer that has not moved.
         record?.snapshot = memory.partitions(isSettled: true).compactMap { partition in
             ends[partition.source].map {
                 var snapshot = PartitionSnapshot(
@@ -144,7 +144,7 @@ extension Failover {
         }
         return (
             .done,
-            began == 0 ? "everything was there already" : "the last \(Self.count(began, "offset")) are there too"
+            began == 0 ? "every record was there already" : "the last \(Self.count(began, "offset")) are there too"
         )
     }
 
@@ -152,7 +152,7 @@ extension Failover {
     private func copyOurselves() async throws {
         say(
             .note(
-                "Nobody moves flow \(settings.name): running it here, as one more instance. One that hangs finds its partitions "
+                "No instance runs flow \(settings.name): running it here, as one more instance. One that hangs finds its partitions "
                     + "taken over, and takes part again when it wakes up."))
         let flow = Flow(settings, eventLoops: eventLoops, logger: logger, wallClock: wallClock)
         try await flow.prepare()
@@ -212,7 +212,7 @@ extension Failover {
 
     func liftOwnFence() async throws -> Ending {
         let rules = record?.fence ?? []
-        guard !rules.isEmpty else { return (.skipped, "nobody was kept out of \(settings.source.name)") }
+        guard !rules.isEmpty else { return (.skipped, "no producer was kept out of \(settings.source.name)") }
         try await removeFence(rules, on: source)
         record?.fence = []
         return (.done, "\(Self.count(rules.count, "rule")) taken away from \(settings.source.name)")

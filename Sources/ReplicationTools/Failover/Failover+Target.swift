@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import Replication
 
-// What is made sure of on the target before it takes over.
+// Checks on the target before it takes over.
 extension Failover {
     /// Partitions compared at the same time.
     private static let lanes = 4
@@ -71,7 +71,7 @@ extension Failover {
         if opposite.offsets == .preserve { return try await takeOver(by: opposite) }
         try await recall()
         guard let positions = try await oppositeStart(opposite).record() else {
-            return (.done, "flow \(opposite.name) has run before, and goes on where it stopped")
+            return (.done, "flow \(opposite.name) has run before, and continues where it stopped")
         }
         return (.done, "flow \(opposite.name) begins " + (try await distance(positions)))
     }
@@ -91,7 +91,7 @@ extension Failover {
         }
         if opposite.offsets == .preserve { return try await previewTakeover(by: opposite) }
         guard let positions = try await oppositeStart(opposite).positions() else {
-            return "flow \(opposite.name) has run before, and would go on where it stopped"
+            return "flow \(opposite.name) has run before, and would continue where it stopped"
         }
         return "flow \(opposite.name) would begin " + (try await distance(positions))
     }
@@ -107,7 +107,7 @@ extension Failover {
 
     func liftOppositeFence() async throws -> Ending {
         guard var (there, record) = try await arrival() else {
-            return (.skipped, "nobody was kept out of \(settings.target.name)")
+            return (.skipped, "no producer was kept out of \(settings.target.name)")
         }
         let count = record.fence.count
         try await removeFence(record.fence, on: target)
@@ -117,13 +117,13 @@ extension Failover {
         return (
             .done,
             count == 0
-                ? "the failover that brought everybody to \(settings.source.name) is taken back"
+                ? "the failover that brought everybody to \(settings.source.name) is undone"
                 : "\(Self.count(count, "rule")) taken away from \(settings.target.name)"
         )
     }
 
     func previewLift() async throws -> String {
-        guard let (_, record) = try await arrival() else { return "nobody is kept out of \(settings.target.name)" }
+        guard let (_, record) = try await arrival() else { return "no producer is kept out of \(settings.target.name)" }
         return "would take \(Self.count(record.fence.count, "rule")) away from \(settings.target.name)"
     }
 }

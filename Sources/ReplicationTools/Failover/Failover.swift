@@ -11,8 +11,8 @@ public import Replication
 ///   unplanned   preflight ▶ snapshot ▶ groups ▶ prepareFailback ▶ unfence ▶ complete
 /// ```
 ///
-/// Each step finds out anew what is left for it to do, so that a failover that was interrupted or killed is run again
-/// and comes to the same end. What must not be forgotten is kept in a ``FailoverRecord``. To come back, the opposite
+/// Each step finds out again what is left for it to do, so that a failover that was interrupted or killed is run again
+/// and comes to the same end. State that must not be lost is kept in a ``FailoverRecord``. To come back, the opposite
 /// flow is failed over in the same way.
 public actor Failover {
     let settings: FlowSettings
@@ -89,7 +89,7 @@ public actor Failover {
             case .begins(let record): try await claimed { try await self.perform(record) }
             case .goesOn(let record):
                 let reached = record.completed.map { " after the step \($0.rawValue)" } ?? ""
-                say(.note("A failover that was begun before ended\(reached); going on with it."))
+                say(.note("A failover that was begun before ended\(reached); continuing with it."))
                 try await claimed { try await self.perform(record) }
             }
             report.isDone = true
@@ -173,12 +173,12 @@ public actor Failover {
         if options.kind == .unplanned { try await listTail { _ in } }
     }
 
-    /// The target has taken over before. What had to wait for the source is done now, if the source is back.
+    /// The target has taken over before. Steps that had to wait for the source are done now, if the source is back.
     private func complete(_ record: FailoverRecord) async throws {
         self.record = record
         say(.note("\(settings.target.name) has taken over already."))
         guard options.kind == .unplanned else {
-            // Somebody who has not moved, or has come back by another way, must not be told that all is well.
+            // A producer that has not moved, or has come back by another way, must not be passed over as if all were well.
             try await listTail { _ in }
             let stray = report.tail.filter { ($0.records ?? 0) > 0 }
             guard stray.isEmpty else {

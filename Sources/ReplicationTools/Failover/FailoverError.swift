@@ -4,7 +4,7 @@ public import Replication
 
 /// Reason for which a failover cannot start or continue.
 public enum FailoverError: Error, Sendable, CustomStringConvertible {
-    /// Something stands against it: each in words, with what mends it. Nothing was changed.
+    /// There are obstacles: each in words, with what mends it. Nothing was changed.
     case notReady(flow: String, obstacles: [String])
     case otherKind(flow: String, recorded: FailoverKind, wanted: FailoverKind, isFinished: Bool)
     /// Another failover, or a migration, of the flow is at work.
@@ -38,17 +38,17 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
             "flow \"\(flow)\" cannot be failed over:\n"
                 + obstacles.map { "  - \($0.printable())" }.joined(separator: "\n")
         case .otherKind(let flow, let recorded, let wanted, true):
-            "flow \"\(flow)\" has been failed over already, \(recorded.rawValue), so that there is nothing "
-                + "\(wanted.rawValue) to do: to come back, fail the opposite flow over; to begin anew, --undo this one"
+            "flow \"\(flow)\" has been failed over already, \(recorded.rawValue), so there is nothing "
+                + "\(wanted.rawValue) to do: to come back, fail the opposite flow over; to begin again, --undo this one"
         case .otherKind(let flow, let recorded, let wanted, false):
-            "an \(recorded.rawValue) failover of flow \"\(flow)\" has been begun: go on with --\(recorded.rawValue), or "
-                + "take it back with --undo before a \(wanted.rawValue) one"
+            "an \(recorded.rawValue) failover of flow \"\(flow)\" has been begun: continue with --\(recorded.rawValue), or "
+                + "undo it with --undo before a \(wanted.rawValue) one"
         case .busy(let flow, let owner):
-            "flow \"\(flow)\" is at this moment in the hands of \(owner): wait for it, or stop it and try again in 20 s"
+            "flow \"\(flow)\" is held by \(owner) at the moment: wait for it, or stop it and try again in 20 s"
         case .stillWritten(let cluster, let partitions, let isFenced, let opposite):
             "\(cluster) is still written to: \(Self.list(partitions)). "
                 + (isFenced
-                    ? "The fence does not hold them off: they write as somebody else, or as a super user; name them with "
+                    ? "The fence does not hold them off: they write as another principal, or as a super user; name them with "
                         + "--fence, or stop them"
                     : "Stop the producers, or have them kept out with --fence PRINCIPAL")
                 + (opposite.map {
@@ -58,7 +58,7 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
         case .writtenSince(let cluster, let partitions):
             "\(cluster) has been written to since it was left: \(Self.list(partitions)). A producer has not moved (--tail "
                 + "FILE shows what it wrote), or everybody has come back without failing the opposite flow over: then "
-                + "take this failover back with --undo, and begin anew"
+                + "undo this failover with --undo, and begin again"
         case .openTransactions(let cluster, let partitions):
             "transactions are open on \(cluster): \(Self.list(partitions)). Let their producers end them, or wait until "
                 + "their time-outs abort them, and run this again"
@@ -69,22 +69,22 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
         case .cannotFence(let cluster, let reason):
             "producers cannot be kept out of \(cluster): \(reason). Stop them yourself, and run this without --fence"
         case .doesNotMove(let flow, let partitions):
-            "flow \"\(flow)\" does not get on: \(Self.list(partitions, "; ")). Look at `replicator status` and "
+            "flow \"\(flow)\" makes no progress: \(Self.list(partitions, "; ")). Look at `replicator status` and "
                 + "`replicator doctor`, and run this again; if the source is lost, use --unplanned"
         case .partitionsFailed(let partitions):
             "partitions have stopped: \(partitions.joined(separator: "; "))"
         case .groupsStillRead(let cluster, let groups):
             "consumers still read on \(cluster): \(groups.joined(separator: "; ")). Stop them, and run this again"
         case .groupsNotInStep(let target, let groups):
-            "groups do not stand on \(target) where they stood: \(groups.joined(separator: "; ")). Stop their consumers "
-                + "on \(target), set them with `replicator offsets`, leave them out with consumerGroups.deny, or go on "
+            "the positions of groups on \(target) are not those of the source: \(groups.joined(separator: "; ")). Stop their consumers "
+                + "on \(target), set them with `replicator offsets`, leave them out with consumerGroups.deny, or continue "
                 + "without them with --leave-groups"
         case .recordsDiffer(let partitions):
             "the copies are not equal: \(partitions.joined(separator: "; ")). `replicator verify` compares everything; "
-                + "--undo takes the failover back"
+                + "--undo undoes the failover"
         case .cannotComeBack(let partitions):
             "the way back cannot continue at equal ends: \(Self.list(partitions, "; ")). Find out who has written there, and run "
-                + "this again; go on without a way back with --one-way, or take the failover back with --undo"
+                + "this again; go on without a way back with --one-way, or undo the failover with --undo"
         case .oppositeHasBegun(let flow, let opposite):
             "flow \"\(opposite)\" may bring records back already, and with offsets: preserve only one of the two writes: to come "
                 + "back to flow \"\(flow)\", fail \"\(opposite)\" over"
@@ -92,7 +92,7 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
             "flow \"\(flow)\" has not been failed over: there is no moment from which on records would count as left "
                 + "behind"
         case .nothingToUndo(let flow): "flow \"\(flow)\" has no failover that could be undone"
-        case .interrupted: "interrupted; run it again to go on"
+        case .interrupted: "interrupted; run it again to continue"
         case .flow(let error): "\(error)"
         }
     }
@@ -105,6 +105,6 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
 }
 
 extension FailoverError {
-    /// Whether it is about a cluster that does not answer.
+    /// Tells whether it is about a cluster that does not answer.
     static func kafka(_ error: KafkaError) -> FailoverError { .flow(.kafka(error)) }
 }

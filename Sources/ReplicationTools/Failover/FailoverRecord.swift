@@ -4,7 +4,7 @@ internal import KafkaWire
 package import NIOCore
 package import Replication
 
-/// What is remembered of a failover, under the key `failover` in the progress topic of its flow, on the target: so that
+/// Memory of a failover, under the key `failover` in the progress topic of its flow, on the target: so that
 /// one that was killed can be continued, and that what it did to the source can be undone.
 package struct FailoverRecord: Hashable, Sendable, Codable {
     package var version = 1
@@ -15,9 +15,9 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
     package var started: Int64
     /// The last step that was completed; nil before the first.
     package var completed: FailoverStep?
-    /// When the target had taken over.
+    /// Time at which the target had taken over.
     package var finished: Int64?
-    /// When it was undone, or everybody had come back: the next failover is a new one.
+    /// Time at which it was undone, or everybody had come back: the next failover is a new one.
     package var closed: Int64?
     /// When the flow was told to write nothing more, where its copies keep their offsets; nil before that.
     package var handedOver: Int64?
@@ -34,7 +34,7 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
         case snapshot = "cut"
     }
 
-    /// Whether it was recorded how far each partition had come, be it that there was none.
+    /// True if it was recorded how far each partition had come, be it that there was none.
     package var hasSnapshot: Bool {
         !snapshot.isEmpty || kind == .unplanned && completed != nil && completed != .preflight
     }
@@ -62,7 +62,7 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
 }
 
 extension FailoverRecord {
-    /// How a run begins, given what is remembered of the one before.
+    /// Beginning of a run, given the memory of the one before.
     package enum Opening: Hashable, Sendable {
         case begins(FailoverRecord)
         /// A run before has not come to its end.
@@ -72,7 +72,7 @@ extension FailoverRecord {
     }
 
     /// - Parameter now: milliseconds since 1970.
-    /// - Throws: ``FailoverError/otherKind(flow:recorded:wanted:isFinished:)`` when what is remembered stands against
+    /// - Throws: ``FailoverError/otherKind(flow:recorded:wanted:isFinished:)`` when the memory of an earlier failover forbids
     ///   it.
     package static func open(
         _ recorded: FailoverRecord?, flow: String, kind: FailoverKind, owner: String, now: Int64
@@ -112,7 +112,7 @@ package struct FenceRule: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - known: those that are remembered as ours.
-    ///   - existing: the cluster's rules. One that somebody else made is not ours to take away later.
+    ///   - existing: the cluster's rules. A rule that others made is not ours to take away later.
     package static func missing(
         topics: [String], principals: [String], known: [FenceRule], existing: [AccessRule]
     ) -> [FenceRule] {
@@ -124,14 +124,14 @@ package struct FenceRule: Hashable, Sendable, Codable {
     }
 }
 
-/// How far a partition had come when its source was lost, or left: where what the target does not have begins.
+/// Progress of a partition when its source was lost, or left: the records behind it are not on the target.
 public struct PartitionSnapshot: Hashable, Sendable, Codable {
     public var topic: String
     public var partition: Int32
     public var targetTopic: String
     /// Everything below this source offset was on the target, or was skipped for a counted reason.
     public var sourceOffset: Int64
-    /// Where the target's log was at that checkpoint; -1 before the first record.
+    /// Target offset of that checkpoint; -1 before the first record.
     public var targetOffset: Int64
     /// The leader epoch that the target's log was in at that checkpoint; nil when that is not known.
     public var targetLeaderEpoch: Int32?
@@ -144,7 +144,7 @@ public struct PartitionSnapshot: Hashable, Sendable, Codable {
     package var sourceTopicID: String?
     /// Id of the target topic, likewise.
     package var targetTopicID: String?
-    /// Where the target's log ended.
+    /// End of the target's log.
     public var targetEnd: Int64
     /// Records of the flow between the two: they are there too, beyond the last checkpoint.
     public var beyondCheckpoint: Int64

@@ -44,7 +44,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var target: String
     public var kind: FailoverKind
     public var isDryRun = false
-    /// Whether the target has taken over.
+    /// True if the target has taken over.
     public var isDone = false
     public var seconds = 0.0
     public var steps: [Step] = []
@@ -52,7 +52,7 @@ public struct FailoverReport: Hashable, Sendable, Codable {
     public var partitions = 0
     public var groupsInStep = 0
     public var groupsNotInStep: [String] = []
-    /// Those of them with a position on the target to which reading there cannot have led.
+    /// Groups among them with a position on the target to which reading there cannot have led.
     public var groupsBeyond: [String] = []
     /// Groups of which only a part is on the target, in words: share groups, by their start offsets.
     public var groupsNotCarried: [String] = []
@@ -110,7 +110,7 @@ public struct FailoverOptions: Hashable, Sendable {
     public var takeOverAfter: Duration = .seconds(10)
     /// Number of last records of each partition that are compared.
     public var comparedRecords: Int64 = 10_000
-    /// Continues although groups are not in step, or stand where reading cannot have led.
+    /// Continues although groups are not in step, or have a position that reading cannot have led to.
     public var leavesGroups = false
     /// Deletes topics of the source that hold what the target never got, so that the opposite flow fills them again.
     public var refills = false

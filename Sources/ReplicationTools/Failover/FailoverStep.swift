@@ -1,4 +1,4 @@
-/// Whether there is time to do it in order.
+/// Kind of a failover: with time to do it in order, or without.
 public enum FailoverKind: String, Hashable, Sendable, Codable, CaseIterable {
     /// Both clusters answer: nothing is left behind.
     case planned

@@ -10,9 +10,9 @@ struct FlowMemory {
     private var next: Int64 = 0
     private(set) var flow = RecordedFlow()
     private(set) var failover: FailoverRecord?
-    /// Why the newest record about a failover cannot be understood; nil when it can be.
+    /// Reason why the newest record about a failover cannot be understood; nil when it can be.
     private var failoverFlaw: String?
-    /// Whether the topic is there.
+    /// True if the topic is there.
     private(set) var exists = false
 
     /// - Parameter client: of the cluster that the flow writes to.

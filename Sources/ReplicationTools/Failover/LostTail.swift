@@ -108,7 +108,7 @@ struct LostTail {
 }
 
 extension Account {
-    /// Whether the source can be asked for its records.
+    /// True if the source can be asked for its records.
     fileprivate var isReadable: Bool {
         switch state {
         case .complete, .behind, .stopped, .expired, .truncated, .recreated, .copyGone, .openTransaction, .waiting,

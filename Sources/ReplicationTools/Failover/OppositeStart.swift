@@ -5,7 +5,7 @@ internal import NIOCore
 internal import Replication
 
 /// Gives an opposite flow that has never run a position to begin at: where, on the forward flow's target, the records
-/// begin that did not come from its source. What lies before counts as passed, as copies that stay behind.
+/// begin that did not come from its source. Offsets before it count as passed, as copies that stay behind.
 struct OppositeStart {
     /// The flow whose copies they are.
     let forward: FlowMemory
@@ -37,7 +37,7 @@ struct OppositeStart {
 
     /// Records the positions as the opposite flow's own.
     ///
-    /// - Returns: where it begins; nil when it has run before, and goes on where it stopped.
+    /// - Returns: where it begins; nil when it has run before, and continues where it stopped.
     func record() async throws(FlowError) -> [TopicPartition: Int64]? {
         guard let positions = try await positions() else { return nil }
         let metadata: ClusterMetadata
@@ -132,7 +132,7 @@ extension OppositeStart {
         return moved
     }
 
-    /// Nil for somebody's record, and for what was not looked at.
+    /// Nil for a record of another writer, and for one that was not looked at.
     private static func seen(_ fetched: FetchedPartition, from offset: Int64) throws(KafkaError) -> DeltaStart.Look? {
         guard let records = fetched.records else { return nil }
         var reader = LogEntryReader(records.contiguous)

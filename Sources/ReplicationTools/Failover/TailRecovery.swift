@@ -48,7 +48,7 @@ struct TailRecovery {
         }
         switch recovery.abort {
         case .failed(let error): throw error
-        // What the source holds behind it came since the checkpoint.
+        // Records that the source holds behind it came since the checkpoint.
         case .sourceTruncated(let end): return min(snapshot.copiedBelow, end.offset)
         case .sourceDiverged(let offset), .sourceDiffers(let offset): return min(snapshot.copiedBelow, offset)
         case .fenced, nil: return max(snapshot.copiedBelow, recovery.outcome?.resumption?.position ?? 0)
@@ -139,7 +139,7 @@ struct TailRecovery {
 }
 
 extension PartitionRecovery.Request {
-    /// Of the requests of a recovery that changes nothing.
+    /// True for requests to the target, among those of a recovery that changes nothing.
     fileprivate var isForTarget: Bool {
         switch self {
         case .targetRecords, .targetStart: true

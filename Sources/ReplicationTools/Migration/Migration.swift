@@ -9,7 +9,7 @@ public import Replication
 ///
 /// ```
 ///   copying ──▶ following ──▶ draining ──▶ verifying ──▶ done
-///      └───────────┴────────────┴───────────┴──▶ interrupted: another run goes on from there
+///      └───────────┴────────────┴───────────┴──▶ interrupted: another run continues from there
 /// ```
 public actor Migration {
     private let settings: FlowSettings
@@ -88,7 +88,7 @@ public actor Migration {
         return settings
     }
 
-    /// Lets what is under way reach the target and ends; another run goes on from there. To be left without waiting
+    /// Lets batches that were read reach the target and ends; another run continues from there. To be left without waiting
     /// for that, cancel the task that runs it.
     public func interrupt() async {
         isInterrupted = true
@@ -108,7 +108,7 @@ public actor Migration {
         do {
             outcome = .success(try await migrate(cutOver, progress, verified))
         } catch {
-            // Whoever has to mend it wants to see all of it.
+            // All of it is shown, since all of it has to be mended.
             if report.accounts.isEmpty, report.partitions > 0 { report.accounts = (try? await accounts()) ?? [] }
             outcome = .failure(error)
         }
@@ -136,7 +136,7 @@ public actor Migration {
                     try await self.copy(cutOver, progress)
                     try await self.verify(progress, verified)
                 }
-                // These end only when something stands against going on.
+                // These end only when an obstacle keeps the migration from continuing.
                 group.addTask { try await claim.keep() }
                 group.addTask { try await self.watch(self.source) }
                 group.addTask { try await self.watch(self.target) }
@@ -336,7 +336,7 @@ public actor Migration {
         report.partitions = now.partitions
         report.topics = now.topics
         report.skippedOffsets = now.skipped
-        // Before that its partitions are not all known, nor where they stand.
+        // Before that its partitions are not all known, nor their positions.
         guard now.state != .starting else { return now }
         rate.observe(now.mark, at: .now)
         report.copiedOffsets = now.volume.offsets - before.offsets
@@ -355,7 +355,7 @@ public actor Migration {
         return ends
     }
 
-    /// Waits until every group stands on the target where it stands at the source.
+    /// Waits until every group is at the same record on the target as at the source.
     private func bringGroupsOver(_ progress: @Sendable (MigrationProgress) -> Void) async throws {
         let deadline = ContinuousClock.now + patience
         while true {
@@ -365,7 +365,7 @@ public actor Migration {
                 report.groupsNotInStep = groups.compactMap(\.obstacle)
                 report.groupsNotCarried = groups.compactMap(\.staysBehind)
             } else if report.groupsNotInStep.isEmpty {
-                // What an earlier look has found is told rather than that the last one took too long.
+                // The findings of an earlier look say more than that the last one took too long.
                 report.groupsNotInStep = ["groups could not be looked at, see the log"]
             }
             if report.groupsNotInStep.isEmpty || ContinuousClock.now > deadline || isInterrupted { return }
@@ -390,7 +390,7 @@ public actor Migration {
     }
 }
 
-// What stands against going on.
+// Obstacles to continuing.
 extension Migration {
     /// Asks a cluster now and then whether it is there.
     private func watch(_ cluster: ClusterClient) async throws {
@@ -443,7 +443,7 @@ private struct FlowVolume {
     }
 }
 
-/// Tells when a flow has stood still for longer than patience lasts although something is left to do.
+/// Tells when a flow has made no progress for longer than patience lasts although something is left to do.
 private struct Standstill {
     let patience: Duration
     private var last: (state: FlowStatus.State, partitions: Int, mark: TransferRate.Mark)?

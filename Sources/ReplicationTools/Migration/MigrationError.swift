@@ -20,11 +20,11 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .partitionsFailed(let partitions):
-            "cannot go on: \(partitions.joined(separator: "; "))"
+            "cannot continue: \(partitions.joined(separator: "; "))"
         case .doesNotMove(let seconds, let partitions):
             "nothing has moved for \(seconds) s: \(partitions.prefix(10).joined(separator: "; "))"
                 + (partitions.count > 10 ? " and \(partitions.count - 10) more" : "")
-                + "; what is copied is kept: see replicator doctor, and run migrate again to go on where it stopped, with "
+                + "; what is copied is kept: see replicator doctor, and run migrate again to continue where it stopped, with "
                 + "a longer --patience where it only takes longer"
         case .flowEnded(let why): "the flow ended before everything was copied: \(why)"
         case .nothingSelected(let flow, _, let excluded) where !excluded.isEmpty:
@@ -45,7 +45,7 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "and run migrate again; one that was killed is a member until its session has ended"
         case .clusterLost(let cluster, let seconds, let reason):
             "\(cluster) has not answered for \(seconds) s: \(reason); what is copied is kept: once it answers, run "
-                + "migrate again to go on where it stopped"
+                + "migrate again to continue where it stopped"
         }
     }
 }

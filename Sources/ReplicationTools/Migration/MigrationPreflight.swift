@@ -131,6 +131,6 @@ struct MigrationPreflight {
 }
 
 extension SettingDifference {
-    /// Whether records go from the copy for their age while the source keeps them.
+    /// True if records go from the copy for their age while the source keeps them.
     fileprivate var endsByAge: Bool { key == "retention.ms" || key == "cleanup.policy" }
 }

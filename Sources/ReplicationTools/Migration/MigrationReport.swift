@@ -11,7 +11,7 @@ public enum MigrationPhase: String, Hashable, Sendable, Codable {
     case draining
     case verifying
     case done
-    /// Stopped before its end; another run goes on where this one stopped.
+    /// Stopped before its end; another run continues where this one stopped.
     case interrupted
 }
 
@@ -28,10 +28,10 @@ public struct MigrationProgress: Hashable, Sendable {
     public var bytes: Int64 = 0
     /// Bytes that everything selected takes at the source; nil while, or where, that is not told.
     public var sourceBytes: Int64?
-    /// Of the last ten seconds; nil before a second has passed.
+    /// Rate of the last ten seconds; nil before a second has passed.
     public var recordsPerSecond: Double?
     public var bytesPerSecond: Double?
-    /// Until everything that the source holds now has passed; nil where that cannot be told.
+    /// Time until everything that the source holds now has passed; nil where that cannot be told.
     public var secondsLeft: Double?
     /// Reason for which it waits, in words; nil while records move.
     public var waitsFor: String?
@@ -59,7 +59,7 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var tieredOffsets: Int64 = 0
     /// Source offsets that have no record on the target, by reason, of all runs.
     public var skippedOffsets: [String: Int64] = [:]
-    /// Source offsets behind those that were copied and compared: somebody still writes there.
+    /// Source offsets behind those that were copied and compared: the topic is still written to.
     public var writtenAfterCutOver: Int64 = 0
     /// Positions of consumer groups that are not in step on the target, in words.
     public var groupsNotInStep: [String] = []
@@ -73,7 +73,7 @@ public struct MigrationReport: Hashable, Sendable, Codable {
     public var goneOnTarget: [String] = []
     public var verification: VerificationReport?
 
-    /// Whether everything is copied, still there and found equal, nothing that is selected is left, and every group can
+    /// True if everything is copied, still there and found equal, nothing that is selected is left, and every group can
     /// continue at the target, unless groups were to be left.
     public var isComplete: Bool {
         phase == .done && (verification?.isEqual ?? false) && (groupsNotInStep.isEmpty || leavesGroups)

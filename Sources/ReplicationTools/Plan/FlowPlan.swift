@@ -24,7 +24,7 @@ public struct FlowPlan: Sendable, Codable, Equatable {
     /// A user with SCRAM credentials on the source.
     public struct User: Sendable, Codable, Equatable {
         public var name: String
-        /// As `SCRAM-SHA-512 (8192 iterations)`.
+        /// Mechanisms such as `SCRAM-SHA-512 (8192 iterations)`.
         public var mechanisms: [String]
         /// The target has SCRAM credentials for a user of that name, or of the name that the principal mapping gives.
         /// Nil when the target does not tell.
@@ -37,7 +37,7 @@ public struct FlowPlan: Sendable, Codable, Equatable {
     /// Number of source topics that the flow copies, and of all that there are.
     public var selectedTopics: Int
     public var sourceTopics: Int
-    /// Whether the changes below were made.
+    /// True if the changes below were made.
     public var applied: Bool
     public var changes: [Change]
     public var notes: [Note]

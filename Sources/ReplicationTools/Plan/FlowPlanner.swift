@@ -44,10 +44,10 @@ public struct FlowPlanner: Sendable {
 
     /// Changes nothing, unless `applies` says so.
     ///
-    /// - Parameter overwrites: replace also what somebody else changed on the target.
+    /// - Parameter overwrites: replace also what others changed on the target.
     /// - Throws: ``FlowError`` when a cluster cannot be asked at all, or the flow would refuse to start.
     public func plan(applies: Bool, overwrites: Bool) async throws(FlowError) -> FlowPlan {
-        // What is changed has to be remembered, and that needs the flow's topic.
+        // Changes have to be remembered, which needs the flow's topic.
         let found = try await start.check(createsMemory: applies)
         let (sourceMetadata, targetMetadata) = try await clusters()
         try await ledger.open()

@@ -4,7 +4,7 @@ internal import Logging
 internal import Replication
 internal import Synchronization
 
-/// Which positions of consumer groups a flow would commit on its target now, found out and committed by the code that
+/// Positions of consumer groups that a flow would commit on its target now, found out and committed by the code that
 /// keeps them in step while the flow runs.
 struct GroupPlanner: Sendable {
     private let settings: FlowSettings
@@ -80,7 +80,7 @@ struct GroupPlanner: Sendable {
     }
 }
 
-// What would be committed.
+// Positions that would be committed.
 extension GroupPlanner {
     /// The positions of a group in one topic that are to be committed.
     private struct Move {
@@ -131,7 +131,7 @@ extension GroupPlanner {
             guard let first = left.first else { return nil }
             if let failure = finding.failure { return failure }
             return first.verdict == .activeMembers
-                ? "somebody has begun to read with the group on the target" : "the target did not take it"
+                ? "a consumer has begun to read with the group on the target" : "the target did not take it"
         }
     }
 
@@ -153,7 +153,7 @@ extension GroupPlanner {
     }
 }
 
-// What would be left alone, and why.
+// Positions that would be left alone, and the reasons.
 extension GroupPlanner {
     private func notes(on finding: GroupFinding, hasRun: Bool) -> [SyncNote] {
         func note(_ kind: SyncNote.Kind, _ message: String) -> SyncNote {

@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import Replication
 
-/// Looks for places where both sides of a partition are alike, where nothing is recorded about where copies stand.
+/// Looks for places where both sides of a partition are alike, where nothing is recorded about the places of copies.
 struct ContentSearch {
     let compared: ComparedPair
 
@@ -45,7 +45,7 @@ struct ContentSearch {
         return nil
     }
 
-    /// A place near the target's end from which both sides go on alike; nil when none is found.
+    /// A place near the target's end from which both sides continue alike; nil when none is found.
     func lastCommonPlace() async throws(KafkaError) -> RangeAlignment.Place? {
         let end = pair.targetRange.upperBound
         let copies = try await compared.targetWindow(Self.around(end..<end, 4 * Self.context, within: pair.targetRange))

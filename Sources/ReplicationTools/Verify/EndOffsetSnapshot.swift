@@ -36,7 +36,7 @@ struct EndOffsetSnapshot: Sendable {
     var targetID = ""
     /// Topics that are asked for and never copied.
     var excluded: [FlowStatus.ExcludedTopic] = []
-    /// Whether the flow copies any topic of the source.
+    /// True if the flow copies any topic of the source.
     var selectsAnything = false
 
     /// Source offsets to be passed.

@@ -40,7 +40,7 @@ struct FingerprintReader: Sendable {
 }
 
 extension RecordBatch {
-    /// Whether two batches hold the same records, told without decompressing: the same bytes under headers that give
+    /// Tells whether two batches hold the same records, told without decompressing: the same bytes under headers that give
     /// them the same meaning. False says nothing.
     func holdsSameRecords(as other: RecordBatch) -> Bool {
         header.recordCount == other.header.recordCount

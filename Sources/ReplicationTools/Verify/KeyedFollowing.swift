@@ -15,7 +15,7 @@ struct KeyedFollowing {
     private let fingerprints: FingerprintReader
     /// Records awaited at most.
     private let limit: Int
-    /// Whether the target may begin with copies of what the source has before the beginning.
+    /// True if the target may begin with copies of what the source has before the beginning.
     private let allowsLeading: Bool
     /// Source records that the target has not shown yet, oldest first, and which of them belong to a key.
     private var awaited: Deque<RecordFingerprint> = []

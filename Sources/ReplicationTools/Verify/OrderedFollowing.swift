@@ -7,7 +7,7 @@ internal import KafkaClient
 /// be on its way until a later one has arrived.
 struct OrderedFollowing {
     private(set) var sides: PartitionComparison
-    /// Since when target records wait for a counterpart.
+    /// Time since which target records wait for a counterpart.
     private var waitingSince: ContinuousClock.Instant?
 
     /// Target records that fit nowhere wait so long for those behind them, which may tell more of what has happened.

@@ -1,11 +1,11 @@
 internal import KafkaWire
 internal import Replication
 
-/// Which records of either side take part in a comparison, where two flows go opposite ways under the same names.
+/// Records of either side that take part in a comparison, where two flows go opposite ways under the same names.
 struct OriginScope: Sendable {
     /// Set where records may come back: source records that have been on the target stay out.
     private(set) var returning: Clusters?
-    /// Whether target records may come from others than the source without being a difference.
+    /// True if target records may come from others than the source without being a difference.
     var allowsForeign = false
 
     struct Clusters: Hashable, Sendable {

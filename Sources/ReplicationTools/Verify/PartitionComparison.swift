@@ -4,7 +4,7 @@ internal import KafkaWire
 internal import Replication
 
 /// Both sides of a partition on their way past each other: as bytes while they hold the same batches, which are not
-/// decompressed then; else record by record, until both stand at the same place again.
+/// decompressed then; else record by record, until both are at the same place again.
 ///
 /// The caller decides how long to wait for a side that has no more records.
 struct PartitionComparison {
@@ -46,7 +46,7 @@ struct PartitionComparison {
         target.dropReadAhead()
     }
 
-    /// Takes in what both sides hold alike from here on, while both stand at the same place.
+    /// Takes in what both sides hold alike from here on, while both are at the same place.
     mutating func compareWholeBatches() async throws(KafkaError) {
         while case .batch(let ours)? = try await source.peek(), case .batch(let theirs)? = try await target.peek(),
             isWhole(ours, in: source), isWhole(theirs, in: target), ours.holdsSameRecords(as: theirs)

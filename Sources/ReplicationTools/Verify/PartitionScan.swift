@@ -33,7 +33,7 @@ struct PartitionScan {
         position = range.lowerBound
     }
 
-    /// Whether nothing is left before the end, as far as it is known without reading.
+    /// True if nothing is left before the end, as far as it is known without reading.
     var isAtEnd: Bool { entries.isEmpty && position >= end }
 
     /// Offset behind what has been handed out or passed over.
@@ -124,6 +124,6 @@ struct PartitionScan {
         ).about(topic: partition.topic, partition: partition.partition)
     }
 
-    /// Whether an offset belongs to what is read.
+    /// Tells whether an offset belongs to what is read.
     func contains(_ offset: Int64) -> Bool { offset >= start && offset < end }
 }

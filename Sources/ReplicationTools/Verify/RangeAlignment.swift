@@ -64,7 +64,7 @@ package struct RangeAlignment: Hashable, Sendable {
         self.target = begin.target..<max(begin.target, end.target)
     }
 
-    /// Only where the range begins, for one that goes on to the end of both sides.
+    /// Only the beginning of the range, for one that reaches to the end of both sides.
     package static func begin(of wanted: Int64, source: Window, target: Window, guess: Int64) -> Place? {
         Places(source: source, target: target).begin(at: wanted, guess: guess)
     }

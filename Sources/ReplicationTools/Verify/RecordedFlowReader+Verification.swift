@@ -2,7 +2,7 @@ internal import KafkaClient
 internal import KafkaWire
 internal import Replication
 
-// What a verification asks of a flow's records.
+// The parts of a flow's records that a verification needs.
 extension RecordedFlowReader {
     /// Reads the flow's records about the clusters that are compared; nil where it has none about those.
     static func current(

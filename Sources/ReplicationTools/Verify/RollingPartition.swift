@@ -1,7 +1,7 @@
 internal import KafkaClient
 internal import KafkaWire
 
-/// One partition of a rolling verification: how far it has come, and what stands against it.
+/// One partition of a rolling verification: its progress, and its obstacle.
 struct RollingPartition: Sendable {
     let compared: ComparedPair
     private var following: Following

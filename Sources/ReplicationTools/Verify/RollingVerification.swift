@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// Compares what is appended to the topics of a flow with what arrives on the target, until it is told to end.
 ///
-/// It begins where the flow stood when it recorded its copies last, or, where no flow has recorded any, where both
+/// It begins at the place that the flow recorded last, or, where no flow has recorded any, where both
 /// sides are alike near the target's end. Topics and partitions that appear later are compared from their beginning.
 ///
 /// ```
@@ -19,7 +19,7 @@ internal import Synchronization
 /// Memory is bounded: only those partitions whose turn it is hold fetched bytes, and a comparison that waits holds
 /// fingerprints of what it has looked ahead.
 public struct RollingVerification: Sendable {
-    /// Something to tell while the verification goes on.
+    /// Something to tell while the verification continues.
     public enum Event: Sendable {
         /// From now on this many partitions are followed, and those that appear later.
         case began(partitions: Int)
@@ -53,7 +53,7 @@ public struct RollingVerification: Sendable {
     ) {
         precondition(!eventLoops.isEmpty, "a verification needs an event loop")
         var settings = settings
-        // What does not answer is asked again in the next round; an end must not have to wait for it.
+        // A cluster that does not answer is asked again in the next round; an end must not have to wait for it.
         settings.source.operationTimeout = Self.impatience
         settings.target.operationTimeout = Self.impatience
         self.settings = settings
@@ -107,7 +107,7 @@ public struct RollingVerification: Sendable {
     }
 }
 
-/// Whether it is enough.
+/// Condition that ends a verification.
 private final class Ending: Sendable {
     private let state = Mutex(false)
 

@@ -70,7 +70,7 @@ extension SampledVerification {
     ) async throws(KafkaError) {
         var start = max(pair.sourceRange.lowerBound, min(map.start, pair.sourceRange.upperBound))
         if pair.targetRange.lowerBound > 0 {
-            // What the target has expired.
+            // Records that the target has expired.
             start = max(start, map.first(fromTarget: pair.targetRange.lowerBound)?.source ?? map.passed)
         }
         let end = pair.sourceRange.upperBound
@@ -100,12 +100,12 @@ extension SampledVerification {
     ) async throws(KafkaError) -> PartitionComparison {
         let begin = targetOffset(of: wanted.lowerBound, map)
         var end = targetOffset(of: wanted.upperBound, map)
-        // What stands behind the last copy belongs to the last stretch.
+        // Records behind the last copy belong to the last stretch.
         if map.first(fromSource: wanted.upperBound) == nil { end = max(end, pair.targetRange.upperBound) }
         var sides = compared.sides(source: wanted, target: begin..<max(begin, end), fetchBytes: ComparedPair.fewBytes)
         try await sides.runToEnds()
         guard sides.comparison.tally.total > 0 else { return sides }
-        // Either the records differ, or they stand elsewhere: their neighbours tell.
+        // Either the records differ, or they are elsewhere: their neighbours tell.
         let nearby = [ContentSearch.margins[0]]
         guard let found = try await search.alignment(of: wanted, guesses: [begin], margins: nearby) else {
             return sides
@@ -116,7 +116,7 @@ extension SampledVerification {
             result.sample?.displaced += 1
             result.failure =
                 result.failure
-                ?? "records stand elsewhere than the flow recorded: that of source offset \(found.source.lowerBound) at "
+                ?? "records are not where the flow recorded them: that of source offset \(found.source.lowerBound) at "
                 + "target offset \(found.target.lowerBound) instead of \(recorded); group offsets would be wrong by as much"
         }
         return aligned
@@ -130,7 +130,7 @@ extension SampledVerification {
         let wanted = range.lowerBound..<min(range.upperBound, range.lowerBound + Self.uncopiedLimit)
         let begin = min(max(map.targetEnd, pair.targetRange.lowerBound), pair.targetRange.upperBound)
         var sides = compared.sides(source: wanted, target: begin..<pair.targetRange.upperBound)
-        // The source's records may go on behind what is looked at, then so do their copies.
+        // The source's records may continue behind the stretch that is looked at, and then so do their copies.
         if wanted.upperBound < range.upperBound { sides.comparison.openEnd = begin }
         try await sides.runToEnds()
         result.sample?.add(wanted)
@@ -216,7 +216,7 @@ extension SampledVerification {
         return sides
     }
 
-    /// The last stretch goes on to the end of both sides, and the target may still be on its way there.
+    /// The last stretch ends with both sides, and the target may not have reached that end yet.
     private func lastSides(
         _ wanted: Range<Int64>, _ guesses: [Int64]
     ) async throws(KafkaError) -> PartitionComparison? {

@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Which part of a copy a sampled verification looks at: the same for the same seed and the same log.
+/// Part of a copy that a sampled verification looks at: the same for the same seed and the same log.
 ///
 /// A partition's offsets are cut into stretches of ``stretch`` offsets, counted from offset 0. Seed, topic, partition
 /// and number decide of each alone whether it is looked at, so that the choice stays as it was when a log grows or
@@ -34,7 +34,7 @@ public struct Sampling: Hashable, Sendable {
         return chosen
     }
 
-    /// Whether a key of a compacted topic is looked at.
+    /// Tells whether a key of a compacted topic is looked at.
     package func includes(key: ByteBuffer?) -> Bool {
         isChosen(Self.mix(seed, key.map { Self.fingerprint($0.readableBytesView) } ?? 0))
     }

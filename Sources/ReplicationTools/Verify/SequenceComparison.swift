@@ -4,11 +4,11 @@ package import Replication
 /// Compares two long sequences of records of which one should be a copy of the other, in bounded memory.
 ///
 /// While the fronts are equal they fall away. Where they differ, the comparison looks ahead, further each time, for the
-/// nearest place from which both go on alike, and names what lies in front of it:
+/// nearest place from which both continue alike, and names what lies in front of it:
 ///
 /// ```
 ///   source   a b c d e f g          b altered, d missing:
-///   target   a b'c   e f g          both go on alike from c, then from e
+///   target   a b'c   e f g          both continue alike from c, then from e
 /// ```
 ///
 /// Pure: fingerprints come in through ``add(source:)`` and ``add(target:)``, what is needed next is asked for through
@@ -45,11 +45,11 @@ package struct SequenceComparison: Sendable {
     private let horizons: [Int]
     /// From this target offset on, what the source does not have is not judged: it may come from behind the snapshot.
     package var openEnd: Int64 = .max
-    /// Whether each difference is also kept until ``takeFindings()`` asks for it.
+    /// True if each difference is also kept until ``takeFindings()`` asks for it.
     package var keepsFindings = false
     private var findings: [Difference] = []
 
-    /// Records that must be alike behind a place before it counts as one where both go on.
+    /// Records that must be alike behind a place before it counts as one where both continue.
     private static let confirmation = 4
     /// Records matched last, in which a doubled one is recognised.
     private static let memory = 1024
@@ -60,13 +60,13 @@ package struct SequenceComparison: Sendable {
         horizons = [64, 1024].filter { $0 < horizon } + [horizon]
     }
 
-    /// Nothing waits to be compared: both sides stand at the same place.
+    /// Nothing waits to be compared: both sides are at the same place.
     package var isLevel: Bool { source.isEmpty && target.isEmpty }
 
     /// The first source record that has not been found on the target; nil when all have.
     package var firstWaitingSource: Int64? { source.first?.offset }
 
-    /// Whether target records wait that have not been found at the source.
+    /// True if target records wait that have not been found at the source.
     package var isTargetWaiting: Bool { !target.isEmpty }
 
     /// Differences named since the last time.
@@ -105,7 +105,7 @@ package struct SequenceComparison: Sendable {
     }
 
     /// Names what the target's records that wait are, once no others are to be waited for. What the source has behind
-    /// them may be on its way, and goes on waiting.
+    /// them may be on its way, and continues to wait.
     package mutating func confirmMatches() {
         let region = DifferingRegion(source: Array(source), target: Array(target), recent: [])
         name(sourceCount: region.lastPairedSource.map { $0 + 1 } ?? 0, targetCount: target.count)
@@ -180,7 +180,7 @@ package struct SequenceComparison: Sendable {
         }
     }
 
-    /// Names what stands in the first `sourceCount` and `targetCount` records, and takes them away.
+    /// Names the differences in the first `sourceCount` and `targetCount` records, and takes them away.
     private mutating func name(sourceCount: Int, targetCount: Int) {
         let ours = Array(source.prefix(sourceCount))
         let theirs = Array(target.prefix(targetCount))

@@ -17,11 +17,11 @@ public struct Verification: Sendable {
         public var patience: Duration = .seconds(10)
         /// Partitions compared at the same time.
         public var lanes = 4
-        /// Whether another flow writes to the same topics of the target under the same names.
+        /// True if another flow writes to the same topics of the target under the same names.
         public var allowsForeign = false
         /// Keys of compacted topics held at once in each lane.
         public var keysAtOnce = 1_000_000
-        /// Which part is looked at; nil for everything.
+        /// Part that is looked at; nil for everything.
         public var sampling: Sampling?
         /// Source offsets to end at instead of where the source ends when the verification begins.
         package var sourceEnds: [TopicPartition: Int64] = [:]
@@ -44,7 +44,7 @@ public struct Verification: Sendable {
 
     /// - Parameter progress: called often, from any thread.
     /// - Throws: ``FlowError`` when a cluster cannot be asked at all. A partition that cannot be compared is reported
-    ///   as failed, and the others go on.
+    ///   as failed, and the others continue.
     public func run(
         progress: @escaping @Sendable (VerificationProgress) -> Void = { _ in }
     ) async throws(FlowError) -> VerificationReport {

@@ -44,11 +44,11 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
         public var ranges = 0
         /// Source offsets looked at; keys, where compared by key.
         public var offsets: Int64 = 0
-        /// Of so many that could have been; where compared by key it is not known, and 0.
+        /// Source offsets that could have been looked at; 0 where compared by key, since it is not known.
         public var of: Int64 = 0
         /// Stretches that were not found on the target.
         public var unplaced = 0
-        /// Stretches whose copies stand elsewhere than the flow recorded.
+        /// Stretches whose copies are not where the flow recorded them.
         public var displaced = 0
 
         public init() {}
@@ -59,7 +59,7 @@ public struct PartitionVerification: Hashable, Sendable, Codable {
         }
     }
 
-    /// Whether what was compared is the same, and nothing kept it from being compared.
+    /// True if what was compared is the same, and nothing kept it from being compared.
     public var isEqual: Bool { differences.total == 0 && failure == nil }
 
     /// Source offsets that there were to compare.
@@ -92,9 +92,9 @@ public struct VerificationReport: Hashable, Sendable, Codable {
     public var targetClusterID: String?
     /// `full`, `sampled` or `rolling`.
     public var mode: String
-    /// Of a sampled verification: what to give to `--seed` to look at the same again.
+    /// Value of `--seed` that makes the same choice again; nil unless sampled.
     public var seed: UInt64?
-    /// Of a sampled verification: the share that was asked for, at most 1.
+    /// Share that was asked for, at most 1; nil unless sampled.
     public var share: Double?
     public var partitions: [PartitionVerification]
     /// Topics of which nothing was compared, and why: those that cannot be seen, and those that rules exclude.
@@ -116,13 +116,13 @@ public struct VerificationReport: Hashable, Sendable, Codable {
         public init() {}
     }
 
-    /// Whether everything compared is the same, and nothing that is selected was kept from being compared. What was not
+    /// True if everything compared is the same, and nothing that is selected was kept from being compared. What was not
     /// to be compared, ``coverage`` tells.
     public var isEqual: Bool {
         partitions.allSatisfy(\.isEqual) && !notCompared.contains(where: \.isLeft) && !isEmpty
     }
 
-    /// Whether there was no partition to compare; a rolling verification may wait for the first.
+    /// True if there was no partition to compare; a rolling verification may wait for the first.
     public var isEmpty: Bool { mode != "rolling" && partitions.isEmpty }
 
     /// Completes the report from its partitions.

@@ -167,7 +167,7 @@ extension ClusterImport {
 
     private mutating func tokenEndpoint(_ text: String) -> String {
         if text.contains("${") { return self.text(text, "OAUTH_TOKEN_ENDPOINT") }
-        // What stands before the @ is a password.
+        // The text before the @ is a password.
         if text.contains("@") {
             return variable("OAUTH_TOKEN_ENDPOINT", "the address of its token endpoint, without user and password")
         }

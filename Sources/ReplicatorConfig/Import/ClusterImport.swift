@@ -36,7 +36,7 @@ struct ClusterImport {
             return placeholder
         }
         if servers.value.contains("${") { return text(servers.value, "BOOTSTRAP_SERVERS") }
-        // The name of a listener may stand before an address: SSL://host:9093.
+        // The name of a listener may come before an address: SSL://host:9093.
         let texts = servers.value.listElements.map { String($0.split(separator: "://").last ?? "") }
         let addresses = texts.filter { HostAndPort($0) != nil && !$0.contains("@") }
         if addresses.count < texts.count {

@@ -63,7 +63,7 @@ struct ConfigProviders {
     }
 }
 
-/// Names of environment variables that stand in an imported file for what is not copied into it.
+/// Names of environment variables that an imported file refers to in place of what is not copied into it.
 struct SecretVariables {
     private var purposes: [String: String] = [:]
 

@@ -16,7 +16,7 @@ struct FlowImport {
     mutating func settings(others: [MirrorMakerProperties.Route]) -> [(key: String, value: String)]? {
         let topics = patterns("topics", take(["topics"])) ?? [".*"]
         let excluded = take(["topics.exclude", "topics.blacklist"])
-        // What is excluded by default there is never copied here.
+        // Topics that are excluded by default there are never copied here.
         var noTopics = patterns("topics.exclude", excluded) ?? []
         remarks += NeverCopied.remarks(allow: topics, deny: noTopics, isDefault: excluded == nil)
         guard !topics.isEmpty else {

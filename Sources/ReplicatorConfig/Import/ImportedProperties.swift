@@ -6,7 +6,7 @@ struct ImportedProperties {
         var value: String
         /// Name of the setting in the original.
         var name: String
-        /// The line that it stands in, where there are lines.
+        /// Its line, where there are lines.
         var line: Int?
     }
 

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Yams
 
-/// JSON or YAML as it stands, without types: what Connect and Kubernetes take as text is text.
+/// JSON or YAML as it is written, without types: what Connect and Kubernetes take as text is text.
 enum ImportedTree {
     case text(String)
     case list([ImportedTree])
@@ -25,7 +25,7 @@ enum ImportedTree {
                 .composer(_, let problem, let mark, _):
                 throw ImportFailure("not valid YAML, line \(mark.line): \(problem)")
             case .duplicatedKeysInMapping(_, let context):
-                throw ImportFailure("not valid YAML, line \(context.mark.line): a key stands there twice")
+                throw ImportFailure("not valid YAML, line \(context.mark.line): a key is there twice")
             default: throw ImportFailure("not valid YAML")
             }
         } catch {

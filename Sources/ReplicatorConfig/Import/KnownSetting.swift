@@ -18,11 +18,11 @@ enum KnownSetting {
         let shown = isShowable(String(own), value) ? " = \(value)" : ""
         switch setting {
         case "interceptor.classes" where !value.isEmpty:
-            return "\(shown): interceptors may have changed or dropped records; here they arrive as they are"
+            return "\(shown): interceptors may have changed or dropped records; here they arrive unchanged"
         case "topic.filter.class" where !value.hasSuffix(".DefaultTopicFilter"),
             "group.filter.class" where !value.hasSuffix(".DefaultGroupFilter"),
             "config.property.filter.class" where !value.hasSuffix(".DefaultConfigPropertyFilter"):
-            return "\(shown): a class of its own decided what is taken; here it is expressions alone"
+            return "\(shown): a class of its own decided what is taken; here expressions alone decide"
         case "errors.tolerance" where value.lowercased() == "all":
             return "\(shown): records that failed were passed over in silence; here their partition stops, or they are "
                 + "counted (policies)"
@@ -31,7 +31,7 @@ enum KnownSetting {
         }
         let converters = ["key.converter", "value.converter", "header.converter"]
         if converters.contains(where: { own == $0 || own == "src.\($0)" }), !value.hasSuffix("ByteArrayConverter") {
-            return "\(shown): records were converted; here they arrive as they are"
+            return "\(shown): records were converted; here they arrive unchanged"
         }
         return nil
     }

@@ -97,7 +97,7 @@ struct MSKReplicatorDescription: Decodable {
         }
     }
 
-    /// Place where the text is not as expected; never what stands there.
+    /// Place where the text is not as expected; never the text there.
     private static func place(of error: any Error) -> String {
         guard let error = error as? DecodingError else { return "" }
         let path: [any CodingKey]

@@ -55,7 +55,7 @@ struct MirrorMakerProperties {
             let hasBlanks = clusters.contains { properties.entries[$0]?.value.hasPrefix("->") == true }
             throw ImportFailure(
                 "no flow is enabled: a line such as \(clusters[0])->\(clusters.last ?? "").enabled = true is missing"
-                    + (hasBlanks ? "; no blanks may stand around the arrow" : ""))
+                    + (hasBlanks ? "; no blanks are allowed around the arrow" : ""))
         }
         self.init(
             origin: "MirrorMaker 2", clusters: clusters, routes: routes, properties: properties, remarks: remarks)

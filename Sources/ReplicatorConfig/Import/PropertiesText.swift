@@ -86,7 +86,7 @@ package enum PropertiesText {
             case "r": result.append(13)
             case "f": result.append(12)
             case "u":
-                // Half of a pair outside the basic plane stands alone: the whole is decoded at the end.
+                // Half of a pair outside the basic plane comes alone: the whole is decoded at the end.
                 let digits = String(String.UnicodeScalarView(rest.prefix(4)))
                 if digits.utf8.count == 4, let code = UInt16(digits, radix: 16) {
                     result.append(code)

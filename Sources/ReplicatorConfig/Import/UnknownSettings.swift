@@ -65,7 +65,7 @@ struct UnknownSettings {
         return flows.sorted().map { .toDo("\($0): names a cluster that \"clusters\" does not list; ignored, as there") }
     }
 
-    /// Transforms, which change records, in one remark for each place that it stands in.
+    /// Transforms, which change records, in one remark for each place.
     private mutating func transforms() -> [ImportRemark] {
         let keys = properties.unused.filter { ["transforms", "predicates"].contains(Self.head(of: own($0).key)) }
         properties.use(keys)
@@ -79,7 +79,7 @@ struct UnknownSettings {
             let what = classes.isEmpty ? "" : " (\(classes.joined(separator: ", ")))"
             return .lost(
                 "\(properties.entries[key]?.name ?? key)\(which)\(what): records were changed or dropped on their way; "
-                    + "here they arrive as they are")
+                    + "here they arrive unchanged")
         }
     }
 

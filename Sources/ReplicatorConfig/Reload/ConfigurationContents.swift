@@ -22,7 +22,7 @@ public struct ConfigurationContents: Hashable, Sendable {
     private mutating func add(_ path: String) -> String? {
         guard digests[path] == nil else { return nil }
         do throws(UnreadableFile) {
-            // Whoever reads a pipe takes what it holds away from its other readers.
+            // Reading a pipe takes its contents away from its other readers.
             guard TextFile.isRegular(path) else { throw UnreadableFile("it is no regular file") }
             let text = try TextFile.read(path)
             digests[path] = Self.digest(text)

@@ -66,7 +66,7 @@ public struct ConfigurationSchema: Encodable {
     /// Keys that a section cannot be without, whatever else is in it.
     private struct RequiredKeys {
         private var required: Set<[String]> = []
-        /// Those that some section does without.
+        /// Keys that some section does without.
         private var optional: Set<[String]> = []
 
         mutating func found(_ pattern: [String], isRequired: Bool) {

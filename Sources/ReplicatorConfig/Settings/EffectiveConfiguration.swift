@@ -54,7 +54,7 @@ private struct ShownSetting {
     var isSecret = false
     var line: Int?
     var references: [String]
-    /// As it is written in a configuration file.
+    /// Form in a configuration file.
     var yaml: String
 
     private static let hidden = "•••"

@@ -45,7 +45,7 @@ struct SettingPath: Hashable, Sendable, CustomStringConvertible {
 
     func element(_ index: Int) -> SettingPath { SettingPath(steps: steps + [.element(index)]) }
 
-    /// As problems show it: `flows[0].naming.mode`.
+    /// Form in problems: `flows[0].naming.mode`.
     var description: String {
         steps.reduce(into: "") { text, step in
             switch step {

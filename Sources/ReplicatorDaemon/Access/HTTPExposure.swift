@@ -12,10 +12,11 @@ package enum HTTPExposure {
         let reading = "read the names of clusters, topics and consumer groups, lag, errors and metrics"
         var message = "http.listen \(address) can be reached from other machines and is not protected: "
         if isOpen {
-            message += "whoever reaches it can \(reading), and pause and resume every flow; "
+            message += "anyone who reaches it can \(reading), and pause and resume every flow; "
         } else {
-            message += "passwords and tokens cross the network in the clear, and whoever sees one can use it"
-            message += access.authentication?.anonymousMayRead == true ? "; whoever reaches it can \(reading); " : "; "
+            message += "passwords and tokens cross the network in the clear, and anyone who sees one can use it"
+            message +=
+                access.authentication?.anonymousMayRead == true ? "; anyone who reaches it can \(reading); " : "; "
         }
         let missing = [isOpen ? "http.authentication" : nil, access.tls == nil ? "http.tls" : nil].compactMap { $0 }
         return message + "set \(missing.joined(separator: " and ")), or listen on 127.0.0.1"

@@ -10,7 +10,7 @@ package enum HTTPLogin {
 
     package static func bearer(_ token: String) -> String { "Bearer \(token)" }
 
-    /// Of the one who has to read only: a token where there is one, since it does not let anybody act.
+    /// Login that is enough to read: a token if there is one, since it does not let anybody act.
     ///
     /// - Returns: nil where nobody has to log in to read.
     package static func reading(_ settings: HTTPAccessSettings.Authentication?) -> String? {

@@ -47,7 +47,7 @@ package actor OtherInstances {
     private let now: @Sendable () -> ContinuousClock.Instant
     private var kept: [Question: (answer: Kept, time: ContinuousClock.Instant)] = [:]
     private var waiting: [Question: [CheckedContinuation<Void, Never>]] = [:]
-    /// When each was first without an answer, in milliseconds since 1970, and when that was found last.
+    /// Times at which each was first without an answer, in milliseconds since 1970, and at which that was found last.
     private var silences: [OtherInstance: (since: Int64, found: ContinuousClock.Instant, reason: String)] = [:]
 
     /// - Parameters:
@@ -141,7 +141,7 @@ package actor OtherInstances {
         case .success(let text): answer = .text(text)
         case .failure(let silence): answer = .silence(silence.reason)
         }
-        // What came of a request that nobody waits for any more says nothing about the instance.
+        // The outcome of a request that nobody waits for any more says nothing about the instance.
         if !Task.isCancelled { keep(answer, question) }
         for waiter in waiting.removeValue(forKey: question) ?? [] { waiter.resume() }
         return answer

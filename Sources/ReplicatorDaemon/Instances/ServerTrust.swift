@@ -4,9 +4,9 @@ package import NIOSSL
 
 /// Certificates that are accepted from a replicator's HTTP endpoint.
 package enum ServerTrust: Sendable, Hashable {
-    /// Those that the system's authorities have signed, for the host's name.
+    /// Certificates that the system's authorities have signed, for the host's name.
     case system
-    /// Those that an authority in a PEM file has signed, for the host's name.
+    /// Certificates that an authority in a PEM file has signed, for the host's name.
     case authorities(file: String, setting: String)
     /// The one in a PEM file, whatever it is called: the replicator's own, as its configuration names it.
     case certificate(file: String)

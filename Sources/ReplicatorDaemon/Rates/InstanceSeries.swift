@@ -5,7 +5,7 @@ internal import Replication
 struct InstanceSeries {
     private let flow: String
     private let losses: Counter
-    /// When the loss began that was counted last, in milliseconds since 1970.
+    /// Beginning of the loss that was counted last, in milliseconds since 1970.
     private var counted: Int64?
 
     init(flow: String) {

@@ -153,7 +153,7 @@ package actor Reloader {
         case .failure(let refusal):
             watch.handled(contents, mayPass: refusal.mayPass)
             report = ReloadReport(time: daemon.wallClock(), isApplied: false, messages: refusal.reasons)
-            // What is tried again by itself is told once.
+            // A failure that is tried again automatically is reported once.
             if cause != .change || refusal.reasons != lastRefusal {
                 logger.error(
                     "configuration not reloaded, everything continues as before",

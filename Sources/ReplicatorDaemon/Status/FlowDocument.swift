@@ -80,6 +80,6 @@ package struct FlowDocument: Sendable, Codable {
 }
 
 extension FlowStatus.Partition {
-    /// True if it has stopped or stands still.
+    /// True if it has stopped or makes no progress.
     package var isProblem: Bool { state == .failed || stuckForSeconds != nil }
 }

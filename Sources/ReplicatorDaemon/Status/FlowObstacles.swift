@@ -52,7 +52,7 @@ package struct FlowObstacles {
             + stuck.sentences {
                 "\($0) have made no progress"
             } alone: { one in
-                let behind = one.partition?.lag.map { "\($0) behind" } ?? "and nobody knows how far behind"
+                let behind = one.partition?.lag.map { "\($0) behind" } ?? "and it is not known how far behind"
                 return "\(one.place) has made no progress for \(one.seconds) s at offset "
                     + "\(one.partition?.sourceOffset ?? 0), \(behind)" + (one.reason.isEmpty ? "" : ": \(one.reason)")
             }
@@ -70,8 +70,8 @@ package struct FlowObstacles {
         let reason = membership.reason.map { ": \($0)" } ?? ""
         switch membership.state {
         case .joining, .member: return []
-        case .lost: return ["instance \(membership.instance) writes nothing until its group is heard of again\(reason)"]
-        case .refused: return ["instance \(membership.instance) is not let into its group\(reason)"]
+        case .lost: return ["instance \(membership.instance) writes nothing until its group answers again\(reason)"]
+        case .refused: return ["instance \(membership.instance) is not admitted to its group\(reason)"]
         }
     }
 

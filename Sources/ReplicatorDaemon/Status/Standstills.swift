@@ -57,7 +57,7 @@ package struct Standstills: Sendable {
         return warnings
     }
 
-    /// Names of flows in which nothing stands still any more, since the last call.
+    /// Names of flows in which everything makes progress again, since the last call.
     package mutating func takeEnded() -> [String] {
         let ended = told.filter { known[$0]?.isEmpty ?? true }.sorted()
         told.subtract(ended)
@@ -97,7 +97,7 @@ package struct Standstills: Sendable {
         return Warning(message: "\(subject) no progress \(why)", metadata: metadata)
     }
 
-    /// The status with how long its partitions have stood still.
+    /// The status with the times for which its partitions have made no progress.
     package func marking(_ status: FlowStatus, at now: ContinuousClock.Instant) -> FlowStatus {
         guard let found = known[status.name], !found.isEmpty else { return status }
         var status = status

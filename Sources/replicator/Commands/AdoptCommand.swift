@@ -12,27 +12,27 @@ struct AdoptCommand: AsyncParsableCommand {
         commandName: "adopt",
         abstract: "Let a flow continue where another program's copy ends.",
         discussion: """
-            For a flow that has not run, whose topics on the target hold copies already: made by MirrorMaker 2, MSK \
-            Replicator, a script, or a flow whose memory is gone. With --topic also for one that has run and is stopped, in \
-            topics that are new to it. Finds where each partition's copy ends, by comparing the \
-            last records of both sides, and records that as the flow's progress: started with `run`, it continues behind the \
-            last source record that the target has, and translates group offsets as far back as the copies were compared. \
+            For a flow that has not run, and whose topics on the target already hold copies: made by MirrorMaker 2, \
+            MSK Replicator, a script, or a flow whose memory is gone. With --topic also for one that has run and is \
+            stopped, in topics that are new to it. Finds the end of each partition's copy by comparing the last records of \
+            both sides, and records it as the flow's progress. Started with `run`, the flow then continues behind the last \
+            source record that the target has, and translates group offsets as far back as the copies were compared. \
             Without --fill no record is written to any topic of yours.
 
-            A position is taken only where it is certain. If it is not in one partition, nothing is recorded, and what \
-            would help is said. Records that the copy has twice, or lacks, are counted, and stay as they are. With --fill \
-            those that it lacks are appended behind the copies, out of place, each once, also when the command is killed \
+            Only a position that is certain is recorded. If one partition's position is not, nothing is recorded, and \
+            the report says what would help. Records that the copy has twice, or lacks, are counted and not changed. With \
+            --fill the missing ones are appended behind the copies, out of place, each once, also when the command is killed \
             and run again; not in compacted topics, and refused where they may have been on the target and are gone.
 
             With offsets: preserve both sides are compared in place, record n with record n, and the flow continues at the end \
-            of the copy's log; the first offset that differs is named.
+            of the copy's log; the report names the first offset that differs.
 
-            The other replicator must have been stopped. With --follow it may still run: the command says when its copies \
-            are certain, waits until it has been silent for --quiet seconds, asks whether it has been stopped (unless --yes), \
-            and records then.
+            The other replicator must have been stopped. With --follow it may still run: the command says when its \
+            copies are certain, waits until it has been silent for --quiet seconds, asks whether it has been stopped \
+            (unless --yes), and then records the positions.
 
-            Exit codes: 0 the positions are recorded (with --dry-run: would be), 1 a position is not certain, copies still \
-            come, the flow has run or runs, or a cluster does not answer; nothing is recorded. 2 wrong usage or \
+            Exit codes: 0 the positions are recorded (with --dry-run: would be), 1 a position is not certain, copies \
+            still come, the flow has run or runs, or a cluster does not answer; nothing is recorded. 2 wrong usage or \
             configuration.
             """)
 
@@ -94,7 +94,7 @@ struct AdoptCommand: AsyncParsableCommand {
         guard (1...64).contains(parallel) else { throw ValidationError("--parallel takes 1 to 64") }
         guard follow || quiet == nil && !yes else { throw ValidationError("--quiet and --yes belong to --follow") }
         guard !(follow && dryRun) else {
-            throw ValidationError("--follow records; --dry-run does not: say one of them")
+            throw ValidationError("--follow records; --dry-run does not: use one of them")
         }
         guard (1...86_400).contains(quiet ?? 10) else { throw ValidationError("--quiet takes 1 to 86400 seconds") }
     }

@@ -6,7 +6,7 @@ internal import ReplicatorConfig
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Check a configuration file, show what is in effect, or print its schema. Connects to nothing.",
+        abstract: "Check a configuration file, show the settings in effect, or print its schema. Connects to nothing.",
         subcommands: [Check.self, Show.self, Schema.self])
 
     /// `replicator config check`.
@@ -14,7 +14,7 @@ struct ConfigCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check a configuration file.",
             discussion: """
-                Reports every problem with file, line and column, and warns of what is likely to be a mistake. Files \
+                Reports every problem with file, line and column, and warns of likely mistakes. Files \
                 and variables that the configuration refers to are read; no cluster is asked.
 
                 Exit codes: 0 no problem, 2 the file cannot be used.
@@ -83,7 +83,7 @@ struct ConfigCommand: ParsableCommand {
     /// `replicator config show`.
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show what is in effect: the file's settings and all defaults, each with its origin.",
+            abstract: "Show the settings in effect: the file's and all defaults, each with its origin.",
             discussion: """
                 Prints a configuration file with every setting, and a comment that names the line or the default it \
                 comes from. Secrets are not shown; a reference to one (${env:NAME}, ${file:PATH}) is. So is the \

@@ -6,15 +6,16 @@ internal import Replication
 internal import ReplicationTools
 internal import ReplicatorConfig
 
-/// `replicator doctor`: whether flows can work, and what stands against it.
+/// `replicator doctor`: whether flows can work, and their obstacles.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Check both clusters of a flow before it starts.",
         discussion: """
-            Looks at reachability, whether run would refuse the flow, versions, permissions, limits, retention, keys, replicas and clocks, and says what is \
-            wrong, why that matters and what mends it. Changes nothing; --probe writes to a topic made for it on the \
-            target, __replicator.FLOW.probe, and deletes it again.
+            Checks reachability, whether run would refuse the flow, versions, permissions, limits, retention, keys, \
+            replicas and clocks. For each problem it says what is wrong, why that matters and what mends it. Changes \
+            nothing, except with --probe, which writes to a topic of its own on the target, __replicator.FLOW.probe, \
+            and deletes it again.
 
             Exit codes: 0 no errors (there may be warnings), 1 errors, 2 wrong usage or configuration.
             """)
@@ -36,7 +37,7 @@ struct DoctorCommand: AsyncParsableCommand {
             flow.instance = instance
             return flow
         }
-        // What is wrong with the connections is found with the flows.
+        // Problems with the connections are found with the flows.
         Replicator.complain(config.warnings.filter { !$0.hasPrefix("clusters.") }.map { "warning: \($0)" })
         LoggingOptions.bootstrapForPeople(from: .critical)
         let diagnoses = try await EventLoops.with(1, for: "doctor") { loops in

@@ -24,11 +24,11 @@ struct DrillCommand: AsyncParsableCommand {
             planned (stop, drain, move, and back), unplanned (the source dies and stays away), partition (the target \
             cannot be reached for a while), instance (one of three that share the flow is killed).
 
-            Exit codes: 0 the drill went as it must, 1 it did not, 2 wrong usage or configuration.
+            Exit codes: 0 the drill went as it should, 1 it did not, 2 wrong usage or configuration.
             """)
 
     @Option(
-        name: .long, help: ArgumentHelp("What is practised.", valueName: "SCENARIO"),
+        name: .long, help: ArgumentHelp("The scenario to practise.", valueName: "SCENARIO"),
         completion: .list(DrillScenario.allCases.map(\.rawValue)), transform: Self.scenario)
     var scenario = DrillScenario.activePassive
 
@@ -73,7 +73,7 @@ struct DrillCommand: AsyncParsableCommand {
         } else {
             StandardOutput.say(DrillText.table(report))
         }
-        guard report.isGood else { throw Failure("drill: it did not go as it must") }
+        guard report.isGood else { throw Failure("drill: it did not go as it should") }
     }
 
     private var settings: DrillSettings {

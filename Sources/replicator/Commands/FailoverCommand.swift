@@ -15,29 +15,30 @@ struct FailoverCommand: AsyncParsableCommand {
         abstract: "Have the target of a flow take over from its source, and come back.",
         discussion: """
             --planned keeps producers out of the source (--fence) or waits until they have stopped, copies the rest, \
-            commits every consumer group's positions on the target, compares the last records, and prepares the opposite \
-            flow. Nothing is left behind, and nothing is read twice. --unplanned does what can be done without the \
-            source, and lists what it alone has. To come back, fail the opposite flow over.
+            commits the positions of every consumer group on the target, compares the last records, and prepares the \
+            opposite flow. No record is left behind, and no group reads a record twice. --unplanned does what is \
+            possible without the source, and lists the records that only the source has. To come back, fail the \
+            opposite flow over.
 
-            It may run beside `replicator run`, which then does the copying; where nobody runs the flow it is run here. \
-            Interrupted or killed, it continues when it is run again. --dry-run says what each step would find, and \
-            changes nothing.
+            It may run beside `replicator run`, which then does the copying; if no process runs the flow, failover \
+            runs it. After an interruption or a crash, run it again: it continues. --dry-run says what each step would \
+            find, and changes nothing.
 
-            Every topic that the flow's expressions name is accounted for, with its state and why. What one of them lacks \
-            for good is left out with topics.deny.
+            The report accounts for every topic that the flow's expressions name, with its state and the reason. Leave \
+            out a topic that can never be complete with topics.deny.
 
-            Exit codes: 0 the target has taken over, and nothing is left that was not accepted: after --planned nothing at \
-            all, after --unplanned what only the source had of partitions that were being copied. 1 it has not, or \
-            something else is left, which is said. With --tail, 0 the file holds everything that only the source has. 2 \
-            wrong usage or configuration.
+            Exit codes: 0 the target has taken over, and nothing is left behind that was not accepted: after --planned \
+            nothing at all, after --unplanned the records that only the source had of partitions that were being \
+            copied; 1 it has not, or something else is left behind, and the output says what. With --tail, 0 means \
+            that the file holds every record that only the source has. 2 wrong usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
 
-    @Flag(name: .long, help: "Both clusters answer: leave nothing behind.")
+    @Flag(name: .long, help: "Both clusters answer: leave no record behind.")
     var planned = false
 
-    @Flag(name: .long, help: "The source is lost, or cannot be waited for.")
+    @Flag(name: .long, help: "The source is lost, or there is no time to wait for it.")
     var unplanned = false
 
     @Flag(name: .long, help: "Give producers of the source back what --fence took from them, and forget the failover.")
@@ -68,7 +69,7 @@ struct FailoverCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Nothing may have been written to the source for this long.", valueName: "SECONDS"))
+        help: ArgumentHelp("Wait until nothing has been written to the source for this long.", valueName: "SECONDS"))
     var still = 5
 
     @Option(
@@ -97,7 +98,7 @@ struct FailoverCommand: AsyncParsableCommand {
     func validate() throws {
         let tasks = [planned, unplanned, undo, tail != nil].count { $0 }
         guard tasks == 1 else {
-            throw ValidationError("say one of --planned, --unplanned, --undo and --tail FILE")
+            throw ValidationError("use one of --planned, --unplanned, --undo and --tail FILE")
         }
         guard (1...3600).contains(still) else { throw ValidationError("--still takes 1 to 3600 seconds") }
         guard (1...86_400).contains(patience) else { throw ValidationError("--patience takes 1 to 86400 seconds") }
@@ -172,7 +173,7 @@ struct FailoverCommand: AsyncParsableCommand {
             eventLoops: loops, logger: Logger(label: "failover"), wallClock: WallClock.milliseconds
         ) { event in
             guard !isQuiet else { return }
-            // Whoever watches through a pipe sees each step before it is done. A step is one line.
+            // A reader of the pipe sees each step before it is done. A step is one line.
             StandardOutput.say(text.line(event).printable(atMost: 8_192))
         }
     }

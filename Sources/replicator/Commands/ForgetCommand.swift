@@ -13,15 +13,16 @@ struct ForgetCommand: AsyncParsableCommand {
         commandName: "forget",
         abstract: "Remove the memory that a flow has left on its target.",
         discussion: """
-            Deletes the flow's topic of progress and the group of its instances there, after a question (unless --yes). The \
-            flow must not run, anywhere. It need not be in the configuration any more; --cluster names the target where \
-            it does not tell.
+            Deletes the flow's progress topic and the group of its instances on the target, after a question (unless \
+            --yes). The flow must not run anywhere. It need not be in the configuration any more; --cluster names the \
+            target if the configuration does not.
 
-            Copies, consumer groups' offsets, access rules and quotas stay, and so do the registrations of producer ids, \
-            which keep copies from travelling back. A flow of the same name begins like a new one afterwards, and refuses \
-            to bring copies that are there already a second time.
+            Copies, consumer groups' offsets, access rules and quotas stay, and so do the registrations of producer \
+            ids, which keep copies from travelling back. A new flow of the same name begins from nothing, and refuses \
+            to copy records a second time that are already on the target.
 
-            Exit codes: 0 the cluster no longer shows it, 1 the flow runs, is not known, or could not be removed, 2 wrong usage or configuration.
+            Exit codes: 0 the cluster no longer shows it, 1 the flow runs, is not known, or could not be removed, 2 \
+            wrong usage or configuration.
             """)
 
     @Option(
@@ -103,7 +104,7 @@ struct ForgetCommand: AsyncParsableCommand {
         var lines = ["its copies and the groups' offsets were not touched"]
         if known.accessRules + known.quotas > 0 {
             lines.append(
-                "\(known.accessRules) access rules and \(known.quotas) quotas that it put there are now nobody's: "
+                "\(known.accessRules) access rules and \(known.quotas) quotas that it put there are no longer managed by any flow: "
                     + "kafka-acls and kafka-configs remove them")
         }
         return lines

@@ -10,11 +10,12 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Turn a configuration of MirrorMaker 2, Confluent or MSK Replicator into replicator.yaml.",
         discussion: """
-            Reads mm2.properties, connectors of MirrorMaker 2 or Confluent Replicator (JSON as Connect's REST interface \
-            has it, or properties), Strimzi's KafkaMirrorMaker2, or the JSON that `aws kafka describe-replicator` \
-            prints, and writes a configuration file. What this program does not do, what is left to do, what differs \
-            and what is not needed is named in its comments and on standard error, in this order. Secrets are not \
-            copied: the file refers to environment variables in their place.
+            Reads mm2.properties, connectors of MirrorMaker 2 or Confluent Replicator (JSON as Connect's REST \
+            interface has it, or properties), Strimzi's KafkaMirrorMaker2, or the JSON that `aws kafka \
+            describe-replicator` prints, and writes a configuration file. Comments in it, and lines on standard error, \
+            name the settings that this program does not support, the work that is left, the settings that differ and \
+            those that are not needed, in this order. Secrets are not copied: the file refers to environment variables \
+            in their place.
 
             Exit codes: 0 done, 2 the file cannot be read or understood, or the output exists already.
             """)
@@ -23,7 +24,9 @@ struct ImportCommand: ParsableCommand {
         help: ArgumentHelp("The file to read; - for standard input.", valueName: "FILE"), completion: .file())
     var file: String
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Where to write; standard output unless given.", valueName: "FILE"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("The file to write; standard output unless given.", valueName: "FILE"))
     var output: String?
 
     /// Commands to run then: what the other replicator has copied need not be copied again.

@@ -14,18 +14,20 @@ struct MigrateCommand: AsyncParsableCommand {
         commandName: "migrate",
         abstract: "Copy everything once, follow until the cut-over, verify, and report.",
         discussion: """
-            Says what will be copied, asks (unless --yes), copies each topic from its earliest record whatever startFrom \
-            says, keeps settings and consumer groups in step, follows until the cut-over, drains to fixed ends and \
-            compares source and target record by record. Without --cut-over the cut-over is when everything is there; \
-            with --cut-over FILE it is when that file exists: stop the producers, then create it.
+            Lists the topics to be copied, asks (unless --yes), copies each topic from its earliest record whatever \
+            startFrom says, keeps settings and consumer groups in step, follows until the cut-over, drains to fixed \
+            ends, and compares source and target record by record. Without --cut-over the cut-over is as soon as \
+            everything is copied. With --cut-over FILE it is when that file exists: stop the producers, then create \
+            the file.
 
-            It can be interrupted (Ctrl-C) and run again: it continues where it stopped. The flow must not run elsewhere. It \
-            does not begin where the target holds records that the flow has not brought. A cluster that does not answer, \
-            or partitions that are behind and do not move, end it after --patience seconds. Where standard error is no \
-            terminal, it prints its progress at least as often.
+            It can be interrupted (Ctrl-C) and run again: it continues where it stopped. The flow must not run \
+            elsewhere. It does not begin if the target holds records that the flow has not copied. It gives up after \
+            --patience seconds in which a cluster does not answer, or partitions that are behind make no progress. \
+            Where standard error is no terminal, it prints its progress at least as often.
 
-            Exit codes: 0 every selected topic and partition is copied, still there and equal, and every group can continue; \
-            1 it is not so, which is said, or it was interrupted; 2 wrong usage or configuration.
+            Exit codes: 0 every selected topic and partition is copied, still there and equal, and every group can \
+            continue; 1 something of this is not so, and the output says what, or it was interrupted; 2 wrong usage or \
+            configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
@@ -74,7 +76,7 @@ struct MigrateCommand: AsyncParsableCommand {
         do {
             return try await followed(migration)
         } catch {
-            // What is left is told beside what keeps it from continuing.
+            // The rest is told beside the obstacle.
             let report = await migration.report
             if !report.accounts.isEmpty { try show(report) }
             throw error
@@ -91,7 +93,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 try await migration.run {
                     await Self.awaitFile(cutOver)
                 } progress: { progress in
-                    // What is said next is how far the comparison is.
+                    // The next message tells how far the comparison is.
                     guard progress.phase != .verifying else { return }
                     // A run that continues where another stopped begins in the middle: the rate tells, not the share.
                     line.show(
@@ -124,7 +126,7 @@ struct MigrateCommand: AsyncParsableCommand {
         }
         await planner.close()
         if !reporting.json {
-            // Whoever watches through a pipe sees it before it is done.
+            // A reader of the pipe sees it before it is done.
             StandardOutput.say(JSONText.printable(plan).text)
         }
         guard !yes else { return }

@@ -6,20 +6,21 @@ internal import PlainText
 internal import Replication
 internal import ReplicationTools
 
-/// `replicator offsets`: where a consumer group stands on both clusters.
+/// `replicator offsets`: the positions of a consumer group on both clusters.
 struct OffsetsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offsets",
         abstract: "Show a consumer group's offsets on both clusters, and compare the records there.",
         discussion: """
-            For each partition: the group's offset at the source, the same place on the target, what the group has \
-            committed there, the lag on both sides, and whether the next record is the same on both.
+            Shows for each partition the group's offset at the source, the same place on the target, the offset that \
+            the group has committed there, the lag on both sides, and whether the next record is the same on both.
 
-            Nothing is changed unless --apply is given. The group must not be reading on the target then. --allow-rewind \
-            also sets back positions that are further there, or beyond what is there.
+            Changes nothing unless --apply is given; then the group must have no members on the target. --allow-rewind \
+            also sets back positions that are further on the target, or beyond the copies there.
 
-            Exit codes: 0 every offset has an exact counterpart, no record that can be read on both sides differs, the \
-            group is nowhere beyond what is there, and with --apply it is on the target no less far than at the source. 1 it is not so, 2 wrong usage or configuration.
+            Exit codes: 0 every offset has an exact counterpart, no record that can be read on both sides differs, no \
+            position is beyond the copies on the target, and with --apply the group is at least as far on the target as \
+            at the source; 1 one of these is not so; 2 wrong usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
@@ -33,7 +34,7 @@ struct OffsetsCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Commit the translated offsets on the target, forward only.")
     var apply = false
 
-    @Flag(name: .long, help: "With --apply: also where the group has read further on the target.")
+    @Flag(name: .long, help: "With --apply: also set back a group that has read further on the target.")
     var allowRewind = false
 
     @Flag(name: .long, help: "Print JSON.")

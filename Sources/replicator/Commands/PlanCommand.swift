@@ -57,7 +57,7 @@ struct PlanCommand: AsyncParsableCommand {
         } else {
             StandardOutput.say(JSONText.printable(plans).map(\.text).joined(separator: "\n\n"))
         }
-        // The other flows' plans stand all the same.
+        // The other flows' plans are printed all the same.
         guard failures.isEmpty else { throw Failure(lines: failures) }
         guard plans.allSatisfy(\.isInStep) else { throw ExitCode(Failure.ExitCode.failed.rawValue) }
     }

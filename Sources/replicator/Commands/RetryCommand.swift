@@ -9,13 +9,15 @@ struct RetryCommand: AsyncParsableCommand {
         commandName: "retry",
         abstract: "Start partitions again that have stopped in a running replicator.",
         discussion: """
-            A partition that has stopped stays where it is until the cause is gone and it is tried again: as a restart \
-            would, but without disturbing the others. One whose cause remains stops again, with the same reason. \
-            Policies are read from the configuration file by `kill -HUP` first, where they have changed.
+            A partition that has stopped stays stopped until its cause is gone and it is tried again. This does so \
+            without a restart and without disturbing other partitions. If the cause remains, the partition stops \
+            again, with the same reason. If you have changed policies in the configuration file, have it read first: \
+            `kill -HUP`.
 
-            Without --flow it concerns all flows.
+            Without --flow it tries all flows.
 
-            Exit codes: 0 tried again, or nothing had stopped, 1 not reachable or unknown, 2 wrong usage or configuration.
+            Exit codes: 0 tried again, or nothing had stopped, 1 not reachable or unknown, 2 wrong usage or \
+            configuration.
             """)
 
     @OptionGroup var daemon: DaemonOptions

@@ -19,11 +19,11 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Replicate continuously, until TERM or INT.",
         discussion: """
-            Starts every flow of the configuration, or only those named with --flow. The first TERM or INT lets what \
-            is under way reach the target and records how far it came. HUP, and POST /api/reload, read the \
-            configuration again: flows that are new start, those that are gone stop, those that changed take their \
-            settings over or restart, and the others notice nothing. With "reload: onChange" that happens by itself \
-            when the file has changed.
+            Starts every flow of the configuration, or only those named with --flow. At the first TERM or INT, batches \
+            that were read still reach the target, and the progress is recorded. HUP and POST /api/reload read the \
+            configuration again: new flows start, removed flows stop, changed flows take over their settings or \
+            restart, and the others are not disturbed. With "reload: onChange" this happens by itself when the file \
+            changes.
 
             Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or configuration.
             """)

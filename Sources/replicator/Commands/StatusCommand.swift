@@ -12,17 +12,16 @@ internal import TerminalText
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how a running replicator does.",
+        abstract: "Show the state of a running replicator.",
         discussion: """
             Asks the replicator at http.listen of the configuration, or at --url, and prints its clusters, flows, \
-            topics and consumer groups. Partitions are listed where something is wrong, or all with --partitions.
+            topics and consumer groups. Lists only partitions that have a problem, or all of them with --partitions.
 
-            On a terminal it keeps within its width, and with --watch within its height: what is in trouble comes first, \
-            and what does not fit is counted. Colors are for terminals only, and not where NO_COLOR is set.
+            On a terminal the output keeps to its width, and with --watch to its height: problems come first, and \
+            lines that do not fit are counted. It has colors on a terminal only, and none where NO_COLOR is set.
 
-            With --live it only asks whether the process is alive, as the health check of a container does.
-
-            With --flow it is about that flow and its clusters alone, whether it is ready included.
+            With --live it only asks whether the process is alive, as the health check of a container does. With \
+            --flow it shows that flow and its clusters alone, and the exit code is about them.
 
             Exit codes: 0 ready, 1 not ready or not reachable, 2 wrong usage or configuration.
             """)
@@ -112,7 +111,7 @@ struct StatusCommand: AsyncParsableCommand {
         }
         var head: [String] = []
         if let trouble {
-            let text = "\(trouble); this is how it was before"
+            let text = "\(trouble); the state before that is"
             head = (size.map { text.wrapped(to: $0.columns) } ?? [text]) + [""]
         }
         guard watch, abilities.movesCursor, let size else {

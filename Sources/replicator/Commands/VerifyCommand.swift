@@ -13,24 +13,24 @@ struct VerifyCommand: AsyncParsableCommand {
         commandName: "verify",
         abstract: "Compare source and target record by record.",
         discussion: """
-            Compares key, value, headers, timestamp and order of what is on the source when the command starts with what \
-            the target holds; compacted topics by the latest record of each key. Reads only. The flow may be running: a \
-            target that still moves is waited for. Copies that other tools made are compared by content, no offset map \
-            is needed.
+            Compares key, value, headers, timestamp and order of the records that the source holds when the command \
+            starts with those on the target; of compacted topics, the latest record of each key. Reads only. The flow \
+            may be running: verify waits while the target still receives records. Copies that other tools made are \
+            compared by content, without an offset map.
 
-            --mode full compares everything. --mode sampled compares a share of each partition, chosen by a seed: the \
-            same seed chooses the same again. --mode rolling compares what is appended from now on, says what it finds \
-            when it finds it, and sums up after --for, or when it is interrupted (Ctrl-C).
+            --mode full compares everything. --mode sampled compares a share of each partition, chosen by a seed; the \
+            same seed makes the same choice again. --mode rolling compares the records that are appended from now on, \
+            reports each finding at once, and sums up after --for or when interrupted (Ctrl-C).
 
             Exit codes: 0 everything that was compared is the same, and nothing that is selected was kept from being \
-            compared; how much of it was compared is said. 1 something differs or could not be compared, 2 wrong usage or \
-            configuration.
+            compared (the report says how much was compared); 1 something differs or could not be compared; 2 wrong \
+            usage or configuration.
             """)
 
     @OptionGroup var common: ConfigurationOptions
 
     @Option(
-        name: .long, help: ArgumentHelp("What is compared: full, sampled or rolling.", valueName: "MODE"),
+        name: .long, help: ArgumentHelp("The comparison: full, sampled or rolling.", valueName: "MODE"),
         completion: .list(Mode.allCases.map(\.rawValue)), transform: Self.mode)
     var mode = Mode.full
 

@@ -18,14 +18,14 @@ struct DaemonOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "The configuration file; replicator.yaml unless --url is given. Its http section says who the command is.",
+            "The configuration file; replicator.yaml unless --url is given. Its http section has the credentials.",
             valueName: "FILE"), completion: NameCompletion.configurationFile)
     var config: String?
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "The user to be there, with the password of REPLICATOR_HTTP_PASSWORD or of the configuration; else its "
+            "The user name, with the password of REPLICATOR_HTTP_PASSWORD or of the configuration; else its "
                 + "first user, or the token of REPLICATOR_HTTP_TOKEN.",
             valueName: "NAME"))
     var user: String?
@@ -33,7 +33,7 @@ struct DaemonOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Authorities to trust where the address is https, PEM; else the configuration's own certificate, or the "
+            "Authorities to trust if the address is https, as PEM; else the configuration's own certificate, or the "
                 + "system's authorities.",
             valueName: "FILE"))
     var caFile: String?

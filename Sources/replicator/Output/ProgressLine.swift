@@ -31,7 +31,7 @@ final class ProgressLine: Sendable {
     ///   - title: of this part of the work; the line's own unless given.
     ///   - done: of `total`, in whatever unit.
     ///   - tellsTimeLeft: whether the time left is told, taken from the time that the part done has needed.
-    ///   - details: what stands behind the bar, given the seconds since the start; the most important first.
+    ///   - details: the text behind the bar, given the seconds since the start; the most important first.
     func show(
         _ title: String? = nil, done: Int64, total: Int64, tellsTimeLeft: Bool = true,
         details: @escaping @Sendable (_ seconds: Double) -> [String]

@@ -35,7 +35,7 @@ final class Interruption: Sendable {
         }
     }
 
-    /// Until a signal has come, or time is up.
+    /// Waits until a signal has come, or time is up.
     func wait(atMost length: Duration?) async {
         let clock = ContinuousClock()
         let end = length.map { clock.now + $0 }

@@ -14,7 +14,7 @@ enum Operator {
     /// - Throws: ``Failure`` when the answer is not yes, or there is nobody to ask.
     static func confirm(_ question: String, for command: String) throws(Failure) {
         guard isatty(STDIN_FILENO) == 1 else {
-            throw Failure("\(command): there is no terminal to ask at; say --yes", exitCode: .usage)
+            throw Failure("\(command): there is no terminal to ask at; use --yes", exitCode: .usage)
         }
         print("\(question) [y/N] ", terminator: "")
         fflush(nil)

@@ -29,7 +29,7 @@ enum DrillText {
         let lines = rows.map { name, value in
             "  " + name + String(repeating: " ", count: width - name.count + 2 + numbers - value.count) + value
         }
-        let verdict = report.isGood ? "went as it must" : "did NOT go as it must"
+        let verdict = report.isGood ? "went as it should" : "did NOT go as it should"
         return (["", "drill \(report.scenario.rawValue): \(verdict)"] + lines).joined(separator: "\n")
     }
 

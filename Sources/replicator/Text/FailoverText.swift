@@ -25,7 +25,7 @@ struct FailoverText {
             return "\(place)\(step.rawValue): \(purpose(of: step))"
         case .note(let text): return "      \(text)"
         case .ended(let step):
-            // What failed is said once, at the end.
+            // The failure is reported once, at the end.
             guard step.outcome != .failed else { return "      failed after \(Self.seconds(step.seconds))" }
             let time = step.outcome == .done ? " (\(Self.seconds(step.seconds)))" : ""
             return "      \(step.outcome == .planned ? "found" : step.outcome.rawValue): \(step.text)\(time)"
@@ -39,10 +39,10 @@ struct FailoverText {
         switch step {
         case .preflight:
             return options.kind == .planned
-                ? "Look whether \(from), \(to) and flow \(settings.name) stand in order."
-                : "Look whether \(to) can take over, and whether \(from) answers."
+                ? "Check that \(from), \(to) and flow \(settings.name) are in order."
+                : "Check whether \(to) can take over, and whether \(from) answers."
         case .fence:
-            guard !options.fence.isEmpty else { return "Nobody is to be kept out: the producers are yours to stop." }
+            guard !options.fence.isEmpty else { return "No producer is kept out: stop the producers yourself." }
             let principals = options.fence.joined(separator: ", ")
             return "Keep \(principals) from writing to the flow's topics on \(from) (DENY WRITE)."
         case .quiesce:
@@ -51,12 +51,12 @@ struct FailoverText {
         case .snapshot: return "Note how far each partition had come on \(to) when \(from) was lost."
         case .groups:
             return options.kind == .planned
-                ? "Commit the positions of every consumer group on \(to), where they stand on \(from)."
-                : "Look that no consumer group stands beyond what \(to) has."
+                ? "Commit the position of every consumer group on \(to), at the same record as on \(from)."
+                : "Check that no consumer group is beyond the records that \(to) has."
         case .verify: return "Compare the last \(options.comparedRecords.counted("record")) of every partition."
         case .prepareFailback:
             guard let opposite else { return "There is no flow from \(to) back to \(from)." }
-            return "Have flow \(opposite.name) begin with what is new on \(to)."
+            return "Prepare flow \(opposite.name) to begin with the records that are new on \(to)."
         case .unfence: return "Let producers write to \(to), where an earlier failover kept them out."
         case .complete: return "Note that \(to) has taken over."
         }
@@ -89,8 +89,8 @@ struct FailoverText {
         var lines: [String] = []
         if !unknown.isEmpty {
             lines.append(
-                "What \(report.source) alone has is not known while it does not answer, nor whether it has topics that "
-                    + "were not copied at all. These source offsets and all behind them may be missing:")
+                "While \(report.source) does not answer, it is not known which records it alone has, or whether it has "
+                    + "topics that were not copied at all. These source offsets and all behind them may be missing:")
             lines += unknown.map { "  \($0.name): \($0.copiedBelow.map { "\($0)" } ?? $0.reason)" }
             lines.append("Once it is back: \(export)")
         }

@@ -173,7 +173,7 @@ struct StatusText {
     private mutating func partitions(_ flow: FlowDocument) -> [String] {
         let worst = flow.status.partitions.filter(\.isProblem).sorted { $0.state == .failed && $1.state != .failed }
         let all = allPartitions ? flow.status.partitions.filter { !$0.isProblem } : []
-        // Who asks for all of them gets them, unless they have to fit somewhere.
+        // All that were asked for are shown, unless they have to fit somewhere.
         let shown = (worst + all).prefix(take(worst.count + all.count, atMost: allPartitions ? .max : Self.largest))
         let isShared = (flow.status.instances?.count ?? 1) > 1
         var table =

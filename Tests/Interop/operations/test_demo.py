@@ -1,6 +1,7 @@
 """`make demo`: it ends well, and says what the README says of it."""
 
 import re
+import socket
 import subprocess
 
 import pytest
@@ -20,3 +21,13 @@ def test_the_demo_ends_well():
         "orders that the group has read", "orders that it has missed", "orders that it has read twice",
         "orders that came back to where they were from")], ["105000", "0", "0", "0"])
     check("it says where the page is", "http://127.0.0.1:29644/" in done.stdout)
+
+
+@pytest.mark.alone
+def test_a_port_that_is_taken_is_named():
+    with socket.create_server(("127.0.0.1", 29192)):
+        done = subprocess.run([ROOT / "Scripts" / "demo.sh", program()], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=300)
+    equal("it ends with 1 before it starts anything", done.returncode, 1)
+    check("and says why", "another program listens on 127.0.0.1:29192: stop it" in done.stdout, done.stdout + done.stderr)
+    check("and nothing else", "produced" not in done.stdout, done.stdout)

@@ -188,7 +188,9 @@ def test_the_lint_of_words_would_tell():
     told = lambda text: [number for number, _ in lint_words.source_problems(text)]
     equal("an opening clause", told("/// Whether it is so.\nvar x: Bool"), [1])
     equal("not in the middle of a comment", told("/// True if it is so.\n/// What else there is.\nvar x: Bool"), [])
+    equal("a fragment", told("/// Of the last record.\nvar x = 0"), [1])
     equal("a word", told("// It goes on.\n"), [1])
+    equal("records have no legs", told("// It stands in the log, for all of them.\n// It stands for all of them.\n"), [1])
     found = [number for number, _ in lint_words.document_problems("```\nit goes on\n```\n`anew`\nbegin anew\n")]
     equal("of a document what is not quoted", found, [5])
 
@@ -218,3 +220,16 @@ def test_completions_complete():
         equal("releases", offered("replicator", "broker", "--release", "4.2"), {"4.2"})
         check("flags of a command", {"--config", "--flow"} <= offered("replicator", "run", "--"),
               offered("replicator", "run", "--"))
+        # As the service's file is for an operator: its secrets are for the service alone.
+        config = pathlib.Path(folder) / "replicator.yaml"
+        config.write_text("""
+clusters:
+  east: {bootstrapServers: "a:9092", sasl: {mechanism: PLAIN, username: u, password: "${env:NOT_SET_HERE}"}}
+  west: {bootstrapServers: "b:9092", sasl: {mechanism: PLAIN, username: u, password: "${file:/not/here}"}}
+flows:
+  - {name: one, source: east, target: west, topics: {allow: ["t"]}}
+  - {name: two, source: west, target: east, topics: {allow: ["t"]}}
+""")
+        equal("flows of a file whose secrets cannot be read",
+              offered("replicator", "plan", "--config", str(config), "--flow", ""), {"one", "two"})
+        equal("and its clusters", offered("replicator", "flows", "--config", str(config), "--cluster", ""), {"east", "west"})

@@ -159,7 +159,7 @@ def test_planned_there_and_back(east, west):
         second = reader.stop()
         same("nothing is read twice or missed", sorted(first + second), list(range(8_000)))
         report = is_done("back", failover(running, "--planned", "--yes", "--still", "2", flow="back"))
-        check("back: the failover before is taken back", "taken back" in step(report, "lift")["text"], str(report))
+        check("back: the failover before is undone", "undone" in step(report, "lift")["text"], str(report))
         produce_numbers(east.bootstrap, "orders", range(8_000, 9_000))
         reader = Reader(east.bootstrap)
         check("consumers are back", reader.has(1_000))
@@ -540,7 +540,7 @@ def test_refuses_a_source_that_is_written_to(copied, east):
     # One that waits for stillness, and another meanwhile.
     status, said = run_until_step(
         copied, "still", *PLANNED, "--patience", "60", then=lambda process: refused(
-            "a second one", failover(copied, *PLANNED), 1, "in the hands of process") or traffic.stop())
+            "a second one", failover(copied, *PLANNED), 1, "held by process") or traffic.stop())
     equal(f"the first one comes to its end {said}", status, 0)
 
 
@@ -565,7 +565,7 @@ def test_refuses_while_consumers_are_at_work(copied, east, west):
     check("it has joined", eventually(lambda: ahead.poll(0.5) or ahead.assignment(), seconds=PATIENCE))
     commit(east.bootstrap, {0: 40}, group="slow")
     refused("a consumer at the target", failover(copied, *PLANNED, "--patience", "5"), 1,
-            "do not stand on west", "slow: orders-0", "--leave-groups")
+            "the positions of groups on west", "slow: orders-0", "--leave-groups")
     report = is_done("without it", failover(copied, *PLANNED, "--leave-groups"))
     equal("which is reported", len(report.get("groupsNotInStep", [])), 1)
     ahead.close()

@@ -97,7 +97,7 @@ def test_a_renamed_flow_is_refused_by_all_in_the_same_words(east, west):
             said = done.stdout + done.stderr
             equal(f"{name}: exit status", done.returncode, 1)
             check(f"{name}: names the copies, who brought them, and the way out", all(words in said for words in (
-                "east.orders. They would be there twice", 'brought by flow "flow"', 'go on under the name "flow"',
+                "east.orders. They would be there twice", 'brought by flow "flow"', 'continue under the name "flow"',
                 "replicator forget --flow 'flow' --cluster 'west'", "startFrom")), said)
     equal("nothing is created", topic_names(west.bootstrap), before)
 

@@ -273,7 +273,7 @@ def test_the_page_knows_what_one_may_do(east, west, chromium, files):
         access = "(document.querySelector('#access')?.innerText ?? '')"
         toggle = "document.querySelector('[data-flow=flow] .head button.toggle')"
         page.open(f"http://{running.http}/")
-        sees("a stranger is told to sign in", f"{access} === 'pause and resume take a user'")
+        sees("a stranger is told to sign in", f"{access} === 'sign in to pause and resume'")
         sees("and may try", f"{toggle} !== null && !{toggle}.disabled")
 
         page.call("Network.setExtraHTTPHeaders", headers={

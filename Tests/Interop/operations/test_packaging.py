@@ -11,6 +11,8 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
+import tarfile
 
 import cyclonedx
 import jsonschema
@@ -81,6 +83,47 @@ def test_secrets_of_the_unit_are_read_where_systemd_puts_them(east, west, tmp_pa
         running.awaits("the secret is the password", lambda: "flow: east" in asked().stdout)
         check("nothing shows it", "s3cret" not in running.log())
         equal("it stops with status 0", running.stop(), 0)
+
+
+# Python itself may be readable for root alone: what is imported before is there.
+AS_A_USER = """
+import contextlib, datetime, os, pathlib, platform, shutil, subprocess, sys, tempfile, types
+platform.machine()
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+sys.path.insert(0, "Scripts")
+from shipping import image
+file = pathlib.Path("LICENSE").resolve()
+staged = types.SimpleNamespace(program=file, libraries=[], licences=file, bill=file, version="1", seconds=0,
+                               time=datetime.datetime.fromtimestamp(0, datetime.timezone.utc))
+print(image.build(staged, pathlib.Path("dist").resolve()))
+"""
+
+
+def test_a_user_who_is_not_root_makes_the_image():
+    """And root owns what is in it."""
+    for package in ("umoci", "ca-certificates"):
+        installed(package)
+    with tree.temporary() as work:
+        shutil.copytree(ROOT / "Scripts" / "shipping", work / "Scripts" / "shipping")
+        shutil.copy(ROOT / "LICENSE", work / "LICENSE")
+        for path in (work / "dist", work / "home"):
+            path.mkdir()
+            path.chmod(0o777)
+        done = subprocess.run([sys.executable, "-c", AS_A_USER], cwd=work, capture_output=True, text=True,
+                              env={"PATH": os.environ["PATH"], "HOME": str(work / "home"), "TMPDIR": str(work / "home")})
+        check("the image is made", done.returncode == 0, done.stderr)
+        layout = work / "layout"
+        layout.mkdir()
+        subprocess.run(["tar", "-xf", done.stdout.strip(), "-C", layout], check=True)
+        owners = set()
+        for blob in (layout / "blobs" / "sha256").iterdir():
+            if tarfile.is_tarfile(blob):
+                with tarfile.open(blob) as layer:
+                    owners |= {(member.uid, member.gid) for member in layer}
+        equal("owners in it", owners, {(0, 0)})
 
 
 def health_check():

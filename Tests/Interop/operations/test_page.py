@@ -16,7 +16,7 @@ from support.browser import browser, executable
 from support.checks import PATIENCE, check, equal, eventually
 from support.packages import installed
 from support.records import produce_numbers
-from support.replicators import flow, replicator
+from support.replicators import configured, flow, replicator
 from support.topics import create_topic
 from support.traffic import Traffic
 
@@ -35,7 +35,7 @@ def chromium():
 def picture(page, name):
     folder = os.environ.get("REPLICATOR_SCREENSHOTS")
     if folder:
-        page.screenshot(pathlib.Path(folder) / f"{name}.png")
+        page.screenshot(pathlib.Path(folder) / f"{name}.webp")
 
 
 def sees(page, what, expression):
@@ -58,7 +58,12 @@ def test_the_page_shows_a_live_flow(east, west, chromium):
     create_topic(east.bootstrap, "large", partitions=1)
     create_topic(west.bootstrap, "east.large", partitions=1, max_message_bytes=1000)
     there, back = flow(name="there"), dict(flow(name="back"), source="west", target="east")
-    with replicator(east.bootstrap, west.bootstrap, there, back) as running:
+    with configured(east.bootstrap, west.bootstrap, there, back) as running:
+        document = running.document()
+        # Pictures of it are in the documents: no name of the machine.
+        document["instance"] = {"id": "replicator-1"}
+        running.write(document)
+        running.start()
         running.awaits("both flows run", running.runs)
         traffic = Traffic(east.bootstrap, "orders", 3)
         page = chromium.page()

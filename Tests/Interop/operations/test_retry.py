@@ -73,7 +73,7 @@ def test_a_partition_whose_checkpoint_is_damaged_is_not_said_to_be_fine(east, we
         running.awaits("its partition stops", lambda: states(running) == {"orders": "failed", "clicks": "active"})
         done = command("retry", "--url", f"http://{running.http}")
         equal("it cannot be tried again", (done.returncode, done.stdout), (
-            0, "1 partition of flow flow cannot be tried again, since nobody knows where to begin: their reasons in "
+            0, "1 partition of flow flow cannot be tried again, since it is not known where to begin: their reasons in "
                "status say what to do\n"))
         equal("it stays", states(running)["orders"], "failed")
         reason = next(p["reason"] for p in running.partitions() if p["topic"] == "orders")

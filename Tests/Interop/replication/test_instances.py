@@ -189,7 +189,7 @@ def test_one_that_is_frozen_for_longer_than_its_session_does_no_harm(east, west)
         frozen.send_signal(signal.SIGCONT)
         running.settle()
         log = running["i-0"].log()
-        check("it says that it was away", "has gone on without it" in log or "was fenced" in log, log[-3000:])
+        check("it says that it was away", "has continued without it" in log or "was fenced" in log, log[-3000:])
         # What it was told of them while it slept was late.
         equal("nothing has failed", running["i-0"].failures() + running["i-1"].failures(), [])
 

@@ -54,7 +54,7 @@ FATAL = {"create_a_topic_anew", "cut_the_source", "cut_the_target"} if PRESERVES
 # Topics that appear while it runs, at most.
 MOST_NEW = 5
 # What a log says about positions.
-NOTABLE = re.compile(r"accounted for|backwards|landed|are lost|created anew|went|cannot find out|starting|stopped")
+NOTABLE = re.compile(r"accounted for|backwards|in flight|are lost|created anew|went|cannot find out|starting|stopped")
 # Far more than what a cut or a crash can take back from the target: the source must still have that.
 KEPT = 15_000
 DAY = 86_400_000

@@ -116,7 +116,7 @@ extension ConsumerGroup {
             response.groupInstanceID = identity.groupInstanceID
             do throws(AdminRefusal) {
                 let instanceID = identity.groupInstanceID
-                // Who names only the instance removes whoever it is.
+                // A request that names only the instance removes its member, whatever its id.
                 let isAny = instanceID != nil && identity.memberID.isEmpty
                 let present = isAny ? instanceID.flatMap(staticMember)?.id ?? "" : identity.memberID
                 let (member, _) = try classicMember(present, instanceID)

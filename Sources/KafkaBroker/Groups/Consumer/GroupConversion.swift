@@ -35,7 +35,7 @@ extension ConsumerGroup {
             }
             var member = ConsumerMember(id: former.id)
             member.upgrade(former, subscription, at: group.generation)
-            // What two members claim is the first one's.
+            // A partition that two members claim is the first one's.
             member.assigned = free(of: PartitionMap(assignment.topics, context.topics))
             put(member)
             setTarget(member.assigned, of: key)

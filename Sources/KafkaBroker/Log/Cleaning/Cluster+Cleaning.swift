@@ -9,7 +9,7 @@ struct ClusterCleaning {
     func abandon() { round.abandon() }
 }
 
-/// When logs are compacted (Kafka's `LogCleaner`): one at a time, the dirtiest first, with room for requests between the
+/// Schedule of compaction (Kafka's `LogCleaner`): one log at a time, the dirtiest first, with room for requests between the
 /// steps.
 extension Cluster {
     /// The bytes that are read between two looks at what else there is to do.

@@ -84,7 +84,7 @@ struct ACLPattern: Hashable, Sendable {
 /// One rule: who may, or may not, do what from where to which resources.
 struct ACLBinding: Hashable, Sendable {
     let pattern: ACLPattern
-    /// As it was given, `Type:name`.
+    /// Principal as it was given, `Type:name`.
     @Exact var principal: String
     /// An address, or `*`.
     @Exact var host: String

@@ -2,7 +2,7 @@ import KafkaWire
 
 /// A request, reduced to what its caller may do.
 ///
-/// The rules stand here, request by request, and not in the handlers: a handler sees the part of its request that is
+/// The rules are here, request by request, and not in the handlers: a handler sees the part of its request that is
 /// permitted, and what is to be said about the rest goes into its answer afterwards.
 enum Admission<Response> {
     case whole

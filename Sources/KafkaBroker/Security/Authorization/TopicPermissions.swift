@@ -39,7 +39,7 @@ extension DeleteTopicsRequest: AuthorizedRequest {
         rest.topicNames = deniedNames
         rest.topics = denied
         var answer = rest.refused(.topicAuthorizationFailed).responses
-        // Who may describe the topic is told its name.
+        // A caller that may describe the topic is told its name.
         for index in answer.indices {
             guard let name = cluster.topicsByID[answer[index].topicID]?.name else { continue }
             if caller.may(.describe, .topic, name) { answer[index].name = name }

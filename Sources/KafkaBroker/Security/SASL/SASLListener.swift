@@ -5,7 +5,7 @@ struct SASLListener: Sendable {
     /// The check of clients by one mechanism.
     enum Verifier: Sendable {
         case plain([ExactName: Secret])
-        /// Those who are known from the start; what was altered since comes first.
+        /// Users known from the start; altered credentials take precedence.
         case scram([ExactName: Secret])
         case oauthBearer(BearerTokenVerifier)
         case mskIAM(MSKIAMVerifier)

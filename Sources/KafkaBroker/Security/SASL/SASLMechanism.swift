@@ -28,7 +28,7 @@ enum SASLStep {
 /// The identity of a client, as an exchange has found it.
 struct SASLIdentity: Hashable {
     let principal: Principal
-    /// When what the client showed runs out, in milliseconds since 1970.
+    /// Expiry of the client's credentials, in milliseconds since 1970.
     var expiry: Int64?
 }
 

@@ -33,7 +33,7 @@ struct SCRAMDecoys {
             iterations = credential.iterations
         }
 
-        /// As users have it who are known from the start.
+        /// Shape for users who are known from the start.
         static let initial = Shape(
             SCRAMCredential(
                 salt: [UInt8](repeating: 0, count: 16), storedKey: [], serverKey: [],

@@ -39,13 +39,14 @@ extension Cluster {
     private func setAside(_ path: String, _ name: String) throws(LogError) {
         guard let dataDirectory else { return }
         guard FileSystem.kind(of: path) == .directory else {
-            logger.warning("what is named like a log and is no directory is left alone", metadata: ["file": "\(path)"])
+            logger.warning(
+                "an entry is named like a log but is no directory: it is left alone", metadata: ["file": "\(path)"])
             return
         }
         let stray = LogDirectoryName.stray(name)
         try FileSystem.rename(path, to: "\(dataDirectory)/\(stray)")
         logger.warning(
-            "a log that the journal does not know is set aside; remove it when nobody misses it",
+            "a log that the journal does not know is set aside; remove it when it is not needed",
             metadata: ["directory": "\(path)", "now": "\(stray)"])
     }
 }

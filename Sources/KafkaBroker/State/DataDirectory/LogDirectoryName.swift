@@ -5,7 +5,7 @@ package import KafkaWire
 package struct LogDirectoryName: Hashable {
     package enum State: Hashable {
         case inUse
-        /// Of a deleted topic; its files are being removed.
+        /// Directory of a deleted topic; its files are being removed.
         case deleted(KafkaUUID)
         /// Set aside since nobody knew whose it is.
         case stray

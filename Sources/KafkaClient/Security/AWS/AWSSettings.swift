@@ -3,7 +3,7 @@
 /// Without keys or a profile they are looked for where AWS's own tools look: environment, web identity, shared files,
 /// container, instance.
 public struct AWSSettings: Sendable, Hashable {
-    /// Keys that stand in the configuration.
+    /// Keys in the configuration.
     public struct Keys: Sendable, Hashable {
         public var accessKeyID: String
         public var secretAccessKey: Secret

@@ -20,7 +20,7 @@ package struct RequestSignature: Sendable {
 
     private var scope: String { "\(time.prefix(8))/\(region)/\(service)/aws4_request" }
 
-    /// Whose signature, and for what it holds.
+    /// Access key and scope of the signature.
     package var credential: String { "\(credentials.accessKeyID)/\(scope)" }
 
     /// The signature of a request with an empty or given body.

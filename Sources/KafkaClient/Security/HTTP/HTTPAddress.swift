@@ -15,7 +15,7 @@ public struct HTTPAddress: Sendable, Hashable {
             parts.password == nil, parts.fragment == nil
         else { return nil }
         usesTLS = scheme == "https"
-        // An IPv6 address stands in brackets there, and without them everywhere else.
+        // An IPv6 address is in brackets there, and without them everywhere else.
         self.host = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
         port = parts.port ?? (usesTLS ? 443 : 80)
         guard (1...65_535).contains(port) else { return nil }
@@ -23,7 +23,7 @@ public struct HTTPAddress: Sendable, Hashable {
         target = parts.percentEncodedQuery.map { "\(path)?\($0)" } ?? path
     }
 
-    /// Whether what is sent there stays on this machine: an address of the loopback interface as it is written, or its
+    /// True if what is sent there stays on this machine: an address of the loopback interface as it is written, or its
     /// name. What only begins like one, such as `127.0.0.1.example`, is anybody's.
     public var isLoopback: Bool {
         if host == "::1" || host.lowercased() == "localhost" { return true }

@@ -64,7 +64,7 @@ struct HTTPExchange: Sendable {
                 switch result {
                 case .failure(let error): promise.fail(HTTPFailure(describing: error))
                 case .success(let channel):
-                    // Whatever ends the exchange, the time-out included, ends the connection.
+                    // The end of the exchange, by time-out too, is the end of the connection.
                     promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
                 }
             }
@@ -149,7 +149,7 @@ extension HTTPFailure {
         }
     }
 
-    /// Whether the same request may succeed later.
+    /// True if the same request may succeed later.
     var isTransient: Bool {
         switch self {
         case .connection(.tls), .tooLarge, .malformed: false

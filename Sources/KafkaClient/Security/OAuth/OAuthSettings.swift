@@ -15,7 +15,7 @@ public struct OAuthSettings: Sendable, Hashable {
         public var scope: String?
         /// Roots to trust for the token endpoint, PEM; nil means those of the system.
         public var caFile: String?
-        /// Whether id and secret are form-encoded before they go into the header, as RFC 6749 has it and most servers
+        /// True if id and secret are form-encoded before they go into the header, as RFC 6749 has it and most servers
         /// do not; Kafka's `sasl.oauthbearer.header.urlencode`.
         public var headerURLEncode = false
 

@@ -3,9 +3,9 @@ internal import FoundationEssentials
 
 /// A bearer token with what can be known about its life.
 package struct OAuthToken: Sendable {
-    /// As it is sent.
+    /// The token in the form that is sent.
     let value: String
-    /// When it ends, in seconds since 1970; nil when nobody says.
+    /// Expiry in seconds since 1970; nil if not known.
     package let expiry: Double?
     private let notBefore: Double?
 

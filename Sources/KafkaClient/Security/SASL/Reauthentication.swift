@@ -35,7 +35,7 @@ final class Reauthentication {
         handler.schedule(in: lifetime * Double.random(in: 0.85...0.95)) { self.fetchCredentials(handler, until: end) }
     }
 
-    /// Requests go on as usual meanwhile: the session still holds.
+    /// Requests continue as usual meanwhile: the session still holds.
     private func fetchCredentials(_ handler: ConnectionHandler, until end: NIODeadline) {
         source.exchange(for: host).assumeIsolated().whenComplete { result in
             guard handler.isOpen else { return }

@@ -16,7 +16,7 @@ struct SASLExchange: Sendable {
 
     /// The mechanism's name as brokers know it.
     let mechanism: String
-    /// Whom or what the broker refuses when it refuses: `user "alice"`. Never a secret.
+    /// Principal that the broker refuses when it refuses: `user "alice"`. Never a secret.
     let subject: String
     /// A possible reason for a refusal, as it was when the exchange was made.
     let suspicion: String?

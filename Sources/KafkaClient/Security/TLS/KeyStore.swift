@@ -64,7 +64,7 @@ struct KeyStore {
         switch words {
         case "mac verify failure": return "tls.keystorePassword is wrong or missing"
         case "unsupported":
-            return "it is encrypted in a way that is no longer considered safe; write it anew with \"openssl pkcs12\""
+            return "it is encrypted in a way that is no longer considered safe; write it again with \"openssl pkcs12\""
         default: return words
         }
     }

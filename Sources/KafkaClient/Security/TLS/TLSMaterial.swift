@@ -12,7 +12,7 @@ struct TLSMaterial: Hashable {
     private var keystore: [UInt8]?
     private var keystorePassword: String?
 
-    /// Whether nothing came from a file.
+    /// True if nothing came from a file.
     var isEmpty: Bool { authorities == nil && certificates == nil && keystore == nil }
 }
 

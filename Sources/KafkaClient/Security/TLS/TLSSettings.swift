@@ -5,7 +5,7 @@ public struct TLSSettings: Sendable, Hashable {
         case full
         /// The certificate must chain to a trusted root.
         case chainOnly
-        /// Any certificate will do: whoever sits between can read and change everything.
+        /// Any certificate will do: anyone in between can read and change everything.
         case none
     }
 

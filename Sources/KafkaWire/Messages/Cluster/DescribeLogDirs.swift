@@ -55,9 +55,9 @@ extension DescribeLogDirsResponse {
         /// An absolute path on the broker.
         public var logDir = ""
         public var topics: [DescribeLogDirsTopic] = []
-        /// Of the volume; -1 when unknown (KIP-827).
+        /// Size of the volume; -1 when unknown (KIP-827).
         public var totalBytes: Int64 = -1
-        /// Of the volume; -1 when unknown.
+        /// Free bytes of the volume; -1 when unknown.
         public var usableBytes: Int64 = -1
         /// Takes no new replicas (KIP-1066).
         public var isCordoned = false

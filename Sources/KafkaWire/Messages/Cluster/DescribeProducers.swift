@@ -83,7 +83,7 @@ extension DescribeProducersResponse {
         public var lastSequence: Int32 = -1
         /// Largest timestamp of the last batch, in milliseconds since 1970: what expiry goes by.
         public var lastTimestamp: Int64 = -1
-        /// Of the last transaction marker; -1 for none.
+        /// Coordinator epoch of the last transaction marker; -1 for none.
         public var coordinatorEpoch: Int32 = 0
         /// -1 when no transaction is open.
         public var currentTxnStartOffset: Int64 = -1

@@ -122,9 +122,9 @@ extension MetadataResponse {
         public var leaderEpoch: Int32 = -1
         /// All replicas, the preferred leader first.
         public var replicaNodes: [Int32] = []
-        /// Those in sync with the leader.
+        /// Replicas in sync with the leader.
         public var isrNodes: [Int32] = []
-        /// Those on dead brokers or failed disks.
+        /// Replicas on dead brokers or failed disks.
         public var offlineReplicas: [Int32] = []
 
         public init() {}

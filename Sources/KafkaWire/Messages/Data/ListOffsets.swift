@@ -95,7 +95,7 @@ extension ListOffsetsResponse {
         public var errorCode = ErrorCode.none
         /// Version 0 alone: latest first.
         public var oldStyleOffsets: [Int64] = []
-        /// Of the record found; -1 when a log's end was asked for.
+        /// Timestamp of the record found; -1 when a log's end was asked for.
         public var timestamp: Int64 = -1
         /// -1 when no record is that late.
         public var offset: Int64 = -1

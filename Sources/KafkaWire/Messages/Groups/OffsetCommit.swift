@@ -52,7 +52,7 @@ extension OffsetCommitRequest {
         public var partitionIndex: Int32 = 0
         /// The next offset to read.
         public var committedOffset: Int64 = 0
-        /// Of the record before it; -1 when unknown (KIP-320).
+        /// Leader epoch of the record before it; -1 when unknown (KIP-320).
         public var committedLeaderEpoch: Int32 = -1
         /// Version 1 alone, in milliseconds since 1970; -1 for the time of arrival.
         public var commitTimestamp: Int64 = -1

@@ -118,7 +118,7 @@ extension OffsetFetchResponse {
         public var partitionIndex: Int32 = 0
         /// The next offset to read; -1 when there is none.
         public var committedOffset: Int64 = 0
-        /// Of the record before it; -1 when unknown.
+        /// Leader epoch of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
         public var errorCode = ErrorCode.none
@@ -172,7 +172,7 @@ extension OffsetFetchResponse {
         public var partitionIndex: Int32 = 0
         /// The next offset to read; -1 when there is none.
         public var committedOffset: Int64 = 0
-        /// Of the record before it; -1 when unknown.
+        /// Leader epoch of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var metadata: String? = ""
         public var errorCode = ErrorCode.none

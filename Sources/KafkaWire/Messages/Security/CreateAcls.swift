@@ -21,7 +21,7 @@ extension CreateAclsRequest {
         public var resourceName = ""
         /// 3 literal, 4 prefixed. Version 0 knows only literal names.
         public var resourcePatternType: Int8 = 3
-        /// As in `User:alice`.
+        /// Principal such as `User:alice`.
         public var principal = ""
         /// An address, or `*` for any.
         public var host = ""

@@ -6,7 +6,7 @@ public struct SaslAuthenticateRequest: KafkaRequest {
     public static let apiKey = ApiKey.saslAuthenticate
     public static let versions = ApiVersions(0...2, flexibleFrom: 2)
 
-    /// As the mechanism defines them.
+    /// Bytes in the form that the mechanism defines.
     public var authBytes = ByteBuffer()
 
     public init() {}

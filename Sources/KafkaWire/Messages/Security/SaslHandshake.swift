@@ -4,7 +4,8 @@ public struct SaslHandshakeRequest: KafkaRequest {
     public static let apiKey = ApiKey.saslHandshake
     public static let versions = ApiVersions(0...1, flexibleFrom: nil)
 
-    /// As in `SCRAM-SHA-512`. After version 0 the exchange continues unframed, after version 1 in SaslAuthenticate.
+    /// Mechanism such as `SCRAM-SHA-512`. After version 0 the exchange continues unframed, after version 1 in
+    /// SaslAuthenticate.
     public var mechanism = ""
 
     public init() {}

@@ -6,7 +6,7 @@ public struct InitProducerIdRequest: KafkaRequest {
 
     /// Nil for an idempotent producer without transactions.
     public var transactionalID: String? = ""
-    /// When the coordinator aborts an idle transaction.
+    /// Time after which the coordinator aborts an idle transaction.
     public var transactionTimeoutMs: Int32 = 0
     /// The present one, to have its epoch raised; -1 for a fresh one (KIP-360).
     public var producerID: Int64 = -1
@@ -42,7 +42,7 @@ public struct InitProducerIdResponse: KafkaResponse {
     /// -1 after an error.
     public var producerID: Int64 = -1
     public var producerEpoch: Int16 = 0
-    /// Of the transaction that was kept; -1 for none.
+    /// Producer id of the transaction that was kept; -1 for none.
     public var ongoingTxnProducerID: Int64 = -1
     public var ongoingTxnProducerEpoch: Int16 = -1
 

@@ -8,7 +8,7 @@ public struct TxnOffsetCommitRequest: KafkaRequest {
     public var groupID = ""
     public var producerID: Int64 = 0
     public var producerEpoch: Int16 = 0
-    /// Of the consumer that read the records; -1 when it is in no group (KIP-447).
+    /// Generation of the consumer that read the records; -1 when it is in no group (KIP-447).
     public var generationID: Int32 = -1
     /// Empty when the consumer is in no group.
     public var memberID = ""
@@ -50,7 +50,7 @@ extension TxnOffsetCommitRequest {
         public var partitionIndex: Int32 = 0
         /// The next offset to read.
         public var committedOffset: Int64 = 0
-        /// Of the record before it; -1 when unknown.
+        /// Leader epoch of the record before it; -1 when unknown.
         public var committedLeaderEpoch: Int32 = -1
         public var committedMetadata: String? = ""
 

@@ -23,7 +23,7 @@ extension WriteTxnMarkersRequest {
         public var topics: [WritableTxnMarkerTopic] = []
         /// Fences coordinators that were replaced.
         public var coordinatorEpoch: Int32 = 0
-        /// Of the transaction protocol; 2 has stricter epochs (KIP-1228).
+        /// Version of the transaction protocol; 2 has stricter epochs (KIP-1228).
         public var transactionVersion: Int8 = 0
 
         public init() {}
