@@ -116,9 +116,10 @@ struct OppositeTakeover {
             checkpoint.refillsBelow = finding.refillsBelow[partition]
             checkpoints[partition] = checkpoint
         }
-        let first = FirstProgress(
+        let first = try await FirstProgress(
             settings: opposite, target: source, clusters: (finding.sourceID, finding.targetID), wallClock: wallClock)
-        try await first.prepare(checkpoints, maps: maps).storeIdentity()
+        try await first.prepare(checkpoints, maps: maps)
+        try await first.complete()
     }
 
     /// Deletes the topics of the old source that hold something else, so that the opposite flow fills them from their
