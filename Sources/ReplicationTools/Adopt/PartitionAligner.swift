@@ -79,6 +79,8 @@ struct AlignedPartition: Sendable {
     let map: OffsetMap?
     /// The target holds something else than the source, or more, or nothing that shows that it does not.
     var differs = false
+    /// See ``Checkpoint/refillsBelow``; nil where copies do not keep their offsets, or there are some.
+    var refillsBelow: Int64?
 
     init(_ pair: EndOffsetSnapshot.Pair, _ adoption: PartitionAdoption, _ map: OffsetMap? = nil) {
         self.pair = pair
@@ -89,10 +91,12 @@ struct AlignedPartition: Sendable {
     /// The checkpoint that the flow begins with; nil where that is not known.
     var checkpoint: Checkpoint? {
         guard let position = adoption.position, adoption.state != .refused else { return nil }
-        return Checkpoint(
+        var checkpoint = Checkpoint(
             sourceOffset: position, targetOffset: pair.targetRange.upperBound, sourceLeaderEpoch: -1,
             sourceTopicID: pair.sourceTopicID.hexadecimal, map: beginning(at: position).edge,
             targetTopicID: pair.targetTopicID.hexadecimal, accounting: Accounting(start: position))
+        checkpoint.refillsBelow = refillsBelow
+        return checkpoint
     }
 
     func beginning(at position: Int64) -> OffsetMap { map ?? OffsetMap(start: position) }
