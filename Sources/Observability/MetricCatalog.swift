@@ -35,7 +35,9 @@ public enum MetricCatalog {
             help: "Selected topics of which something cannot be copied for now; they are tried again."),
         Entry(
             name: "replicator_offsets_to_fill", kind: .gauge, labels: ["flow"],
-            help: "Offsets to which the logs of copies that keep their offsets are yet to be brought, before records follow."),
+            help:
+                "Offsets to which the logs of copies that keep their offsets are yet to be brought, before records follow."
+        ),
         Entry(
             name: "replicator_partitions_paused", kind: .gauge, labels: ["flow", "topic"],
             help: "Partitions that an operator has paused."),

@@ -88,7 +88,9 @@ import Testing
 
             let report = try await world.adoption(try world.flow(Self.preserving))
 
-            #expect(report.refused.first?.reason?.contains("has a record at offset 5, and orders-0 on east has none") == true)
+            #expect(
+                report.refused.first?.reason?.contains("has a record at offset 5, and orders-0 on east has none")
+                    == true)
         }
     }
 
@@ -100,7 +102,9 @@ import Testing
             let report = try await world.adoption(try world.flow(Self.preserving))
 
             #expect(!report.isRecorded)
-            #expect(report.refused.first?.reason?.contains("ends at offset 24, beyond the end of orders-0 on east at") == true)
+            #expect(
+                report.refused.first?.reason?.contains("ends at offset 24, beyond the end of orders-0 on east at")
+                    == true)
         }
     }
 
@@ -109,7 +113,9 @@ import Testing
             try await world.createTopic("orders")
             try await world.produce(0..<10, to: "orders")
             try await world.mark("orders", count: 4, at: world.sourceClient)
-            try await world.running(try world.flow(Self.preserving)) { try await world.sameOffsets("orders", Self.copy) }
+            try await world.running(try world.flow(Self.preserving)) {
+                try await world.sameOffsets("orders", Self.copy)
+            }
             for (_, outcome) in await world.targetClient.deleteTopics([Replicated.progress]) { try outcome.get() }
             try await world.produce(10..<20, to: "orders")
 
@@ -117,7 +123,9 @@ import Testing
 
             #expect(report.isRecorded)
             #expect(report.partitions.first?.position == 14)
-            try await world.running(try world.flow(Self.preserving)) { try await world.sameOffsets("orders", Self.copy) }
+            try await world.running(try world.flow(Self.preserving)) {
+                try await world.sameOffsets("orders", Self.copy)
+            }
         }
     }
 

@@ -34,7 +34,8 @@ import Testing
             let found = try await Self.findings(world, check: "writers")
 
             #expect(found.map(\.subject) == ["User:app", "User:wide"])
-            #expect(found.allSatisfy { $0.severity == .warning && $0.what.contains("may write to east.orders on west") })
+            #expect(
+                found.allSatisfy { $0.severity == .warning && $0.what.contains("may write to east.orders on west") })
             #expect(found.first?.remedy.contains("--remove --allow-principal 'User:app' --operation Write") == true)
             #expect(found.last?.remedy.contains("--add --deny-principal 'User:wide' --operation Write") == true)
             #expect(try await Self.findings(world, check: "writers", offsets: .translate) == [])

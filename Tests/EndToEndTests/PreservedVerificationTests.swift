@@ -10,7 +10,8 @@ import Testing
     private static let copy = "east.orders"
 
     private static func verify(
-        _ world: Replicated, _ offsets: OffsetChoice = .preserve, _ edit: (inout Verification.Options) -> Void = { _ in }
+        _ world: Replicated, _ offsets: OffsetChoice = .preserve,
+        _ edit: (inout Verification.Options) -> Void = { _ in }
     ) async throws -> VerificationReport {
         var options = Verification.Options()
         options.patience = .milliseconds(300)

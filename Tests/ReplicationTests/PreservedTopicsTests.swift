@@ -45,7 +45,8 @@ struct PreservedTopicsTests {
         let forth = try Self.flow("a", from: "east", to: "west", offsets: .preserve)
 
         #expect(
-            PreservedTopics.problem(in: [forth, try Self.flow("b", from: "west", to: "east", offsets: .preserve)]) == nil)
+            PreservedTopics.problem(in: [forth, try Self.flow("b", from: "west", to: "east", offsets: .preserve)])
+                == nil)
         #expect(PreservedTopics.problem(in: [forth, try Self.flow("b", from: "west", to: "east")]) == nil)
     }
 

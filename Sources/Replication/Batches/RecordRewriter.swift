@@ -137,7 +137,7 @@ package struct RecordRewriter: Sendable {
             let offset = records.offset
             guard offset >= range.lowerBound else { continue }
             result.readBytes += record.sizeBound
-            let verdict = 
+            let verdict =
                 try loopGuard?.verdict(on: record.headers, cameThrough: chain, refills: offset < refillsBelow) ?? .keep
             let growth: Int
             switch verdict {

@@ -88,7 +88,8 @@ extension FlowError {
         switch self {
         case .identityDiffers, .sameCluster, .mixedClusters, .copiesPresent, .sharedRecords: true
         case .kafka, .topicsFilled, .handedOver, .beginsBehind, .cannotCreateTopic, .unreadableProgress, .cannotJoin,
-            .nothingCanStart: false
+            .nothingCanStart:
+            false
         }
     }
 

@@ -55,7 +55,8 @@ struct FlowDiscovery {
                 NewPartition(pair: pair, position: position, checkpoint: nil, map: OffsetMap(start: position)))
         }
         // What the target has lost comes back from its copies.
-        let ends = keepsOffsets ? await topicSync.lookUp(new.map(\.pair.source), at: .latest, patience: Self.patience) : nil
+        let ends =
+            keepsOffsets ? await topicSync.lookUp(new.map(\.pair.source), at: .latest, patience: Self.patience) : nil
         try await progress.store(firstCheckpoints(of: new, refillsBelow: ends?.offsets ?? [:]))
         if isFirstStart { try await progress.storeIdentity() }
         for (topic, found) in open where !refused.contains(where: { $0.topic == topic }) {

@@ -126,12 +126,14 @@ package struct FlowStart: Sendable {
             // One that says nothing that can be understood is no such flow to us.
             guard (try? await reader.refresh()) != nil else { continue }
             let recorded = reader.recorded
-            guard let identity = recorded.identity, identity.offsets == settings.offsets.rawValue, !recorded.isHandedOver,
+            guard let identity = recorded.identity, identity.offsets == settings.offsets.rawValue,
+                !recorded.isHandedOver,
                 identity.sourceClusterID == known.targetClusterID, identity.targetClusterID == known.sourceClusterID
             else { continue }
             let copied = Set(recorded.checkpoints.keys.map(\.topic))
             let isOurs = copied.contains { topic in
-                recorded.targetName(of: topic).map { names.contains(SourceAndTarget(source: $0, target: topic)) } ?? false
+                recorded.targetName(of: topic).map { names.contains(SourceAndTarget(source: $0, target: topic)) }
+                    ?? false
             }
             if isOurs { return flow }
         }

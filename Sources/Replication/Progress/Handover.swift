@@ -15,7 +15,9 @@ struct Handover: Decodable {
 
     /// Nil for a value that is none.
     init?(decoding value: ByteBuffer) {
-        guard let found = try? JSONDecoder().decode(Handover.self, from: Data(value.readableBytesView)) else { return nil }
+        guard let found = try? JSONDecoder().decode(Handover.self, from: Data(value.readableBytesView)) else {
+            return nil
+        }
         self = found
     }
 }

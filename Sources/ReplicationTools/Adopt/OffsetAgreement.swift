@@ -21,14 +21,17 @@ struct OffsetAgreement {
         let end = pair.targetRange.upperBound
         if let reason = reasonBefore(end) {
             var refused = AlignedPartition(pair, found.refused(reason))
-            refused.differs = pair.beyondStable.target == 0 && end > pair.sourceRange.upperBound + pair.beyondStable.source
+            refused.differs =
+                pair.beyondStable.target == 0 && end > pair.sourceRange.upperBound + pair.beyondStable.source
             return refused
         }
         guard end > 0 else {
             found.state = .nothingCopied
             found.position = pair.sourceRange.lowerBound
             found.behind = Int64(pair.sourceRange.count)
-            return AlignedPartition(pair, found)
+            var empty = AlignedPartition(pair, found)
+            empty.refillsBelow = pair.sourceRange.upperBound
+            return empty
         }
         let start = min(end, max(pair.sourceRange.lowerBound, pair.targetRange.lowerBound))
         let range = max(start, depth.map { end - $0 } ?? start)..<end
@@ -71,7 +74,8 @@ struct OffsetAgreement {
         guard end > pair.sourceRange.upperBound else { return nil }
         guard end > pair.sourceRange.upperBound + pair.beyondStable.source else {
             return ReasonAgainst(
-                reason: "\(ours) has an open transaction from offset \(pair.sourceRange.upperBound) on, and \(theirs) ends at "
+                reason:
+                    "\(ours) has an open transaction from offset \(pair.sourceRange.upperBound) on, and \(theirs) ends at "
                     + "offset \(end): what is there is not decided yet",
                 advice: "wait until the transaction has ended, or end it (kafka-transactions), and run this again")
         }
@@ -89,14 +93,16 @@ struct OffsetAgreement {
             source: isWhole && pair.sourceRange.lowerBound >= range.lowerBound,
             target: isWhole && pair.targetRange.lowerBound >= range.lowerBound
         )
-        if seenAll.source, seenAll.target, comparison.records.source == comparison.loops, comparison.records.target == 0 {
+        if seenAll.source, seenAll.target, comparison.records.source == comparison.loops, comparison.records.target == 0
+        {
             return nil
         }
         return ReasonAgainst(
             reason: "of the offsets from \(range.lowerBound) to \(end), where the copy ends, \(pair.source) on "
                 + "\(names.source) and \(pair.target) on \(names.target) have no record in common: nothing shows that one is "
                 + "the copy of the other",
-            advice: depth == nil || range.lowerBound == 0 ? ReasonAgainst.otherTopic : "look at more with --depth or --all")
+            advice: depth == nil || range.lowerBound == 0
+                ? ReasonAgainst.otherTopic : "look at more with --depth or --all")
     }
 
     private func differs(_ first: Difference) -> ReasonAgainst {
@@ -111,7 +117,8 @@ struct OffsetAgreement {
                     + first.parts.map(\.rawValue).joined(separator: ", ")
             }
         return ReasonAgainst(
-            reason: "\(what): it is the first difference of those that were looked at", advice: ReasonAgainst.otherTopic)
+            reason: "\(what): it is the first difference of those that were looked at", advice: ReasonAgainst.otherTopic
+        )
     }
 }
 

@@ -131,6 +131,8 @@ struct AlignedPartition: Sendable {
     var windows: CopyWindows?
     /// The target holds something else than the source, or more, or nothing that shows that it does not.
     var differs = false
+    /// See ``Checkpoint/refillsBelow``; nil where copies do not keep their offsets, or there are some.
+    var refillsBelow: Int64?
 
     init(
         _ pair: EndOffsetSnapshot.Pair, _ adoption: PartitionAdoption, _ map: OffsetMap? = nil,
@@ -153,7 +155,7 @@ struct AlignedPartition: Sendable {
     /// The checkpoint that the flow begins with; nil where that is not known.
     var checkpoint: Checkpoint? {
         guard let position = adoption.position, adoption.state != .refused else { return nil }
-        return Checkpoint(
+        var checkpoint = Checkpoint(
             sourceOffset: position, targetOffset: pair.targetRange.upperBound, sourceLeaderEpoch: -1,
             sourceTopicID: pair.sourceTopicID.hexadecimal, map: beginning(at: position).edge,
             targetTopicID: pair.targetTopicID.hexadecimal,
@@ -161,6 +163,8 @@ struct AlignedPartition: Sendable {
                 start: position,
                 adopted: AdoptedCopies(
                     doubled: adoption.doubled, missing: adoption.missing, filled: adoption.filled)))
+        checkpoint.refillsBelow = refillsBelow
+        return checkpoint
     }
 
     /// Places of the copies, as far as they are known.

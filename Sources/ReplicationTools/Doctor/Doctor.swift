@@ -144,7 +144,8 @@ public struct Doctor: Sendable {
                     .warning, "start", settings.name, "\(error)", why: "the flow rests meanwhile",
                     remedy: "nothing, while that is meant so")
                 return ([finding], true)
-            case .unreadableProgress, .identityDiffers, .copiesPresent, .topicsFilled, .kafka, .cannotCreateTopic, .cannotJoin,
+            case .unreadableProgress, .identityDiffers, .copiesPresent, .topicsFilled, .kafka, .cannotCreateTopic,
+                .cannotJoin,
                 .nothingCanStart,
                 .mixedClusters, .sharedRecords:
                 let finding = Finding(

@@ -154,7 +154,8 @@ struct FidelityProbe: Sendable {
         let remedy = "use offsets: translate"
         do throws(KafkaError) {
             let before = try await end()
-            let first = try await produce(timestamp: wallClock(), try await target.initProducerID(), sequence: 0).baseOffset
+            let first = try await produce(timestamp: wallClock(), try await target.initProducerID(), sequence: 0)
+                .baseOffset
             guard first == before else {
                 return [
                     Finding(
@@ -185,8 +186,10 @@ struct FidelityProbe: Sendable {
                 kept,
                 Finding(
                     .warning, "fidelity", cluster, "does not delete records: \(error.reason.words)",
-                    why: "what brings a new topic's log to its source's first offset cannot be deleted (offsets: preserve)",
-                    remedy: error.isAuthorization ? permission.command : "begin with sources whose logs begin at offset 0"),
+                    why:
+                        "what brings a new topic's log to its source's first offset cannot be deleted (offsets: preserve)",
+                    remedy: error.isAuthorization
+                        ? permission.command : "begin with sources whose logs begin at offset 0"),
             ]
         } catch {
             return [

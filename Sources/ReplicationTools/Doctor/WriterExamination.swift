@@ -14,7 +14,8 @@ struct WriterExamination: Sendable {
     func examine(_ copies: [String]) async -> [Finding] {
         guard settings.offsets == .preserve, !copies.isEmpty else { return [] }
         let cluster = settings.target.name
-        let why = "a record of another writer takes an offset that is a record's, and stops the partition (offsets: preserve)"
+        let why =
+            "a record of another writer takes an offset that is a record's, and stops the partition (offsets: preserve)"
         do throws(KafkaError) {
             let writers = ForeignWriters(try await target.accessRules())
             let own = MissingPermission.principal(of: settings.target)
@@ -48,7 +49,8 @@ struct WriterExamination: Sendable {
             let missing = MissingPermission(.describe, on: .cluster, of: settings.target)
             return [
                 Finding(
-                    .warning, "writers", cluster, "cannot tell who else may write to the copies: \(error.reason.words)", why: why,
+                    .warning, "writers", cluster, "cannot tell who else may write to the copies: \(error.reason.words)",
+                    why: why,
                     remedy: error.isAuthorization ? missing.command : "see that nobody else does")
             ]
         }

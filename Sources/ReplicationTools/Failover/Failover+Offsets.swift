@@ -73,7 +73,8 @@ extension Failover {
         }
         // Those of a planned failover have not been drained yet.
         guard options.kind == .unplanned else {
-            return "flow \(opposite.name) would continue where the ends of both sides are equal by then; now they are not in "
+            return
+                "flow \(opposite.name) would continue where the ends of both sides are equal by then; now they are not in "
                 + Self.count(found.refused.count, "partition")
         }
         return "flow \(opposite.name) cannot continue: \(Self.reasons(found).joined(separator: "; "))"
@@ -101,19 +102,23 @@ extension Failover {
         guard settings.offsets == .preserve else { return [] }
         let theirs = try await target.bounds(.latest, of: partitions.map(\.target))
         return partitions.compactMap { partition in
-            guard let end = ends[partition.source], let there = theirs[partition.target], there != end else { return nil }
+            guard let end = ends[partition.source], let there = theirs[partition.target], there != end else {
+                return nil
+            }
             return "\(partition.source) ends at offset \(end), and its copy at offset \(there)"
         }
     }
 
     /// The opposite flow may have begun: then two would write.
     func checkMayUndo() async throws {
-        guard let opposite, settings.offsets == .preserve, opposite.offsets == .preserve, record?.handedOver != nil else {
+        guard let opposite, settings.offsets == .preserve, opposite.offsets == .preserve, record?.handedOver != nil
+        else {
             return
         }
         var there = FlowMemory(flow: opposite.name, on: source)
         try await there.refresh()
-        guard there.flow.identity != nil, there.failover.map({ $0.handedOver == nil || $0.closed != nil }) ?? true else {
+        guard there.flow.identity != nil, there.failover.map({ $0.handedOver == nil || $0.closed != nil }) ?? true
+        else {
             return
         }
         throw FailoverError.oppositeHasBegun(flow: settings.name, opposite: opposite.name)

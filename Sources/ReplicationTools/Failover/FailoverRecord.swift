@@ -56,7 +56,9 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
     /// - Throws: when the value was not written by a failover.
     package init(decoding value: ByteBuffer) throws {
         self = try JSONDecoder().decode(FailoverRecord.self, from: Data(value.readableBytesView))
-        for time in [started, finished, closed, handedOver] { try StateCheck.offset(time ?? 0, "a time", allowsNone: true) }
+        for time in [started, finished, closed, handedOver] {
+            try StateCheck.offset(time ?? 0, "a time", allowsNone: true)
+        }
         for partition in snapshot { try partition.check() }
     }
 }

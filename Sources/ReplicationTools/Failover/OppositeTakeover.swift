@@ -66,7 +66,9 @@ struct OppositeTakeover {
             func begin() {
                 guard let (number, pair) = waiting.next() else { return }
                 let known = recorded[pair.source] ?? nil
-                group.addTask { (number, try await align(pair, snapshot, recordedEnd: known, lane: number % Self.lanes)) }
+                group.addTask {
+                    (number, try await align(pair, snapshot, recordedEnd: known, lane: number % Self.lanes))
+                }
             }
             for _ in 0..<Self.lanes { begin() }
             var found: [(Int, AlignedPartition)] = []
@@ -101,11 +103,7 @@ struct OppositeTakeover {
         var checkpoints: [TopicPartition: Checkpoint] = [:]
         var maps: [TopicPartition: OffsetMap] = [:]
         for partition in finding.aligned {
-            var checkpoint = partition.checkpoint
-            if partition.adoption.state == .nothingCopied {
-                checkpoint?.refillsBelow = partition.pair.sourceRange.upperBound
-            }
-            checkpoints[partition.pair.source] = checkpoint
+            checkpoints[partition.pair.source] = partition.checkpoint
             maps[partition.pair.source] = partition.map
         }
         for (partition, offset) in finding.starts {

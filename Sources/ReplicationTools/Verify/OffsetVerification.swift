@@ -71,7 +71,8 @@ extension ComparedPair {
     var reasonBeyond: String? {
         let end = pair.sourceRange.upperBound + pair.beyondStable.source
         guard keepsOffsets, pair.targetRange.upperBound > end else { return nil }
-        return "the copy's log ends at offset \(pair.targetRange.upperBound), beyond the source's at \(end): what the source writes "
+        return
+            "the copy's log ends at offset \(pair.targetRange.upperBound), beyond the source's at \(end): what the source writes "
             + "next cannot have its offset there"
     }
 }
