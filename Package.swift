@@ -127,7 +127,8 @@ let package = Package(
             dependencies: [
                 "ReplicatorDaemon", "ReplicatorConfig", "Observability", "ReplicationTools", "Replication",
                 "KafkaClient", "KafkaBroker", "KafkaWire", "PlainText", "TerminalText", "CEarlySignals", "CMemory",
-                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird, httpTypes,
+                arguments, lifecycle, unixSignals, logging, metrics, nioCore, nioPosix, nioHTTP1, hummingbird,
+                httpTypes,
                 "ForeignErrors",
             ],
             swiftSettings: settings),

@@ -64,7 +64,7 @@ import Testing
             await warned.close()
             let hint =
                 "topics of west hold records of east already, which another program has copied: east.orders. This flow "
-                + "would copy what is there once more. `replicator adopt --flow 'east-to-west' --target-topic 'east.orders'` "
+                + "would copy those records a second time. `replicator adopt --flow 'east-to-west' --target-topic 'east.orders'` "
                 + "lets it continue behind them"
             #expect(log.count(hint) == 1)
 

@@ -56,7 +56,7 @@ public struct FetchSession: Sendable {
     private var phase = Phase.starting(closing: 0)
     private var sessionUsesIDs = false
     private var isAwaitingAnswer = false
-    /// Whether the last answer was one within a session: partitions that it leaves out have no records, and an end of the
+    /// True if the last answer was one within a session: partitions that it leaves out have no records, and an end of the
     /// log as it was told last (KIP-227, Kafka's `FetchSession.CachedPartition.maybeUpdateResponseData`).
     public private(set) var silenceTells = false
     private var answersWithoutSession: UInt64 = 0

@@ -38,7 +38,7 @@ public struct ReadReplicas: Sendable {
         backoff = Backoff(initial: min(.seconds(1), lifetime), maximum: lifetime)
     }
 
-    /// Whether every partition is read from its leader.
+    /// True if every partition is read from its leader.
     public var isEmpty: Bool { leases.isEmpty }
 
     /// The replica that the partition is read from; nil when that is its leader.

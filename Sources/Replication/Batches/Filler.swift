@@ -24,7 +24,7 @@ package enum Filler {
         return try builder.batch(codec: .zstd)
     }
 
-    /// Whether these records are filler of a compacted topic.
+    /// Tells whether these records are filler of a compacted topic.
     package static func isFiller(_ batch: RecordBatch) -> Bool {
         guard !batch.header.isControl, var records = try? RecordStream(batch, limit: RecordStream.ordinaryLimit),
             let first = try? records.nextRaw(), first.value == nil, let key = first.key

@@ -16,7 +16,7 @@ package struct FlowStart: Sendable {
         /// Target topics that hold records of the source which no flow is known to have brought, and that this one is yet to
         /// copy.
         package var foreignCopies: [String] = []
-        /// Whether it has copied others before.
+        /// True if it has copied others before.
         package var hasRun = false
     }
 
@@ -75,7 +75,7 @@ package struct FlowStart: Sendable {
         } else if !expectsCopies {
             finding.hasRun = true
             let begun = Set(await progress.known.keys.map(\.topic))
-            // What it has begun with goes on, whatever cannot be looked at.
+            // Partitions that it has begun with continue, whatever cannot be looked at.
             if let seen = try? await look() {
                 finding.foreignCopies = await foreignCopies(
                     known, seen.target, seen.selected.filter { !begun.contains($0.source.name) })

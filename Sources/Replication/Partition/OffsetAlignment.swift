@@ -41,7 +41,7 @@ package struct OffsetAlignment: Sendable {
     package internal(set) var isBeginning = false
     /// Cleanup of the target's topic.
     var cleanup = CleanupPolicy.delete { didSet { builtFiller = nil } }
-    /// What the log held when it was last recovered, as far as it was not compared with the source yet.
+    /// Contents of the log when it was last recovered, as far as it was not compared with the source yet.
     var present: PresentTail?
     /// Work that has begun and has no answer yet.
     package internal(set) var underWay: Work?

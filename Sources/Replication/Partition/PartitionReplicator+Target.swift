@@ -376,7 +376,7 @@ extension PartitionReplicator {
         targetLog.leader = leader
     }
 
-    /// Whether ``targetDescribed(topicID:leader:epoch:)`` has something new to say.
+    /// Tells whether ``targetDescribed(topicID:leader:epoch:)`` has something new to say.
     package func targetDiffers(topicID: KafkaUUID, leader: Int32?, epoch: Int32) -> Bool {
         guard let leader else { return hasTargetLeader }
         return !hasTargetLeader || (topicID != .zero && topicID != targetLog.topicID) || epoch > targetLog.metadataEpoch

@@ -106,7 +106,7 @@ package struct PartitionReplicator: Sendable {
         package var delivery: DeliveryGuarantee
         /// Copies have the offsets of their source.
         package var keepsOffsets: Bool
-        /// Of copies that keep their offsets.
+        /// State of copies that keep their offsets.
         package var alignment = OffsetAlignment.Rules()
         /// The clusters' names, for messages.
         package var sourceCluster: String

@@ -6,7 +6,7 @@ package import NIOCore
 package struct SourceEnd: Sendable {
     /// Time of the source's last report of the log's end, or that nothing is new; nil before the first.
     private(set) var heardAt: NIODeadline?
-    /// When it last said where.
+    /// Time of its last report that named the end.
     private(set) var saidAt: NIODeadline?
     /// The source's last word when it did not tell the end; nil since it did.
     private(set) var failure: String?

@@ -4,9 +4,9 @@ internal import NIOCore
 /// The part of a failover's record in the progress topic that a flow obeys whose copies keep their offsets: from then on
 /// others write to its target, and it must not.
 struct Handover: Decodable {
-    /// When the target was handed over, in milliseconds since 1970; nil before that.
+    /// Time at which the target was handed over, in milliseconds since 1970; nil before that.
     var handedOver: Int64?
-    /// When everybody had come back, or the failover was taken back.
+    /// Time at which everybody had come back, or the failover was undone.
     var closed: Int64?
 
     static let key = ByteBuffer(string: "failover")

@@ -107,7 +107,7 @@ package struct RecordedFlow: Sendable {
         }
     }
 
-    /// Of two checkpoints of a partition the newer one is left, as compaction would leave it.
+    /// Keeps the newer of two checkpoints of a partition, as compaction would leave it.
     private mutating func take(_ checkpoint: Checkpoint, of partition: TopicPartition) {
         let doesCount = counts(checkpoint)
         checkpoints[partition] = doesCount ? checkpoint : nil

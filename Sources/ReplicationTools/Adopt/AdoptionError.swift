@@ -12,6 +12,8 @@ public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Other topics of the flow hold records on the target.
     case leftOut(topics: [String], flow: String, target: String)
     case nothingThere(flow: String, target: String, example: String?)
+    /// Topics that were named for a flow that has run, and of which the target has none.
+    case noCopies(topics: [String], flow: String, target: String)
     /// Copies came while none were to come.
     case stillCopied(topics: [String], target: String)
 
@@ -44,6 +46,9 @@ public enum AdoptionError: Error, Hashable, Sendable, CustomStringConvertible {
                 + (example.map { ": it would write to topics such as \($0.printable())" } ?? "")
                 + ". If the copies have other names there, give the flow their naming; if there are none, start it with "
                 + "`replicator run`"
+        case .noCopies(let topics, let flow, let target):
+            "\(target) holds no record of \(Self.listed(topics)): nothing is there to adopt, and `run` lets flow \"\(flow)\" "
+                + "copy all of it"
         case .stillCopied(let topics, let target):
             "another replicator still copies to \(Self.listed(topics)) on \(target): stop it and run adopt again, or say "
                 + "--follow to be told when that is safe. Nothing was recorded"

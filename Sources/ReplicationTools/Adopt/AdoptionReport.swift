@@ -54,7 +54,7 @@ public struct PartitionAdoption: Hashable, Sendable, Codable {
     public var missing: Int64 = 0
     /// Records that it did not have, and that were appended behind the copies.
     public var filled: Int64 = 0
-    /// Those of ``missing`` that are to be appended; nil for none.
+    /// Records of ``missing`` that are to be appended; nil for none.
     public var toFill: Int64?
     /// The reason why missing records are not appended although that was asked for.
     public var unfillable: String?

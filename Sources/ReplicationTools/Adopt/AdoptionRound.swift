@@ -53,7 +53,7 @@ struct AdoptionRound: Sendable {
             throw AdoptionError.topicsHaveRun(
                 topics: again.sorted(), flow: settings.name, target: settings.target.name)
         }
-        // A flow that has run goes on with its other topics as it is.
+        // A flow that has run continues with its other topics unchanged.
         let leftOut = named.isEmpty || hasRun ? [] : filled.subtracting(named)
         guard leftOut.isEmpty else {
             throw AdoptionError.leftOut(
@@ -67,9 +67,9 @@ struct AdoptionRound: Sendable {
         }
         let wanted = hasRun ? filled.intersection(named) : filled
         guard !wanted.isEmpty else {
-            throw AdoptionError.nothingThere(
-                flow: settings.name, target: settings.target.name,
-                example: named.min().map { settings.naming.targetName(of: $0) })
+            throw AdoptionError.noCopies(
+                topics: named.map { settings.naming.targetName(of: $0) }.sorted(), flow: settings.name,
+                target: settings.target.name)
         }
         chosen = snapshot.pairs.filter { wanted.contains($0.source.topic) }
         refused = Self.leaderless(snapshot).filter { !hasRun || wanted.contains($0.topic) }

@@ -1,9 +1,9 @@
 /// Records that copies lack before the position at which the flow continues, and those of them that were appended
 /// behind the copies already.
 struct CopyGaps: Hashable, Sendable {
-    /// Those that are still missing.
+    /// Records that are still missing.
     private(set) var open = OffsetRuns()
-    /// Those that were appended.
+    /// Records that were appended.
     private(set) var filled = 0
     /// Records that were appended although none of their kind is missing.
     private(set) var surplus = 0

@@ -146,7 +146,7 @@ extension CopyWindows {
 }
 
 extension CopyWindow {
-    /// Whether it stays within a multiple of what was asked for.
+    /// True if it stays within a multiple of what was asked for.
     fileprivate func isSmall(_ depth: Int64, growing more: Range<Int64>, by most: Int64) -> Bool {
         let length = Int64(range.count) + Int64(more.count)
         return length <= PartitionAligner.most && length / most <= depth

@@ -123,7 +123,7 @@ struct OffsetAgreement {
 }
 
 extension ReasonAgainst {
-    /// Advice where the target's log cannot be gone on with.
+    /// Advice if the target's log cannot be continued.
     fileprivate static let otherTopic =
         "delete the topic on the target, so that the flow fills it from the beginning; or leave it out (topics.deny); or copy "
         + "it under another name, or with offsets: translate"

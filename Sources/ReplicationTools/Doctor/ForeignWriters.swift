@@ -42,7 +42,7 @@ package struct ForeignWriters {
 }
 
 extension AccessRule {
-    /// Whether it is about a topic.
+    /// Tells whether it is about a topic.
     fileprivate func covers(_ topic: String) -> Bool {
         switch pattern {
         case .literal: name == "*" || ExactName(name) == ExactName(topic)
@@ -51,7 +51,7 @@ extension AccessRule {
         }
     }
 
-    /// Of rules about one topic: one by its name is narrower than one by a beginning, and that than one about all.
+    /// Order of rules about one topic: one by its name is narrower than one by a beginning, and that than one about all.
     fileprivate func isNarrower(than other: AccessRule) -> Bool { breadth <= other.breadth }
 
     private var breadth: Int { pattern == .prefixed ? 1 : name == "*" ? 2 : 0 }

@@ -84,7 +84,7 @@ public enum FailoverError: Error, Sendable, CustomStringConvertible {
                 + "--undo undoes the failover"
         case .cannotComeBack(let partitions):
             "the way back cannot continue at equal ends: \(Self.list(partitions, "; ")). Find out who has written there, and run "
-                + "this again; go on without a way back with --one-way, or undo the failover with --undo"
+                + "this again; continue without a way back with --one-way, or undo the failover with --undo"
         case .oppositeHasBegun(let flow, let opposite):
             "flow \"\(opposite)\" may bring records back already, and with offsets: preserve only one of the two writes: to come "
                 + "back to flow \"\(flow)\", fail \"\(opposite)\" over"

@@ -19,7 +19,7 @@ package struct FailoverRecord: Hashable, Sendable, Codable {
     package var finished: Int64?
     /// Time at which it was undone, or everybody had come back: the next failover is a new one.
     package var closed: Int64?
-    /// When the flow was told to write nothing more, where its copies keep their offsets; nil before that.
+    /// Time at which the flow was told to write nothing more, where its copies keep their offsets; nil before that.
     package var handedOver: Int64?
     /// Topics of the source that were deleted so that the opposite flow fills them; nil for none.
     package var refilled: [String]?

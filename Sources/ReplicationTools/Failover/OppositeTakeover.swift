@@ -44,7 +44,7 @@ struct OppositeTakeover {
         var refillsBelow: [TopicPartition: Int64] = [:]
         var topicIDs: [String: KafkaUUID] = [:]
 
-        /// Topics of the old source that cannot be gone on with.
+        /// Topics of the old source that cannot be continued.
         var refusedTopics: [String] { Set(refused.map(\.pair.target.topic)).sorted() }
     }
 

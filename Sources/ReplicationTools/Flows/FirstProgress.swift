@@ -42,7 +42,7 @@ struct FirstProgress {
         }
     }
 
-    /// Of records that begin their way at the flow's source.
+    /// Provenance of records that begin their way at the flow's source.
     private let provenance: Provenance
     private let usual: Int64
 

@@ -20,7 +20,7 @@ package struct PreservedCosts: Hashable, Sendable {
     package private(set) var markers = Work()
     /// Offsets that are to be copied, or to be holes.
     package private(set) var offsets: Int64 = 0
-    /// Those of them that were looked at.
+    /// Number of them that were looked at.
     package private(set) var sample = HoleSample()
     package private(set) var unknown = 0
 
@@ -31,7 +31,7 @@ package struct PreservedCosts: Hashable, Sendable {
     private static let fillerRate = 3_000_000.0
     private static let markerBytes: Int64 = 78
     private static let markerRate = 20_000.0
-    /// What a request costs that its partition waits for, nearby.
+    /// Cost of a request that its partition waits for, nearby.
     private static let roundTrip = 0.002
 
     package mutating func add(beginning: Int64, cleanup: CleanupPolicy, holes: HoleChoice) {

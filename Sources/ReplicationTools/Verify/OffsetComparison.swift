@@ -22,7 +22,7 @@ struct OffsetComparison {
     private(set) var loops: Int64 = 0
     /// Records met on either side.
     private(set) var records: (source: Int64, target: Int64) = (0, 0)
-    /// Where the first difference lies; nil for none.
+    /// Place of the first difference; nil for none.
     private(set) var first: Difference?
     /// Differences named since the last time.
     private var findings: [Difference] = []

@@ -3,7 +3,7 @@ internal import KafkaClient
 /// Follows one partition in place as both sides grow, where copies keep their offsets.
 struct OffsetFollowing {
     private(set) var comparison: OffsetComparison
-    /// Where both sides end, as far as is known.
+    /// Ends of both sides, as far as they are known.
     private var ends: (source: Int64, target: Int64)
 
     init(_ compared: ComparedPair, from start: Int64) {

@@ -66,7 +66,7 @@ struct OffsetVerification {
 }
 
 extension ComparedPair {
-    /// Reason why a copy that keeps offsets cannot go on to do so: what its log has, the source's must have had before. Nil
+    /// Reason why a copy that keeps offsets cannot continue to do so: what its log has, the source's must have had before. Nil
     /// for none.
     var reasonBeyond: String? {
         let end = pair.sourceRange.upperBound + pair.beyondStable.source

@@ -113,7 +113,8 @@ struct AdoptCommand: AsyncParsableCommand {
             } catch let error as AdoptionError {
                 switch error {
                 case .unknown: throw Failure("adopt: \(error)", exitCode: .usage)
-                case .hasRun, .topicsHaveRun, .cannotFill, .leftOut, .nothingThere, .stillCopied:
+                case .hasRun, .topicsHaveRun, .cannotFill, .leftOut, .nothingThere, .noCopies,
+                    .stillCopied:
                     throw Failure("adopt: \(error)")
                 }
             }
