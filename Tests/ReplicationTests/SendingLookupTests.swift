@@ -2,6 +2,7 @@ import KafkaClient
 import KafkaWire
 import NIOCore
 import Replication
+import TestSupport
 import Testing
 
 @Suite(.printsSeed) struct SendingLookupTests {
