@@ -30,6 +30,29 @@ import Testing
         #expect(rules.judge(batch(5)) == .copies(producerID: 7, chain: [], looksInside: false))
     }
 
+    @Test func `a target that has lost its records gets those back that have been there`() {
+        var rules = rules()
+        rules.learn([5], [5: Provenance(chain: ["T"], carriesHeaders: false)])
+        let way = Provenance(chain: ["T", "S"], carriesHeaders: false)
+
+        #expect(rules.judge(batch(5), refills: true) == .needs(.producer(way)))
+        rules.producerIDs[way] = 9
+        #expect(rules.judge(batch(5), refills: true) == .copies(producerID: 9, chain: ["T"], looksInside: false))
+        #expect(rules.judge(batch(5)) == .loop)
+    }
+
+    @Test func `records with headers, too`() {
+        let header = RecordHeader(
+            key: LoopHeader.keyBytes,
+            value: LoopHeader(
+                originCluster: "T", originTopicID: .zero, originPartition: 0, originOffset: 4, chain: ["T"]
+            ).encode())
+        let loopGuard = LoopGuard(sourceCluster: "S", targetCluster: "T", topicID: .zero, partition: 0, stamps: false)
+
+        #expect(loopGuard.verdict(on: [header]) == .drop)
+        #expect(loopGuard.verdict(on: [header], refills: true) == .keep)
+    }
+
     @Test func `a batch that has been on the target is a loop`() {
         var rules = rules()
         rules.learn([5, 6], [5: Provenance(chain: ["T"], carriesHeaders: false)])
