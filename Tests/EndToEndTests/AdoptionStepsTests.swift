@@ -108,11 +108,11 @@ import Testing
             try await world.produce(0..<200, to: "orders")
             try await world.createCopy(
                 configs: keepsTimestamps ? [:] : ["message.timestamp.type": "LogAppendTime"])
-            try await world.copyByHand([0..<120, 0..<90])
+            try await world.copyByHand([0..<180, 0..<150])
 
-            let report = try await world.adopt(options: { $0.depth = 30 })
+            let report = try await world.adopt(options: { $0.depth = 100 })
 
-            #expect(report.partitions.first?.position == 120)
+            #expect(report.partitions.first?.position == 180)
         }
     }
 
