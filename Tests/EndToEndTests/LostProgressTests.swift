@@ -85,6 +85,29 @@ import Testing
         }
     }
 
+    @Test func `the record of a failover is written again too`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let first = try world.flow()
+            try await world.running(first) { try await world.caughtUp(first, records: 10) }
+            let topic = StateTopic(Replicated.progress, client: world.targetClient)
+            let remembered = Record(
+                offset: 0, timestamp: 0, key: ByteBuffer(string: "failover"),
+                value: ByteBuffer(string: #"{"kind":"planned","started":1}"#), headers: [])
+            try await topic.append([remembered])
+            let second = try world.flow()
+            try await world.running(second) {
+                try await world.caughtUp(second, records: 10)
+                try await lose(Replicated.progress, .deleted, world)
+                try await eventually("it to be written again") {
+                    let records = try? await StateTopic(Replicated.progress, client: world.targetClient).readAll()
+                    return records?.contains { $0.key == remembered.key && $0.value == remembered.value } == true
+                }
+            }
+        }
+    }
+
     @Test func `a stop right after the loss leaves everything recorded`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

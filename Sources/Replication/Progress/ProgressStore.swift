@@ -196,7 +196,11 @@ package actor ProgressStore {
         restorations += 1
         end = 0
         next = 0
-        try await write(recorded.records)
+        var lost = try recorded.records.map { try Record($0, at: wallClock()) }
+        if let failover = recorded.failover {
+            lost.append(Record(offset: 0, timestamp: wallClock(), key: Handover.key, value: failover, headers: []))
+        }
+        try await write(lost)
         topicID = try await target.metadata(.named([topic])).topics[topic]?.id ?? .zero
     }
 
@@ -231,8 +235,12 @@ package actor ProgressStore {
     @discardableResult
     private func write(_ records: [ProgressRecord]) async throws -> Bool {
         let now = wallClock()
-        let appended = try await log.appendTelling(
-            try records.map { Record(offset: 0, timestamp: now, key: $0.key, value: try $0.value(), headers: []) })
+        return try await write(try records.map { try Record($0, at: now) })
+    }
+
+    @discardableResult
+    private func write(_ records: [Record]) async throws -> Bool {
+        let appended = try await log.appendTelling(records)
         guard let appended else { return false }
         let isLost = appended.first < end ?? 0
         end = appended.next
@@ -252,6 +260,12 @@ package actor ProgressStore {
         } catch {
             throw .unreadableProgress(topic: topic, cluster: target.settings.name, reason: "\(error)")
         }
+    }
+}
+
+extension Record {
+    fileprivate init(_ record: ProgressRecord, at now: Int64) throws {
+        self.init(offset: 0, timestamp: now, key: record.key, value: try record.value(), headers: [])
     }
 }
 

@@ -25,6 +25,8 @@ package struct RecordedFlow: Sendable {
 
     /// A failover has handed the target over to others, see ``Handover``.
     package private(set) var isHandedOver = false
+    /// The record of a failover as it was read: it belongs to the command of that name. Nil for none.
+    private(set) var failover: ByteBuffer?
 
     private var damagedFormer: [String: Set<ExactName>] = [:]
 
@@ -64,6 +66,8 @@ package struct RecordedFlow: Sendable {
         if record.key == Handover.key {
             // One that cannot be understood is told by the next failover; what was said before holds.
             isHandedOver = record.value.map { Handover(decoding: $0)?.isInForce ?? isHandedOver } ?? false
+            // A slice would keep alive everything that came with it.
+            failover = record.value.map { ByteBuffer(bytes: $0.readableBytesView) }
             return
         }
         guard let bytes = record.key, let key = ProgressRecord.Key(bytes) else { return }
