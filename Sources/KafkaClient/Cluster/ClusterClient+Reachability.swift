@@ -20,9 +20,13 @@ extension ClusterClient {
     /// Brokers that the cluster advertises and that nobody can reach from here, each with the reason. Only a TCP
     /// connection is made, and closed at once.
     ///
-    /// - Parameter patience: time for each of them, all at once.
-    public func unreachableBrokers(patience: Duration) async throws(KafkaError) -> [KafkaError] {
-        let brokers = try await metadata(.none, allowingAge: .seconds(60)).brokers.values.sorted { $0.id < $1.id }
+    /// - Parameters:
+    ///   - patience: time for each of them, all at once.
+    ///   - topics: read by the same question, so that it is one with that of others who need them at this moment.
+    public func unreachableBrokers(
+        patience: Duration, reading topics: TopicRequest = .none
+    ) async throws(KafkaError) -> [KafkaError] {
+        let brokers = try await metadata(topics, allowingAge: .seconds(60)).brokers.values.sorted { $0.id < $1.id }
         return await withTaskGroup(of: KafkaError?.self) { tasks in
             for broker in brokers {
                 tasks.addTask { [connector, settings] in

@@ -187,9 +187,8 @@ public actor Flow: Service {
             for cluster in [source, target] {
                 tasks.addTask { [troubles] in
                     // A cluster that does not answer at all is told by those who need it.
-                    guard let errors = try? await cluster.unreachableBrokers(patience: Self.reachPatience) else {
-                        return
-                    }
+                    let errors = try? await cluster.unreachableBrokers(patience: Self.reachPatience, reading: .all)
+                    guard let errors else { return }
                     for error in errors {
                         guard let broker = error.broker?.id else { continue }
                         troubles.began(.broker(error.cluster, broker), shard: TroubleLog.start, "\(error)")

@@ -40,7 +40,7 @@ package struct FlowStart: Sendable {
     ///   - expectsCopies: copies that are there are to be taken over: they are not looked for.
     /// - Throws: why the flow may not start.
     package func check(createsMemory: Bool, expectsCopies: Bool = false) async throws(FlowError) -> Finding {
-        let known = try await identity.check()
+        let known = try await identity.check(reading: expectsCopies ? .none : .all)
         var finding = Finding(sourceClusterID: known.sourceClusterID, targetClusterID: known.targetClusterID)
         if settings.offsets == .preserve, await progress.isHandedOver {
             throw .handedOver(flow: settings.name, source: settings.source.name, target: settings.target.name)
@@ -76,7 +76,7 @@ package struct FlowStart: Sendable {
             finding.hasRun = true
             let begun = Set(await progress.known.keys.map(\.topic))
             // Partitions that it has begun with continue, whatever cannot be looked at.
-            if let seen = try? await look() {
+            if let seen = try? await look(allowingAge: Self.remarkAge) {
                 finding.foreignCopies = await foreignCopies(
                     known, seen.target, seen.selected.filter { !begun.contains($0.source.name) })
             }
@@ -99,12 +99,16 @@ package struct FlowStart: Sendable {
         let selected: [SelectedTopic]
     }
 
-    private func look() async throws(KafkaError) -> Sight {
+    /// Age of what is known of topics that a remark may go by: each question of its own would delay every start.
+    private static let remarkAge: Duration = .seconds(30)
+
+    private func look(allowingAge age: Duration = .zero) async throws(KafkaError) -> Sight {
         let observer = MetadataObserver(settings: settings, source: source, target: target)
-        let atSource = try await source.metadata(.all)
+        let atSource = try await source.metadata(.all, allowingAge: age)
         await observer.learnNames(atSource)
         return Sight(
-            source: atSource, target: try await target.metadata(.all), selected: observer.select(atSource))
+            source: atSource, target: try await target.metadata(.all, allowingAge: age),
+            selected: observer.select(atSource))
     }
 
     /// Asks what ``FlowNeighbours`` will decide at the first start; it decides once more when the flow has recorded what

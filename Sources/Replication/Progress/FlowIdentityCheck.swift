@@ -27,14 +27,18 @@ package struct FlowIdentityCheck: Sendable {
 
     /// Both clients are held to their clusters from then on.
     ///
-    /// - Parameter comparesStart: false for those to whom it makes no difference where the flow once began.
+    /// - Parameters:
+    ///   - comparesStart: false for those to whom it makes no difference where the flow once began.
+    ///   - topics: read by the same questions, for those who need them a moment later.
     /// - Throws: when a cluster does not answer, both are one, the memory cannot be read, or it is that of another flow.
-    package func check(comparesStart: Bool = true) async throws(FlowError) -> Finding {
+    package func check(comparesStart: Bool = true, reading topics: TopicRequest = .none) async throws(FlowError)
+        -> Finding
+    {
         let sourceID: String
         let targetID: String
         do throws(KafkaError) {
-            sourceID = try await source.metadata(.none).clusterID ?? ""
-            targetID = try await target.metadata(.none).clusterID ?? ""
+            sourceID = try await source.metadata(topics).clusterID ?? ""
+            targetID = try await target.metadata(topics).clusterID ?? ""
         } catch {
             throw .kafka(error)
         }
