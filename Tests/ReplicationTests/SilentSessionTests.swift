@@ -1,4 +1,5 @@
 import KafkaClient
+import KafkaWire
 import NIOCore
 import Replication
 import Testing
@@ -57,6 +58,24 @@ import Testing
         #expect(scheduler.takeEndsDue(at: now) == [1], "the request is not answered yet")
         scheduler.answeredInSession(Self.lane, at: now)
         #expect(scheduler.takeEndsDue(at: now) == [])
+    }
+
+    @Test func `a replica's silence says nothing of where the leader's log ends`() throws {
+        var (scheduler, session, now) = try idle(1)
+        var data = FetchResponse.PartitionData()
+        data.preferredReadReplica = 3
+        let asked = try #require(session.position(of: TopicPartition("orders", 0)))
+        scheduler.fetched(
+            FetchedPartition(data, asked: asked), of: 0, in: Self.lane, roundTrip: .milliseconds(1), at: now)
+        let replica = FetchLane(broker: 3, number: 0)
+        var other = FetchSession(origin: .init(cluster: "east"))
+        scheduler.update(&other, of: replica)
+        #expect(other.count == 1)
+        now = now + .seconds(2)
+
+        scheduler.answeredInSession(replica, at: now)
+
+        #expect(scheduler.takeEndsDue(at: now) == [0])
     }
 
     @Test func `a partition that is not read is asked about`() throws {

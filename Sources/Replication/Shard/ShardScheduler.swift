@@ -238,8 +238,9 @@ extension ShardScheduler {
         let (untold, answers) = (changedInLane, silentAnswers)
         var slots = slots.mutableSpan
         for index in slots.indices where !slots[index].isLeft && slots[index].partition.needsSourceEnd(at: now) {
-            if let lane = slots[index].lane, slots[index].wish?.isFull == false,
-                untold[lane]?.contains(index) != true,
+            // A replica tells where its own log ends, which may be behind the leader's.
+            if let lane = slots[index].lane, lane.broker == slots[index].partition.sourceLeader?.broker,
+                slots[index].wish?.isFull == false, untold[lane]?.contains(index) != true,
                 let heardAt = answers.silence(of: lane, since: slots[index].toldIn)
             {
                 slots[index].partition.heardNothing(at: heardAt, now: now)
