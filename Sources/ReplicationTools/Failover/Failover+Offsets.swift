@@ -32,7 +32,7 @@ extension Failover {
     private func takeover(by opposite: FlowSettings) -> OppositeTakeover {
         OppositeTakeover(
             forward: memory, opposite: opposite, source: source, target: target,
-            depth: max(1, options.comparedRecords), logger: logger, wallClock: wallClock)
+            depth: max(1, options.comparedRecords), wallClock: wallClock)
     }
 
     /// Has the opposite flow continue at equal ends; where they are not, says so, or empties what is to be filled.

@@ -1,6 +1,5 @@
 internal import KafkaClient
 internal import KafkaWire
-internal import Logging
 internal import NIOCore
 internal import Replication
 
@@ -13,7 +12,7 @@ internal import Replication
 ///                                         └ nothing of its own behind
 /// ```
 ///
-/// What it has recorded in an earlier life is replaced: others have written to its target since.
+/// Records of its earlier life are replaced: others have written to its target since.
 struct OppositeTakeover {
     /// The flow whose copies they are.
     let forward: FlowMemory
@@ -23,7 +22,6 @@ struct OppositeTakeover {
     let target: ClusterClient
     /// Offsets of each partition that are compared.
     let depth: Int64
-    let logger: Logger
     let wallClock: @Sendable () -> Int64
 
     /// Partitions compared at the same time.
@@ -120,6 +118,18 @@ struct OppositeTakeover {
         try await first.complete()
     }
 
+    /// A topic that is still there would be taken for one that is filled already.
+    private func awaitGone(_ topics: [String]) async throws {
+        for _ in 0..<Self.mostLooks {
+            let left = try await source.metadata(.named(topics)).topics
+            if topics.allSatisfy({ left[$0]?.partitions.isEmpty ?? true }) { return }
+            try await Task.sleep(for: .milliseconds(250))
+        }
+        throw FailoverError.cannotComeBack([
+            "\(topics.joined(separator: ", ")) on \(source.settings.name) had been deleted, and was still there after 30 s"
+        ])
+    }
+
     /// Deletes the topics of the old source that hold something else, so that the opposite flow fills them from their
     /// beginning.
     ///
@@ -134,11 +144,7 @@ struct OppositeTakeover {
         for (_, outcome) in await source.deleteTopics(topics) {
             if case .failure(let error) = outcome, error.code != .unknownTopicOrPartition { throw error }
         }
-        for _ in 0..<Self.mostLooks {
-            let left = try await source.metadata(.named(topics)).topics
-            if topics.allSatisfy({ left[$0]?.partitions.isEmpty ?? true }) { break }
-            try await Task.sleep(for: .milliseconds(250))
-        }
+        try await awaitGone(topics)
         var emptied = finding
         let gone = (finding.refused + finding.aligned).filter { topics.contains($0.pair.target.topic) }
         for partition in gone {
