@@ -5,7 +5,7 @@ import Replication
 import ReplicationTools
 import Testing
 
-/// What `doctor` finds in the way of `offsets: preserve`.
+/// Findings of `doctor` about `offsets: preserve`.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct PreservedDoctorTests {
     private static let authorizer = [
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

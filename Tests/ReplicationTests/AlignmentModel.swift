@@ -358,7 +358,7 @@ extension AlignmentModel {
         }
     }
 
-    /// What the target holds from there on was in that place of a log that is gone, and nothing of the present one came
+    /// Offset from which on the target's contents were in that place of a log that is gone, and nothing of the present one came
     /// behind it.
     private func replaced(from first: Int64) -> String? {
         for offset in first..<log.end {
@@ -375,7 +375,7 @@ extension AlignmentModel {
         return nil
     }
 
-    /// What is in a wrong place is not taken for completed, unless compaction has left the place empty.
+    /// Records in a wrong place are not taken for completed, unless compaction has left the place empty.
     private func misplaced(from first: Int64) -> String? {
         let copy = log.contents[first] ?? "nothing"
         let what = "the target holds \(copy) at \(first), the source \(source.contents[first] ?? "nothing")"

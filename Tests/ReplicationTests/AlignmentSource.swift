@@ -31,7 +31,7 @@ struct AlignmentSource {
         places = [start]
     }
 
-    /// Whether any log of this source had that in this place.
+    /// Tells whether any log of this source had that in this place.
     func had(_ value: String?, at offset: Int64) -> Bool {
         former[offset]?.contains(value) == true || contents[offset] == value || compacted[offset] == value
     }

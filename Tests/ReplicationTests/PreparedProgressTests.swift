@@ -2,7 +2,7 @@ import KafkaClient
 import Replication
 import Testing
 
-/// What a preparation has recorded counts once it is completed.
+/// Records of a preparation count once it is completed.
 @Suite struct PreparedProgressTests {
     private static let partition = TopicPartition("orders", 0)
 

@@ -63,7 +63,7 @@ import Testing
     @Test func `an answer that leaves a partition out says that its end is as known`() throws {
         var driver = try driver()
         let began = driver.now
-        // A session goes on for as long as the end counts at all, three times over.
+        // A session lasts for as long as the end counts at all, three times over.
         var heard = began
         while heard - began < SourceEnd.silenceLifetime - .seconds(1) {
             heard = heard + .seconds(1)

@@ -106,7 +106,7 @@ import Testing
             return CopyAlignment.find(source: ours, target: theirs, stampsRecords: times == .stamped)
         }
 
-        /// Whether the target's log may hold copies of later records before the window: then more of it is read.
+        /// True if the target's log may hold copies of later records before the window: then more of it is read.
         func mayHideCopies(_ found: CopyAlignment) -> Bool {
             let window = CopyWindow(
                 ours.filter { $0 >= cut.source }.map {
@@ -164,7 +164,7 @@ import Testing
         }
     }
 
-    /// What would be appended is nowhere on the target, where all of it was seen.
+    /// Records that would be appended are nowhere on the target, where all of it was seen.
     private func checkMissing(_ found: CopyAlignment, _ world: World, _ tale: String) {
         guard world.cut.target == 0, !world.isCompacted else { return }
         let copies = world.lastCopies

@@ -2,7 +2,7 @@ import KafkaClient
 import ReplicationTools
 import Testing
 
-/// Who else may write to a topic, by a cluster's access rules.
+/// Other writers of a topic, by a cluster's access rules.
 struct ForeignWritersTests {
     private static let own = "User:replicator"
 

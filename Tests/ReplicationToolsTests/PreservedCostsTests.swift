@@ -5,7 +5,7 @@ import Replication
 import ReplicationTools
 import Testing
 
-/// What a plan says of copies with the offsets of their source.
+/// Notes of a plan on copies with the offsets of their source.
 struct PreservedCostsTests {
     private static func settings(holes: HoleChoice = .markers) throws -> FlowSettings {
         func cluster(_ name: String) -> ClusterSettings {

@@ -88,7 +88,7 @@ import Testing
         #expect(comparison.equal == 1000)
     }
 
-    /// Where a record lies is no part of it here.
+    /// The place of a record is no part of it here.
     @Test(arguments: RecordPart.allCases.filter { $0 != .offset }, [0, 500, 999])
     func `an altered part is named`(part: RecordPart, place: Int) {
         var target = Self.thousand

@@ -3,7 +3,7 @@ internal import KafkaCompression
 /// The part of the target's log that an earlier run wrote behind its last checkpoint, where copies keep their offsets. It is
 /// compared with the source as that is read once more. Pure.
 ///
-/// Where compaction has removed something from the target nothing is known, and nothing is compared.
+/// Places that compaction has emptied on the target are not known, and not compared.
 struct PresentTail: Hashable, Sendable {
     /// End of the log when it was read.
     let end: Int64

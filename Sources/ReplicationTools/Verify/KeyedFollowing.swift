@@ -154,12 +154,8 @@ struct KeyedFollowing {
 
     /// Findings so far, in the form of the report.
     func verified(_ result: PartitionVerification) -> PartitionVerification {
-        var found = result
+        var found = result.reaching(source, target)
         found.isByKey = true
-        found.sourceStart = source.start
-        found.sourceEnd = source.end
-        found.targetStart = target.start
-        found.targetEnd = target.reached
         found.equal = counts.equal
         found.differences = counts.tally
         found.beforeSource = counts.leading

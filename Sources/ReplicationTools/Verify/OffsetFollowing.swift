@@ -37,11 +37,7 @@ struct OffsetFollowing {
 
     /// Findings so far, in the form of the report.
     func verified(_ result: PartitionVerification) -> PartitionVerification {
-        var found = result
-        found.sourceStart = comparison.source.start
-        found.sourceEnd = comparison.source.end
-        found.targetStart = comparison.target.start
-        found.targetEnd = comparison.target.reached
+        var found = result.reaching(comparison.source, comparison.target)
         found.add(comparison)
         return found
     }

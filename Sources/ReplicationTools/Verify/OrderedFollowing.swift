@@ -69,11 +69,7 @@ struct OrderedFollowing {
 
     /// Findings so far, in the form of the report.
     func verified(_ result: PartitionVerification) -> PartitionVerification {
-        var found = result
-        found.sourceStart = sides.source.start
-        found.sourceEnd = sides.source.end
-        found.targetStart = sides.target.start
-        found.targetEnd = sides.target.reached
+        var found = result.reaching(sides.source, sides.target)
         found.add(sides)
         return found
     }

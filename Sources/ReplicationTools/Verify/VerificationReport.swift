@@ -153,3 +153,15 @@ public struct VerificationProgress: Hashable, Sendable {
     public var bytes: Int64
     public var differences: Int64
 }
+
+extension PartitionVerification {
+    /// The same for ranges of both sides: of the source all that was to be compared, of the target what was reached.
+    func reaching(_ source: PartitionScan, _ target: PartitionScan) -> PartitionVerification {
+        var found = self
+        found.sourceStart = source.start
+        found.sourceEnd = source.end
+        found.targetStart = target.start
+        found.targetEnd = target.reached
+        return found
+    }
+}

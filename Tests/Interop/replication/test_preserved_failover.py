@@ -4,10 +4,11 @@ rests; a lost source that is emptied and filled again; copies with equal offsets
 import json
 import random
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from support.checks import check, equal, eventually
 from support.clients import QUIET
+from support.offsets import confluent_reads
 from support.program import command
 from support.replicators import configured, flow, replicator
 from support.topics import create_topic, delete_topic, watermarks
@@ -21,29 +22,6 @@ def there():
 
 def back():
     return {**flow("back", ["orders"], naming={"mode": "identical"}, offsets="preserve"), "source": "west", "target": "east"}
-
-
-def reads(bootstrap, topic="orders", isolation="read_committed"):
-    """(partition, offset) → value."""
-    client = Consumer({
-        "bootstrap.servers": bootstrap, "group.id": "interop", "isolation.level": isolation,
-        "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest", **QUIET})
-    bounds = watermarks(bootstrap, topic)
-    client.assign([TopicPartition(topic, p, first) for p, (first, _) in bounds.items()])
-    found, ended = {}, set()
-    try:
-        def step():
-            message = client.poll(0.2)
-            if message is not None and not message.error():
-                found[message.partition(), message.offset()] = message.value()
-            elif message is not None:
-                ended.add(message.partition())
-            return len(ended) == len(bounds)
-
-        check(f"{topic} is read to its end", eventually(step, seconds=120, pause=0))
-    finally:
-        client.close()
-    return found
 
 
 def ends(cluster, topic="orders"):
@@ -83,7 +61,7 @@ class Application:
 
 
 def same(what, application, east, west):
-    here, there = reads(east.bootstrap), reads(west.bootstrap)
+    here, there = (confluent_reads(cluster.bootstrap, "orders", "read_committed") for cluster in (east, west))
     equal(f"{what}: the same records at the same offsets", there, here)
     equal(f"{what}: everything that was written, once", sorted(here.values()), sorted(application.written))
     equal(f"{what}: the same ends", ends(west), ends(east))
