@@ -44,7 +44,7 @@ def main():
     problems = []
     for path in sorted((ROOT / "Sources").rglob("*.swift")):
         problems += [(path, *found) for found in source_problems(path.read_text())]
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "Docs").glob("*.md"))]:
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "Docs").glob("*.md"))]:
         problems += [(path, *found) for found in document_problems(path.read_text())]
     for path, number, problem in problems:
         print(f"{path.relative_to(ROOT)}:{number}: {problem}")

@@ -4,7 +4,7 @@ extension ForeignError {
     static func words(_ error: NIOSSLError) -> String {
         switch error {
         case .handshakeFailed(let cause), .shutdownFailed(let cause): words(cause)
-        case .uncleanShutdown: "the other side closed the connection without taking leave, as TLS has it"
+        case .uncleanShutdown: "the other side closed the connection without the closing message that TLS requires"
         case .writeDuringTLSShutdown, .readInInvalidTLSState: "the connection was closed"
         case .noSuchFilesystemObject: "no such file"
         case .failedToLoadCertificate: "it holds no certificate that can be read"

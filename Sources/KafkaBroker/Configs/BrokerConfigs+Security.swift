@@ -5,20 +5,20 @@ extension BrokerConfigs {
     static let security: [BrokerConfigDefinition] = [
         key(
             "allow.everyone.if.no.acl.found", .boolean, "false", .any,
-            "Whether what no ACL is about is open to everybody."),
+            "Access of all principals to resources without ACLs."),
         key(
             "advertised.listeners", .string, nil, .any,
-            "What clients are told instead of the listeners' own addresses.", scope: .atStart),
+            "Addresses told to clients in place of the listeners' own.", scope: .atStart),
         key("authorizer.class.name", .string, "", .any, "Kafka's standard authorizer, or empty for none."),
         key(
             "connection.failed.authentication.delay.ms", .int, "100", .atLeast(0),
-            "How long the answer to a failed authentication, and the end of its connection, are held back."),
+            "Delay of the answer to a failed authentication, and of the end of its connection."),
         key(
             "connections.max.idle.ms", .long, "600000", .atLeast(1),
-            "How long a connection may be silent. Who has to authenticate has at most 30 seconds for it."),
+            "Longest silence of a connection. Authentication must be complete within 30 seconds."),
         key(
             "connections.max.reauth.ms", .long, "0", .any,
-            "How long a SASL session lasts until the client has to authenticate again; 0 for no limit."),
+            "Time after which a client has to authenticate its SASL session again; 0 for no limit."),
         key(
             "listener.security.protocol.map", .string,
             "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL", .any,
@@ -26,13 +26,15 @@ extension BrokerConfigs {
         key(
             "listeners", .string, nil, .any, "NAME://HOST:PORT of each listener; nodes take ports that follow.",
             scope: .atStart),
-        key("quota.window.num", .int, "11", .atLeast(1), "How many samples a client's rate is taken over."),
+        key("quota.window.num", .int, "11", .atLeast(1), "Number of samples over which a client's rate is taken."),
         key("quota.window.size.seconds", .int, "1", .atLeast(1), "The length of a sample of a client's rate."),
         key("sasl.enabled.mechanisms", .list, "", .any, "The SASL mechanisms offered.", scope: .atStart),
         key(
             "sasl.jaas.config", .password, nil, .any, "Login modules with the users known from the start.",
             scope: .atStart),
-        key("sasl.oauthbearer.clock.skew.seconds", .int, "30", .atLeast(0), "How far issuers' clocks may differ."),
+        key(
+            "sasl.oauthbearer.clock.skew.seconds", .int, "30", .atLeast(0),
+            "Greatest difference to the clocks of issuers."),
         key("sasl.oauthbearer.expected.audience", .list, nil, .any, "The audiences of which a token must name one."),
         key("sasl.oauthbearer.expected.issuer", .string, nil, .any, "The issuer that a token must name."),
         key(
@@ -44,7 +46,7 @@ extension BrokerConfigs {
             "sasl.server.max.receive.size", .int, "65536", .atLeast(1),
             "The largest request before authentication. Kafka's own default is 524288."),
         key(
-            "ssl.client.auth", .string, "none", .any, "Whether clients show certificates: none, requested, required.",
+            "ssl.client.auth", .string, "none", .any, "Certificates of clients: none, requested, required.",
             scope: .atStart),
         key("ssl.enabled.protocols", .list, "TLSv1.2,TLSv1.3", .any, "The versions of TLS.", scope: .atStart),
         key("ssl.key.password", .password, nil, .any, "The password of a private key in PEM.", scope: .atStart),
@@ -57,7 +59,9 @@ extension BrokerConfigs {
             scope: .atStart),
         key("ssl.keystore.password", .password, nil, .any, "The key store's password.", scope: .atStart),
         key("ssl.keystore.type", .string, nil, .any, "PEM or PKCS12; without it the contents tell.", scope: .atStart),
-        key("ssl.principal.mapping.rules", .string, "DEFAULT", .any, "How a certificate's name becomes a user's."),
+        key(
+            "ssl.principal.mapping.rules", .string, "DEFAULT", .any,
+            "Rules that turn a certificate's name into a user's."),
         key(
             "ssl.truststore.certificates", .string, nil, .any, "Roots for client certificates, as PEM text.",
             scope: .atStart),

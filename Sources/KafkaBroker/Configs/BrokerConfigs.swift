@@ -141,20 +141,20 @@ enum BrokerConfigs {
     }
 
     private static let own: [BrokerConfigDefinition] = [
-        key("auto.create.topics.enable", .boolean, "true", .any, "Whether asking for a topic's metadata creates it."),
+        key("auto.create.topics.enable", .boolean, "true", .any, "Creation of topics whose metadata is asked for."),
         key("broker.id", .int, nil, .any, "The node's id."),
         key("broker.rack", .string, nil, .any, "The rack of every node; a comma-separated list names one for each."),
         key(
             "default.replication.factor", .int, "1", .atLeast(1),
             "Replicas of topics that do not say, and of those created automatically; at most one per node."),
-        key("delete.topic.enable", .boolean, "true", .any, "Whether topics can be deleted."),
+        key("delete.topic.enable", .boolean, "true", .any, "Permission to delete topics."),
         key("fetch.max.bytes", .int, "57671680", .atLeast(1024), "The most that one Fetch answer carries."),
         key(
             "group.consumer.assignors", .list, "uniform,range", .serverAssignors,
             "Assignors that members of consumer groups may ask for; the first one is the default."),
         key(
             "group.consumer.heartbeat.interval.ms", .int, "5000", .atLeast(1),
-            "How often the members of consumer groups are to send heartbeats."),
+            "Interval at which members of consumer groups are to send heartbeats."),
         key(
             "group.consumer.max.heartbeat.interval.ms", .int, "15000", .atLeast(1),
             "The longest such interval of a group."),
@@ -165,7 +165,7 @@ enum BrokerConfigs {
             "group.consumer.max.size", .int, "2147483647", .atLeast(1), "The most members that a consumer group takes."),
         key(
             "group.consumer.migration.policy", .string, "bidirectional", .migrationPolicy,
-            "Whether groups with members become consumer groups, and classic groups again."),
+            "Conversions of groups with members to consumer groups, and back to classic groups."),
         key(
             "group.consumer.min.heartbeat.interval.ms", .int, "5000", .atLeast(1),
             "The shortest such interval of a group."),
@@ -174,33 +174,34 @@ enum BrokerConfigs {
             "The shortest session of a consumer group's members."),
         key(
             "group.consumer.session.timeout.ms", .int, "45000", .atLeast(1),
-            "How long a member of a consumer group may be silent."),
+            "Longest silence of a member of a consumer group."),
         key(
             "group.initial.rebalance.delay.ms", .int, "100", .atLeast(0),
-            "How long an empty group waits for more members before its first rebalance. Kafka's own default is 3000."),
+            "Time for which an empty group waits for more members before its first rebalance. Kafka's own default is 3000."
+        ),
         key("group.max.session.timeout.ms", .int, "1800000", .atLeast(1), "The longest session a member may ask for."),
         key("group.max.size", .int, "2147483647", .atLeast(1), "The most members that a group takes."),
         key("group.min.session.timeout.ms", .int, "6000", .atLeast(1), "The shortest session a member may ask for."),
         key(
             "log.cleaner.backoff.ms", .long, "15000", .atLeast(1),
-            "How often logs are checked for being due for compaction.", scope: .dynamic),
+            "Interval at which logs are checked for being due for compaction.", scope: .dynamic),
         key(
             "log.cleaner.dedupe.buffer.size", .long, "134217728", .atLeast(1024),
             "Memory for the keys of one round of compaction.", scope: .dynamic),
-        key("log.cleaner.enable", .boolean, "true", .any, "Whether logs are compacted at all."),
-        key("log.dirs", .string, nil, .any, "Where the data lies."),
+        key("log.cleaner.enable", .boolean, "true", .any, "Compaction of logs."),
+        key("log.dirs", .string, nil, .any, "Folder of the data."),
         key(
             "log.retention.check.interval.ms", .long, "300000", .atLeast(1),
-            "How often segments are checked for what retention may remove."),
+            "Interval at which segments are checked for what retention may remove."),
         key(
             "max.incremental.fetch.session.cache.slots", .int, "1000", .atLeast(0),
-            "How many fetch sessions a node remembers."),
+            "Number of fetch sessions that a node remembers."),
         key(
             "max.connections", .int, "2147483647", .atLeast(0),
-            "How many connections a node takes; more wait until others end.", scope: .dynamic),
+            "Number of connections that a node takes; more wait until others end.", scope: .dynamic),
         key(
             "max.connections.per.ip", .int, "2147483647", .atLeast(0),
-            "How many connections a node takes from one address; more are closed.", scope: .dynamic),
+            "Number of connections that a node takes from one address; more are closed.", scope: .dynamic),
         key(
             "max.connections.per.ip.overrides", .string, "", .perHost,
             "Other numbers for some addresses: ADDRESS:NUMBER, separated by commas.", scope: .dynamic),
@@ -209,38 +210,38 @@ enum BrokerConfigs {
         key("offset.metadata.max.bytes", .int, "4096", .atLeast(0), "The longest metadata of a committed offset."),
         key(
             "offsets.retention.check.interval.ms", .long, "600000", .atLeast(1),
-            "How often committed offsets are checked for being old enough to expire."),
+            "Interval at which committed offsets are checked for being old enough to expire."),
         key(
             "offsets.retention.minutes", .int, "10080", .atLeast(1),
-            "How long the offsets of a group without members are kept."),
+            "Time for which the offsets of a group without members are kept."),
         key("offsets.topic.num.partitions", .int, "50", .atLeast(1), "Partitions of __consumer_offsets."),
         key(
             "offsets.topic.replication.factor", .int, "3", .atLeast(1),
             "Replicas of __consumer_offsets; at most one per node."),
         key(
             "producer.id.expiration.ms", .int, "86400000", .atLeast(1),
-            "How long a producer's sequence numbers are remembered after its newest record.", scope: .dynamic),
+            "Time for which a producer's sequence numbers are remembered after its newest record.", scope: .dynamic),
         key(
             "queued.max.request.bytes", .long, "268435456", .atLeast(-1),
             "Memory for requests that arrive or are handled, of all connections; -1 for no limit. Kafka's own default is -1."
         ),
         key(
             "replica.selector.class", .string, nil, .any,
-            "Who chooses the replica that a consumer reads from: RackAwareReplicaSelector, or empty for the leader."),
+            "Selector of the replica that a consumer reads from: RackAwareReplicaSelector, or empty for the leader."),
         key(
             "socket.request.max.bytes", .int, "104857600", .atLeast(1),
             "The largest request; a larger one closes its connection."),
         key(
             "transaction.abort.timed.out.transaction.cleanup.interval.ms", .int, "10000", .atLeast(1),
-            "How often transactions are checked for being open for too long."),
+            "Interval at which transactions are checked for being open for too long."),
         key("transaction.max.timeout.ms", .int, "900000", .atLeast(1), "The longest time-out a producer may ask for."),
         key(
             "transaction.partition.verification.enable", .boolean, "true", .any,
-            "Whether the coordinator is asked before the first transactional batch on a partition is taken.",
+            "Verification with the coordinator before the first transactional batch on a partition is taken.",
             scope: .dynamic),
         key(
             "transaction.remove.expired.transaction.cleanup.interval.ms", .int, "3600000", .atLeast(1),
-            "How often transactional ids are checked for being out of use."),
+            "Interval at which transactional ids are checked for being out of use."),
         key(
             "transaction.state.log.min.isr", .int, "2", .atLeast(1),
             "Live replicas without which no transaction proceeds; at most as many as there are replicas."),
@@ -253,10 +254,10 @@ enum BrokerConfigs {
             "Segment size of __transaction_state."),
         key(
             "transactional.id.expiration.ms", .int, "604800000", .atLeast(1),
-            "How long an unused transactional id is remembered."),
+            "Time for which an unused transactional id is remembered."),
         key(
             "unstable.api.versions.enable", .boolean, "false", .any,
-            "Whether versions that are not part of a release yet are offered, such as ApiVersions 5."),
+            "Offer of versions that are not part of a release yet, such as ApiVersions 5."),
     ]
 }
 

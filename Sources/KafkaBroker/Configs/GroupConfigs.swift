@@ -7,19 +7,19 @@ enum GroupConfigs {
         TopicConfigDefinition(
             "consumer.heartbeat.interval.ms", .int, "5000", .atLeast(1),
             broker: ["group.consumer.heartbeat.interval.ms"],
-            "How often the members of a consumer group are to send heartbeats."),
+            "Interval at which members of a consumer group are to send heartbeats."),
         TopicConfigDefinition(
             "consumer.session.timeout.ms", .int, "45000", .atLeast(1), broker: ["group.consumer.session.timeout.ms"],
-            "How long a member of a consumer group may be silent."),
+            "Longest silence of a member of a consumer group."),
         TopicConfigDefinition(
             "share.auto.offset.reset", .string, "latest", .any, broker: [],
-            "Where a share group begins on a partition that it has no start offset for. Kept and shown."),
+            "First offset of a share group on a partition without a start offset. Kept and shown."),
         TopicConfigDefinition(
             "share.isolation.level", .string, "read_uncommitted", .oneOf(["read_committed", "read_uncommitted"]),
-            broker: [], "Which records a share group is given. Kept and shown."),
+            broker: [], "Records that a share group is given, by isolation level. Kept and shown."),
         TopicConfigDefinition(
             "share.record.lock.duration.ms", .int, "30000", .atLeast(1000), broker: [],
-            "How long a record is with one member of a share group. Kept and shown."),
+            "Time for which one member of a share group may hold a record. Kept and shown."),
     ]
 
     static func definition(named name: String) -> TopicConfigDefinition? { all.first { $0.name == name } }

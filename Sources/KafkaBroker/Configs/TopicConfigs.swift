@@ -46,7 +46,7 @@ package enum TopicConfigs {
     private static let definitions: [TopicConfigDefinition] = [
         TopicConfigDefinition(
             "cleanup.policy", .list, "delete", .oneOf(["compact", "delete"]), broker: ["log.cleanup.policy"],
-            "What happens to old segments: delete removes them by time or size, compact keeps each key's last value."),
+            "Treatment of old segments: delete removes them by time or size, compact keeps each key's last value."),
         TopicConfigDefinition(
             "compression.gzip.level", .int, "-1", .betweenOr(1, 9, -1), broker: ["compression.gzip.level"],
             "The compression level when compression.type is gzip."),
@@ -62,10 +62,11 @@ package enum TopicConfigs {
             "The compression level when compression.type is zstd."),
         TopicConfigDefinition(
             "delete.retention.ms", .long, "86400000", .atLeast(0), broker: ["log.cleaner.delete.retention.ms"],
-            "How long compaction keeps tombstones, and so how long a consumer may take to read from the beginning."),
+            "Time for which compaction keeps tombstones, and so the time that a consumer may take to read from the beginning."
+        ),
         TopicConfigDefinition(
             "file.delete.delay.ms", .long, "60000", .atLeast(0), broker: ["log.segment.delete.delay.ms"],
-            "How long a deleted segment's files may stay on disk."),
+            "Time for which a deleted segment's files may stay on disk."),
         TopicConfigDefinition(
             "flush.messages", .long, forever, .atLeast(1), broker: ["log.flush.interval.messages"],
             "After how many records the log is forced to disk."),
@@ -78,7 +79,7 @@ package enum TopicConfigs {
             "Replicas whose replication is throttled on the follower's side: * or partition:broker pairs."),
         TopicConfigDefinition(
             "index.interval.bytes", .int, "4096", .atLeast(0), broker: ["log.index.interval.bytes"],
-            "How many bytes of log lie between two entries of the offset index."),
+            "Bytes of log between two entries of the offset index."),
         TopicConfigDefinition(
             "leader.replication.throttled.replicas", .list, "", .throttledReplicas, broker: [],
             "Replicas whose replication is throttled on the leader's side: * or partition:broker pairs."),
@@ -96,18 +97,18 @@ package enum TopicConfigs {
             "The largest record batch, after compression, that is accepted."),
         TopicConfigDefinition(
             "message.downconversion.enable", .boolean, "true", .any, broker: ["log.message.downconversion.enable"],
-            "Whether old consumers are served records in formats 0 and 1."),
+            "Conversion of records to formats 0 and 1 for old consumers."),
         TopicConfigDefinition(
             "message.format.version", .string, "3.0-IV1", .release, broker: ["log.message.format.version"],
             "Deprecated and without effect: batches are stored in format 2."),
         TopicConfigDefinition(
             "message.timestamp.after.max.ms", .long, forever, .atLeast(0),
             broker: ["log.message.timestamp.after.max.ms"],
-            "How far a record's CreateTime may lie ahead of the broker's clock."),
+            "Greatest time by which a record's CreateTime may be ahead of the broker's clock."),
         TopicConfigDefinition(
             "message.timestamp.before.max.ms", .long, forever, .atLeast(0),
             broker: ["log.message.timestamp.before.max.ms"],
-            "How far a record's CreateTime may lie behind the broker's clock."),
+            "Greatest time by which a record's CreateTime may be behind the broker's clock."),
         TopicConfigDefinition(
             "message.timestamp.difference.max.ms", .long, forever, .atLeast(0),
             broker: ["log.message.timestamp.difference.max.ms"],
@@ -115,7 +116,7 @@ package enum TopicConfigs {
         TopicConfigDefinition(
             "message.timestamp.type", .string, "CreateTime", .oneOf(["CreateTime", "LogAppendTime"]),
             broker: ["log.message.timestamp.type"],
-            "Whether records carry the producer's time or the time of their append."),
+            "Timestamps of records: the producer's time, or the time of their append."),
         TopicConfigDefinition(
             "min.cleanable.dirty.ratio", .double, "0.5", .between(0, 1), broker: ["log.cleaner.min.cleanable.ratio"],
             "The share of the log that must be uncompacted before it is compacted again."),
@@ -124,10 +125,10 @@ package enum TopicConfigs {
             "The shortest a record stays uncompacted."),
         TopicConfigDefinition(
             "min.insync.replicas", .int, "1", .atLeast(1), broker: ["min.insync.replicas"],
-            "How many replicas must be in sync for a produce with acks=all to be accepted."),
+            "Number of replicas that must be in sync for a produce with acks=all to be accepted."),
         TopicConfigDefinition(
             "preallocate", .boolean, "false", .any, broker: ["log.preallocate"],
-            "Whether a new segment's file is allocated in full at once."),
+            "Allocation of a new segment's whole file at once."),
         TopicConfigDefinition(
             "remote.log.copy.disable", .boolean, "false", .any, broker: [],
             "Tiered storage: whether no more segments are copied away."),
@@ -158,6 +159,6 @@ package enum TopicConfigs {
             "The age at which a segment ends even if it is not full."),
         TopicConfigDefinition(
             "unclean.leader.election.enable", .boolean, "false", .any, broker: ["unclean.leader.election.enable"],
-            "Whether a replica that is not in sync may lead as a last resort, at the price of lost records."),
+            "Permission for a replica that is not in sync to lead as a last resort, at the price of lost records."),
     ]
 }

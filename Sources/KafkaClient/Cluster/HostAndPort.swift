@@ -33,7 +33,7 @@ extension HostAndPort {
     /// Reason why nothing can be reached there; nil for an address that is worth trying. Addresses in brokers' answers are
     /// kept as they are told, and looked at before they are used.
     public var flaw: String? {
-        guard Self.ports.contains(port) else { return "\(port) is no port, those are 1 to 65535" }
+        guard Self.ports.contains(port) else { return "\(port) is not a port: ports are 1 to 65535" }
         guard !host.isEmpty else { return "it has no host name" }
         // The longest name that DNS has.
         guard host.utf8.count <= 255, !host.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {

@@ -178,7 +178,7 @@ package struct MetadataObserver: Sendable {
                             kind: .notPossible, subject: cluster.settings.name,
                             message: "\(cluster.settings.name) keeps no settings of groups "
                                 + "(\(error.code.map { "\($0)" } ?? "not offered")): none are copied; set "
-                                + "sync.groupConfigs to false if that is meant so"))
+                                + "sync.groupConfigs to false if that is intended"))
                     return [:]
                 case .failure(let error):
                     seen.notes.append(
@@ -215,7 +215,7 @@ package struct MetadataObserver: Sendable {
                     kind: .noAuthorizer, subject: cluster.settings.name,
                     message:
                         "\(cluster.settings.name) keeps no access rules (\(error.code.map { "\($0)" } ?? "not offered")): "
-                        + "none are copied; set sync.acls to false if that is meant so"))
+                        + "none are copied; set sync.acls to false if that is intended"))
             return nil
         }
     }

@@ -52,7 +52,7 @@ package enum QuotaPlanner {
         let says = wish.map { "the source says \($0): it is left alone; set it there, or run plan --apply --overwrite" }
         return SyncNote(
             kind: .changedByOthers, subject: "\(entity) \(key)",
-            message: "\(key) of \(entity) \(found) on the target, set by others;  "
+            message: "\(key) of \(entity) \(found) on the target, set by others; "
                 + (says ?? "the source no longer sets it: it stays"))
     }
 }

@@ -135,14 +135,15 @@ public struct Doctor: Sendable {
             case .sameCluster(let source, let target, let id):
                 let finding = Finding(
                     .error, "clusters", settings.name, "source \(source) and target \(target) are one cluster, \(id)",
-                    why: "a flow copies between two", remedy: "correct bootstrapServers of one of them")
+                    why: "a flow copies between two different clusters",
+                    remedy: "correct bootstrapServers of one of them")
                 return ([finding], false)
             // Missing rights are found with the permissions.
             case .kafka(let reason) where reason.isAuthorization: return ([], true)
             case .handedOver, .beginsBehind:
                 let finding = Finding(
                     .warning, "start", settings.name, "\(error)", why: "the flow rests meanwhile",
-                    remedy: "nothing, while that is meant so")
+                    remedy: "nothing, if that is intended")
                 return ([finding], true)
             case .unreadableProgress, .identityDiffers, .copiesPresent, .topicsFilled, .kafka, .cannotCreateTopic,
                 .cannotJoin,
@@ -150,7 +151,7 @@ public struct Doctor: Sendable {
                 .mixedClusters, .sharedRecords:
                 let finding = Finding(
                     .error, "start", settings.name, "\(error)", why: "run refuses to start the flow",
-                    remedy: "as the reason says")
+                    remedy: "follow the advice in the reason above")
                 return ([finding], true)
             }
         }
@@ -166,7 +167,7 @@ public struct Doctor: Sendable {
         return [
             Finding(
                 .warning, "startFrom", settings.source.name, note.message,
-                why: "the copy will lack them for good", remedy: "set startFrom: earliest, unless that is meant so")
+                why: "the copy will lack them for good", remedy: "set startFrom: earliest, unless that is intended")
         ]
     }
 

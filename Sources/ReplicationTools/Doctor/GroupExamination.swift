@@ -38,7 +38,7 @@ struct GroupExamination: Sendable {
                 Finding(
                     .error, "groups", settings.source.name, "consumer groups cannot be listed: \(error)",
                     why: "no group is kept in step",
-                    remedy: "mend what the reason says, or set sync.groupOffsets to false")
+                    remedy: "remove the cause given above, or set sync.groupOffsets to false")
             ]
         }
         undecided = undecided.bounded(Self.shown, check: "groups")

@@ -251,7 +251,7 @@ struct PermissionExamination: Sendable {
                         Finding(
                             .error, "creation", name, "would be refused: \(error.reason.words)",
                             why: "the topic cannot be copied",
-                            remedy: "create it yourself, or mend what the reason says"))
+                            remedy: "create the topic yourself, or remove the cause given above"))
                     continue
                 }
                 denied.append(name)

@@ -5,7 +5,7 @@ extension ClusterImport {
     mutating func sasl() -> [(key: String, value: String)] {
         let jaas = value("sasl.jaas.config")?.value ?? ""
         let module = LoginModule(jaas)
-        if jaas.hasPrefix("${"), jaas.hasSuffix("}") { toDo("its user and password are in what \(jaas) holds") }
+        if jaas.hasPrefix("${"), jaas.hasSuffix("}") { toDo("its user and password are in the value of \(jaas)") }
         let handlers = ["sasl.login.callback.handler.class", "sasl.client.callback.handler.class", "sasl.login.class"]
             .compactMap { value($0)?.value }
         switch mechanism(module, handlers) {

@@ -26,11 +26,11 @@ struct BrokerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the first node listens (default: 127.0.0.1:9092); further nodes follow. Port 0 takes free ones.",
+            "Address of the first node (default: 127.0.0.1:9092); further nodes follow. Port 0 takes free ones.",
             valueName: "host:port"))
     var listen: String?
 
-    @Option(help: "How many nodes the cluster has.")
+    @Option(help: "Number of the cluster's nodes.")
     var nodes = 1
 
     @Option(
@@ -80,7 +80,7 @@ struct BrokerCommand: AsyncParsableCommand {
     var newestVersions: [String] = []
 
     @Option(
-        help: "How much to log to standard error: trace, debug, info, notice, warning, error or critical.",
+        help: "Level of the log on standard error: trace, debug, info, notice, warning, error or critical.",
         completion: .list(Logger.Level.allCases.map(\.rawValue)))
     var logLevel = "warning"
 

@@ -14,8 +14,9 @@ struct ConfigCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check a configuration file.",
             discussion: """
-                Reports every problem with file, line and column, and warns of likely mistakes. Files \
-                and variables that the configuration refers to are read; no cluster is asked.
+                Reports every problem with file, line and column, and warns of likely mistakes. Variables and files \
+                in ${env:NAME} and ${file:PATH} are read; of certificates, keys and token files it is looked whether \
+                this machine could read them. No cluster is asked.
 
                 Exit codes: 0 no problem, 2 the file cannot be used.
                 """)
@@ -69,10 +70,11 @@ struct ConfigCommand: ParsableCommand {
                 try write(Report(error, in: config))
                 throw ExitCode(Failure.ExitCode.usage.rawValue)
             }
+            let warnings = file.warnings + file.unreadableFiles(of: config)
             guard !json else {
-                return try write(Report(file: config, isValid: true, problems: [], warnings: file.warnings))
+                return try write(Report(file: config, isValid: true, problems: [], warnings: warnings))
             }
-            for warning in file.warnings { StandardOutput.say("warning: \(warning)") }
+            for warning in warnings { StandardOutput.say("warning: \(warning)") }
             let clusters = file.clusters.count.counted("cluster"), flows = file.flows.count.counted("flow")
             StandardOutput.say("\(config): no problem found in \(clusters) and \(flows)")
         }

@@ -28,7 +28,7 @@ struct DrillCommand: AsyncParsableCommand {
             """)
 
     @Option(
-        name: .long, help: ArgumentHelp("The scenario to practise.", valueName: "SCENARIO"),
+        name: .long, help: ArgumentHelp("The scenario to practise (default: active-passive).", valueName: "SCENARIO"),
         completion: .list(DrillScenario.allCases.map(\.rawValue)), transform: Self.scenario)
     var scenario = DrillScenario.activePassive
 

@@ -33,7 +33,7 @@ struct FailoverCommand: AsyncParsableCommand {
             that the file holds every record that only the source has. 2 wrong usage or configuration.
             """)
 
-    @OptionGroup var common: ConfigurationOptions
+    @OptionGroup var common: OneFlowOptions
 
     @Flag(name: .long, help: "Both clusters answer: leave no record behind.")
     var planned = false
@@ -117,10 +117,7 @@ struct FailoverCommand: AsyncParsableCommand {
 
     func run() async throws {
         let file = try common.load()
-        let flows = try common.select(from: file)
-        guard flows.count == 1, let settings = flows.first else {
-            throw Failure("failover: name the flow with --flow", exitCode: .usage)
-        }
+        let settings = try common.select(from: file)
         let opposite = try oppositeFlow(of: settings, in: file)
         try reporting.checkWritable()
         LoggingOptions.bootstrapForPeople(from: .error)

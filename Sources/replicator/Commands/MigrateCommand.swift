@@ -30,7 +30,7 @@ struct MigrateCommand: AsyncParsableCommand {
             configuration.
             """)
 
-    @OptionGroup var common: ConfigurationOptions
+    @OptionGroup var common: OneFlowOptions
 
     @Flag(name: .long, help: "Do not ask.")
     var yes = false
@@ -55,10 +55,7 @@ struct MigrateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let flows = try common.select(from: try common.load())
-        guard flows.count == 1, var settings = flows.first else {
-            throw Failure("migrate: name the flow to migrate with --flow", exitCode: .usage)
-        }
+        var settings = try common.select(from: try common.load())
         settings.giveUp(after: .seconds(patience))
         try reporting.checkWritable()
         if let cutOver, access(cutOver, F_OK) == 0 {

@@ -17,8 +17,11 @@ struct PauseCommand: AsyncParsableCommand {
     @OptionGroup var daemon: DaemonOptions
     @OptionGroup var scope: ScopeOptions
 
+    @Flag(name: .long, help: "Print the answer as JSON.")
+    var json = false
+
     func run() async throws {
-        try await scope.send("pause", to: daemon)
+        try DaemonAnswer.say([await scope.send("pause", to: daemon)], asJSON: json)
     }
 }
 
@@ -37,8 +40,11 @@ struct ResumeCommand: AsyncParsableCommand {
     @OptionGroup var daemon: DaemonOptions
     @OptionGroup var scope: ScopeOptions
 
+    @Flag(name: .long, help: "Print the answer as JSON.")
+    var json = false
+
     func run() async throws {
-        try await scope.send("resume", to: daemon)
+        try DaemonAnswer.say([await scope.send("resume", to: daemon)], asJSON: json)
     }
 }
 
@@ -60,16 +66,16 @@ struct ScopeOptions: ParsableArguments {
         if let partition, partition < 0 { throw ValidationError("--partition takes a number from 0 on") }
     }
 
-    func send(_ action: String, to daemon: DaemonOptions) async throws {
+    func send(_ action: String, to daemon: DaemonOptions) async throws -> DaemonAnswer {
         try await daemon.client().send(action, flow: flow, topic: topic, partition: partition)
     }
 }
 
 extension DaemonClient {
-    /// Gives a command, and prints the answer.
+    /// Gives a command.
     ///
     /// - Throws: ``Failure`` with the answer when it is refused.
-    func send(_ action: String, flow: String, topic: String?, partition: Int32?) async throws {
+    func send(_ action: String, flow: String, topic: String?, partition: Int32?) async throws -> DaemonAnswer {
         var query: [String] = []
         if let topic { query.append("topic=\(StatusRequest.percentEncoded(topic))") }
         if let partition { query.append("partition=\(partition)") }
@@ -79,6 +85,24 @@ extension DaemonClient {
         let answer = try await send(.POST, path)
         let message = answer.body.split(separator: "\n").joined(separator: "; ")
         guard answer.status == 200 else { throw Failure(message.isEmpty ? "answer \(answer.status)" : message) }
-        StandardOutput.say(message)
+        return DaemonAnswer(flow: flow, topic: topic, partition: partition, answer: message)
+    }
+}
+
+/// Answer of a running replicator to a command about a part of a flow.
+struct DaemonAnswer: Encodable {
+    var flow: String
+    var topic: String?
+    var partition: Int32?
+    var answer: String
+
+    private struct Document: Encodable {
+        var answers: [DaemonAnswer]
+    }
+
+    /// Prints answers: a line each, or one document.
+    static func say(_ answers: [DaemonAnswer], asJSON: Bool) throws {
+        guard !asJSON else { return StandardOutput.write(try JSONText.pretty(Document(answers: answers))) }
+        for answer in answers { StandardOutput.say(answer.answer) }
     }
 }

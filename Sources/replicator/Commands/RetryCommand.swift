@@ -33,6 +33,9 @@ struct RetryCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Only this partition of the topic.", valueName: "NUMBER"))
     var partition: Int32?
 
+    @Flag(name: .long, help: "Print the answers as JSON.")
+    var json = false
+
     private struct Status: Decodable {
         struct Flow: Decodable {
             var name: String
@@ -48,9 +51,14 @@ struct RetryCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try daemon.client()
+        var answers: [DaemonAnswer] = []
         for name in try await flows(client) {
-            try await client.send("retry", flow: name, topic: topic, partition: partition)
+            let answer = try await client.send("retry", flow: name, topic: topic, partition: partition)
+            // Said as they come: a later flow may be refused.
+            if !json { try DaemonAnswer.say([answer], asJSON: false) }
+            answers.append(answer)
         }
+        if json { try DaemonAnswer.say(answers, asJSON: true) }
     }
 
     private func flows(_ client: DaemonClient) async throws -> [String] {

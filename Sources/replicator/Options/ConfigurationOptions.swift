@@ -34,6 +34,34 @@ struct ConfigurationOptions: ParsableArguments {
     }
 }
 
+/// Options of commands that work on one flow.
+struct OneFlowOptions: ParsableArguments {
+    @Option(
+        name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"),
+        completion: NameCompletion.configurationFile)
+    var config = "replicator.yaml"
+
+    @Option(
+        name: .long, help: ArgumentHelp("The flow; needed where the configuration has several.", valueName: "NAME"),
+        completion: NameCompletion.flows)
+    var flow: [String] = []
+
+    /// - Throws: as ``ConfigurationOptions/load()``.
+    func load() throws -> ConfigFile { try ConfigurationOptions.load(config) }
+
+    /// The flow asked for, or the only one.
+    ///
+    /// - Throws: ``Failure`` with exit code 2 when there are several, or none of the name.
+    func select(from file: ConfigFile) throws -> FlowSettings {
+        let flows = try flow.isEmpty ? file.flows : flow.map { try file.flow($0, of: config) }
+        guard flows.count == 1, let settings = flows.first else {
+            let names = flows.map(\.name).joined(separator: ", ")
+            throw Failure("this command takes one flow: name it with --flow; there are: \(names)", exitCode: .usage)
+        }
+        return settings
+    }
+}
+
 extension ConfigFile {
     /// - Throws: ``Failure`` with exit code 2, naming the clusters that there are.
     func cluster(_ name: String, of path: String) throws -> ClusterSettings {

@@ -105,6 +105,24 @@ def test_all_problems_are_told_at_once(tmp_path):
     assert all(line.startswith(f"{path}:") for line in lines)
 
 
+def test_files_that_cannot_be_read_are_warned_of(tmp_path):
+    authorities, folder = tmp_path / "ca.pem", tmp_path / "folder"
+    authorities.write_text("")
+    folder.mkdir()
+    document = changed(("clusters", "west", "tls"), {
+        "caFile": str(authorities), "certificateFile": str(tmp_path / "none.pem"), "keyFile": str(folder)})
+    document["clusters"]["west"]["securityProtocol"] = "SASL_SSL"
+    path = write(tmp_path, document)
+    found = config("check", "--config", path)
+    assert found.returncode == 0, found.stderr
+    warnings = [line for line in found.stdout.splitlines() if line.startswith("warning: ") and "cannot read" in line]
+    assert [line.split(": cannot read ")[1] for line in warnings] == [
+        f"{tmp_path / 'none.pem'}: no such file", f"{folder}: it is a directory"]
+    assert all(line.startswith(f"warning: {path}:") for line in warnings)
+    assert "clusters.west.tls.certificateFile" in warnings[0]
+    assert json.loads(config("check", "--json", "--config", path).stdout)["warnings"][-1].endswith("it is a directory")
+
+
 def test_show_tells_values_and_their_origins_and_no_secret(schema, tmp_path):
     path = write(tmp_path, VALID)
     found = config("show", "--config", path)

@@ -88,7 +88,11 @@ def test_pause_and_resume_lose_nothing(east, west):
         produce_numbers(east.bootstrap, "late", range(10), partitions=1)
         running.awaits("a topic that appears is paused too", lambda: states(running).get(("late", 0)) == "paused")
         equal("nothing of it is read", offset(running, "late"), 0)
-        equal("the flow is resumed", command("resume", "--url", running.http, "--flow", "flow").returncode, 0)
+        resumed = command("resume", "--url", running.http, "--flow", "flow", "--json")
+        equal("the flow is resumed, and a machine is told so", (resumed.returncode, json.loads(resumed.stdout)),
+              (0, {"answers": [{"flow": "flow", "answer": "flow flow resumed"}]}))
+        retried = command("retry", "--url", running.http, "--json")
+        equal("a retry answers for each flow", [answer["flow"] for answer in json.loads(retried.stdout)["answers"]], ["flow"])
 
         orders.stop()
         clicks.stop()

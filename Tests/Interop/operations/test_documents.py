@@ -113,7 +113,8 @@ def test_what_is_said_of_releases_is_said_everywhere():
     """No page claims a cluster that the tests do not run."""
     tested = "Apache Kafka, MSK and Redpanda are no part of the tests"
     check("Comparison.md says what is not tested", tested in (ROOT / "Docs" / "Comparison.md").read_text())
-    check("README.md says so too", "these tests run it against none of" in (ROOT / "README.md").read_text())
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    check("README.md says so too", "no test in this repository uses a cluster of Apache Kafka, MSK or Redpanda" in readme)
 
 
 def test_commands_that_are_named_exist():
