@@ -35,7 +35,10 @@ import Testing
         (ChannelError.ioOnClosedChannel, "the connection was closed"),
         (ChannelError.inappropriateOperationForState, "the connection failed"),
         (SocketAddressError.failedToParseIPString("1.2"), "\"1.2\" is no IP address"),
-        (NIOSSLError.uncleanShutdown, "the other side closed the connection without the closing message that TLS requires"),
+        (
+            NIOSSLError.uncleanShutdown,
+            "the other side closed the connection without the closing message that TLS requires"
+        ),
         (
             NIOSSLError.handshakeFailed(.sslError([.eofDuringHandshake])),
             "the other side closed the connection during the handshake"

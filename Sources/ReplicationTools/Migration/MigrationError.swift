@@ -1,3 +1,5 @@
+internal import PlainText
+
 /// Reason for which a migration cannot start or continue.
 public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     case partitionsFailed([String])
@@ -9,7 +11,7 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The same flow has gone the other way: source and target have changed places.
     case swapped(flow: String, source: String, target: String)
     /// Partitions of the target hold records that this flow has not brought.
-    case targetNotEmpty(target: String, [String])
+    case targetNotEmpty(flow: String, target: String, [String])
     /// Topics whose copies would lose records for their age while the source still has them.
     case targetKeepsLess(target: String, [String])
     /// Other instances run the flow, and have parts of it.
@@ -35,9 +37,11 @@ public enum MigrationError: Error, Hashable, Sendable, CustomStringConvertible {
         case .swapped(let flow, let source, let target):
             "\(source) holds the progress of flow \"\(flow)\" from \(target): source and target have changed places; "
                 + "exchange them, or give the way back a name of its own"
-        case .targetNotEmpty(let target, let partitions):
+        case .targetNotEmpty(let flow, let target, let partitions):
             "\(target) holds records already that this flow has not brought, which would stay among the copies: "
-                + "\(partitions.joined(separator: ", ")); delete those topics there, or leave them out of topics.allow"
+                + "\(partitions.joined(separator: ", ")). If another program has copied them, "
+                + "`replicator adopt --flow \(flow.shellQuoted)` lets the flow continue behind its copies; or delete those topics "
+                + "there, or leave them out of topics.allow"
         case .targetKeepsLess(let target, let topics):
             "\(target) would delete copies of records that the source still has: \(topics.joined(separator: "; "))"
         case .isShared(let flow, let group, let target):

@@ -68,7 +68,7 @@ struct MigrationPreflight {
             "\($0.target.topic)-\($0.target.partition) (\($0.targetRange.count) offsets)"
         }
         if full.count > Self.examples { partitions.append("and \(full.count - Self.examples) more") }
-        throw MigrationError.targetNotEmpty(target: settings.target.name, partitions)
+        throw MigrationError.targetNotEmpty(flow: settings.name, target: settings.target.name, partitions)
     }
 
     /// Checks that the target would not delete what is copied while the source still has it. Settings that the flow

@@ -20,7 +20,8 @@ from confluent_kafka import Producer
 
 from support.checks import check, equal, eventually
 from support.clients import QUIET, commit, committed
-from support.program import program
+from support.copier import Copier
+from support.program import command, program
 from support.records import numbers, produce_numbers
 from support.replicators import flow
 from support.topics import create_topic, delete_records, delete_topic
@@ -76,6 +77,23 @@ def test_moves_everything_once(east, west):
         produce_numbers(west.bootstrap, "orders", [7], partitions=1)
         status, found, errors = ended(start(path))
         equal("a foreign record on the target is a difference", status, 1)
+
+
+def test_continues_a_copy_that_was_adopted(east, west):
+    create_topic(east.bootstrap, "orders", partitions=3)
+    create_topic(west.bootstrap, "orders", partitions=3)
+    produce_numbers(east.bootstrap, "orders", range(6_000))
+    Copier(east.bootstrap, west.bootstrap, "orders", "orders", None, seed=7).run(0.5)
+    with configuration(east.bootstrap, west.bootstrap, startFrom="earliest") as path:
+        status, _, errors = ended(start(path))
+        check("what another program has copied is no beginning", status == 1 and "adopt" in errors, errors)
+        adopted = command("adopt", "--config", str(path), "--flow", "flow")
+        equal("the copy is adopted", adopted.returncode, 0)
+        status, found, errors = ended(start(path))
+        equal("the migration continues it", status, 0)
+        check("it is complete", found and found["isComplete"], errors)
+        check("what was copied is not copied again", found["migration"]["copiedRecords"] < 6_000, found["migration"])
+    equal("each record is there once", numbers(west.bootstrap, "orders"), numbers(east.bootstrap, "orders"))
 
 
 def test_cuts_over_when_told(east, west):
