@@ -130,7 +130,7 @@ import Testing
                 try await migration.run(cutOver: {}, progress: { _ in }, verified: { _ in })
             }
 
-            #expect(error == .targetNotEmpty(flow: "flow", target: "west", ["orders-0 (3 offsets)"]))
+            #expect(error == .targetNotEmpty(flow: "east-to-west", target: "west", ["orders-0 (3 offsets)"]))
             // Nothing was written, no state either.
             let topics = try await world.targetClient.metadata(.all).topics.keys
             #expect(!topics.contains { $0.hasPrefix("__replicator") })
