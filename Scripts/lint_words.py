@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lints words: comments and messages of all sources, and the documents.
 
-A doc comment begins with a noun or a verb, not with a clause ("What is …", "Whether …"), and words that only this project
+A doc comment and a description begin with a noun or a verb, not with a clause ("What is …", "Whether …"), and words that only this project
 has ever used so are left out.
 """
 
@@ -16,6 +16,8 @@ WORDS = re.compile(
     r"\b(anew|go(?:es|ing|ne)? on|went on|somebody|footing|seam|landed|what (?:is|was) on (?:its|the|their) way"
     r"|(?:stands?|stood|standing) (?:still|in|on|at|against|where|here|there|before|behind|beyond|elsewhere|alone|again|below|above|beside))\b",
     re.I)
+# A description of a setting, a flag or a metric.
+DESCRIPTION = re.compile(r'"(What|Whether|Who|Where|How|Why|Which) [^"?]*\."')
 # Commands print these, and the documents show what they print.
 QUOTED = re.compile(r"^```.*?^```$|`[^`\n]+`", re.M | re.S)
 
@@ -28,6 +30,8 @@ def source_problems(text):
         opening = OPENING.match(line) if is_first else None
         if opening:
             yield number, f'a doc comment begins with a noun or a verb, not with "{opening[1]}"'
+        for word in DESCRIPTION.findall(line):
+            yield number, f'a description begins with a noun or a verb, not with "{word}"'
         for word in WORDS.findall(line):
             yield number, f'"{word}": say it plainly'
 

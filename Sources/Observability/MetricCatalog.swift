@@ -116,7 +116,7 @@ public enum MetricCatalog {
             help: "Target offsets among the copies that hold something else: other writers' records, markers."),
         Entry(
             name: "replicator_target_regressions_total", kind: .counter, labels: ["flow", "topic"],
-            help: "How often a target log had gone backwards and was filled again."),
+            help: "Times that a target log had gone backwards and was filled again."),
         Entry(
             name: "replicator_doubled_records_total", kind: .counter, labels: ["flow", "topic"],
             help: "Records written in front of what the target lacks, and copied once more in their place."),
