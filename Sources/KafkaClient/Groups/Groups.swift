@@ -147,15 +147,19 @@ extension ClusterClient {
 
     /// Commits positions for a group that has no members: with members the coordinator refuses.
     ///
-    /// - Parameter topicIDs: ids of the topics by name. Where all are known, and the coordinator takes them (Kafka 4.1), a
-    ///   namesake that was created since gets no position (UNKNOWN_TOPIC_ID).
+    /// - Parameters:
+    ///   - topicIDs: ids of the topics by name. Where all are known, and the coordinator takes them (Kafka 4.1), a
+    ///     namesake that was created since gets no position (UNKNOWN_TOPIC_ID).
+    ///   - mayStill: asked before each request, also one that is sent again; where it is false the outcome is `.cancelled`.
     public func commitOffsets(
-        of group: String, _ offsets: [TopicPartition: CommittedOffset], topicIDs: [String: KafkaUUID] = [:]
+        of group: String, _ offsets: [TopicPartition: CommittedOffset], topicIDs: [String: KafkaUUID] = [:],
+        mayStill: @Sendable () -> Bool = { true }
     ) async -> Outcomes<TopicPartition, Void> {
         let isIdentified = offsets.keys.allSatisfy { topicIDs[$0.topic].map { $0 != .zero } ?? false }
         let names = Dictionary(topicIDs.map { ($0.value, $0.key) }) { first, _ in first }
         return await retrying(offsets.keys, during: .offsetCommit, at: .group(group)) { pending, _ in
             do throws(KafkaError) {
+                guard mayStill() else { throw error(.cancelled, .offsetCommit, group) }
                 var request = OffsetCommitRequest()
                 request.groupID = group
                 request.topics = Dictionary(grouping: pending, by: \.topic).map { name, partitions in

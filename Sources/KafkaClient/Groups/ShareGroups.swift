@@ -41,10 +41,11 @@ extension ClusterClient {
 
     /// Has a share group without members begin at these offsets. A group that does not exist is created.
     func alterShareStartOffsets(
-        of group: String, _ offsets: [TopicPartition: Int64]
+        of group: String, _ offsets: [TopicPartition: Int64], _ mayStill: @Sendable () -> Bool
     ) async -> Outcomes<TopicPartition, Void> {
         await retrying(offsets.keys, during: .alterShareGroupOffsets, at: .group(group)) { pending, _ in
             do throws(KafkaError) {
+                guard mayStill() else { throw error(.cancelled, .alterShareGroupOffsets, group) }
                 return try await alterOnce(group, pending, offsets)
             } catch {
                 return Dictionary(

@@ -149,7 +149,7 @@ public actor Flow: Service {
             settings: settings, source: source, target: target, progress: progress, troubles: troubles, logger: logger,
             wallClock: wallClock)
         groupSync = GroupSync(
-            settings: settings, source: source, target: target, progress: progress, logger: logger)
+            settings: settings, source: source, target: target, progress: progress, lease: lease, logger: logger)
         checkpoints = CheckpointWriter(progress: progress, troubles: troubles, lease: lease)
     }
 
@@ -238,17 +238,18 @@ public actor Flow: Service {
     /// Replicates from when the flow has been started until graceful shutdown.
     package func replicate() async {
         guard let factory else { preconditionFailure("start() has made it") }
-        let groups = GroupSyncLoop(groupSync, logger: logger) { [weak self] in await self?.maps() ?? [] }
+        let groups = GroupSyncLoop(groupSync, logger: logger) { [weak self] () throws(KafkaError) in
+            guard let self else { throw Self.unknownMaps("") }
+            return try await self.maps()
+        } isHeld: { [weak self] in
+            await self?.parts.holds(.groups) ?? false
+        }
         self.groups = groups
         await withTaskGroup(of: Void.self) { background in
             background.addTask { await self.keepDiscovering(factory) }
             background.addTask { await self.keepCheckpoints() }
             background.addTask {
-                await groups.run {
-                    await self.settings
-                } isHeld: {
-                    await self.parts.holds(.groups)
-                }
+                await groups.run { await self.settings }
             }
             background.addTask { await self.keepMembership(factory) }
             background.addTask { await self.keepMetadata() }
@@ -312,11 +313,35 @@ public actor Flow: Service {
         return status
     }
 
-    /// Offset maps of the moment; of what others copy, as they have recorded them.
-    private func maps() async -> [ForwardPartition] {
+    /// Offset maps of the moment; of what is not copied here, as it was recorded last.
+    ///
+    /// - Throws: when others may have copied what is not known here.
+    private func maps() async throws(KafkaError) -> [ForwardPartition] {
+        let tenure = parts.tenure
         let own = await Self.collect(shards) { await $0.forwardPartitions }
-        guard parts.isShared else { return own }
-        return own + (await progress.partitions(without: Set(own.map(\.source)))).filter { pairs[$0.source] != nil }
+        let recorded = await progress.partitions(without: Set(own.map(\.source)))
+        let unreadable = await progress.unreadable.keys
+        guard parts.knowsMaps, tenure == parts.tenure else {
+            throw Self.unknownMaps(settings.target.name)
+        }
+        return own
+            + recorded.map { partition in
+                var partition = partition
+                partition.isCopied = pairs[partition.source] != nil
+                return partition
+            }
+            + unreadable.map { source in
+                var partition = ForwardPartition(
+                    source: source,
+                    target: TopicPartition(settings.naming.targetName(of: source.topic), source.partition),
+                    map: OffsetMap(start: 0), isSettled: false)
+                partition.isCopied = false
+                return partition
+            }
+    }
+
+    private static func unknownMaps(_ cluster: String) -> KafkaError {
+        KafkaError(.cancelled, during: .request(.offsetCommit), cluster: cluster)
     }
 
     /// The last look at the groups.
@@ -324,10 +349,10 @@ public actor Flow: Service {
 
     /// Has the groups looked at now, not when it is their turn: progress up to this call has its place in the findings.
     ///
-    /// - Returns: whether both clusters could be asked.
+    /// - Returns: whether both clusters could be asked, and everything that was copied was known.
     /// - Throws: `CancellationError`.
     package func synchronizeGroups() async throws -> Bool {
-        guard let groups else { return await groupSync.isReachable }
+        guard let groups else { return await groupSync.isInformed }
         return try await groups.runRound()
     }
 

@@ -23,6 +23,8 @@ struct GroupRoutes: Sendable {
     }
 
     private var routes: [TopicPartition: Route]
+    /// Partitions that an opposite flow reads and that this flow does not copy, with those that positions in them move to.
+    private(set) var uncopied: [TopicPartition: TopicPartition]
     /// The topics that the maps are of.
     private var ids: [TopicPartition: (source: KafkaUUID, target: KafkaUUID)] = [:]
     private var backwardIDs: [TopicPartition: (source: KafkaUUID, target: KafkaUUID)] = [:]
@@ -30,6 +32,12 @@ struct GroupRoutes: Sendable {
     /// - Parameter sourceEnds: ends of the source's logs that were looked up after `backward` and before `forward`.
     init(forward: [ForwardPartition], backward: [OppositeFlows.Partition], sourceEnds: [TopicPartition: Int64]) {
         var routes: [TopicPartition: Route] = [:]
+        let copies = Set(backward.map(\.copy))
+        let forward = forward.filter { $0.isCopied || copies.contains($0.source) }
+        uncopied = Dictionary(
+            backward.map { ($0.copy, $0.original) } + forward.filter { !$0.isCopied }.map { ($0.source, $0.target) }
+        ) { _, forward in forward }
+        for partition in forward where partition.isCopied { uncopied[partition.source] = nil }
         for partition in forward {
             routes[partition.source] = Route(
                 target: partition.target,
@@ -62,6 +70,16 @@ struct GroupRoutes: Sendable {
     }
 
     subscript(source: TopicPartition) -> Route? { routes[source] }
+
+    /// Leaves positions in a partition to another flow.
+    mutating func leave(_ source: TopicPartition) { routes[source] = nil }
+
+    /// Takes in that this flow is to copy a partition, and has not begun: what the opposite flow has been past without bringing it
+    /// to the source may be copies of which this flow does not know.
+    mutating func copiesNothingYet(of source: TopicPartition) {
+        guard routes[source]?.offsets.forward == nil else { return }
+        routes[source]?.offsets.forward = OffsetMap(start: 0)
+    }
 
     /// Takes in a range of the target in which nobody can read anything.
     mutating func cross(_ range: Range<Int64>, of source: TopicPartition) {

@@ -6,9 +6,9 @@ internal import Metrics
 
 /// Keeps the positions of consumer groups on the target in step with those at the source, translated exactly.
 package actor GroupSync {
-    private var settings: FlowSettings
+    private(set) var settings: FlowSettings
     let source: ClusterClient
-    private let target: ClusterClient
+    let target: ClusterClient
     let logger: Logger
     private let troubles: TroubleLog
     /// Record of the running flow; nil for those who look from outside.
@@ -20,9 +20,12 @@ package actor GroupSync {
     /// The last look at all groups.
     private(set) var look = GroupGenerations.Look()
     /// Ids of the target's topics, as they were when positions were last compared with maps.
-    private var targetTopicIDs: [String: KafkaUUID] = [:]
+    private(set) var targetTopicIDs: [String: KafkaUUID] = [:]
     private(set) var successions: [String: (topicID: String, succession: TopicSuccession)] = [:]
     private let unread: UnreadRecords
+    private var siblings: SiblingFlows
+    /// The time for which this instance may commit; nil for those who look from outside.
+    let lease: InstanceLease?
     private let groupCount: Gauge
     private let failures: Counter
     /// Ends of target partitions in which nothing had been copied when they were looked up.
@@ -32,22 +35,28 @@ package actor GroupSync {
     /// Refusals and failures that have been reported, by group and partition.
     private var reported: [ExactName: String] = [:]
     /// The target's groups that have had a position there: their further ones are told in detail only.
-    private var positionedGroups: Set<ExactName> = []
+    private(set) var positionedGroups: Set<ExactName> = []
     private(set) var findings: [GroupFinding] = []
     /// Reason why a cluster could not be asked the last time; nil when both could.
     private var trouble: String?
     /// The end of the last look that came to one, and how long that took.
     private var lastLook: (end: ContinuousClock.Instant, took: Duration)?
+    /// The last look was broken off, since it was not known what other instances had copied.
+    private var lacksMaps = false
     /// True if both clusters could be asked the last time.
     var isReachable: Bool { trouble == nil }
+    /// True if the last look came to its end.
+    var isInformed: Bool { trouble == nil && !lacksMaps }
 
     /// Requests to a cluster at a time.
-    private static let width = 16
+    static let width = 16
 
     package init(
         settings: FlowSettings, source: ClusterClient, target: ClusterClient, progress: ProgressStore? = nil,
-        logger: Logger
+        lease: InstanceLease? = nil, logger: Logger
     ) {
+        self.lease = lease
+        siblings = SiblingFlows(of: settings.name, target: target)
         self.progress = progress
         gaps = LogGaps(of: source, isolation: .readCommitted)
         targetGaps = LogGaps(of: target, isolation: .readUncommitted)
@@ -69,6 +78,7 @@ package actor GroupSync {
     /// time before it fails.
     func staleness(at now: ContinuousClock.Instant) -> String? {
         if let trouble { return trouble }
+        if lacksMaps { return "it is not known at the moment what other instances have copied" }
         guard let lastLook else { return nil }
         let age = now - lastLook.end
         guard age > settings.sync.interval + max(Self.patience, lastLook.took * 2) else { return nil }
@@ -79,6 +89,7 @@ package actor GroupSync {
     func suspend() {
         findings = []
         trouble = nil
+        lacksMaps = false
         lastLook = nil
         groupCount.record(0)
     }
@@ -88,24 +99,28 @@ package actor GroupSync {
     /// - Parameters:
     ///   - settings: as they are now; which groups are selected may have changed.
     ///   - maps: the offset maps as they are when it is called.
+    ///   - isHeld: true while it is this instance that keeps the groups in step; else they are looked at only.
     func synchronize(
-        _ settings: FlowSettings, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
+        _ settings: FlowSettings, _ maps: @Sendable () async throws(KafkaError) -> [ForwardPartition],
+        while isHeld: @escaping @Sendable () async -> Bool
     ) async {
         self.settings = settings
         let begin = ContinuousClock.now
         do throws(KafkaError) {
             var found = try await examine(nil, maps)
-            for index in found.indices { await apply(&found[index]) }
+            await apply(&found, while: isHeld)
             // A round that was broken off tells nothing.
             guard !Task.isCancelled else { return }
             findings = found
             trouble = nil
+            lacksMaps = false
             lastLook = (.now, .now - begin)
             groupCount.record(found.count { $0.notCovered == nil })
             report()
-            await keepGenerations()
+            if await isHeld() { await keepGenerations() }
         } catch  where error.reason == .cancelled {
-            // The flow is stopping.
+            // The flow is stopping, or this instance has lost its place in its group.
+            lacksMaps = !Task.isCancelled
         } catch {
             trouble = "\(error)"
             failures.increment()
@@ -216,8 +231,29 @@ package actor GroupSync {
         var routes = GroupRoutes(
             forward: await withSuccessions(try await maps()).filter { wanted.contains($0.source) }, backward: backward,
             sourceEnds: ends)
+        try await complete(&routes, sourceID: sourceID, targetID: targetID)
         routes.check(try await topicIDs(of: committed, routes))
         return routes
+    }
+
+    /// Finds out of partitions that an opposite flow reads, and this flow does not copy, who may have made the copies there.
+    private func complete(
+        _ routes: inout GroupRoutes, sourceID: String, targetID: String
+    ) async throws(KafkaError) {
+        let open = routes.uncopied
+        guard !open.isEmpty else { return }
+        var siblings = siblings
+        try await siblings.refresh(sourceID: sourceID, targetID: targetID)
+        self.siblings = siblings
+        let selector = TopicSelector(
+            selection: settings.topics, naming: settings.naming, targetAlias: settings.targetAlias)
+        for (source, target) in open {
+            if siblings.mayCopy(source, to: target) {
+                routes.leave(source)
+            } else if selector.targetName(of: source.topic, isInternal: false) == target.topic {
+                routes.copiesNothingYet(of: source)
+            }
+        }
     }
 
     /// A running flow knows from its progress which positions may be of earlier topics.
@@ -384,14 +420,18 @@ extension GroupSync {
         guard !places.isEmpty else { return }
         try await unread.refresh(sourceID: try await source.clusterID(), targetID: try await target.clusterID())
         let targets = places.map { found[$0.group].partitions[$0.partition].target }
-        let starts = await unread.concernsNothing ? [:] : await starts(of: Set(targets))
+        let isConcerned = await !unread.concernsNothing
+        let logs = isConcerned ? await target.logStates(of: Set(targets)) : [:]
+        let starts = isConcerned ? await starts(of: Set(targets)) : [:]
         for place in places {
             let partition = found[place.group].partitions[place.partition]
             guard let route = routes[partition.source] else { continue }
             let position = max(partition.atTarget ?? 0, starts[partition.target] ?? 0)
             var held = partition
             do throws(KafkaError) {
-                switch try await unread.first(from: position, to: place.wanted, route, of: partition.source) {
+                switch try await unread.first(
+                    from: position, to: place.wanted, route, of: partition.source, in: logs[partition.target])
+                {
                 case .none: continue
                 case .unknown(let offset):
                     held.verdict = .refused("what the target holds from offset \(offset) on is still being looked at")
@@ -414,46 +454,6 @@ extension GroupSync {
         return await target.offsets(queries).compactMapValues { try? $0.get().offset }
     }
 
-    /// Commits what a finding says is to be moved. The coordinator refuses it for a group that has got members in the
-    /// meantime.
-    ///
-    /// - Parameter rewind: positions that are set back as well.
-    package func apply(_ finding: inout GroupFinding, allowing rewind: GroupRewind = .none) async {
-        var offsets: [TopicPartition: CommittedOffset] = [:]
-        for partition in finding.partitions {
-            let wanted: Int64
-            switch partition.verdict {
-            case .move(let offset): wanted = offset
-            case .further where rewind == .all:
-                guard case .success(let position) = partition.position else { continue }
-                wanted = position.target
-            case .beyond(let beyond) where rewind == .all || rewind == .beyondEnd && beyond.kind == .end:
-                wanted = beyond.backTo
-            case .synced, .held, .further, .beyond, .refused, .activeMembers: continue
-            }
-            // The source's leader epoch means nothing on the target.
-            offsets[partition.target] = CommittedOffset(offset: wanted, metadata: partition.committed.metadata)
-        }
-        guard !offsets.isEmpty else { return }
-        let outcomes = await target.setPositions(
-            of: finding.targetGroup, finding.kind, offsets, topicIDs: targetTopicIDs)
-        for index in finding.partitions.indices {
-            guard let wanted = offsets[finding.partitions[index].target],
-                let outcome = outcomes[finding.partitions[index].target]
-            else { continue }
-            switch outcome {
-            case .success:
-                log(finding, finding.partitions[index], wanted.offset)
-                finding.partitions[index].atTarget = wanted.offset
-                finding.partitions[index].verdict = finding.partitions[index].heldBy == nil ? .synced : .held
-            case .failure(let error) where Self.meansMembers(error):
-                finding.partitions[index].verdict = .activeMembers
-            case .failure(let error):
-                finding.fail(error, group: finding.targetGroup, need: .read, at: settings.target)
-            }
-        }
-    }
-
     /// Nil for a state that was not told; a group that is not listed does not exist.
     private static func hasMembers(_ state: String?) -> Bool? {
         switch state {
@@ -462,28 +462,10 @@ extension GroupSync {
         default: true
         }
     }
-
-    private static func meansMembers(_ error: KafkaError) -> Bool {
-        switch error.code {
-        case .unknownMemberID?, .illegalGeneration?, .rebalanceInProgress?, .staleMemberEpoch?, .nonEmptyGroup?: true
-        default: false
-        }
-    }
 }
 
 // Telling.
 extension GroupSync {
-    private func log(_ finding: GroupFinding, _ partition: PartitionFinding, _ offset: Int64) {
-        let level: Logger.Level = positionedGroups.contains(ExactName(finding.targetGroup)) ? .debug : .info
-        logger.log(
-            level: level, "committed group offset on the target",
-            metadata: [
-                "group": "\(finding.targetGroup)", "topic": "\(partition.target.topic)",
-                "partition": "\(partition.target.partition)", "sourceOffset": "\(partition.committed.offset)",
-                "offset": "\(offset)", "before": "\(partition.atTarget.map { "\($0)" } ?? "none")",
-            ])
-    }
-
     /// Says once what keeps a group from being in step, and again when the reason is another.
     private func report() {
         var present: Set<ExactName> = []

@@ -4,16 +4,25 @@ internal import Logging
 /// Rounds of consumer group synchronization: one each interval, or at once when a caller waits for one.
 actor GroupSyncLoop {
     private let sync: GroupSync
-    private let maps: @Sendable () async -> [ForwardPartition]
+    private let maps: @Sendable () async throws(KafkaError) -> [ForwardPartition]
+    private let isHeld: @Sendable () async -> Bool
     private let logger: Logger
     private let due = Signal()
     private var begun = 0
     private var isRunning = false
     private var waiting: [(round: Int, continuation: AsyncStream<Void>.Continuation)] = []
 
-    /// - Parameter maps: the offset maps of the moment.
-    init(_ sync: GroupSync, logger: Logger, maps: @escaping @Sendable () async -> [ForwardPartition]) {
+    /// - Parameters:
+    ///   - maps: the offset maps of the moment.
+    ///   - isHeld: whether it is this instance that keeps the groups in step. One that does not only looks when it is
+    ///     asked.
+    init(
+        _ sync: GroupSync, logger: Logger,
+        maps: @escaping @Sendable () async throws(KafkaError) -> [ForwardPartition],
+        isHeld: @escaping @Sendable () async -> Bool
+    ) {
         self.sync = sync
+        self.isHeld = isHeld
         self.logger = logger
         self.maps = maps
     }
@@ -21,11 +30,8 @@ actor GroupSyncLoop {
     /// Begins the next round at once.
     func hasten() { due.notify() }
 
-    /// - Parameters:
-    ///   - settings: as they are now.
-    ///   - isHeld: whether it is this instance that keeps the groups in step. One that does not only looks when it is
-    ///     asked.
-    func run(_ settings: @Sendable () async -> FlowSettings, isHeld: @Sendable () async -> Bool) async {
+    /// - Parameter settings: as they are now.
+    func run(_ settings: @Sendable () async -> FlowSettings) async {
         isRunning = true
         defer {
             isRunning = false
@@ -38,7 +44,7 @@ actor GroupSyncLoop {
             let current = await settings()
             let isOurs = await isHeld() || waiting.contains { $0.round <= round }
             if current.sync.groupOffsets, isOurs {
-                await sync.synchronize(current, maps)
+                await sync.synchronize(current, maps, while: isHeld)
             } else {
                 await sync.suspend()
             }
@@ -49,16 +55,16 @@ actor GroupSyncLoop {
 
     /// Has the groups looked at now: progress up to this call has its place in the findings.
     ///
-    /// - Returns: whether both clusters could be asked.
+    /// - Returns: whether both clusters could be asked, and everything that was copied was known.
     /// - Throws: `CancellationError`.
     func runRound() async throws -> Bool {
-        guard isRunning else { return await sync.isReachable }
+        guard isRunning else { return await sync.isInformed }
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         waiting.append((begun + 1, continuation))
         due.notify()
         for await _ in stream {}
         try Task.checkCancellation()
-        return await sync.isReachable
+        return await sync.isInformed
     }
 
     private func complete(upTo round: Int) {
@@ -69,12 +75,13 @@ actor GroupSyncLoop {
     /// After a planned stop groups are on the target where they last committed at the source: commits made while the
     /// flow drained are carried over too, now that everything that was read has its place on the target.
     ///
-    /// Bounded by `lastGroupRoundTimeout`, and not tried when a cluster could not be asked the last time either.
+    /// Bounded by `lastGroupRoundTimeout`, and not tried when a cluster could not be asked the last time either, nor by one
+    /// that does not keep the groups in step: others may have copied what it does not know.
     func finish(_ settings: FlowSettings) async {
-        guard settings.sync.groupOffsets, await sync.isReachable else { return }
+        guard settings.sync.groupOffsets, await isHeld(), await sync.isReachable else { return }
         let isDone = await withTaskGroup(of: Bool.self) { group in
-            group.addTask { [sync, maps] in
-                await sync.synchronize(settings, maps)
+            group.addTask { [sync, maps, isHeld] in
+                await sync.synchronize(settings, maps, while: isHeld)
                 return true
             }
             group.addTask { (try? await Task.sleep(for: settings.lastGroupRoundTimeout)) == nil }

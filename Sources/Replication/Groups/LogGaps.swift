@@ -15,6 +15,7 @@ actor LogGaps {
     private var known: [TopicPartition: [Int64: Known]] = [:]
 
     private struct Known {
+        let log: LogState
         var range: Range<Int64>
         /// The last record in it; nil for none.
         var last: Int64?
@@ -39,18 +40,21 @@ actor LogGaps {
     ///   known.
     func emptyFrom(_ ranges: [TopicPartition: Range<Int64>]) async -> [TopicPartition: Int64] {
         guard !ranges.isEmpty else { return [:] }
+        let logs = await client.logStates(of: Set(ranges.keys))
         let starts = await client.offsets(
             Dictionary(ranges.keys.map { ($0, OffsetQuery.earliest) }) { first, _ in first })
         var found: [TopicPartition: Int64] = [:]
         var scans: [TopicPartition: Scan] = [:]
         for (partition, range) in ranges {
-            guard case .success(let start)? = starts[partition], let logStart = start.offset else { continue }
+            guard case .success(let start)? = starts[partition], let logStart = start.offset,
+                let log = logs[partition]
+            else { continue }
             guard logStart < range.upperBound else {
                 found[partition] = range.lowerBound
                 continue
             }
             let first = max(range.lowerBound, logStart)
-            if let known = known[partition]?[range.upperBound], known.range.lowerBound <= first,
+            if let known = known[partition]?[range.upperBound], log.continues(known.log), known.range.lowerBound <= first,
                 known.last.map({ $0 >= logStart }) ?? true
             {
                 found[partition] = max(range.lowerBound, known.last.map { $0 + 1 } ?? 0)
@@ -60,10 +64,11 @@ actor LogGaps {
         }
         await read(&scans)
         for (partition, scan) in scans where scan.isDone {
+            guard let log = logs[partition] else { continue }
             if known.count >= Self.mostKnown { known = [:] }
             if (known[partition]?.count ?? 0) >= Self.mostKnownOfOne { known[partition] = nil }
             known[partition, default: [:]][scan.range.end] = Known(
-                range: scan.first..<scan.range.end, last: scan.last)
+                log: log, range: scan.first..<scan.range.end, last: scan.last)
             found[partition] = max(ranges[partition]?.lowerBound ?? 0, scan.last.map { $0 + 1 } ?? 0)
         }
         return found

@@ -47,8 +47,8 @@ actor UnreadRecords {
     private var ways: [FlowWay] = []
     /// Flows to the source, of a version that records no ways, whose records have been on the target.
     private var throughTarget: Set<String> = []
-    /// Findings in stretches, by where they begin; each cost requests.
-    private var known: [TopicPartition: [Int64: (end: Int64, finding: Finding)]] = [:]
+    /// Findings in stretches of the log that a partition has, by where they begin; each cost requests.
+    private var known: [TopicPartition: (log: LogState, stretches: [Int64: (end: Int64, finding: Finding)])] = [:]
 
     /// Bytes of one answer, and answers for one stretch each round.
     private static let fetchBytes: Int32 = 64 << 10
@@ -96,16 +96,18 @@ actor UnreadRecords {
     /// - Parameters:
     ///   - position: the group's on the target, or the log's start.
     ///   - wanted: the place that the maps have found for it.
+    ///   - log: the log that the target has now; nil when it could not be asked.
     func first(
-        from position: Int64, to wanted: Int64, _ route: GroupRoutes.Route, of source: TopicPartition
+        from position: Int64, to wanted: Int64, _ route: GroupRoutes.Route, of source: TopicPartition, in log: LogState?
     ) async throws(KafkaError) -> Finding {
         let partition = route.target
         let othersWrite = others.contains { $0.mayWrite(to: partition.topic) }
         let comesRound = comesRound(partition.topic, to: source.topic)
         guard othersWrite || comesRound else { return .none }
+        if let earlier = known[partition]?.log, log?.continues(earlier) != true { known[partition] = nil }
         var position = position
         while let gap = route.offsets.firstUnknown(from: position, to: wanted) {
-            switch try await look(at: gap, of: partition, countsBornThere: comesRound) {
+            switch try await look(at: gap, of: partition, in: log, countsBornThere: comesRound) {
             case .none: position = gap.upperBound
             case let finding: return finding
             }
@@ -124,10 +126,10 @@ actor UnreadRecords {
     }
 
     private func look(
-        at gap: Range<Int64>, of partition: TopicPartition, countsBornThere: Bool
+        at gap: Range<Int64>, of partition: TopicPartition, in log: LogState?, countsBornThere: Bool
     ) async throws(KafkaError) -> Finding {
         var scan = LogRangeScan(from: gap.lowerBound, to: gap.upperBound)
-        if let found = known[partition]?[gap.lowerBound] {
+        if let found = known[partition]?.stretches[gap.lowerBound] {
             switch found.finding {
             case .record(let offset, _) where offset < gap.upperBound: return found.finding
             case .none where found.end >= gap.upperBound: return .none
@@ -147,8 +149,12 @@ actor UnreadRecords {
             finding = try await look(&scan, of: partition, countsBornThere: countsBornThere)
         }
         if known.count > Self.mostKnown { known = [:] }
-        if (known[partition]?.count ?? 0) > Self.mostKnown { known[partition] = [:] }
-        known[partition, default: [:]][gap.lowerBound] = (gap.upperBound, finding)
+        guard let log else { return finding }
+        var kept = known[partition] ?? (log, [:])
+        if kept.stretches.count > Self.mostKnown { kept.stretches = [:] }
+        kept.log = log
+        kept.stretches[gap.lowerBound] = (gap.upperBound, finding)
+        known[partition] = kept
         return finding
     }
 

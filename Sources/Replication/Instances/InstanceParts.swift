@@ -31,6 +31,10 @@ struct InstanceParts {
 
     func holds(_ task: FlowTask) -> Bool { ownership.owned.contains(.task(task)) && mayBegin }
 
+    /// True if what this instance knows of the offset maps is all that there is: it is a member, and has read what others have
+    /// recorded.
+    var knowsMaps: Bool { isProvisional || membership.state == .member && !isBehind }
+
     /// True if the assigned partitions may be begun with: the records of other instances are known.
     var mayBegin: Bool { isProvisional || !isBehind }
     func owns(_ partition: TopicPartition) -> Bool { ownership.owned.contains(.partition(partition)) }

@@ -1,7 +1,7 @@
 package import KafkaClient
 package import KafkaWire
 
-/// A source partition that this flow copies.
+/// A source partition that this flow copies, or has copied.
 package struct ForwardPartition: Sendable {
     package let source: TopicPartition
     package let target: TopicPartition
@@ -14,6 +14,8 @@ package struct ForwardPartition: Sendable {
     /// The target topic was deleted and created again since the copies were made.
     package var isTargetReplaced = false
     package var succession = TopicSuccession.first
+    /// False for one that it does not copy any more: what its map tells counts beside an opposite flow's.
+    package var isCopied = true
 
     package init(source: TopicPartition, target: TopicPartition, map: OffsetMap, isSettled: Bool) {
         self.source = source

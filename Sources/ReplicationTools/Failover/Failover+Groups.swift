@@ -5,6 +5,8 @@ internal import Replication
 extension Failover {
     /// The longest wait for an opposite flow to record what it has seen; one that does not run never does.
     private static let longestUnseen: Duration = .seconds(3)
+    /// Groups that are looked at at a time.
+    private static let clampWidth = 16
 
     func moveGroups() async throws -> Ending {
         guard settings.sync.groupOffsets else { return (.skipped, "sync.groupOffsets is off: groups are left alone") }
@@ -87,7 +89,7 @@ extension Failover {
         var found = found
         var moved = 0
         for index in found.indices {
-            moved += found[index].partitions.count { if case .move = $0.verdict { true } else { false } }
+            moved += found[index].movable
             // Where there is no time to ask, a group that waits for offsets that others will fill is set back.
             await sync.apply(&found[index], allowing: options.kind == .unplanned ? .beyondEnd : .none)
         }
@@ -115,9 +117,7 @@ extension Failover {
         guard sourceFailure == nil else { return "would look at the groups of \(settings.target.name)" }
         let found = try await groups(using: groupSync(), isSettled: false)
         report.groupsNotCarried = found.map { FlowStatus.Group($0) }.compactMap(\.staysBehind)
-        let moves = found.reduce(0) {
-            $0 + $1.partitions.count { if case .move = $0.verdict { true } else { false } }
-        }
+        let moves = found.reduce(0) { $0 + $1.movable }
         let reading = try await stillReading(found)
         return "\(Self.count(found.count, "group")), \(Self.count(moves, "position")) to be committed"
             + (reading.isEmpty ? "" : "; \(reading.joined(separator: "; "))")
@@ -126,36 +126,22 @@ extension Failover {
     /// Without a source nothing can be moved forward. A position beyond the target's end, since its log went
     /// backwards, is set back to the end: else the group would wait for offsets that others will fill.
     private func clampGroups() async throws -> Ending {
-        let partitions = memory.partitions(isSettled: true).map(\.target)
-        let ends = await target.logEnds(of: Set(partitions))
+        let partitions = Set(memory.partitions(isSettled: true).map(\.target))
         let selector = GroupSelector(settings)
+        let groups = try await target.listGroups().filter { isOurs($0, selector) }
+        let clamps = await concurrently(Array(groups.indices), width: Self.clampWidth) { [target] index in
+            await GroupClamp.clamp(groups[index], in: partitions, on: target)
+        }
         var moved = 0
         var stuck: [String] = []
         var notCarried: [String] = []
         var standing = 0
-        for group in try await target.listGroups() where isOurs(group, selector) {
-            var wanted: [TopicPartition: CommittedOffset] = [:]
-            var isKnown = false
-            for (partition, outcome) in try await target.positions(of: group.id, group.kind) {
-                guard let end = ends[partition], case .success(var committed) = outcome else { continue }
-                isKnown = true
-                guard committed.offset > end else { continue }
-                committed.offset = end
-                committed.leaderEpoch = -1
-                wanted[partition] = committed
-            }
-            guard isKnown else { continue }
+        for (index, group) in groups.enumerated() {
+            guard let clamp = try clamps[index]?.get(), clamp.isKnown else { continue }
             standing += 1
+            moved += clamp.moved
+            stuck += clamp.stuck
             if group.kind == .share { notCarried.append("\(group.id) (share group): \(GroupFinding.notCarried)") }
-            guard !wanted.isEmpty else { continue }
-            for (partition, outcome) in await target.setPositions(of: group.id, group.kind, wanted) {
-                switch outcome {
-                case .success: moved += 1
-                case .failure(let error):
-                    stuck.append(
-                        "\(group.id): \(partition) is beyond the end of its log, and cannot be set back: \(error)")
-                }
-            }
         }
         report.groupsInStep = standing - stuck.count
         report.groupsNotInStep = stuck
@@ -168,9 +154,35 @@ extension Failover {
         )
     }
 
+    /// An instance of the flow that still ran may have committed what it had found before this failover did: positions that
+    /// lie behind by now are moved again.
+    ///
+    /// - Returns: words about it; empty where there is nothing to say.
+    func moveGroupsAgain() async throws(FlowError) -> String {
+        guard settings.sync.groupOffsets, options.kind == .planned else { return "" }
+        try await recall()
+        let sync = groupSync()
+        do throws(KafkaError) {
+            var moved = 0
+            for var finding in try await groups(using: sync, isSettled: true) {
+                let count = finding.movable
+                await sync.apply(&finding)
+                moved += count - finding.movable
+            }
+            return moved == 0 ? "" : "; \(Self.count(moved, "position")) of groups moved forward again"
+        } catch {
+            return "; groups could not be looked at a second time: \(error)"
+        }
+    }
+
     /// Tells whether a group of the target is one that the flow keeps in step, by its name there.
     private func isOurs(_ group: GroupListing, _ selector: GroupSelector) -> Bool {
         guard group.id.hasPrefix(settings.groupPrefix) else { return false }
         return selector.targetName(of: String(group.id.dropFirst(settings.groupPrefix.count))) == group.id
     }
+}
+
+extension GroupFinding {
+    /// The number of positions that are to be moved.
+    fileprivate var movable: Int { partitions.count { if case .move = $0.verdict { true } else { false } } }
 }

@@ -208,7 +208,9 @@ public actor Failover {
         case .verify: return try await verify()
         case .prepareFailback: return try await beginOpposite()
         case .unfence: return try await liftOppositeFence()
-        case .complete: return (.done, "\(settings.target.name) has taken over from \(settings.source.name)")
+        case .complete:
+            let again = try await moveGroupsAgain()
+            return (.done, "\(settings.target.name) has taken over from \(settings.source.name)\(again)")
         }
     }
 }

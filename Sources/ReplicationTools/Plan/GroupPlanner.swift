@@ -125,7 +125,7 @@ extension GroupPlanner {
 
         private func error(_ finding: GroupFinding) -> String? {
             let left = finding.partitions.filter { partition in
-                partition.target.topic == topic && partition.verdict != .synced
+                partition.target.topic == topic && ![.synced, .held, .further].contains(partition.verdict)
                     && places.contains { $0.partition == partition.target.partition }
             }
             guard let first = left.first else { return nil }
