@@ -251,7 +251,7 @@ import Testing
             try await eventuallyDivided([a, b])
             let since = await a.flow.status().membership?.since
             let progress = ProgressTopic.name(flow: "east-to-west")
-            for api in [ApiKey.fetch, .produce] {
+            for api in [ApiKey.fetch, .listOffsets, .produce] {
                 world.target.intercept(api, times: .max, topic: progress, .delay(.seconds(600)))
             }
             await b.kill()

@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 1_800_000, 7_200_000, -60_000, -299_000] as [Int64])
+    @Test(arguments: [0, 1_800_000, 7_200_000, -60_000, -240_000] as [Int64])
     func `the age of another's claim does not depend on its time of day`(ahead: Int64) async throws {
         let clock = Clock()
         try await Replicated.run { world in
@@ -125,6 +125,60 @@ import Testing
             #expect(try await dead.claimStart("dead"))
             let b = try await store(world, clock)
             #expect(try await b.claimStart("b"))
+        }
+    }
+
+    /// - Parameter ahead: as of ``store(_:_:ahead:)``.
+    private func claim(
+        _ world: Replicated, owner: String, ahead: Int64 = 0, passing: Int64 = 0
+    ) -> FlowClaim {
+        let clock = Clock()
+        return FlowClaim(
+            flow: "shared", target: world.targetClient, owner: owner, logger: Replicated.quiet,
+            wallClock: { clock.wall(ahead: ahead) },
+            sessionClock: {
+                clock.pass(milliseconds: passing)
+                return clock.session
+            })
+    }
+
+    @Test(arguments: [1_800_000, 7_200_000, -60_000] as [Int64])
+    func `a claim on the flow of a dead process ends, whatever its time of day was`(ahead: Int64) async throws {
+        try await Replicated.run { world in
+            _ = try await store(world)
+            try await claim(world, owner: "dead", ahead: ahead).acquire()
+            let next = claim(world, owner: "next", passing: 3_000)
+            try await next.acquire()
+            #expect(try await next.holder() == "next")
+        }
+    }
+
+    @Test(arguments: [1_800_000, -60_000] as [Int64])
+    func `a claim on the flow that is renewed keeps others away, whatever its owner's time of day`(ahead: Int64)
+        async throws
+    {
+        try await Replicated.run { world in
+            _ = try await store(world)
+            // Its time of day passes, so that one renewal is not like another.
+            let owner = claim(world, owner: "owner", ahead: ahead, passing: 1)
+            try await owner.acquire()
+            let keeping = Task { try await owner.keep() }
+            let error = await #expect(throws: FlowIsClaimed.self) {
+                try await claim(world, owner: "next").acquire()
+            }
+            #expect(error?.owner == "owner")
+            keeping.cancel()
+            _ = await keeping.result
+        }
+    }
+
+    @Test func `of a claim of a moment ago nothing has to be waited for, nor of one of long ago`() async throws {
+        try await Replicated.run { world in
+            _ = try await store(world)
+            try await claim(world, owner: "old", ahead: -301_000).acquire()
+            try await claim(world, owner: "owner").acquire()
+            // Its clock does not move: it would wait for ever.
+            await #expect(throws: FlowIsClaimed.self) { try await claim(world, owner: "next").acquire() }
         }
     }
 }

@@ -93,7 +93,8 @@ public struct Adoption: Sendable {
     ) async throws -> AdoptionReport {
         try await checkFlow(source, target)
         guard !options.isRehearsal else { return try await adopt(source, target, progress, isOver) }
-        let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
+        let claim = FlowClaim(
+            flow: settings.name, target: target, owner: owner, logger: logger, wallClock: wallClock)
         try await claim.acquire()
         let outcome: Result<AdoptionReport, any Error>
         do {
