@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import KafkaWire
 internal import Replication
 
 /// The group on the target that the instances of a flow are members of, as tools look at it.
@@ -43,11 +44,14 @@ struct InstanceGroup {
     }
 
     private static let pause: Duration = .milliseconds(250)
+    private static let topic = "__consumer_offsets"
 
     /// Asks the group's coordinator: the list of all groups is none of one broker's that does not answer.
     private func hasMembers(on client: ClusterClient) async throws -> Bool {
         do throws(KafkaError) {
-            return try await !client.describeGroup(name).members.isEmpty
+            // Asked for a coordinator, a cluster without a topic of groups would create it: nothing is to be left behind.
+            let isNew = try await client.metadata(.named([Self.topic])).topics[Self.topic]?.error == .unknownTopicOrPartition
+            if !isNew { return try await !client.describeGroup(name).members.isEmpty }
         } catch {
             // Nobody can be a member there.
             if error.isUnsupported { return false }
