@@ -179,7 +179,8 @@ import Testing
                 .report(
                     name,
                     InstanceReport(
-                        address: nil, generation: 12, bytesPerSecond: 0, requestsPerSecond: 0, demand: nil, claim: 1_000,
+                        address: nil, generation: 12, bytesPerSecond: 0, requestsPerSecond: 0, demand: nil,
+                        claim: 1_000,
                         claimNumber: 1, time: time))
             ])
         }

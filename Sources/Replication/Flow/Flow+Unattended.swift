@@ -55,7 +55,8 @@ extension Flow {
         guard isAtSource(place.topic) else {
             return "it was given to instance \(name), which has not found the topic on \(settings.source.name) yet"
         }
-        return "it was given to instance \(name), whose configuration does not select it, or whose discovery has yet to find "
+        return
+            "it was given to instance \(name), whose configuration does not select it, or whose discovery has yet to find "
             + "it: give all instances the same configuration"
     }
 }

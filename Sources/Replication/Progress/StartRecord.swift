@@ -77,7 +77,9 @@ extension ProgressStore {
     }
 
     /// Instances whose claims count, as far as the topic was read.
-    private var liveStarts: [String] { recorded.liveStarts(&startSightings, at: sessionClock(), wallClock: wallClock()) }
+    private var liveStarts: [String] {
+        recorded.liveStarts(&startSightings, at: sessionClock(), wallClock: wallClock())
+    }
 
     /// The next start need not wait.
     package func releaseStart(_ instance: String) async throws(FlowError) {

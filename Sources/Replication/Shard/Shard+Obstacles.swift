@@ -49,7 +49,8 @@ extension Shard {
         if let since = partition.sourceEnd.unreadSince, now - since > BrokerLink.silence, partition.isIdle {
             if let rate = rateLimit.bytesPerSecond, link(source: broker).limitedUntil > now {
                 guard rate > 0 else {
-                    return "other instances have claimed all of limits.bytesPerSecond: nothing is read here until they let go of "
+                    return
+                        "other instances have claimed all of limits.bytesPerSecond: nothing is read here until they let go of "
                         + "a part, or one that is gone has been silent for a session"
                 }
                 return

@@ -50,7 +50,8 @@ struct InstanceGroup {
     private func hasMembers(on client: ClusterClient) async throws -> Bool {
         do throws(KafkaError) {
             // Asked for a coordinator, a cluster without a topic of groups would create it: nothing is to be left behind.
-            let isNew = try await client.metadata(.named([Self.topic])).topics[Self.topic]?.error == .unknownTopicOrPartition
+            let isNew =
+                try await client.metadata(.named([Self.topic])).topics[Self.topic]?.error == .unknownTopicOrPartition
             if !isNew { return try await !client.describeGroup(name).members.isEmpty }
         } catch {
             // Nobody can be a member there.
