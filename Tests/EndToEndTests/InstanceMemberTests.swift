@@ -1,6 +1,7 @@
 import ClusterTestSupport
 import KafkaBroker
 import KafkaClient
+import KafkaWire
 import Logging
 import NIOPosix
 import Replication
@@ -139,6 +140,48 @@ import Testing
             try await cluster.start(node: 1)
             try await eventually("it has everything again") { ledger.parts(of: "one") == 33 }
             await one.leave()
+        }
+    }
+
+    @Test func `what the group says next waits until everything has been let go of`() async throws {
+        try await withCluster(nodes: 1, properties: ["group.min.session.timeout.ms": "500"]) { cluster in
+            let told = Mutex<[String]>([])
+            let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let client = ClusterClient(
+                ClusterSettings(
+                    name: "west", bootstrapServers: cluster.ports.map { HostAndPort(host: "127.0.0.1", port: $0) }),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: quiet)
+            let member = InstanceMember(
+                InstanceMember.settings(flow: "flow", instance: "one", sessionTimeout: .seconds(1)), client: client,
+                flow: InstanceMember.Callbacks(
+                    subscription: { InstanceSubscription(instance: "one") }, parts: { (Self.parts, [:]) },
+                    news: { news in
+                        guard case .lost = news else { return told.withLock { $0.append("assigned") } }
+                        told.withLock { $0.append("lost") }
+                        // It can join again from now on, while this takes its time.
+                        cluster.removeInterceptions()
+                        for _ in 0..<300 where told.withLock({ $0.last == "lost" }) {
+                            try? await Task.sleep(for: .milliseconds(10))
+                        }
+                        told.withLock { $0.append("let go") }
+                    }),
+                logger: quiet)
+            let running = Task { await member.run() }
+            try await eventually("it is assigned its parts") { told.withLock { $0 == ["assigned"] } }
+            for key in [ApiKey.heartbeat, .joinGroup, .syncGroup] {
+                cluster.intercept(key, times: .max, .error(.coordinatorNotAvailable))
+            }
+            // The join that is under way when the session ends must not overtake the news of that.
+            await member.rejoin()
+            try await eventually("it is assigned its parts again") {
+                told.withLock { $0.dropFirst().contains("assigned") && $0.contains("let go") }
+            }
+            let order = told.withLock { $0 }
+            let next = zip(order, order.dropFirst()).filter { $0.0 == "lost" }.map(\.1)
+            #expect(!next.isEmpty && next.allSatisfy { $0 == "let go" }, "\(order)")
+            running.cancel()
+            await running.value
+            await client.close()
         }
     }
 }

@@ -191,6 +191,80 @@ import Testing
         }
     }
 
+    /// Before JoinGroup 9 the coordinator tells a leader that was started again that its former self leads.
+    @Test(arguments: [9, 8] as [Int16])
+    func `a topic that comes after the leader was started again is divided, too`(newestJoin: Int16) async throws {
+        try await Replicated.run(targetProperties: Self.quick, targetVersions: [.joinGroup: newestJoin]) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let a = try Instance("a", in: world, session: .seconds(8))
+            try await eventually("a to have everything") { await a.partitions == Self.partitions }
+            let b = try Instance("b", in: world, session: .seconds(8))
+            try await eventuallyDivided([a, b])
+            try await eventually("the group to rest") {
+                let group = "__replicator.east-to-west"
+                return try await world.targetClient.describeGroup(group).state == "Stable"
+            }
+            await a.kill()
+            let again = try Instance("a", in: world, session: .seconds(8))
+            try await eventuallyDivided([again, b])
+            try await world.createTopic("payments", partitions: Self.partitions)
+            for partition in 0..<Self.partitions {
+                try await world.produce(0..<50, to: "payments", partition: partition)
+            }
+            try await eventuallyDivided([again, b], total: 2 * Int(Self.partitions))
+            try await check(world, count: 50, topic: "payments")
+            try await again.stop()
+            try await b.stop()
+        }
+    }
+
+    @Test func `an instance tells which of its partitions its configuration does not select`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            try await world.createTopic("payments", partitions: Self.partitions)
+            let b = try Instance("b", in: world)
+            try await eventually("b to have everything") { await b.partitions == 2 * Self.partitions }
+            let narrow = NameSelection(allow: [try NamePattern("orders")], deny: [])
+            let a = try Instance("a", in: world) { $0.topics = narrow }
+            try await eventually("all partitions to be told of") {
+                let all = await a.flow.status().partitions + b.flow.status().partitions
+                let unselected = all.filter { $0.lagUnknown?.contains("does not select") == true }
+                return all.count == 2 * Int(Self.partitions) && !unselected.isEmpty
+                    && unselected.allSatisfy {
+                        $0.topic == "payments" && $0.targetTopic == "east.payments" && $0.instance == nil
+                            && $0.lag == nil && $0.obstacle == $0.lagUnknown
+                    }
+            }
+            try await a.stop()
+            try await eventually("b to have everything again") { await b.partitions == 2 * Self.partitions }
+            #expect(await b.flow.status().partitions.allSatisfy { $0.lagUnknown?.contains("select") != true })
+            try await b.stop()
+        }
+    }
+
+    @Test func `parts are divided in time although the progress topic does not answer`() async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            try await world.createTopic("orders", partitions: Self.partitions)
+            let a = try Instance("a", in: world)
+            try await eventually("a to have everything") { await a.partitions == Self.partitions }
+            let b = try Instance("b", in: world)
+            try await eventuallyDivided([a, b])
+            let since = await a.flow.status().membership?.since
+            let progress = ProgressTopic.name(flow: "east-to-west")
+            for api in [ApiKey.fetch, .listOffsets, .produce] {
+                world.target.intercept(api, times: .max, topic: progress, .delay(.seconds(600)))
+            }
+            await b.kill()
+            try await eventually("the group to continue without b") {
+                await a.flow.status().instances?.map(\.instance) == ["a"]
+            }
+            #expect(await a.flow.status().membership?.since == since, "it has been a member without a break")
+            #expect(await a.flow.status().partitions.contains { $0.instance == "a" })
+            world.target.removeInterceptions()
+            await a.kill()
+        }
+    }
+
     @Test func `groups are kept in step whoever copies what they read`() async throws {
         try await Replicated.run(targetProperties: Self.quick) { world in
             try await world.createTopic("orders", partitions: Self.partitions)

@@ -8,9 +8,10 @@ import Testing
     private struct World {
         var recorded = RecordedControl()
         var instances: [String: SharedControl] = [:]
+        var now = NIODeadline.uptimeNanoseconds(1)
 
         mutating func start(_ name: String, limit: Int? = nil) {
-            var control = SharedControl(instance: name, address: nil, limit: limit)
+            var control = SharedControl(instance: name, address: nil, limit: limit, session: .seconds(6))
             write(control.open(recorded, now: 1))
             instances[name] = control
             share()
@@ -18,8 +19,15 @@ import Testing
 
         mutating func share() {
             let names = instances.keys.sorted()
-            for name in names { write(instances[name]?.assigned(peers: names, generation: 1) ?? []) }
+            for name in names { assign(name, names, generation: 1) }
         }
+
+        mutating func assign(_ name: String, _ peers: [String], generation: Int32) {
+            instances[name]?.assigned(peers: peers, generation: generation)
+            write(departed(name))
+        }
+
+        mutating func departed(_ name: String) -> [InstanceRecord] { instances[name]?.departed(at: now) ?? [] }
 
         mutating func write(_ records: [InstanceRecord]) { for record in records { recorded.take(record) } }
 
@@ -65,7 +73,7 @@ import Testing
 
     @Test func `what was paused before the topic could be read is recorded then`() {
         var world = World()
-        var control = SharedControl(instance: "one", address: nil, limit: nil)
+        var control = SharedControl(instance: "one", address: nil, limit: nil, session: .seconds(6))
         #expect(control.pause(.topic("a"), now: 1).records.isEmpty)
         world.write([.pause(.topic("b"), PauseRecord(since: 1, by: "two"))])
         world.write(control.open(world.recorded, now: 2))
@@ -127,7 +135,12 @@ import Testing
         _ = world.follow("one")
         #expect(world.instances["one"]?.loads?.count == 2)
 
-        #expect(world.instances["one"]?.assigned(peers: ["one"], generation: 2) == [.report("two", nil)])
+        world.instances["one"]?.assigned(peers: ["one"], generation: 2)
+        #expect(world.departed("one") == [.report("two", nil)])
+        #expect(world.departed("one") == [.report("two", nil)], "it may not have been recorded")
+        world.write(world.departed("one"))
+        _ = world.follow("one")
+        #expect(world.departed("one").isEmpty)
         #expect(world.instances["one"]?.isShared == false)
     }
 
@@ -153,9 +166,58 @@ import Testing
         #expect(world.instances["one"]?.rate == 500 && world.instances["two"]?.rate == 500)
 
         world.instances["two"] = nil
-        world.write(world.instances["one"]?.assigned(peers: ["one"], generation: 2) ?? [])
+        world.assign("one", ["one"], generation: 2)
         settle()
         #expect(world.instances["one"]?.rate == 1_000)
+    }
+
+    /// A group that all have left without a word is forgotten by its coordinator: its generations begin again.
+    @Test func `the share of one that is gone is free when its session is over, whatever its generation`() {
+        var world = World()
+        func claim(_ name: String, at time: Int64) {
+            world.write([
+                .report(
+                    name,
+                    InstanceReport(
+                        address: nil, generation: 12, bytesPerSecond: 0, requestsPerSecond: 0, demand: nil,
+                        claim: 1_000,
+                        claimNumber: 1, time: time))
+            ])
+        }
+        claim("dead", at: 1)
+        world.start("one", limit: 1_000)
+        world.start("two", limit: 1_000)
+        func settle() {
+            for _ in 0..<6 {
+                for name in ["one", "two"] {
+                    _ = world.follow(name)
+                    let busy = PartLoads.Traffic(
+                        bytesPerSecond: Double(world.instances[name]?.rate ?? 0), requestsPerSecond: 0)
+                    world.write((world.instances[name]?.report(busy, now: 0)).map { [$0] } ?? [])
+                    _ = world.follow(name)
+                }
+            }
+        }
+        settle()
+        #expect(world.departed("one").isEmpty)
+        #expect(world.instances["one"]?.rate == 0)
+        #expect(world.instances["one"]?.nextDeparture(at: world.now) == .seconds(6))
+
+        // One that still says something is alive, and about to join.
+        world.now = world.now + .seconds(5)
+        claim("dead", at: 2)
+        settle()
+        #expect(world.departed("one").isEmpty)
+        world.now = world.now + .milliseconds(5_999)
+        #expect(world.departed("one").isEmpty)
+        #expect(world.instances["one"]?.nextDeparture(at: world.now) == .milliseconds(1))
+        world.now = world.now + .milliseconds(1)
+        #expect(world.departed("two").isEmpty, "the one with the smallest name does it")
+        #expect(world.departed("one") == [.report("dead", nil)])
+        world.write(world.departed("one"))
+        settle()
+        #expect(world.departed("one").isEmpty && world.instances["one"]?.nextDeparture(at: world.now) == nil)
+        #expect(world.instances["one"]?.rate == 500 && world.instances["two"]?.rate == 500)
     }
 
     @Test func `an instance hears once of each report for how long others have not heard the source`() {

@@ -54,6 +54,7 @@ extension Flow {
             logger.warning(
                 "the target does not support groups: this instance takes all partitions, and a second one would take them away",
                 metadata: ["cluster": "\(settings.target.name)"])
+            control.assigned(peers: [instance.id], generation: -1)
         }
         claimedAt = wallClock()
         parts.beginAlone(at: wallClock())
@@ -146,13 +147,10 @@ extension Flow {
 
     /// Everything that is to be divided: what is recorded of topics that the flow copies, and what it copies already.
     private func divided() async -> (parts: Set<FlowPart>, racks: [FlowPart: String]) {
-        do throws(FlowError) {
-            try await progress.catchUp()
-        } catch {
-            logger.debug("the records of other instances cannot be read", metadata: ["error": "\(error)"])
-        }
+        await catchUpForDivision()
         let parts = await allParts()
         lastDivided = parts
+        await reportUndivided(besides: parts)
         var racks: [FlowPart: String] = [:]
         for part in parts {
             guard case .partition(let partition) = part,
@@ -163,6 +161,48 @@ extension Flow {
         }
         return (parts, racks)
     }
+
+    /// The members that wait are removed when they have not been told their parts in time, as this one would be. What is
+    /// read later is divided later.
+    private func catchUpForDivision() async {
+        await withTaskGroup(of: Void.self) { [progress, logger, instance] group in
+            group.addTask {
+                do throws(FlowError) {
+                    try await progress.catchUp()
+                } catch {
+                    logger.debug("the records of other instances cannot be read", metadata: ["error": "\(error)"])
+                }
+            }
+            group.addTask { try? await Task.sleep(for: instance.sessionTimeout / 2) }
+            _ = await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Says which recorded topics nobody copies, since this instance divides what its own configuration selects.
+    private func reportUndivided(besides divided: Set<FlowPart>) async {
+        // One alone copies what it selects, which is no accident.
+        guard parts.isShared else { return }
+        let recorded = await progress.known
+        var topics: Set<String> = []
+        for partition in recorded.keys where !divided.contains(.partition(partition)) {
+            if pairs[partition] == nil, isAtSource(partition.topic), !waitingTopics.contains(partition.topic) {
+                topics.insert(partition.topic)
+            }
+        }
+        defer { undivided = topics }
+        guard !topics.subtracting(undivided).isEmpty else { return }
+        let shown = topics.sorted().prefix(20).map { $0.printable() }.joined(separator: ",")
+        logger.warning(
+            "topics that were copied are given to no instance: the configuration of this one, which divides them, does not copy them",
+            metadata: [
+                "instance": "\(instance.id.printable())",
+                "topics": "\(shown)\(topics.count > 20 ? ",… (\(topics.count) in all)" : "")",
+            ])
+    }
+
+    /// The topic exists, as discovery saw the source last.
+    func isAtSource(_ topic: String) -> Bool { sourceSeen?.topics[topic]?.partitions.isEmpty == false }
 
     private func allParts() async -> Set<FlowPart> {
         let recorded = await progress.known
@@ -184,7 +224,7 @@ extension Flow {
             let tasks = parts.assigned(
                 assignment, generation: generation, takesMore: phase == .running, at: wallClock())
             forgetUnattendedOfOthers()
-            departed = control.assigned(peers: assignment.peers.map(\.instance), generation: generation)
+            control.assigned(peers: assignment.peers.map(\.instance), generation: generation)
             controlDue.notify()
             await setShared(parts.isShared)
             troubles.ended(.membership)
@@ -270,9 +310,11 @@ extension Flow {
         isDivisionStale = false
         await begin(factory)
         guard parts.isShared, await member?.isLeader == true else { return }
+        // One that leads and has not divided was started again within its session: the assignments are those of its former
+        // self, which knew less perhaps.
         let all = await allParts()
-        if let lastDivided, all != lastDivided {
-            self.lastDivided = all
+        if all != lastDivided {
+            lastDivided = all
             await member?.rejoin()
         }
     }

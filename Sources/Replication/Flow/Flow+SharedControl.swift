@@ -89,8 +89,8 @@ extension Flow {
         var rule = RebalanceRule()
         while !Task.isCancelled {
             let isLook = await measureTraffic()
-            var records = departed + control.unrecorded
-            departed = []
+            // They are found again until they are recorded.
+            var records = control.departed(at: SessionClock.now()) + control.unrecorded
             let silence = sight.silence(at: .now()).nanoseconds / 1_000_000
             if let report = control.report(loads.traffic, sourceSilence: silence, now: wallClock()) {
                 records.append(report)
@@ -104,7 +104,8 @@ extension Flow {
                 logger.info("the instances' traffic differs: parts are divided again")
                 await member.rejoin()
             }
-            guard await controlDue.wait(&signals, atMost: Self.controlInterval) else { return }
+            let next = control.nextDeparture(at: SessionClock.now()) ?? Self.controlInterval
+            guard await controlDue.wait(&signals, atMost: min(next, Self.controlInterval)) else { return }
         }
     }
 

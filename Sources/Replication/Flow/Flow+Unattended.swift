@@ -1,4 +1,5 @@
 internal import KafkaClient
+internal import PlainText
 
 // Partitions that this instance answers for and does not copy: it has lost them to nobody that is known, or has yet to begin.
 // Left out they would count as having no lag.
@@ -21,7 +22,7 @@ extension Flow {
         // What is copied is held: with nothing to give away and as many as are its own, none is missing.
         let isComplete = parts.ownership.releasing.isEmpty && known.count == parts.partitionCount
         for case .partition(let partition) in isComplete ? [] : parts.ownership.owned
-        where known[partition] == nil && pairs[partition] != nil && !waiting.contains(partition.topic) {
+        where known[partition] == nil && !waiting.contains(partition.topic) {
             places.insert(partition)
         }
         if parts.membership.state != .member { places.formUnion(unattended.keys.filter { known[$0] == nil }) }
@@ -34,27 +35,38 @@ extension Flow {
         guard !places.isEmpty else { return [] }
         for partition in copied { places.remove(TopicPartition(partition.topic, partition.partition)) }
         guard !places.isEmpty else { return [] }
-        let reason =
-            parts.membership.state == .member
-            ? "it is being taken over: copying has yet to begin here"
-            : "nothing is copied here, and no other instance is known to copy it:  "
-                + (membershipTrouble ?? "the group is being joined")
         let recorded = await progress.known
-        return places.compactMap { place in
+        return places.map { place in
+            let reason = reasonUnattended(place)
             if let known = unattended[place] { return known.unattended(because: reason) }
-            guard let target = pairs[place]?.target else { return nil }
-            return FlowStatus.Partition(unattended: place, target: target, since: recorded[place])
+            let target = pairs[place]?.target.topic ?? settings.naming.targetName(of: place.topic)
+            return FlowStatus.Partition(unattended: place, targetTopic: target, since: recorded[place])
                 .unattended(because: reason)
         }
+    }
+
+    private func reasonUnattended(_ place: TopicPartition) -> String {
+        guard parts.membership.state == .member else {
+            return "nothing is copied here, and no other instance is known to copy it: "
+                + (membershipTrouble ?? "the group is being joined")
+        }
+        guard pairs[place] == nil else { return "it is being taken over: copying has yet to begin here" }
+        let name = instance.id.printable()
+        guard isAtSource(place.topic) else {
+            return "it was given to instance \(name), which has not found the topic on \(settings.source.name) yet"
+        }
+        return
+            "it was given to instance \(name), whose configuration does not select it, or whose discovery has yet to find "
+            + "it: give all instances the same configuration"
     }
 }
 
 extension FlowStatus.Partition {
     /// One of which nothing is known but what was recorded.
-    fileprivate init(unattended source: TopicPartition, target: TopicPartition, since checkpoint: Checkpoint?) {
+    fileprivate init(unattended source: TopicPartition, targetTopic: String, since checkpoint: Checkpoint?) {
         topic = source.topic
         partition = source.partition
-        targetTopic = target.topic
+        self.targetTopic = targetTopic
         state = .active
         sourceOffset = checkpoint?.sourceOffset ?? 0
         sourceEnd = -1

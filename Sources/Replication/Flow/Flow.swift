@@ -53,8 +53,6 @@ public actor Flow: Service {
     /// Sight of the source, beside that of the others.
     var sight = SourceSight(at: .now())
     let controlDue = Signal()
-    /// Reports of instances that are gone, to be taken away.
-    var departed: [InstanceRecord] = []
     /// The flow's limit that is obeyed; a share of it may be less.
     var limitObeyed: Int?
     /// Partitions of the last discovery, whoever copies them.
@@ -62,6 +60,8 @@ public actor Flow: Service {
     private(set) var lastFound: TopicSync.Discovery?
     /// The parts that this instance has divided last, as the group's leader.
     var lastDivided: Set<FlowPart>?
+    /// Recorded topics that were in no assignment when they were divided here last, although the source has them.
+    var undivided: Set<String> = []
     /// Something has changed that ``arrange(_:)`` has yet to look at.
     var isDivisionStale = true
     /// Partitions that a discovery was asked to find.
@@ -132,7 +132,8 @@ public actor Flow: Service {
         self.instance = instance
         parts = InstanceParts(instance: instance.id, at: wallClock())
         control = SharedControl(
-            instance: instance.id, address: instance.address, limit: settings.limits.bytesPerSecond)
+            instance: instance.id, address: instance.address, limit: settings.limits.bytesPerSecond,
+            session: instance.sessionTimeout)
         limitObeyed = settings.limits.bytesPerSecond
         rateLimit = RateLimit(bytesPerSecond: settings.limits.bytesPerSecond)
         topicMetrics = TopicMetrics.Table(flow: settings.name, limit: series.topics)

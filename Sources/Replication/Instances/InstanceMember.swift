@@ -55,6 +55,13 @@ package actor InstanceMember {
     /// Heartbeats to be sent soon after one another.
     private var quickBeats = 0
     private var isRejoinWanted = false
+    /// One piece of news is told at a time, in their order: what is lost has to be let go of before anything is assigned
+    /// again, and before the group hears what this instance has.
+    private let telling = AsyncSemaphore(1)
+    /// The coordinator names an earlier process of this name as the leader.
+    private var isReplacedLeader = false
+    /// A generation was asked for that this process leads, in place of the earlier one.
+    private var hasAskedToLead = false
     private var failures = 0
     /// Version of the last assignment: all members of the group read that.
     private var groupVersion = 1
@@ -162,7 +169,11 @@ extension InstanceMember {
 
     private func join() async {
         isRejoinWanted = false
+        guard (try? await telling.wait()) != nil else { return }
         let subscription = await flow.subscription()
+        telling.signal()
+        // It may have left, or been refused, meanwhile.
+        guard membership.phase == .outside else { return }
         let bytes: ByteBuffer
         do {
             bytes = try subscription.encoded(for: groupVersion)
@@ -177,6 +188,9 @@ extension InstanceMember {
         }
         // It stops: what the group would have said does not matter any more.
         guard !Task.isCancelled else { return }
+        if case .success(let response) = answer, response.errorCode == .none {
+            isReplacedLeader = response.leader != response.memberID && isOwnName(of: response.leader)
+        }
         let step = membership.joined(answer, sent: sent)
         extendLease()
         await take(step)
@@ -197,13 +211,19 @@ extension InstanceMember {
             joinDue.notify()
         case .refused(let refusal):
             endLease()
-            await flow.news(.refused(refusal))
+            await tell(.refused(refusal))
         }
     }
 
     private func lose() async {
         endLease()
-        await flow.news(.lost)
+        await tell(.lost)
+    }
+
+    private func tell(_ news: News) async {
+        guard (try? await telling.wait()) != nil else { return }
+        await flow.news(news)
+        telling.signal()
     }
 
     private func endLease() {
@@ -257,18 +277,41 @@ extension InstanceMember {
         failures = 0
         do {
             let assignment = try InstanceAssignment(decoding: bytes)
+            let generation = membership.generation
+            guard (try? await telling.wait()) != nil else { return }
+            defer { telling.signal() }
+            // What came before may have taken long to tell, and the session has ended meanwhile.
+            guard membership.generation == generation, membership.phase != .left else { return }
             hasAssignment = true
             groupVersion = assignment.version
             extendLease()
             provisionalUntil = nil
-            await flow.news(.assigned(assignment, generation: membership.generation))
+            await flow.news(.assigned(assignment, generation: generation))
             if isRejoinWanted { rejoin() }
+            leadIfReplaced()
         } catch {
             logger.error("an assignment cannot be understood, joining again", metadata: ["error": "\(error)"])
             membership.rejoin()
             await pause()
         }
     }
+
+    /// A coordinator before JoinGroup 9 (KIP-814) tells a leader that was started again that its former self leads, so that it
+    /// does not divide: until the next generation nobody would. Asked for once: it is not sure that the coordinator means that.
+    private func leadIfReplaced() {
+        guard isReplacedLeader, !hasAskedToLead else { return }
+        hasAskedToLead = true
+        rejoin()
+    }
+
+    /// Coordinators make the id of a static member of its name, a hyphen and a UUID.
+    private func isOwnName(of id: String) -> Bool {
+        guard let name = membership.settings.instanceID else { return false }
+        return id.hasPrefix("\(name)-") && id.utf8.count == name.utf8.count + Self.uuidLength
+    }
+
+    /// With the hyphen before it.
+    private static let uuidLength = 37
 
     private var coordinator: BrokerTarget { .coordinator(group: membership.settings.group) }
 

@@ -5,8 +5,8 @@ internal import KafkaClient
 /// Each instance's claim is a record in the progress topic, whose order decides: a claim is granted when all claims
 /// together, as they are where it comes by, do not exceed the limit. An instance that takes less does so before saying
 /// it; one that wants more says so first and takes it when its own record comes by. So all together never take more
-/// than the limit, whatever each has read so far. The claim of an instance that has died counts until the group has
-/// given its parts to others.
+/// than the limit, whatever each has read so far. The claim of an instance that has died counts until its
+/// report is taken away, see ``SharedControl/departed(at:)``.
 package struct LimitClaims: Hashable, Sendable {
     private let instance: String
     /// Nil for none.

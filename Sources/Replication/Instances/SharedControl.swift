@@ -1,4 +1,5 @@
 internal import KafkaClient
+package import NIOCore
 
 /// Wishes of operators that concern the whole flow: pauses, requests to try again, and the limit, as all instances obey
 /// them. No I/O: what is to be recorded is returned, and what is recorded is taken in with ``follow(_:)``.
@@ -26,6 +27,11 @@ package struct SharedControl: Sendable {
     private var generation: Int32 = -1
     private var peers: Set<String> = []
     private var reported: Int64 = 0
+    private let session: Duration
+    /// Reports of others that were there when the group gave their parts away.
+    private var leftBehind: [String: InstanceReport] = [:]
+    /// Reports of instances that are not in the group, since when they are as they are.
+    private var unchanged: [String: (report: InstanceReport, since: NIODeadline)] = [:]
 
     /// Milliseconds between reports while there are several instances.
     private static let interval: Int64 = 10_000
@@ -34,8 +40,11 @@ package struct SharedControl: Sendable {
     /// Limits of instances that are kept, so that those who are started again can tell whether theirs has changed.
     private static let keptLimits = 64
 
-    /// - Parameter limit: bytes per second of the flow, as the configuration has it; nil for none.
-    package init(instance: String, address: String?, limit: Int?) {
+    /// - Parameters:
+    ///   - limit: bytes per second of the flow, as the configuration has it; nil for none.
+    ///   - session: time after which an instance that is not in the group and says nothing is gone.
+    package init(instance: String, address: String?, limit: Int?, session: Duration) {
+        self.session = session
         self.instance = instance
         self.address = address
         configured = limit
@@ -88,16 +97,39 @@ package struct SharedControl: Sendable {
     }
 
     /// Takes in who shares the flow.
-    ///
-    /// - Returns: what is to be recorded: one of the instances takes away the reports of those that are gone.
-    package mutating func assigned(peers names: [String], generation: Int32) -> [InstanceRecord] {
+    package mutating func assigned(peers names: [String], generation: Int32) {
         peers = Set(names)
         self.generation = generation
-        guard names.min() == instance else { return [] }
-        // A report of a later generation is of one that has joined since.
-        return recorded.reports.filter { !peers.contains($0.key) && $0.value.generation < generation }.keys.sorted()
-            .map { .report($0, nil) }
+        // A report of a later generation is of one that has joined since, or of a group that is no more.
+        leftBehind = recorded.reports.filter { !peers.contains($0.key) && $0.value.generation < generation }
     }
+
+    /// Takes reports of instances that are gone away, and so frees their shares of the limit. One of the instances does so.
+    ///
+    /// An instance is gone that the group has given the parts of to others, or that is not in the group and has said
+    /// nothing for a session.
+    ///
+    /// - Parameter now: on ``SessionClock``.
+    /// - Returns: what is to be recorded; the same until it is.
+    package mutating func departed(at now: NIODeadline) -> [InstanceRecord] {
+        guard isOpen, peers.min() == instance else {
+            unchanged = [:]
+            return []
+        }
+        let others = recorded.reports.filter { !peers.contains($0.key) }
+        unchanged = unchanged.filter { others[$0.key] == $0.value.report }
+        for (name, report) in others where unchanged[name] == nil { unchanged[name] = (report, now) }
+        return unchanged.filter { leftBehind[$0.key] == $0.value.report || now - $0.value.since >= patience }.keys
+            .sorted().map { .report($0, nil) }
+    }
+
+    /// Time until ``departed(at:)`` may find another that is gone; nil while nobody is waited for.
+    package func nextDeparture(at now: NIODeadline) -> Duration? {
+        let rests = unchanged.values.map { patience - (now - $0.since) }.filter { $0 > .zero }
+        return rests.min().map { Duration.nanoseconds($0.nanoseconds) }
+    }
+
+    private var patience: TimeAmount { TimeAmount(session) }
 
     /// The record that takes this instance's report away once it reads no more; nil where there is none.
     package var farewell: InstanceRecord? { recorded.reports[instance] == nil ? nil : .report(instance, nil) }

@@ -1,15 +1,19 @@
 internal import FoundationEssentials
 package import KafkaClient
 internal import KafkaWire
-internal import NIOCore
+package import Logging
+package import NIOCore
+internal import PlainText
 
 /// Keeps a second migration or failover of the same flow away, through a record in the flow's progress topic that its
 /// owner renews.
 ///
-/// An owner that finds another's record, written before its own and not older than ``lifetime``, gives way: the log's
-/// order decides between two that begin at the same moment.
+/// An owner that finds another's record, written before its own, gives way: the log's order decides between two that begin
+/// at the same moment. A claim ends when it was not renewed for ``lifetime`` by the reader's own clock, since machines differ
+/// in the time of day: one that is just read for the first time is waited for, unless it says that it was renewed a moment
+/// ago, or that it is of long ago.
 package actor FlowClaim {
-    private struct Stored: Codable {
+    private struct Stored: Hashable, Codable {
         var owner: String
         /// Milliseconds since 1970.
         var renewed: Int64
@@ -20,14 +24,30 @@ package actor FlowClaim {
     private let log: StateTopic
     private let owner: String
     private let wallClock: @Sendable () -> Int64
-    private var lastRenewed: Int64 = 0
+    private let sessionClock: @Sendable () -> NIODeadline
+    private let logger: Logger
+    private var lastRenewed: NIODeadline = .distantPast
+    /// Claims that were read, since when.
+    private var sightings: [Stored: NIODeadline] = [:]
 
     private static let key = ByteBuffer(string: "migration")
     /// Milliseconds after which a claim that was not renewed has expired: 20 s.
     package static let lifetime: Int64 = 20_000
     private static let renewal: Duration = .seconds(5)
+    private static let look: Duration = .milliseconds(500)
+    /// More than clocks of machines that work together differ by, in milliseconds: what Kerberos allows.
+    private static let longAgo: Int64 = 300_000
 
-    package init(flow: String, target: ClusterClient, owner: String, wallClock: @escaping @Sendable () -> Int64) {
+    /// - Parameters:
+    ///   - wallClock: milliseconds since 1970.
+    ///   - sessionClock: as ``SessionClock`` has it.
+    package init(
+        flow: String, target: ClusterClient, owner: String, logger: Logger,
+        wallClock: @escaping @Sendable () -> Int64,
+        sessionClock: @escaping @Sendable () -> NIODeadline = { SessionClock.now() }
+    ) {
+        self.logger = logger
+        self.sessionClock = sessionClock
         self.flow = flow
         self.owner = owner
         self.wallClock = wallClock
@@ -36,27 +56,51 @@ package actor FlowClaim {
 
     /// - Throws: ``FlowIsClaimed`` when another owner holds the flow.
     package func acquire() async throws {
-        try await claim()
-        let holder = try await holder()
-        guard holder == owner else {
+        while true {
+            try await claim()
+            let holder = try await holding()
+            if holder?.owner == owner { return }
             // A claim that was not granted must not keep the next one away.
             try await release()
-            throw FlowIsClaimed(flow: flow, owner: holder ?? "another process")
+            guard let holder, try await hasEnded(holder) else {
+                throw FlowIsClaimed(flow: flow, owner: holder?.owner ?? "another process")
+            }
+        }
+    }
+
+    /// Waits until a claim that may be of a dead process ends, or is renewed.
+    private func hasEnded(_ claim: Stored) async throws -> Bool {
+        // Its owner is at work, as far as both clocks agree.
+        if (0..<Self.lifetime).contains(wallClock().saturatingSubtracting(claim.renewed)) { return false }
+        logger.warning(
+            "another process has claimed the flow, and may be gone: waiting until it renews its claim, or has not for 20 s",
+            metadata: ["flow": "\(flow.printable())", "owner": "\(claim.owner.printable())"])
+        while true {
+            let holder = try await holding()
+            guard holder?.owner == claim.owner else { return true }
+            guard holder == claim else { return false }
+            try await Task.sleep(for: Self.look)
         }
     }
 
     /// The owner of the claim that holds now, which may be this one; nil when none does.
-    package func holder() async throws -> String? {
-        var holder: String?
+    package func holder() async throws -> String? { try await holding()?.owner }
+
+    /// The newest claim of the owner that holds the flow.
+    private func holding() async throws -> Stored? {
+        var holder: Stored?
+        var seen: Set<Stored> = []
+        defer { sightings = sightings.filter { seen.contains($0.key) } }
         var reader = log.reader()
         while let records = try await reader.records() {
             for record in records where record.key == Self.key {
                 guard let value = record.value else { continue }
                 do {
                     let claim = try StateCheck.decode(Stored.self, from: value)
-                    let isLive = !claim.isReleased && isLive(renewed: claim.renewed)
-                    if claim.owner == holder, !isLive { holder = nil }
-                    if holder == nil, isLive { holder = claim.owner }
+                    seen.insert(claim)
+                    let isLive = isLive(claim)
+                    if claim.owner == holder?.owner { holder = isLive ? claim : nil }
+                    if holder == nil, isLive { holder = claim }
                 } catch {
                     await log.skip(record, because: "\(error)")
                 }
@@ -65,20 +109,20 @@ package actor FlowClaim {
         return holder
     }
 
-    /// Clocks differ a little; a claim from a far future would never end, and is none.
-    private func isLive(renewed: Int64) -> Bool {
-        let (age, isOverflow) = wallClock().subtractingReportingOverflow(renewed)
-        return !isOverflow && (-Self.farthestClock..<Self.lifetime).contains(age)
+    private func isLive(_ claim: Stored) -> Bool {
+        let now = sessionClock()
+        let since = sightings[claim] ?? now
+        sightings[claim] = since
+        guard !claim.isReleased, wallClock().saturatingSubtracting(claim.renewed) <= Self.longAgo else { return false }
+        return now - since < .milliseconds(Self.lifetime)
     }
-
-    private static let farthestClock: Int64 = 3_600_000
 
     /// Keeps others away for another ``lifetime``. A claim that has run out meanwhile, because the target did not
     /// answer, may belong to another owner by now.
     ///
     /// - Throws: as ``acquire()``.
     private func renew() async throws {
-        guard wallClock() - lastRenewed < Self.lifetime else { return try await acquire() }
+        guard sessionClock() - lastRenewed < .milliseconds(Self.lifetime) else { return try await acquire() }
         try await claim()
     }
 
@@ -98,7 +142,7 @@ package actor FlowClaim {
 
     private func claim() async throws {
         // The claim's age counts from when it was said, not from when it was heard.
-        let now = wallClock()
+        let now = sessionClock()
         try await write(isReleased: false)
         lastRenewed = now
     }

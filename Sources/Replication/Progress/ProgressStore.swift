@@ -1,5 +1,6 @@
 package import KafkaClient
 internal import KafkaWire
+package import NIOCore
 
 /// A flow's memory: the compacted topic `__replicator.<flow>.progress` on the target, read whole at start.
 package actor ProgressStore {
@@ -7,6 +8,8 @@ package actor ProgressStore {
     private let target: ClusterClient
     private let log: StateTopic
     let wallClock: @Sendable () -> Int64
+    let sessionClock: @Sendable () -> NIODeadline
+    var startSightings = StartSightings()
     private var configured: FlowIdentity?
     private(set) var recorded = RecordedFlow()
     /// The topic as it was last found to hold everything; zero where the cluster does not tell.
@@ -22,7 +25,14 @@ package actor ProgressStore {
     /// Held while a call appends: what is known and what the topic holds change together.
     private let appending = AsyncSemaphore(1)
 
-    package init(flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64) {
+    /// - Parameters:
+    ///   - wallClock: milliseconds since 1970.
+    ///   - sessionClock: as ``SessionClock`` has it.
+    package init(
+        flow: String, target: ClusterClient, wallClock: @escaping @Sendable () -> Int64,
+        sessionClock: @escaping @Sendable () -> NIODeadline = { SessionClock.now() }
+    ) {
+        self.sessionClock = sessionClock
         self.flow = flow
         self.target = target
         self.wallClock = wallClock

@@ -1,3 +1,6 @@
+internal import KafkaClient
+package import NIOCore
+
 /// Claim of an instance that begins with everything at once, since its group has no members to wait for: of two that do
 /// so at the same moment, the log decides.
 package struct StartRecord: Hashable, Sendable, Codable {
@@ -10,14 +13,46 @@ package struct StartRecord: Hashable, Sendable, Codable {
         self.isReleased = isReleased
     }
 
-    /// Milliseconds for which a claim keeps others from doing the same; they join the group instead.
-    static let lifetime: Int64 = 10_000
-    /// Clocks differ a little; a claim from a far future would never end, and is none.
-    private static let farthestClock: Int64 = 3_600_000
+}
 
-    func isLive(at now: Int64) -> Bool {
-        let (age, isOverflow) = now.subtractingReportingOverflow(time)
-        return !isReleased && !isOverflow && (-Self.farthestClock..<Self.lifetime).contains(age)
+/// Ages of other instances' claims, by the reader's own clock: machines differ in the time of day. No I/O.
+///
+/// A claim counts for as long as it has been seen unchanged for less than its lifetime. The time of day that it names says
+/// only whether it is of long ago.
+package struct StartSightings: Sendable {
+    private struct Sighting {
+        let record: StartRecord
+        let offset: Int64?
+        let since: NIODeadline
+    }
+
+    private var sightings: [String: Sighting] = [:]
+
+    /// Time for which a claim keeps others from doing the same; they join the group instead.
+    private static let lifetime: TimeAmount = .seconds(10)
+    /// More than clocks of machines that work together differ by, in milliseconds: what Kerberos allows.
+    private static let longAgo: Int64 = 300_000
+
+    package init() {}
+
+    /// Tells whether the instance may have begun, and not be in the group yet.
+    ///
+    /// - Parameters:
+    ///   - start: its newest claim, with the offset of the record.
+    ///   - now: on ``SessionClock``.
+    ///   - wallClock: milliseconds since 1970.
+    mutating func isLive(
+        _ instance: String, _ start: (record: StartRecord, offset: Int64?), at now: NIODeadline, wallClock: Int64
+    ) -> Bool {
+        guard !start.record.isReleased, wallClock.saturatingSubtracting(start.record.time) <= Self.longAgo else {
+            sightings[instance] = nil
+            return false
+        }
+        if let known = sightings[instance], known.record == start.record, known.offset == start.offset {
+            return now - known.since < Self.lifetime
+        }
+        sightings[instance] = Sighting(record: start.record, offset: start.offset, since: now)
+        return true
     }
 }
 
@@ -26,27 +61,40 @@ extension ProgressStore {
     ///
     /// - Returns: whether it may begin; not when another has claimed it before.
     package func claimStart(_ instance: String) async throws(FlowError) -> Bool {
-        let now = wallClock()
-        let place = try await appendInPlace([.start(instance: instance, StartRecord(time: now))]) ?? .max
-        let isFirst = !recorded.starts.contains { other, start in
-            other != instance && start.record.isLive(at: now) && start.offset ?? .max < place
-        }
+        let record = StartRecord(time: wallClock())
+        let place = try await appendInPlace([.start(instance: instance, record)]) ?? .max
+        let others = liveStarts.filter { $0 != instance && recorded.starts[$0]?.offset ?? .max < place }
         // A claim that was not granted must not keep the others waiting.
-        if !isFirst { try await releaseStart(instance) }
-        return isFirst
+        if !others.isEmpty { try await releaseStart(instance) }
+        return others.isEmpty
     }
 
     /// Tells whether an instance has begun, and is not in the group yet as far as is known.
     ///
     /// - Parameter members: those of whom it is known that they are, and oneself.
     func isClaimed(byOthersThan members: Set<String>) -> Bool {
-        let now = wallClock()
-        return recorded.starts.contains { !members.contains($0.key) && $0.value.record.isLive(at: now) }
+        liveStarts.contains { !members.contains($0) }
+    }
+
+    /// Instances whose claims count, as far as the topic was read.
+    private var liveStarts: [String] {
+        recorded.liveStarts(&startSightings, at: sessionClock(), wallClock: wallClock())
     }
 
     /// The next start need not wait.
     package func releaseStart(_ instance: String) async throws(FlowError) {
         let start = StartRecord(time: wallClock(), isReleased: true)
         _ = try await appendInPlace([.start(instance: instance, start)])
+    }
+}
+
+extension RecordedFlow {
+    /// Instances that have begun, and are not in the group yet as far as is recorded.
+    ///
+    /// - Parameter sightings: what was seen before, by the same reader.
+    package func liveStarts(
+        _ sightings: inout StartSightings, at now: NIODeadline, wallClock: Int64
+    ) -> [String] {
+        starts.compactMap { sightings.isLive($0, $1, at: now, wallClock: wallClock) ? $0 : nil }.sorted()
     }
 }

@@ -48,6 +48,11 @@ extension Shard {
         if partition.isOutOfRange { return "\(cluster) says that offset \(partition.cursor.position) is out of range" }
         if let since = partition.sourceEnd.unreadSince, now - since > BrokerLink.silence, partition.isIdle {
             if let rate = rateLimit.bytesPerSecond, link(source: broker).limitedUntil > now {
+                guard rate > 0 else {
+                    return
+                        "other instances have claimed all of limits.bytesPerSecond: nothing is read here until they let go of "
+                        + "a part, or one that is gone has been silent for a session"
+                }
                 return
                     "its turn has not come within limits.bytesPerSecond, of which \(rate) bytes per second are read here"
             }

@@ -93,7 +93,8 @@ public struct Adoption: Sendable {
     ) async throws -> AdoptionReport {
         try await checkFlow(source, target)
         guard !options.isRehearsal else { return try await adopt(source, target, progress, isOver) }
-        let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
+        let claim = FlowClaim(
+            flow: settings.name, target: target, owner: owner, logger: logger, wallClock: wallClock)
         try await claim.acquire()
         let outcome: Result<AdoptionReport, any Error>
         do {
@@ -133,7 +134,7 @@ public struct Adoption: Sendable {
                 reason: "with loopPrevention: producerIds the way that a record has come is that of its batch. Adopt "
                     + "without --fill, or with loopPrevention: headers")
         }
-        try await InstanceGroup(flow: settings.name).checkIsEmpty(of: settings.name, on: target)
+        try await InstanceGroup(flow: settings.name).checkIsEmpty(on: target, wallClock: wallClock)
         if !options.isRehearsal { try await store.ensure() }
     }
 
@@ -284,7 +285,7 @@ public struct Adoption: Sendable {
         guard await first.store.isNewFlow || namesTopics else {
             throw AdoptionError.hasRun(flow: settings.name, target: settings.target.name)
         }
-        try await InstanceGroup(flow: settings.name).checkIsEmpty(of: settings.name, on: target)
+        try await InstanceGroup(flow: settings.name).checkIsEmpty(on: target, wallClock: wallClock)
     }
 
     private func checkNothingCame(_ before: [AlignedPartition], _ after: [AlignedPartition]) throws {

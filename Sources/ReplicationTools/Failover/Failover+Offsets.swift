@@ -18,9 +18,9 @@ extension Failover {
         let deadline = ContinuousClock.now + options.patience
         var isTold = false
         while true {
-            do throws(FlowIsShared) {
-                return try await group.checkIsEmpty(of: settings.name, on: target)
-            } catch {
+            do {
+                return try await group.checkIsEmpty(on: target, wallClock: wallClock)
+            } catch let error as FlowIsShared {
                 guard ContinuousClock.now < deadline else { throw error }
                 if !isTold { say(.note("Waiting for flow \(settings.name) to stop: it must not write any more.")) }
                 isTold = true

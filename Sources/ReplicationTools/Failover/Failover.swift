@@ -264,7 +264,8 @@ extension Failover {
 
     /// Keeps other failovers and migrations of the flow away meanwhile; ends when that fails.
     private func claimed(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
+        let claim = FlowClaim(
+            flow: settings.name, target: target, owner: owner, logger: logger, wallClock: wallClock)
         try await acquire(claim)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in

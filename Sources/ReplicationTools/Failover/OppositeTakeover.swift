@@ -97,7 +97,7 @@ struct OppositeTakeover {
     ///
     /// - Throws: ``FlowIsShared`` while it runs.
     func record(_ finding: Finding) async throws {
-        try await InstanceGroup(flow: opposite.name).checkIsEmpty(of: opposite.name, on: source)
+        try await InstanceGroup(flow: opposite.name).checkIsEmpty(on: source, wallClock: wallClock)
         var checkpoints: [TopicPartition: Checkpoint] = [:]
         var maps: [TopicPartition: OffsetMap] = [:]
         for partition in finding.aligned {
@@ -135,7 +135,7 @@ struct OppositeTakeover {
     ///
     /// - Returns: what to record then.
     func empty(_ finding: Finding) async throws -> Finding {
-        try await InstanceGroup(flow: opposite.name).checkIsEmpty(of: opposite.name, on: source)
+        try await InstanceGroup(flow: opposite.name).checkIsEmpty(on: source, wallClock: wallClock)
         let topics = finding.refusedTopics
         let undecided = finding.refused.filter { !$0.differs }
         guard undecided.isEmpty else {

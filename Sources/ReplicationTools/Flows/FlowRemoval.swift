@@ -33,6 +33,7 @@ public struct FlowRemoval: Sendable {
     ///
     /// - Returns: nil when the cluster does not know it.
     /// - Throws: ``FlowIsShared`` when it has instances; ``FlowIsRunning`` when it has recorded something within ``quietTime``; ``UnknownWhetherFlowRuns``;
+    ///   ``UnknownWhetherFlowIsShared``;
     ///   ``KafkaError``.
     public func examine(_ flow: String) async throws -> KnownFlow? {
         let catalog = FlowCatalog(cluster, eventLoop: eventLoop, logger: logger, wallClock: wallClock)
@@ -64,16 +65,15 @@ public struct FlowRemoval: Sendable {
         return known
     }
 
-    private func checkInstances(of flow: String) async throws(FlowIsShared) {
+    private func checkInstances(of flow: String) async throws {
         let client = ClusterClient(cluster, eventLoop: eventLoop, logger: logger)
-        let outcome: Result<Void, FlowIsShared>
-        do throws(FlowIsShared) {
-            outcome = .success(try await InstanceGroup(flow: flow).checkIsEmpty(of: flow, on: client))
+        do {
+            try await InstanceGroup(flow: flow).checkIsEmpty(on: client, wallClock: wallClock)
         } catch {
-            outcome = .failure(error)
+            await client.close()
+            throw error
         }
         await client.close()
-        try outcome.get()
     }
 
     /// Deletes the flow's topics and its group, and waits until the cluster no longer shows them.
@@ -138,6 +138,19 @@ public struct FlowIsShared: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         "flow \"\(flow)\" runs: its group \(group) on cluster \(cluster) has members. Stop every instance of it, and try "
             + "again; one that was killed is a member until its session has ended"
+    }
+}
+
+/// A flow of which nobody can tell whether instances run it.
+public struct UnknownWhetherFlowIsShared: Error, Hashable, Sendable, CustomStringConvertible {
+    public var flow: String
+    public var cluster: String
+    public var group: String
+    public var reason: String
+
+    public var description: String {
+        "cannot tell whether an instance of flow \"\(flow)\" runs, since its group \(group) on cluster \(cluster), or what the "
+            + "flow recorded there, cannot be looked at: \(reason). Nothing was changed for it; try again when the cluster answers"
     }
 }
 

@@ -122,7 +122,8 @@ public actor Migration {
         _ verified: @escaping @Sendable (VerificationProgress) -> Void
     ) async throws -> MigrationReport {
         let begin = ContinuousClock.now
-        let claim = FlowClaim(flow: settings.name, target: target, owner: owner, wallClock: wallClock)
+        let claim = FlowClaim(
+            flow: settings.name, target: target, owner: owner, logger: logger, wallClock: wallClock)
         let preflight = MigrationPreflight(
             settings: settings, source: source, target: target, wallClock: wallClock, claim: claim, patience: patience)
         try await preflight.check()

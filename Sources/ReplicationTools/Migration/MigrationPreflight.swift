@@ -44,14 +44,17 @@ struct MigrationPreflight {
     private static let session: Duration = .seconds(10)
 
     /// Checks that no other instance runs the flow: a migration answers for all partitions, and copies them by itself.
-    /// A cluster that does not tell is no evidence. Another migration is told of as such.
+    /// Another migration is told of as such.
     private func checkAlone() async throws {
-        let group = InstanceGroup(flow: settings.name).name
+        let group = InstanceGroup(flow: settings.name)
         let deadline = ContinuousClock.now + min(patience, Self.session)
-        while let found = try? await target.listGroups().first(where: { $0.id == group }), found.hasMembers {
+        while true {
+            do {
+                return try await group.checkIsEmpty(on: target, wallClock: wallClock)
+            } catch is FlowIsShared {}
             if let owner = try? await claim.holder() { throw FlowIsClaimed(flow: settings.name, owner: owner) }
             guard ContinuousClock.now < deadline else {
-                throw MigrationError.isShared(flow: settings.name, group: group, target: settings.target.name)
+                throw MigrationError.isShared(flow: settings.name, group: group.name, target: settings.target.name)
             }
             try await Task.sleep(for: .milliseconds(200))
         }
