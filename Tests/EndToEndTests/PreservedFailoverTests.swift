@@ -1,3 +1,4 @@
+import KafkaBroker
 import KafkaClient
 import NIOCore
 import NIOPosix
@@ -136,6 +137,81 @@ import Testing
                 try await world.sameOffsets("orders", "orders")
                 try await world.sameOffsets("bills", "bills")
             }
+        }
+    }
+
+    @Test func `an old source that loses its end in front of the place of the takeover is refilled`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await world.produce(10..<20, to: "orders")
+            try await world.running(try Self.forth(world)) { try await world.sameOffsets("orders", "orders") }
+            try await Self.failOver(try Self.forth(world), opposite: try Self.back(world), world)
+
+            try await world.produce(20..<30, to: "orders", client: world.targetClient)
+            try await world.running(try Self.back(world)) {
+                try await world.sameOffsets("orders", "orders")
+                #expect(try await world.source.truncate(topic: "orders", partition: 0, to: 10) == 10)
+                try await world.sameOffsets("orders", "orders")
+            }
+            // Nor while the flow does not run.
+            #expect(try await world.source.truncate(topic: "orders", partition: 0, to: 10) == 10)
+            try await world.running(try Self.back(world)) { try await world.sameOffsets("orders", "orders") }
+            let log = try await world.log("orders", at: world.sourceClient)
+            #expect(log.records.sorted { $0.key < $1.key }.map(\.value) == expectedValues(0..<30))
+        }
+    }
+
+    /// The old source is emptied, and filled again with what had come from there.
+    private static func refill(_ world: Replicated) async throws {
+        try await world.createTopic("orders")
+        for begin in stride(from: 0, to: 40, by: 10) { try await world.produce(begin..<begin + 10, to: "orders") }
+        try await world.running(try forth(world)) { try await world.sameOffsets("orders", "orders") }
+        try await world.produce(900..<903, to: "orders")
+        try await world.produce(40..<50, to: "orders", client: world.targetClient)
+        try await failOver(try forth(world), opposite: try back(world), world, .unplanned) { $0.refills = true }
+    }
+
+    @Test func `a refilled source that loses its end while the flow does not run is refilled once more`() async throws {
+        try await Replicated.run { world in
+            try await Self.refill(world)
+            for _ in 0..<2 {
+                try await world.running(try Self.back(world)) { try await world.sameOffsets("orders", "orders") }
+                #expect(try await world.source.truncate(topic: "orders", partition: 0, to: 20) <= 20)
+            }
+            try await world.running(try Self.back(world)) { try await world.sameOffsets("orders", "orders") }
+            let log = try await world.log("orders", at: world.sourceClient)
+            #expect(log.records.sorted { $0.key < $1.key }.map(\.value) == expectedValues(0..<50))
+        }
+    }
+
+    @Test func `a refill that has come half way continues when the failover is run again`() async throws {
+        try await Replicated.run { world in
+            try await Self.refill(world)
+            try await world.running(try Self.back(world)) { try await world.sameOffsets("orders", "orders") }
+            // As far as a flow comes that is stopped half way.
+            #expect(try await world.source.truncate(topic: "orders", partition: 0, to: 20) <= 20)
+
+            try await Self.failOver(try Self.forth(world), opposite: try Self.back(world), world, .unplanned)
+
+            try await world.running(try Self.back(world)) { try await world.sameOffsets("orders", "orders") }
+        }
+    }
+
+    @Test func `a lost source whose log has come back shorter gets what it had`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            try await world.produce(10..<20, to: "orders")
+            try await world.running(try Self.forth(world)) { try await world.sameOffsets("orders", "orders") }
+            #expect(try await world.source.truncate(topic: "orders", partition: 0, to: 10) == 10)
+            try await world.produce(20..<30, to: "orders", client: world.targetClient)
+
+            try await Self.failOver(try Self.forth(world), opposite: try Self.back(world), world, .unplanned)
+
+            try await world.running(try Self.back(world)) { try await world.sameOffsets("orders", "orders") }
+            let log = try await world.log("orders", at: world.sourceClient)
+            #expect(log.records.sorted { $0.key < $1.key }.map(\.value) == expectedValues(0..<30))
         }
     }
 

@@ -221,6 +221,42 @@ extension PreservedOffsetsTests {
         }
     }
 
+    @Test func `a process that may no longer write sends no markers, although it has a connection by then`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            let broker = try #require(
+                try await world.sourceClient.metadata(.all).topics["orders"]?.partitions[0]?.leader)
+            let run = [TopicPartition("orders", 0): MarkerRun(producer: ProducerIdentity(id: 4_000, epoch: 0), count: 2)]
+            let outcomes = await world.sourceClient.writeMarkers(run, at: broker) { false }
+            guard case .refused = outcomes[TopicPartition("orders", 0)] else {
+                Issue.record("\(outcomes)")
+                return
+            }
+            #expect(try await Self.ends("orders", at: world.sourceClient).end == 0)
+        }
+    }
+
+    @Test func `a topic whose cleanup the target does not tell waits until it does`() async throws {
+        try await Replicated.run { world in
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await eventually("the flow to run") { await flow.status().state == .running }
+                world.target.intercept(.describeConfigs, times: .max, .error(.unknownServerError))
+                try await world.createTopic("orders")
+                try await Self.produceToday(0..<10, world)
+                _ = try await flow.retry(.flow)
+                try await eventually("the topic to wait") {
+                    await flow.status().waiting?.contains {
+                        $0.topic == "orders" && $0.reason.contains("cleanup.policy of its copy is not known")
+                    } == true
+                }
+                #expect(await flow.status().partitions.isEmpty)
+                world.target.removeInterceptions()
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+        }
+    }
+
     /// Runs a flow until its partition has stopped.
     private static func reason(_ world: Replicated, retrying: Bool = false) async throws -> String {
         let flow = try world.flow(preserving)

@@ -59,6 +59,8 @@ struct AlignmentModel {
     let hazard: Hazard
     let cleanup: CleanupPolicy
     let holes: HoleChoice
+    /// The target refuses some records for good, and policy is to leave them out.
+    let refusesSome: Bool
     var dice: Dice
     var source: AlignmentSource
     private(set) var start: Int64
@@ -73,6 +75,7 @@ struct AlignmentModel {
     var work: OffsetAlignment.Work?
     var checkpoint: (state: Checkpoint, map: OffsetMap)?
     var kills = 0
+    private(set) var expirations = 0
     private(set) var stops: [PartitionFailure] = []
     /// Times that the hazard could have done harm.
     private(set) var strikes = 0
@@ -82,11 +85,13 @@ struct AlignmentModel {
 
     init(
         seed: UInt64, start: Int64, hazard: Hazard = .none, cleanup: CleanupPolicy = .delete,
-        holes: HoleChoice = .markers
+        holes: HoleChoice = .markers, refusesSome: Bool = false
     ) throws {
         self.hazard = hazard
         self.cleanup = cleanup
         self.holes = holes
+        self.refusesSome = refusesSome
+        log.refusesSome = refusesSome
         dice = Dice(seed: seed)
         self.start = start
         source = AlignmentSource(start: start)
@@ -94,7 +99,14 @@ struct AlignmentModel {
         origins.producerIDs[origins.usual] = Self.producerID
         intake = BatchIntake(planner: BatchPlanner(compression: .keep, addsLoopHeader: false), origins: origins)
         partition = Self.partition(start, OffsetMap(start: start), source, log, cleanup, holes)
+        if refusesSome { partition.setPolicies(Self.leavingOut) }
         for _ in 0..<5 { try source.grow(&dice) }
+    }
+
+    private static var leavingOut: FlowPolicies {
+        var policies = FlowPolicies()
+        policies.quarantined = .continue
+        return policies
     }
 
     private static func partition(
@@ -127,7 +139,11 @@ struct AlignmentModel {
 extension AlignmentModel {
     /// - Parameter faults: whether anything may go wrong.
     mutating func step(faults: Bool) throws {
-        defer { takeEffects() }
+        defer {
+            takeEffects()
+            // Retention has passed over the beginning.
+            if expirations > 0 { start = partition.accounting.start }
+        }
         switch dice.number(0..<(faults ? 17 : 8)) {
         case 0: fetch()
         case 1: if let attempt = partition.nextAttempt() { inFlight.append(attempt) }
@@ -256,14 +272,34 @@ extension AlignmentModel {
         partition = Self.partition(
             checkpoint?.state.sourceOffset ?? start, checkpoint?.map ?? OffsetMap(start: start), source, log, cleanup,
             holes)
+        if refusesSome { partition.setPolicies(Self.leavingOut) }
         if let checkpoint {
             partition.restore(checkpoint.state)
             partition.setCleanup(cleanup)
         }
     }
 
+    /// Another flow continues the copy where it ends, as if others had made it.
+    mutating func adopt() throws {
+        let state = Checkpoint(
+            sourceOffset: log.end, targetOffset: log.end, sourceLeaderEpoch: -1,
+            sourceTopicID: source.topicID.hexadecimal, map: partition.map.edge,
+            targetTopicID: PartitionDriver.targetID.hexadecimal,
+            accounting: Accounting(start: log.end, adopted: AdoptedCopies(doubled: 0, missing: 0, filled: 0)))
+        checkpoint = (state, partition.map)
+        try kill()
+    }
+
+    /// Retention of the source passes over the place where the copy begins, while the target is brought there.
+    mutating func expireBeginning() throws {
+        guard partition.alignment?.isBeginning == true, inFlight.count + late.count == 0 || log.end < start else { return }
+        try source.grow(&dice)
+        source.expire()
+        expirations += 1
+    }
+
     /// The target elects a leader that lacks its newest batches.
-    private mutating func lose() throws {
+    mutating func lose() throws {
         guard log.end > start || log.start == 0 else { return }
         log.lose(dice.number(1..<4))
         var arriving: [ProduceAttempt] = []
@@ -326,8 +362,15 @@ extension AlignmentModel {
         guard offset < source.end else { return false }
         let copy = log.contents[offset]
         if copy == source.contents[offset] { return true }
+        if copy == nil, isRefused(offset) { return true }
         guard copy != nil, let former = source.compacted[offset] else { return false }
         return copy == former || hazard.misplaces
+    }
+
+    /// The target takes no record that the source has there, or has had.
+    private func isRefused(_ offset: Int64) -> Bool {
+        refusesSome
+            && (source.contents[offset] ?? source.compacted[offset]).map(AlignmentTarget.refuses) == true
     }
 
     /// Contents of the target that nothing explains; nil for none.
@@ -340,7 +383,9 @@ extension AlignmentModel {
             return "filler is left in front of records"
         }
         if partition.isStreaming, log.leaderEpoch == partition.targetLog.leaderEpoch,
-            partition.completedOffset > max(log.end, start)
+            partition.completedOffset > max(log.end, start),
+            // Markers in the places of refused records come last.
+            !(max(log.end, start)..<partition.completedOffset).allSatisfy(isRefused)
         {
             return "\(partition.completedOffset) is completed, and the target's log ends at \(log.end)"
         }

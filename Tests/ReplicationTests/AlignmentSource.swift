@@ -154,6 +154,13 @@ extension AlignmentSource {
         return cut
     }
 
+    /// Retention takes its first batches.
+    mutating func expire() {
+        guard batches.count > 2 else { return }
+        batches.removeFirst()
+        start = batches[0].header.baseOffset
+    }
+
     /// It is deleted, and created once more under the same name.
     mutating func recreate() {
         forget(from: start)

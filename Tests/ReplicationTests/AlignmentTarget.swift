@@ -12,6 +12,8 @@ struct AlignmentTarget {
     private(set) var leaderEpoch: Int32 = 0
     /// Values of its records, by offset.
     private(set) var contents: [Int64: String] = [:]
+    /// It refuses some records for good.
+    var refusesSome = false
     /// Of our producer; -1 before it is known.
     private(set) var epoch: Int16 = -1
     private(set) var lastSequence: Int32 = -1
@@ -19,6 +21,9 @@ struct AlignmentTarget {
 
     mutating func produce(_ bytes: ByteBuffer) throws -> ProduceAnswer {
         let header = try RecordBatch(bytes).header
+        if refusesSome, try Self.values(of: RecordBatch(bytes)).contains(where: Self.refuses) {
+            return ProduceAnswer(.invalidRecord)
+        }
         let last = header.baseSequence + header.recordCount - 1
         if header.producerEpoch < epoch { return ProduceAnswer(.invalidProducerEpoch) }
         if header.producerEpoch == epoch {
@@ -30,6 +35,16 @@ struct AlignmentTarget {
             return ProduceAnswer(.outOfOrderSequenceNumber)
         }
         return ProduceAnswer(.none, baseOffset: try append(bytes))
+    }
+
+    static func refuses(_ value: String) -> Bool { value.split(separator: " ").dropFirst().first?.hasSuffix("3") == true }
+
+    private static func values(of batch: RecordBatch) throws -> [String] {
+        guard !Filler.isFiller(batch) else { return [] }
+        var values: [String] = []
+        var records = try batch.records()
+        while let record = try records.next() { values.append(record.value.map { String(buffer: $0) } ?? "null") }
+        return values
     }
 
     mutating func mark(_ producer: ProducerIdentity) throws -> ErrorCode {

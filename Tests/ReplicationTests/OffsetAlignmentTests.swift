@@ -79,6 +79,63 @@ struct OffsetAlignmentTests {
         }
     }
 
+    @Test(arguments: [730, 7]) func `retention may pass over a beginning again and again`(start: Int64) throws {
+        var expirations = 0
+        for seed in 0..<24 {
+            var model = try AlignmentModel(
+                seed: UInt64(seed), start: start, cleanup: Self.cleanup(seed), holes: Self.holes(seed))
+            for number in 0..<400 {
+                if number % 3 == 0 { try model.expireBeginning() }
+                try model.step(faults: number % 2 == 0)
+                if let flaw = model.flaw() {
+                    Issue.record("seed \(seed), step \(number): \(flaw)")
+                    return
+                }
+            }
+            try Self.settle(&model, "seed \(seed)")
+            #expect(model.isDone, "seed \(seed)")
+            expirations += model.expirations
+        }
+        #expect(expirations > 50)
+    }
+
+    @Test func `a lost answer about markers renews the epoch, also when the leader has changed`() throws {
+        var model = try AlignmentModel(seed: 3, start: 0)
+        for _ in 0..<2_000 where model.work == nil { try model.step(faults: false) }
+        guard let work = model.work, case .markers = work else {
+            Issue.record("no markers are under way")
+            return
+        }
+        let epoch = model.partition.markerProducer.epoch
+        model.partition.targetDescribed(
+            topicID: PartitionDriver.targetID, leader: 2, epoch: model.log.leaderEpoch + 1)
+
+        model.partition.ended(work, .inDoubt("no answer"), at: model.now)
+
+        #expect(model.partition.markerProducer.epoch == epoch + 1)
+        #expect(model.partition.isAwaitingCheckpoint)
+    }
+
+    @Test func `records that the target refuses leave a place, whatever happens then`() throws {
+        var kills = 0
+        for seed in 0..<24 {
+            var model = try AlignmentModel(
+                seed: UInt64(seed), start: Self.start(seed), cleanup: Self.cleanup(seed), holes: Self.holes(seed),
+                refusesSome: true)
+            for number in 0..<600 {
+                try model.step(faults: true)
+                if let flaw = model.flaw() {
+                    Issue.record("seed \(seed), step \(number): \(flaw)")
+                    return
+                }
+            }
+            try Self.settle(&model, "seed \(seed)")
+            #expect(model.isDone, "seed \(seed)")
+            kills += model.kills
+        }
+        #expect(kills > 20)
+    }
+
     @Test func `a batch is sent only when everything before it is written or on its way`() throws {
         let alignment = OffsetAlignment(start: 0)
         #expect(alignment.work(end: 5, next: 5) == nil)

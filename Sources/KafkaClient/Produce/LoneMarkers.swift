@@ -25,8 +25,11 @@ public enum MarkerOutcome: Sendable, Hashable {
 extension ClusterClient {
     /// Appends lone markers to partitions that a broker leads, once: what is in doubt is not sent again. Needs ALTER on the
     /// cluster.
+    ///
+    /// - Parameter mayStill: asked once there is a connection, immediately before they are sent: a process may have been frozen
+    ///   until then. False refuses all of them.
     public func writeMarkers(
-        _ runs: [TopicPartition: MarkerRun], at broker: Int32
+        _ runs: [TopicPartition: MarkerRun], at broker: Int32, mayStill: @Sendable () -> Bool = { true }
     ) async -> [TopicPartition: MarkerOutcome] {
         let connection: BrokerConnection
         let version: Int16
@@ -35,6 +38,10 @@ extension ClusterClient {
             version = try connection.version(of: WriteTxnMarkersRequest.self)
         } catch {
             return runs.mapValues { _ in .refused(error) }
+        }
+        guard mayStill() else {
+            let late = error(.cancelled, during: .request(.writeTxnMarkers))
+            return runs.mapValues { _ in .refused(late) }
         }
         do throws(KafkaError) {
             let response = try await connection.send(request(for: runs), version: version, timeout: answerTimeout)

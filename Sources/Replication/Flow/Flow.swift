@@ -87,6 +87,8 @@ public actor Flow: Service {
     let arranging = AsyncSemaphore(1)
 
     private var waiting = WaitingTopics()
+    /// Topics that are not begun with, since the target did not tell how it cleans their copies up.
+    private var undescribed: [String: TopicRefusal] = [:]
     var waitingTopics: Set<String> { waiting.names }
     /// The source as discovery saw it last; nil before.
     private(set) var sourceSeen: ClusterMetadata?
@@ -419,7 +421,8 @@ extension Flow {
         isDivisionStale = true
         await arrange(factory)
         if isHolding {
-            report(waiting.update(refused, at: now, retryAfter: settings.sync.interval, time: wallClock()))
+            let others = undescribed.values.filter { one in !refused.contains { $0.topic == one.topic } }
+            report(waiting.update(refused + others, at: now, retryAfter: settings.sync.interval, time: wallClock()))
         } else {
             // It is the one that holds this task that knows.
             waiting = WaitingTopics()
@@ -507,9 +510,11 @@ extension Flow {
         var factory = factory
         factory.settings.policies = settings.policies
         var batches: [[PartitionReplicator]] = Array(repeating: [], count: shards.count)
-        let limits = await batchLimits(of: Set(new.map(\.pair.target.topic)))
+        let (limits, errors) = await batchLimits(of: Set(new.map(\.pair.target.topic)))
         guard tenure == parts.tenure else { return }
-        let new = new.filter { parts.owns($0.pair.source) && known[$0.pair.source] == nil }
+        let owned = new.filter { parts.owns($0.pair.source) && known[$0.pair.source] == nil }
+        wait(for: owned, errors)
+        let new = owned.filter { undescribed[$0.pair.source.topic] == nil }
         for new in new {
             let shard = shardNumber(of: new.pair.source)
             known[new.pair.source] = shard
@@ -538,6 +543,20 @@ extension Flow {
             ])
     }
 
+    /// Where copies keep their offsets, the way in which a topic is cleaned up decides what has the place of holes: one whose
+    /// target failed to tell it waits until it does.
+    private func wait(for new: [FlowDiscovery.NewPartition], _ errors: [String: KafkaError]) {
+        for (topic, partitions) in Dictionary(grouping: new, by: \.pair.source.topic) {
+            undescribed[topic] = nil
+            guard settings.offsets == .preserve, let first = partitions.first,
+                let error = errors[first.pair.target.topic]
+            else { continue }
+            undescribed[topic] = TopicRefusal(
+                topic: topic, targetTopic: first.pair.target.topic, partitions: partitions.count,
+                reason: "the cleanup.policy of its copy is not known: \(error)", isPassing: true)
+        }
+    }
+
     /// The batches and records that a target topic takes.
     private struct BatchLimit {
         /// Bytes.
@@ -547,18 +566,26 @@ extension Flow {
 
     /// The most that target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a segment
     /// holds. Elsewhere refusals tell.
-    private func batchLimits(of topics: Set<String>) async -> [String: BatchLimit] {
+    ///
+    /// - Returns: the errors of those that may tell later, too: not of those where it is not offered, or not allowed.
+    private func batchLimits(of topics: Set<String>) async -> ([String: BatchLimit], errors: [String: KafkaError]) {
         let keys = ["max.message.bytes", "segment.bytes", "cleanup.policy"]
         let described = await target.describeConfigs(topics.map { .topic($0) }, keys: keys)
         var limits: [String: BatchLimit] = [:]
+        var errors: [String: KafkaError] = [:]
         for topic in topics {
+            if case .failure(let error)? = described[.topic(topic)], !error.isUnsupported,
+                ![.topicAuthorizationFailed, .clusterAuthorizationFailed].contains(error.code)
+            {
+                errors[topic] = error
+            }
             guard case .success(let entries)? = described[.topic(topic)] else { continue }
             let values = keys.compactMap { entries[$0]?.value.flatMap { Int($0) } }
             limits[topic] = BatchLimit(
                 largestBatch: values.filter { $0 > 0 }.min(),
                 cleanup: CleanupPolicy(entries["cleanup.policy"]?.value))
         }
-        return limits
+        return (limits, errors)
     }
 
     private func shardNumber(of partition: TopicPartition) -> Int {

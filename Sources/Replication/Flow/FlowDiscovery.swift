@@ -55,9 +55,18 @@ struct FlowDiscovery {
                 NewPartition(pair: pair, position: position, checkpoint: nil, map: OffsetMap(start: position)))
         }
         // What the target has lost comes back from its copies.
-        let ends =
-            keepsOffsets ? await topicSync.lookUp(new.map(\.pair.source), at: .latest, patience: Self.patience) : nil
-        try await progress.store(firstCheckpoints(of: new, refillsBelow: ends?.offsets ?? [:]))
+        var ends: [TopicPartition: Int64] = [:]
+        if keepsOffsets {
+            let found = await topicSync.lookUp(new.map(\.pair.source), at: .latest, patience: Self.patience)
+            ends = found.offsets
+            // Without an end it is not known what comes back: such a partition begins once it has one.
+            for one in new where ends[one.pair.source] == nil {
+                let error = found.errors[one.pair.source] ?? topicSync.leaderless(one.pair.source)
+                open[one.pair.source.topic, default: (one.pair.target.topic, [])].errors.append(error)
+            }
+            new.removeAll { ends[$0.pair.source] == nil }
+        }
+        try await progress.store(firstCheckpoints(of: new, refillsBelow: ends))
         if isFirstStart { try await progress.storeIdentity() }
         for (topic, found) in open where !refused.contains(where: { $0.topic == topic }) {
             refused.append(

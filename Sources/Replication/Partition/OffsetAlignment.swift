@@ -35,8 +35,11 @@ package struct OffsetAlignment: Sendable {
     }
 
     let rules: Rules
-    /// Source offset at which the copy begins.
-    let start: Int64
+    /// Source offset at which the copy begins; of one that was adopted, from which on it is known.
+    package private(set) var start: Int64
+    /// Others have made the copy up to where this flow began. What its log holds is theirs: it is never brought to its
+    /// beginning, and nothing of it is deleted.
+    let isAdopted: Bool
     /// The log's end has yet to come to ``start``, or what brought it there has yet to be deleted.
     package internal(set) var isBeginning = false
     /// Cleanup of the target's topic.
@@ -54,8 +57,9 @@ package struct OffsetAlignment: Sendable {
     /// Source offsets that were set aside behind what is completed; they are completed with what follows.
     var openSkips: [SkipReason: Int64] = [:]
 
-    package init(start: Int64, rules: Rules = Rules()) {
+    package init(start: Int64, isAdopted: Bool = false, rules: Rules = Rules()) {
         self.start = start
+        self.isAdopted = isAdopted
         self.rules = rules
     }
 
@@ -84,12 +88,19 @@ package struct OffsetAlignment: Sendable {
 
     /// Decides whether a log that ends there, and was never written to behind its beginning, is still to be brought to it.
     func isBeginning(at end: Int64) -> Bool {
-        deletesFiller ? end <= start : end < start
+        guard !isAdopted else { return false }
+        return deletesFiller ? end <= start : end < start
     }
 
     /// The beginning is over once the log has come to this offset: nothing has to be deleted.
     mutating func reached(_ end: Int64) {
         if isBeginning, !deletesFiller, end >= start { isBeginning = false }
+    }
+
+    /// The source begins later by now, and nothing has been copied.
+    mutating func begin(at start: Int64, end: Int64) {
+        self.start = start
+        isBeginning = isBeginning(at: end)
     }
 
     /// Work that comes before anything else is sent; nil when there is none.

@@ -21,7 +21,11 @@ extension PartitionReplicator {
     package mutating func restore(_ checkpoint: Checkpoint) {
         if let recorded = checkpoint.accounting {
             accounting = recorded
-            if alignment != nil { alignment = OffsetAlignment(start: recorded.start, rules: rules.alignment) }
+            let isAdopted = recorded.adopted != nil
+            if alignment != nil {
+                alignment = OffsetAlignment(
+                    start: isAdopted ? map.start : recorded.start, isAdopted: isAdopted, rules: rules.alignment)
+            }
         }
         rewriter.refillsBelow = checkpoint.refillsBelow ?? 0
         targetLog.endOffset = checkpoint.targetOffset

@@ -82,7 +82,8 @@ extension PartitionReplicator {
     /// Markers that come late are refused as soon as something is written in the next epoch. A checkpoint knows of it before it is
     /// used: who takes over continues in it.
     private mutating func renewMarkerEpoch() {
-        guard isStreaming else { return doubtOutcome() }
+        // Also beside a change of the leader. Markers are sent alone, so no batch is in doubt with them.
+        guard !isRecovering, truncation == nil, !awaitsProduceAnswers else { return doubtOutcome() }
         let producer = window.usualProducer
         guard producer.epoch < .max - 1 else { return doubtOutcome() }
         dropBuffered()
@@ -118,7 +119,11 @@ extension PartitionReplicator {
                     "\(cluster) takes no markers for \(target.topic), as of diskless topics (\(error)): offsets: preserve "
                         + "cannot fill holes there. Copy it with offsets: translate"))
         case (.markers, .invalidProducerEpoch?), (.markers, .producerFenced?):
-            fail(PartitionFailure(.fenced, "another instance of this flow has taken the partition over (\(error))"))
+            fail(
+                PartitionFailure(
+                    .fenced,
+                    "\(cluster) refuses markers since a higher epoch of this flow's producer id is in use there (\(error)), as "
+                        + "when another instance of this flow has taken the partition over"))
         case (.deletion, .topicAuthorizationFailed?):
             fail(
                 PartitionFailure(
@@ -145,8 +150,8 @@ extension PartitionReplicator {
     }
 
     /// Fails: the offsets of the copy are not those of the source any more, or would not be.
-    mutating func failDiffering(_ explanation: String) {
-        fail(PartitionFailure(.offsetsDiffer, explanation + Rules.differingRemedy))
+    mutating func failDiffering(_ explanation: String, remedy: String = Rules.differingRemedy) {
+        fail(PartitionFailure(.offsetsDiffer, explanation + remedy))
     }
 }
 
@@ -207,6 +212,14 @@ extension PartitionReplicator {
         completeInPlace(upTo: batch.sources.end)
     }
 
+    /// Completes records that the target refuses before markers have their place: a checkpoint says so first, since markers
+    /// without it would be taken for copies that are gone.
+    mutating func leavePlace(of refused: OutgoingBatch) {
+        completeInPlace(upTo: refused.sources.end)
+        dropBuffered()
+        phase = .awaitingCheckpoint(.init())
+    }
+
     /// Compares the offset of an appended batch with its source's.
     mutating func isAligned(_ batch: OutgoingBatch, at baseOffset: Int64) -> Bool {
         let expected = batch.sources.first.lowerBound
@@ -240,7 +253,7 @@ extension PartitionReplicator {
         failDiffering(
             "\(offsets) offsets without a record would have to be filled, and no more than "
                 + "\(alignment.largest(isFillable: isFillable)) in one piece are"
-                + (alignment.fillsHoles || alignment.cleanup == .delete
+                + (!isFillable || alignment.fillsHoles || alignment.cleanup == .delete
                     ? "" : " (holes: filler fills more in a compacted topic)"))
         return false
     }
@@ -303,6 +316,7 @@ extension PartitionReplicator {
             return failDiffering("\(target) holds records at offset \(stranger) that this flow did not write")
         }
         if outcome.from < 0 { return beginAligned(outcome) }
+        guard isKnown(upTo: end) else { return }
         if alignment.isBeginning, end > alignment.start {
             return failDiffering(
                 "\(target) was brought to offset \(end), beyond source offset \(alignment.start) where the copy begins")
@@ -325,14 +339,33 @@ extension PartitionReplicator {
     /// Nothing was ever written: the topic has to be empty, and a checkpoint says so before the first record.
     private mutating func beginAligned(_ outcome: RecoveryOutcome) {
         if outcome.tail.count > 0 {
-            return failDiffering("\(target) holds records already, and nothing is recorded of them")
+            return failDiffering(
+                "\(target) holds records already, and nothing is recorded of them", remedy: Rules.unrecordedRemedy)
         }
         if outcome.end.offset > completedOffset {
             return failDiffering(
                 "the log of \(target) ends at offset \(outcome.end.offset) already, behind source offset \(completedOffset) "
-                    + "where the copy begins")
+                    + "where the copy begins", remedy: Rules.unrecordedRemedy)
         }
         awaitCheckpoint(outcome)
+    }
+
+    /// Begins the copy where its source begins by now: retention has passed over the place while the log was brought there, and
+    /// may do so again as often as it likes.
+    ///
+    /// - Returns: false where something has been copied, or would have been from offset 0 on.
+    mutating func beginLater(at start: Int64) -> Bool {
+        guard let alignment, !alignment.isAdopted, alignment.start > 0, isStreaming, window.isEmpty,
+            alignment.underWay == nil, targetLog.endOffset <= alignment.start,
+            cursor.position == alignment.start, accounting == Accounting(start: alignment.start)
+        else { return false }
+        cursor.position = start
+        completedOffset = start
+        accounting = Accounting(start: start)
+        map = OffsetMap(start: start)
+        self.alignment?.begin(at: start, end: targetLog.endOffset)
+        phase = .awaitingCheckpoint(.init())
+        return true
     }
 
     /// Tells by the log which of the batches without an answer it has.
@@ -367,16 +400,29 @@ extension PartitionReplicator {
                 "the target's log was cut at offset \(truncation), and has grown to \(outcome.end.offset) since")
         }
         let end = outcome.end.offset
+        guard isKnown(upTo: end) else { return }
         let source = max(min(end, completedOffset), alignment.start)
         let count = completedOffset - source
         dropBuffered()
         self.alignment?.present = nil
+        // What the target has lost comes back also where it had come from there.
+        rewriter.refillsBelow = max(rewriter.refillsBelow, completedOffset)
         accounting.rewind(count)
         cursor.position = source
         completedOffset = source
         awaitCheckpoint(outcome)
         metrics.targetWentBackwards()
         report(.targetTruncated(at: truncation, knownEnd: outcome.from, offsets: count))
+    }
+
+    /// Fails where the log of an adopted copy ends in front of everything that is known of it: what is missing there
+    /// cannot be told.
+    private mutating func isKnown(upTo end: Int64) -> Bool {
+        guard let alignment, alignment.isAdopted, end < alignment.start else { return true }
+        failDiffering(
+            "the log of \(target) ends at offset \(end), and of the copy that this flow continues nothing is known before "
+                + "offset \(alignment.start)")
+        return false
     }
 
     /// Target offset to record with a checkpoint: what lies behind it is read at the next start.

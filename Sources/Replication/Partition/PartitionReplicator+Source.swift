@@ -223,6 +223,10 @@ extension PartitionReplicator {
         let explanation =
             "the source no longer has offset \(cursor.position) (its log now starts at \(start) and ends at \(end)): "
             + "records were deleted before they were read"
+        if beginLater(at: start) {
+            return report(
+                .lost(explanation + "; nothing had been copied, so the copy begins there", offsets: 0))
+        }
         guard rules.policies.expired == .continue else {
             reading = .draining(
                 PartitionFailure(

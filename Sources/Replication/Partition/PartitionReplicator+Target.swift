@@ -332,15 +332,10 @@ extension PartitionReplicator {
         let count = Int64(gone.recordCount)
         let skipped = gone.skipped.merging([.quarantined: count]) { $0 + $1 }
         metrics.skipped(count, .quarantined)
-        if alignment != nil {
-            // Completed once markers have its place.
-            alignment?.openSkips.merge(skipped) { $0 + $1 }
-        } else {
-            accounting.skip(skipped)
-            completedOffset = gone.nextSourceOffset
-        }
+        accounting.skip(skipped)
         bufferedBytes -= gone.sizeInBytes
         release(gone)
+        if alignment != nil { leavePlace(of: gone) } else { completedOffset = gone.nextSourceOffset }
         report(
             .quarantined(
                 Quarantined(

@@ -138,6 +138,10 @@ package struct PartitionReplicator: Sendable {
         static let differingRemedy =
             ". With offsets: preserve the copy cannot continue there: delete the target topic and copy it with a flow of "
             + "another name, or use offsets: translate"
+
+        static let unrecordedRemedy =
+            ". Delete the target topic and have the partition tried again (replicator retry): the flow creates and fills it; or, "
+            + "where it is a copy with equal offsets, stop the flow and take it over (replicator adopt)"
     }
 
     /// The target's log as far as it is known.

@@ -32,8 +32,8 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     /// The preparation that has recorded it before the flow was started: it counts once the flow's identity names that.
     /// Nil for one that counts as it is.
     package var prepared: String?
-    /// Source offset below which records are copied also where they have been on the target: it held nothing when the partition
-    /// began, and copies keep their offsets. Nil for none.
+    /// Source offset below which records are copied also where they have been on the target: its log ended in front of them
+    /// when the partition began, or has lost them since, and copies keep their offsets. Nil for none.
     package var refillsBelow: Int64?
 
     package init(

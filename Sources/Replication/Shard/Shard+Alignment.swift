@@ -18,7 +18,7 @@ extension Shard {
     }
 
     private func align(_ work: [ShardScheduler.Alignment], at broker: Int32) async {
-        // The last look before the requests: a process that was frozen until now learns it here.
+        // A process that was frozen until now learns it here, or with the connection.
         guard lease.isHeld else {
             let lost = KafkaError(.cancelled, during: .request(.writeTxnMarkers), cluster: target.settings.name)
             return ended(work.map { ($0, .refused(lost)) })
@@ -31,7 +31,8 @@ extension Shard {
             case .deletion(let offset): deletions[one.target] = offset
             }
         }
-        let marked = runs.isEmpty ? [:] : await target.writeMarkers(runs, at: broker)
+        let lease = lease
+        let marked = runs.isEmpty ? [:] : await target.writeMarkers(runs, at: broker) { lease.isHeld }
         // A broker has one answer for many markers: the end of the log tells whether all of them are there.
         let several = runs.filter { $0.value.count > 1 && marked[$0.key] == .written }.keys
         let ends =

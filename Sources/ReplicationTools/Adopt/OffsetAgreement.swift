@@ -65,7 +65,10 @@ struct OffsetAgreement {
         // A hole has its marker: each source offset is its own.
         var map = OffsetMap(start: start)
         if start < end { map.append(SourceRuns(start..<end), at: start) }
-        return AlignedPartition(pair, found, map)
+        var aligned = AlignedPartition(pair, found, map)
+        // What lies behind the end was lost there, or never came: it belongs there also where it had come from there.
+        aligned.refillsBelow = pair.sourceRange.upperBound
+        return aligned
     }
 
     private func reasonBefore(_ end: Int64) -> ReasonAgainst? {

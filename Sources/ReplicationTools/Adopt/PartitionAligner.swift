@@ -131,7 +131,7 @@ struct AlignedPartition: Sendable {
     var windows: CopyWindows?
     /// The target holds something else than the source, or more, or nothing that shows that it does not.
     var differs = false
-    /// See ``Checkpoint/refillsBelow``; nil where copies do not keep their offsets, or there are some.
+    /// See ``Checkpoint/refillsBelow``; nil where copies do not keep their offsets.
     var refillsBelow: Int64?
 
     init(
@@ -155,14 +155,15 @@ struct AlignedPartition: Sendable {
     /// The checkpoint that the flow begins with; nil where that is not known.
     var checkpoint: Checkpoint? {
         guard let position = adoption.position, adoption.state != .refused else { return nil }
+        // Of a copy that holds nothing the flow makes all.
+        let adopted =
+            adoption.state == .nothingCopied
+            ? nil : AdoptedCopies(doubled: adoption.doubled, missing: adoption.missing, filled: adoption.filled)
         var checkpoint = Checkpoint(
             sourceOffset: position, targetOffset: pair.targetRange.upperBound, sourceLeaderEpoch: -1,
             sourceTopicID: pair.sourceTopicID.hexadecimal, map: beginning(at: position).edge,
             targetTopicID: pair.targetTopicID.hexadecimal,
-            accounting: Accounting(
-                start: position,
-                adopted: AdoptedCopies(
-                    doubled: adoption.doubled, missing: adoption.missing, filled: adoption.filled)))
+            accounting: Accounting(start: position, adopted: adopted))
         checkpoint.refillsBelow = refillsBelow
         return checkpoint
     }
