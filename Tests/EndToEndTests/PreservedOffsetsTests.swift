@@ -221,12 +221,16 @@ extension PreservedOffsetsTests {
         }
     }
 
-    @Test func `a process that may no longer write sends no markers, although it has a connection by then`() async throws {
+    @Test func `a process that may no longer write sends no markers, although it has a connection by then`()
+        async throws
+    {
         try await Replicated.run { world in
             try await world.createTopic("orders")
             let broker = try #require(
                 try await world.sourceClient.metadata(.all).topics["orders"]?.partitions[0]?.leader)
-            let run = [TopicPartition("orders", 0): MarkerRun(producer: ProducerIdentity(id: 4_000, epoch: 0), count: 2)]
+            let run = [
+                TopicPartition("orders", 0): MarkerRun(producer: ProducerIdentity(id: 4_000, epoch: 0), count: 2)
+            ]
             let outcomes = await world.sourceClient.writeMarkers(run, at: broker) { false }
             guard case .refused = outcomes[TopicPartition("orders", 0)] else {
                 Issue.record("\(outcomes)")

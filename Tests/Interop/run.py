@@ -88,7 +88,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ, REPLICATOR=str(executable), PYTHONUNBUFFERED="1")
     # What does not even end at the limit of its test is ended with its worker; some may be told to take longer.
-    seconds_more = float(os.environ.get("SOAK_SECONDS", 0)) + float(os.environ.get("TOPICS", 0)) / 5
+    seconds_more = 2 * float(os.environ.get("SOAK_SECONDS", 0)) + float(os.environ.get("TOPICS", 0)) / 5
     limit = ["-o", f"faulthandler_timeout={700 + seconds_more}"]
     parts = {
         "side by side": ["-m", "not alone", "-n", str(WORKERS), "--maxschedchunk", "1", *limit],

@@ -292,7 +292,9 @@ extension AlignmentModel {
 
     /// Retention of the source passes over the place where the copy begins, while the target is brought there.
     mutating func expireBeginning() throws {
-        guard partition.alignment?.isBeginning == true, inFlight.count + late.count == 0 || log.end < start else { return }
+        guard partition.alignment?.isBeginning == true, inFlight.count + late.count == 0 || log.end < start else {
+            return
+        }
         try source.grow(&dice)
         source.expire()
         expirations += 1

@@ -37,7 +37,9 @@ struct AlignmentTarget {
         return ProduceAnswer(.none, baseOffset: try append(bytes))
     }
 
-    static func refuses(_ value: String) -> Bool { value.split(separator: " ").dropFirst().first?.hasSuffix("3") == true }
+    static func refuses(_ value: String) -> Bool {
+        value.split(separator: " ").dropFirst().first?.hasSuffix("3") == true
+    }
 
     private static func values(of batch: RecordBatch) throws -> [String] {
         guard !Filler.isFiller(batch) else { return [] }

@@ -99,6 +99,31 @@ struct OffsetAlignmentTests {
         #expect(expirations > 50)
     }
 
+    /// What an adopted copy holds is nobody's filler: the flow copies again what is lost, and deletes nothing.
+    @Test func `an adopted copy that loses its end in front of the place of adoption is refilled`() throws {
+        var losses = 0
+        for seed in 0..<24 {
+            var model = try AlignmentModel(
+                seed: UInt64(seed), start: Self.start(seed), cleanup: Self.cleanup(seed), holes: Self.holes(seed))
+            try Self.settle(&model, "seed \(seed)")
+            try model.adopt()
+            let (start, adopted) = (model.log.start, model.log.end)
+            for number in 0..<300 {
+                if number % 40 == 20, model.log.end > model.start + 20 { try model.lose() }
+                if model.log.end < adopted { losses += 1 }
+                try model.step(faults: number % 3 == 0)
+                if let flaw = model.flaw() {
+                    Issue.record("seed \(seed), step \(number): \(flaw)")
+                    return
+                }
+                #expect(model.log.start == start, "seed \(seed), step \(number)")
+            }
+            try Self.settle(&model, "seed \(seed), adopted")
+            #expect(model.isDone, "seed \(seed)")
+        }
+        #expect(losses > 20)
+    }
+
     @Test func `a lost answer about markers renews the epoch, also when the leader has changed`() throws {
         var model = try AlignmentModel(seed: 3, start: 0)
         for _ in 0..<2_000 where model.work == nil { try model.step(faults: false) }

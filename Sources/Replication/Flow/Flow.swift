@@ -543,8 +543,8 @@ extension Flow {
             ])
     }
 
-    /// Where copies keep their offsets, the way in which a topic is cleaned up decides what has the place of holes: one whose
-    /// target failed to tell it waits until it does.
+    /// Has topics wait whose target failed to tell how it cleans them up, until it does: with copies that keep their
+    /// offsets that decides what has the place of holes.
     private func wait(for new: [FlowDiscovery.NewPartition], _ errors: [String: KafkaError]) {
         for (topic, partitions) in Dictionary(grouping: new, by: \.pair.source.topic) {
             undescribed[topic] = nil

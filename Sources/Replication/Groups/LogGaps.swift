@@ -54,7 +54,8 @@ actor LogGaps {
                 continue
             }
             let first = max(range.lowerBound, logStart)
-            if let known = known[partition]?[range.upperBound], log.continues(known.log), known.range.lowerBound <= first,
+            if let known = known[partition]?[range.upperBound], log.continues(known.log),
+                known.range.lowerBound <= first,
                 known.last.map({ $0 >= logStart }) ?? true
             {
                 found[partition] = max(range.lowerBound, known.last.map { $0 + 1 } ?? 0)

@@ -61,7 +61,15 @@ package struct PartitionReplicator: Sendable {
     // Progress.
 
     /// Every source offset below it is written to the target, or skipped for a counted reason.
-    package internal(set) var completedOffset: Int64 { didSet { map.pass(completedOffset) } }
+    package internal(set) var completedOffset: Int64 {
+        didSet {
+            map.pass(completedOffset)
+            // Copies of it are gone. Read from its beginning on, what lies in front of it would be taken for compacted.
+            guard let sample, sample.sources.upperBound > completedOffset else { return }
+            self.sample = nil
+            isCompared = false
+        }
+    }
     /// Place of each record's copy. Copies are appended before ``completedOffset`` moves beyond their records; where
     /// they are not known, `lose(upTo:)`.
     package internal(set) var map: OffsetMap

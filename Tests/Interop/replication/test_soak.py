@@ -540,7 +540,8 @@ def adopt_copies(east, west, path, dice):
 
 
 @pytest.mark.alone
-@pytest.mark.timeout(600 + SECONDS)
+# At the end all that was produced is read several times.
+@pytest.mark.timeout(600 + 2 * SECONDS)
 @pytest.mark.east(nodes=NODES, data=True, control=True)
 @pytest.mark.west(
     nodes=NODES, data=True, control=True, group_min_session_timeout_ms=500, group_initial_rebalance_delay_ms=0)
