@@ -114,6 +114,32 @@ import Testing
         #expect(driver.partition.accounting.imbalance(passed: 120) == 0)
     }
 
+    @Test func `copies that the target has lost are no sample any more`() throws {
+        var driver = try restored()
+        try driver.recover(end: 10, log: [try copy(0, 10, of: 100)])
+        var answer = SourceAnswer(fetchOffset: 100)
+        answer.highWatermark = 120
+        answer.records = RecordBytes(try PartitionDriver.batch(100, count: 5).bytes)
+        driver.fetch(answer)
+        #expect(driver.partition.nextFetchOffset == 105)
+
+        driver.event { $0.targetDescribed(topicID: PartitionDriver.targetID, leader: 2, epoch: 1) }
+        let rest = [try copy(0, 3, of: 100)]
+        try driver.recover(end: 3, epoch: 1, log: rest)
+        driver.event { $0.checkpointed() }
+        try driver.recover(end: 3, epoch: 1, log: rest)
+        #expect(driver.partition.cursor.position == 103)
+        #expect(driver.partition.nextFetchOffset <= 103)
+
+        answer.fetchOffset = driver.partition.nextFetchOffset
+        answer.records = RecordBytes(try PartitionDriver.batch(100, count: 20).bytes)
+        driver.fetch(answer)
+        driver.send()
+        driver.answer(baseOffset: 3)
+        #expect(driver.partition.completedOffset == 120)
+        #expect(driver.partition.accounting.skipped == [:])
+    }
+
     @Test(arguments: [LossPolicy.stop, .continue])
     func `originals that are others stop the partition, or are searched for, by policy`(policy: LossPolicy) throws {
         var driver = try restored { $0.truncated = policy }
