@@ -201,7 +201,8 @@ let package = Package(
             [
                 "replicator", "ReplicationTools", "ReplicatorDaemon", "ReplicatorConfig", "Replication",
                 "Observability",
-                "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport", nioCore, nioPosix,
+                "KafkaClient", "KafkaBroker", "KafkaWire", "KafkaCompression", "TestSupport",
+                "ClusterTestSupport", nioCore, nioPosix,
                 logging,
                 lifecycle,
             ]),

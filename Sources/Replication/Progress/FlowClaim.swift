@@ -35,8 +35,8 @@ package actor FlowClaim {
     package static let lifetime: Int64 = 20_000
     private static let renewal: Duration = .seconds(5)
     private static let look: Duration = .milliseconds(500)
-    /// More than clocks of machines that work together differ by, in milliseconds: what Kerberos allows.
-    private static let longAgo: Int64 = 300_000
+    /// More than the clocks of machines that are kept in time differ by, in milliseconds.
+    private static let longAgo: Int64 = 60_000
 
     /// - Parameters:
     ///   - wallClock: milliseconds since 1970.

@@ -30,8 +30,8 @@ package struct StartSightings: Sendable {
 
     /// Time for which a claim keeps others from doing the same; they join the group instead.
     private static let lifetime: TimeAmount = .seconds(10)
-    /// More than clocks of machines that work together differ by, in milliseconds: what Kerberos allows.
-    private static let longAgo: Int64 = 300_000
+    /// More than the clocks of machines that are kept in time differ by, in milliseconds.
+    private static let longAgo: Int64 = 60_000
 
     package init() {}
 
