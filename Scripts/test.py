@@ -132,8 +132,8 @@ def lint():
     timed("lint of words", [PYTHON, "Scripts/lint_words.py"])
 
 
-def build(*arguments, name="build"):
-    timed(name, [SWIFT, "build", "-c", "release", *arguments])
+def build(*arguments):
+    timed("build", [SWIFT, "build", "-c", "release", *arguments])
 
 
 class BackgroundBuild:

@@ -8,7 +8,7 @@ import ReplicationTools
 import Synchronization
 import Testing
 
-/// What changes on the target between the look at a group and the commit for it counts.
+/// Changes on the target between the look at a group and the commit for it.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct GroupCommitTests {
     private final class Answers: Sendable {
         typealias Edit = @Sendable (AnswerProxy.Answer) -> ByteBuffer?
@@ -56,12 +56,17 @@ import Testing
         }
     }
 
+    /// A flow that looks at groups when it is asked, with a hundred records and a group at the sixtieth.
+    private func flowWithGroup(in world: Replicated) async throws -> Flow {
+        try await world.createTopic("orders")
+        try await world.produce(0..<100, to: "orders")
+        try await world.commit("g", ["orders": [0: 60]])
+        return try world.flow { $0.sync.interval = .seconds(100_000) }
+    }
+
     @Test func `a position that has moved since it was looked at is not set back`() async throws {
         try await relayed { world, answers in
-            try await world.createTopic("orders")
-            try await world.produce(0..<100, to: "orders")
-            try await world.commit("g", ["orders": [0: 60]])
-            let flow = try world.flow { $0.sync.interval = .seconds(100_000) }
+            let flow = try await flowWithGroup(in: world)
             try await world.running(flow) {
                 try await world.caughtUp(flow, records: 100)
                 _ = try await flow.synchronizeGroups()
@@ -84,10 +89,7 @@ import Testing
 
     @Test func `an instance whose lease has ended commits nothing`() async throws {
         try await relayed { world, answers in
-            try await world.createTopic("orders")
-            try await world.produce(0..<100, to: "orders")
-            try await world.commit("g", ["orders": [0: 60]])
-            let flow = try world.flow { $0.sync.interval = .seconds(100_000) }
+            let flow = try await flowWithGroup(in: world)
             try await world.running(flow) {
                 try await world.caughtUp(flow, records: 100)
                 _ = try await flow.synchronizeGroups()

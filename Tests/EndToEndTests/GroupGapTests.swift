@@ -38,19 +38,24 @@ import Testing
         }
     }
 
+    /// A transaction of three records at the end of the source's log is aborted.
+    private func abortRecords(in world: Replicated, behind end: Int64) async throws {
+        let transaction = try await OpenedTransaction.begin("orders", records: 3, at: world)
+        var request = EndTxnRequest()
+        request.transactionalID = "left-open"
+        request.producerID = transaction.producerID
+        request.committed = false
+        _ = try await world.sourceClient.send(request, to: .transactionCoordinator("left-open"), versions: 0...3)
+        try await eventually("the marker") {
+            await world.sourceClient.logEnds(of: [Replicated.orders])[Replicated.orders] == end + 4
+        }
+    }
+
     @Test func `aborted records and markers are nothing that a group could still read`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.produce(0..<20, to: "orders")
-            let transaction = try await OpenedTransaction.begin("orders", records: 3, at: world)
-            var end = EndTxnRequest()
-            end.transactionalID = "left-open"
-            end.producerID = transaction.producerID
-            end.committed = false
-            _ = try await world.sourceClient.send(end, to: .transactionCoordinator("left-open"), versions: 0...3)
-            try await eventually("the marker") {
-                await world.sourceClient.logEnds(of: [Replicated.orders])[Replicated.orders] == 24
-            }
+            try await abortRecords(in: world, behind: 20)
             try await world.commit("behind", ["orders": [0: 20]])
             try await world.commit("before", ["orders": [0: 19]])
             let flow = try world.flow { $0.startFrom = .latest }
@@ -68,15 +73,7 @@ import Testing
         try await Replicated.run { world in
             try await world.createTopic("orders")
             try await world.produce(0..<20, to: "orders")
-            let transaction = try await OpenedTransaction.begin("orders", records: 3, at: world)
-            var end = EndTxnRequest()
-            end.transactionalID = "left-open"
-            end.producerID = transaction.producerID
-            end.committed = false
-            _ = try await world.sourceClient.send(end, to: .transactionCoordinator("left-open"), versions: 0...3)
-            try await eventually("the marker") {
-                await world.sourceClient.logEnds(of: [Replicated.orders])[Replicated.orders] == 24
-            }
+            try await abortRecords(in: world, behind: 20)
             try await world.commit("behind", ["orders": [0: 20]])
             let flow = try world.flow { $0.startFrom = .latest }
             try await world.running(flow) {

@@ -99,7 +99,7 @@ struct OffsetAlignmentTests {
         #expect(expirations > 50)
     }
 
-    /// What an adopted copy holds is nobody's filler: the flow copies again what is lost, and deletes nothing.
+    /// An adopted copy holds no filler of the flow's: it copies again what is lost, and deletes nothing.
     @Test func `an adopted copy that loses its end in front of the place of adoption is refilled`() throws {
         var losses = 0
         for seed in 0..<24 {

@@ -421,6 +421,7 @@ extension Flow {
         isDivisionStale = true
         await arrange(factory)
         if isHolding {
+            forgetDescribed()
             let others = undescribed.values.filter { one in !refused.contains { $0.topic == one.topic } }
             report(waiting.update(refused + others, at: now, retryAfter: settings.sync.interval, time: wallClock()))
         } else {
@@ -541,6 +542,13 @@ extension Flow {
                 "topics": "\(shown)\(topics.count > 20 ? ",… (\(topics.count) in all)" : "")",
                 "partitions": "\(new.count)",
             ])
+    }
+
+    /// Forgets topics that are nothing to begin with here any more.
+    private func forgetDescribed() {
+        guard !undescribed.isEmpty else { return }
+        let due = Set(pairs.keys.filter { parts.owns($0) && known[$0] == nil }.map(\.topic))
+        undescribed = undescribed.filter { due.contains($0.key) }
     }
 
     /// Has topics wait whose target failed to tell how it cleans them up, until it does: with copies that keep their

@@ -33,7 +33,6 @@ struct GroupClamp: Sendable {
     private mutating func run(
         _ group: GroupListing, _ partitions: Set<TopicPartition>, _ target: ClusterClient
     ) async throws(KafkaError) {
-        var begin = ContinuousClock.now
         var positions = try await Self.positions(of: group, partitions, target)
         isKnown = !positions.isEmpty
         for look in 1...Self.mostLooks {
@@ -46,11 +45,11 @@ struct GroupClamp: Sendable {
                 )
             }
             guard !beyond.isEmpty else { return }
-            begin = .now
+            let begin = ContinuousClock.now
             positions = try await Self.positions(of: group, partitions, target)
             let unchanged = beyond.filter { positions[$0.key]?.offset == $0.value.position }
             let outcomes = await target.setPositions(of: group.id, group.kind, unchanged.mapValues(\.wanted)) {
-                [begin] in ContinuousClock.now - begin < Self.freshness
+                ContinuousClock.now - begin < Self.freshness
             }
             for (partition, outcome) in outcomes {
                 switch outcome {

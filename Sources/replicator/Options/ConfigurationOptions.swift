@@ -29,22 +29,20 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The flows asked for, all of them when none is named.
     func select(from config: ConfigFile) throws -> [FlowSettings] {
-        guard !flow.isEmpty else { return config.flows }
-        return try flow.map { try config.flow($0, of: self.config) }
+        try config.flows(flow, of: self.config)
     }
 }
 
 /// Options of commands that work on one flow.
 struct OneFlowOptions: ParsableArguments {
-    @Option(
-        name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"),
-        completion: NameCompletion.configurationFile)
-    var config = "replicator.yaml"
+    @OptionGroup var file: ConfigurationFileOption
 
     @Option(
         name: .long, help: ArgumentHelp("The flow; needed where the configuration has several.", valueName: "NAME"),
         completion: NameCompletion.flows)
     var flow: [String] = []
+
+    var config: String { file.config }
 
     /// - Throws: as ``ConfigurationOptions/load()``.
     func load() throws -> ConfigFile { try ConfigurationOptions.load(config) }
@@ -53,7 +51,7 @@ struct OneFlowOptions: ParsableArguments {
     ///
     /// - Throws: ``Failure`` with exit code 2 when there are several, or none of the name.
     func select(from file: ConfigFile) throws -> FlowSettings {
-        let flows = try flow.isEmpty ? file.flows : flow.map { try file.flow($0, of: config) }
+        let flows = try file.flows(flow, of: config)
         guard flows.count == 1, let settings = flows.first else {
             let names = flows.map(\.name).joined(separator: ", ")
             throw Failure("this command takes one flow: name it with --flow; there are: \(names)", exitCode: .usage)
@@ -68,6 +66,13 @@ extension ConfigFile {
         if let found = clusters[name] { return found }
         let names = clusters.keys.sorted().joined(separator: ", ")
         throw Failure("\(path) has no cluster \"\(name)\"; there are: \(names)", exitCode: .usage)
+    }
+
+    /// The flows of these names, all of them for none.
+    ///
+    /// - Throws: as ``flow(_:of:)``.
+    fileprivate func flows(_ names: [String], of path: String) throws -> [FlowSettings] {
+        try names.isEmpty ? flows : names.map { try flow($0, of: path) }
     }
 
     /// - Throws: ``Failure`` with exit code 2, naming the flows that there are.
