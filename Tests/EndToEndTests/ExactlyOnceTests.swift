@@ -28,6 +28,41 @@ import Testing
         }
     }
 
+    @Test func `copies of a topic created anew name it in their headers, before and after a crash`() async throws {
+        try await Replicated.run { world in
+            func edit(_ settings: inout FlowSettings) {
+                settings.naming = .identical
+                settings.loopPrevention = .headers
+                settings.policies.recreated = .continue
+            }
+            try await world.createTopic("orders")
+            try await world.produce(0..<10, to: "orders")
+            let flow = try world.flow(edit)
+            var early: Checkpoint?
+            var id: KafkaUUID?
+            try await world.running(flow) {
+                try await world.caughtUp(flow, records: 10)
+                _ = try await world.source.recreateTopic("orders")
+                id = try await world.sourceClient.metadata(.named(["orders"])).topics["orders"]?.id
+                try await world.produce(10..<20, to: "orders")
+                try await eventually("a checkpoint of the new topic") {
+                    early = try await world.checkpoint()
+                    return early?.sourceTopicID == id?.hexadecimal && early?.sourceOffset == 10
+                }
+                try await world.produce(20..<30, to: "orders")
+                try await world.caughtUp(flow, records: 20)
+            }
+            try await world.restore(try #require(early))
+            try await world.produce(30..<40, to: "orders")
+            try await world.copy(until: 30, edit)
+            #expect(try await world.targetValues("orders") == expectedValues(0..<40))
+            let copies = try await StateTopic("orders", client: world.targetClient).readAll()
+            let origins = copies.map { $0.headers.first?.value.flatMap { LoopHeader(decoding: $0) }?.originTopicID }
+            #expect(Set(origins.suffix(30)) == [id])
+            #expect(Set(origins.prefix(10)).count == 1 && origins[0] != id)
+        }
+    }
+
     @Test func `a source leader that moved before the crash is not taken for a log that was cut`() async throws {
         try await Replicated.run(nodes: 2) { world in
             try await world.createTopic("orders")

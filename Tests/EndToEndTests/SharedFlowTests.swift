@@ -242,6 +242,55 @@ import Testing
         }
     }
 
+    /// What the taker-over last heard of the topics' ids is older than what it reads in the checkpoints.
+    @Test(arguments: ["source", "target"])
+    func `a topic created anew is not taken for a third by one that takes it over`(side: String) async throws {
+        try await Replicated.run(targetProperties: Self.quick) { world in
+            func instance(_ id: String) throws -> Instance {
+                try Instance(id, in: world) {
+                    $0.policies.recreated = .continue
+                    $0.sync.interval = .seconds(3600)
+                }
+            }
+            func produce(_ numbers: Range<Int>) async throws {
+                for partition in 0..<Self.partitions {
+                    try await world.produce(numbers, to: "orders", partition: partition)
+                }
+            }
+            try await world.createTopic("orders", partitions: Self.partitions)
+            try await produce(0..<50)
+            let a = try instance("a"), b = try instance("b")
+            try await eventuallyDivided([a, b])
+            try await check(world, count: 50)
+            if side == "source" {
+                _ = try await world.source.recreateTopic("orders")
+            } else {
+                _ = try await world.target.recreateTopic("east.orders")
+            }
+            try await produce(50..<100)
+            try await check(world, count: 100)
+            let id =
+                side == "source"
+                ? try await world.sourceClient.metadata(.named(["orders"])).topics["orders"]?.id
+                : try await world.targetClient.metadata(.named(["east.orders"])).topics["east.orders"]?.id
+            try await eventually("checkpoints of the new topic") {
+                try await world.recorded().checkpoints.values.allSatisfy {
+                    $0.sourceOffset == (side == "source" ? 50 : 100)
+                        && (side == "source" ? $0.sourceTopicID : $0.targetTopicID) == id?.hexadecimal
+                }
+            }
+
+            let isFirst = await a.flow.status().tasks?.contains("topics") == true
+            let (stays, goes) = isFirst ? (a, b) : (b, a)
+            await goes.kill()
+            try await eventuallyDivided([stays])
+            try await produce(100..<150)
+            try await check(world, count: 150)
+            #expect(await stays.flow.status().partitions.allSatisfy { $0.doubled == 0 })
+            try await stays.stop()
+        }
+    }
+
     @Test func `parts are divided in time although the progress topic does not answer`() async throws {
         try await Replicated.run(targetProperties: Self.quick) { world in
             try await world.createTopic("orders", partitions: Self.partitions)

@@ -97,6 +97,23 @@ import Testing
         #expect(cache.snapshot.partition("orders", 0)?.leader == 1)
     }
 
+    @Test func `a lagging broker does not bring back a topic that was created anew, unless all say so`() {
+        var cache = MetadataCache()
+        for id: UInt64 in [1, 2, 3] {
+            cache.apply(Self.response(["orders": [(1, 0)], "other": [(1, 0)]], id: id), for: .all, at: Self.at(id))
+        }
+        func present(afterAnswer id: UInt64) -> UInt64? {
+            cache.apply(Self.response(["orders": [(2, 7)]], id: id), for: .named(["orders"]), at: Self.at(9))
+            return cache.snapshot.topics["orders"]?.id.low
+        }
+        #expect([1, 2, 1, 3, 1].map { present(afterAnswer: $0) } == [3, 3, 3, 3, 3])
+        #expect(cache.snapshot.partition("orders", 0)?.leader == 2, "of the answer that is not older")
+        #expect(present(afterAnswer: 3) == 3)
+        // Nine in a row are not believed, and the tenth is.
+        #expect((1...10).map { _ in present(afterAnswer: 2) } == Array(repeating: 3, count: 9) + [2])
+        #expect(cache.snapshot.topics["other"]?.id.low == 3)
+    }
+
     @Test func `a hint about a leader counts when it is newer and its broker is known`() {
         var cache = MetadataCache()
         cache.apply(Self.response(["orders": [(1, 5)]]), for: .all, at: Self.at(1))

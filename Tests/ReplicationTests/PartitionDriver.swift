@@ -27,7 +27,7 @@ struct PartitionDriver {
     /// A partition that begins its recovery.
     init(
         _ delivery: DeliveryGuarantee = .exactlyOnce, number: Int32 = 0, position: Int64 = start, map: OffsetMap? = nil,
-        targetLeader: Int32 = 2, _ edit: (inout FlowPolicies) -> Void = { _ in }
+        targetLeader: Int32? = 2, _ edit: (inout FlowPolicies) -> Void = { _ in }
     ) {
         var policies = FlowPolicies()
         edit(&policies)

@@ -241,6 +241,71 @@ import Testing
         #expect(driver.partition.completedOffset == 0)
     }
 
+    @Test func `metadata that is older than what is known of the source's topic changes nothing`() throws {
+        var driver = try PartitionDriver.streaming { $0.recreated = .continue }
+        let (newID, newerID) = (KafkaUUID(high: 8, low: 8), KafkaUUID(high: 9, low: 9))
+        let leader = PartitionLeader(broker: 1, epoch: 0)
+        for id in [newID, newerID] { driver.event { $0.sourceDescribed(topicID: id, leader: leader) } }
+        let position = driver.partition.cursor.position
+        #expect((position, driver.partition.sourceTopicID) == (0, newerID))
+        for id in [PartitionDriver.sourceID, newID] {
+            driver.event { $0.sourceDescribed(topicID: id, leader: PartitionLeader(broker: 7, epoch: 0)) }
+            #expect(driver.partition.sourceTopicID == newerID)
+            #expect(driver.partition.sourceLeader == leader)
+        }
+        #expect(driver.reports.count { if case .lost = $0 { true } else { false } } == 2)
+        // When nothing else is heard any more, the one that was taken for newer was not.
+        for _ in 0..<10 { driver.event { $0.sourceDescribed(topicID: newID, leader: leader) } }
+        #expect(driver.partition.sourceTopicID == newID)
+    }
+
+    @Test func `metadata that is older than the checkpoint changes nothing`() throws {
+        var driver = PartitionDriver { $0.recreated = .continue }
+        let present = KafkaUUID(high: 8, low: 8)
+        var checkpoint = Checkpoint(
+            sourceOffset: 100, targetOffset: 100, sourceLeaderEpoch: 0, sourceTopicID: present.hexadecimal,
+            formerSourceTopicID: PartitionDriver.sourceID.hexadecimal)
+        checkpoint.targetTopicID = present.hexadecimal
+        checkpoint.formerTargetTopicID = PartitionDriver.targetID.hexadecimal
+        driver.event { $0.restore(checkpoint) }
+        #expect(driver.partition.completedOffset == 100)
+        #expect(driver.partition.sourceTopicID == present)
+        #expect(!driver.partition.targetLog.isRecreated)
+        #expect(driver.partition.sourceDiffers(topicID: present, leader: PartitionLeader(broker: 1, epoch: 0)))
+    }
+
+    /// A cluster whose topics had no ids before it was upgraded, and a partition without a leader.
+    @Test func `an id that is not known tells nothing of a target created anew`() throws {
+        var checkpoint = Checkpoint(
+            sourceOffset: 100, targetOffset: 100, sourceLeaderEpoch: 0,
+            sourceTopicID: PartitionDriver.sourceID.hexadecimal, targetTopicID: KafkaUUID.zero.hexadecimal,
+            targetLeaderEpoch: 3)
+        var upgraded = PartitionDriver()
+        upgraded.event { $0.restore(checkpoint) }
+        #expect(!upgraded.partition.targetLog.isRecreated)
+
+        checkpoint.targetTopicID = PartitionDriver.targetID.hexadecimal
+        var leaderless = PartitionDriver(targetLeader: nil)
+        leaderless.event { $0.restore(checkpoint) }
+        #expect(!leaderless.partition.targetLog.isRecreated)
+        leaderless.event { $0.targetDescribed(topicID: PartitionDriver.targetID, leader: 2, epoch: 3) }
+        #expect(!leaderless.partition.targetLog.isRecreated)
+        #expect(leaderless.partition.targetLog.leaderEpoch == 3)
+        leaderless.event { $0.targetDescribed(topicID: KafkaUUID(high: 8, low: 8), leader: 2, epoch: 0) }
+        #expect(leaderless.partition.targetLog.isRecreated)
+    }
+
+    @Test func `metadata that is older than what is known of the target's topic changes nothing`() throws {
+        var driver = try PartitionDriver.streaming()
+        let newID = KafkaUUID(high: 8, low: 8)
+        let oldID = driver.partition.targetLog.topicID
+        driver.event { $0.targetDescribed(topicID: newID, leader: 2, epoch: 0) }
+        #expect(driver.partition.targetLog.isRecreated)
+        #expect(driver.partition.checkpoint?.targetTopicID == oldID.hexadecimal, "nothing is decided yet")
+        driver.event { $0.targetDescribed(topicID: oldID, leader: 1, epoch: 5) }
+        #expect((driver.partition.targetLog.topicID, driver.partition.targetLog.leader) == (newID, 2))
+    }
+
     // Reading.
 
     @Test func `records that arrive are sent and completed`() throws {

@@ -15,6 +15,8 @@ package struct MetadataCache {
     private var contradictions: [TopicPartition: Int] = [:]
     /// After so many of them it was the known epoch that was wrong.
     private static let mostContradictions = 10
+    /// Earlier ids of topics that were deleted and created again.
+    private var formerIDs: [String: FormerTopicIDs] = [:]
     /// Time of the last answer, whatever its extent.
     package private(set) var lastAnswerAt: NIODeadline?
 
@@ -56,12 +58,22 @@ package struct MetadataCache {
         }
         for answered in response.topics {
             guard let topic = TopicMetadata(answered), topic.hasLegalName || request != .all else { continue }
-            next.topics[topic.name] = keepingNewerLeaders(topic, known: snapshot.topics[topic.name])
+            let known = snapshot.topics[topic.name]
+            next.topics[topic.name] = keepingNewerTopic(topic, known: known) ?? keepingNewerLeaders(topic, known: known)
             topicsReadAt[topic.name] = now
         }
         brokersReadAt = now
         lastAnswerAt = now
         snapshot = next
+    }
+
+    /// A broker that lags behind must not bring back a topic that was deleted before the known one was created.
+    private mutating func keepingNewerTopic(_ topic: TopicMetadata, known: TopicMetadata?) -> TopicMetadata? {
+        guard let known, topic.id != .zero, known.id != .zero else { return nil }
+        if !formerIDs.isEmpty, formerIDs[topic.name]?.isOutdated(topic.id) == true { return known }
+        guard known.id != topic.id else { return nil }
+        formerIDs[topic.name, default: FormerTopicIDs()].append(known.id)
+        return nil
     }
 
     /// A broker that lags behind must not take back what is known of the same topic (KIP-320). An epoch that all

@@ -404,7 +404,15 @@ extension Flow {
         guard !ready.isEmpty else { return }
         let discovery = FlowDiscovery(topicSync: topicSync, progress: progress, startFrom: settings.startFrom)
         let new = await discovery.resume(ready)
-        if !new.isEmpty { await start(new, found, factory, tenure: tenure) }
+        guard !new.isEmpty else { return }
+        do {
+            let renewed = try await topicSync.renewed(found, for: new)
+            await start(new, renewed, factory, tenure: tenure)
+        } catch {
+            guard !Task.isCancelled else { return }
+            logger.debug("partitions cannot be begun with yet, trying again", metadata: ["error": "\(error)"])
+            await tryAgainSoon()
+        }
     }
 
     /// Reads what others have recorded before anything that they had is begun with.

@@ -14,18 +14,20 @@ struct PartitionFactory {
         _ new: FlowDiscovery.NewPartition, in found: TopicSync.Discovery, metrics: TopicMetrics
     ) -> PartitionReplicator {
         let pair = new.pair
+        let sourceTopicID = found.sourceMetadata.topics[pair.source.topic]?.id ?? .zero
         var rules = PartitionReplicator.Rules(
             policies: settings.policies, delivery: settings.delivery, keepsOffsets: settings.offsets == .preserve,
             sourceCluster: settings.source.name, targetCluster: settings.target.name)
         rules.alignment.holes = settings.holes
         var partition = PartitionReplicator(
-            source: pair.source, target: pair.target, sourceTopicID: pair.sourceTopicID, metrics: metrics,
+            source: pair.source, target: pair.target, sourceTopicID: sourceTopicID, metrics: metrics,
             rewriter: RecordRewriter(
-                compression: settings.compression, loopGuard: loopGuard(of: pair), limit: settings.recordLimit),
+                compression: settings.compression, loopGuard: loopGuard(of: pair.source, sourceTopicID),
+                limit: settings.recordLimit),
             rules: rules, position: new.position, map: new.map, producer: producer)
         let source = found.sourceMetadata.partition(pair.source.topic, pair.source.partition)
         partition.sourceDescribed(
-            topicID: pair.sourceTopicID,
+            topicID: sourceTopicID,
             leader: source?.leader.map { PartitionLeader(broker: $0, epoch: source?.leaderEpoch ?? -1) })
         let target = found.targetMetadata.partition(pair.target.topic, pair.target.partition)
         partition.targetDescribed(
@@ -36,11 +38,11 @@ struct PartitionFactory {
         return partition
     }
 
-    private func loopGuard(of pair: TopicSync.PartitionPair) -> LoopGuard? {
+    private func loopGuard(of source: TopicPartition, _ topicID: KafkaUUID) -> LoopGuard? {
         guard settings.naming == .identical else { return nil }
         return LoopGuard(
-            sourceCluster: sourceClusterID, targetCluster: targetClusterID, topicID: pair.sourceTopicID,
-            partition: pair.source.partition, stamps: settings.stampsRecords,
+            sourceCluster: sourceClusterID, targetCluster: targetClusterID, topicID: topicID,
+            partition: source.partition, stamps: settings.stampsRecords,
             stopsAtForeignHeaders: settings.onForeignLoopHeader == .stop)
     }
 }

@@ -97,6 +97,13 @@ package final class LoopGuard: Sendable {
         builder.append(record, adding: stamp, offset)
     }
 
+    /// The same for another topic of the same name.
+    func ofTopic(_ topicID: KafkaUUID) -> LoopGuard {
+        LoopGuard(
+            sourceCluster: sourceCluster, targetCluster: targetCluster, topicID: topicID, partition: partition,
+            stamps: stamps, stopsAtForeignHeaders: stopsAtForeignHeaders)
+    }
+
     package init(
         sourceCluster: String, targetCluster: String, topicID: KafkaUUID, partition: Int32, stamps: Bool = true,
         stopsAtForeignHeaders: Bool = false

@@ -98,6 +98,35 @@ package struct TopicSync: Sendable {
         var excluded: [FlowStatus.ExcludedTopic] = []
     }
 
+    /// Asks again for those topics that checkpoints know under another id: another instance may have met one that was created
+    /// again since the discovery, whose metadata would pass for that of a third.
+    func renewed(
+        _ found: Discovery, for partitions: [FlowDiscovery.NewPartition]
+    ) async throws(KafkaError) -> Discovery {
+        func differs(_ recorded: String?, _ topic: TopicMetadata?) -> Bool {
+            guard let recorded, let topic else { return false }
+            return recorded != topic.id.hexadecimal
+        }
+        var (sources, targets): (Set<String>, Set<String>) = ([], [])
+        for partition in partitions {
+            let (source, target) = (partition.pair.source.topic, partition.pair.target.topic)
+            let checkpoint = partition.checkpoint
+            if differs(checkpoint?.sourceTopicID, found.sourceMetadata.topics[source]) { sources.insert(source) }
+            if differs(checkpoint?.targetTopicID, found.targetMetadata.topics[target]) { targets.insert(target) }
+        }
+        var found = found
+        found.sourceMetadata.topics.merge(try await topics(sources, of: source)) { $1 }
+        found.targetMetadata.topics.merge(try await topics(targets, of: target)) { $1 }
+        return found
+    }
+
+    private func topics(
+        _ names: Set<String>, of client: ClusterClient
+    ) async throws(KafkaError) -> [String: TopicMetadata] {
+        guard !names.isEmpty else { return [:] }
+        return try await client.metadata(.named(names.sorted())).topics.filter { names.contains($0.key) }
+    }
+
     /// - Parameters:
     ///   - onlyKnown: topics that are already copied, when new ones are not wanted.
     ///   - held: topics that nothing is to be changed for yet, since the last attempt was refused.

@@ -9,10 +9,18 @@ extension PartitionReplicator {
         guard isActive, hasStreamed || isAwaitingCheckpoint, truncation == nil else { return nil }
         var checkpoint = Checkpoint(
             sourceOffset: completedOffset, targetOffset: alignedTargetOffset, sourceLeaderEpoch: cursor.leaderEpoch,
-            sourceTopicID: sourceTopicID.hexadecimal, formerSourceTopicID: formerTopicID?.hexadecimal, map: map.edge,
+            sourceTopicID: sourceTopicID.hexadecimal, formerSourceTopicID: formerTopicIDs.newest?.hexadecimal,
+            map: map.edge,
             producers: Dictionary(knownEpochs.map { ("\($0.key)", $0.value) }) { first, _ in first },
             following: following, targetTopicID: targetLog.topicID.hexadecimal,
             targetLeaderEpoch: targetLog.leaderEpoch, accounting: accounting)
+        let formerTarget = targetLog.formerTopicIDs.newest?.hexadecimal
+        if targetLog.isRecreated {
+            // Whether copies may begin again is decided by the recovery, which may be that of a later run.
+            checkpoint.targetTopicID = formerTarget
+        } else {
+            checkpoint.formerTargetTopicID = formerTarget
+        }
         if rewriter.refillsBelow > completedOffset { checkpoint.refillsBelow = rewriter.refillsBelow }
         return checkpoint
     }
@@ -33,12 +41,28 @@ extension PartitionReplicator {
         cursor.leaderEpoch = checkpoint.sourceLeaderEpoch
         for (id, epoch) in checkpoint.producers ?? [:] { recordedEpochs[Int64(id) ?? -1] = epoch }
         recordedFollowing = checkpoint.following ?? []
-        targetLog.isRecreated = checkpoint.targetTopicID.map { $0 != targetLog.topicID.hexadecimal } ?? false
-        formerTopicID = checkpoint.formerSourceTopicID.flatMap { KafkaUUID(hexadecimal: $0) }
+        restoreTarget(checkpoint)
+        formerTopicIDs = FormerTopicIDs(newest: checkpoint.formerSourceTopicID.flatMap { KafkaUUID(hexadecimal: $0) })
         guard let recorded = KafkaUUID(hexadecimal: checkpoint.sourceTopicID), recorded != .zero else { return }
         // The position is one of that topic, whatever has its name now.
         sourceTopicID = recorded
+        if formerTopicIDs.contains(describedTopicID) { describedTopicID = .zero }
         checkGeneration()
+    }
+
+    /// Compares the topic that was written to with the one that has its name, as far as the ids of both are known.
+    private mutating func restoreTarget(_ checkpoint: Checkpoint) {
+        targetLog.formerTopicIDs = FormerTopicIDs(
+            newest: checkpoint.formerTargetTopicID.flatMap { KafkaUUID(hexadecimal: $0) })
+        guard let recorded = checkpoint.targetTopicID.flatMap({ KafkaUUID(hexadecimal: $0) }), recorded != .zero else {
+            return
+        }
+        if targetLog.topicID == .zero || targetLog.formerTopicIDs.contains(targetLog.topicID) {
+            targetLog.topicID = recorded
+        } else if targetLog.topicID != recorded {
+            targetLog.isRecreated = true
+            targetLog.formerTopicIDs.append(recorded)
+        }
     }
 
     /// The highest epoch known of each of our producer ids.

@@ -336,6 +336,7 @@ extension PartitionReplicator {
     ///   - topicID: zero from clusters without topic ids: they do not tell when a topic is recreated.
     ///   - leader: nil while there is none.
     package mutating func sourceDescribed(topicID: KafkaUUID, leader: PartitionLeader?) {
+        guard !formerTopicIDs.isOutdated(topicID) else { return }
         hasSourceLeader = leader != nil
         if let leader { sourceLeader = leader }
         if topicID != .zero { describedTopicID = topicID }
@@ -371,7 +372,7 @@ extension PartitionReplicator {
         sourceLogReplaced()
         sample = nil
         dropBuffered()
-        formerTopicID = sourceTopicID
+        formerTopicIDs.append(sourceTopicID)
         sourceTopicID = topicID
         restartAtBeginning()
         report(.lost(explanation + "; the new one is copied from its first record", offsets: 0))

@@ -353,11 +353,13 @@ extension PartitionReplicator {
     ///   - leader: nil while there is none: then the rest of it is not believed either.
     ///   - epoch: -1 when the cluster does not tell.
     package mutating func targetDescribed(topicID: KafkaUUID, leader: Int32?, epoch: Int32) {
+        guard !targetLog.formerTopicIDs.isOutdated(topicID) else { return }
         hasTargetLeader = leader != nil
         guard let leader else { return }
         if topicID != .zero, topicID != targetLog.topicID {
             if targetLog.topicID != .zero {
                 targetLog.isRecreated = true
+                targetLog.formerTopicIDs.append(targetLog.topicID)
                 doubtOutcome()
             }
             targetLog.leaderEpoch = -1

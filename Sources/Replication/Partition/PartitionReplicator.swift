@@ -23,11 +23,16 @@ package struct PartitionReplicator: Sendable {
     // The source.
 
     /// Changes when the topic is recreated and replication continues with the new one.
-    package internal(set) var sourceTopicID: KafkaUUID
+    package internal(set) var sourceTopicID: KafkaUUID {
+        didSet {
+            guard sourceTopicID != oldValue else { return }
+            rewriter.loopGuard = rewriter.loopGuard?.ofTopic(sourceTopicID)
+        }
+    }
     /// The topic that has the source's name by the cluster's metadata; zero before it is known.
     var describedTopicID = KafkaUUID.zero
-    /// The topic of the same name that was copied before; nil for none.
-    package internal(set) var formerTopicID: KafkaUUID?
+    /// The topics of the same name that were copied before.
+    package internal(set) var formerTopicIDs = FormerTopicIDs()
     package internal(set) var sourceLeader: PartitionLeader?
     package internal(set) var cursor: SourceCursor
     package internal(set) var reading = SourceReading.reading
@@ -156,6 +161,8 @@ package struct PartitionReplicator: Sendable {
     package struct TargetLog: Hashable, Sendable {
         /// Id of the topic; zero when unknown.
         package var topicID = KafkaUUID.zero
+        /// The topics of the same name that were there before.
+        package var formerTopicIDs = FormerTopicIDs()
         package var leader: Int32?
         /// Everything of ours below this offset is accounted for, and the next batch should be appended there; -1
         /// before anything is known.

@@ -23,6 +23,9 @@ package struct Checkpoint: Hashable, Sendable, Codable {
     package var following: [ProducerStamp]?
     /// Id of the target topic; nil when written by a version without.
     package var targetTopicID: String?
+    /// Id of the topic of the same name that was the target before that one; nil for none, or when written by a version
+    /// without.
+    package var formerTargetTopicID: String?
     /// Leader epoch of the target's log when it was last read: everything below `targetOffset` is of that one or an
     /// earlier one, unless the leader has changed unnoticed since. -1 when unknown; nil when written by a version
     /// without.

@@ -162,7 +162,7 @@ actor Shard {
             forward.sourceTopicID = $0.sourceTopicID
             forward.targetTopicID = $0.targetLog.topicID
             forward.isTargetReplaced = $0.targetLog.isRecreated
-            if $0.formerTopicID != nil { forward.succession = .unsettled }
+            if $0.formerTopicIDs.newest != nil { forward.succession = .unsettled }
             all.append(forward)
         }
         return all

@@ -11,6 +11,8 @@ FOLDER = SUPPORT.parent
 
 # Nothing here is a time limit that a check is about: it only ends what would otherwise hang.
 PATIENCE = 60
+# Values of a list that a report shows one by one.
+MOST_SHOWN = 50
 
 
 class Record:
@@ -88,10 +90,30 @@ def equal(what, found, expected):
     if found == expected:
         check(what, True)
         return
+    if isinstance(found, list) and isinstance(expected, list) and max(len(found), len(expected)) > MOST_SHOWN:
+        check(what, False, _difference(found, expected))
+        return
     compare = _record().compare
     lines = [f"expected {shortened(expected)}", f"found    {shortened(found)}"]
     lines += compare(found, expected) if compare else []
     check(what, False, "\n".join(lines))
+
+
+def _difference(found, expected):
+    """What lies between the beginnings and the ends that two long lists have in common."""
+    least = min(len(found), len(expected))
+    same = next((i for i in range(least) if found[i] != expected[i]), least)
+    behind = next((i for i in range(least - same) if found[-1 - i] != expected[-1 - i]), least - same)
+    lines = [f"expected {len(expected)}, found {len(found)}, the same in front of {same}"]
+    for name, values in ("expected", expected), ("found", found):
+        part = values[same:len(values) - behind]
+        lines.append(f"{name} there: {len(part)} {_ends(part)}")
+    return "\n".join(lines)
+
+
+def _ends(values):
+    """The first and the last of some values."""
+    return shortened(values if len(values) <= 4 else [*values[:2], "…", *values[-2:]], 300)
 
 
 def failures():
