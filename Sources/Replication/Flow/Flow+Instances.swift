@@ -406,7 +406,8 @@ extension Flow {
         let new = await discovery.resume(ready)
         guard !new.isEmpty else { return }
         do {
-            let renewed = try await topicSync.renewed(found, for: new)
+            let renewed = try await topicSync.renewed(
+                found, for: new.compactMap { one in one.checkpoint.map { (one.pair, $0) } })
             await start(new, renewed, factory, tenure: tenure)
         } catch {
             guard !Task.isCancelled else { return }

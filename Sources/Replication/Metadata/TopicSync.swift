@@ -101,18 +101,17 @@ package struct TopicSync: Sendable {
     /// Asks again for those topics that checkpoints know under another id: another instance may have met one that was created
     /// again since the discovery, whose metadata would pass for that of a third.
     func renewed(
-        _ found: Discovery, for partitions: [FlowDiscovery.NewPartition]
+        _ found: Discovery, for recorded: [(pair: PartitionPair, checkpoint: Checkpoint)]
     ) async throws(KafkaError) -> Discovery {
         func differs(_ recorded: String?, _ topic: TopicMetadata?) -> Bool {
             guard let recorded, let topic else { return false }
             return recorded != topic.id.hexadecimal
         }
         var (sources, targets): (Set<String>, Set<String>) = ([], [])
-        for partition in partitions {
-            let (source, target) = (partition.pair.source.topic, partition.pair.target.topic)
-            let checkpoint = partition.checkpoint
-            if differs(checkpoint?.sourceTopicID, found.sourceMetadata.topics[source]) { sources.insert(source) }
-            if differs(checkpoint?.targetTopicID, found.targetMetadata.topics[target]) { targets.insert(target) }
+        for (pair, checkpoint) in recorded {
+            let (source, target) = (pair.source.topic, pair.target.topic)
+            if differs(checkpoint.sourceTopicID, found.sourceMetadata.topics[source]) { sources.insert(source) }
+            if differs(checkpoint.targetTopicID, found.targetMetadata.topics[target]) { targets.insert(target) }
         }
         var found = found
         found.sourceMetadata.topics.merge(try await topics(sources, of: source)) { $1 }
