@@ -42,6 +42,28 @@ import Testing
         }
     }
 
+    @Test func `a copy whose cleanup policy may not be read is named`() async throws {
+        try await Replicated.run(targetProperties: Self.authorizer) { world in
+            try await world.createTopic("orders")
+            try await world.running(try world.flow { $0.offsets = .preserve }) {
+                try await eventually("the copy") {
+                    try await world.targetClient.metadata(.all).topics["east.orders"] != nil
+                }
+            }
+            let rules = [
+                AccessRule(.allow, .all, on: .topic, "*", to: "User:ANONYMOUS"),
+                AccessRule(.deny, .describeConfigs, on: .topic, "east.orders", to: "User:ANONYMOUS"),
+            ]
+            for (_, outcome) in await world.targetClient.createAccessRules(rules) { try outcome.get() }
+            func severities(_ offsets: OffsetChoice) async throws -> [Finding.Severity] {
+                try await world.diagnosis { $0.offsets = offsets }.findings
+                    .filter { $0.what.contains("lacks DESCRIBE_CONFIGS") }.map(\.severity)
+            }
+            #expect(try await severities(.preserve) == [.error])
+            #expect(try await severities(.translate) == [.warning])
+        }
+    }
+
     @Test func `without an authorizer everybody may write`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

@@ -298,6 +298,81 @@ extension PreservedOffsetsTests {
         }
     }
 
+    @Test func `a copy whose cleanup policy is hidden waits, says so, and is copied once it is told`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            world.target.intercept(.describeConfigs, times: .max, .error(.topicAuthorizationFailed))
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await eventually("the topic to wait") {
+                    let waiting = await flow.status().waiting ?? []
+                    return waiting.map(\.topic) == ["orders"]
+                        && waiting[0].reason.contains("cleanup.policy of its copy is not known")
+                        && waiting[0].reason.contains("grant DESCRIBE_CONFIGS on it")
+                }
+                #expect(try await world.targetValues("east.orders") == [])
+                world.target.removeInterceptions()
+                try await Self.aligned(world, "orders", "east.orders")
+                try await eventually("it to wait no more") { await flow.status().waiting?.isEmpty != false }
+            }
+        }
+    }
+
+    @Test func `a copy that becomes compacted while the flow runs gets filler from then on`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            let flow = try world.flow {
+                Self.preserving(&$0)
+                $0.holes = .filler
+                $0.sync.topicConfigs = false
+            }
+            try await world.running(flow) {
+                try await Self.aligned(world, "orders", "east.orders")
+                for (_, outcome) in await world.targetClient.alterConfigs([
+                    .topic("east.orders"): ["cleanup.policy": .set("compact")]
+                ]) { try outcome.get() }
+                try await eventually("filler in the place of a long hole") {
+                    let start = try await Self.ends("orders", at: world.sourceClient).end
+                    // A hole at the end of the log is filled with markers.
+                    try await flow.pause(.flow)
+                    try await Self.mark(world, "orders", count: 5_001)
+                    try await StateTopic("orders", client: world.sourceClient).append([
+                        Record(
+                            offset: 0, timestamp: Int64(Date().timeIntervalSince1970 * 1_000),
+                            key: ByteBuffer(string: "k"), value: ByteBuffer(string: "v"))
+                    ])
+                    try await flow.resume(.flow)
+                    let end = try await Self.ends("orders", at: world.sourceClient).end
+                    try await eventually("the copy to reach as far") {
+                        try await Self.ends("east.orders", at: world.targetClient).end == end
+                    }
+                    return try await Self.records(
+                        "east.orders", at: world.targetClient, isolation: .readUncommitted)[start] != nil
+                }
+            }
+        }
+    }
+
+    /// Nothing that is read tells: the source has nothing to read where the copy goes on.
+    @Test func `a source that was cut behind the checkpoint, and does not grow, stops the partition`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            let early = try await world.copy(until: 10, Self.preserving)
+            for start in [10, 15] {
+                try await Self.produceToday(start..<start + 5, world)
+                try await world.copy(until: Int64(start + 5), Self.preserving)
+            }
+            #expect(try await world.source.truncate(topic: "orders", partition: 0, to: 15) == 15)
+            try await world.restore(early)
+            let reason = try await Self.reason(world, retrying: true)
+            #expect(reason.contains("the source's log ends at offset 15, and its copy at 20"), "\(reason)")
+            #expect(try await world.targetValues("east.orders") == (0..<20).map { "value \($0)" })
+        }
+    }
+
     @Test func `a source that was recreated stops the partition`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

@@ -239,6 +239,7 @@ extension AlignmentModel {
         target.epochEnd =
             log.batches.first { $0.header.partitionLeaderEpoch > asked }?.header.baseOffset ?? log.end
         target.sourceLog = source.batches
+        target.sourceEnd = source.end
         target.logStart = log.start
         target.answer(&recovery, intake: intake)
         partition.recovered(recovery, at: now, wallClock: 0)

@@ -172,6 +172,8 @@ struct RecoveryTarget {
     var epochEnd: Int64?
     var sourceEpochEnd: LogEnd?
     var sourceLog: [RecordBatch] = []
+    /// The end of the source's log; nil for that of its last batch.
+    var sourceEnd: Int64?
     var hasCopy = true
     /// The start of the target's log; nil for its first batch.
     var logStart: Int64?
@@ -207,7 +209,7 @@ struct RecoveryTarget {
             case .sourceStart: recovery.sourceBegins(at: sourceLog.first?.header.baseOffset ?? 0)
             case .origins: recovery.originsLearned()
             case .sourceLeaderEnd:
-                recovery.sourceLeaderEnds(at: sourceLog.last?.header.nextOffset, cluster: "east")
+                recovery.sourceLeaderEnds(at: sourceEnd ?? sourceLog.last?.header.nextOffset, cluster: "east")
             }
         }
     }

@@ -429,6 +429,7 @@ extension Flow {
             waiting = WaitingTopics()
         }
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
+        await followCleanup()
         await keepMemory(found.targetMetadata)
     }
 
@@ -559,9 +560,10 @@ extension Flow {
             guard settings.offsets == .preserve, let first = partitions.first,
                 let error = errors[first.pair.target.topic]
             else { continue }
+            let remedy = error.code == .topicAuthorizationFailed ? "; grant DESCRIBE_CONFIGS on it" : ""
             undescribed[topic] = TopicRefusal(
                 topic: topic, targetTopic: first.pair.target.topic, partitions: partitions.count,
-                reason: "the cleanup.policy of its copy is not known: \(error)", isPassing: true)
+                reason: "the cleanup.policy of its copy is not known: \(error)\(remedy)", isPassing: true)
         }
     }
 
@@ -575,18 +577,14 @@ extension Flow {
     /// The most that target topics take in one batch, where the cluster tells: `max.message.bytes`, and no more than a segment
     /// holds. Elsewhere refusals tell.
     ///
-    /// - Returns: the errors of those that may tell later, too: not of those where it is not offered, or not allowed.
+    /// - Returns: the errors of those that may tell later, too: not where it is not offered.
     private func batchLimits(of topics: Set<String>) async -> ([String: BatchLimit], errors: [String: KafkaError]) {
         let keys = ["max.message.bytes", "segment.bytes", "cleanup.policy"]
         let described = await target.describeConfigs(topics.map { .topic($0) }, keys: keys)
         var limits: [String: BatchLimit] = [:]
         var errors: [String: KafkaError] = [:]
         for topic in topics {
-            if case .failure(let error)? = described[.topic(topic)], !error.isUnsupported,
-                ![.topicAuthorizationFailed, .clusterAuthorizationFailed].contains(error.code)
-            {
-                errors[topic] = error
-            }
+            if case .failure(let error)? = described[.topic(topic)], !error.isUnsupported { errors[topic] = error }
             guard case .success(let entries)? = described[.topic(topic)] else { continue }
             let values = keys.compactMap { entries[$0]?.value.flatMap { Int($0) } }
             limits[topic] = BatchLimit(
@@ -594,6 +592,15 @@ extension Flow {
                 cleanup: CleanupPolicy(entries["cleanup.policy"]?.value))
         }
         return (limits, errors)
+    }
+
+    /// Follows the cleanup of the copies: with copies that keep their offsets it decides what has the place of holes.
+    private func followCleanup() async {
+        guard settings.offsets == .preserve else { return }
+        let topics = Set(known.keys.compactMap { pairs[$0]?.target.topic })
+        guard !topics.isEmpty else { return }
+        let cleanups = await batchLimits(of: topics).0.mapValues(\.cleanup)
+        for shard in shards { await shard.apply(cleanups) }
     }
 
     private func shardNumber(of partition: TopicPartition) -> Int {

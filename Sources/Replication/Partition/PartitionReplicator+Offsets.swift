@@ -9,6 +9,11 @@ extension PartitionReplicator {
         alignment?.cleanup = cleanup
     }
 
+    /// Tells whether ``setCleanup(_:)`` has something new to say.
+    package func hasOtherCleanup(_ cleanup: CleanupPolicy) -> Bool {
+        alignment.map { $0.cleanup != cleanup } ?? false
+    }
+
     /// End of the target's log once everything is acknowledged that was sent.
     private var sentEnd: Int64 {
         awaitsProduceAnswers ? alignment?.sentEnd ?? -1 : targetLog.endOffset

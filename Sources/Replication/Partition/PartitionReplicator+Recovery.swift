@@ -60,6 +60,14 @@ extension PartitionReplicator {
             learn(recovery.learnedEpochs)
             recoveryDelay.reset()
             sourceDiverged(at: offset, isFirst: false)
+        case .sourceEnds(let end, let copy):
+            learn(recovery.learnedEpochs)
+            recoveryDelay.reset()
+            fail(
+                PartitionFailure(
+                    .truncated,
+                    "the source's log ends at offset \(end), and its copy at \(copy): what was copied from between is no "
+                        + "longer at the source" + Rules.differingRemedy))
         case .failed(let error):
             learn(recovery.learnedEpochs)
             recoveryFailed(error, at: now)

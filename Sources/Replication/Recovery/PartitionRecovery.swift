@@ -49,6 +49,8 @@ package struct PartitionRecovery: Sendable {
         case sourceDiverged(at: Int64)
         /// The same, and where that begins is not known.
         case sourceDiffers(at: Int64)
+        /// The source has lost records that the target holds; only where copies keep their offsets.
+        case sourceEnds(at: Int64, copy: Int64)
     }
 
     enum Step {
@@ -72,6 +74,8 @@ package struct PartitionRecovery: Sendable {
         case matchStart(SourceMatch)
         case origins(SourceMatch, OriginRules.Need)
         case sourceEnd(SourceMatch)
+        /// The source's log reaches as far as the target's; only where copies keep their offsets.
+        case alignedEnd
         case done(SourceMatch?)
         case aborted(Abort)
     }
@@ -143,7 +147,7 @@ package struct PartitionRecovery: Sendable {
         case .match(let match): .sourceRecords(from: match.cursor.position)
         case .matchStart: .sourceStart
         case .origins(_, let need): .origins(need)
-        case .sourceEnd: .sourceLeaderEnd
+        case .sourceEnd, .alignedEnd: .sourceLeaderEnd
         case .done, .aborted: nil
         }
     }
@@ -360,8 +364,13 @@ extension PartitionRecovery {
     }
 
     private mutating func match() {
-        guard subject.cause == .takeover, truncation == nil, tail.count > 0, !subject.keepsOffsets else {
+        guard subject.cause == .takeover, truncation == nil, tail.count > 0 else {
             step = .done(nil)
+            return
+        }
+        guard !subject.keepsOffsets else {
+            // What others wrote says nothing of the source.
+            step = tail.firstStranger == nil ? .alignedEnd : .done(nil)
             return
         }
         let match = SourceMatch(subject, tail)
@@ -478,6 +487,11 @@ extension PartitionRecovery {
     ///
     /// - Parameter end: nil when the cluster does not tell.
     package mutating func sourceLeaderEnds(at end: Int64?, cluster: String) {
+        if case .alignedEnd = step {
+            let isShort = end.map { $0 < now.offset } ?? false
+            step = isShort ? .aborted(.sourceEnds(at: end ?? 0, copy: now.offset)) : .done(nil)
+            return
+        }
         guard case .sourceEnd(var match) = step else { return }
         if let end {
             guard end <= match.cursor.position else {

@@ -30,6 +30,16 @@ extension Shard {
         return count
     }
 
+    /// - Parameter cleanups: of target topics, by name.
+    func apply(_ cleanups: [String: CleanupPolicy]) {
+        scheduler.sendAll { partition in
+            cleanups[partition.target.topic].map { partition.hasOtherCleanup($0) } ?? false
+        } _: { partition in
+            if let cleanup = cleanups[partition.target.topic] { partition.setCleanup(cleanup) }
+        }
+        perform()
+    }
+
     /// Partitions that have stopped and cannot be tried again.
     func withoutPosition(_ scope: PauseScope) -> Int { scheduler.withoutPosition { scope.covers($0) } }
 

@@ -90,8 +90,16 @@ struct PermissionExamination: Sendable {
         if settings.sync.partitions {
             needs.append(Need(operation: .alter, severity: .warning, why: "it cannot grow with its source"))
         }
-        if settings.sync.topicConfigs {
+        if settings.offsets == .preserve {
+            needs.append(
+                Need(
+                    operation: .describeConfigs, severity: .error,
+                    why: "its cleanup.policy is not known, which decides what may have the place of holes "
+                        + "(offsets: preserve)"))
+        } else if settings.sync.topicConfigs {
             needs.append(Need(operation: .describeConfigs, severity: .warning, why: "its settings cannot be compared"))
+        }
+        if settings.sync.topicConfigs {
             needs.append(
                 Need(operation: .alterConfigs, severity: .warning, why: "its settings cannot follow the source"))
         }
@@ -279,7 +287,8 @@ struct PermissionExamination: Sendable {
         var operations: [AccessOperation] = [.create, .read, .write]
         let ofState = operations + [.describeConfigs, .alterConfigs]
         if settings.sync.partitions { operations.append(.alter) }
-        if settings.sync.topicConfigs { operations += [.describeConfigs, .alterConfigs] }
+        if settings.sync.topicConfigs || settings.offsets == .preserve { operations.append(.describeConfigs) }
+        if settings.sync.topicConfigs { operations.append(.alterConfigs) }
         let kinds = [
             MissingPermissions(
                 operations: operations, resource: .topic, names: copies, cluster: settings.target,

@@ -50,6 +50,7 @@ struct TailRecovery {
         case .failed(let error): throw error
         // Records that the source holds behind it came since the checkpoint.
         case .sourceTruncated(let end): return min(snapshot.copiedBelow, end.offset)
+        case .sourceEnds(let end, _): return min(snapshot.copiedBelow, end)
         case .sourceDiverged(let offset), .sourceDiffers(let offset): return min(snapshot.copiedBelow, offset)
         case .fenced, nil: return max(snapshot.copiedBelow, recovery.outcome?.resumption?.position ?? 0)
         }
