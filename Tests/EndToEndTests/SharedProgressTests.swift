@@ -130,11 +130,12 @@ import Testing
 
     /// - Parameter ahead: as of ``store(_:_:ahead:)``.
     private func claim(
-        _ world: Replicated, owner: String, ahead: Int64 = 0, passing: Int64 = 0
+        _ world: Replicated, owner: String, ahead: Int64 = 0, passing: Int64 = 0,
+        waits: @escaping @Sendable (String) -> Void = { _ in }
     ) -> FlowClaim {
         let clock = Clock()
         return FlowClaim(
-            flow: "shared", target: world.targetClient, owner: owner, logger: Replicated.quiet,
+            flow: "shared", target: world.targetClient, owner: owner, waits: waits,
             wallClock: { clock.wall(ahead: ahead) },
             sessionClock: {
                 clock.pass(milliseconds: passing)
@@ -147,8 +148,11 @@ import Testing
         try await Replicated.run { world in
             _ = try await store(world)
             try await claim(world, owner: "dead", ahead: ahead).acquire()
-            let next = claim(world, owner: "next", passing: 3_000)
+            let told = Mutex<[String]>([])
+            let next = claim(world, owner: "next", passing: 3_000) { owner in told.withLock { $0.append(owner) } }
             try await next.acquire()
+            // One of long ago is not waited for.
+            #expect(told.withLock(\.self) == (ahead < 0 ? [] : ["dead"]))
             #expect(try await next.holder() == "next")
         }
     }

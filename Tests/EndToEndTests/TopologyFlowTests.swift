@@ -252,6 +252,12 @@ import Testing
             try await mesh.world.produce(0..<10, to: "orders", client: mesh.client("a"))
             try await mesh.world.running(chain) {
                 try await eventually("c to hold everything") { try await mesh.counts("c").count == 10 }
+                // b-to-c may have begun in front of a-to-b, and tells of that at its next look.
+                try await eventually("c to know the way from a") {
+                    try await StateTopic(OriginRecord.topic, client: mesh.client("c")).readAll().contains {
+                        $0.value.map { String(buffer: $0).contains("a-to-b") } == true
+                    }
+                }
                 let why = try #require(try await refusal(try mesh.flow("a", "c", setting)))
                 #expect(why.contains("by the flows \"a-to-c\", and by \"a-to-b\", \"b-to-c\""), "\(why)")
             }

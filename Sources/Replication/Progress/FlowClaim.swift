@@ -1,7 +1,6 @@
 internal import FoundationEssentials
 package import KafkaClient
 internal import KafkaWire
-package import Logging
 package import NIOCore
 internal import PlainText
 
@@ -25,7 +24,7 @@ package actor FlowClaim {
     private let owner: String
     private let wallClock: @Sendable () -> Int64
     private let sessionClock: @Sendable () -> NIODeadline
-    private let logger: Logger
+    private let waits: @Sendable (_ owner: String) -> Void
     private var lastRenewed: NIODeadline = .distantPast
     /// Claims that were read, since when.
     private var sightings: [Stored: NIODeadline] = [:]
@@ -39,14 +38,15 @@ package actor FlowClaim {
     private static let longAgo: Int64 = 60_000
 
     /// - Parameters:
+    ///   - waits: told before a claim is waited for that may be of a dead process, for up to ``lifetime``.
     ///   - wallClock: milliseconds since 1970.
     ///   - sessionClock: as ``SessionClock`` has it.
     package init(
-        flow: String, target: ClusterClient, owner: String, logger: Logger,
+        flow: String, target: ClusterClient, owner: String, waits: @escaping @Sendable (_ owner: String) -> Void,
         wallClock: @escaping @Sendable () -> Int64,
         sessionClock: @escaping @Sendable () -> NIODeadline = { SessionClock.now() }
     ) {
-        self.logger = logger
+        self.waits = waits
         self.sessionClock = sessionClock
         self.flow = flow
         self.owner = owner
@@ -72,9 +72,7 @@ package actor FlowClaim {
     private func hasEnded(_ claim: Stored) async throws -> Bool {
         // Its owner is at work, as far as both clocks agree.
         if (0..<Self.lifetime).contains(wallClock().saturatingSubtracting(claim.renewed)) { return false }
-        logger.warning(
-            "another process has claimed the flow, and may be gone: waiting until it renews its claim, or has not for 20 s",
-            metadata: ["flow": "\(flow.printable())", "owner": "\(claim.owner.printable())"])
+        waits(claim.owner.printable())
         while true {
             let holder = try await holding()
             guard holder?.owner == claim.owner else { return true }

@@ -94,7 +94,12 @@ public struct Adoption: Sendable {
         try await checkFlow(source, target)
         guard !options.isRehearsal else { return try await adopt(source, target, progress, isOver) }
         let claim = FlowClaim(
-            flow: settings.name, target: target, owner: owner, logger: logger, wallClock: wallClock)
+            flow: settings.name, target: target, owner: owner,
+            waits: { owner in
+                var waiting = AdoptionProgress()
+                waiting.waitsFor = owner
+                progress(waiting)
+            }, wallClock: wallClock)
         try await claim.acquire()
         let outcome: Result<AdoptionReport, any Error>
         do {
@@ -339,6 +344,8 @@ public struct AdoptionProgress: Hashable, Sendable {
     public var partitions = 0
     public var total = 0
     public var records: Int64 = 0
+    /// The process that holds the flow, or did when it ended, until it is known to be gone: for up to 20 s. Nil when none does.
+    public var waitsFor: String?
     /// State of what is waited for; nil before the partitions have been aligned once, and where nothing is followed.
     public var following: Following?
 

@@ -265,7 +265,8 @@ extension Failover {
     /// Keeps other failovers and migrations of the flow away meanwhile; ends when that fails.
     private func claimed(_ body: @escaping @Sendable () async throws -> Void) async throws {
         let claim = FlowClaim(
-            flow: settings.name, target: target, owner: owner, logger: logger, wallClock: wallClock)
+            flow: settings.name, target: target, owner: owner, waits: { [say] in say(.note(Self.waiting(for: $0))) },
+            wallClock: wallClock)
         try await acquire(claim)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -282,6 +283,10 @@ extension Failover {
         try await claim.release()
     }
 
+    private static func waiting(for owner: String) -> String {
+        "\(owner) holds the flow, or did when it ended; waiting up to 22 s."
+    }
+
     /// Waits as long as a claim outlives a process that was killed: only who is alive keeps us away.
     private func acquire(_ claim: FlowClaim) async throws {
         let deadline = ContinuousClock.now + .milliseconds(FlowClaim.lifetime) + .seconds(2)
@@ -293,7 +298,7 @@ extension Failover {
                 guard ContinuousClock.now < deadline else {
                     throw FailoverError.busy(flow: settings.name, owner: other.owner)
                 }
-                if !isTold { say(.note("\(other.owner) holds the flow, or did when it ended; waiting up to 22 s.")) }
+                if !isTold { say(.note(Self.waiting(for: other.owner))) }
                 isTold = true
                 try await pause()
             }

@@ -123,7 +123,12 @@ public actor Migration {
     ) async throws -> MigrationReport {
         let begin = ContinuousClock.now
         let claim = FlowClaim(
-            flow: settings.name, target: target, owner: owner, logger: logger, wallClock: wallClock)
+            flow: settings.name, target: target, owner: owner,
+            waits: { [logger, name = settings.name] owner in
+                logger.warning(
+                    "another process has claimed the flow, and may be gone: waiting until it renews its claim, or has not for 20 s",
+                    metadata: ["flow": "\(name)", "owner": "\(owner)"])
+            }, wallClock: wallClock)
         let preflight = MigrationPreflight(
             settings: settings, source: source, target: target, wallClock: wallClock, claim: claim, patience: patience)
         try await preflight.check()

@@ -152,6 +152,9 @@ struct AdoptCommand: AsyncParsableCommand {
     }
 
     private static func show(_ progress: AdoptionProgress, _ line: ProgressLine) {
+        if let owner = progress.waitsFor {
+            return line.show { _ in ["\(owner) holds the flow, or did when it ended", "waiting up to 20 s"] }
+        }
         guard let following = progress.following else {
             return line.show(done: Int64(progress.partitions), total: Int64(progress.total)) { seconds in
                 [
