@@ -319,6 +319,28 @@ extension PreservedOffsetsTests {
         }
     }
 
+    /// What the target has lost comes back up to there.
+    @Test func `a partition whose end is not known waits until it is`() async throws {
+        try await Replicated.run { world in
+            try await world.createTopic("orders")
+            try await Self.produceToday(0..<10, world)
+            // It tells where it begins, and no more.
+            world.source.intercept(.listOffsets, times: 1, topic: "orders", .delay(.zero))
+            world.source.intercept(.listOffsets, times: .max, topic: "orders", .error(.offsetNotAvailable))
+            let flow = try world.flow(Self.preserving)
+            try await world.running(flow) {
+                try await eventually("the topic to wait") {
+                    let waiting = await flow.status().waiting ?? []
+                    return waiting.map(\.topic) == ["orders"]
+                        && waiting[0].reason.contains("it is not known where to begin")
+                }
+                #expect(try await world.recorded().checkpoints.isEmpty)
+                world.source.removeInterceptions()
+                try await Self.aligned(world, "orders", "east.orders")
+            }
+        }
+    }
+
     @Test func `a copy that becomes compacted while the flow runs gets filler from then on`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
