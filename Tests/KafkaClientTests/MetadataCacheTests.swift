@@ -114,6 +114,31 @@ import Testing
         #expect(cache.snapshot.topics["other"]?.id.low == 3)
     }
 
+    @Test(arguments: [true, false])
+    func `a topic that was gone for a while is not brought back either, and one that comes back is followed`(
+        isNamed: Bool
+    ) {
+        var cache = MetadataCache()
+        func answer(_ id: UInt64, leader: Int32, epoch: Int32) -> TopicMetadata? {
+            cache.apply(
+                Self.response(["orders": [(leader, epoch)]], id: id), for: .named(["orders"]), at: Self.at(id))
+            return cache.snapshot.topics["orders"]
+        }
+        func vanish() {
+            cache.apply(
+                Self.response(isNamed ? ["orders": []] : [:], id: 0), for: isNamed ? .named(["orders"]) : .all,
+                at: Self.at(5))
+        }
+        _ = answer(1, leader: 1, epoch: 0)
+        vanish()
+        #expect(answer(2, leader: 1, epoch: 0)?.id.low == 2)
+        #expect(answer(1, leader: 1, epoch: 0)?.id.low == 2)
+        // A broker that does not know it yet.
+        vanish()
+        #expect(answer(2, leader: 1, epoch: 0)?.id.low == 2)
+        #expect(answer(2, leader: 2, epoch: 1)?.partitions[0]?.leader == 2)
+    }
+
     @Test func `a hint about a leader counts when it is newer and its broker is known`() {
         var cache = MetadataCache()
         cache.apply(Self.response(["orders": [(1, 5)]]), for: .all, at: Self.at(1))

@@ -29,6 +29,11 @@ package struct FormerTopicIDs: Hashable, Sendable {
         contradictions = 0
     }
 
+    package mutating func remove(_ id: KafkaUUID) {
+        ids.removeAll { $0 == id }
+        contradictions = 0
+    }
+
     /// Tells whether an answer that names this id is older than what is known.
     package mutating func isOutdated(_ id: KafkaUUID) -> Bool {
         guard ids.contains(id) else {
@@ -37,8 +42,7 @@ package struct FormerTopicIDs: Hashable, Sendable {
         }
         contradictions += 1
         guard contradictions == Self.mostContradictions else { return true }
-        ids.removeAll { $0 == id }
-        contradictions = 0
+        remove(id)
         return false
     }
 }

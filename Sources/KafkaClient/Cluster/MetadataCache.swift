@@ -17,6 +17,8 @@ package struct MetadataCache {
     private static let mostContradictions = 10
     /// Earlier ids of topics that were deleted and created again.
     private var formerIDs: [String: FormerTopicIDs] = [:]
+    /// Names may come and go for ever.
+    private static let mostFormerNames = 1_000
     /// Time of the last answer, whatever its extent.
     package private(set) var lastAnswerAt: NIODeadline?
 
@@ -62,6 +64,9 @@ package struct MetadataCache {
             next.topics[topic.name] = keepingNewerTopic(topic, known: known) ?? keepingNewerLeaders(topic, known: known)
             topicsReadAt[topic.name] = now
         }
+        if request == .all {
+            for (name, topic) in snapshot.topics where next.topics[name] == nil { leave(topic) }
+        }
         brokersReadAt = now
         lastAnswerAt = now
         snapshot = next
@@ -69,11 +74,19 @@ package struct MetadataCache {
 
     /// A broker that lags behind must not bring back a topic that was deleted before the known one was created.
     private mutating func keepingNewerTopic(_ topic: TopicMetadata, known: TopicMetadata?) -> TopicMetadata? {
-        guard let known, topic.id != .zero, known.id != .zero else { return nil }
-        if !formerIDs.isEmpty, formerIDs[topic.name]?.isOutdated(topic.id) == true { return known }
-        guard known.id != topic.id else { return nil }
-        formerIDs[topic.name, default: FormerTopicIDs()].append(known.id)
+        guard let known, known.id != topic.id else {
+            if !formerIDs.isEmpty { formerIDs[topic.name]?.remove(topic.id) }
+            return nil
+        }
+        if known.id != .zero, formerIDs[topic.name]?.isOutdated(topic.id) == true { return known }
+        leave(known)
+        formerIDs[topic.name]?.remove(topic.id)
         return nil
+    }
+
+    private mutating func leave(_ topic: TopicMetadata) {
+        guard topic.id != .zero, formerIDs.count < Self.mostFormerNames || formerIDs[topic.name] != nil else { return }
+        formerIDs[topic.name, default: FormerTopicIDs()].append(topic.id)
     }
 
     /// A broker that lags behind must not take back what is known of the same topic (KIP-320). An epoch that all
