@@ -17,6 +17,7 @@ topic that is created anew, or loses its end, at the source; a target that loses
 that brokers have forgotten the producer of.
 """
 
+import array
 import collections
 import contextlib
 import json
@@ -35,9 +36,9 @@ from support.checks import PATIENCE, check, equal, eventually, failures, measure
 from support.clients import QUIET, admin
 from support.copier import Copier
 from support.instances import SESSION, Together
-from support.offsets import confluent_reads, python_reads
+from support.offsets import Placed, confluent_records, python_records
 from support.program import command
-from support.records import Copy, batches_of, numbers, produce_numbers, read
+from support.records import Copy, batches_of, numbers, produce_numbers
 from support.replicators import flow
 from support.topics import add_partitions, create_topic, limit_client, partition_count, watermarks
 
@@ -102,10 +103,12 @@ class Load:
             "retry.backoff.ms": 50, "reconnect.backoff.max.ms": 500, **QUIET})
         self.stopping = threading.Event()
         self.failed = []
-        self.count = 0
-        self.written = {partition: [] for partition in range(PARTITIONS)}
-        # Of each record that was written, in the same order.
-        self.offsets = {partition: [] for partition in range(PARTITIONS)}
+        # Time stamps by number: with its number a record is known. Of millions no more is kept.
+        self.time_stamps = array.array("q")
+        # Numbers of the records that were written, in order.
+        self.written = {partition: array.array("q") for partition in range(PARTITIONS)}
+        # Of each of them.
+        self.offsets = {partition: array.array("q") for partition in range(PARTITIONS)}
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -113,16 +116,24 @@ class Load:
         while not self.stopping.is_set():
             for partition in range(PARTITIONS):
                 for _ in range(20):
-                    number = b"%d" % self.count
-                    time_stamp = int(time.time() * 1000) - self.age
-                    record = Copy(b"k" + number, number + b":" + b"x" * 200, [], (TIMESTAMP_CREATE_TIME, time_stamp))
+                    number = self.count
+                    self.time_stamps.append(int(time.time() * 1000) - self.age)
+                    record = self.record(number)
                     self.producer.produce(
-                        "t", key=record.key, value=record.value, partition=partition, timestamp=time_stamp,
+                        "t", key=record.key, value=record.value, partition=partition, timestamp=record.timestamp[1],
                         on_delivery=self.delivered)
-                    self.written[partition].append(record)
-                    self.count += 1
+                    self.written[partition].append(number)
             self.producer.poll(0)
             self.stopping.wait(0.02)
+
+    @property
+    def count(self):
+        return len(self.time_stamps)
+
+    def record(self, number):
+        """The record of a number, as it was written."""
+        text = b"%d" % number
+        return Copy(b"k" + text, text + b":" + b"x" * 200, [], (TIMESTAMP_CREATE_TIME, self.time_stamps[number]))
 
     def delivered(self, error, message):
         if error:
@@ -140,6 +151,47 @@ class Load:
         self.thread.join()
         self.producer.flush(PATIENCE)
         equal("everything was produced", (len(self.producer), self.failed[:3]), (0, []))
+
+
+class Copied:
+    """Records of the copy: their numbers and offsets by partition, and what is not as it was written."""
+
+    def __init__(self, bootstrap, load):
+        self.numbers = {partition: array.array("q") for partition in range(PARTITIONS)}
+        self.offsets = {partition: array.array("q") for partition in range(PARTITIONS)}
+        self.altered = []
+        for messages in batches_of(bootstrap, "east.t"):
+            for m in messages:
+                number = self.number(m, load)
+                if number is None:
+                    self.altered.append((m.partition(), m.offset(), m.key(), m.value()[:20]))
+                else:
+                    self.numbers[m.partition()].append(number)
+                    self.offsets[m.partition()].append(m.offset())
+
+    @staticmethod
+    def number(message, load):
+        text = message.value().partition(b":")[0]
+        if not text.isdigit() or int(text) >= load.count:
+            return None
+        found = Copy(message.key(), message.value(), message.headers() or [], message.timestamp())
+        return int(text) if found == load.record(int(text)) else None
+
+    def __len__(self):
+        return sum(map(len, self.numbers.values()))
+
+    def last_offset(self, partition, number):
+        """The offset of the last record with a number."""
+        numbers = self.numbers[partition]
+        return self.offsets[partition][next(i for i in reversed(range(len(numbers))) if numbers[i] == number)]
+
+    def last_of_each(self, partition, count):
+        """Numbers without those that come once more further on."""
+        numbers = self.numbers[partition]
+        last = array.array("q", [-1]) * count
+        for place, number in enumerate(numbers):
+            last[number] = place
+        return array.array("q", (number for place, number in enumerate(numbers) if last[number] == place))
 
 
 class Aborted:
@@ -603,13 +655,13 @@ def test_exactly_once_under_random_faults(east, west):
         equal("it stops with status 0", running.stop(), 0)
         running.start()
         running.copies(east.bootstrap, topics, seconds=180)
-        eventually(lambda: sum(map(len, read(west.bootstrap, "east.t").values())) >= sum(map(len, wanted.values())))
+        eventually(lambda: sum(map(len, batches_of(west.bootstrap, "east.t"))) >= load.count)
         for topic in (faults.renewed, faults.shortened, *faults.new):
             eventually(topic.is_copied)
-        found = read(west.bootstrap, "east.t")
-        offsets = last_offsets(west.bootstrap, "east.t")
+        found = Copied(west.bootstrap, load)
+        equal("each record is as it was written", found.altered[:3], [])
         for p, place in places.items():
-            before, next_one = (offsets[p][wanted[p][n].value] for n in (place - 1, place))
+            before, next_one = (found.last_offset(p, wanted[p][n]) for n in (place - 1, place))
             eventually(lambda: before < committed(west.bootstrap, "east.t")[p] <= next_one)
             there = committed(west.bootstrap, "east.t")[p]
             check(f"the group reads on at record {place} of partition {p}", before < there <= next_one,
@@ -629,14 +681,14 @@ def test_exactly_once_under_random_faults(east, west):
     for partition in range(PARTITIONS):
         # Where offsets are kept, none is left for a record that is there twice.
         if not PRESERVES:
-            extra = len(found[partition]) - len(wanted[partition])
+            extra = len(found.numbers[partition]) - len(wanted[partition])
             repeated = load.repeated(partition)
             others = copied_twice[partition]
             check(f"partition {partition} holds no more than is counted as doubled",
                   extra <= doubled[partition] + repeated + others,
                   f"{extra} more than were produced, {doubled[partition]} counted, {repeated} twice at the source, "
                   f"{others} copied twice before (seed {seed})")
-        in_place = last_of_each(found[partition])
+        in_place = found.last_of_each(partition, load.count)
         same = in_place == wanted[partition]
         check(f"partition {partition} holds what was produced", same,
               "" if same else difference(wanted[partition], in_place) + f" (seed {seed})")
@@ -646,7 +698,7 @@ def test_exactly_once_under_random_faults(east, west):
               topic.partitions)
     if failures():
         print("\n".join(line for line in log.splitlines() if NOTABLE.search(line)), flush=True)
-    measured(f"{sum(map(len, wanted.values()))} records, {sum(doubled.values())} counted as doubled; " + ", ".join(
+    measured(f"{load.count} records, {sum(doubled.values())} counted as doubled; " + ", ".join(
         f"{count} × {name}" for name, count in sorted(faults.hits.items())))
     measured("requests answered with an error: " + ", ".join(
         f"{count} × {api}" for api, count in sorted(injected.items())))
@@ -660,41 +712,26 @@ def passed_before(partition, begun):
 def same_offsets(source, target, topic, remark):
     """Every record that the source still has is at its offset on the target, and nothing else is there in front of its end."""
     bounds = watermarks(source, topic)
-    wanted = confluent_reads(source, topic, "read_committed")
+    wanted = Placed(confluent_records(source, topic, "read_committed"))
+    firsts = {p: first for p, (first, _) in bounds.items()}
     copy = f"east.{topic}"
     equal(f"{copy} ends where its source does {remark}", {p: end for p, (_, end) in watermarks(target, copy).items()},
           {p: end for p, (_, end) in bounds.items()})
     # kafka-python is slow, and sees all there is with the second.
-    readers = [("confluent-kafka", confluent_reads, "read_committed"), ("kafka-python", python_reads, "read_uncommitted"),
-               ("confluent-kafka", confluent_reads, "read_uncommitted")]
-    for client, reads, isolation in readers:
-        there = {(p, offset): value for (p, offset), value in reads(target, copy, isolation).items()
-                 if offset >= bounds[p][0]}
-        check(f"{copy}, {client}, {isolation}: the same records at the same offsets {remark}", there == wanted,
-              f"{len(there)} of {len(wanted)}, "
-              f"{sorted(place for place in there.keys() | wanted.keys() if there.get(place) != wanted.get(place))[:5]}")
-
-
-def last_offsets(bootstrap, topic):
-    """Partition → value → offset of the last record with it."""
-    found = {p: {} for p in range(PARTITIONS)}
-    for messages in batches_of(bootstrap, topic):
-        for m in messages:
-            found[m.partition()][m.value()] = m.offset()
-    return found
-
-
-def last_of_each(records):
-    """Without those that come once more further on."""
-    places = {record.value: place for place, record in enumerate(records)}
-    return [record for place, record in enumerate(records) if places[record.value] == place]
+    readers = [("confluent-kafka", confluent_records, "read_committed"),
+               ("kafka-python", python_records, "read_uncommitted"),
+               ("confluent-kafka", confluent_records, "read_uncommitted")]
+    for client, records, isolation in readers:
+        there = Placed(records(target, copy, isolation))
+        differences = there.differences(wanted, firsts)
+        check(f"{copy}, {client}, {isolation}: the same records at the same offsets {remark}", not differences,
+              f"{len(there)} beside {len(wanted)}, {len(differences)} differ: {differences[:5]}")
 
 
 def difference(wanted, found):
-    """In what way two lists of records differ."""
-    before, after = [r.value for r in wanted], [r.value for r in found]
-    missing = [v for v in before if v not in set(after)]
-    doubled = [v for v, n in collections.Counter(after).items() if n > 1]
+    """In what way two lists of numbers differ."""
+    after = set(found)
+    missing = [n for n in wanted if n not in after]
     place = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), min(len(wanted), len(found)))
-    return (f"produced {len(before)}, target {len(after)}, missing {len(missing)} {missing[:2]}, "
-            f"doubled {len(doubled)} {[v[:10] for v in doubled[:2]]}, first difference at {place}")
+    return (f"produced {len(wanted)}, target {len(found)}, missing {len(missing)} {missing[:2]}, "
+            f"first difference at {place}")
