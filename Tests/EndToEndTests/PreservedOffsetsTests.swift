@@ -357,8 +357,9 @@ extension PreservedOffsetsTests {
                 ]) { try outcome.get() }
                 try await eventually("filler in the place of a long hole") {
                     let start = try await Self.ends("orders", at: world.sourceClient).end
-                    // A hole at the end of the log is filled with markers.
+                    // A hole at the end of the log is filled with markers: nothing of it may be read, also by a fetch on its way.
                     try await flow.pause(.flow)
+                    _ = try await world.source.cutConnections()
                     try await Self.mark(world, "orders", count: 5_001)
                     try await StateTopic("orders", client: world.sourceClient).append([
                         Record(
