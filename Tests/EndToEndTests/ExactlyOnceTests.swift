@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `copies of a topic created anew name it in their headers, before and after a crash`() async throws {
+    @Test func `copies of a topic created again name it in their headers, before and after a crash`() async throws {
         try await Replicated.run { world in
             func edit(_ settings: inout FlowSettings) {
                 settings.naming = .identical

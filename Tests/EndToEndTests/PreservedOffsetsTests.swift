@@ -298,6 +298,13 @@ extension PreservedOffsetsTests {
         }
     }
 
+    private static func waits(_ flow: Flow, because words: String...) async throws {
+        try await eventually("the topic to wait") {
+            let waiting = await flow.status().waiting ?? []
+            return waiting.map(\.topic) == ["orders"] && words.allSatisfy { waiting[0].reason.contains($0) }
+        }
+    }
+
     @Test func `a copy whose cleanup policy is hidden waits, says so, and is copied once it is told`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
@@ -305,12 +312,8 @@ extension PreservedOffsetsTests {
             world.target.intercept(.describeConfigs, times: .max, .error(.topicAuthorizationFailed))
             let flow = try world.flow(Self.preserving)
             try await world.running(flow) {
-                try await eventually("the topic to wait") {
-                    let waiting = await flow.status().waiting ?? []
-                    return waiting.map(\.topic) == ["orders"]
-                        && waiting[0].reason.contains("cleanup.policy of its copy is not known")
-                        && waiting[0].reason.contains("grant DESCRIBE_CONFIGS on it")
-                }
+                try await Self.waits(
+                    flow, because: "cleanup.policy of its copy is not known", "grant DESCRIBE_CONFIGS on it")
                 #expect(try await world.targetValues("east.orders") == [])
                 world.target.removeInterceptions()
                 try await Self.aligned(world, "orders", "east.orders")
@@ -319,7 +322,7 @@ extension PreservedOffsetsTests {
         }
     }
 
-    /// What the target has lost comes back up to there.
+    /// Records that the target has lost come back up to the end that the source had at the beginning.
     @Test func `a partition whose end is not known waits until it is`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")
@@ -329,11 +332,7 @@ extension PreservedOffsetsTests {
             world.source.intercept(.listOffsets, times: .max, topic: "orders", .error(.offsetNotAvailable))
             let flow = try world.flow(Self.preserving)
             try await world.running(flow) {
-                try await eventually("the topic to wait") {
-                    let waiting = await flow.status().waiting ?? []
-                    return waiting.map(\.topic) == ["orders"]
-                        && waiting[0].reason.contains("it is not known where to begin")
-                }
+                try await Self.waits(flow, because: "it is not known where to begin")
                 #expect(try await world.recorded().checkpoints.isEmpty)
                 world.source.removeInterceptions()
                 try await Self.aligned(world, "orders", "east.orders")
@@ -378,7 +377,7 @@ extension PreservedOffsetsTests {
         }
     }
 
-    /// Nothing that is read tells: the source has nothing to read where the copy goes on.
+    /// The source has nothing to read where its copy holds records: no record tells.
     @Test func `a source that was cut behind the checkpoint, and does not grow, stops the partition`() async throws {
         try await Replicated.run { world in
             try await world.createTopic("orders")

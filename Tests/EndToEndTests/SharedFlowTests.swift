@@ -242,9 +242,9 @@ import Testing
         }
     }
 
-    /// What the taker-over last heard of the topics' ids is older than what it reads in the checkpoints.
+    /// The instance that takes over has heard of the topics' ids before the checkpoints were written.
     @Test(arguments: ["source", "target"])
-    func `a topic created anew is not taken for a third by one that takes it over`(side: String) async throws {
+    func `a topic created again is not taken for a third by one that takes it over`(side: String) async throws {
         try await Replicated.run(targetProperties: Self.quick) { world in
             func instance(_ id: String) throws -> Instance {
                 try Instance(id, in: world) {

@@ -97,7 +97,7 @@ import Testing
         #expect(cache.snapshot.partition("orders", 0)?.leader == 1)
     }
 
-    @Test func `a lagging broker does not bring back a topic that was created anew, unless all say so`() {
+    @Test func `a lagging broker does not bring back a topic that was deleted, unless all say so`() {
         var cache = MetadataCache()
         for id: UInt64 in [1, 2, 3] {
             cache.apply(Self.response(["orders": [(1, 0)], "other": [(1, 0)]], id: id), for: .all, at: Self.at(id))

@@ -20,6 +20,9 @@ package struct FormerTopicIDs: Hashable, Sendable {
 
     package var newest: KafkaUUID? { ids.last }
 
+    /// True while answers contradict what is known: then one that confirms it is news.
+    package var isContradicted: Bool { contradictions > 0 }
+
     package func contains(_ id: KafkaUUID) -> Bool { ids.contains(id) }
 
     /// - Parameter id: zero, for a topic whose id was not known, is left out.
@@ -29,6 +32,7 @@ package struct FormerTopicIDs: Hashable, Sendable {
         contradictions = 0
     }
 
+    /// Forgets an id that is in use.
     package mutating func remove(_ id: KafkaUUID) {
         ids.removeAll { $0 == id }
         contradictions = 0

@@ -419,6 +419,8 @@ extension Flow {
         let isHolding = isHolder && parts.holds(.topics)
         let refused = isHolding ? try await recordNew(found) : []
         isDivisionStale = true
+        // Those that are begun with now have just been asked for.
+        let begun = settings.offsets == .preserve ? Set(known.keys) : []
         await arrange(factory)
         if isHolding {
             forgetDescribed()
@@ -429,8 +431,8 @@ extension Flow {
             waiting = WaitingTopics()
         }
         for shard in shards { await shard.update(source: found.sourceMetadata, target: found.targetMetadata) }
-        await followCleanup()
         await keepMemory(found.targetMetadata)
+        await followCleanup(of: begun)
     }
 
     /// Records where partitions begin that nothing is recorded of.
@@ -594,10 +596,9 @@ extension Flow {
         return (limits, errors)
     }
 
-    /// Follows the cleanup of the copies: with copies that keep their offsets it decides what has the place of holes.
-    private func followCleanup() async {
-        guard settings.offsets == .preserve else { return }
-        let topics = Set(known.keys.compactMap { pairs[$0]?.target.topic })
+    /// Follows the cleanup of copies that keep their offsets: it decides what has the place of holes.
+    private func followCleanup(of partitions: Set<TopicPartition>) async {
+        let topics = Set(partitions.compactMap { pairs[$0]?.target.topic })
         guard !topics.isEmpty else { return }
         let cleanups = await batchLimits(of: topics).0.mapValues(\.cleanup)
         for shard in shards { await shard.apply(cleanups) }

@@ -347,6 +347,7 @@ extension PartitionReplicator {
     package func sourceDiffers(topicID: KafkaUUID, leader: PartitionLeader?) -> Bool {
         hasSourceLeader != (leader != nil) || (leader != nil && sourceLeader != leader)
             || (topicID != .zero && topicID != describedTopicID) || describedTopicID != sourceTopicID
+            || formerTopicIDs.isContradicted
     }
 
     /// Tells whether the position is one of the topic that has the name now.

@@ -377,7 +377,7 @@ extension PartitionReplicator {
     package func targetDiffers(topicID: KafkaUUID, leader: Int32?, epoch: Int32) -> Bool {
         guard let leader else { return hasTargetLeader }
         return !hasTargetLeader || (topicID != .zero && topicID != targetLog.topicID) || epoch > targetLog.metadataEpoch
-            || leader != targetLog.leader
+            || leader != targetLog.leader || targetLog.formerTopicIDs.isContradicted
     }
 
     /// The target has elected a leader: its log may end earlier than we know. Nothing more is sent before that is

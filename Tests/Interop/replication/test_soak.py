@@ -164,14 +164,14 @@ class Copied:
             for m in messages:
                 number = self.number(m, load)
                 if number is None:
-                    self.altered.append((m.partition(), m.offset(), m.key(), m.value()[:20]))
+                    self.altered.append((m.partition(), m.offset(), m.key(), (m.value() or b"")[:20]))
                 else:
                     self.numbers[m.partition()].append(number)
                     self.offsets[m.partition()].append(m.offset())
 
     @staticmethod
     def number(message, load):
-        text = message.value().partition(b":")[0]
+        text = (message.value() or b"").partition(b":")[0]
         if not text.isdigit() or int(text) >= load.count:
             return None
         found = Copy(message.key(), message.value(), message.headers() or [], message.timestamp())

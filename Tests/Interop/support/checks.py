@@ -100,7 +100,7 @@ def equal(what, found, expected):
 
 
 def _difference(found, expected):
-    """What lies between the beginnings and the ends that two long lists have in common."""
+    """The parts of two long lists between the beginnings and the ends that they have in common."""
     least = min(len(found), len(expected))
     same = next((i for i in range(least) if found[i] != expected[i]), least)
     behind = next((i for i in range(least - same) if found[-1 - i] != expected[-1 - i]), least - same)

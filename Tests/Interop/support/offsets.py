@@ -5,7 +5,7 @@ import bisect
 import time
 
 import kafka
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from support.checks import PATIENCE, check
 from support.clients import QUIET
@@ -26,10 +26,10 @@ def confluent_records(bootstrap, topic, isolation):
         while len(ended) < len(bounds) and time.monotonic() < last + PATIENCE:
             for message in client.consume(5000, timeout=0.05):
                 last = time.monotonic()
-                if message.error():
-                    ended.add(message.partition())
-                else:
+                if not message.error():
                     yield message.partition(), message.offset(), message.value()
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    ended.add(message.partition())
     finally:
         client.close()
     check(f"{topic} is read to its end", len(ended) == len(bounds), f"{ended} of {bounds}")
